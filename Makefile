@@ -1,0 +1,54 @@
+# Everything that a newcomer types. `make help` lists it.
+
+# The Python that makes the virtual environment; all else runs on the environment's own.
+PYTHON ?= python3
+# The local chain: anvil or ganache. `make demo RPC=<url>` uses a node that is already up instead.
+CHAIN ?= anvil
+RPC ?=
+# Further words for `brownie test`, `scripts/demo.py` or `benchmarks/run.py`, as in `make test ARGS="tests/consent -x"`.
+ARGS ?=
+
+VENV := .venv/bin
+STAMP := build/compiled
+SOURCES := $(shell find contracts interfaces -name '*.sol' 2>/dev/null)
+
+WITH_CHAIN := $(VENV)/python scripts/with_chain.py --kind $(CHAIN) --
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup compile build test demo bench clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+setup:  ## make .venv, node_modules and the compiler, in this folder only
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "set-up: missing: Python 3.11 or newer ($(PYTHON) is not on the PATH; your system's packages)" >&2; exit 2; }
+	@$(PYTHON) scripts/setup.py --quiet
+
+compile: setup $(STAMP)
+
+# --all, because Brownie does not notice a change in an interface or in a file that only holds types.
+$(STAMP): $(SOURCES) brownie-config.yaml package-lock.json requirements.lock
+	@echo "compiling the contracts (half a minute with npm's compiler) …"
+	@$(VENV)/brownie compile --all
+	@mkdir -p $(@D) && touch $@
+
+build: compile  ## compile the contracts, and export their ABIs to the client
+	@if [ -f scripts/export.py ]; then $(VENV)/python scripts/export.py; fi
+
+test: compile  ## run all tests on a chain of their own (CHAIN=anvil or ganache, ARGS=…)
+	@$(WITH_CHAIN) $(VENV)/brownie test $(ARGS)
+
+demo: compile  ## run the whole story (CHAIN=anvil or ganache, or RPC=<url of a node>)
+ifeq ($(strip $(RPC)),)
+	@$(WITH_CHAIN) $(VENV)/python scripts/demo.py $(ARGS)
+else
+	@SALUS_CHAIN_URL='$(RPC)' $(VENV)/python scripts/demo.py $(ARGS)
+endif
+
+bench: compile  ## measure gas beside a naive baseline; writes benchmarks/results.json
+	@$(WITH_CHAIN) $(VENV)/python benchmarks/run.py $(ARGS)
+
+clean:  ## remove what was built; the environment stays
+	rm -rf build reports .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+/// @title Every id of the house: a hash of what makes the thing unique
+/// @notice Two parties who know the same facts compute the same id, before or without asking the chain.
+/// @dev The first word names the kind, so that an id of one kind is never one of another. All fields are words of fixed length:
+/// no two lists of fields encode alike.
+library Ids {
+    bytes32 internal constant PLAN = keccak256("salus.plan");
+    bytes32 internal constant CLAIM = keccak256("salus.claim");
+    bytes32 internal constant LOT = keccak256("salus.lot");
+    bytes32 internal constant SHIPMENT = keccak256("salus.shipment");
+    bytes32 internal constant PROFILE = keccak256("salus.profile");
+
+    /// @param insurer the institution that owes
+    /// @param document commitment to the plan's file
+    function plan(address insurer, bytes32 document) internal pure returns (bytes32) {
+        return keccak256(abi.encode(PLAN, insurer, document));
+    }
+
+    /// @param provider the institution that did the work
+    /// @param number commitment to the provider's own claim number
+    function claim(address provider, bytes32 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CLAIM, provider, number));
+    }
+
+    /// @param manufacturer the institution that made the lot
+    /// @param gtin GS1 trade item number, 14 digits
+    /// @param number lot number, see IColdChain
+    function lot(address manufacturer, uint64 gtin, bytes32 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode(LOT, manufacturer, gtin, number));
+    }
+
+    /// @param lotId the lot that it carries
+    /// @param holder the institution that opens it
+    /// @param ref the holder's own reference
+    function shipment(bytes32 lotId, address holder, bytes32 ref) internal pure returns (bytes32) {
+        return keccak256(abi.encode(SHIPMENT, lotId, holder, ref));
+    }
+
+    /// @param encoded hash of the ABI-encoded temperature profile
+    function profile(bytes32 encoded) internal pure returns (bytes32) {
+        return keccak256(abi.encode(PROFILE, encoded));
+    }
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+
+import {Ids} from "contracts/Ids.sol";
+import {Gs1} from "contracts/coldchain/Gs1.sol";
+import {TemperatureRules} from "contracts/coldchain/TemperatureRules.sol";
+import {Licensed} from "contracts/institutions/Licensed.sol";
+import {Roles} from "contracts/institutions/Roles.sol";
+import {IColdChain} from "interfaces/IColdChain.sol";
+import {IInstitutions} from "interfaces/IInstitutions.sol";
+
+/// @title Cold chain: every reading judged, custody only of what is intact
+contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
+    using TemperatureRules for Profile;
+    using TemperatureRules for TemperatureRules.Limits;
+
+    bytes32 private constant READINGS = keccak256(
+        "Readings(bytes32 shipment,address logger,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,bytes32 previous,bytes data)"
+    );
+
+    /// @inheritdoc IColdChain
+    uint16 public constant MAX_READINGS = 5000;
+
+    /// @dev Who may hold vaccine.
+    uint32 private constant HOLDERS =
+        Roles.PROVIDER | Roles.PHARMACY | Roles.MANUFACTURER | Roles.CARRIER | Roles.LABORATORY | Roles.PUBLIC_HEALTH;
+
+    mapping(bytes32 profile => TemperatureRules.Limits) private _profiles;
+    mapping(bytes32 lot => Lot) private _lots;
+    mapping(bytes32 lot => uint32) private _unitsLeft;
+    mapping(bytes32 shipment => Shipment) private _shipments;
+    mapping(bytes32 shipment => Judgement) private _judgements;
+    mapping(bytes32 shipment => uint256) private _runs;
+
+    constructor(address manager, IInstitutions institutions_)
+        Licensed(institutions_)
+        AccessManaged(manager)
+        EIP712("Salus Cold Chain", "1")
+    {}
+
+    // ---- profiles and lots ---------------------------------------------------------------------------------------
+
+    /// @inheritdoc IColdChain
+    function registerProfile(Profile calldata terms) external restricted returns (bytes32 id) {
+        id = Ids.profile(keccak256(abi.encode(terms)));
+        if (_profiles[id].count != 0) revert ProfileExists(id);
+
+        _profiles[id] = terms.pack();
+
+        emit ProfileRegistered(id, terms);
+    }
+
+    /// @inheritdoc IColdChain
+    function registerLot(Lot calldata terms) external returns (bytes32 id) {
+        id = Ids.lot(terms.manufacturer, terms.gtin, terms.number);
+        if (_licensed(msg.sender, Roles.MANUFACTURER) != terms.manufacturer) revert NotManufacturer(id, msg.sender);
+        if (_lots[id].manufacturer != address(0)) revert LotExists(id);
+        if (_profiles[terms.profile].count == 0) revert UnknownProfile(terms.profile);
+        if (!Gs1.validGtin(terms.gtin)) revert InvalidLot("gtin");
+        if (!Gs1.validLotNumber(terms.number)) revert InvalidLot("number");
+        if (terms.madeAt > block.timestamp) revert InvalidLot("madeAt");
+        if (terms.expiresAt <= terms.madeAt || terms.expiresAt <= block.timestamp) revert InvalidLot("expiresAt");
+        if (terms.units == 0) revert InvalidLot("units");
+
+        _lots[id] = terms;
+        _unitsLeft[id] = terms.units;
+
+        emit LotRegistered(id, terms.manufacturer, terms);
+    }
+
+    // ---- custody -------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IColdChain
+    function openShipment(bytes32 lotId, bytes32 ref, uint32 units, address logger, uint40 from)
+        external
+        returns (bytes32 id)
+    {
+        Lot storage lot_ = _lots[lotId];
+        address holder = lot_.manufacturer;
+        if (holder == address(0)) revert UnknownLot(lotId);
+        if (_licensed(msg.sender, Roles.MANUFACTURER) != holder) revert NotManufacturer(lotId, msg.sender);
+        if (_licensed(logger, Roles.LOGGER) != logger) revert InvalidShipment("logger");
+        if (units == 0) revert InvalidShipment("units");
+        if (units > _unitsLeft[lotId]) revert UnitsExceeded(lotId, units, _unitsLeft[lotId]);
+        if (from < lot_.madeAt || from > block.timestamp) revert InvalidShipment("from");
+        id = Ids.shipment(lotId, holder, ref);
+        if (_shipments[id].disposition != Disposition.None) revert ShipmentExists(id);
+
+        _unitsLeft[lotId] -= units;
+        Shipment storage s = _shipments[id];
+        (s.lot, s.holder, s.logger, s.units, s.from) = (lotId, holder, logger, units, from);
+        s.disposition = Disposition.Active;
+        Judgement storage j = _judgements[id];
+        (j.until, j.lowest, j.highest) = (from, type(int16).max, type(int16).min);
+
+        emit ShipmentOpened(id, lotId, holder, logger, units, from);
+    }
+
+    /// @inheritdoc IColdChain
+    function offer(bytes32 id, address to) external {
+        Shipment storage s = _known(id);
+        address holder = _licensed(msg.sender, HOLDERS);
+        if (holder != s.holder) revert NotHolder(id, msg.sender);
+        if (to != address(0)) {
+            _requireIntact(id);
+            to = _licensed(to, HOLDERS); // an operator's key stands for its institution
+        }
+
+        s.offeredTo = to;
+
+        emit ShipmentOffered(id, holder, to);
+    }
+
+    /// @inheritdoc IColdChain
+    function accept(bytes32 id) external {
+        Shipment storage s = _known(id);
+        address receiver = _licensed(msg.sender, HOLDERS);
+        if (receiver != s.offeredTo) revert NotOffered(id, msg.sender);
+        _requireIntact(id);
+
+        address giver = s.holder;
+        s.holder = receiver;
+        s.offeredTo = address(0);
+
+        emit ShipmentAccepted(id, giver, receiver);
+    }
+
+    function _requireIntact(bytes32 id) private view {
+        Verdict verdict_ = verdict(id);
+        if (verdict_ != Verdict.Intact) revert NotIntact(id, verdict_);
+    }
+
+    // ---- readings ------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IColdChain
+    function log(Batch calldata batch, bytes calldata signature) external {
+        bytes32 id = batch.shipment;
+        Shipment storage s = _known(id);
+        if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
+        TemperatureRules.State memory state;
+        Judgement memory j = state.judgement = _judgements[id];
+        uint32 unknownBefore = j.unknown;
+
+        _checkBatch(batch, j);
+        bytes32 chain = digest(batch);
+        _checkDevice(id, s.logger, chain, signature);
+
+        // Within a gap shorter than a step no reading can be missing.
+        uint40 gap = batch.start - j.until;
+        if (gap >= batch.step) j.unknown += uint32(gap);
+        state.runs = _runs[id];
+        _limits(s.lot).judge(state, batch.data, batch.count, batch.step, batch.base);
+        j.until = batch.start + uint40(batch.count) * batch.step;
+        j.batches += 1;
+        j.readings += batch.count;
+
+        s.chain = chain;
+        _judgements[id] = j;
+        _runs[id] = state.runs;
+
+        emit ReadingsLogged(
+            id, s.logger, batch.sequence, batch.start, batch.step, batch.count, j.unknown - unknownBefore, chain, j
+        );
+        if (j.breached != 0 && s.disposition == Disposition.Active) {
+            uint40 breachedAt = batch.start + uint40(state.firstBreach) * batch.step;
+            (s.disposition, s.breachedAt, s.offeredTo) = (Disposition.Quarantined, breachedAt, address(0));
+            emit ShipmentQuarantined(id, j.breached, breachedAt);
+        }
+    }
+
+    function _checkBatch(Batch calldata batch, Judgement memory j) private view {
+        if (batch.step == 0) revert MalformedReadings("step");
+        if (batch.count == 0 || batch.count > MAX_READINGS) revert MalformedReadings("count");
+        if (batch.data.length != (uint256(batch.count) + 15) / 16 * 32) revert MalformedReadings("data");
+        if (batch.sequence != j.batches) revert OutOfSequence(batch.shipment, j.batches, batch.sequence);
+        if (batch.start < j.until) revert OutOfOrder(batch.shipment, j.until, batch.start);
+        // A reading must have been taken; its step may still be running.
+        uint256 last = batch.start + uint256(batch.count - 1) * batch.step;
+        if (last > block.timestamp) revert FromTheFuture(uint40(last), block.timestamp);
+    }
+
+    /// @dev The signer must be the logger's own account or its licensed operator: the device key.
+    function _checkDevice(bytes32 id, address logger, bytes32 hash, bytes calldata signature) private view {
+        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(hash, signature);
+        if (error != ECDSA.RecoverError.NoError) revert NotTheLogger(id, address(0));
+        (address device, uint32 roles,) = institutions.standing(signer);
+        if (device != logger || roles & Roles.LOGGER == 0) revert NotTheLogger(id, signer);
+    }
+
+    /// @inheritdoc IColdChain
+    function digest(Batch calldata batch) public view returns (bytes32) {
+        Shipment storage s = _shipments[batch.shipment];
+        return _hashTypedDataV4(
+            keccak256(
+                abi.encode(
+                    READINGS,
+                    batch.shipment,
+                    s.logger,
+                    batch.sequence,
+                    batch.start,
+                    batch.step,
+                    batch.count,
+                    batch.base,
+                    s.chain,
+                    keccak256(batch.data)
+                )
+            )
+        );
+    }
+
+    // ---- disposition ---------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IColdChain
+    function release(bytes32 id, uint16 reason) external {
+        Shipment storage s = _known(id);
+        address laboratory = _licensed(msg.sender, Roles.LABORATORY);
+        if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
+        Judgement memory j = _judgements[id];
+        if (j.breached == 0 && _unknown(j, _limits(s.lot)) == 0) revert NothingToRelease(id);
+
+        (s.disposition, s.breachedAt) = (Disposition.Active, 0);
+        (j.breached, j.unknown) = (0, 0);
+        if (j.until < block.timestamp) j.until = uint40(block.timestamp);
+        _judgements[id] = j;
+        _runs[id] = 0;
+
+        emit ShipmentReleased(id, laboratory, reason);
+    }
+
+    /// @inheritdoc IColdChain
+    function destroy(bytes32 id, uint16 reason) external {
+        Shipment storage s = _known(id);
+        address laboratory = _licensed(msg.sender, Roles.LABORATORY);
+        if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
+
+        (s.disposition, s.offeredTo) = (Disposition.Destroyed, address(0));
+
+        emit ShipmentDestroyed(id, laboratory, reason);
+    }
+
+    // ---- views ---------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IColdChain
+    function verdict(bytes32 id) public view returns (Verdict) {
+        Shipment storage s = _shipments[id];
+        if (s.disposition == Disposition.None) return Verdict.None;
+        if (s.disposition == Disposition.Destroyed) return Verdict.Destroyed;
+        if (_lots[s.lot].expiresAt <= block.timestamp) return Verdict.Expired;
+        Judgement memory j = _judgements[id];
+        if (j.breached != 0) return Verdict.Excursion;
+        TemperatureRules.Limits memory limits = _limits(s.lot);
+        return _unknown(j, limits) > limits.unknown ? Verdict.Unknown : Verdict.Intact;
+    }
+
+    /// @dev Unknown time, with the silence since the last reading once it is longer than allowed.
+    function _unknown(Judgement memory j, TemperatureRules.Limits memory limits) private view returns (uint256) {
+        uint256 silence = block.timestamp > j.until ? block.timestamp - j.until : 0;
+        return silence > limits.silence ? j.unknown + silence : j.unknown;
+    }
+
+    function _limits(bytes32 lotId) private view returns (TemperatureRules.Limits memory) {
+        return _profiles[_lots[lotId].profile];
+    }
+
+    /// @inheritdoc IColdChain
+    function judgement(bytes32 id) external view returns (Judgement memory j) {
+        j = _judgements[id];
+        if (j.until != 0) j.unknown = uint32(_unknown(j, _limits(_shipments[id].lot)));
+    }
+
+    /// @inheritdoc IColdChain
+    function shipment(bytes32 id) external view returns (Shipment memory) {
+        return _shipments[id];
+    }
+
+    /// @inheritdoc IColdChain
+    function lot(bytes32 id) external view returns (Lot memory) {
+        return _lots[id];
+    }
+
+    /// @inheritdoc IColdChain
+    function profile(bytes32 id) external view returns (Profile memory) {
+        return _profiles[id].unpack();
+    }
+
+    /// @inheritdoc IColdChain
+    function unitsLeft(bytes32 id) external view returns (uint32) {
+        return _unitsLeft[id];
+    }
+
+    function _known(bytes32 id) private view returns (Shipment storage s) {
+        s = _shipments[id];
+        if (s.disposition == Disposition.None) revert UnknownShipment(id);
+    }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import {Places} from "contracts/consent/Places.sol";
+import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
+import {IInstitutions} from "interfaces/IInstitutions.sol";
+
+/// @title Consents of patients, as directives that the time of their issue puts in order
+/// @dev One slot a directive. Nobody has any power here but the patient: no owner, no pause.
+contract ConsentRegistry is IConsentRegistry, EIP712 {
+    using Places for uint256;
+
+    bytes32 private constant GRANT = keccak256(
+        "Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56 categories,uint40 start,uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)"
+    );
+    bytes32 private constant REVOKE =
+        keccak256("Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)");
+
+    /// @dev Directives of one pair; the bound of every loop here.
+    uint8 private constant MAX_DIRECTIVES = 4;
+    /// @dev In a revocation: all of the grantee's.
+    uint8 private constant ALL = type(uint8).max;
+
+    /// @dev What `decide` is asked, and what the patient revoked as a whole.
+    struct Request {
+        address patient;
+        uint40 since;
+        uint32 purpose;
+        uint56 categories;
+    }
+
+    IInstitutions public immutable institutions;
+
+    mapping(address patient => mapping(address grantee => mapping(uint256 index => uint256 place))) private _places;
+    mapping(address patient => uint40) private _revokedUntil;
+
+    constructor(IInstitutions institutions_) EIP712("Salus Consent", "1") {
+        institutions = institutions_;
+    }
+
+    // ---- grant ---------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IConsentRegistry
+    function grant(Directive calldata directive_) external {
+        _grant(msg.sender, directive_, uint40(block.timestamp), false);
+    }
+
+    function _grant(address patient, Directive calldata d, uint40 issuedAt, bool signed) private {
+        if (d.grantee == address(0)) revert InvalidGrantee(d.grantee);
+        if (d.index >= MAX_DIRECTIVES) revert InvalidIndex(d.index);
+        if (d.effect == Effect.None) revert InvalidEffect(d.effect);
+        if (d.purposes == 0 || d.categories == 0) revert EmptyScope(d.purposes, d.categories);
+        if (d.end <= d.start || d.end <= block.timestamp) revert InvalidPeriod(d.start, d.end);
+
+        mapping(uint256 => uint256) storage places = _places[patient][d.grantee];
+        uint256 place = places[d.index];
+        uint40 since = _revokedUntil[patient];
+        if (signed) {
+            uint40 refused = d.index == 0 ? place.refusedUntil() : places[0].refusedUntil();
+            since = uint40(Math.max(since, Math.max(place.issuedAt(), refused)));
+        }
+        if (issuedAt <= since) revert Superseded(patient, d.grantee, d.index, since);
+
+        _store(
+            places, d.index, place.write(uint8(d.effect), d.purposes, d.categories, d.start, d.end, issuedAt)
+        );
+
+        emit ConsentGranted(
+            patient, d.grantee, d.index, d.effect, d.purposes, d.categories, d.start, d.end, issuedAt, d.document
+        );
+    }
+
+    // ---- revoke --------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IConsentRegistry
+    function revoke(address grantee, uint8 index) external {
+        _revoke(msg.sender, grantee, index, uint40(block.timestamp), false);
+    }
+
+    function _revoke(address patient, address grantee, uint8 index, uint40 issuedAt, bool signed) private {
+        bool changed;
+        if (grantee == address(0)) {
+            if (index != ALL) revert InvalidGrantee(grantee);
+            changed = issuedAt > _revokedUntil[patient];
+            if (changed) _revokedUntil[patient] = issuedAt;
+        } else {
+            if (index != ALL && index >= MAX_DIRECTIVES) revert InvalidIndex(index);
+            mapping(uint256 => uint256) storage places = _places[patient][grantee];
+            changed = index == ALL ? _revokeAll(places, issuedAt) : _revokeOne(places, index, issuedAt);
+            // A signed revocation of one place leaves the others alone: the order of arrival must not matter.
+            if (index == ALL || !signed) changed = _refuse(places, issuedAt) || changed;
+        }
+        if (changed) emit ConsentRevoked(patient, grantee, index, issuedAt);
+        else if (signed) revert Superseded(patient, grantee, index, issuedAt);
+    }
+
+    function _revokeOne(mapping(uint256 => uint256) storage places, uint8 index, uint40 issuedAt)
+        private
+        returns (bool)
+    {
+        uint256 place = places[index];
+        if (issuedAt < place.issuedAt() || (issuedAt == place.issuedAt() && place.effectOf() == 0)) return false;
+
+        _store(places, index, place.revoke(issuedAt));
+        return true;
+    }
+
+    function _revokeAll(mapping(uint256 => uint256) storage places, uint40 issuedAt) private returns (bool changed) {
+        uint256 used = places[0].used();
+        for (uint8 i; i < used; ++i) {
+            // What is there and was issued later stands.
+            if (places[i].effectOf() != 0) changed = _revokeOne(places, i, issuedAt) || changed;
+        }
+    }
+
+    /// @dev From here on signed grants of the pair issued until `issuedAt` are dead, at whichever place.
+    function _refuse(mapping(uint256 => uint256) storage places, uint40 issuedAt) private returns (bool) {
+        uint256 first = places[0];
+        if (issuedAt <= first.refusedUntil()) return false;
+        places[0] = first.refuse(issuedAt);
+        return true;
+    }
+
+    /// @dev Writes one place, and the pair's count of places when it grows.
+    function _store(mapping(uint256 => uint256) storage places, uint8 index, uint256 place) private {
+        if (index == 0) {
+            places[0] = place.used() == 0 ? place.setUsed(1) : place;
+        } else {
+            places[index] = place;
+            uint256 first = places[0];
+            if (first.used() <= index) places[0] = first.setUsed(index + 1);
+        }
+    }
+
+    // ---- relay ---------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IConsentRegistry
+    function relay(Order[] calldata orders) external {
+        for (uint256 i; i < orders.length; ++i) {
+            Order calldata order = orders[i];
+            Directive calldata d = order.directive;
+            if (order.issuedAt > block.timestamp) revert IssuedInFuture(order.issuedAt, block.timestamp);
+            if (order.deadline < block.timestamp) revert DeadlinePassed(order.deadline, block.timestamp);
+            if (!_signed(order.patient, digest(order), order.signature)) revert InvalidSignature(order.patient);
+
+            if (d.effect != Effect.None) {
+                _grant(order.patient, d, order.issuedAt, true);
+            } else {
+                // The signature of a revocation does not cover these: they must not be there.
+                if (d.purposes != 0 || d.categories != 0) revert EmptyScope(d.purposes, d.categories);
+                if (d.start != 0 || d.end != 0 || d.document != 0) revert InvalidPeriod(d.start, d.end);
+                _revoke(order.patient, d.grantee, d.index, order.issuedAt, true);
+            }
+        }
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function digest(Order calldata order) public view returns (bytes32) {
+        Directive calldata d = order.directive;
+        bytes32 structHash = d.effect == Effect.None
+            ? keccak256(abi.encode(REVOKE, order.patient, d.grantee, d.index, order.issuedAt, order.deadline))
+            : keccak256(
+                abi.encode(
+                    GRANT,
+                    order.patient,
+                    d.grantee,
+                    d.index,
+                    d.effect,
+                    d.purposes,
+                    d.categories,
+                    d.start,
+                    d.end,
+                    d.document,
+                    order.issuedAt,
+                    order.deadline
+                )
+            );
+        return _hashTypedDataV4(structHash);
+    }
+
+    /// @dev The key first: an account with an EIP-7702 delegation has code and still signs with its key.
+    function _signed(address patient, bytes32 hash, bytes calldata signature) private view returns (bool) {
+        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(hash, signature);
+        if (error == ECDSA.RecoverError.NoError && signer == patient) return true;
+
+        // A wallet that reverts, answers junk or has no code does not sign. (OpenZeppelin's checker needs a newer EVM.)
+        (bool success, bytes memory answer) =
+            patient.staticcall(abi.encodeCall(IERC1271.isValidSignature, (hash, signature)));
+        return success && answer.length >= 32 && abi.decode(answer, (bytes32)) == bytes32(IERC1271.isValidSignature.selector);
+    }
+
+    // ---- decide --------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IConsentRegistry
+    function decide(address patient, address actor, uint32 purpose, uint56 categories)
+        external
+        view
+        returns (Decision memory d)
+    {
+        if (purpose == 0 || categories == 0) return d;
+        (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standing(actor);
+        if (status != IInstitutions.Standing.Licensed) return Decision(Answer.Deny, Reason.NotLicensed, address(0), 0);
+
+        Request memory request = Request(patient, _revokedUntil[patient], purpose, categories);
+        if (_level(d, request, institution)) {
+            d.reason = Reason.Named;
+            return d;
+        }
+        // All roles of the actor are one level: a deny for any goes before a permit for another.
+        Decision memory permit;
+        while (roles != 0) {
+            uint32 role = roles & (~roles + 1);
+            roles ^= role;
+            Decision memory answer = Decision(Answer.None, d.reason, d.grantee, d.index);
+            if (!_level(answer, request, address(uint160(role)))) {
+                d = answer;
+                continue;
+            }
+            answer.reason = Reason.Role;
+            if (answer.answer == Answer.Deny) return answer;
+            if (permit.answer == Answer.None) permit = answer;
+        }
+        if (permit.answer != Answer.None) return permit;
+    }
+
+    /// @dev Judges the directives of one grantee. Returns true and the answer in `d`, or false and in `d` the nearest miss so
+    /// far: `d` comes in with that of the grantees before.
+    function _level(Decision memory d, Request memory request, address grantee) private view returns (bool decided) {
+        mapping(uint256 => uint256) storage places = _places[request.patient][grantee];
+        uint256 used = places[0].used();
+        for (uint8 i; i < used; ++i) {
+            (Reason reason, bool denies) = _judge(places[i], request);
+            if (reason == Reason.Named) {
+                if (!decided || denies) (d.grantee, d.index) = (grantee, i);
+                d.answer = denies ? Answer.Deny : Answer.Permit;
+                decided = true;
+                if (denies) break;
+            } else if (!decided && reason > d.reason) {
+                (d.reason, d.grantee, d.index) = (reason, grantee, i);
+            }
+        }
+    }
+
+    /// @dev `Named` when the directive answers the request, else why not; `NoDirective` for a place never written.
+    function _judge(uint256 place, Request memory request) private view returns (Reason, bool denies) {
+        Status status = _status(place, request.since);
+        if (status == Status.None) return (Reason.NoDirective, false);
+        if (status == Status.Revoked) return (Reason.Revoked, false);
+        if (status != Status.Active) return (status == Status.NotYet ? Reason.NotYet : Reason.Expired, false);
+        denies = place.effectOf() == uint8(Effect.Deny);
+        if (denies ? place.purposesOf() & request.purpose == 0 : request.purpose & ~place.purposesOf() != 0) {
+            return (Reason.WrongPurpose, denies);
+        }
+        if (denies ? place.categoriesOf() & request.categories == 0 : request.categories & ~place.categoriesOf() != 0) {
+            return (Reason.WrongCategory, denies);
+        }
+        return (Reason.Named, denies);
+    }
+
+    // ---- views ---------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IConsentRegistry
+    function directive(address patient, address grantee, uint8 index) external view returns (Record memory) {
+        uint256 p = _places[patient][grantee][index];
+        return Record(
+            Effect(p.effectOf()),
+            p.purposesOf(),
+            p.categoriesOf(),
+            p.startsAt(),
+            p.endsAt(),
+            p.issuedAt(),
+            _status(p, _revokedUntil[patient])
+        );
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function revokedUntil(address patient) external view returns (uint40) {
+        return _revokedUntil[patient];
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function refusedUntil(address patient, address grantee) external view returns (uint40) {
+        return _places[patient][grantee][0].refusedUntil();
+    }
+
+    function _status(uint256 place, uint40 since) private view returns (Status) {
+        if (place.issuedAt() == 0) return Status.None;
+        if (place.effectOf() == 0 || place.issuedAt() <= since) return Status.Revoked;
+        if (block.timestamp < place.startsAt()) return Status.NotYet;
+        return block.timestamp < place.endsAt() ? Status.Active : Status.Expired;
+    }
+}

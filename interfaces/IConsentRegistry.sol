@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+/// @title Who may use which data of a patient, for what purpose, until when
+/// @notice Patients grant and revoke, directly or by an EIP-712 signature that anyone relays. Institutions and contracts ask
+/// `decide` and get permit, deny or none, with the reason.
+/// @dev A patient is an account, best a different one for each institution. Purposes and categories are bit sets over the
+/// standard codes, see `contracts/consent/ConsentCodes.sol`. Times are Unix seconds.
+///
+/// A **directive** is one rule of one patient for one grantee; a pair (patient, grantee) holds up to four, numbered by `index`,
+/// so that purposes may end at different times and a narrow deny lives beside a broad permit.
+/// A **grantee** is an institution's account, or a whole role: the account whose number is the role's bit (1, 2, 4 …).
+///
+/// **Order of signing, not of arrival.** Each action has a time of issue: the block's for a direct one, `issuedAt` for a signed
+/// one. At one place the later issue stands, whoever submits and in whichever order; at the same second a revocation wins.
+/// So no withheld message blocks another and a replay changes nothing. A **direct** revocation, and a signed one of all of a
+/// grantee's (index 255), also kills every signed grant to that grantee, at any place, that was issued until then and is not yet
+/// submitted; a signed revocation of one place concerns that place alone.
+///
+/// **Decision** when several directives apply: those that name the institution go before those for its roles; on either level a
+/// deny that touches the request (in purpose and category) goes before any permit; a permit must cover the request whole. All
+/// roles of the institution are one level. What a directive says of other purposes or categories is silence, not an answer.
+/// When nothing decides, the reason is the nearest miss, the last that applies in the order of `Reason` (`Revoked` to
+/// `WrongCategory`), and the first directive that has it is named: the institution's by index, then each role's by bit and index.
+interface IConsentRegistry {
+    enum Effect {
+        None, // no directive, or revoked
+        Permit,
+        Deny
+    }
+
+    /// @param grantee an institution, or a role as an account
+    /// @param index which of the pair's directives, 0 to 3
+    /// @param effect `Permit` or `Deny`
+    /// @param purposes bit set, at least one
+    /// @param categories bit set of record classes and sensitivity labels, at least one
+    /// @param start first second at which it holds (0: from its issue)
+    /// @param end first second at which it no longer holds; later than now and than `start`
+    /// @param document hash of the signed document (salted), 0 when there is none
+    struct Directive {
+        address grantee;
+        uint8 index;
+        Effect effect;
+        uint32 purposes;
+        uint56 categories;
+        uint40 start;
+        uint40 end;
+        bytes32 document;
+    }
+
+    /// @notice A signed action to relay: a grant, or a revocation when `directive.effect` is `None`.
+    /// @dev A grant is signed as `Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56
+    /// categories,uint40 start,uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)`, a revocation as `Revoke(address
+    /// patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)`; its other directive fields must be zero.
+    /// @param issuedAt when it was signed; not later than the block
+    /// @param deadline last second at which it may be submitted
+    /// @param signature 65 bytes r‖s‖v, or what the patient's ERC-1271 wallet accepts
+    struct Order {
+        address patient;
+        Directive directive;
+        uint40 issuedAt;
+        uint40 deadline;
+        bytes signature;
+    }
+
+    /// @param issuedAt issue of the last action on it, grant or revocation; 0 when there never was one
+    struct Record {
+        Effect effect;
+        uint32 purposes;
+        uint56 categories;
+        uint40 start;
+        uint40 end;
+        uint40 issuedAt;
+        Status status;
+    }
+
+    enum Status {
+        None, // never granted
+        Active,
+        NotYet,
+        Expired,
+        Revoked
+    }
+
+    enum Answer {
+        None, // nobody decided: the deployment's implicit policy holds
+        Permit,
+        Deny
+    }
+
+    enum Reason {
+        NoDirective, // nothing was ever granted to this institution or its roles
+        Named, // a directive that names the institution decided
+        Role, // a directive for one of the institution's roles decided
+        NotLicensed, // the actor is not licensed now: deny
+        Revoked, // nothing in force: the nearest directive was revoked
+        Expired, // nothing in force: the nearest directive has ended
+        NotYet, // nothing in force: the nearest directive has not begun
+        WrongPurpose, // what is in force is for another purpose
+        WrongCategory // what is in force covers the purpose, not all of the categories
+    }
+
+    /// @param grantee with `index`: the directive that decided, or the nearest one when nothing did
+    struct Decision {
+        Answer answer;
+        Reason reason;
+        address grantee;
+        uint8 index;
+    }
+
+    event ConsentGranted(
+        address indexed patient,
+        address indexed grantee,
+        uint8 index,
+        Effect effect,
+        uint32 purposes,
+        uint56 categories,
+        uint40 start,
+        uint40 end,
+        uint40 issuedAt,
+        bytes32 document
+    );
+    /// @dev `index` 255: all of the grantee's; with `grantee` 0: everything of the patient.
+    event ConsentRevoked(address indexed patient, address indexed grantee, uint8 index, uint40 issuedAt);
+
+    error InvalidGrantee(address grantee);
+    error InvalidIndex(uint8 index);
+    error InvalidEffect(Effect effect);
+    error EmptyScope(uint32 purposes, uint56 categories);
+    error InvalidPeriod(uint40 start, uint40 end);
+    /// @notice A later (or, against a grant, equally late) action stands since `issuedAt`; for a signed revocation: it changes nothing.
+    error Superseded(address patient, address grantee, uint8 index, uint40 issuedAt);
+    error IssuedInFuture(uint40 issuedAt, uint256 nowAt);
+    error DeadlinePassed(uint40 deadline, uint256 nowAt);
+    error InvalidSignature(address patient);
+
+    // ---- the patient ---------------------------------------------------------------------------------------------
+
+    /// @notice The caller grants (permits or denies); the directive at that place is replaced, which also renews or narrows it.
+    /// @dev Reverts `InvalidGrantee` (0), `InvalidIndex`, `InvalidEffect` (`None`), `EmptyScope`, `InvalidPeriod`,
+    /// `Superseded` (everything was revoked in this very second).
+    function grant(Directive calldata directive) external;
+
+    /// @notice The caller revokes; constant cost. Never blocked, whatever else is paused or suspended.
+    /// @dev Also kills every grant to that grantee signed until now and not yet submitted. Revoking what is not there is allowed:
+    /// it still kills what was signed. Without any change nothing is emitted. A later directive than the revocation stands.
+    /// @param grantee whose; 0 with `index` 255 revokes everything of the caller
+    /// @param index which directive, or 255 for all of the grantee's
+    function revoke(address grantee, uint8 index) external;
+
+    // ---- anyone --------------------------------------------------------------------------------------------------
+
+    /// @notice Carries out signed orders. All or none: the first that is refused reverts with its reason.
+    /// @dev The signature is checked as a key's first and, when that fails and the patient has code, as an ERC-1271 wallet's, so
+    /// accounts with an EIP-7702 delegation sign with their key.
+    function relay(Order[] calldata orders) external;
+
+    // ---- views ---------------------------------------------------------------------------------------------------
+
+    /// @notice May `actor` use data of these `categories` of `patient` for `purpose`, now?
+    /// @dev Never reverts. The actor's licence and roles come from `Institutions`. An empty request (`purpose` or `categories` 0) is
+    /// never permitted: `None`, `NoDirective`.
+    /// @param actor an institution or its operator
+    /// @param purpose one purpose bit, or several that must all be permitted
+    /// @param categories the record's class and all of its sensitivity labels
+    function decide(address patient, address actor, uint32 purpose, uint56 categories) external view returns (Decision memory);
+
+    /// @notice One directive with its status at this block.
+    function directive(address patient, address grantee, uint8 index) external view returns (Record memory);
+
+    /// @notice Issue of the last "revoke everything" of a patient, 0 when never; what was issued until then is revoked.
+    function revokedUntil(address patient) external view returns (uint40);
+
+    /// @notice Issue of the last revocation for a pair, 0 when never; signed grants issued until then are refused.
+    function refusedUntil(address patient, address grantee) external view returns (uint40);
+
+    /// @notice The EIP-712 digest that the patient signs for an order.
+    function digest(Order calldata order) external view returns (bytes32);
+}

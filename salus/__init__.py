@@ -1,0 +1,45 @@
+"""Salus: a public-health ledger. Patients' consent, self-settling claims, vaccines that prove they stayed cold.
+
+This package is the client: it talks to the contracts through any Ethereum node. It prints nothing and keeps nothing
+global. Start with :meth:`Salus.connect`; the errors are in :mod:`salus.errors`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .book import Book
+    from .client import Event, Receipt, Salus
+    from .errors import SalusError
+    from .signing import KeySigner, NodeSigner, Signer
+    from .wallet import Wallet
+
+__all__ = ["Book", "Event", "KeySigner", "NodeSigner", "Receipt", "Salus", "SalusError", "Signer", "Wallet"]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Book": "book",
+    "Event": "client",
+    "KeySigner": "signing",
+    "NodeSigner": "signing",
+    "Receipt": "client",
+    "Salus": "client",
+    "SalusError": "errors",
+    "Signer": "signing",
+    "Wallet": "wallet",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Each name is fetched when it is first used: `salus --help` must not wait for web3.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,618 @@
+"""The client: one node, one address book, at most one signer, and a small class for each noun.
+
+    >>> salus = Salus.connect("http://127.0.0.1:8545", signer=signer)      # doctest: +SKIP
+    >>> salus.institutions.resolve("city-hospital")                        # doctest: +SKIP
+    >>> salus.consent.decide(patient, hospital, ["TREAT"], ["Observation"])  # doctest: +SKIP
+
+Nothing is global: two clients in one program know nothing of each other. Nothing is printed. Times are seconds of the
+chain's clock (:meth:`Salus.now`), never of this machine's.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from . import decoding
+from .book import Book, default_book
+from .errors import (
+    BadAnswer,
+    BadInput,
+    NodeRefused,
+    NoSigner,
+    NotDeployed,
+    NotMined,
+    Refused,
+    Reverted,
+    Unreachable,
+    WrongChain,
+    gate,
+)
+from .signing import NodeSigner
+
+if TYPE_CHECKING:
+    from web3 import Web3
+    from web3.contract import Contract
+    from web3.contract.contract import ContractFunction
+
+    from .claims import Claims, Plans, Treasury
+    from .coldchain import ColdChain
+    from .consent import Consent
+    from .institutions import Institutions
+    from .signing import Signer
+
+__all__ = ["Event", "Receipt", "Salus"]
+
+# What may be asked again without harm when the connection breaks. Sending is not among them: it has its own way.
+_READS = (
+    "eth_blockNumber",
+    "eth_call",
+    "eth_chainId",
+    "eth_estimateGas",
+    "eth_gasPrice",
+    "eth_getBalance",
+    "eth_getBlockByHash",
+    "eth_getBlockByNumber",
+    "eth_getCode",
+    "eth_getLogs",
+    "eth_getTransactionByHash",
+    "eth_getTransactionCount",
+    "eth_getTransactionReceipt",
+)
+
+_GAS_MARGIN = 1.2  # the state may change between the estimate and the block
+_SEND_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a contract in the book.
+
+    Attributes:
+        name: E.g. ``ConsentGranted``.
+        contract: The contract's name in the book.
+        address: Its address.
+        args: By name; structs as :class:`salus.decoding.Struct`, enums as integers.
+        block: The block's number.
+        index: The log's place in the block.
+        transaction: The transaction's hash, 0x-hex.
+    """
+
+    name: str
+    contract: str
+    address: str
+    args: Mapping[str, Any]
+    block: int
+    index: int
+    transaction: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A transaction that is in a block and did not fail.
+
+    Attributes:
+        hash: 0x-hex.
+        block: The block's number.
+        gas_used: Units of gas.
+        status: Always 1; a failed transaction is an exception.
+        logs: The events of the contracts in the book, in order.
+    """
+
+    hash: str
+    block: int
+    gas_used: int
+    status: int
+    logs: tuple[Event, ...]
+
+    def events(self, name: str) -> tuple[Event, ...]:
+        """The events of one name."""
+        return tuple(event for event in self.logs if event.name == name)
+
+
+class Salus:
+    """The contracts of one chain as one signer uses them.
+
+    Args:
+        w3: The node.
+        book: The contracts.
+        signer: Who sends transactions and signs; None to read only.
+
+    Most callers want :meth:`connect`, which also checks that node and book fit.
+
+    Attributes:
+        fee_ceiling: The most that one unit of gas may cost, wei; above it nothing is sent.
+        patience: Seconds to wait for a transaction to be in a block.
+    """
+
+    def __init__(self, w3: Web3, book: Book, signer: Signer | None = None) -> None:
+        self.w3 = w3
+        self.book = book
+        self.signer = signer
+        self.fee_ceiling = 1_000 * 10**9
+        self.patience = 180.0
+        self._contracts: dict[str, Contract] = {}
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        book: Book | str | os.PathLike[str] | None = None,
+        signer: Signer | None = None,
+        timeout: float = 30,
+    ) -> Salus:
+        """Connect to a node, and check that it is on the book's chain and has the book's code.
+
+        Args:
+            url: The node's JSON-RPC, ``http://`` or ``https://``.
+            book: The address book or its file; by default ``deployments/<chainid>.json`` below the working folder.
+            signer: Who signs; None to read only.
+            timeout: Seconds for one answer.
+
+        Raises:
+            BadInput: The address or the book is malformed.
+            Unreachable: No answer.
+            WrongChain: The node is on another chain than the book.
+            NotDeployed: No code, or other code, at an address of the book.
+        """
+        w3 = open_node(url, timeout=timeout)
+        with gate("asking for the chain", node=url):
+            chain_id = w3.eth.chain_id
+        if not isinstance(book, Book):
+            if book is None:
+                path = default_book(chain_id)
+                if not path.is_file():
+                    raise BadInput(
+                        path, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
+                    )
+                book = path
+            book = Book.load(book)
+        client = cls(w3, book, signer)
+        client.check()
+        return client
+
+    def check(self) -> None:
+        """Check that the node is on the book's chain and that each contract's code is the one that was deployed.
+
+        Raises:
+            Unreachable, WrongChain, NotDeployed: See :meth:`connect`.
+        """
+        from eth_utils.crypto import keccak
+
+        self._check_chain()
+        for entry in self.book.contracts.values():
+            with gate(f"reading the code of {entry.name}"):
+                code = bytes(self.w3.eth.get_code(entry.address))  # type: ignore[arg-type]
+            if not code:
+                raise NotDeployed(
+                    f"{entry.name} is not at {entry.address} on chain {self.book.chain_id}: there is no code."
+                    f" The chain was started anew, or {self.book.path or 'the book'} is of another one; deploy again"
+                )
+            if entry.code_hash and "0x" + keccak(code).hex() != entry.code_hash:
+                raise NotDeployed(
+                    f"the code at {entry.address} is not that of {entry.name} in {self.book.path or 'the book'};"
+                    " deploy again, or use the book of this chain"
+                )
+
+    def _check_chain(self) -> None:
+        with gate("asking for the chain"):
+            there = self.w3.eth.chain_id
+        if there != self.book.chain_id:
+            raise WrongChain(
+                f"the node is on chain {there}, {self.book.path or 'the address book'} is for chain"
+                f" {self.book.chain_id}; use another --rpc or --book"
+            )
+
+    # ------------------------------------------------------------------------------------------------------- the nouns
+
+    @cached_property
+    def institutions(self) -> Institutions:
+        """Who is accredited, and who acts for whom."""
+        from .institutions import Institutions
+
+        return Institutions(self)
+
+    @cached_property
+    def consent(self) -> Consent:
+        """Who may use which data of a patient."""
+        from .consent import Consent
+
+        return Consent(self)
+
+    @cached_property
+    def plans(self) -> Plans:
+        """The insurers' plans."""
+        from .claims import Plans
+
+        return Plans(self)
+
+    @cached_property
+    def treasury(self) -> Treasury:
+        """The insurers' money."""
+        from .claims import Treasury
+
+        return Treasury(self)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Claims: submitted, judged and paid."""
+        from .claims import Claims
+
+        return Claims(self)
+
+    @cached_property
+    def coldchain(self) -> ColdChain:
+        """Vaccine lots and their shipments."""
+        from .coldchain import ColdChain
+
+        return ColdChain(self)
+
+    # ------------------------------------------------------------------------------------------------------ the ground
+
+    @property
+    def chain_id(self) -> int:
+        """The chain of the book, which the node was checked against."""
+        return self.book.chain_id
+
+    def now(self) -> int:
+        """The chain's clock: the time of the latest block, Unix seconds."""
+        with gate("asking for the latest block"):
+            return int(self.w3.eth.get_block("latest")["timestamp"])
+
+    def contract(self, name: str) -> Contract:
+        """A contract of the book, for web3.
+
+        Raises:
+            BadInput: The book or this version of the client does not have it.
+        """
+        if name not in self._contracts:
+            entry = self.book[name]
+            try:
+                abi = decoding.load_abi(name)
+            except KeyError:
+                raise BadInput(self.book.path, f"contracts.{name}", "is a contract this client has no ABI for") from None
+            self._contracts[name] = self.w3.eth.contract(address=entry.address, abi=list(abi))  # type: ignore[arg-type, call-overload]
+        return self._contracts[name]
+
+    def with_signer(self, signer: Signer | None) -> Salus:
+        """The same node and book with another signer."""
+        other = Salus(self.w3, self.book, signer)
+        other.fee_ceiling, other.patience, other._contracts = self.fee_ceiling, self.patience, self._contracts
+        return other
+
+    def need_signer(self) -> Signer:
+        """The signer.
+
+        Raises:
+            NoSigner: There is none.
+        """
+        if self.signer is None:
+            raise NoSigner("this needs somebody who signs: make a wallet (`salus wallet new`) or name one with --keystore")
+        return self.signer
+
+    # --------------------------------------------------------------------------------------------------------- reading
+
+    def call(self, fn: ContractFunction, *, block: int | str = "latest", sender: str | None = None) -> Any:
+        """Ask a view, e.g. ``salus.call(salus.contract("Plans").functions.terms(plan))``.
+
+        Args:
+            fn: A function of :meth:`contract` with its arguments.
+            block: A number or ``"latest"``.
+            sender: Who asks, where it matters.
+
+        Returns:
+            The value, or a tuple of them; structs as :class:`salus.decoding.Struct`, enums as integers.
+
+        Raises:
+            Refused: The contract reverted; one class a custom error.
+            Unreachable: No answer, or one that does not fit.
+        """
+        transaction: dict[str, Any] = {"to": fn.address, "data": self._encode(fn)}
+        if sender is not None:
+            transaction["from"] = sender
+        return self._decode(fn, self._eth_call(transaction, block, _name(fn)))
+
+    def _eth_call(self, transaction: Mapping[str, Any], block: int | str, name: str) -> bytes:
+        with gate(f"asking for {name}"):
+            return bytes(self.w3.eth.call(transaction, block))  # type: ignore[arg-type]
+
+    def _decode(self, fn: ContractFunction, raw: bytes) -> Any:
+        outputs: Sequence[Mapping[str, Any]] = fn.abi.get("outputs", ())
+        if not raw and outputs:
+            raise NotDeployed(f"at {fn.address} is no contract that answers {_name(fn)}; is the book of this chain?")
+        try:
+            values = decoding.decode_values(outputs, raw)
+        except ValueError as trouble:
+            raise BadAnswer(f"the answer to {_name(fn)} is {trouble}") from None
+        return values[0] if len(values) == 1 else values
+
+    def _encode(self, fn: ContractFunction) -> str:
+        # With all of these given web3 asks the node nothing.
+        whole = {"gas": 0, "gasPrice": 0, "nonce": 0, "value": 0, "chainId": self.chain_id}
+        return str(fn.build_transaction(whole)["data"])  # type: ignore[arg-type]
+
+    def logs(
+        self, contract: str, event: str, where: Mapping[str, str | bytes] | None = None, *, since: int | None = None
+    ) -> tuple[Event, ...]:
+        """Past events of a contract, oldest first.
+
+        Args:
+            contract: Its name in the book.
+            event: The event's name.
+            where: Values that indexed arguments must have: addresses, or 32 bytes.
+            since: The first block to look at; by default the contract's own.
+        """
+        entry = self.book[contract]
+        abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
+        topics: list[Any] = [decoding.event_topic(contract, event)]
+        for part in abi["inputs"]:
+            if part["indexed"]:
+                value = (where or {}).get(part["name"])
+                topics.append(None if value is None else _word(value))
+        with gate("asking for the latest block"):
+            last = int(self.w3.eth.block_number)
+        raw = self._logs(entry.address, topics, entry.block if since is None else since, last)
+        found = {(e.block, e.index): e for e in map(self._event, raw) if e is not None and e.name == event}
+        return tuple(found[place] for place in sorted(found) if _fits(found[place], entry.address, where))
+
+    def _logs(self, address: str, topics: list[Any], first: int, last: int) -> list[Mapping[str, Any]]:
+        if first > last:
+            return []
+        wanted = {"address": address, "topics": topics, "fromBlock": first, "toBlock": last}
+        try:
+            with gate("reading events"):
+                return list(self.w3.eth.get_logs(wanted))  # type: ignore[arg-type]
+        except (BadAnswer, NodeRefused):
+            # Nodes limit how many blocks or logs one answer may span; smaller questions get through.
+            if first == last:
+                raise
+            middle = (first + last) // 2
+            return self._logs(address, topics, first, middle) + self._logs(address, topics, middle + 1, last)
+
+    def _event(self, log: Mapping[str, Any]) -> Event | None:
+        """A log as an event; None where it is of no contract of the book or was taken back."""
+        try:
+            contract = self._by_address.get(str(log["address"]).lower())
+            if contract is None or log.get("removed"):
+                return None
+            decoded = decoding.decode_event(contract, [bytes(topic) for topic in log["topics"]], bytes(log["data"]))
+            if decoded is None:
+                return None
+            name, args = decoded
+            place = int(log["blockNumber"]), int(log["logIndex"]), "0x" + bytes(log["transactionHash"]).hex()
+        except (KeyError, TypeError, ValueError) as trouble:
+            raise BadAnswer(f"the node gave a log that does not fit: {trouble}") from None
+        return Event(name, contract, self.book[contract].address, args, *place)
+
+    @cached_property
+    def _by_address(self) -> Mapping[str, str]:
+        known = decoding.abi_names()
+        return {entry.address.lower(): name for name, entry in self.book.contracts.items() if name in known}
+
+    # --------------------------------------------------------------------------------------------------------- sending
+
+    def send(self, fn: ContractFunction, *, gas: int | None = None, preflight: bool = True) -> Receipt:
+        """Send a transaction and wait until it is in a block.
+
+        It is tried as a call first, so that what the rules refuse costs nothing and is told in words.
+
+        Args:
+            fn: A function of :meth:`contract` with its arguments.
+            gas: The limit; by default the node's estimate and a fifth more.
+            preflight: False skips the try (then ``gas`` is needed): a node whose calls see an old clock may refuse what
+                its next block would take.
+
+        Raises:
+            Refused: The rules refuse it, in the try or in the block (then ``.transaction`` is its hash).
+            NoSigner: The client only reads.
+            NotMined: Not in a block within :attr:`patience`.
+            Unreachable: No answer.
+        """
+        signer = self.need_signer()
+        self._check_chain()
+        transaction: dict[str, Any] = {
+            "from": signer.address,
+            "to": fn.address,
+            "data": self._encode(fn),
+            "value": 0,
+            "chainId": self.chain_id,
+        }
+        if preflight:
+            # On the pending block: what would happen in the next one, with its clock.
+            self._eth_call(transaction, "pending", _name(fn))
+        elif gas is None:
+            raise ValueError("without a preflight the gas must be given")
+        transaction["gas"] = gas if gas is not None else self._estimate(transaction, _name(fn))
+        transaction |= self._fees()
+        sent = self._broadcast(signer, transaction, _name(fn))
+        return self._await(sent, transaction, _name(fn))
+
+    def _estimate(self, transaction: Mapping[str, Any], name: str) -> int:
+        with gate(f"estimating the gas of {name}"):
+            estimate = int(self.w3.eth.estimate_gas(transaction, "pending"))  # type: ignore[arg-type]
+            limit = int(self.w3.eth.get_block("latest")["gasLimit"])
+        if estimate > limit:
+            raise NodeRefused(f"{name} takes {estimate:,} gas, a block holds {limit:,}; send less at once")
+        return min(int(estimate * _GAS_MARGIN), limit)
+
+    def _fees(self) -> dict[str, Any]:
+        with gate("asking for the fees"):
+            price = int(self.w3.eth.gas_price)
+            base = self.w3.eth.get_block("latest").get("baseFeePerGas")
+        if base is None:
+            fees = {"gasPrice": price}  # a chain from before EIP-1559
+        else:
+            tip = max(price - int(base), 0)
+            # Twice the base fee holds for six full blocks in a row; only what is due is paid.
+            fees = {"maxFeePerGas": 2 * int(base) + tip, "maxPriorityFeePerGas": tip}
+        highest = max(fees.values())
+        if highest > self.fee_ceiling:
+            raise NodeRefused(
+                f"the node asks {highest / 1e9:,.1f} gwei a unit of gas, above the ceiling of"
+                f" {self.fee_ceiling / 1e9:,.1f}; wait, or raise the client's fee_ceiling",
+                name="FeeTooHigh",
+            )
+        return fees
+
+    def _broadcast(self, signer: Signer, transaction: dict[str, Any], name: str) -> bytes:
+        """Send; the hash. Another process may use the same key, so a nonce that was taken meanwhile is chosen anew."""
+        from eth_utils.crypto import keccak
+
+        if isinstance(signer, NodeSigner):
+            return signer.send_transaction(transaction)
+        for attempt in range(1, _SEND_TRIES + 1):
+            with gate("asking for the sender's nonce"):
+                nonce = int(self.w3.eth.get_transaction_count(signer.address, "pending"))  # type: ignore[arg-type]
+            unsigned = {key: value for key, value in transaction.items() if key != "from"}
+            raw = signer.sign_transaction({**unsigned, "nonce": nonce})
+            sent = keccak(raw)
+            try:
+                self._send_raw(raw, sent, name)
+                return sent
+            except NodeRefused as refused:
+                said = str(refused).lower()
+                if "nonce" not in said and "underpriced" not in said or attempt == _SEND_TRIES:
+                    raise
+                if self._known(sent):
+                    return sent
+                time.sleep(0.05 * attempt)
+        raise AssertionError("unreachable")
+
+    def _send_raw(self, raw: bytes, sent: bytes, name: str) -> None:
+        """Send the same bytes until the node has them; a lost answer must never become a second transaction."""
+        for attempt in range(1, _SEND_TRIES + 1):
+            try:
+                with gate(f"sending {name}"):
+                    self.w3.eth.send_raw_transaction(raw)
+                return
+            except NodeRefused as refused:
+                said = str(refused).lower()
+                if "already known" in said or "already imported" in said or "known transaction" in said:
+                    return
+                raise
+            except Unreachable:
+                if attempt == _SEND_TRIES:
+                    raise
+                time.sleep(0.2 * attempt)
+                if self._known(sent):
+                    return
+
+    def _known(self, sent: bytes) -> bool:
+        from web3.exceptions import TransactionNotFound
+
+        try:
+            with gate("looking for a transaction"):
+                try:
+                    self.w3.eth.get_transaction(sent)  # type: ignore[arg-type]
+                except TransactionNotFound:
+                    return False
+        except Unreachable:
+            return False
+        return True
+
+    def _await(self, sent: bytes, transaction: Mapping[str, Any], name: str) -> Receipt:
+        from web3.exceptions import TransactionNotFound
+
+        deadline = time.monotonic() + self.patience
+        pause = 0.02
+        while True:
+            with gate(f"waiting for {name}"):
+                try:
+                    receipt = self.w3.eth.get_transaction_receipt(sent)  # type: ignore[arg-type]
+                    break
+                except TransactionNotFound:
+                    pass
+            if time.monotonic() > deadline:
+                raise NotMined("0x" + sent.hex(), self.patience)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+        if bytes(receipt["transactionHash"]) != sent:
+            raise BadAnswer("the node gave the receipt of another transaction")
+        if receipt["status"] != 1:
+            raise self._failed(sent, transaction, receipt, name)
+        logs = tuple(event for event in map(self._event, receipt["logs"]) if event is not None)
+        return Receipt("0x" + sent.hex(), int(receipt["blockNumber"]), int(receipt["gasUsed"]), 1, logs)
+
+    def _failed(self, sent: bytes, transaction: Mapping[str, Any], receipt: Mapping[str, Any], name: str) -> Refused:
+        """Why a transaction failed in its block: the same call on the state after it tells."""
+        again = {key: transaction[key] for key in ("from", "to", "data", "value")}
+        try:
+            self._eth_call(again, int(receipt["blockNumber"]), name)
+            if int(receipt["gasUsed"]) >= int(transaction["gas"]):
+                reason: Refused = Reverted(f"{name} ran out of gas ({transaction['gas']:,})", name="OutOfGas")
+            else:
+                reason = Reverted(f"{name} failed in block {receipt['blockNumber']}, and would not fail any more")
+        except Refused as refused:
+            reason = refused
+        reason.transaction = "0x" + sent.hex()
+        return reason
+
+
+# --------------------------------------------------------------------------------------------------------------- tools
+
+
+def open_node(url: str, *, timeout: float = 30) -> Web3:
+    """A node as web3 sees it; nothing is asked yet.
+
+    Args:
+        url: ``http://`` or ``https://``.
+        timeout: Seconds for one answer.
+
+    Raises:
+        BadInput: Not such an address.
+    """
+    import requests
+    from web3 import HTTPProvider, Web3
+    from web3.middleware import ExtraDataToPOAMiddleware
+    from web3.providers.rpc.utils import ExceptionRetryConfiguration
+
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise BadInput("--rpc", "", f"{url!r} is not the address of a node: write http://host:port or https://host")
+    session = requests.Session()
+    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        session.trust_env = False  # a proxy that the environment names is for the world outside
+    retry = ExceptionRetryConfiguration(
+        errors=(requests.exceptions.ConnectionError, requests.exceptions.Timeout),
+        retries=3,
+        backoff_factor=0.1,
+        method_allowlist=_READS,
+    )
+    provider = HTTPProvider(
+        url, request_kwargs={"timeout": timeout}, session=session, exception_retry_configuration=retry
+    )
+    w3 = Web3(provider)
+    # Chains with proof of authority have longer blocks' extra data than web3 accepts by itself.
+    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+    return w3
+
+
+def _name(fn: ContractFunction) -> str:
+    return str(fn.fn_name)
+
+
+def _word(value: str | bytes) -> bytes:
+    raw = bytes.fromhex(value[2:]) if isinstance(value, str) else bytes(value)
+    return raw.rjust(32, b"\0")
+
+
+def _fits(event: Event, address: str, where: Mapping[str, str | bytes] | None) -> bool:
+    """Whether a node answered what was asked: it may give more, be it by mistake."""
+    if event.address != address:
+        return False
+    items: Iterable[tuple[str, str | bytes]] = (where or {}).items()
+    for name, value in items:
+        there = event.args[name]
+        if (there.lower() if isinstance(there, str) else there) != (value.lower() if isinstance(value, str) else value):
+            return False
+    return True

@@ -1,0 +1,188 @@
+"""Each custom error of the contracts in a sentence that a person can act on."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .codes import category_names, purpose_names, role_names
+
+__all__ = ["explain", "moment"]
+
+STANDINGS = (
+    "is unknown to the registry of institutions",
+    "is licensed",
+    "is licensed, but not in this role",
+    "has a licence that has expired",
+    "is suspended by the regulator",
+    "has a term as operator that has expired",
+)
+
+VERDICTS = (
+    "does not exist",
+    "is intact",
+    "has had an excursion that no laboratory has released",
+    "has been without readings for too long",
+    "has expired",
+    "was destroyed",
+)
+
+CLAIM_STATES = ("was never settled", "is settled and paid", "is owed")
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds as ``2026-01-31 12:00:00 UTC``; what no calendar holds, as the number."""
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds}"
+
+
+def _of(words: tuple[str, ...], number: int) -> str:
+    return words[number] if 0 <= number < len(words) else f"has the state {number}, which this version does not know"
+
+
+def _roles(bits: int) -> str:
+    return ", ".join(sorted(role_names(bits))) or "no role"
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + bytes(value).hex()
+
+
+def _handle(value: bytes) -> str:
+    text = bytes(value).rstrip(b"\0").decode("ascii", "replace")
+    return text if text.isprintable() and text else _hex(value)
+
+
+def _text(value: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in value)[:80]
+
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    # ---- institutions
+    "NotLicensed": lambda a: f"{a['account']} may not act as {_roles(a['role'])}: it {_of(STANDINGS, a['standing'])}",
+    "AlreadyAccredited": lambda a: f"{a['institution']} is accredited already; renew it instead",
+    "HandleTaken": lambda a: f"the name {_handle(a['handle'])} belongs to {a['institution']} for ever; choose another",
+    "InvalidHandle": lambda a: f"{_handle(a['handle'])} is no name for an institution: 1 to 31 of a-z, 0-9 and -",
+    "InvalidRoles": lambda a: f"{a['roles']:#x} is no set of roles: name at least one, and only known ones",
+    "InvalidTerm": lambda a: f"a term until {moment(a['until'])} is not in the future",
+    "UnknownInstitution": lambda a: f"{a['institution']} is no accredited institution",
+    "NotSuspended": lambda a: f"{a['institution']} is not suspended",
+    "AlreadySuspended": lambda a: f"{a['institution']} is suspended already",
+    "OperatorTaken": lambda a: f"{a['operator']} acts for {a['institution']} already; it must resign there first",
+    "NotOperator": lambda a: f"{a['operator']} is no operator of {a['institution']}",
+    # ---- consent
+    "InvalidGrantee": lambda a: f"{a['grantee']} can be given no consent",
+    "InvalidIndex": lambda a: f"there is no place {a['index']}: a patient has four for each grantee, 0 to 3",
+    "InvalidEffect": lambda a: "a directive must permit or deny",
+    "EmptyScope": lambda a: (
+        "a directive needs at least one purpose and one category, and has"
+        f" {', '.join(sorted(purpose_names(a['purposes']))) or 'no purpose'} on"
+        f" {', '.join(sorted(category_names(a['categories']))) or 'no category'}"
+    ),
+    "InvalidPeriod": lambda a: (
+        f"a period from {moment(a['start']) if a['start'] else 'now'} to {moment(a['end'])} has ended or is empty"
+    ),
+    "Superseded": lambda a: (
+        f"a later action of {a['patient']} stands for {a['grantee']}, place {a['index']}"
+        if a["index"] < 4
+        else f"{a['patient']} has revoked later everything for {a['grantee']}"
+    )
+    + f" (issued {moment(a['issuedAt'])}); sign anew",
+    "IssuedInFuture": lambda a: (
+        f"it was issued at {moment(a['issuedAt'])}, and the chain's clock says {moment(a['nowAt'])}; submit it later"
+    ),
+    "DeadlinePassed": lambda a: f"it could be submitted until {moment(a['deadline'])}; sign anew",
+    "InvalidSignature": lambda a: (
+        f"the signature is not {a['patient']}'s for these very values on this chain and contract"
+    ),
+    # ---- plans, treasury, claims
+    "PlanExists": lambda a: f"the plan {_hex(a['plan'])} is registered already",
+    "UnknownPlan": lambda a: f"there is no plan {_hex(a['plan'])}",
+    "AlreadyPublished": lambda a: f"the plan {_hex(a['plan'])} is published: its terms and prices never change again",
+    "NotPublished": lambda a: f"the plan {_hex(a['plan'])} is not published",
+    "NotInsurer": lambda a: f"{a['account']} does not act for the insurer of the plan {_hex(a['plan'])}",
+    "InvalidTerms": lambda a: f"the plan's {_text(a['field'])} is not possible",
+    "InvalidMembership": lambda a: (
+        f"{a['member']} cannot be a member from day {a['from']} to day {a['until']}: nobody, or an empty period"
+    ),
+    "PriceExists": lambda a: f"the plan {_hex(a['plan'])} has a price for the code {_hex(a['code'])} already",
+    "LengthMismatch": lambda a: f"{a['codes']} codes came with {a['allowed']} prices",
+    "NotProvider": lambda a: f"{a['account']} does not act for the provider {a['provider']}",
+    "NotOwed": lambda a: f"the claim {_hex(a['id'])} is not owed: it {_of(CLAIM_STATES, a['state'])}",
+    "PoolShort": lambda a: f"the insurer's pool is still short of the {a['due']} due for the claim {_hex(a['id'])}",
+    "ZeroAmount": lambda a: "the amount is 0",
+    "InvalidDesk": lambda a: f"at {a['desk']} is no contract that could pay from the pool",
+    "InvalidToken": lambda a: f"at {a['token']} is no token",
+    "ReceivedOther": lambda a: (
+        f"the token {a['token']} moved {a['received']} instead of {a['expected']}; tokens that take a fee are refused"
+    ),
+    "ExceedsBalance": lambda a: f"{a['asked']} was asked of a pool that holds {a['balance']}",
+    "NoExit": lambda a: "no withdrawal was announced for this pool",
+    "ExitNotOpen": lambda a: (
+        f"the announced withdrawal is open from {moment(a['opensAt'])} to {moment(a['closesAt'])}"
+    ),
+    "NothingHeld": lambda a: f"nothing is held for {a['payee']} in {a['token']}",
+    # ---- cold chain
+    "InvalidProfile": lambda a: f"the temperature profile's {_text(a['field'])} is not possible",
+    "ProfileExists": lambda a: f"the temperature profile {_hex(a['profile'])} is registered already",
+    "UnknownProfile": lambda a: f"there is no temperature profile {_hex(a['profile'])}",
+    "InvalidLot": lambda a: f"the lot's {_text(a['field'])} is not possible",
+    "LotExists": lambda a: f"the lot {_hex(a['lot'])} is registered already",
+    "UnknownLot": lambda a: f"there is no lot {_hex(a['lot'])}",
+    "NotManufacturer": lambda a: f"{a['account']} does not act for the manufacturer of the lot {_hex(a['lot'])}",
+    "UnitsExceeded": lambda a: f"{a['asked']} units were asked of the lot {_hex(a['lot'])}, which has {a['left']} left",
+    "InvalidShipment": lambda a: f"the shipment's {_text(a['field'])} is not possible",
+    "ShipmentExists": lambda a: f"the shipment {_hex(a['shipment'])} is open already",
+    "UnknownShipment": lambda a: f"there is no shipment {_hex(a['shipment'])}",
+    "NotHolder": lambda a: f"{a['account']} does not hold the shipment {_hex(a['shipment'])}",
+    "NotOffered": lambda a: f"the shipment {_hex(a['shipment'])} is not offered to {a['account']}",
+    "NotIntact": lambda a: f"the shipment {_hex(a['shipment'])} may not move: it {_of(VERDICTS, a['verdict'])}",
+    "NotTheLogger": lambda a: (
+        f"the readings are signed by {a['signer']}, which is not the licensed key of the logger of the shipment"
+        f" {_hex(a['shipment'])}; or they were changed after signing"
+    ),
+    "OutOfSequence": lambda a: (
+        f"batch {a['given']} came where the shipment {_hex(a['shipment'])} expects batch {a['expected']}"
+    ),
+    "OutOfOrder": lambda a: (
+        f"readings from {moment(a['start'])} overlap what is judged until {moment(a['until'])} already"
+    ),
+    "FromTheFuture": lambda a: (
+        f"readings until {moment(a['end'])} are later than the chain's clock, {moment(a['nowAt'])}"
+    ),
+    "MalformedReadings": lambda a: f"the batch of readings is malformed: {_text(a['field'])}",
+    "NothingToRelease": lambda a: f"the shipment {_hex(a['shipment'])} has nothing that a laboratory could excuse",
+    "AlreadyDestroyed": lambda a: f"the shipment {_hex(a['shipment'])} was destroyed",
+    # ---- OpenZeppelin
+    "AccessManagedUnauthorized": lambda a: f"{a['caller']} is not who the regulator lets do this",
+    "AccessManagerUnauthorizedAccount": lambda a: f"{a['msgsender']} does not have the regulator's role {a['roleId']}",
+    "AccessManagerUnauthorizedCall": lambda a: f"{a['caller']} is not who the regulator lets do this",
+    "AccessManagerNotScheduled": lambda a: "the regulator must announce this first and then wait for its delay",
+    "AccessManagerNotReady": lambda a: "the regulator announced this, and its delay is not over yet",
+    "AccessManagedRequiredDelay": lambda a: f"the regulator must announce this {a['delay']} seconds ahead",
+    "ERC20InsufficientBalance": lambda a: f"{a['sender']} has {a['balance']} of the token, and {a['needed']} is needed",
+    "ERC20InsufficientAllowance": lambda a: (
+        f"{a['spender']} may spend {a['allowance']} of the token, and {a['needed']} is needed; approve it first"
+    ),
+    "SafeERC20FailedOperation": lambda a: f"the token {a['token']} refused the transfer",
+}
+
+
+def explain(name: str, arguments: Mapping[str, Any]) -> str:
+    """The sentence for a custom error; one that has none is shown with its arguments.
+
+    Args:
+        name: The error's name.
+        arguments: Its arguments by name, as decoded.
+    """
+    known = _WORDS.get(name)
+    if known is not None:
+        try:
+            return known(arguments)
+        except (KeyError, TypeError, ValueError):
+            pass  # an error of the same name with other arguments, from a contract that is not ours
+    shown = ", ".join(f"{key} {_hex(v) if isinstance(v, bytes) else v}" for key, v in arguments.items())
+    return f"{name}: {shown}" if shown else name

@@ -1,0 +1,20 @@
+"""FHIR R4 at the edge: claims in, claim responses out, consents in and out.
+
+Resources are validated by ``fhir.resources.R4B``, which is imported only when a file is read, since that takes a while.
+"""
+
+from __future__ import annotations
+
+from salus.fhir.claim import ClaimInput, LineInput, read_claims
+from salus.fhir.consent import ConsentInput, consent_resource, read_consent
+from salus.fhir.response import claim_response
+
+__all__ = [
+    "ClaimInput",
+    "ConsentInput",
+    "LineInput",
+    "claim_response",
+    "consent_resource",
+    "read_claims",
+    "read_consent",
+]

@@ -1,0 +1,168 @@
+"""Strict reading of JSON files that strangers wrote: exact numbers, no doubled keys, bounded size, one clear line when refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
+from pathlib import Path
+from typing import Any
+
+from salus.errors import BadInput
+
+__all__ = ["MAX_BYTES", "add", "multiply", "parse_json", "read_bytes", "read_text", "smallest_units"]
+
+#: Largest file that is read, in bytes.
+MAX_BYTES = 64 * 1024 * 1024
+
+# Numbers with more characters are an attack or a mistake, never an amount; the bound also keeps arithmetic small.
+_MAX_NUMBER = 60
+_MAX_EXPONENT = 60
+
+# Wide enough for every product of three accepted numbers; whatever would be rounded all the same raises.
+_EXACT = Context(prec=600, traps=[Inexact, InvalidOperation, Overflow])
+
+
+class _Refused(ValueError):
+    """What is wrong inside a JSON text, raised from the decoder's hooks."""
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file of at most :data:`MAX_BYTES`.
+
+    Raises:
+        BadInput: It cannot be read, or is too large.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as trouble:
+        raise BadInput(str(path), "file", f"cannot be read ({trouble.strerror}); name a readable file") from None
+    if len(content) > MAX_BYTES:
+        raise BadInput(str(path), "file", f"is larger than {MAX_BYTES // 2**20} MiB; split it")
+    return content
+
+
+def read_text(path: str | Path) -> str:
+    """The content of a UTF-8 file, without a byte order mark.
+
+    Raises:
+        BadInput: It cannot be read, is too large, or is not UTF-8.
+    """
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as trouble:
+        raise BadInput(str(path), f"byte {trouble.start}", "is not UTF-8; save the file as UTF-8") from None
+
+
+def parse_json(text: str, source: str, line: int | None = None) -> Any:
+    """The value of a JSON text, with decimals exact (:class:`~decimal.Decimal`).
+
+    Args:
+        text: The JSON.
+        source: The file's name, for messages.
+        line: The line that `text` is in the file, for newline-delimited JSON.
+
+    Raises:
+        BadInput: It is not JSON, a key stands twice in an object, a number is NaN, infinite or absurdly long.
+    """
+    try:
+        return json.loads(
+            text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
+        )
+    except json.JSONDecodeError as trouble:
+        where = f"line {line or trouble.lineno}, column {trouble.colno}"
+        raise BadInput(source, where, f"is not JSON ({trouble.msg}); give a complete JSON document") from None
+    except _Refused as trouble:
+        raise BadInput(source, "JSON" if line is None else f"line {line}", str(trouble)) from None
+    except RecursionError:
+        raise BadInput(source, "JSON", "is nested too deeply; give a plain document") from None
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > _MAX_NUMBER:
+        raise _Refused(f"holds the number {_shown(text)} of {len(text)} characters; write at most {_MAX_NUMBER}")
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise _Refused(f"holds the number {_shown(text)}; write a plain decimal") from None
+    # The sign and the digits are few now; the exponent may still be astronomic ("1e999999").
+    if abs(value.adjusted()) > _MAX_EXPONENT:
+        raise _Refused(f"holds the number {_shown(text)}; write a plain decimal")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_NUMBER:
+        raise _Refused(f"holds the number {_shown(text)} of {len(text)} characters; write at most {_MAX_NUMBER}")
+    return int(text)
+
+
+def _constant(text: str) -> Any:
+    raise _Refused(f"holds {text}, which is no JSON number; write a plain decimal")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Refused(f"holds the key {_shown(key)!r} twice in one object; keep one")
+        found[key] = value
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------- exact arithmetic
+
+
+def add(values: Iterator[Decimal] | tuple[Decimal, ...] | list[Decimal]) -> Decimal:
+    """The exact sum."""
+    with localcontext(_EXACT):
+        return sum(values, Decimal(0))
+
+
+def multiply(*factors: Decimal) -> Decimal:
+    """The exact product of at most three accepted numbers."""
+    product = Decimal(1)
+    with localcontext(_EXACT):
+        for factor in factors:
+            product *= factor
+    return product
+
+
+def smallest_units(value: Decimal, decimals: int, *, source: str, field: str) -> int:
+    """An amount in a token's smallest units.
+
+    Args:
+        value: At least 0, e.g. ``Decimal("12.50")``.
+        decimals: The token's decimals: ``12.50`` with 6 is 12,500,000.
+        source: The file that it is from, for messages.
+        field: The field that it is from, for messages.
+
+    Returns:
+        The amount, below 2**96.
+
+    Raises:
+        BadInput: Not finite, negative, more decimals than the token has, or beyond 96 bits.
+    """
+    if not value.is_finite() or value.is_signed() and value != 0:
+        raise BadInput(source, field, f"is {value}; give an amount of 0 or more")
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)  # finite
+    # Before any power of ten is built: an exponent of a billion would fill the memory.
+    if abs(exponent) > 4 * _MAX_EXPONENT:
+        raise BadInput(source, field, "is out of every range; give an amount as a plain decimal")
+    number = int("".join(map(str, digits)))
+    shift = exponent + decimals
+    if shift >= 0:
+        units = number * 10**shift
+    else:
+        units, rest = divmod(number, 10**-shift)
+        if rest:
+            raise BadInput(source, field, f"is {value}; the token has {decimals} decimals, give no more")
+    if units >= 2**96:
+        raise BadInput(source, field, f"is {value}; the contracts hold amounts below 2^96 units, give a smaller one")
+    return units

@@ -1,0 +1,171 @@
+"""Deploy Salus: one straight line of constructors, then the regulator takes over and the deployer keeps nothing.
+
+    brownie run deploy --network <any of Brownie's networks>
+    python scripts/deploy.py --rpc <url>      (a node that is already up, without a Brownie network for it)
+
+Both read the same environment; each value is printed before anything is sent:
+
+    REGULATOR    address that gets every power; on a local chain the node's second account
+    ACCOUNT      name of a Brownie account that pays (asks for its password), or
+    KEYSTORE     path of a keystore v3 file that pays, its password in the file PASSWORD_FILE or asked for;
+                 on a local chain the node's first account
+    ADMIN_DELAY, RULES_DELAY    seconds, see `deploy`
+    YES          anything: do not ask
+
+The address book is written to deployments/<chainid>.json.
+"""
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from pathlib import Path
+
+from brownie import accounts, chain, network, project, web3
+from brownie._config import CONFIG
+from eth_account import Account
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Roles of the AccessManager; 0 is its administrator, who only says who has which role.
+ADMIN = 0
+REGISTRAR = 1  # accredits, renews and suspends institutions
+RULE_MAKER = 2  # registers temperature profiles
+GUARDIAN = 3  # may cancel what the others have scheduled
+
+ROLES = {REGISTRAR: "REGISTRAR", RULE_MAKER: "RULE_MAKER", GUARDIAN: "GUARDIAN"}
+POWERS = {
+    REGISTRAR: ("Institutions", ("accredit", "renew", "suspend", "reinstate")),
+    RULE_MAKER: ("ColdChain", ("registerProfile",)),
+}
+DAY = 24 * 3600
+
+
+def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_delay=0, contracts=None, say=lambda text: None):
+    """Deploy every contract of Salus and hand all powers to the regulator.
+
+    deployer     Brownie account that pays; it has no power when this returns.
+    regulator    address that becomes administrator, registrar and rule maker.
+    guardian     address that may cancel scheduled operations; the regulator when None.
+    admin_delay  seconds between scheduling and executing what the administrator does.
+    rules_delay  the same for new rules (temperature profiles). Accreditation and suspension act at once.
+    contracts    where the contract containers are; the loaded project when None.
+
+    Returns the deployed contracts by name, in the order of deployment.
+    """
+    c = contracts or project.get_loaded_projects()[0]
+    regulator, guardian = str(regulator), str(guardian or regulator)
+    sender = {"from": deployer}
+    deployed = {}
+
+    def make(name, *args):
+        say(f"deploying {name}")
+        deployed[name] = c[name].deploy(*args, sender)
+        return deployed[name]
+
+    manager = make("AccessManager", deployer)
+    institutions = make("Institutions", manager)
+    consents = make("ConsentRegistry", institutions)
+    plans = make("Plans", institutions)
+    treasury = make("Treasury", institutions)
+    make("ClaimDesk", institutions, consents, plans, treasury)
+    make("ColdChain", manager, institutions)
+
+    say("handing the powers to the regulator")
+    for role, label in ROLES.items():
+        manager.labelRole(role, label, sender)
+    for role, (name, functions) in POWERS.items():
+        selectors = [deployed[name].signatures[function] for function in functions]
+        manager.setTargetFunctionRole(deployed[name], selectors, role, sender)
+        manager.setRoleGuardian(role, GUARDIAN, sender)
+    manager.grantRole(REGISTRAR, regulator, 0, sender)
+    manager.grantRole(RULE_MAKER, regulator, rules_delay, sender)
+    manager.grantRole(GUARDIAN, guardian, 0, sender)
+    manager.grantRole(ADMIN, regulator, admin_delay, sender)
+    manager.renounceRole(ADMIN, deployer, sender)
+    return deployed
+
+
+def write_book(deployed, folder=ROOT / "deployments"):
+    """Write the address book of a deployment, whole or not at all; returns its path."""
+    book = {"chainId": chain.id, "contracts": {}}
+    for name, contract in deployed.items():
+        abi = json.dumps(contract.abi, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        book["contracts"][name] = {
+            "address": contract.address,
+            "block": contract.tx.block_number,
+            "args": constructor_arguments(name, deployed),
+            "abiHash": web3.keccak(text=abi).to_0x_hex(),
+            "codeHash": web3.keccak(web3.eth.get_code(contract.address)).to_0x_hex(),
+        }
+    path = Path(folder) / f"{chain.id}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".json.new")
+    draft.write_text(json.dumps(book, indent=2) + "\n")
+    draft.replace(path)
+    return path
+
+
+def constructor_arguments(name, deployed):
+    """The arguments of one contract's constructor, decoded from its deployment: what a block explorer asks for."""
+    contract = deployed[name]
+    data = bytes.fromhex(contract.tx.input.removeprefix("0x"))[len(bytes.fromhex(contract.bytecode)) :]
+    constructor = next(entry for entry in contract.abi if entry["type"] == "constructor")
+    types = [value["type"] for value in constructor["inputs"]] if constructor else []
+    return [str(value) for value in web3.codec.decode(types, data)]
+
+
+def connect(url):
+    """Connect Brownie to a node by its URL; Brownie itself knows only networks of its list."""
+    CONFIG.networks["by-url"] = {"id": "by-url", "host": url, "chainid": "fetch", "name": url}
+    CONFIG.networks["by-url"]["settings"] = {"gas_limit": "auto", "gas_buffer": 1.1, "reverting_tx_gas_limit": False}
+    network.connect("by-url")
+
+
+def payer(local):
+    """The account that deploys, as the environment names it."""
+    if name := os.environ.get("ACCOUNT"):
+        return accounts.load(name)
+    if path := os.environ.get("KEYSTORE"):
+        secret = os.environ.get("PASSWORD_FILE")
+        password = Path(secret).read_text().rstrip("\r\n") if secret else getpass.getpass(f"Password of {path}: ")
+        return accounts.add(Account.decrypt(json.loads(Path(path).read_text()), password))
+    if not local:
+        sys.exit("error: no payer; set ACCOUNT to a Brownie account or KEYSTORE to a keystore file")
+    return accounts[0]
+
+
+def main():
+    """Read the environment, print it, ask, deploy, write the book."""
+    local = "cmd" in CONFIG.active_network or len(accounts) > 1  # a local chain holds unlocked accounts
+    deployer = payer(local)
+    regulator = os.environ.get("REGULATOR") or (str(accounts[1]) if local else None)
+    if not regulator or not web3.is_address(regulator):
+        sys.exit("error: REGULATOR is not an address; set it to the account that shall hold the powers")
+    delays = {
+        "admin_delay": int(os.environ.get("ADMIN_DELAY", 2 * DAY)),
+        "rules_delay": int(os.environ.get("RULES_DELAY", 0)),
+    }
+    print(f"chain      {chain.id}")
+    print(f"payer      {deployer}")
+    print(f"regulator  {regulator}")
+    for name, seconds in delays.items():
+        print(f"{name.replace('_', ' '):10} {seconds} s")
+    if not local and "YES" not in os.environ and input("deploy? [y/N] ").strip().lower() != "y":
+        sys.exit("nothing was sent")
+
+    deployed = deploy(deployer, web3.to_checksum_address(regulator), **delays, say=lambda text: print(text, flush=True))
+    for name, contract in deployed.items():
+        print(f"{name:16} {contract.address}")
+    print(f"written: {write_book(deployed).relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Deploy Salus on a node that is already up.")
+    parser.add_argument("--rpc", required=True, help="the node's URL")
+    arguments = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    project.load(ROOT, name="SalusProject")
+    connect(arguments.rpc)
+    main()

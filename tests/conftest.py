@@ -1,0 +1,125 @@
+"""The people and the contracts of every test.
+
+Each actor has a trade and an account of its own; each module of tests gets a fresh chain with the whole house deployed
+by the script that deploys it for real, and each test finds that chain as the module left it.
+"""
+
+from types import SimpleNamespace
+
+import pytest
+from brownie import accounts as chain_accounts
+from brownie import chain, project
+
+YEAR = 365 * 24 * 3600
+
+# Roles of institutions, as in contracts/institutions/Roles.sol.
+PROVIDER, PHARMACY, INSURER, MANUFACTURER, CARRIER, LABORATORY, LOGGER = (1 << bit for bit in range(7))
+
+# Who is who: the number of the account, and the roles that the regulator gives it.
+TRADES = {
+    "deployer": 0,
+    "regulator": 0,
+    "hospital": PROVIDER,
+    "insurer": INSURER,
+    "manufacturer": MANUFACTURER,
+    "carrier": CARRIER,
+    "clinic": PROVIDER | PHARMACY,
+    "patient": 0,
+    "stranger": 0,
+    "laboratory": LABORATORY,
+    "logger": LOGGER,
+}
+
+
+@pytest.fixture(scope="session")
+def people():
+    """Every actor by trade."""
+    return SimpleNamespace(**dict(zip(TRADES, chain_accounts)))
+
+
+def _actor(trade):
+    @pytest.fixture(scope="session", name=trade)
+    def actor(people):
+        return getattr(people, trade)
+
+    return actor
+
+
+deployer = _actor("deployer")
+regulator = _actor("regulator")
+hospital = _actor("hospital")
+insurer = _actor("insurer")
+manufacturer = _actor("manufacturer")
+carrier = _actor("carrier")
+clinic = _actor("clinic")
+patient = _actor("patient")
+stranger = _actor("stranger")
+laboratory = _actor("laboratory")
+logger = _actor("logger")
+
+
+@pytest.fixture(scope="module")
+def house(module_isolation, people):
+    """All contracts by name, deployed, with every institution of `TRADES` accredited for five years."""
+    # Here and not above: the script needs Brownie's project, which tests without a chain do not load.
+    from scripts.deploy import deploy
+
+    deployed = deploy(people.deployer, people.regulator, admin_delay=0, rules_delay=0)
+    for trade, roles in TRADES.items():
+        if roles:
+            accredit(deployed["Institutions"], people.regulator, getattr(people, trade), trade, roles)
+    return deployed
+
+
+def accredit(institutions, regulator, account, handle, roles, years=5):
+    """Accredit an institution under a public name."""
+    padded = handle.encode().ljust(32, b"\0")
+    institutions.accredit(account, padded, roles, chain.time() + years * YEAR, {"from": regulator})
+
+
+@pytest.fixture(autouse=True)
+def isolation(request):
+    """A test that uses the contracts leaves no trace for the next one; the others need no chain."""
+    if "house" in request.fixturenames:
+        request.getfixturevalue("fn_isolation")
+
+
+@pytest.fixture(scope="session")
+def salus_project():
+    """The containers of all contracts, those for tests as well: `salus_project.TestToken`."""
+    return project.get_loaded_projects()[0]
+
+
+@pytest.fixture(scope="module")
+def manager(house):
+    return house["AccessManager"]
+
+
+@pytest.fixture(scope="module")
+def institutions(house):
+    return house["Institutions"]
+
+
+@pytest.fixture(scope="module")
+def consents(house):
+    return house["ConsentRegistry"]
+
+
+@pytest.fixture(scope="module")
+def plans(house):
+    return house["Plans"]
+
+
+@pytest.fixture(scope="module")
+def treasury(house):
+    return house["Treasury"]
+
+
+@pytest.fixture(scope="module")
+def desk(house):
+    return house["ClaimDesk"]
+
+
+@pytest.fixture(scope="module")
+def coldchain(house):
+    return house["ColdChain"]

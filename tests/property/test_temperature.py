@@ -1,0 +1,318 @@
+"""The cold chain's judgement against the reference: series of readings, cut into batches anywhere, judged by both.
+
+Given temperatures from -40 to 85 °C, limits met to the hundredth of a degree, missing readings, gaps around one step,
+    every filling of the last word, laboratories that release, lots that expire
+when the device's batches are logged
+it is judged as the prose says: after each batch, and at the end with the silence until then.
+"""
+
+import random
+from dataclasses import replace
+
+import pytest
+from eth_abi import decode
+from eth_account import Account
+from eth_utils import keccak
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.property.wire import Call, Wire, cases, seed
+from tests.reference.judge import (
+    NO_READING,
+    Bound,
+    Judgement,
+    Profile,
+    Reading,
+    Rule,
+    Span,
+    Verdict,
+    judge,
+    pack,
+    unpack,
+    verdict,
+)
+from tests.reference.typed import READINGS, Domain, digest
+
+DAY = 86_400
+MINUTE = 60
+START = 1_700_000_000
+
+# What mSupply ships with: hot from 8 °C, cold to 2 °C, each in one run and summed.
+USUAL = Profile(
+    low=200,
+    high=800,
+    silence=3_600,
+    unknown=7_200,
+    rules=(
+        Rule(Bound.ABOVE, Span.SINGLE, 800, 30),
+        Rule(Bound.ABOVE, Span.CUMULATIVE, 800, 60),
+        Rule(Bound.BELOW, Span.SINGLE, 200, 20),
+        Rule(Bound.BELOW, Span.CUMULATIVE, 200, 40),
+    ),
+)
+
+
+def series(*values, step=600, start=START):
+    return [Reading(start + i * step, step, value) for i, value in enumerate(values)]
+
+
+# ---- the reference itself, on what can be counted by hand ------------------------------------------------------------
+
+
+def test_reference_one_excursion_of_640_minutes():
+    """30 days at 10 minutes with 64 warm readings, from the 1,000th on."""
+    readings = series(*[500] * 1_000, *[900] * 64, *[500] * 3_256)
+    warm = START + 1_000 * 600
+    assert judge(USUAL, START, readings) == Judgement(
+        until=START + 30 * DAY,
+        readings=4_320,
+        lowest=500,
+        highest=900,
+        above=640 * MINUTE,
+        below=0,
+        unknown=0,
+        breached=0b0011,
+        # Two warm readings are 20 minutes; the third completes the 30.
+        breached_at=warm + 2 * 600,
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "breached", "breached_after", "above", "below"),
+    [
+        ([800, 800, 800], 0b0001, 2, 0, 0),  # at the threshold counts for the rule, not for the range
+        ([799, 799, 799, 799, 799, 799, 799], 0, None, 0, 0),
+        ([801, 801, 500, 801, 801, 500, 801], 0, None, 5, 0),  # back in range: the run starts anew; 50 minutes in all
+        ([801, 801, 500, 801, 801, 500, 801, 801], 0b0010, 7, 6, 0),  # the sum reaches 60 minutes
+        ([801, 801, None, 801], 0b0001, 3, 3, 0),  # a missing reading ends no run
+        ([None, None, None, None], 0, None, 0, 0),
+        ([200, 200], 0b0100, 1, 0, 0),
+        ([201, 201, 199, 201, 199, 201, 199, 201, 199], 0b1000, 8, 0, 4),
+        ([-4_000, 8_500, -4_000, 8_500, -4_000, 8_500], 0, None, 3, 3),
+    ],
+)
+def test_reference_runs_and_sums(values, breached, breached_after, above, below):
+    outcome = judge(USUAL, START, series(*values))
+    assert outcome.breached == breached
+    assert outcome.breached_at == (0 if breached_after is None else START + breached_after * 600)
+    assert (outcome.above, outcome.below) == (above * 600, below * 600)
+    assert outcome.unknown == 600 * values.count(None)
+
+
+def test_reference_ten_hours_of_thirty_degrees_in_pieces():
+    """A shipment indicator: ≥ 30 °C for 10 h in all, ≤ -0.5 °C for one hour at a time."""
+    indicator = replace(
+        USUAL, rules=(Rule(Bound.ABOVE, Span.CUMULATIVE, 3_000, 600), Rule(Bound.BELOW, Span.SINGLE, -50, 60))
+    )
+    pieces = [3_000, 500] * 59
+    assert judge(indicator, START, series(*pieces)).breached == 0
+    assert judge(indicator, START, series(*pieces, 3_000)).breached == 0b01
+    assert judge(indicator, START, series(*[-50] * 5, -49, *[-50] * 5)).breached == 0
+    assert judge(indicator, START, series(*[-50] * 6)).breached == 0b10
+
+
+@pytest.mark.parametrize(("gap", "unknown"), [(0, 0), (599, 0), (600, 600), (601, 601)])
+def test_reference_gaps(gap, unknown):
+    readings = series(500, 500) + series(500, start=START + 1_200 + gap)
+    assert judge(USUAL, START, readings).unknown == unknown
+    assert judge(USUAL, START, series(500, start=START + gap)).unknown == unknown
+
+
+@pytest.mark.parametrize(("silence", "unknown"), [(0, 0), (3_600, 0), (3_601, 3_601), (7_201, 7_201)])
+def test_reference_silence(silence, unknown):
+    now = START + 600 + silence
+    outcome = judge(USUAL, START, series(500), now=now)
+    assert outcome.unknown == unknown
+    expected = Verdict.UNKNOWN if unknown > 7_200 else Verdict.INTACT
+    assert verdict(USUAL, outcome, expires_at=now + 1, now=now) is expected
+    assert verdict(USUAL, outcome, expires_at=now, now=now) is Verdict.EXPIRED
+
+
+def test_reference_release_excuses_and_keeps_extremes():
+    readings = series(900, 900, 900, 900, None)
+    released = START + 10_000
+    after = judge(USUAL, START, readings, releases=[released], now=released)
+    assert (after.breached, after.breached_at, after.unknown) == (0, 0, 0)
+    assert (after.highest, after.above) == (900, 2_400)
+    more = readings + series(900, 900, start=released + 700)
+    again = judge(USUAL, START, more, releases=[released])
+    assert (again.breached, again.unknown, again.above) == (0, 700, 3_600)
+
+
+def test_reference_packing():
+    packed = pack([500, -50, None], base=-100)
+    assert packed.hex() == "0258" + "0032" + "7fff" * 14
+    assert unpack(packed, 3, -100) == [500, -50, None]
+    assert pack([-32_768, -2], base=-32_768).hex() == "0000" + "7ffe" + "7fff" * 14
+    with pytest.raises(ValueError, match="base"):
+        pack([-1], base=-32_768)
+    with pytest.raises(ValueError, match="base"):
+        pack([-101], base=-100)
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-4_000, 8_500)), max_size=70), st.integers(-4_500, -4_000))
+def test_reference_packing_is_undone(values, base):
+    packed = pack(values, base)
+    assert len(packed) == (len(values) + 15) // 16 * 32
+    assert unpack(packed, len(values), base) == values
+
+
+# ---- random shipments ------------------------------------------------------------------------------------------------
+
+
+class Trip:
+    """One random shipment: what the device will log, and what has been logged."""
+
+    def __init__(self, dice, profile, expires_at, ends_at):
+        self.profile = profile
+        self.expires_at = expires_at
+        self.batches = []
+        self.logged = []
+        self.releases = []
+        self.quarantines = 0
+        clock = 0
+        for _ in range(dice.choice((1, 1, 2, 3, 4))):
+            step = dice.choice((1, 7, 60, 300, 600, 600, 600, 3_600, 65_535))
+            clock += dice.choice((0, 0, 0, step - 1, step, step + 1, dice.randrange(20 * step)))
+            count = dice.choice((1, 15, 16, 17, 31, 32, 33, dice.randint(1, 80)))
+            values = random_values(dice, profile, count)
+            self.batches.append((clock, step, values))
+            clock += step * count
+        self.start = ends_at - clock
+
+    def readings_of(self, number):
+        offset, step, values = self.batches[number]
+        return series(*values, step=step, start=self.start + offset)
+
+    def judged(self, now=None):
+        return judge(self.profile, self.start, self.logged, releases=self.releases, now=now)
+
+
+def random_profile(dice):
+    low = dice.choice((-4_000, -2_500, 200, 200, 200, 2_000, dice.randint(-4_000, 6_000)))
+    high = low + dice.choice((1, 600, 600, 1_500, dice.randint(1, 2_000)))
+    rules = []
+    for _ in range(dice.randint(1, 8)):
+        bound = dice.choice(list(Bound))
+        edge = high if bound is Bound.ABOVE else low
+        # Inside the range as well: a rule is about its threshold, not about the label.
+        threshold = edge + dice.choice((-100, -1, 0, 0, 1, dice.randint(-2_000, 2_000)))
+        minutes = dice.choice((1, 2, 10, 30, 60, 240, dice.randint(1, 3_000), 16_383))
+        rules.append(Rule(bound, dice.choice(list(Span)), threshold, minutes))
+    return Profile(low, high, 0, dice.choice((0, 1, 600, 7_200, DAY, 30 * DAY, 400 * DAY)), tuple(rules))
+
+
+def random_values(dice, profile, count):
+    """Readings of one mood: calm, wandering, wild, or sitting on the limits."""
+    limits = [profile.low, profile.high, *(rule.threshold for rule in profile.rules)]
+    mood = dice.choice(("calm", "limits", "limits", "wild", "walk", "runs"))
+    missing = dice.choice((0, 0, 0.05, 0.5))
+    at = dice.choice(limits)
+    values = []
+    for _ in range(count):
+        if mood == "calm":
+            at = dice.randint(profile.low, profile.high)
+        elif mood == "limits":
+            at = dice.choice(limits) + dice.choice((-1, 0, 1))
+        elif mood == "wild":
+            at = dice.randint(-4_000, 8_500)
+        elif mood == "walk":
+            at += dice.randint(-40, 40)
+        elif dice.random() < 0.1:
+            at = dice.choice(limits) + dice.choice((-1, 0, 1))
+        values.append(None if dice.random() < missing else max(-4_000, min(8_500, at)))
+    return values
+
+
+def random_base(dice, values):
+    """A base that fits: the lowest reading itself, the farthest possible, or the one that every device uses."""
+    known = [value for value in values if value is not None]
+    lowest, highest = min(known, default=0), max(known, default=0)
+    return dice.choice((lowest, max(-32_768, highest - NO_READING + 1), -4_000))
+
+
+# ---- the contract ----------------------------------------------------------------------------------------------------
+
+
+class ColdChainBench:
+    """Shipments on the chain, many at a time."""
+
+    def __init__(self, house, url):
+        self.house = house
+        self.contract = house.cold_chain
+        self.wire = Wire(url)
+        self.device = Account.from_key(keccak(text="salus reference logger"))
+        self.domain = Domain(self.contract.eip712Domain())
+        self.chains = {}
+        self.sequences = {}
+        self._event = next(entry for entry in self.contract.abi if entry.get("name") == "ReadingsLogged")
+        self._types = [canonical(field) for field in self._event["inputs"] if not field["indexed"]]
+
+    def call(self, sender, method, *args):
+        return Call(str(sender), self.contract.address, getattr(self.contract, method).encode_input(*args))
+
+    def view(self, calls):
+        """Answers of views: ``calls`` are (method, arguments)."""
+        answers = self.wire.ask([self.call(self.house.anyone, method, *args) for method, args in calls])
+        return [
+            getattr(self.contract, method).decode_output("0x" + answer.hex())
+            for (method, _), answer in zip(calls, answers, strict=True)
+        ]
+
+    def log_call(self, shipment, readings, base, **changes):
+        """The transaction that logs readings, signed by the device over what the prose says that it signs."""
+        batch = {
+            "sequence": self.sequences[shipment],
+            "start": readings[0].time,
+            "step": readings[0].step,
+            "count": len(readings),
+            "base": base,
+            "data": pack([reading.value for reading in readings], base),
+            **changes,
+        }
+        signed = digest(
+            self.domain,
+            READINGS,
+            (
+                shipment,
+                self.house.logger.address,
+                batch["sequence"],
+                batch["start"],
+                batch["step"],
+                batch["count"],
+                batch["base"],
+                self.chains[shipment],
+                batch["data"],
+            ),
+        )
+        signature = self.device.unsafe_sign_hash(signed).signature
+        return self.call(self.house.anyone, "log", (shipment, *batch.values()), bytes(signature))
+
+    def logged(self, receipt):
+        """Arguments of the one ReadingsLogged in a receipt, without the indexed ones."""
+        topic = "0x" + keccak(text=f"ReadingsLogged({','.join(map(canonical, self._event['inputs']))})").hex()
+        (log,) = [log for log in receipt.logs if log["topics"][0] == topic]
+        return decode(self._types, bytes.fromhex(log["data"][2:]))
+
+
+def canonical(field):
+    """The type of an ABI field as signatures write it."""
+    if not field["type"].startswith("tuple"):
+        return field["type"]
+    inner = ",".join(canonical(part) for part in field["components"])
+    return f"({inner}){field['type'][5:]}"
+
+
+def onchain(judgement, batches):
+    """A reference judgement as the contract's struct has it."""
+    return (
+        judgement.until,
+        batches,
+        judgement.readings,
+        judgement.lowest,
+        judgement.highest,
+        judgement.above,
+        judgement.below,
+        judgement.unknown,
+        judgement.breached,
+    )

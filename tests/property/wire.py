@@ -1,0 +1,152 @@
+"""JSON-RPC in bulk: a thousand cases through Brownie's one-by-one transactions would take the whole coffee break."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from eth_abi import decode
+from eth_utils import keccak
+
+__all__ = ["Call", "Receipt", "Wire", "cases", "seed"]
+
+_BATCH = 100
+_PATIENCE = 60.0  # seconds for a batch of transactions to be mined
+
+
+def cases(share: float = 1.0) -> int:
+    """How many random cases to try: ``SALUS_CASES`` (1,000 by default), or a share of them, at least one."""
+    return max(1, int(int(os.environ.get("SALUS_CASES", "1000")) * share))
+
+
+def seed() -> int:
+    """Seed of the random cases: ``SALUS_SEED``, the same in every run unless one asks for another."""
+    return int(os.environ.get("SALUS_SEED", "20260727"))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A message to a contract; ``sender`` must be an account that the node holds."""
+
+    sender: str
+    to: str
+    data: str
+
+    def message(self) -> dict[str, str]:
+        return {"from": self.sender, "to": self.to, "data": self.data}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a transaction; ``time`` is its block's, in Unix seconds."""
+
+    succeeded: bool
+    time: int
+    logs: list[dict[str, Any]]
+
+
+class Wire:
+    """A node, spoken to in batches of requests.
+
+    Args:
+        url: Its HTTP address.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = requests.Session()
+        # No proxy and no stored login may come between a test and its own chain.
+        self._session.trust_env = False
+
+    def _post(self, requests_: Sequence[tuple[str, list[Any]]]) -> Iterator[dict[str, Any]]:
+        for first in range(0, len(requests_), _BATCH):
+            chunk = requests_[first : first + _BATCH]
+            body = [
+                {"jsonrpc": "2.0", "id": i, "method": method, "params": params}
+                for i, (method, params) in enumerate(chunk)
+            ]
+            answers = self._session.post(self._url, json=body, timeout=_PATIENCE).json()
+            yield from sorted(answers, key=lambda answer: answer["id"])
+
+    def _ask(self, requests_: Sequence[tuple[str, list[Any]]]) -> list[Any]:
+        answers = []
+        for request, answer in zip(requests_, self._post(requests_), strict=True):
+            if "error" in answer:
+                raise RuntimeError(f"{request[0]} failed: {answer['error']}")
+            answers.append(answer["result"])
+        return answers
+
+    # ---- time --------------------------------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        """The latest block's time; a view sees the same."""
+        (block,) = self._ask([("eth_getBlockByNumber", ["latest", False])])
+        return int(block["timestamp"], 16)
+
+    def mine(self, at: int) -> None:
+        """Mine an empty block at a time that is not before the latest block's."""
+        self._ask([("evm_mine", [at])])
+        if self.now() != at:
+            raise RuntimeError(f"asked for a block at {at}, got one at {self.now()}")
+
+    # ---- messages ----------------------------------------------------------------------------------------------------
+
+    def ask(self, calls: Sequence[Call]) -> list[bytes]:
+        """The answers of views, at the latest block.
+
+        Raises:
+            RuntimeError: One of them reverted.
+        """
+        answers = self._ask([("eth_call", [call.message(), "latest"]) for call in calls])
+        return [bytes.fromhex(answer[2:]) for answer in answers]
+
+    def error(self, call: Call, abi: Sequence[dict[str, Any]]) -> tuple[str, tuple[Any, ...]] | None:
+        """The custom error with which a message reverts at the latest block, ``None`` when it passes.
+
+        Raises:
+            RuntimeError: It reverts with something that the ABI does not know.
+        """
+        (answer,) = self._post([("eth_call", [call.message(), "latest"])])
+        if "error" not in answer:
+            return None
+        data = answer["error"].get("data")
+        raw = bytes.fromhex(data[2:]) if isinstance(data, str) else b""
+        for entry in abi:
+            types = [field["type"] for field in entry.get("inputs", ())]
+            if entry["type"] == "error" and raw[:4] == keccak(text=f"{entry['name']}({','.join(types)})")[:4]:
+                return entry["name"], decode(types, raw[4:])
+        raise RuntimeError(f"no known error: {answer['error']}")
+
+    def send(self, calls: Sequence[Call], gas: int = 5_000_000) -> list[Receipt]:
+        """Send transactions in order, each mined in a block of its own; a reverted one is told by its receipt.
+
+        Raises:
+            RuntimeError: The node refused one, or did not mine it in time.
+        """
+        hashes = self._ask(
+            [
+                ("eth_sendTransaction", [{**call.message(), "gas": hex(gas), "gasPrice": hex(2 * 10**9)}])
+                for call in calls
+            ]
+        )
+        receipts = {}
+        missing = hashes
+        deadline = time.monotonic() + _PATIENCE
+        while missing:
+            answers = self._ask([("eth_getTransactionReceipt", [hash_]) for hash_ in missing])
+            receipts.update({hash_: answer for hash_, answer in zip(missing, answers, strict=True) if answer})
+            missing = [hash_ for hash_ in missing if hash_ not in receipts]
+            if missing and time.monotonic() > deadline:
+                raise RuntimeError(f"{len(missing)} transactions were not mined within {_PATIENCE:g} s")
+        ordered = [receipts[hash_] for hash_ in hashes]
+        numbers = sorted({receipt["blockNumber"] for receipt in ordered})
+        blocks = self._ask([("eth_getBlockByNumber", [number, False]) for number in numbers])
+        times = {number: int(block["timestamp"], 16) for number, block in zip(numbers, blocks, strict=True)}
+        return [
+            Receipt(int(receipt["status"], 16) == 1, times[receipt["blockNumber"]], receipt["logs"])
+            for receipt in ordered
+        ]
