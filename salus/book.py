@@ -21,13 +21,13 @@ from types import MappingProxyType
 from typing import Any
 
 from .errors import BadInput
+from .jsonfile import parse_json, read_text
 
 __all__ = ["CONTRACTS", "Book", "Deployment", "abi_hash", "default_book"]
 
 #: The contracts of the house, in the order in which they are deployed.
 CONTRACTS = ("AccessManager", "Institutions", "ConsentRegistry", "Plans", "Treasury", "ClaimDesk", "ColdChain")
 
-_LARGEST = 1024 * 1024  # bytes of a file that is read at all
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Book:
             BadInput: No such file, or not a book; names the field.
         """
         file = os.fspath(path)
-        return cls.from_json(read_json(file, "address book"), file)
+        return cls.from_json(parse_json(read_text(file), file), file)
 
     @classmethod
     def from_json(cls, data: Any, file: str = "address book") -> Book:
@@ -142,44 +142,6 @@ def abi_hash(abi: Sequence[Mapping[str, Any]]) -> str:
 
     text = json.dumps(list(abi), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return "0x" + keccak(text=text).hex()
-
-
-def read_json(file: str | os.PathLike[str], what: str, largest: int = _LARGEST) -> Any:
-    """Parse a JSON file; numbers that JSON does not have (NaN, Infinity) and keys that occur twice are refused.
-
-    Args:
-        what: What the file should be, for the message.
-        largest: Bytes that are read at most.
-
-    Raises:
-        BadInput: No such file, too large, not JSON.
-    """
-    name = os.fspath(file)
-    try:
-        with open(name, "rb") as stream:
-            raw = stream.read(largest + 1)
-    except FileNotFoundError:
-        raise BadInput(name, "", f"there is no such file; expected: {what}") from None
-    except OSError as trouble:
-        raise BadInput(name, "", f"cannot be read: {trouble.strerror}") from None
-    if len(raw) > largest:
-        raise BadInput(name, "", f"is larger than {largest:,} bytes, too much for: {what}")
-
-    def no_constant(text: str) -> Any:
-        raise ValueError(f"{text} is no JSON number")
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            raise ValueError("a key occurs twice")
-        return made
-
-    try:
-        return json.loads(raw.decode("utf-8-sig"), parse_constant=no_constant, object_pairs_hook=once)
-    except json.JSONDecodeError as trouble:
-        raise BadInput(name, f"line {trouble.lineno}", f"is not JSON ({trouble.msg}); expected: {what}") from None
-    except (ValueError, RecursionError) as trouble:
-        raise BadInput(name, "", f"is not JSON ({trouble}); expected: {what}") from None
 
 
 def _is_int(value: Any) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import decoding
-from .book import Book, default_book
+from .book import Book, abi_hash, default_book
 from .errors import (
     BadAnswer,
     BadInput,
@@ -40,11 +40,13 @@ if TYPE_CHECKING:
     from web3.contract import Contract
     from web3.contract.contract import ContractFunction
 
-    from .claims import Claims, Plans, Treasury
+    from .claims import Claims
     from .coldchain import ColdChain
     from .consent import Consent
     from .institutions import Institutions
+    from .plans import Plans
     from .signing import Signer
+    from .treasury import Treasury
 
 __all__ = ["Event", "Receipt", "Salus"]
 
@@ -186,6 +188,7 @@ class Salus:
         from eth_utils.crypto import keccak
 
         self._check_chain()
+        known = decoding.abi_names()
         for entry in self.book.contracts.values():
             with gate(f"reading the code of {entry.name}"):
                 code = bytes(self.w3.eth.get_code(entry.address))  # type: ignore[arg-type]
@@ -193,6 +196,11 @@ class Salus:
                 raise NotDeployed(
                     f"{entry.name} is not at {entry.address} on chain {self.book.chain_id}: there is no code."
                     f" The chain was started anew, or {self.book.path or 'the book'} is of another one; deploy again"
+                )
+            if entry.abi_hash and entry.name in known and abi_hash(decoding.load_abi(entry.name)) != entry.abi_hash:
+                raise NotDeployed(
+                    f"{entry.name} at {entry.address} is another version than this client knows;"
+                    " deploy again, or use the client of that version"
                 )
             if entry.code_hash and "0x" + keccak(code).hex() != entry.code_hash:
                 raise NotDeployed(
@@ -228,14 +236,14 @@ class Salus:
     @cached_property
     def plans(self) -> Plans:
         """The insurers' plans."""
-        from .claims import Plans
+        from .plans import Plans
 
         return Plans(self)
 
     @cached_property
     def treasury(self) -> Treasury:
         """The insurers' money."""
-        from .claims import Treasury
+        from .treasury import Treasury
 
         return Treasury(self)
 

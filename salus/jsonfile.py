@@ -10,7 +10,7 @@ from typing import Any
 
 from salus.errors import BadInput
 
-__all__ = ["MAX_BYTES", "add", "multiply", "parse_json", "read_bytes", "read_text", "smallest_units"]
+__all__ = ["MAX_BYTES", "add", "dump_json", "multiply", "parse_json", "read_bytes", "read_text", "smallest_units"]
 
 #: Largest file that is read, in bytes.
 MAX_BYTES = 64 * 1024 * 1024
@@ -77,6 +77,24 @@ def parse_json(text: str, source: str, line: int | None = None) -> Any:
         raise BadInput(source, "JSON" if line is None else f"line {line}", str(trouble)) from None
     except RecursionError:
         raise BadInput(source, "JSON", "is nested too deeply; give a plain document") from None
+
+
+def dump_json(value: Any, indent: int = 2) -> str:
+    """A value as JSON text with a final line end; decimals are written digit by digit, in ASCII only."""
+    # json itself could only write a float, which would round.
+    return _dumped(value, "\n", " " * indent) + "\n"
+
+
+def _dumped(value: Any, newline: str, indent: str) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    deeper = newline + indent
+    if isinstance(value, dict) and value:
+        parts = (f"{json.dumps(str(key))}: {_dumped(item, deeper, indent)}" for key, item in value.items())
+        return "{" + deeper + f",{deeper}".join(parts) + newline + "}"
+    if isinstance(value, list | tuple) and value:
+        return "[" + deeper + f",{deeper}".join(_dumped(item, deeper, indent) for item in value) + newline + "]"
+    return json.dumps(value)
 
 
 def _shown(text: str) -> str:

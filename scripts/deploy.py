@@ -155,6 +155,7 @@ def main():
     if not local and "YES" not in os.environ and input("deploy? [y/N] ").strip().lower() != "y":
         sys.exit("nothing was sent")
 
+    CONFIG.argv["silent"] = True  # Brownie's own four lines for each transaction; ours are below
     deployed = deploy(deployer, web3.to_checksum_address(regulator), **delays, say=lambda text: print(text, flush=True))
     for name, contract in deployed.items():
         print(f"{name:16} {contract.address}")

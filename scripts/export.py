@@ -38,7 +38,7 @@ class Missing(Exception):
 
 
 def abi_text(build: Path) -> str:
-    """The ABI of one build as the client's file holds it: sorted, one entry a line, so that a change is a small diff.
+    """The ABI of one build as the client's file holds it: one entry a line, so that a change is a small diff.
 
     Raises:
         Missing: No such build, or one that cannot be read.
@@ -49,11 +49,8 @@ def abi_text(build: Path) -> str:
         raise Missing(f"{build.relative_to(ROOT)} is missing; run `brownie compile --all`") from None
     except (ValueError, KeyError):
         raise Missing(f"{build.relative_to(ROOT)} is damaged; run `brownie compile --all`") from None
-    lines = sorted(
-        (json.dumps(entry, sort_keys=True) for entry in abi),
-        # Constructor first, then by kind and name; overloads by their whole text.
-        key=lambda line: (json.loads(line)["type"], json.loads(line).get("name", ""), line),
-    )
+    # In the build's order, which the compiler sorts and the address book's ABI hash is taken over.
+    lines = [json.dumps(entry, sort_keys=True) for entry in abi]
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 

@@ -17,17 +17,19 @@ library Adjudication {
     /// @param terms of the plan version in force on the service day
     /// @param price of the line's code
     /// @param year what the member has paid before this line; changed in place
+    /// @param result filled; comes in as zeros
     function judge(
         IPlans.Terms memory terms,
         IPlans.Price memory price,
         IAdjudication.Line calldata line,
-        IAdjudication.Accumulators memory year
-    ) internal pure returns (IAdjudication.LineResult memory result) {
+        IAdjudication.Accumulators memory year,
+        IAdjudication.LineResult memory result
+    ) internal pure {
         uint256 charge = line.charge;
         result.charge = line.charge;
         if (!price.listed) {
             result.carc = NOT_COVERED;
-            return result;
+            return;
         }
 
         uint256 allowed = _min(charge, uint256(price.allowed) * line.units);

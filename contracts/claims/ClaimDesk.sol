@@ -34,14 +34,6 @@ contract ClaimDesk is IClaimDesk, Licensed, ReentrancyGuard {
         address payee;
     }
 
-    /// @dev All that one claim is judged by.
-    struct Case {
-        IPlans.Terms terms;
-        IPlans.Membership membership;
-        IPlans.Price[] prices;
-        Accumulators year;
-    }
-
     IConsentRegistry public immutable consents;
     IPlans public immutable plans;
     ITreasury public immutable treasury;
@@ -70,36 +62,35 @@ contract ClaimDesk is IClaimDesk, Licensed, ReentrancyGuard {
         results = new Result[](claims.length);
         for (uint256 i; i < claims.length; ++i) {
             if (claims[i].provider != provider) revert NotProvider(msg.sender, claims[i].provider);
-            results[i] = _submit(claims[i]);
+            _submit(claims[i], results[i]);
         }
     }
 
-    function _submit(Claim calldata c) private returns (Result memory r) {
-        Case memory k;
-        (r, k) = _judge(c);
+    function _submit(Claim calldata c, Result memory r) private {
+        (address insurer, address token, Accumulators memory year) = _judge(c, r);
         if (r.refusal != Refusal.None) {
             emit ClaimRefused(r.id, c.provider, c.plan, r.refusal, r.carc);
-            return r;
+            return;
         }
 
         // Final before the money moves: a token that calls back finds the claim settled and its number taken.
         r.state = State.Settled;
-        _years[c.plan][c.patient][Adjudication.yearOf(c.serviceDay)] = k.year;
+        _years[c.plan][c.patient][Adjudication.yearOf(c.serviceDay)] = year;
         _claims[r.id] = Stored({
             state: State.Settled,
             decidedAt: uint40(block.timestamp),
             paid: r.paid,
-            route: _route(k.terms.insurer, k.terms.token, c.provider)
+            route: _route(insurer, token, c.provider)
         });
 
-        if (r.paid != 0 && !treasury.pay(k.terms.insurer, k.terms.token, c.provider, r.paid, r.id)) {
-            // Nothing happened there, no token was called: still the same state as above.
+        if (r.paid != 0 && !treasury.pay(insurer, token, c.provider, r.paid, r.id)) {
+            // Nothing happened there and no token was called: the state is still the one above.
             r.state = State.Owed;
             _claims[r.id].state = State.Owed;
-            treasury.owe(k.terms.insurer, k.terms.token, r.paid, r.id);
+            treasury.owe(insurer, token, r.paid, r.id);
         }
 
-        // The event tells the state, so it can only come now; the guard keeps the order of events.
+        // It names the state, so it can only come now; the guard keeps the order of events.
         emit ClaimSettled(r.id, c.provider, c.plan, c.patient, c.serviceDay, r.state, r.lines);
     }
 
@@ -130,60 +121,86 @@ contract ClaimDesk is IClaimDesk, Licensed, ReentrancyGuard {
 
     /// @inheritdoc IClaimDesk
     function estimate(Claim calldata claim_) external view returns (Result memory r) {
-        (r,) = _judge(claim_);
+        _judge(claim_, r);
     }
 
-    /// @dev The gates in the order of the interface, then the lines. Writes nothing; `k.year` is the year after the claim.
-    function _judge(Claim calldata c) private view returns (Result memory r, Case memory k) {
+    /// @dev The gates in the order of the interface, then the lines; fills `r` and writes nothing.
+    /// @return insurer who owes, `token` in what, and the member's `year` after this claim; nothing of it when refused
+    function _judge(Claim calldata c, Result memory r)
+        private
+        view
+        returns (address insurer, address token, Accumulators memory year)
+    {
         r.id = Ids.claim(c.provider, c.number);
-        (r.refusal, r.carc) = _gates(c, r.id, k);
-        if (r.refusal != Refusal.None) return (r, k);
+        Line[] calldata lines = c.lines;
+        if (!_wellFormed(lines)) return _refuse(r, Refusal.Malformed, 16);
+        if (_claims[r.id].state != State.None) return _refuse(r, Refusal.Duplicate, 18);
 
-        k.year = _years[c.plan][c.patient][Adjudication.yearOf(c.serviceDay)];
-        r.lines = new LineResult[](c.lines.length);
-        for (uint256 i; i < c.lines.length; ++i) {
-            r.lines[i] = Adjudication.judge(k.terms, k.prices[i], c.lines[i], k.year);
-            r.paid += r.lines[i].paid; // at most the sum of the charges, which fits
+        // No quote costs less than asking first whether there is one.
+        if (plans.publishedAt(c.plan) == 0) return _refuse(r, Refusal.UnknownPlan, 31);
+        (IPlans.Terms memory terms, IPlans.Membership memory membership, IPlans.Price[] memory prices) =
+            plans.quote(c.plan, c.patient, _codes(lines));
+        {
+            (Refusal refusal, uint16 carc) = _gates(c, terms, membership);
+            if (refusal != Refusal.None) return _refuse(r, refusal, carc);
         }
+
+        year = _years[c.plan][c.patient][Adjudication.yearOf(c.serviceDay)];
+        LineResult[] memory results = new LineResult[](lines.length);
+        uint96 paid;
+        for (uint256 i; i < results.length; ++i) {
+            Adjudication.judge(terms, prices[i], lines[i], year, results[i]);
+            paid += results[i].paid; // at most the sum of the charges, which fits
+        }
+        r.lines = results;
+        r.paid = paid;
+        return (terms.insurer, terms.token, year);
     }
 
-    function _gates(Claim calldata c, bytes32 id, Case memory k) private view returns (Refusal, uint16 carc) {
-        if (!_wellFormed(c.lines)) return (Refusal.Malformed, 16);
-        if (_claims[id].state != State.None) return (Refusal.Duplicate, 18);
-        if (!_quote(c, k)) return (Refusal.UnknownPlan, 31);
-
-        uint256 day = c.serviceDay;
-        uint256 today = block.timestamp / 1 days;
-        if (day > today) return (Refusal.FutureService, 110);
-        carc = _outside(day, k.terms.validFrom, k.terms.validUntil);
-        if (carc != 0) return (Refusal.OutsidePlan, carc);
-        if (k.membership.until == 0) return (Refusal.NotEnrolled, 31);
-        carc = _outside(day, k.membership.from, k.membership.until);
-        if (carc != 0) return (Refusal.OutsideCover, carc);
-        if (k.terms.filingDays != 0 && today > day + k.terms.filingDays) return (Refusal.FiledLate, 29);
-        if (!_consented(c.patient, k.terms.insurer)) return (Refusal.NoConsent, 227);
-        return (Refusal.None, 0);
+    function _refuse(Result memory r, Refusal refusal, uint16 carc)
+        private
+        pure
+        returns (address, address, Accumulators memory none)
+    {
+        r.refusal = refusal;
+        r.carc = carc;
+        return (address(0), address(0), none);
     }
 
     function _wellFormed(Line[] calldata lines) private pure returns (bool) {
         if (lines.length == 0 || lines.length > MAX_LINES) return false;
         uint256 sum;
         for (uint256 i; i < lines.length; ++i) {
-            if (lines[i].units == 0) return false;
-            sum += lines[i].charge;
+            Line calldata line = lines[i];
+            if (line.units == 0) return false;
+            sum += line.charge;
         }
         return sum <= type(uint96).max;
     }
 
-    /// @dev False when the plan is unknown or not sealed. Any other failure, such as too little gas, must not look like a refusal.
-    function _quote(Claim calldata c, Case memory k) private view returns (bool) {
-        bytes32[] memory codes = new bytes32[](c.lines.length);
+    function _codes(Line[] calldata lines) private pure returns (bytes32[] memory codes) {
+        codes = new bytes32[](lines.length);
         for (uint256 i; i < codes.length; ++i) {
-            codes[i] = c.lines[i].code;
+            codes[i] = lines[i].code;
         }
-        if (plans.publishedAt(c.plan) == 0) return false;
-        (k.terms, k.membership, k.prices) = plans.quote(c.plan, c.patient, codes);
-        return true;
+    }
+
+    function _gates(Claim calldata c, IPlans.Terms memory terms, IPlans.Membership memory membership)
+        private
+        view
+        returns (Refusal, uint16 carc)
+    {
+        uint256 day = c.serviceDay;
+        uint256 today = block.timestamp / 1 days;
+        if (day > today) return (Refusal.FutureService, 110);
+        carc = _outside(day, terms.validFrom, terms.validUntil);
+        if (carc != 0) return (Refusal.OutsidePlan, carc);
+        if (membership.until == 0) return (Refusal.NotEnrolled, 31);
+        carc = _outside(day, membership.from, membership.until);
+        if (carc != 0) return (Refusal.OutsideCover, carc);
+        if (terms.filingDays != 0 && today > day + terms.filingDays) return (Refusal.FiledLate, 29);
+        if (!_consented(c.patient, terms.insurer)) return (Refusal.NoConsent, 227);
+        return (Refusal.None, 0);
     }
 
     /// @dev 26 before the period, 27 after it, 0 within.

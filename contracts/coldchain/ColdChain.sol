@@ -29,17 +29,31 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
     uint32 private constant HOLDERS =
         Roles.PROVIDER | Roles.PHARMACY | Roles.MANUFACTURER | Roles.CARRIER | Roles.LABORATORY | Roles.PUBLIC_HEALTH;
 
-    mapping(bytes32 profile => TemperatureRules.Limits) private _profiles;
+    /// @dev The first slot is all that a batch of readings needs of it; so profiles have a short number inside.
+    struct Parcel {
+        address logger;
+        Disposition disposition;
+        uint40 from;
+        uint48 profile;
+        address holder;
+        uint32 units;
+        uint40 breachedAt;
+        address offeredTo;
+        bytes32 lot;
+        bytes32 chain;
+    }
+
+    uint48 private _profileCount;
+    mapping(bytes32 profile => uint48 number) private _profileNumbers;
+    mapping(uint256 number => TemperatureRules.Limits) private _profiles;
     mapping(bytes32 lot => Lot) private _lots;
     mapping(bytes32 lot => uint32) private _unitsLeft;
-    mapping(bytes32 shipment => Shipment) private _shipments;
+    mapping(bytes32 shipment => Parcel) private _parcels;
     mapping(bytes32 shipment => Judgement) private _judgements;
     mapping(bytes32 shipment => uint256) private _runs;
 
     constructor(address manager, IInstitutions institutions_)
-        Licensed(institutions_)
-        AccessManaged(manager)
-        EIP712("Salus Cold Chain", "1")
+        Licensed(institutions_) AccessManaged(manager) EIP712("Salus Cold Chain", "1")
     {}
 
     // ---- profiles and lots ---------------------------------------------------------------------------------------
@@ -47,9 +61,10 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
     /// @inheritdoc IColdChain
     function registerProfile(Profile calldata terms) external restricted returns (bytes32 id) {
         id = Ids.profile(keccak256(abi.encode(terms)));
-        if (_profiles[id].count != 0) revert ProfileExists(id);
+        if (_profileNumbers[id] != 0) revert ProfileExists(id);
 
-        _profiles[id] = terms.pack();
+        _profileNumbers[id] = ++_profileCount;
+        _profiles[_profileCount] = terms.pack();
 
         emit ProfileRegistered(id, terms);
     }
@@ -59,7 +74,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
         id = Ids.lot(terms.manufacturer, terms.gtin, terms.number);
         if (_licensed(msg.sender, Roles.MANUFACTURER) != terms.manufacturer) revert NotManufacturer(id, msg.sender);
         if (_lots[id].manufacturer != address(0)) revert LotExists(id);
-        if (_profiles[terms.profile].count == 0) revert UnknownProfile(terms.profile);
+        if (_profileNumbers[terms.profile] == 0) revert UnknownProfile(terms.profile);
         if (!Gs1.validGtin(terms.gtin)) revert InvalidLot("gtin");
         if (!Gs1.validLotNumber(terms.number)) revert InvalidLot("number");
         if (terms.madeAt > block.timestamp) revert InvalidLot("madeAt");
@@ -88,12 +103,13 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
         if (units > _unitsLeft[lotId]) revert UnitsExceeded(lotId, units, _unitsLeft[lotId]);
         if (from < lot_.madeAt || from > block.timestamp) revert InvalidShipment("from");
         id = Ids.shipment(lotId, holder, ref);
-        if (_shipments[id].disposition != Disposition.None) revert ShipmentExists(id);
+        if (_parcels[id].disposition != Disposition.None) revert ShipmentExists(id);
 
         _unitsLeft[lotId] -= units;
-        Shipment storage s = _shipments[id];
-        (s.lot, s.holder, s.logger, s.units, s.from) = (lotId, holder, logger, units, from);
-        s.disposition = Disposition.Active;
+        Parcel storage s = _parcels[id];
+        (s.logger, s.disposition, s.from) = (logger, Disposition.Active, from);
+        s.profile = _profileNumbers[lot_.profile];
+        (s.holder, s.units, s.lot) = (holder, units, lotId);
         Judgement storage j = _judgements[id];
         (j.until, j.lowest, j.highest) = (from, type(int16).max, type(int16).min);
 
@@ -102,7 +118,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
 
     /// @inheritdoc IColdChain
     function offer(bytes32 id, address to) external {
-        Shipment storage s = _known(id);
+        Parcel storage s = _known(id);
         address holder = _licensed(msg.sender, HOLDERS);
         if (holder != s.holder) revert NotHolder(id, msg.sender);
         if (to != address(0)) {
@@ -117,7 +133,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
 
     /// @inheritdoc IColdChain
     function accept(bytes32 id) external {
-        Shipment storage s = _known(id);
+        Parcel storage s = _known(id);
         address receiver = _licensed(msg.sender, HOLDERS);
         if (receiver != s.offeredTo) revert NotOffered(id, msg.sender);
         _requireIntact(id);
@@ -139,34 +155,31 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
     /// @inheritdoc IColdChain
     function log(Batch calldata batch, bytes calldata signature) external {
         bytes32 id = batch.shipment;
-        Shipment storage s = _known(id);
+        Parcel storage s = _known(id);
         if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
-        TemperatureRules.State memory state;
-        Judgement memory j = state.judgement = _judgements[id];
+        Judgement memory j = _judgements[id];
         uint32 unknownBefore = j.unknown;
 
         _checkBatch(batch, j);
-        bytes32 chain = digest(batch);
-        _checkDevice(id, s.logger, chain, signature);
+        address logger = s.logger;
+        bytes32 chain = _digest(batch, logger, s.chain);
+        _checkDevice(id, logger, chain, signature);
 
         // Within a gap shorter than a step no reading can be missing.
-        uint40 gap = batch.start - j.until;
-        if (gap >= batch.step) j.unknown += uint32(gap);
-        state.runs = _runs[id];
-        _limits(s.lot).judge(state, batch.data, batch.count, batch.step, batch.base);
+        if (batch.start - j.until >= batch.step) j.unknown += uint32(batch.start - j.until);
+        uint256 firstBreach;
+        (j, _runs[id], firstBreach) = _profiles[s.profile].judge(j, _runs[id], batch);
         j.until = batch.start + uint40(batch.count) * batch.step;
         j.batches += 1;
         j.readings += batch.count;
 
         s.chain = chain;
         _judgements[id] = j;
-        _runs[id] = state.runs;
 
-        emit ReadingsLogged(
-            id, s.logger, batch.sequence, batch.start, batch.step, batch.count, j.unknown - unknownBefore, chain, j
-        );
+        uint32 unknown = j.unknown - unknownBefore;
+        emit ReadingsLogged(id, logger, batch.sequence, batch.start, batch.step, batch.count, unknown, chain, j);
         if (j.breached != 0 && s.disposition == Disposition.Active) {
-            uint40 breachedAt = batch.start + uint40(state.firstBreach) * batch.step;
+            uint40 breachedAt = batch.start + uint40(firstBreach) * batch.step;
             (s.disposition, s.breachedAt, s.offeredTo) = (Disposition.Quarantined, breachedAt, address(0));
             emit ShipmentQuarantined(id, j.breached, breachedAt);
         }
@@ -192,35 +205,27 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IColdChain
-    function digest(Batch calldata batch) public view returns (bytes32) {
-        Shipment storage s = _shipments[batch.shipment];
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    READINGS,
-                    batch.shipment,
-                    s.logger,
-                    batch.sequence,
-                    batch.start,
-                    batch.step,
-                    batch.count,
-                    batch.base,
-                    s.chain,
-                    keccak256(batch.data)
-                )
-            )
-        );
+    function digest(Batch calldata batch) external view returns (bytes32) {
+        Parcel storage s = _parcels[batch.shipment];
+        return _digest(batch, s.logger, s.chain);
+    }
+
+    function _digest(Batch calldata b, address logger, bytes32 chain) private view returns (bytes32) {
+        bytes32 data = keccak256(b.data);
+        bytes memory encoded =
+            abi.encode(READINGS, b.shipment, logger, b.sequence, b.start, b.step, b.count, b.base, chain, data);
+        return _hashTypedDataV4(keccak256(encoded));
     }
 
     // ---- disposition ---------------------------------------------------------------------------------------------
 
     /// @inheritdoc IColdChain
     function release(bytes32 id, uint16 reason) external {
-        Shipment storage s = _known(id);
+        Parcel storage s = _known(id);
         address laboratory = _licensed(msg.sender, Roles.LABORATORY);
         if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
         Judgement memory j = _judgements[id];
-        if (j.breached == 0 && _unknown(j, _limits(s.lot)) == 0) revert NothingToRelease(id);
+        if (j.breached == 0 && _unknown(j, _profiles[s.profile]) == 0) revert NothingToRelease(id);
 
         (s.disposition, s.breachedAt) = (Disposition.Active, 0);
         (j.breached, j.unknown) = (0, 0);
@@ -233,7 +238,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
 
     /// @inheritdoc IColdChain
     function destroy(bytes32 id, uint16 reason) external {
-        Shipment storage s = _known(id);
+        Parcel storage s = _known(id);
         address laboratory = _licensed(msg.sender, Roles.LABORATORY);
         if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
 
@@ -246,13 +251,13 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
 
     /// @inheritdoc IColdChain
     function verdict(bytes32 id) public view returns (Verdict) {
-        Shipment storage s = _shipments[id];
+        Parcel storage s = _parcels[id];
         if (s.disposition == Disposition.None) return Verdict.None;
         if (s.disposition == Disposition.Destroyed) return Verdict.Destroyed;
         if (_lots[s.lot].expiresAt <= block.timestamp) return Verdict.Expired;
         Judgement memory j = _judgements[id];
         if (j.breached != 0) return Verdict.Excursion;
-        TemperatureRules.Limits memory limits = _limits(s.lot);
+        TemperatureRules.Limits memory limits = _profiles[s.profile];
         return _unknown(j, limits) > limits.unknown ? Verdict.Unknown : Verdict.Intact;
     }
 
@@ -262,19 +267,16 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
         return silence > limits.silence ? j.unknown + silence : j.unknown;
     }
 
-    function _limits(bytes32 lotId) private view returns (TemperatureRules.Limits memory) {
-        return _profiles[_lots[lotId].profile];
-    }
-
     /// @inheritdoc IColdChain
     function judgement(bytes32 id) external view returns (Judgement memory j) {
         j = _judgements[id];
-        if (j.until != 0) j.unknown = uint32(_unknown(j, _limits(_shipments[id].lot)));
+        if (j.until != 0) j.unknown = uint32(_unknown(j, _profiles[_parcels[id].profile]));
     }
 
     /// @inheritdoc IColdChain
     function shipment(bytes32 id) external view returns (Shipment memory) {
-        return _shipments[id];
+        Parcel memory s = _parcels[id];
+        return Shipment(s.lot, s.holder, s.offeredTo, s.logger, s.units, s.from, s.breachedAt, s.disposition, s.chain);
     }
 
     /// @inheritdoc IColdChain
@@ -284,7 +286,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
 
     /// @inheritdoc IColdChain
     function profile(bytes32 id) external view returns (Profile memory) {
-        return _profiles[id].unpack();
+        return _profiles[_profileNumbers[id]].unpack();
     }
 
     /// @inheritdoc IColdChain
@@ -292,8 +294,8 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
         return _unitsLeft[id];
     }
 
-    function _known(bytes32 id) private view returns (Shipment storage s) {
-        s = _shipments[id];
+    function _known(bytes32 id) private view returns (Parcel storage s) {
+        s = _parcels[id];
         if (s.disposition == Disposition.None) revert UnknownShipment(id);
     }
 }

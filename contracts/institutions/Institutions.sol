@@ -10,17 +10,18 @@ import {IInstitutions} from "interfaces/IInstitutions.sol";
 /// @title Institutions: accreditation by the regulator, operators by the institution
 /// @dev The AccessManager's delays and guardians stand before every function of the regulator.
 contract Institutions is IInstitutions, AccessManaged {
-    /// @dev What `standing` reads, in one slot. `roles` is never 0 once accredited, so 0 means unknown.
-    struct Licence {
+    /// @dev Institutions and operators alike, one slot each: an institution is its own employer. `roles` is never 0 once set.
+    struct Entry {
+        address institution;
         uint32 roles;
         uint40 until;
-        uint40 suspendedAt;
+        bool suspended;
     }
 
-    mapping(address institution => Licence) private _licences;
-    mapping(address operator => Operator) private _operators;
+    mapping(address account => Entry) private _entries;
     mapping(address institution => bytes32 handle) private _handles;
     mapping(bytes32 handle => address institution) private _byHandle;
+    mapping(address institution => uint40) private _suspendedAt;
     mapping(address institution => bytes32 key) private _encryptionKeys;
 
     constructor(AccessManager manager) AccessManaged(address(manager)) {}
@@ -29,17 +30,17 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function accredit(address account, bytes32 handle, uint32 roles, uint40 licensedUntil) external restricted {
-        if (_licences[account].roles != 0) revert AlreadyAccredited(account);
+        // An operator's account cannot be accredited: `standing` would have two answers for it.
+        address employer = _entries[account].institution;
+        if (employer == account && account != address(0)) revert AlreadyAccredited(account);
+        if (employer != address(0)) revert OperatorTaken(account, employer);
         if (_byHandle[handle] != address(0)) revert HandleTaken(handle, _byHandle[handle]);
         if (!_validHandle(handle)) revert InvalidHandle(handle);
         // An account that names a role (see IConsentRegistry) cannot be an institution; nobody holds its key anyway.
         if (uint160(account) <= type(uint32).max) revert UnknownInstitution(account);
         _checkTerms(roles, licensedUntil);
-        // Otherwise `standing` would have two answers for one account.
-        address employer = _operators[account].institution;
-        if (employer != address(0)) revert OperatorTaken(account, employer);
 
-        _licences[account] = Licence(roles, licensedUntil, 0);
+        _entries[account] = Entry(account, roles, licensedUntil, false);
         _handles[account] = handle;
         _byHandle[handle] = account;
 
@@ -48,31 +49,33 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function renew(address account, uint32 roles, uint40 licensedUntil) external restricted {
-        Licence storage licence = _known(account);
+        Entry storage entry = _known(account);
         _checkTerms(roles, licensedUntil);
 
-        licence.roles = roles;
-        licence.until = licensedUntil;
+        entry.roles = roles;
+        entry.until = licensedUntil;
 
         emit LicenceRenewed(account, roles, licensedUntil);
     }
 
     /// @inheritdoc IInstitutions
     function suspend(address account) external restricted {
-        Licence storage licence = _known(account);
-        if (licence.suspendedAt != 0) revert AlreadySuspended(account);
+        Entry storage entry = _known(account);
+        if (entry.suspended) revert AlreadySuspended(account);
 
-        licence.suspendedAt = uint40(block.timestamp);
+        entry.suspended = true;
+        _suspendedAt[account] = uint40(block.timestamp);
 
         emit InstitutionSuspended(account);
     }
 
     /// @inheritdoc IInstitutions
     function reinstate(address account) external restricted {
-        Licence storage licence = _known(account);
-        if (licence.suspendedAt == 0) revert NotSuspended(account);
+        Entry storage entry = _known(account);
+        if (!entry.suspended) revert NotSuspended(account);
 
-        licence.suspendedAt = 0;
+        entry.suspended = false;
+        _suspendedAt[account] = 0;
 
         emit InstitutionReinstated(account);
     }
@@ -99,33 +102,34 @@ contract Institutions is IInstitutions, AccessManaged {
     /// @inheritdoc IInstitutions
     function setOperator(address account, uint32 roles, uint40 until) external {
         _known(msg.sender);
-        if (_licences[account].roles != 0) revert OperatorTaken(account, account);
-        address employer = _operators[account].institution;
-        if (employer != address(0) && employer != msg.sender) revert OperatorTaken(account, employer);
+        address employer = _entries[account].institution;
+        bool free = employer == address(0) || (employer == msg.sender && account != msg.sender);
+        if (!free) revert OperatorTaken(account, employer);
         _checkTerms(roles, until);
 
-        _operators[account] = Operator(msg.sender, roles, until);
+        _entries[account] = Entry(msg.sender, roles, until, false);
 
         emit OperatorSet(msg.sender, account, roles, until);
     }
 
     /// @inheritdoc IInstitutions
     function removeOperator(address account) external {
-        if (_operators[account].institution != msg.sender) revert NotOperator(account, msg.sender);
-
-        delete _operators[account];
-
-        emit OperatorRemoved(msg.sender, account);
+        _remove(account, msg.sender);
     }
 
     /// @inheritdoc IInstitutions
     function resign() external {
-        address employer = _operators[msg.sender].institution;
-        if (employer == address(0)) revert NotOperator(msg.sender, address(0));
+        _remove(msg.sender, _entries[msg.sender].institution);
+    }
 
-        delete _operators[msg.sender];
+    function _remove(address account, address employer) private {
+        if (_entries[account].institution != employer || employer == account || employer == address(0)) {
+            revert NotOperator(account, employer);
+        }
 
-        emit OperatorRemoved(employer, msg.sender);
+        delete _entries[account];
+
+        emit OperatorRemoved(employer, account);
     }
 
     /// @inheritdoc IInstitutions
@@ -141,34 +145,32 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function standing(address account) external view returns (address institution_, uint32 roles, Standing status) {
-        Licence memory licence = _licences[account];
-        if (licence.roles != 0) {
-            institution_ = account;
-            roles = licence.roles;
-        } else {
-            Operator memory operator_ = _operators[account];
-            if (operator_.institution == address(0)) return (address(0), 0, Standing.Unknown);
-            institution_ = operator_.institution;
-            licence = _licences[institution_];
-            roles = operator_.roles & licence.roles;
-            if (operator_.until <= block.timestamp) status = Standing.OperatorExpired;
-        }
+        Entry memory entry = _entries[account];
+        institution_ = entry.institution;
+        if (institution_ == address(0)) return (address(0), 0, Standing.Unknown);
+
+        Entry memory employer = institution_ == account ? entry : _entries[institution_];
         // The institution's own state goes before its operator's: it is the graver news.
-        if (licence.suspendedAt != 0) status = Standing.Suspended;
-        else if (licence.until <= block.timestamp) status = Standing.Expired;
-        else if (status == Standing.Unknown) return (institution_, roles, Standing.Licensed);
-        roles = 0;
+        if (employer.suspended) return (institution_, 0, Standing.Suspended);
+        if (employer.until <= block.timestamp) return (institution_, 0, Standing.Expired);
+        if (entry.until <= block.timestamp) return (institution_, 0, Standing.OperatorExpired);
+        return (institution_, entry.roles & employer.roles, Standing.Licensed);
     }
 
     /// @inheritdoc IInstitutions
-    function institution(address account) external view returns (Institution memory) {
-        Licence memory licence = _licences[account];
-        return Institution(_handles[account], licence.roles, licence.until, licence.suspendedAt, _encryptionKeys[account]);
+    function institution(address account) external view returns (Institution memory record) {
+        Entry memory entry = _entries[account];
+        if (entry.institution != account || account == address(0)) return record;
+        return Institution(
+            _handles[account], entry.roles, entry.until, _suspendedAt[account], _encryptionKeys[account]
+        );
     }
 
     /// @inheritdoc IInstitutions
-    function operator(address account) external view returns (Operator memory) {
-        return _operators[account];
+    function operator(address account) external view returns (Operator memory record) {
+        Entry memory entry = _entries[account];
+        if (entry.institution == account) return record;
+        return Operator(entry.institution, entry.roles, entry.until);
     }
 
     /// @inheritdoc IInstitutions
@@ -176,8 +178,8 @@ contract Institutions is IInstitutions, AccessManaged {
         return _byHandle[handle];
     }
 
-    function _known(address account) private view returns (Licence storage licence) {
-        licence = _licences[account];
-        if (licence.roles == 0) revert UnknownInstitution(account);
+    function _known(address account) private view returns (Entry storage entry) {
+        entry = _entries[account];
+        if (entry.institution != account || account == address(0)) revert UnknownInstitution(account);
     }
 }

@@ -6,7 +6,7 @@ Resources are validated by ``fhir.resources.R4B``, which is imported only when a
 from __future__ import annotations
 
 from salus.fhir.claim import ClaimInput, LineInput, read_claims
-from salus.fhir.consent import ConsentInput, consent_resource, read_consent
+from salus.fhir.consent import ConsentInput, consent_resource, consents_bundle, read_consent
 from salus.fhir.response import claim_response
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "LineInput",
     "claim_response",
     "consent_resource",
+    "consents_bundle",
     "read_claims",
     "read_consent",
 ]

@@ -10,12 +10,12 @@ import random
 from dataclasses import replace
 
 import pytest
+from brownie import web3
 from eth_abi import decode
-from eth_account import Account
 from eth_utils import keccak
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.conftest import LOGGER
+from tests.property.house import DAY, secret
 from tests.property.wire import Call, Wire, cases, seed
 from tests.reference.judge import (
     NO_READING,
@@ -33,7 +33,6 @@ from tests.reference.judge import (
 )
 from tests.reference.typed import READINGS, Domain, digest
 
-DAY = 86_400
 MINUTE = 60
 START = 1_700_000_000
 
@@ -150,35 +149,33 @@ def test_reference_packing():
         pack([-101], base=-100)
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(-4_000, 8_500)), max_size=70), st.integers(-4_500, -4_000))
-def test_reference_packing_is_undone(values, base):
-    packed = pack(values, base)
-    assert len(packed) == (len(values) + 15) // 16 * 32
-    assert unpack(packed, len(values), base) == values
+def test_reference_packing_is_undone():
+    dice = random.Random(seed())
+    for count in range(70):
+        values = [dice.choice((None, dice.randint(-4_000, 8_500))) for _ in range(count)]
+        packed = pack(values, -4_000)
+        assert len(packed) == (count + 15) // 16 * 32
+        assert unpack(packed, count, -4_000) == values
 
 
 # ---- random shipments ------------------------------------------------------------------------------------------------
 
 
 class Trip:
-    """One random shipment: what the device will log, and what has been logged."""
+    """One shipment: the batches that the device will log, as (offset, step, values), and what has been logged of them."""
 
-    def __init__(self, dice, profile, expires_at, ends_at):
+    def __init__(self, profile, batches, *, ends_at, expires_at):
         self.profile = profile
+        self.batches = batches
         self.expires_at = expires_at
-        self.batches = []
+        offset, step, values = batches[-1]
+        self.start = ends_at - offset - step * len(values)
+        self.sent = 0
         self.logged = []
         self.releases = []
-        self.quarantines = 0
-        clock = 0
-        for _ in range(dice.choice((1, 1, 2, 3, 4))):
-            step = dice.choice((1, 7, 60, 300, 600, 600, 600, 3_600, 65_535))
-            clock += dice.choice((0, 0, 0, step - 1, step, step + 1, dice.randrange(20 * step)))
-            count = dice.choice((1, 15, 16, 17, 31, 32, 33, dice.randint(1, 80)))
-            values = random_values(dice, profile, count)
-            self.batches.append((clock, step, values))
-            clock += step * count
-        self.start = ends_at - clock
+
+    def __repr__(self):
+        return f"Trip(start={self.start}, profile={self.profile}, batches={self.batches}, releases={self.releases})"
 
     def readings_of(self, number):
         offset, step, values = self.batches[number]
@@ -186,6 +183,18 @@ class Trip:
 
     def judged(self, now=None):
         return judge(self.profile, self.start, self.logged, releases=self.releases, now=now)
+
+
+def random_batches(dice, profile):
+    batches = []
+    clock = 0
+    for _ in range(dice.choice((1, 1, 2, 3, 4))):
+        step = dice.choice((1, 7, 60, 300, 600, 600, 600, 3_600, 65_535))
+        clock += dice.choice((0, 0, 0, step - 1, step, step + 1, dice.randrange(20 * step)))
+        count = dice.choice((1, 15, 16, 17, 31, 32, 33, dice.randint(1, 80)))
+        batches.append((clock, step, random_values(dice, profile, count)))
+        clock += step * count
+    return batches
 
 
 def random_profile(dice):
@@ -234,35 +243,50 @@ def random_base(dice, values):
 # ---- the contract ----------------------------------------------------------------------------------------------------
 
 
-class ColdChainBench:
-    """Shipments on the chain, many at a time."""
+class Bench:
+    """Shipments on the chain, many at a time: one manufacturer, one logger with its device key, one laboratory."""
 
-    def __init__(self, house, url):
-        self.house = house
-        self.contract = house.cold_chain
-        self.wire = Wire(url)
-        self.device = Account.from_key(keccak(text="salus reference logger"))
+    def __init__(self, house, people):
+        self.people = people
+        self.contract = house["ColdChain"]
+        self.wire = Wire(web3.provider.endpoint_uri)
+        self.device = secret("logger's device")
+        house["Institutions"].setOperator(
+            self.device.address, LOGGER, self.wire.now() + 1_000 * DAY, {"from": people.logger}
+        )
         self.domain = Domain(self.contract.eip712Domain())
-        self.chains = {}
-        self.sequences = {}
-        self._event = next(entry for entry in self.contract.abi if entry.get("name") == "ReadingsLogged")
-        self._types = [canonical(field) for field in self._event["inputs"] if not field["indexed"]]
+        self._logged = next(entry for entry in self.contract.abi if entry.get("name") == "ReadingsLogged")
 
     def call(self, sender, method, *args):
         return Call(str(sender), self.contract.address, getattr(self.contract, method).encode_input(*args))
 
-    def view(self, calls):
-        """Answers of views: ``calls`` are (method, arguments)."""
-        answers = self.wire.ask([self.call(self.house.anyone, method, *args) for method, args in calls])
-        return [
-            getattr(self.contract, method).decode_output("0x" + answer.hex())
-            for (method, _), answer in zip(calls, answers, strict=True)
-        ]
+    def view(self, method, many):
+        """Answers of one view for many ids."""
+        answers = self.wire.ask([self.call(self.people.stranger, method, one) for one in many])
+        return [getattr(self.contract, method).decode_output("0x" + answer.hex()) for answer in answers]
 
-    def log_call(self, shipment, readings, base, **changes):
-        """The transaction that logs readings, signed by the device over what the prose says that it signs."""
+    def register_profile(self, profile):
+        rules = [(rule.bound, rule.span, rule.threshold, rule.after_minutes) for rule in profile.rules]
+        terms = (profile.low, profile.high, profile.silence, profile.unknown, rules)
+        return self.contract.registerProfile(terms, {"from": self.people.regulator}).return_value
+
+    def register_lot(self, profile_id, number, made_at, expires_at, units):
+        terms = (
+            self.people.manufacturer,
+            4_006_381_333_931,
+            number.encode().ljust(32, b"\0"),
+            made_at,
+            expires_at,
+            units,
+            profile_id,
+        )
+        return self.contract.registerLot(terms, {"from": self.people.manufacturer}).return_value
+
+    def log_call(self, trip, base, **changes):
+        """Logs a trip's next batch, with ``changes``, signed by the device over what the prose says that it signs."""
+        readings = trip.readings_of(trip.sent)
         batch = {
-            "sequence": self.sequences[shipment],
+            "sequence": trip.sent,
             "start": readings[0].time,
             "step": readings[0].step,
             "count": len(readings),
@@ -270,29 +294,18 @@ class ColdChainBench:
             "data": pack([reading.value for reading in readings], base),
             **changes,
         }
-        signed = digest(
-            self.domain,
-            READINGS,
-            (
-                shipment,
-                self.house.logger.address,
-                batch["sequence"],
-                batch["start"],
-                batch["step"],
-                batch["count"],
-                batch["base"],
-                self.chains[shipment],
-                batch["data"],
-            ),
-        )
+        *head, data = batch.values()
+        signed = digest(self.domain, READINGS, (trip.id, self.people.logger.address, *head, trip.chain, data))
         signature = self.device.unsafe_sign_hash(signed).signature
-        return self.call(self.house.anyone, "log", (shipment, *batch.values()), bytes(signature))
+        return self.call(self.people.stranger, "log", (trip.id, *batch.values()), bytes(signature))
 
     def logged(self, receipt):
-        """Arguments of the one ReadingsLogged in a receipt, without the indexed ones."""
-        topic = "0x" + keccak(text=f"ReadingsLogged({','.join(map(canonical, self._event['inputs']))})").hex()
+        """Arguments of the one ReadingsLogged in a receipt, by name, without the indexed ones."""
+        topic = "0x" + keccak(text=f"ReadingsLogged({','.join(map(canonical, self._logged['inputs']))})").hex()
         (log,) = [log for log in receipt.logs if log["topics"][0] == topic]
-        return decode(self._types, bytes.fromhex(log["data"][2:]))
+        fields = [field for field in self._logged["inputs"] if not field["indexed"]]
+        values = decode([canonical(field) for field in fields], bytes.fromhex(log["data"][2:]))
+        return dict(zip((field["name"] for field in fields), values, strict=True))
 
 
 def canonical(field):
@@ -301,6 +314,9 @@ def canonical(field):
         return field["type"]
     inner = ",".join(canonical(part) for part in field["components"])
     return f"({inner}){field['type'][5:]}"
+
+
+ACTIVE, QUARANTINED = 1, 2
 
 
 def onchain(judgement, batches):
@@ -316,3 +332,139 @@ def onchain(judgement, batches):
         judgement.unknown,
         judgement.breached,
     )
+
+
+@pytest.fixture(scope="module")
+def bench(house, people):
+    return Bench(house, people)
+
+
+def test_random_shipments(bench):
+    dice = random.Random(seed())
+    count = cases()
+    began = bench.wire.now()
+    # The whole test, releases included, lies before this second; at it, silence and expiry are asked for.
+    asked_at = began + 30 * DAY
+
+    trips = []
+    groups = max(1, min(40, count // 25))
+    for group in range(groups):
+        silence = dice.choice((0, 3_600, DAY, 31 * DAY, 45 * DAY, 400 * DAY))
+        profile = replace(random_profile(dice), silence=silence)
+        expires_at = asked_at + dice.choice((-1, 0, 1, 500 * DAY, 500 * DAY, 500 * DAY))
+        size = count // groups + (group < count % groups)
+        profile_id = bench.register_profile(profile)
+        lot = bench.register_lot(profile_id, f"LOT{group}", began - 800 * DAY, expires_at, 2 * size)
+        for _ in range(size):
+            quiet = silence + dice.choice((-1, 0, 1)) if silence > 30 * DAY else 30 * DAY + dice.randrange(40 * DAY)
+            trip = Trip(dice, profile, expires_at, ends_at=asked_at - quiet)
+            trip.lot = lot
+            trips.append(trip)
+    open_all(bench, trips)
+
+    while waiting := [trip for trip in trips if trip.sent < len(trip.batches)]:
+        log_all(bench, dice, waiting)
+
+    # Half of the troubled shipments, and a few that are not, meet a laboratory; then some travel on.
+    bench.wire.mine(began + 10 * DAY)
+    seen = [trip for trip in trips if dice.random() < 0.4]
+    release_all(bench, seen)
+    bench.wire.mine(began + 20 * DAY)
+    further = [trip for trip in seen if dice.random() < 0.6]
+    for trip in further:
+        step = dice.choice((60, 600))
+        # On the release's very second as well: that is a gap of nothing.
+        since = max(trip.releases, default=began + 10 * DAY) + dice.choice((0, step - 1, step, dice.randrange(DAY)))
+        trip.batches.append((since - trip.start, step, random_values(dice, trip.profile, dice.randint(1, 40))))
+    log_all(bench, dice, further)
+
+    bench.wire.mine(asked_at)
+    ids = [trip.id for trip in trips]
+    answers = zip(trips, bench.view("judgement", ids), bench.view("shipment", ids), bench.view("verdict", ids), strict=True)
+    verdicts = set()
+    for trip, judgement, shipment, answer in answers:
+        expected = trip.judged(now=asked_at)
+        assert tuple(judgement) == onchain(expected, len(trip.batches)), trip
+        assert shipment["breachedAt"] == expected.breached_at, trip
+        assert bytes(shipment["chain"]) == trip.chain, trip
+        assert shipment["disposition"] == (QUARANTINED if expected.breached else ACTIVE), trip
+        assert answer == verdict(trip.profile, expected, expires_at=trip.expires_at, now=asked_at), trip
+        verdicts.add(Verdict(answer))
+    if count >= 500:
+        # A test that met only healthy shipments would have shown nothing.
+        assert verdicts == {Verdict.INTACT, Verdict.EXCURSION, Verdict.UNKNOWN, Verdict.EXPIRED}
+
+
+def open_all(bench, trips):
+    receipts = bench.wire.send(
+        [
+            bench.call(bench.people.manufacturer, "openShipment", trip.lot, keccak(number.to_bytes(32, "big")), 1, bench.people.logger, trip.start)
+            for number, trip in enumerate(trips)
+        ]
+    )
+    for trip, receipt in zip(trips, receipts, strict=True):
+        assert receipt.succeeded
+        (log,) = receipt.logs
+        trip.id = bytes.fromhex(log["topics"][1][2:])
+    for trip, shipment in zip(trips, bench.view("shipment", [trip.id for trip in trips]), strict=True):
+        trip.chain = bytes(shipment["chain"])
+
+
+def log_all(bench, dice, trips):
+    """Log the next batch of each trip and compare what the contract says of it."""
+    calls = [bench.log_call(trip, random_base(dice, trip.batches[trip.sent][2])) for trip in trips]
+    for trip, receipt in zip(trips, bench.wire.send(calls), strict=True):
+        assert receipt.succeeded, trip
+        readings = trip.readings_of(trip.sent)
+        before = trip.judged()
+        trip.logged += readings
+        trip.sent += 1
+        expected = trip.judged()
+        event = bench.logged(receipt)
+        assert event["judgement"] == onchain(expected, trip.sent), trip
+        assert event["unknown"] == expected.unknown - before.unknown, trip
+        trip.chain = event["chain"]
+
+
+def release_all(bench, trips):
+    """Let the laboratory release shipments; only those that are not intact, nor merely expired, can be."""
+    calls = [bench.call(bench.people.laboratory, "release", trip.id, 1) for trip in trips]
+    for trip, call, receipt in zip(trips, calls, bench.wire.send(calls), strict=True):
+        outcome = trip.judged(now=receipt.time)
+        troubled = outcome.breached or outcome.unknown > trip.profile.unknown
+        assert receipt.succeeded == bool(troubled), trip
+        if troubled:
+            trip.releases.append(receipt.time)
+        else:
+            assert bench.wire.error(call, bench.contract.abi) == ("NothingToRelease", (trip.id,))
+
+
+def lanes(*values):
+    """One word with these lanes, the rest filled as a device must."""
+    return b"".join(value.to_bytes(2, "big") for value in values + (NO_READING,) * (16 - len(values)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"step": 0}, "step"),
+        ({"count": 0}, "count"),
+        ({"count": 0, "data": b""}, "count"),
+        ({"data": b""}, "data"),
+        ({"data": lanes(4_500)[:-1]}, "data"),
+        ({"data": lanes(4_500) + lanes()}, "data"),
+        ({"count": 17}, "data"),
+        ({"data": lanes(4_500, 4_500)}, "padding"),
+        ({"data": lanes(0x8000)}, "data"),
+        ({"data": lanes(0xFFFF)}, "data"),
+    ],
+)
+def test_only_the_packing_of_the_prose_is_read(bench, changes, field):
+    """A lane that means nothing must not be read as some temperature, be it a good one."""
+    now = bench.wire.now()
+    trip = Trip(USUAL, [(0, 60, [500])], ends_at=now - DAY, expires_at=now + 9 * DAY)
+    trip.lot = bench.register_lot(bench.register_profile(USUAL), "LOT", now - 9 * DAY, trip.expires_at, 1)
+    open_all(bench, [trip])
+    assert bench.wire.error(bench.log_call(trip, -4_000), bench.contract.abi) is None
+    refused = bench.wire.error(bench.log_call(trip, -4_000, **changes), bench.contract.abi)
+    assert refused == ("MalformedReadings", (field,))

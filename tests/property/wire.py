@@ -122,17 +122,17 @@ class Wire:
         raise RuntimeError(f"no known error: {answer['error']}")
 
     def send(self, calls: Sequence[Call], gas: int = 5_000_000) -> list[Receipt]:
-        """Send transactions in order, each mined in a block of its own; a reverted one is told by its receipt.
+        """Send transactions in their order; a reverted one is told by its receipt.
 
         Raises:
             RuntimeError: The node refused one, or did not mine it in time.
         """
-        hashes = self._ask(
-            [
-                ("eth_sendTransaction", [{**call.message(), "gas": hex(gas), "gasPrice": hex(2 * 10**9)}])
-                for call in calls
-            ]
-        )
+        # One by one: a node works on a batch's requests side by side, and then neither numbers the transactions itself
+        # nor wakes for one that came too early.
+        hashes = []
+        for call in calls:
+            transaction = {**call.message(), "gas": hex(gas), "gasPrice": hex(2 * 10**9)}
+            hashes += self._ask([("eth_sendTransaction", [transaction])])
         receipts = {}
         missing = hashes
         deadline = time.monotonic() + _PATIENCE
@@ -140,8 +140,10 @@ class Wire:
             answers = self._ask([("eth_getTransactionReceipt", [hash_]) for hash_ in missing])
             receipts.update({hash_: answer for hash_, answer in zip(missing, answers, strict=True) if answer})
             missing = [hash_ for hash_ in missing if hash_ not in receipts]
-            if missing and time.monotonic() > deadline:
-                raise RuntimeError(f"{len(missing)} transactions were not mined within {_PATIENCE:g} s")
+            if missing:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{len(missing)} transactions were not mined within {_PATIENCE:g} s")
+                time.sleep(0.005)
         ordered = [receipts[hash_] for hash_ in hashes]
         numbers = sorted({receipt["blockNumber"] for receipt in ordered})
         blocks = self._ask([("eth_getBlockByNumber", [number, False]) for number in numbers])

@@ -109,31 +109,32 @@ def judge(
     Args:
         start: Start of monitoring.
         readings: In order of time, without overlap.
-        releases: When a laboratory released the shipment: what was breached and unknown until then is excused.
-        now: When one asks, not before the last reading's end: a silence longer than the profile's is then unknown time.
+        releases: When a laboratory released the shipment: what was breached and unknown until then is excused, so that
+            time counts as judged until then.
+        now: When one asks, not before the last reading's end or release: a silence longer than the profile's is then unknown time.
             ``None`` leaves the silence out.
     """
-    known_until = until = start
+    until = start
     count = above = below = unknown = breached = breached_at = 0
     lowest, highest = NO_LOWEST, NO_HIGHEST
     sums = [0] * len(profile.rules)
     open_releases = sorted(releases)
 
     def excuse(before: int) -> None:
-        """Start the rules anew at each release until then."""
-        nonlocal known_until, unknown, breached, breached_at, sums
+        """Start the rules anew for each release that came before a reading."""
+        nonlocal until, unknown, breached, breached_at, sums
         while open_releases and open_releases[0] <= before:
-            known_until = max(known_until, open_releases.pop(0))
+            until = max(until, open_releases.pop(0))
             unknown = breached = breached_at = 0
             sums = [0] * len(profile.rules)
 
     for reading in readings:
         excuse(reading.time)
-        gap = reading.time - known_until
+        gap = reading.time - until
         # In less than a step no reading can be missing. From a whole step on one is, and all of the gap is unknown.
         if gap >= reading.step:
             unknown += gap
-        known_until = until = reading.time + reading.step
+        until = reading.time + reading.step
         count += 1
         if reading.value is None:
             unknown += reading.step
@@ -152,10 +153,9 @@ def judge(
                 breached_at = breached_at or reading.time
                 breached |= 1 << i
 
-    if now is not None:
-        excuse(now)
-        if now - known_until > profile.silence:
-            unknown += now - known_until
+    excuse(max(releases, default=start))
+    if now is not None and now - until > profile.silence:
+        unknown += now - until
     return Judgement(until, count, lowest, highest, above, below, unknown, breached, breached_at)
 
 

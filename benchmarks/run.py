@@ -1,0 +1,258 @@
+"""Gas of Salus beside a naive baseline, in one scenario on a chain of its own: `make bench`.
+
+Whole transactions (receipt.gasUsed) where not said otherwise. The cold-chain keys `coldchain.log.*` are gas per reading, all
+others gas per operation. The naive baseline is contracts/mocks/naive: structs with strings, one transaction an item or step.
+
+Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}}.
+"""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from brownie import accounts, chain, network, project, web3  # noqa: E402
+from brownie._config import CONFIG  # noqa: E402
+from eth_account import Account  # noqa: E402
+
+from scripts.deploy import deploy  # noqa: E402
+
+DAY = 24 * 3600
+YEAR = 365 * DAY
+NONE = 0x7FFF
+TREAT, HPAYMT, CLAIM = 1, 4, 1 << 12
+PROVIDER, PHARMACY, INSURER, MANUFACTURER, CARRIER, LABORATORY, LOGGER = (1 << bit for bit in range(7))
+
+# What each key means, for the table.
+MEANING = {
+    "consent.grant": "grant of one purpose, new pair",
+    "consent.grant.again": "the same pair again",
+    "consent.grant.relayed": "signed by the patient, relayed, new pair",
+    "consent.grant.relayed.batch20": "the same, 20 patients in one transaction, each",
+    "consent.revoke": "revocation",
+    "consent.decide": "decision, called by another contract, licence included (execution)",
+    "plan.price.load": "one code of the price list, 100 in a batch",
+    "plan.enroll.batch100": "one member, 100 in a batch",
+    "claim.settle.1line": "claim of one line, submit to paid, the member's next",
+    "claim.settle.line": "each further line",
+    "claim.settle.batch20": "one-line claims, 20 in a batch, each",
+    "coldchain.register": "open a shipment",
+    "coldchain.handover": "offer and accept, both transactions",
+    "coldchain.log.day": "a day, 144 readings, the whole batch",
+    "coldchain.log.int16.1008": "a reading, 7 days at 10 minutes in a batch",
+    "coldchain.log.int16.4320": "a reading, 30 days at 10 minutes in a batch",
+    "coldchain.log.int16.4320.excursion": "the same with 640 minutes too warm inside",
+}
+
+
+def used(transaction):
+    """Gas of a confirmed transaction; a reverted one is no figure."""
+    assert transaction.status == 1, transaction.revert_msg
+    return transaction.gas_used
+
+
+def temperatures(count, warm=range(0)):
+    """A day's swing in a good fridge as a logger with 0.1 °C sees it, 0.01 °C; `warm`: positions at 12 °C."""
+    swing = [480 + 110 * math.sin(2 * math.pi * i / 144) + 35 * math.sin(i * 1.7) for i in range(count)]
+    return [1200 if i in warm else 10 * round(value / 10) for i, value in enumerate(swing)]
+
+
+def packed(values):
+    """(base, data) as interfaces/ITemperatureRules.sol has it."""
+    base = min(values)
+    codes = [value - base for value in values] + [NONE] * (-len(values) % 16)
+    return base, b"".join(code.to_bytes(2, "big") for code in codes)
+
+
+class Scenario:
+    """The people, the contracts and the two columns of figures."""
+
+    def __init__(self, contracts):
+        self.contracts = contracts
+        self.gas, self.naive = {}, {}
+        self.people = iter(accounts[2:])
+        self.deployer, self.regulator = accounts[0], accounts[1]
+        self.house = deploy(self.deployer, self.regulator, contracts=contracts, say=say)
+        self.now = chain.time()
+
+    def accredited(self, handle, roles):
+        account = next(self.people)
+        name = handle.encode().ljust(32, b"\0")
+        self.house["Institutions"].accredit(account, name, roles, self.now + YEAR, {"from": self.regulator})
+        return account
+
+    def mock(self, name, *args):
+        return self.contracts[name].deploy(*args, {"from": self.deployer})
+
+
+def say(text):
+    """Progress, on a line of its own."""
+    print(f"  … {text}", file=sys.stderr, flush=True)
+
+
+def consents(s):
+    registry, hospital, patient = s.house["ConsentRegistry"], s.accredited("hospital", PROVIDER), next(s.people)
+    document = web3.keccak(text="the signed document")
+
+    def directive(scope=TREAT):
+        return (hospital.address, 0, 1, scope, 0x1FFF, 0, s.now + YEAR, document)
+
+    def order():
+        key = Account.create()
+        issued = chain[-1].timestamp
+        unsigned = (key.address, directive(), issued, issued + DAY, b"")
+        digest = registry.digest(unsigned)
+        return (*unsigned[:4], key.unsafe_sign_hash(digest).signature)
+
+    s.gas["consent.grant"] = used(registry.grant(directive(), {"from": patient}))
+    s.gas["consent.grant.again"] = used(registry.grant(directive(3), {"from": patient}))
+    call = registry.decide.encode_input(patient, hospital, TREAT, 1)
+    s.gas["consent.decide"] = s.mock("GasMeter").measure(registry, call)[0]
+    s.gas["consent.revoke"] = used(registry.revoke(hospital, 0, {"from": patient}))
+    s.gas["consent.grant.relayed"] = used(registry.relay([order()], {"from": hospital}))
+    s.gas["consent.grant.relayed.batch20"] = used(registry.relay([order() for _ in range(20)], {"from": hospital})) // 20
+
+    naive, key = s.mock("NaiveConsents"), Account.create()
+    text = (hospital, "treatment", "all medical records", s.now, s.now + YEAR)
+    s.naive["consent.grant"] = used(naive.grant(*text, {"from": patient}))
+    s.naive["consent.grant.again"] = used(naive.grant(*text, {"from": patient}))
+    s.naive["consent.decide"] = s.mock("GasMeter").measure(naive, naive.permits.encode_input(patient, hospital, "treatment"))[0]
+    s.naive["consent.revoke"] = used(naive.revoke(hospital, {"from": patient}))
+    types = ["address", "address", "string", "string", "uint256", "uint256", "uint256"]
+    hash_ = web3.keccak(web3.codec.encode(types, [key.address, hospital.address, *text[1:], 0]))
+    digest = web3.keccak(b"\x19Ethereum Signed Message:\n32" + hash_)
+    signed = key.unsafe_sign_hash(digest)
+    word = lambda number: number.to_bytes(32, "big")  # noqa: E731
+    relayed = used(
+        naive.grantFor(key.address, *text, 0, signed.v, word(signed.r), word(signed.s), {"from": hospital})
+    )
+    s.naive["consent.grant.relayed"] = s.naive["consent.grant.relayed.batch20"] = relayed
+
+
+def claims(s):
+    plans, treasury, desk = s.house["Plans"], s.house["Treasury"], s.house["ClaimDesk"]
+    insurer, clinic = s.accredited("insurer", INSURER), s.accredited("clinic", PROVIDER)
+    member = next(s.people)
+    token = s.mock("TestToken", "Test dollar", "USDT", 6)
+    token.mint(insurer, 10**12, {"from": insurer})
+    token.mint(clinic, 1, {"from": insurer})  # a provider that has been paid before
+    token.approve(treasury, 10**12, {"from": insurer})
+    treasury.fund(desk, insurer, token, 10**12, {"from": insurer})
+
+    today = chain[-1].timestamp // DAY
+    terms = (insurer, today - 400, today + 400, 2000, token, 500 * 10**6, 5000 * 10**6, 0, web3.keccak(text="plan"))
+    plan = plans.register(terms, {"from": insurer}).return_value
+    codes = [web3.keccak(text=f"code {i}") for i in range(101)]
+    prices = [(100 + i) * 10**6 for i in range(101)]
+    plans.addPrices(plan, codes[100:], prices[100:], {"from": insurer})
+    s.gas["plan.price.load"] = used(plans.addPrices(plan, codes[:100], prices[:100], {"from": insurer})) // 100
+    plans.publish(plan, {"from": insurer})
+    crowd = [Account.create().address for _ in range(100)]
+    plans.enroll(plan, [member], today - 400, today + 400, {"from": insurer})
+    s.gas["plan.enroll.batch100"] = used(plans.enroll(plan, crowd, today - 400, today + 400, {"from": insurer})) // 100
+    s.house["ConsentRegistry"].grant((insurer, 0, 1, HPAYMT, CLAIM, 0, s.now + YEAR, bytes(32)), {"from": member})
+
+    numbers = iter(range(10**6))
+
+    def claim(lines):
+        number = web3.keccak(text=f"claim {next(numbers)}")
+        return (plan, member, clinic, number, today - 1, [(code, 1, 90 * 10**6) for code in codes[:lines]])
+
+    desk.submit([claim(1)], {"from": clinic})
+    one = used(desk.submit([claim(1)], {"from": clinic}))
+    s.gas["claim.settle.1line"] = one
+    s.gas["claim.settle.line"] = (used(desk.submit([claim(11)], {"from": clinic})) - one) // 10
+    s.gas["claim.settle.batch20"] = used(desk.submit([claim(1) for _ in range(20)], {"from": clinic})) // 20
+
+    naive = s.mock("NaiveClaims", token)
+    token.mint(naive, 10**12, {"from": insurer})
+    submitted = naive.submit("claim-number-0001", member, "99213", 90 * 10**6, {"from": clinic})
+    steps = [submitted, naive.approve(0, 72 * 10**6, {"from": insurer}), naive.pay(0, {"from": insurer})]
+    s.naive["claim.settle.1line"] = s.naive["claim.settle.line"] = s.naive["claim.settle.batch20"] = sum(map(used, steps))
+
+
+def cold_chain(s):
+    contract = s.house["ColdChain"]
+    maker, carrier = s.accredited("manufacturer", MANUFACTURER), s.accredited("carrier", CARRIER)
+    logger, device = s.accredited("logger", LOGGER), Account.create()
+    s.house["Institutions"].setOperator(device.address, LOGGER, s.now + YEAR, {"from": logger})
+    above, below, single, cumulative = 0, 1, 0, 1
+    rules = [
+        (above, single, 800, 30),
+        (above, cumulative, 800, 60),
+        (below, single, 200, 20),
+        (below, cumulative, 200, 40),
+        (below, single, -50, 60),
+    ]
+    profile = contract.registerProfile((200, 800, DAY, DAY, rules), {"from": s.regulator}).return_value
+    began = chain[-1].timestamp - 40 * DAY
+    lot = contract.registerLot(
+        (maker, 4006381333931, b"LOT-1".ljust(32, b"\0"), began, s.now + YEAR, 10**6, profile), {"from": maker}
+    ).return_value
+
+    def opened(name):
+        return contract.openShipment(lot, web3.keccak(text=name), 100, logger, began, {"from": maker})
+
+    def log(name, values, parts=1):
+        shipment = opened(name).return_value
+        gas, share = [], len(values) // parts
+        for part in range(parts):
+            some = values[part * share : (part + 1) * share]
+            base, data = packed(some)
+            batch = (shipment, part, began + part * share * 600, 600, share, base, data)
+            signature = device.unsafe_sign_hash(contract.digest(batch)).signature
+            gas.append(used(contract.log(batch, signature, {"from": carrier})))
+        return gas[-1]
+
+    s.gas["coldchain.register"] = used(opened("a shipment"))
+    s.gas["coldchain.log.day"] = log("two days", temperatures(288), 2)  # the second: what went before is in storage
+    s.gas["coldchain.log.int16.1008"] = round(log("two weeks", temperatures(2016), 2) / 1008, 1)
+    s.gas["coldchain.log.int16.4320"] = round(log("a month", temperatures(4320)) / 4320, 1)
+    s.gas["coldchain.log.int16.4320.excursion"] = round(log("warm", temperatures(4320, range(2000, 2064))) / 4320, 1)
+    fresh = contract.openShipment(lot, web3.keccak(text="fresh"), 100, logger, chain[-1].timestamp, {"from": maker}).return_value
+    handover = [contract.offer(fresh, carrier, {"from": maker}), contract.accept(fresh, {"from": carrier})]
+    s.gas["coldchain.handover"] = sum(map(used, handover))
+
+    naive = s.mock("NaiveColdChain")
+    s.naive["coldchain.register"] = used(naive.register(1, "Vaccine, 10 doses", "LOT-1", 100, {"from": maker}))
+    handover = [naive.offer(1, carrier, {"from": maker}), naive.accept(1, {"from": carrier})]
+    s.naive["coldchain.handover"] = sum(map(used, handover))
+    naive.log(1, 480, "truck 1", {"from": carrier})
+    reading = used(naive.log(1, 480, "truck 1", {"from": carrier}))
+    s.naive["coldchain.log.day"] = 144 * reading
+    for key in MEANING:
+        if key.startswith("coldchain.log.int16"):
+            s.naive[key] = reading
+
+
+def table(gas, naive):
+    """The figures as lines of text."""
+    lines = [f"{'key':36} {'Salus':>10} {'naive':>12} {'ratio':>8}  what"]
+    for key, meaning in MEANING.items():
+        ratio = f"{naive[key] / gas[key]:.1f} ×" if key in naive else ""
+        lines.append(f"{key:36} {gas[key]:>10,} {naive.get(key, ''):>12,} {ratio:>8}  {meaning}" if key in naive
+                     else f"{key:36} {gas[key]:>10,} {'':>12} {'':>8}  {meaning}")
+    return "\n".join(lines)
+
+
+def main():
+    contracts = project.load(ROOT, name="SalusProject")
+    network.connect("development")
+    CONFIG.argv["silent"] = True  # Brownie's own lines for each transaction
+    scenario = Scenario(contracts)
+    for part in (consents, claims, cold_chain):
+        say(part.__name__.replace("_", " "))
+        part(scenario)
+    results = {"gas": scenario.gas, "naive": scenario.naive}
+    path = ROOT / "benchmarks" / "results.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**kept, **results}, indent=2) + "\n")
+    print(table(**results))
+    print(f"written: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The command line: one noun a module, loaded when it is used.
+
+Exit codes: 0 done, 1 refused by the rules (the reason on stderr), 2 usage or bad input, 3 chain unreachable.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from .. import __version__
+from .common import HELP
+
+__all__ = ["cli", "main"]
+
+# Noun, what it is for. A noun's commands are the group `noun` in the module of its name.
+_NOUNS = {
+    "chain": "Start a local chain with all contracts; look at a chain.",
+    "wallet": "Keys: a wallet from twelve words, keystore files.",
+    "institution": "Accredit institutions; look them up; name operators.",
+    "consent": "Grant, revoke, relay and explain consent.",
+    "claim": "Submit claims and see how they were judged.",
+    "shipment": "Ship vaccines, log temperatures, see the verdict.",
+}
+
+
+class _Nouns(click.Group):
+    """A group that knows its commands by name and loads only the one that is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _NOUNS:
+            return None
+        found: click.Command = import_module(f".{cmd_name}", __name__).noun
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Nouns"):
+            formatter.write_dl(list(_NOUNS.items()))
+
+
+@click.group(cls=_Nouns, **HELP)
+@click.version_option(__version__, prog_name="salus")
+def cli() -> None:
+    """Salus, a public-health ledger: consent, claims and cold chain on any Ethereum node.
+
+    \b
+    Start here, in two terminals:
+      salus chain up
+      salus wallet new && salus consent grant --to city-hospital --purpose TREAT
+    """
+
+
+def main() -> None:
+    """The program `salus`."""
+    try:
+        cli(prog_name="salus")
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(130)

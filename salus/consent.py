@@ -1,0 +1,577 @@
+"""Consent: who may use which data of a patient, for what purpose, until when.
+
+A patient grants and revokes directly, or signs an **order** that anybody relays; then the patient needs no ether:
+
+>>> draft = DirectiveDraft("city-hospital", Effect.PERMIT, frozenset({"TREAT"}), frozenset({"all"}), 0, 1900000000)
+>>> order = patient.consent.sign(patient.consent.prepare_grant(draft))           # doctest: +SKIP
+>>> hospital.consent.relay([order])                                              # doctest: +SKIP
+
+Times are seconds of the chain's clock. Sets of purposes and categories are integers (bits) in what the chain knows, and
+names in a :class:`DirectiveDraft`; :mod:`salus.codes` turns one into the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from . import codes
+from .errors import BadInput, WalletError, gate
+from .institutions import ZERO
+from .signing import Domain, TypedData, address
+
+if TYPE_CHECKING:
+    from web3.contract.contract import ContractFunction
+
+    from .client import Event, Receipt, Salus
+    from .signing import Signer
+
+__all__ = [
+    "ALL_PLACES",
+    "Answer",
+    "Consent",
+    "Decision",
+    "Directive",
+    "DirectiveDraft",
+    "Effect",
+    "Explanation",
+    "Order",
+    "Reason",
+    "Record",
+    "Status",
+    "WEEK",
+]
+
+#: In a revocation: all places of the grantee.
+ALL_PLACES = 255
+
+#: Seconds for which an order can be submitted, by default.
+WEEK = 7 * 24 * 3600
+
+_PLACES = 4
+_GRANT = (
+    "Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56 categories,uint40 start,"
+    "uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)"
+)
+_REVOKE = "Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)"
+_NO_DOCUMENT = bytes(32)
+
+# The clock of a chain that waits for transactions stands still; this many seconds are waited for, more never.
+_PATIENCE = 5
+_GAS_OF_ONE = 200_000  # far above what a grant or a revocation takes
+
+
+class Effect(IntEnum):
+    """What a directive does; ``NONE`` stands for none, or for a revocation."""
+
+    NONE = 0
+    PERMIT = 1
+    DENY = 2
+
+
+class Status(IntEnum):
+    """What a directive is now."""
+
+    NONE = 0
+    ACTIVE = 1
+    NOT_YET = 2
+    EXPIRED = 3
+    REVOKED = 4
+
+
+class Answer(IntEnum):
+    """The answer to a request; ``NONE``: nobody decided."""
+
+    NONE = 0
+    PERMIT = 1
+    DENY = 2
+
+
+class Reason(IntEnum):
+    """Why the answer is what it is."""
+
+    NO_DIRECTIVE = 0
+    NAMED = 1
+    ROLE = 2
+    NOT_LICENSED = 3
+    REVOKED = 4
+    EXPIRED = 5
+    NOT_YET = 6
+    WRONG_PURPOSE = 7
+    WRONG_CATEGORY = 8
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return (
+            "nothing was ever granted to it or its roles",
+            "a directive that names it decides",
+            "a directive for its role decides",
+            "it is not licensed now",
+            "what was granted is revoked",
+            "what was granted has ended",
+            "what was granted has not begun",
+            "what is in force is for another purpose",
+            "what is in force does not cover these categories",
+        )[self]
+
+
+@dataclass(frozen=True)
+class DirectiveDraft:
+    """A directive as people write it, e.g. in a FHIR Consent.
+
+    Attributes:
+        grantee: An institution's name or address, or ``role:PROVIDER``.
+        effect: Permit or deny.
+        purposes: Names, see :data:`salus.codes.PURPOSES`.
+        categories: Names, see :data:`salus.codes.CATEGORIES`, or ``all``.
+        start: First second at which it holds, 0 from its issue.
+        end: First second at which it no longer holds.
+    """
+
+    grantee: str
+    effect: Effect
+    purposes: frozenset[str]
+    categories: frozenset[str]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Directive:
+    """A directive as the contract takes it; purposes and categories are bits, ``document`` 32 bytes."""
+
+    grantee: str
+    index: int
+    effect: Effect
+    purposes: int = 0
+    categories: int = 0
+    start: int = 0
+    end: int = 0
+    document: bytes = _NO_DOCUMENT
+
+
+@dataclass(frozen=True)
+class Order:
+    """A grant, or with effect ``NONE`` a revocation, that is signed and relayed.
+
+    Attributes:
+        patient: Whose.
+        directive: What.
+        issued_at: When it was made: at one place the later issue stands.
+        deadline: Last second at which it may be submitted.
+        chain_id: The chain that it counts on.
+        contract: The ``ConsentRegistry`` that it counts in.
+        signature: 65 bytes, or what the patient's contract wallet takes; empty while unsigned.
+    """
+
+    patient: str
+    directive: Directive
+    issued_at: int
+    deadline: int
+    chain_id: int
+    contract: str
+    signature: bytes = b""
+
+    def typed(self) -> TypedData:
+        """What the patient signs.
+
+        Raises:
+            BadInput: A value is out of range, or a revocation carries more than its place.
+        """
+        d = self.directive
+        domain = Domain("Salus Consent", "1", self.chain_id, self.contract)
+        message: dict[str, Any] = {
+            "patient": self.patient,
+            "grantee": d.grantee,
+            "index": d.index,
+            "issuedAt": self.issued_at,
+            "deadline": self.deadline,
+        }
+        if d.effect is Effect.NONE:
+            if d.purposes or d.categories or d.start or d.end or d.document != _NO_DOCUMENT:
+                raise BadInput("Revoke", "directive", "a revocation has no scope, period or document")
+            return TypedData(_REVOKE, domain, message)
+        message |= {
+            "effect": int(d.effect),
+            "purposes": d.purposes,
+            "categories": d.categories,
+            "start": d.start,
+            "end": d.end,
+            "document": d.document,
+        }
+        return TypedData(_GRANT, domain, message)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A directive as the chain has it now.
+
+    Attributes:
+        grantee: An institution, or a role as an account.
+        index: Its place, 0 to 3.
+        effect: Permit or deny; ``NONE`` when there was never one, or it was revoked.
+        purposes: Bits; see :attr:`purpose_names`.
+        categories: Bits; see :attr:`category_names`.
+        start: First second at which it holds, 0 from its issue.
+        end: First second at which it no longer holds.
+        issued_at: Issue of the last action on this place.
+        status: Derived from all this and the chain's clock.
+    """
+
+    grantee: str
+    index: int
+    effect: Effect
+    purposes: int
+    categories: int
+    start: int
+    end: int
+    issued_at: int
+    status: Status
+
+    @property
+    def purpose_names(self) -> frozenset[str]:
+        """Names of the purposes."""
+        return codes.purpose_names(self.purposes)
+
+    @property
+    def category_names(self) -> frozenset[str]:
+        """Names of the categories."""
+        return codes.category_names(self.categories)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to a request.
+
+    Attributes:
+        answer: Permit, deny, or none.
+        reason: Why.
+        grantee: With ``index`` the directive that decided, or the nearest one when none did.
+        index: Its place.
+    """
+
+    answer: Answer
+    reason: Reason
+    grantee: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One line of "who may see what, and why".
+
+    Attributes:
+        institution: Its account.
+        name: Its public name.
+        answer: The answer to each request for one of these purposes on one of these categories.
+        reason: Why.
+        purposes: Names.
+        categories: Names.
+        grantee: With ``index`` the directive that decided, or the nearest one when none did.
+        index: Its place.
+    """
+
+    institution: str
+    name: str
+    answer: Answer
+    reason: Reason
+    purposes: frozenset[str]
+    categories: frozenset[str]
+    grantee: str
+    index: int
+
+
+class Consent:
+    """The contract ``ConsentRegistry`` as the client's signer uses it; ``salus.consent``."""
+
+    def __init__(self, salus: Salus) -> None:
+        self._salus = salus
+
+    @property
+    def _f(self) -> Any:
+        return self._salus.contract("ConsentRegistry").functions
+
+    # ---- what is granted to whom
+
+    def resolve(self, grantee: str, *, file: str = "") -> str:
+        """The account of a grantee: an institution's name or address, or ``role:PROVIDER``.
+
+        Raises:
+            BadInput: No such institution or role.
+        """
+        if grantee.casefold().startswith("role:"):
+            return f"0x{codes.role_bits([grantee[5:]], file=file):040x}"
+        return self._salus.institutions.resolve(grantee, file=file)
+
+    def name(self, grantee: str) -> str:
+        """A grantee for people: ``role:PROVIDER``, an institution's public name, or the address."""
+        number = int(grantee, 16)
+        if 0 < number < 1 << 32:
+            return f"role:{'+'.join(sorted(codes.role_names(number)))}"
+        return self._salus.institutions.name(grantee)
+
+    def directive(self, patient: str, draft: DirectiveDraft, *, index: int | None = None) -> Directive:
+        """A draft as the contract takes it.
+
+        Args:
+            index: The place, 0 to 3; by default that of a directive with the same effect and purposes (which is thus
+                renewed), else the first one at which nothing is in force.
+
+        Raises:
+            BadInput: An unknown name, an empty set, an impossible period, or all four places are in force.
+        """
+        grantee = self.resolve(draft.grantee)
+        purposes, categories = codes.purpose_bits(draft.purposes), codes.category_bits(draft.categories)
+        if not purposes or not categories:
+            raise BadInput("", "purpose" if not purposes else "category", "is missing; name at least one")
+        if draft.effect not in (Effect.PERMIT, Effect.DENY):
+            raise BadInput("", "effect", "must be permit or deny")
+        if not 0 <= draft.start < draft.end < 1 << 40:
+            raise BadInput("", "period", f"from {draft.start} to {draft.end} is empty or out of range")
+        if index is None:
+            index = self._place(patient, grantee, draft.effect, purposes)
+        return Directive(grantee, index, Effect(draft.effect), purposes, categories, draft.start, draft.end)
+
+    def _place(self, patient: str, grantee: str, effect: Effect, purposes: int) -> int:
+        records = [self.record(patient, grantee, index) for index in range(_PLACES)]
+        for record in records:
+            if record.status is not Status.REVOKED and (record.effect, record.purposes) == (effect, purposes):
+                return record.index
+        for record in records:
+            if record.status not in (Status.ACTIVE, Status.NOT_YET):
+                return record.index
+        raise BadInput("", "index", "all four directives for this grantee are in force; revoke one, or name the one to replace")
+
+    # ---- direct
+
+    def grant(self, draft: DirectiveDraft | Directive, *, index: int | None = None) -> Receipt:
+        """The signer, a patient, grants; what stands at that place is replaced.
+
+        Raises:
+            BadInput: See :meth:`directive`.
+            Refused: ``InvalidPeriod``, ``EmptyScope`` …
+        """
+        patient = self._salus.need_signer().address
+        directive = draft if isinstance(draft, Directive) else self.directive(patient, draft, index=index)
+        # In the second of a "revoke everything" nothing can be granted.
+        earliest = self.revoked_until(patient) + 1
+        return self._send_at(self._f.grant(_tuple(directive)), earliest, 1)
+
+    def revoke(self, grantee: str | None, *, index: int = ALL_PLACES) -> Receipt:
+        """The signer, a patient, revokes.
+
+        Args:
+            grantee: Whose; None for everything of the patient.
+            index: Which place; by default all.
+        """
+        target = ZERO if grantee is None else self.resolve(grantee)
+        return self._salus.send(self._f.revoke(target, index))
+
+    # ---- signed and relayed
+
+    def prepare_grant(
+        self,
+        draft: DirectiveDraft | Directive,
+        *,
+        patient: str | None = None,
+        index: int | None = None,
+        valid_for: int = WEEK,
+    ) -> Order:
+        """An order to sign.
+
+        Args:
+            patient: By default the signer.
+            index: See :meth:`directive`.
+            valid_for: Seconds for which it may be submitted.
+        """
+        who = address(patient, "patient") if patient else self._salus.need_signer().address
+        directive = draft if isinstance(draft, Directive) else self.directive(who, draft, index=index)
+        # A grant must be later than what stands at its place; within one second that means the next one.
+        last = max(
+            self.record(who, directive.grantee, directive.index).issued_at,
+            self.refused_until(who, directive.grantee),
+            self.revoked_until(who),
+        )
+        return self._order(who, directive, last + 1, valid_for)
+
+    def prepare_revoke(
+        self, grantee: str | None, *, patient: str | None = None, index: int = ALL_PLACES, valid_for: int = WEEK
+    ) -> Order:
+        """A revocation to sign; see :meth:`revoke` and :meth:`prepare_grant`."""
+        who = address(patient, "patient") if patient else self._salus.need_signer().address
+        target = ZERO if grantee is None else self.resolve(grantee)
+        if grantee is None:
+            first = self.revoked_until(who) + 1
+        elif index == ALL_PLACES:
+            first = self.refused_until(who, target) + 1
+        else:
+            first = self.record(who, target, index).issued_at  # at the same second the revocation wins
+        return self._order(who, Directive(target, index, Effect.NONE), first, valid_for)
+
+    def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int) -> Order:
+        issued_at = max(self._salus.now(), earliest)
+        where = self._salus.book["ConsentRegistry"].address
+        return Order(patient, directive, issued_at, issued_at + valid_for, self._salus.chain_id, where)
+
+    def sign(self, order: Order, *, signer: Signer | None = None) -> Order:
+        """The order with its signature.
+
+        Args:
+            signer: The patient; by default the client's signer.
+
+        Raises:
+            BadInput: The order is for another chain or contract, or a value is out of range.
+            WalletError: The signer is not the patient.
+        """
+        self._check_home(order)
+        who = signer or self._salus.need_signer()
+        if who.address != order.patient:
+            raise WalletError(f"the order is of {order.patient}, the signer is {who.address}")
+        return replace(order, signature=who.sign_typed(order.typed()))
+
+    def relay(self, orders: Sequence[Order]) -> Receipt:
+        """Submit signed orders, all or none; anybody may.
+
+        Raises:
+            BadInput: None, unsigned, or for another chain or contract.
+            Refused: ``Superseded``, ``DeadlinePassed``, ``InvalidSignature`` …
+        """
+        if not orders:
+            raise BadInput("", "orders", "there is none")
+        for order in orders:
+            self._check_home(order)
+            if not order.signature:
+                raise BadInput("", "signature", "is missing; the patient signs first")
+        given = [(o.patient, _tuple(o.directive), o.issued_at, o.deadline, o.signature) for o in orders]
+        return self._send_at(self._f.relay(given), max(o.issued_at for o in orders), len(orders))
+
+    def _check_home(self, order: Order) -> None:
+        here = self._salus.book["ConsentRegistry"].address
+        if order.chain_id != self._salus.chain_id:
+            raise BadInput("order", "chainId", f"is {order.chain_id}; this chain is {self._salus.chain_id}")
+        if order.contract != here:
+            raise BadInput("order", "contract", f"is {order.contract}; the ConsentRegistry here is {here}")
+
+    def _send_at(self, fn: ContractFunction, at: int, count: int) -> Receipt:
+        """Send when the next block will not be before a second that is near."""
+        ahead = at - self._salus.now()
+        if not 0 < ahead <= _PATIENCE:
+            return self._salus.send(fn)
+        # Of a chain that mines at once only the pending block shows the time, and not on every node.
+        end = time.monotonic() + ahead + 0.1
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            with gate("asking for the next block"):
+                if int(self._salus.w3.eth.get_block("pending")["timestamp"]) >= at:
+                    return self._salus.send(fn)
+        return self._salus.send(fn, gas=_GAS_OF_ONE * count, preflight=False)
+
+    # ---- views
+
+    def decide(self, patient: str, actor: str, purposes: Iterable[str], categories: Iterable[str]) -> Decision:
+        """May an institution, or an operator of one, use data of a patient now?
+
+        Args:
+            actor: Its name or address.
+            purposes: One, or several that must all be permitted.
+            categories: The record's class and all of its sensitivity labels.
+        """
+        bits = codes.purpose_bits(purposes), codes.category_bits(categories)
+        return self._decide(address(patient, "patient"), self._salus.institutions.resolve(actor), *bits)
+
+    def _decide(self, patient: str, actor: str, purposes: int, categories: int) -> Decision:
+        found = self._salus.call(self._f.decide(patient, actor, purposes, categories))
+        return Decision(Answer(found.answer), Reason(found.reason), found.grantee, found.index)
+
+    def record(self, patient: str, grantee: str, index: int) -> Record:
+        """One place of a pair; ``grantee`` is an address."""
+        found = self._salus.call(self._f.directive(patient, grantee, index))
+        effect, purposes, categories, start, end, issued_at, status = found
+        return Record(grantee, index, Effect(effect), purposes, categories, start, end, issued_at, Status(status))
+
+    def directives(self, patient: str, grantee: str) -> tuple[Record, ...]:
+        """What a patient ever granted to a grantee (a name or an address), one record a place."""
+        who, target = address(patient, "patient"), self.resolve(grantee)
+        records = (self.record(who, target, index) for index in range(_PLACES))
+        return tuple(record for record in records if record.status is not Status.NONE)
+
+    def revoked_until(self, patient: str) -> int:
+        """What was issued until this second is revoked, whoever the grantee; 0 when never."""
+        return int(self._salus.call(self._f.revokedUntil(patient)))
+
+    def refused_until(self, patient: str, grantee: str) -> int:
+        """Signed grants to this grantee's address issued until this second are refused; 0 when never."""
+        return int(self._salus.call(self._f.refusedUntil(patient, grantee)))
+
+    def history(self, patient: str) -> tuple[Event, ...]:
+        """Every grant and revocation of a patient, oldest first; nothing is ever erased."""
+        who = {"patient": address(patient, "patient")}
+        events = [e for name in ("ConsentGranted", "ConsentRevoked") for e in self._salus.logs("ConsentRegistry", name, who)]
+        return tuple(sorted(events, key=lambda event: (event.block, event.index)))
+
+    def list(self, patient: str) -> tuple[Record, ...]:
+        """Every directive that a patient ever granted, as it stands now, by grantee and place."""
+        who = address(patient, "patient")
+        events = self._salus.logs("ConsentRegistry", "ConsentGranted", {"patient": who})
+        places = sorted({(event.args["grantee"], event.args["index"]) for event in events})
+        return tuple(self.record(who, grantee, index) for grantee, index in places)
+
+    def explain(self, patient: str) -> tuple[Explanation, ...]:
+        """Who may see what, and why: what the contract answers now to each institution that a directive concerns.
+
+        Institutions are those that a directive names or that have a role which one names. Each purpose is asked for, on
+        all records as a whole, or on each class where a directive tells classes apart, and on each label that a directive
+        names. Requests with one answer and one reason are one line.
+        """
+        who = address(patient, "patient")
+        records = self.list(who)
+        found: list[Explanation] = []
+        for institution in self._salus.institutions.list():
+            own = {institution.address} | {f"0x{codes.ROLES[r]:040x}" for r in institution.roles if r in codes.ROLES}
+            lower = {account.lower() for account in own}
+            about = [record for record in records if record.grantee.lower() in lower]
+            if about:
+                found += self._explain(who, institution.address, institution.handle, about)
+        return tuple(found)
+
+    def _explain(self, patient: str, account: str, name: str, records: list[Record]) -> list[Explanation]:
+        lines: dict[Decision, dict[str, set[str]]] = {}
+        for category in _atoms(records):
+            for purpose in codes.PURPOSES:
+                decision = self.decide(patient, account, [purpose], [category])
+                lines.setdefault(decision, {}).setdefault(purpose, set()).add(category)
+        found = []
+        for decision, by_purpose in lines.items():
+            # Purposes with the same categories are one line.
+            groups: dict[frozenset[str], set[str]] = {}
+            for purpose, categories in by_purpose.items():
+                groups.setdefault(frozenset(categories), set()).add(purpose)
+            for categories, purposes in groups.items():
+                answer, reason = decision.answer, decision.reason
+                found.append(
+                    Explanation(
+                        account, name, answer, reason, frozenset(purposes), categories, decision.grantee, decision.index
+                    )
+                )
+        order = {Answer.PERMIT: 0, Answer.DENY: 1, Answer.NONE: 2}
+        return sorted(found, key=lambda line: (order[line.answer], line.reason, sorted(line.purposes)))
+
+
+def _atoms(records: Iterable[Record]) -> list[str]:
+    """The categories that are asked for one by one."""
+    named = 0
+    whole = True
+    for record in records:
+        classes = record.categories & codes.ALL_RECORDS
+        whole &= classes in (0, codes.ALL_RECORDS)
+        named |= record.categories
+    labels = [label for label, bit in codes.LABELS.items() if named & bit]
+    return ([codes.ALL] if whole else list(codes.RECORDS)) + labels
+
+
+def _tuple(d: Directive) -> tuple[Any, ...]:
+    return d.grantee, d.index, int(d.effect), d.purposes, d.categories, d.start, d.end, d.document

@@ -1,0 +1,126 @@
+"""The insurers' money: the noun ``treasury``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import decoding
+from .errors import BadInput
+from .signing import address as checked_address
+
+if TYPE_CHECKING:
+    from .client import Receipt, Salus
+
+__all__ = ["Pool", "Treasury"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """An insurer's pool, in the token's smallest units.
+
+    Args:
+        insurer: Whose it is.
+        token: In which ERC-20.
+        balance: What it can pay.
+        exiting: How much of it the insurer has announced to withdraw.
+        exit_from: First second at which it may, 0 when nothing is announced.
+        owed: Sum of the claims that wait for money.
+    """
+
+    insurer: str
+    token: str
+    balance: int
+    exiting: int
+    exit_from: int
+    owed: int
+
+
+class Treasury:
+    """The noun ``treasury``: fund a pool, look at it, leave it, collect what was held."""
+
+    def __init__(self, salus: Salus) -> None:
+        self._salus = salus
+        self._decimals: dict[str, int] = {}
+
+    def token(self, address: str) -> Any:
+        """An ERC-20 as a web3 contract."""
+        return self._salus.w3.eth.contract(
+            address=checked_address(address, "token"), abi=list(decoding.load_abi("ERC20"))  # type: ignore[call-overload]
+        )
+
+    def decimals(self, token: str) -> int:
+        """A token's decimals.
+
+        Raises:
+            NotDeployed: There is no token.
+            BadInput: More than 36 decimals, with which no amount fits.
+        """
+        if token not in self._decimals:
+            decimals = int(self._salus.call(self.token(token).functions.decimals()))
+            if decimals > 36:
+                raise BadInput("token", token, f"has {decimals} decimals; use a token with at most 36")
+            self._decimals[token] = decimals
+        return self._decimals[token]
+
+    def balance(self, token: str, account: str) -> int:
+        """An account's balance in a token."""
+        return int(self._salus.call(self.token(token).functions.balanceOf(checked_address(account))))
+
+    def fund(self, insurer: str, token: str, amount: int, *, desk: str | None = None) -> Receipt:
+        """Add to an insurer's pool from the signer's balance, approving first what is needed, and no more.
+
+        Args:
+            insurer: The insurer's account.
+            token: The ERC-20.
+            amount: In its smallest units.
+            desk: The contract that may pay from the pool; by default the claim desk. It can never be changed.
+
+        Raises:
+            BadInput: The signer has less.
+            Refused: See ITreasury.
+        """
+        signer = self._salus.need_signer().address
+        held = self.balance(token, signer)
+        if held < amount:
+            raise BadInput("amount", "", f"is {amount} units, but {signer} has {held} of {token}; send it tokens first")
+        erc20, treasury = self.token(token), self._salus.contract("Treasury")
+        allowed = self._salus.call(erc20.functions.allowance(signer, treasury.address))
+        if allowed < amount:
+            if allowed:
+                # Some tokens refuse to change one allowance into another.
+                self._salus.send(erc20.functions.approve(treasury.address, 0))
+            self._salus.send(erc20.functions.approve(treasury.address, amount))
+        return self._salus.send(
+            treasury.functions.fund(self._desk(desk), checked_address(insurer, "insurer"), erc20.address, amount)
+        )
+
+    def pool(self, insurer: str, token: str, *, desk: str | None = None) -> Pool:
+        """An insurer's pool."""
+        functions = self._salus.contract("Treasury").functions
+        place = (self._desk(desk), checked_address(insurer, "insurer"), checked_address(token, "token"))
+        found = self._salus.call(functions.pool(*place))
+        owed = self._salus.call(functions.owed(*place))
+        return Pool(place[1], place[2], found.balance, found.exiting, found.exitFrom, owed)
+
+    def announce_exit(self, token: str, amount: int, *, desk: str | None = None) -> Receipt:
+        """Announce that the signer's insurer will withdraw; 0 takes it back."""
+        functions = self._salus.contract("Treasury").functions
+        return self._salus.send(functions.announceExit(self._desk(desk), checked_address(token, "token"), amount))
+
+    def exit(self, token: str, *, desk: str | None = None) -> Receipt:
+        """Withdraw what was announced, or what is left of it."""
+        functions = self._salus.contract("Treasury").functions
+        return self._salus.send(functions.exit(self._desk(desk), checked_address(token, "token")))
+
+    def held(self, payee: str, token: str) -> int:
+        """What waits for a payee whom the token refused to pay."""
+        functions = self._salus.contract("Treasury").functions
+        return int(self._salus.call(functions.held(checked_address(payee), checked_address(token, "token"))))
+
+    def collect(self, token: str) -> Receipt:
+        """Send the signer what is held for it."""
+        return self._salus.send(self._salus.contract("Treasury").functions.collect(checked_address(token, "token")))
+
+    def _desk(self, desk: str | None) -> str:
+        return self._salus.book["ClaimDesk"].address if desk is None else checked_address(desk, "desk")

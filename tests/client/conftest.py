@@ -1,0 +1,37 @@
+"""One local chain with all contracts for the tests of the client; people are new for every test, so none disturbs another."""
+
+import os
+
+import pytest
+
+from salus.node import LocalNode
+
+from .house import House, kind
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory):
+    with LocalNode(kind()) as node:
+        yield House(node, tmp_path_factory.mktemp("deployments"))
+
+
+@pytest.fixture
+def salus(house):
+    """A client that only reads."""
+    return house.client()
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    """No test sees the user's wallet, settings or proxies."""
+    for name in [name for name in os.environ if name.startswith("SALUS_") and name not in ("SALUS_DATA",)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SALUS_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def cheap(monkeypatch):
+    """Cheap scrypt: what is tested is not its cost, and 256 MiB half a second each would be most of the time."""
+    import salus.wallet
+
+    monkeypatch.setattr(salus.wallet, "_SCRYPT_N", 1 << 12)

@@ -1,0 +1,43 @@
+"""What the property tests share: bits, keys and accounts without a trade."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from brownie import accounts
+from eth_account import Account
+from eth_utils import keccak
+
+from tests.conftest import TRADES
+
+__all__ = ["CLAIM", "DAY", "HPAYMT", "ROLE", "newcomers", "secret"]
+
+DAY = 86_400
+
+#: Bits of ``contracts/institutions/Roles.sol``.
+ROLE = {
+    "provider": 1 << 0,
+    "pharmacy": 1 << 1,
+    "insurer": 1 << 2,
+    "manufacturer": 1 << 3,
+    "carrier": 1 << 4,
+    "laboratory": 1 << 5,
+    "logger": 1 << 6,
+    "researcher": 1 << 7,
+    "public-health": 1 << 8,
+}
+
+#: Bits of ``contracts/consent/ConsentCodes.sol``: payment, and the record class of claims.
+HPAYMT = 1 << 2
+CLAIM = 1 << 12
+
+
+def secret(name: str) -> Any:
+    """A signer that only this name leads to; a test's own, never worth anything."""
+    return Account.from_key(keccak(text=f"salus property test: {name}"))
+
+
+def newcomers() -> Iterator[Any]:
+    """Accounts that the node holds and that no trade of the tests has."""
+    return iter(accounts[len(TRADES) :])
