@@ -13,7 +13,7 @@ names in a :class:`DirectiveDraft`; :mod:`salus.codes` turns one into the other.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -314,12 +314,20 @@ class Consent:
             return f"role:{'+'.join(sorted(codes.role_names(number)))}"
         return self._salus.institutions.name(grantee)
 
-    def directive(self, patient: str, draft: DirectiveDraft, *, index: int | None = None) -> Directive:
+    def directive(
+        self,
+        patient: str,
+        draft: DirectiveDraft,
+        *,
+        index: int | None = None,
+        taken: Collection[tuple[str, str, int]] = (),
+    ) -> Directive:
         """A draft as the contract takes it.
 
         Args:
             index: The place, 0 to 3; by default that of a directive with the same effect and purposes (which is thus
                 renewed), else the first one at which nothing is in force.
+            taken: Places that are given away already, as (patient, grantee, index), where several drafts go together.
 
         Raises:
             BadInput: An unknown name, an empty set, an impossible period, or all four places are in force.
@@ -333,11 +341,14 @@ class Consent:
         if not 0 <= draft.start < draft.end < 1 << 40:
             raise BadInput("", "period", f"from {draft.start} to {draft.end} is empty or out of range")
         if index is None:
-            index = self._place(patient, grantee, draft.effect, purposes)
+            index = self._place(patient, grantee, draft.effect, purposes, taken)
         return Directive(grantee, index, Effect(draft.effect), purposes, categories, draft.start, draft.end)
 
-    def _place(self, patient: str, grantee: str, effect: Effect, purposes: int) -> int:
-        records = [self.record(patient, grantee, index) for index in range(_PLACES)]
+    def _place(
+        self, patient: str, grantee: str, effect: Effect, purposes: int, taken: Collection[tuple[str, str, int]]
+    ) -> int:
+        free = [index for index in range(_PLACES) if (patient, grantee, index) not in taken]
+        records = [self.record(patient, grantee, index) for index in free]
         for record in records:
             if record.status is not Status.REVOKED and (record.effect, record.purposes) == (effect, purposes):
                 return record.index

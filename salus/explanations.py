@@ -86,11 +86,13 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"a period from {moment(a['start']) if a['start'] else 'now'} to {moment(a['end'])} has ended or is empty"
     ),
     "Superseded": lambda a: (
-        f"a later action of {a['patient']} stands for {a['grantee']}, place {a['index']}"
-        if a["index"] < 4
-        else f"{a['patient']} has revoked later everything for {a['grantee']}"
-    )
-    + f" (issued {moment(a['issuedAt'])}); sign anew",
+        (
+            f"at place {a['index']} of {a['patient']} for {a['grantee']}"
+            if a["index"] < 4
+            else f"for what {a['patient']} grants to {a['grantee']}"
+        )
+        + f" the action of {moment(a['issuedAt'])} stands, and this one is not later; sign anew"
+    ),
     "IssuedInFuture": lambda a: (
         f"it was issued at {moment(a['issuedAt'])}, and the chain's clock says {moment(a['nowAt'])}; submit it later"
     ),

@@ -43,7 +43,9 @@ __all__ = [
     "default_path",
     "import_keystore",
     "load_keystore",
+    "private_folder",
     "read_password_file",
+    "read_private_text",
     "write_keystore",
     "write_private",
 ]
@@ -79,13 +81,21 @@ def default_path() -> Path:
 class Wallet:
     """An opened wallet. Make one with :meth:`create`, :meth:`restore` or :meth:`open`; ``repr`` shows no secret."""
 
-    def __init__(self, path: Path, key: bytes, kdf: Mapping[str, Any], words: str, relations: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        password: str,
+        key: bytes,
+        kdf: Mapping[str, Any],
+        words: str,
+        relations: Mapping[str, int],
+    ) -> None:
         self._path = path
         self._key = key
         self._kdf = dict(kdf)
         self._words = words
         self._relations = dict(relations)
-        self._password: str | None = None
+        self._password = password
 
     def __repr__(self) -> str:
         return f"Wallet({str(self._path)!r}, {len(self._relations)} accounts)"
@@ -154,11 +164,10 @@ class Wallet:
             _check_relation(relation)
         if folder.is_dir() and any(folder.iterdir()):
             raise WalletError(f"{folder} is not empty; choose another folder, or open the wallet that is there")
-        _private_folder(folder)
+        private_folder(folder)
         kdf = {"name": "scrypt", "n": _SCRYPT_N, "r": _SCRYPT_R, "p": _SCRYPT_P, "salt": secrets.token_hex(32)}
         key = _derive(password, kdf, str(folder))
-        wallet = cls(folder, key, kdf, phrase, {name: index for index, name in enumerate(relations)})
-        wallet._password = password
+        wallet = cls(folder, password, key, kdf, phrase, {name: index for index, name in enumerate(relations)})
         for relation in relations:
             wallet._write_keystore(relation)
         # Last, so that what was interrupted is no wallet.
@@ -180,9 +189,7 @@ class Wallet:
         kdf = _kdf_of(vault, file)
         key = _derive(password, kdf, str(file))
         inside = _unseal(vault, key, file)
-        wallet = cls(folder, key, kdf, inside["words"], inside["relations"])
-        wallet._password = password
-        return wallet
+        return cls(folder, password, key, kdf, inside["words"], inside["relations"])
 
     @staticmethod
     def require(path: str | os.PathLike[str]) -> None:
@@ -236,19 +243,23 @@ class Wallet:
         """The BIP-39 words: whoever has them has every account."""
         return self._words
 
-    def export(self, relation: str, password: str) -> dict[str, Any]:
-        """One account as a keystore v3 document.
+    def export_to(self, relation: str, path: Path, password: str | None = None) -> str:
+        """Write one account as a keystore v3 file.
 
         Args:
             relation: One that is there already.
-            password: The document's own.
+            path: A file that is not there yet.
+            password: The file's own; by default the wallet's.
+
+        Returns:
+            The account's address.
 
         Raises:
-            WalletError: No such relation.
+            WalletError: No such relation, or the file is there.
         """
         if relation not in self._relations:
             raise WalletError(f"there is no relation {relation!r}; there are {', '.join(self.relations())}")
-        return _encrypt(bytes(self._account(relation).key), password)
+        return write_keystore(path, bytes(self._account(relation).key), password or self._password)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -270,11 +281,11 @@ class Wallet:
 
     def _write_keystore(self, relation: str) -> None:
         folder = self._path / "keystores"
-        _private_folder(folder)
+        private_folder(folder)
         account = self._account(relation)
         target = folder / f"{account.address}.json"
         if not target.exists():
-            write_private(target, json.dumps(_encrypt(bytes(account.key), self._password or "")) + "\n")
+            write_private(target, json.dumps(_encrypt(bytes(account.key), self._password)) + "\n")
 
     def _write_vault(self, *, new: bool = False) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -479,7 +490,12 @@ def write_private(path: Path, text: str, *, replace: bool = False) -> None:
         raise WalletError(f"{path} cannot be written: {trouble.strerror}") from None
 
 
-def _private_folder(folder: Path) -> None:
+def private_folder(folder: Path) -> Path:
+    """Make a folder into which only its owner can look, and return it.
+
+    Raises:
+        WalletError: Others can look into it, or it cannot be made.
+    """
     missing = [part for part in (folder, *folder.parents) if not part.exists()]
     try:
         for part in reversed(missing):
@@ -488,6 +504,19 @@ def _private_folder(folder: Path) -> None:
         raise WalletError(f"{folder} cannot be made: {trouble.strerror}") from None
     if stat.S_IMODE(folder.stat().st_mode) & 0o077:
         raise WalletError(f"others can look into {folder}; run: chmod 700 {folder}")
+    return folder
+
+
+def read_private_text(path: str | os.PathLike[str], what: str) -> str:
+    """The text of a file that only its owner can read.
+
+    Args:
+        what: What it is, for the message.
+
+    Raises:
+        WalletError: No such file, others can read it, or it is no text.
+    """
+    return _read_private(Path(path), what)
 
 
 def _read_private(path: Path, what: str) -> str:

@@ -26,14 +26,6 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @dev In a revocation: all of the grantee's.
     uint8 private constant ALL = type(uint8).max;
 
-    /// @dev What `decide` is asked, and what the patient revoked as a whole.
-    struct Request {
-        address patient;
-        uint40 since;
-        uint32 purpose;
-        uint56 categories;
-    }
-
     IInstitutions public immutable institutions;
 
     mapping(address patient => mapping(address grantee => mapping(uint256 index => uint256 place))) private _places;
@@ -206,57 +198,61 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standing(actor);
         if (status != IInstitutions.Standing.Licensed) return Decision(Answer.Deny, Reason.NotLicensed, address(0), 0);
 
-        Request memory request = Request(patient, _revokedUntil[patient], purpose, categories);
-        if (_level(d, request, institution)) {
-            d.reason = Reason.Named;
-            return d;
-        }
+        uint40 since = _revokedUntil[patient];
+        (d.answer, d.reason, d.index) = _level(patient, institution, since, purpose, categories);
+        if (d.reason != Reason.NoDirective) d.grantee = institution;
+        if (d.answer != Answer.None) return d;
+
         // All roles of the actor are one level: a deny for any goes before a permit for another.
-        Decision memory permit;
         while (roles != 0) {
             uint32 role = roles & (~roles + 1);
             roles ^= role;
-            Decision memory answer = Decision(Answer.None, d.reason, d.grantee, d.index);
-            if (!_level(answer, request, address(uint160(role)))) {
-                d = answer;
-                continue;
+            address grantee = address(uint160(role));
+            (Answer answer, Reason reason, uint8 index) = _level(patient, grantee, since, purpose, categories);
+            if (answer == Answer.Deny) return Decision(answer, Reason.Role, grantee, index);
+            if (answer == Answer.Permit && d.answer == Answer.None) {
+                d = Decision(answer, Reason.Role, grantee, index);
+            } else if (d.answer == Answer.None && reason > d.reason) {
+                (d.reason, d.grantee, d.index) = (reason, grantee, index);
             }
-            answer.reason = Reason.Role;
-            if (answer.answer == Answer.Deny) return answer;
-            if (permit.answer == Answer.None) permit = answer;
         }
-        if (permit.answer != Answer.None) return permit;
     }
 
-    /// @dev Judges the directives of one grantee. Returns true and the answer in `d`, or false and in `d` the nearest miss so
-    /// far: `d` comes in with that of the grantees before.
-    function _level(Decision memory d, Request memory request, address grantee) private view returns (bool decided) {
-        mapping(uint256 => uint256) storage places = _places[request.patient][grantee];
-        uint256 used = places[0].used();
+    /// @dev What the directives of one grantee answer, with the index of the one that decides; or none, with the nearest miss.
+    function _level(address patient, address grantee, uint40 since, uint32 purpose, uint56 categories)
+        private
+        view
+        returns (Answer answer, Reason reason, uint8 index)
+    {
+        mapping(uint256 => uint256) storage places = _places[patient][grantee];
+        uint256 place = places[0];
+        uint256 used = place.used();
         for (uint8 i; i < used; ++i) {
-            (Reason reason, bool denies) = _judge(places[i], request);
-            if (reason == Reason.Named) {
-                if (!decided || denies) (d.grantee, d.index) = (grantee, i);
-                d.answer = denies ? Answer.Deny : Answer.Permit;
-                decided = true;
-                if (denies) break;
-            } else if (!decided && reason > d.reason) {
-                (d.reason, d.grantee, d.index) = (reason, grantee, i);
-            }
+            if (i != 0) place = places[i];
+            (Reason found, bool denies) = _judge(place, since, purpose, categories);
+            if (found == Reason.Named && denies) return (Answer.Deny, found, i);
+            if (found == Reason.Named && answer == Answer.None) (answer, reason, index) = (Answer.Permit, found, i);
+            else if (answer == Answer.None && found > reason) (reason, index) = (found, i);
         }
     }
 
     /// @dev `Named` when the directive answers the request, else why not; `NoDirective` for a place never written.
-    function _judge(uint256 place, Request memory request) private view returns (Reason, bool denies) {
-        Status status = _status(place, request.since);
-        if (status == Status.None) return (Reason.NoDirective, false);
-        if (status == Status.Revoked) return (Reason.Revoked, false);
-        if (status != Status.Active) return (status == Status.NotYet ? Reason.NotYet : Reason.Expired, false);
+    function _judge(uint256 place, uint40 since, uint32 purpose, uint56 categories)
+        private
+        view
+        returns (Reason, bool denies)
+    {
+        Status status = _status(place, since);
+        if (status != Status.Active) {
+            if (status == Status.Revoked) return (Reason.Revoked, false);
+            if (status == Status.None) return (Reason.NoDirective, false);
+            return (status == Status.NotYet ? Reason.NotYet : Reason.Expired, false);
+        }
         denies = place.effectOf() == uint8(Effect.Deny);
-        if (denies ? place.purposesOf() & request.purpose == 0 : request.purpose & ~place.purposesOf() != 0) {
+        if (denies ? place.purposesOf() & purpose == 0 : purpose & ~place.purposesOf() != 0) {
             return (Reason.WrongPurpose, denies);
         }
-        if (denies ? place.categoriesOf() & request.categories == 0 : request.categories & ~place.categoriesOf() != 0) {
+        if (denies ? place.categoriesOf() & categories == 0 : categories & ~place.categoriesOf() != 0) {
             return (Reason.WrongCategory, denies);
         }
         return (Reason.Named, denies);

@@ -111,9 +111,10 @@ class Context:
 
         return Salus.connect(self.rpc, book=self.book, signer=signer)
 
-    def connect_signing(self) -> Salus:
-        """A client that signs with ``--keystore``'s account, or the default wallet's first."""
-        return self.connect(self.signer())
+    def connect_signing(self, relation: str | None = None) -> Salus:
+        """A client that signs; see :meth:`signer`. The node is asked before the password is."""
+        client = self.connect()
+        return client.with_signer(self.signer(relation))
 
     def signer(self, relation: str | None = None) -> Signer:
         """The signer of ``--keystore`` (a file), or of the wallet's account for a relation.
@@ -121,20 +122,55 @@ class Context:
         Args:
             relation: Whom the account is for; None for the wallet's first. A keystore file has one account for all.
         """
-        from ..wallet import DEFAULT, load_keystore
+        from ..wallet import DEFAULT
 
-        if self.keystore and not Path(self.keystore).is_dir():
-            return load_keystore(self.keystore, self.password(self.keystore))
-        wallet = self.wallet()
-        return wallet.signer(relation or DEFAULT)
+        if self.has_wallet:
+            return self.wallet().signer(relation or DEFAULT)
+        return self.open_keystore(self.keystore or "", self.password_file)
+
+    @property
+    def has_wallet(self) -> bool:
+        """Whether the signer is a wallet, with an account for each relation, and not a single key."""
+        return not self.keystore or Path(self.keystore).is_dir()
+
+    def open_keystore(self, keystore: str, password_file: str | None) -> Signer:
+        """The signer of a keystore file, of a wallet's first account, or of an account that the node holds.
+
+        Args:
+            keystore: A file, a wallet's folder, or ``node:1`` (the second account of a local chain; ``node:0x…``).
+            password_file: Where its password stands, None to take SALUS_PASSWORD or to ask.
+        """
+        from ..wallet import Wallet, load_keystore
+
+        if keystore.startswith("node:"):
+            return self._node_account(keystore[5:])
+        if Path(keystore).is_dir():
+            Wallet.require(keystore)
+            return Wallet.open(keystore, self.password(keystore, file=password_file)).signer()
+        if not Path(keystore).exists():
+            from ..errors import WalletError
+
+            raise WalletError(f"there is no keystore {keystore}; name a file, a wallet's folder, or node:1")
+        return load_keystore(keystore, self.password(keystore, file=password_file))
+
+    def _node_account(self, which: str) -> Signer:
+        from ..client import open_node
+        from ..errors import BadInput, gate
+        from ..signing import NodeSigner
+
+        w3 = open_node(self.rpc)
+        with gate("asking for the node's accounts", node=self.rpc):
+            accounts = [str(account) for account in w3.eth.accounts]
+        if which.isdecimal() and int(which) < len(accounts):
+            return NodeSigner(w3, accounts[int(which)])
+        for account in accounts:
+            if account.lower() == which.lower():
+                return NodeSigner(w3, account)
+        raise BadInput("--keystore", f"node:{which}", f"the node holds no such account; it holds {len(accounts)}")
 
     def wallet(self) -> Wallet:
         """The opened wallet of ``--keystore`` (a folder) or of the default place."""
-        from ..wallet import Wallet
-
-        path = self.wallet_path()
-        Wallet.require(path)
-        return Wallet.open(path, self.password(str(path)))
+        return self._opened
 
     def wallet_path(self) -> Path:
         """Where the wallet is, or would be."""
@@ -161,6 +197,14 @@ class Context:
             raise Aborted(f"the password of {what} is needed: use --password-file, or SALUS_PASSWORD, or a terminal")
         asked = f"{'New password' if new else 'Password'} of {safe(what)}"
         return str(click.prompt(asked, hide_input=True, confirmation_prompt=new, err=True))
+
+    @functools.cached_property
+    def _opened(self) -> Wallet:
+        from ..wallet import Wallet
+
+        path = self.wallet_path()
+        Wallet.require(path)
+        return Wallet.open(path, self.password(str(path)))
 
     # ---- asking and answering
 
@@ -241,7 +285,8 @@ _COMMON = (
         "--keystore",
         envvar="SALUS_KEYSTORE",
         type=click.Path(),
-        help="Who signs: a keystore v3 file, or a wallet's folder [default: ~/.salus/wallet].",
+        help="Who signs: a keystore v3 file, a wallet's folder, or node:1 for an account of a local chain"
+        " [default: ~/.salus/wallet].",
     ),
     click.option(
         "--password-file",
@@ -255,7 +300,7 @@ _COMMON = (
 
 def group(name: str, **settings: Any) -> Callable[[F], click.Group]:
     """A group of commands, e.g. one noun."""
-    return click.group(name, **{**HELP, **settings})
+    return click.group(name, **{**HELP, **settings})  # type: ignore[return-value]
 
 
 def command(parent: click.Group, name: str, **settings: Any) -> Callable[[F], click.Command]:

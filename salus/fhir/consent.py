@@ -238,8 +238,10 @@ class _Reader:
             raise self.at.refuse(f"{path}.type", f"is {json.get('type')!r}, no exception to the base; state it in its own Consent")
         if "provision" in json:
             raise self.at.refuse(f"{path}.provision", "is an exception to an exception; state it in a Consent of its own")
-        # A deny over labelled data is not the base's data narrowed: it starts from all of it.
         inherited = replace(base, effect=effect, labels=frozenset(), normal=False)
+        if "securityLabel" in json and effect is Effect.DENY:
+            # Labels are denied wherever they are, not in the base's classes only: the base permits no others.
+            inherited = replace(inherited, classes=frozenset({ALL}))
         rule = self._rule(json, path, inherited)
         if not base.everyone and not set(rule.grantees) <= set(base.grantees):
             raise self.at.refuse(f"{path}.actor", "is one of whom the base says nothing; state it in a Consent of its own")

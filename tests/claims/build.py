@@ -1,5 +1,6 @@
 """Words to say claims with: dates as days, salted codes, lines, results with names."""
 
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from brownie import chain, web3
@@ -85,9 +86,40 @@ def word(text: str) -> str:
     return web3.keccak(text=text).to_0x_hex()
 
 
+def now() -> int:
+    """Second of the latest block."""
+    return chain[-1].timestamp
+
+
 def today() -> int:
-    """The day of the next block, in days since 1970-01-01."""
-    return chain.time() // DAY
+    """The day of the latest block, in days since 1970-01-01."""
+    return now() // DAY
+
+
+def at(timestamp: int) -> None:
+    """Let the next transaction be mined at exactly this second."""
+    if "anvil" in web3.client_version.lower():
+        request("evm_setNextBlockTimestamp", timestamp)
+    else:
+        request("evm_setTime", timestamp * 1000)
+
+
+def request(method: str, *params):
+    answer = web3.provider.make_request(method, list(params))
+    assert "error" not in answer, answer
+    return answer.get("result")
+
+
+@contextmanager
+def one_block():
+    """Transactions sent inside (with `required_confs` 0) wait, and are mined together; the dearer gas goes first."""
+    anvil = "anvil" in web3.client_version.lower()
+    request("evm_setAutomine", False) if anvil else request("miner_stop")
+    try:
+        yield
+        request("evm_mine")
+    finally:
+        request("evm_setAutomine", True) if anvil else request("miner_start")
 
 
 def line(text: str = "visit", units: int = 1, charge: int = 100_00) -> tuple:

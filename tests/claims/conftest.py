@@ -1,11 +1,41 @@
 """A plan with a price list, a member who consents, and a pool that can pay."""
 
 import pytest
+from brownie import accounts as chain_accounts
 
 from tests.claims import build
+from tests.conftest import INSURER, PROVIDER, accredit
 
 PRICES = {"visit": 150_00, "x-ray": 80_00, "cast": 333_33, "free": 0}
 FUNDS = 1_000_000_00
+
+
+@pytest.fixture(scope="module")
+def rival(institutions, regulator):
+    """Another insurer."""
+    account = chain_accounts[20]
+    accredit(institutions, regulator, account, "rival", INSURER)
+    return account
+
+
+@pytest.fixture(scope="module")
+def clerk(institutions, insurer):
+    """The insurer's operator."""
+    institutions.setOperator(chain_accounts[21], INSURER, build.now() + 365 * build.DAY, {"from": insurer})
+    return chain_accounts[21]
+
+
+@pytest.fixture(scope="module")
+def nurse(institutions, hospital):
+    """The hospital's operator."""
+    institutions.setOperator(chain_accounts[22], PROVIDER, build.now() + 365 * build.DAY, {"from": hospital})
+    return chain_accounts[22]
+
+
+@pytest.fixture(scope="session")
+def neighbour():
+    """Another patient."""
+    return chain_accounts[23]
 
 
 @pytest.fixture(scope="module")

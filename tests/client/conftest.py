@@ -10,15 +10,15 @@ from .house import House, kind
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory):
+def world(tmp_path_factory):
     with LocalNode(kind()) as node:
         yield House(node, tmp_path_factory.mktemp("deployments"))
 
 
 @pytest.fixture
-def salus(house):
+def salus(world):
     """A client that only reads."""
-    return house.client()
+    return world.client()
 
 
 @pytest.fixture(autouse=True)

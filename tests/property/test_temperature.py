@@ -16,7 +16,7 @@ from eth_utils import keccak
 
 from tests.conftest import LOGGER
 from tests.property.house import DAY, secret
-from tests.property.wire import Call, Wire, cases, seed
+from tests.property.wire import Call, Wire, canonical, cases, seed
 from tests.reference.judge import (
     NO_READING,
     Bound,
@@ -308,14 +308,6 @@ class Bench:
         return dict(zip((field["name"] for field in fields), values, strict=True))
 
 
-def canonical(field):
-    """The type of an ABI field as signatures write it."""
-    if not field["type"].startswith("tuple"):
-        return field["type"]
-    inner = ",".join(canonical(part) for part in field["components"])
-    return f"({inner}){field['type'][5:]}"
-
-
 ACTIVE, QUARANTINED = 1, 2
 
 
@@ -357,7 +349,8 @@ def test_random_shipments(bench):
         lot = bench.register_lot(profile_id, f"LOT{group}", began - 800 * DAY, expires_at, 2 * size)
         for _ in range(size):
             quiet = silence + dice.choice((-1, 0, 1)) if silence > 30 * DAY else 30 * DAY + dice.randrange(40 * DAY)
-            trip = Trip(dice, profile, expires_at, ends_at=asked_at - quiet)
+            batches = random_batches(dice, profile)
+            trip = Trip(profile, batches, ends_at=asked_at - quiet, expires_at=expires_at)
             trip.lot = lot
             trips.append(trip)
     open_all(bench, trips)

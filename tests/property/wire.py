@@ -12,7 +12,7 @@ import requests
 from eth_abi import decode
 from eth_utils import keccak
 
-__all__ = ["Call", "Receipt", "Wire", "cases", "seed"]
+__all__ = ["Call", "Receipt", "Wire", "canonical", "cases", "seed"]
 
 _BATCH = 100
 _PATIENCE = 60.0  # seconds for a batch of transactions to be mined
@@ -26,6 +26,14 @@ def cases(share: float = 1.0) -> int:
 def seed() -> int:
     """Seed of the random cases: ``SALUS_SEED``, the same in every run unless one asks for another."""
     return int(os.environ.get("SALUS_SEED", "20260727"))
+
+
+def canonical(field: dict[str, Any]) -> str:
+    """The type of an ABI field as signatures write it."""
+    if not field["type"].startswith("tuple"):
+        return field["type"]
+    inner = ",".join(canonical(part) for part in field["components"])
+    return f"({inner}){field['type'][5:]}"
 
 
 @dataclass(frozen=True)

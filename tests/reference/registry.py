@@ -208,10 +208,13 @@ class Registry:
                 raise Refused("InvalidPeriod")
 
         place = action.patient, directive.grantee, directive.index
-        standing = max((other.issued_at for other in self._on(*place)), default=0)
-        # At the same second a revocation wins: it passes where a grant does not.
-        if standing > action.issued_at or (action.grants and standing == action.issued_at):
-            raise Refused("Superseded")
+        for other in self._on(*place):
+            if other.issued_at > action.issued_at:
+                raise Refused("Superseded")
+            # At the same second a revocation wins. Of two grants the first one stands against a signed order, which
+            # may come at any time; between two direct ones the chain's own order decides.
+            if other.issued_at == action.issued_at and action.grants and (signed or not other.grants):
+                raise Refused("Superseded")
         if action.grants and signed and self.refused_until(action.patient, directive.grantee) >= action.issued_at:
             raise Refused("Superseded")
         self._actions.append(action)
@@ -233,8 +236,8 @@ class Registry:
         actions = list(self._on(patient, grantee, index))
         if not any(action.grants for action in actions):
             return Record(Effect.NONE, 0, 0, 0, 0, Status.NONE)
-        # The latest issue, and at the same second the revocation.
-        last = max(actions, key=lambda action: (action.issued_at, not action.grants))
+        # The latest issue, at the same second the revocation; of two direct grants in a second the second one.
+        last = max(reversed(actions), key=lambda action: (action.issued_at, not action.grants))
         if not last.grants:
             return Record(Effect.NONE, 0, 0, 0, last.issued_at, Status.REVOKED)
         held = last.directive

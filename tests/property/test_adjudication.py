@@ -1,0 +1,402 @@
+"""The claim desk against the reference: random plans, members and claims, judged by both.
+
+Given plans of every size (from single units to the largest amounts), calendar years that end in between, members with
+    and without cover and consent, pools that run dry
+when claims are estimated, submitted and settled
+it is refused, cut, paid and owed as the prose says, to the unit.
+"""
+
+import random
+from datetime import date
+
+import pytest
+from brownie import web3
+from eth_abi import decode
+from eth_utils import keccak
+
+from tests.conftest import INSURER, accredit
+from tests.property.house import CLAIM, DAY, HPAYMT, newcomers
+from tests.property.wire import Call, Wire, canonical, cases, seed
+from tests.reference.adjudicator import (
+    LARGEST_AMOUNT,
+    Accumulators,
+    Claim,
+    Desk,
+    Line,
+    LineResult,
+    Membership,
+    NotOwed,
+    Plan,
+    PoolShort,
+    Refusal,
+    State,
+    Terms,
+    benefit_year,
+    judge_line,
+)
+from tests.reference.registry import Answer, Directive, Effect, Registry, Standing
+
+# ---- the reference itself, on what can be counted by hand ------------------------------------------------------------
+
+TERMS = Terms("insurer", 0, 30_000, 2_000, "token", 100_00, 500_00, 90)
+
+
+@pytest.mark.parametrize(
+    ("charge", "units", "price", "before", "expected", "after"),
+    [
+        # A visit of 200.00, of which 150.00 are allowed: 100.00 deductible, 20 % of the other 50.00.
+        (200_00, 1, 150_00, (0, 0), LineResult(200_00, 150_00, 100_00, 10_00, 40_00, 0), (100_00, 110_00)),
+        # Units count before the charge does.
+        (200_00, 2, 150_00, (100_00, 100_00), LineResult(200_00, 200_00, 0, 40_00, 160_00, 0), (100_00, 140_00)),
+        # 33 units at 20 % are 6.6: the patient's share is 7.
+        (33, 1, 1_000, (100_00, 100_00), LineResult(33, 33, 0, 7, 26, 0), (100_00, 100_07)),
+        # Not in the price list.
+        (200_00, 1, None, (50_00, 60_00), LineResult(200_00, 0, 0, 0, 0, 204), (50_00, 60_00)),
+        # Listed at nothing: covered, and all of it the provider's write-off.
+        (200_00, 1, 0, (0, 0), LineResult(200_00, 0, 0, 0, 0, 0), (0, 0)),
+        # 5.00 are left of the year's maximum: the coinsurance is cut first ...
+        (100_00, 1, 100_00, (100_00, 495_00), LineResult(100_00, 100_00, 0, 5_00, 95_00, 0), (100_00, 500_00)),
+        # ... then the deductible.
+        (100_00, 1, 100_00, (40_00, 495_00), LineResult(100_00, 100_00, 5_00, 0, 95_00, 0), (45_00, 500_00)),
+        (100_00, 1, 100_00, (40_00, 500_00), LineResult(100_00, 100_00, 0, 0, 100_00, 0), (40_00, 500_00)),
+    ],
+)
+def test_reference_line(charge, units, price, before, expected, after):
+    result, so_far = judge_line(Line(b"", units, charge), price, TERMS, Accumulators(*before))
+    assert result == expected
+    assert so_far == Accumulators(*after)
+
+
+@pytest.mark.parametrize(("day", "year"), [(0, 1970), (364, 1970), (365, 1971), (789, 1972), (19_722, 2023), (19_723, 2024)])
+def test_reference_benefit_year(day, year):
+    assert benefit_year(day) == year
+
+
+def reference_desk():
+    desk = Desk(lambda patient, insurer: patient != "silent", most_lines=2)
+    desk.plans[b"plan"] = Plan(TERMS, {b"visit": 150_00}, {"patient": Membership(100, 400), "silent": Membership(100, 400)})
+    desk.plans[b"draft"] = Plan(TERMS, published=False)
+    return desk
+
+
+def reference_claim(number=b"1", day=200, plan=b"plan", patient="patient", lines=(Line(b"visit", 1, 200_00),)):
+    return Claim(plan, patient, "clinic", number, day, lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "today", "refusal", "carc"),
+    [
+        ({"lines": ()}, 200, Refusal.MALFORMED, 16),
+        ({"lines": (Line(b"visit", 1, 1),) * 3}, 200, Refusal.MALFORMED, 16),
+        ({"lines": (Line(b"visit", 0, 1),)}, 200, Refusal.MALFORMED, 16),
+        ({"lines": (Line(b"visit", 1, 2**95),) * 2}, 200, Refusal.MALFORMED, 16),
+        ({"number": b"old"}, 200, Refusal.DUPLICATE, 18),
+        ({"plan": b"none"}, 200, Refusal.UNKNOWN_PLAN, 31),
+        ({"plan": b"draft"}, 200, Refusal.UNKNOWN_PLAN, 31),
+        ({"day": 201}, 200, Refusal.FUTURE_SERVICE, 110),
+        ({"day": 30_000}, 30_001, Refusal.OUTSIDE_PLAN, 27),
+        ({"patient": "stranger"}, 200, Refusal.NOT_ENROLLED, 31),
+        ({"day": 99}, 110, Refusal.OUTSIDE_COVER, 26),
+        ({"day": 400}, 410, Refusal.OUTSIDE_COVER, 27),
+        ({}, 290, Refusal.NONE, 0),
+        ({}, 291, Refusal.FILED_LATE, 29),
+        ({"patient": "silent"}, 200, Refusal.NO_CONSENT, 227),
+    ],
+)
+def test_reference_gates(changes, today, refusal, carc):
+    desk = reference_desk()
+    desk.submit([reference_claim(b"old")], 200 * DAY)
+    assert desk.gate(reference_claim(**{"number": b"new", **changes}), today * DAY) == (refusal, carc)
+
+
+def test_reference_pool_pays_whole_claims_or_waits():
+    desk = reference_desk()
+    desk.pools["insurer", "token"] = 39_99
+    (result,) = desk.submit([reference_claim()], 200 * DAY)
+    assert (result.state, result.paid) == (State.OWED, 40_00)
+    with pytest.raises(PoolShort):
+        desk.settle("clinic", b"1")
+    desk.pools["insurer", "token"] += 1
+    desk.settle("clinic", b"1")
+    assert desk.pools["insurer", "token"] == 0
+    with pytest.raises(NotOwed):
+        desk.settle("clinic", b"1")
+
+
+# ---- the contract ----------------------------------------------------------------------------------------------------
+
+
+class Bench:
+    """Both desks side by side: every action goes to the contract and to the reference."""
+
+    def __init__(self, house, people, containers, dice):
+        self.dice = dice
+        self.people = people
+        self.wire = Wire(web3.provider.endpoint_uri)
+        self.contract = house["ClaimDesk"]
+        self.house = house
+        self.registry = Registry()
+        self.reference = Desk(self.permits, self.contract.MAX_LINES())
+        fresh = newcomers()
+        second = next(fresh)
+        accredit(house["Institutions"], people.regulator, second, "second-insurer", INSURER)
+        self.insurers = [people.insurer, second]
+        self.providers = [people.hospital, people.clinic]
+        self.patients = list(fresh)
+        self.tokens = [
+            containers.TestToken.deploy("Money", "MNY", decimals, {"from": people.deployer}) for decimals in (2, 18)
+        ]
+        for token in self.tokens:
+            for insurer in self.insurers:
+                token.mint(insurer, 2**127, {"from": people.deployer})
+                token.approve(house["Treasury"], 2**256 - 1, {"from": insurer})
+                self.reference.pools[str(insurer), str(token)] = 0
+        self.scales = {}
+        self.used = []
+        self._events = {
+            "0x" + keccak(text=f"{entry['name']}({','.join(map(canonical, entry['inputs']))})").hex(): entry
+            for entry in self.contract.abi
+            if entry["type"] == "event"
+        }
+
+    def permits(self, patient, insurer):
+        actor = Standing(int(insurer, 16), INSURER, True)
+        decision = self.registry.decide(int(patient, 16), actor, HPAYMT, CLAIM, self.wire.now())
+        return decision.answer is Answer.PERMIT
+
+    # ---- people, plans, money ----------------------------------------------------------------------------------------
+
+    def consent(self, patient):
+        """The patient says something new about one of the insurers, or about all."""
+        grantee = self.dice.choice([*self.insurers, *self.insurers, f"0x{INSURER:040x}"])
+        purposes = self.dice.choice((HPAYMT, HPAYMT, HPAYMT | 1, 1))
+        categories = self.dice.choice((CLAIM, CLAIM, CLAIM | 1, 1))
+        effect = self.dice.choice((Effect.PERMIT,) * 5 + (Effect.DENY,))
+        terms = Directive(int(str(grantee), 16), self.dice.randrange(2), effect, purposes, categories, 0, 2**40 - 1)
+        words = (str(grantee), terms.index, effect, purposes, categories, 0, terms.end, terms.document)
+        self.house["ConsentRegistry"].grant(words, {"from": patient})
+        self.registry.grant(int(str(patient), 16), terms, self.wire.now())
+
+    def revoke(self, patient):
+        grantee = self.dice.choice(self.insurers)
+        self.house["ConsentRegistry"].revoke(grantee, 255, {"from": patient})
+        self.registry.revoke(int(str(patient), 16), int(str(grantee), 16), 255, self.wire.now())
+
+    def plan(self, number):
+        """A random plan, published but for one in ten, with half of the patients enrolled."""
+        dice, today = self.dice, self.wire.now() // DAY
+        insurer, token = dice.choice(self.insurers), dice.choice(self.tokens)
+        scale = dice.choice((20, 1_000_00, 1_000_00, 10**21, LARGEST_AMOUNT // 4))
+        deductible = dice.choice((0, dice.randint(0, scale), dice.randint(0, scale)))
+        start = today - dice.choice((0, 1, 100, 500, 900))
+        terms = Terms(
+            insurer=str(insurer),
+            valid_from=start,
+            valid_until=dice.choice((start + 1, today - 10, today, today + 1, today + 400, 2**24 - 1)),
+            coinsurance=dice.choice((0, 1, 2_000, 3_333, 9_999, 10_000)),
+            token=str(token),
+            deductible=deductible,
+            out_of_pocket_maximum=deductible + dice.choice((0, dice.randint(0, scale), dice.randint(0, 3 * scale))),
+            filing_days=dice.choice((0, 0, 1, 30, 365, 2**16 - 1)),
+        )
+        if terms.valid_until <= start:
+            terms = Terms(**{**vars(terms), "valid_until": start + 1})
+        prices = {keccak(text=f"{number}/{i}"): dice.choice((0, dice.randint(1, scale), LARGEST_AMOUNT)) for i in range(8)}
+
+        plans, owner = self.house["Plans"], {"from": insurer}
+        made = plans.register((*vars(terms).values(), keccak(text=f"plan {number}")), owner)
+        plan = bytes.fromhex(str(made.events["PlanRegistered"]["plan"])[2:])
+        plans.addPrices(plan, list(prices), list(prices.values()), owner)
+        published = dice.random() < 0.9
+        if published:
+            plans.publish(plan, owner)
+        members = {}
+        for patients in (self.patients[::3], self.patients[1::3]):
+            cover = dice.choice(((start, terms.valid_until), (today - 300, today + 300), (today - 5, today)))
+            plans.enroll(plan, patients, *cover, owner)
+            members.update({str(patient): Membership(*cover) for patient in patients})
+        self.reference.plans[plan] = Plan(terms, prices, members, published)
+        self.scales[plan] = scale
+
+    def fund(self, insurer, token, amount):
+        self.house["Treasury"].fund(self.contract, insurer, token, amount, {"from": insurer})
+        self.reference.pools[insurer, token] += amount
+
+    # ---- random claims -----------------------------------------------------------------------------------------------
+
+    def random_claim(self, provider):
+        dice, today = self.dice, self.wire.now() // DAY
+        known = list(self.reference.plans)
+        plan = dice.choice(known) if dice.random() < 0.97 else dice.randbytes(32)
+        terms = self.reference.plans.get(plan, self.reference.plans[known[0]]).terms
+        enrolled = list(self.reference.plans[plan].members) if plan in self.reference.plans else []
+        patient = dice.choice(enrolled) if enrolled and dice.random() < 0.9 else str(dice.choice(self.patients))
+        number = dice.choice(self.used) if self.used and dice.random() < 0.05 else dice.randbytes(32)
+        lines = tuple(self.random_line(plan) for _ in range(dice.choice((1, 1, 2, 3, 5))))
+        if dice.random() < 0.03:
+            lines = dice.choice(((), (lines[0],) * self.reference._most_lines, (lines[0],) * (self.reference._most_lines + 1)))
+        return Claim(plan, patient, str(provider), number, self.random_day(terms, today), lines)
+
+    def random_day(self, terms, today):
+        """Days on the edges: of the plan, of the filing limit, of a calendar year, of today."""
+        dice = self.dice
+        january = (date(date.fromordinal(date(1970, 1, 1).toordinal() + today).year, 1, 1) - date(1970, 1, 1)).days
+        day = dice.choice(
+            (
+                today,
+                today - 1,
+                today + 1 if dice.random() < 0.2 else today,
+                january - 1,
+                january,
+                terms.valid_from + dice.choice((-1, 0, 0)),
+                terms.valid_until + dice.choice((-1, -1, 0)),
+                today - terms.filing_days + dice.choice((-1, 0, 0)),
+                dice.randint(terms.valid_from, max(today, terms.valid_from)),
+                dice.randint(terms.valid_from, max(today, terms.valid_from)),
+            )
+        )
+        return max(0, min(2**24 - 1, day))
+
+    def random_line(self, plan):
+        dice, scale = self.dice, self.scales.get(plan, 1_000)
+        listed = list(self.reference.plans[plan].prices) if plan in self.reference.plans else []
+        code = dice.choice(listed) if listed and dice.random() < 0.85 else dice.randbytes(32)
+        units = dice.choice((1, 1, 1, 2, 7, 2**32 - 1, 0 if dice.random() < 0.1 else 1))
+        charge = dice.choice((0, 1, dice.randint(0, scale), dice.randint(0, scale // 8), dice.randint(0, scale // 8)))
+        return Line(code, units, LARGEST_AMOUNT if dice.random() < 0.01 else charge)
+
+    # ---- asking and comparing ----------------------------------------------------------------------------------------
+
+    def call(self, sender, method, *args):
+        return Call(str(sender), self.contract.address, getattr(self.contract, method).encode_input(*args))
+
+    def view(self, method, many):
+        answers = self.wire.ask([self.call(self.people.stranger, method, *args) for args in many])
+        return [getattr(self.contract, method).decode_output("0x" + answer.hex()) for answer in answers]
+
+    def estimate(self, claims):
+        now = self.wire.now()
+        answers = self.view("estimate", [(words(claim),) for claim in claims])
+        ids = self.view("idOf", [(claim.provider, claim.number) for claim in claims])
+        seen = set()
+        for claim, (id_, refusal, carc, state, paid, lines), known in zip(claims, answers, ids, strict=True):
+            expected = self.reference.estimate(claim, now)
+            assert str(id_) == str(known), claim
+            assert (refusal, carc, state, paid) == (expected.refusal, expected.carc, expected.state, expected.paid), claim
+            assert [LineResult(*line) for line in lines] == list(expected.lines), claim
+            seen.add(expected.refusal)
+        return seen
+
+    def submit(self, provider, claims):
+        """Submit to both desks; compare what the contract wrote into its log."""
+        (receipt,) = self.wire.send([self.call(provider, "submit", [words(claim) for claim in claims])], gas=28_000_000)
+        assert receipt.succeeded, claims
+        results = self.reference.submit(claims, receipt.time)
+        logs = [self.event(log) for log in receipt.logs if log["address"] == self.contract.address.lower()]
+        assert len(logs) == len(claims)
+        for claim, result, (name, event) in zip(claims, results, logs, strict=True):
+            assert (event["provider"], event["plan"]) == (claim.provider.lower(), claim.plan), claim
+            if result.refusal:
+                assert (name, event["refusal"], event["carc"]) == ("ClaimRefused", result.refusal, result.carc), claim
+                continue
+            assert name == "ClaimSettled", (claim, event)
+            assert (event["patient"], event["serviceDay"]) == (claim.patient.lower(), claim.service_day)
+            assert event["state"] == result.state, claim
+            assert [LineResult(*line) for line in event["lines"]] == list(result.lines), claim
+            self.used.append(claim.number)
+        return {result.refusal for result in results} | {result.state for result in results if not result.refusal}
+
+    def event(self, log):
+        """An event's name and its arguments by name; addresses in lower case."""
+        entry = self._events[log["topics"][0]]
+        indexed = [field for field in entry["inputs"] if field["indexed"]]
+        plain = [field for field in entry["inputs"] if not field["indexed"]]
+        arguments = {
+            field["name"]: decode([canonical(field)], bytes.fromhex(topic[2:]))[0]
+            for field, topic in zip(indexed, log["topics"][1:], strict=True)
+        }
+        values = decode([canonical(field) for field in plain], bytes.fromhex(log["data"][2:]))
+        return entry["name"], arguments | {field["name"]: value for field, value in zip(plain, values, strict=True)}
+
+    def settle(self, provider, number):
+        """Anyone asks both desks to pay one claim."""
+        (id_,) = self.view("idOf", [(provider, number)])
+        call = self.call(self.people.stranger, "settle", id_)
+        (receipt,) = self.wire.send([call])
+        record = self.reference.records[provider, number]
+        raw = bytes.fromhex(str(id_)[2:])
+        try:
+            self.reference.settle(provider, number)
+        except NotOwed:
+            expected = ("NotOwed", (raw, record.state))
+        except PoolShort:
+            expected = ("PoolShort", (raw, record.paid))
+        else:
+            assert receipt.succeeded, record
+            return
+        assert not receipt.succeeded, record
+        assert self.wire.error(call, self.contract.abi) == expected
+
+    def compare_books(self):
+        """Every record, every accumulator, every pool and every provider's money."""
+        keys = list(self.reference.records)
+        ids = self.view("idOf", keys)
+        for key, raw in zip(keys, self.view("claim", [(id_,) for id_ in ids]), strict=True):
+            state, _, paid, insurer, token, payee = raw
+            record = self.reference.records[key]
+            assert (state, paid, insurer, token, payee) == tuple(vars(record).values()), key
+        accumulators = self.reference._accumulators
+        for key, raw in zip(accumulators, self.view("accumulators", list(accumulators)), strict=True):
+            assert Accumulators(*raw) == accumulators[key], key
+        for (insurer, token), balance in self.reference.pools.items():
+            assert self.house["Treasury"].pool(self.contract, insurer, token)[0] == balance
+        for token in self.tokens:
+            for provider in self.providers:
+                paid = sum(
+                    record.paid
+                    for record in self.reference.records.values()
+                    if (record.state, record.payee, record.token) == (State.SETTLED, str(provider), str(token))
+                )
+                assert token.balanceOf(provider) == paid
+
+
+def words(claim):
+    lines = [(line.code, line.units, line.charge) for line in claim.lines]
+    return (claim.plan, claim.patient, claim.provider, claim.number, claim.service_day, lines)
+
+
+def test_random_claims(house, people, salus_project):
+    dice = random.Random(seed())
+    bench = Bench(house, people, salus_project, dice)
+    for number in range(max(2, min(12, cases() // 40))):
+        bench.plan(number)
+    for patient in bench.patients:
+        for _ in range(3):
+            bench.consent(patient)
+
+    estimated = submitted = 0
+    seen = set()
+    while estimated + submitted < cases():
+        provider = dice.choice(bench.providers)
+        claims = [bench.random_claim(provider) for _ in range(dice.randint(1, 6))]
+        if dice.random() < 0.1:
+            claims.append(claims[0])
+        seen |= bench.submit(provider, claims)
+        submitted += len(claims)
+
+        claims = [bench.random_claim(dice.choice(bench.providers)) for _ in range(8)]
+        seen |= bench.estimate(claims)
+        estimated += len(claims)
+
+        if dice.random() < 0.3:
+            dice.choice((bench.consent, bench.consent, bench.revoke))(dice.choice(bench.patients))
+        if dice.random() < 0.4:
+            insurer, token = dice.choice(list(bench.reference.pools))
+            owed = [record.paid for record in bench.reference.records.values() if record.state == State.OWED]
+            bench.fund(insurer, token, dice.choice([*owed, 10_000]) + dice.choice((0, 0, 1)))
+        for key, record in list(bench.reference.records.items()):
+            if dice.random() < (0.2 if record.state == State.OWED else 0.01):
+                bench.settle(*key)
+    bench.compare_books()
+    if cases() >= 500:
+        assert seen >= set(Refusal) | {State.SETTLED, State.OWED}
