@@ -241,6 +241,7 @@ def table(gas, naive):
 def main():
     contracts = project.load(ROOT, name="SalusProject")
     network.connect("development")
+    network.gas_price("2 gwei")  # ganache waits for ever on a transaction that offers nothing
     CONFIG.argv["silent"] = True  # Brownie's own lines for each transaction
     scenario = Scenario(contracts)
     for part in (consents, claims, cold_chain):

@@ -11,29 +11,16 @@ chain's clock (:meth:`Salus.now`), never of this machine's.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from . import decoding
 from .book import Book, abi_hash, default_book
-from .errors import (
-    BadAnswer,
-    BadInput,
-    NodeRefused,
-    NoSigner,
-    NotDeployed,
-    NotMined,
-    Refused,
-    Reverted,
-    Unreachable,
-    WrongChain,
-    gate,
-)
-from .signing import NodeSigner
+from .connection import open_node
+from .errors import BadAnswer, BadInput, NodeRefused, NoSigner, NotDeployed, WrongChain, gate
+from .transactions import Sender, eth_call
 
 if TYPE_CHECKING:
     from web3 import Web3
@@ -49,27 +36,6 @@ if TYPE_CHECKING:
     from .treasury import Treasury
 
 __all__ = ["Event", "Receipt", "Salus"]
-
-# What may be asked again without harm when the connection breaks. Sending is not among them: it has its own way.
-_READS = (
-    "eth_blockNumber",
-    "eth_call",
-    "eth_chainId",
-    "eth_estimateGas",
-    "eth_gasPrice",
-    "eth_getBalance",
-    "eth_getBlockByHash",
-    "eth_getBlockByNumber",
-    "eth_getCode",
-    "eth_getLogs",
-    "eth_getTransactionByHash",
-    "eth_getTransactionCount",
-    "eth_getTransactionReceipt",
-)
-
-_GAS_MARGIN = 1.2  # the state may change between the estimate and the block
-_SEND_TRIES = 5
-
 
 @dataclass(frozen=True)
 class Event:
@@ -165,7 +131,7 @@ class Salus:
         """
         w3 = open_node(url, timeout=timeout)
         with gate("asking for the chain", node=url):
-            chain_id = w3.eth.chain_id
+            chain_id = int(w3.eth.chain_id)
         if not isinstance(book, Book):
             if book is None:
                 path = default_book(chain_id)
@@ -210,7 +176,7 @@ class Salus:
 
     def _check_chain(self) -> None:
         with gate("asking for the chain"):
-            there = self.w3.eth.chain_id
+            there = int(self.w3.eth.chain_id)
         if there != self.book.chain_id:
             raise WrongChain(
                 f"the node is on chain {there}, {self.book.path or 'the address book'} is for chain"
@@ -324,11 +290,7 @@ class Salus:
         transaction: dict[str, Any] = {"to": fn.address, "data": self._encode(fn)}
         if sender is not None:
             transaction["from"] = sender
-        return self._decode(fn, self._eth_call(transaction, block, _name(fn)))
-
-    def _eth_call(self, transaction: Mapping[str, Any], block: int | str, name: str) -> bytes:
-        with gate(f"asking for {name}"):
-            return bytes(self.w3.eth.call(transaction, block))  # type: ignore[arg-type]
+        return self._decode(fn, eth_call(self.w3, transaction, block, _name(fn)))
 
     def _decode(self, fn: ContractFunction, raw: bytes) -> Any:
         outputs: Sequence[Mapping[str, Any]] = fn.abi.get("outputs", ())
@@ -423,186 +385,16 @@ class Salus:
             Unreachable: No answer.
         """
         signer = self.need_signer()
-        self._check_chain()
-        transaction: dict[str, Any] = {
-            "from": signer.address,
-            "to": fn.address,
-            "data": self._encode(fn),
-            "value": 0,
-            "chainId": self.chain_id,
-        }
-        if preflight:
-            # On the pending block: what would happen in the next one, with its clock.
-            self._eth_call(transaction, "pending", _name(fn))
-        elif gas is None:
+        if not preflight and gas is None:
             raise ValueError("without a preflight the gas must be given")
-        transaction["gas"] = gas if gas is not None else self._estimate(transaction, _name(fn))
-        transaction |= self._fees()
-        sent = self._broadcast(signer, transaction, _name(fn))
-        return self._await(sent, transaction, _name(fn))
-
-    def _estimate(self, transaction: Mapping[str, Any], name: str) -> int:
-        with gate(f"estimating the gas of {name}"):
-            estimate = int(self.w3.eth.estimate_gas(transaction, "pending"))  # type: ignore[arg-type]
-            limit = int(self.w3.eth.get_block("latest")["gasLimit"])
-        if estimate > limit:
-            raise NodeRefused(f"{name} takes {estimate:,} gas, a block holds {limit:,}; send less at once")
-        return min(int(estimate * _GAS_MARGIN), limit)
-
-    def _fees(self) -> dict[str, Any]:
-        with gate("asking for the fees"):
-            price = int(self.w3.eth.gas_price)
-            base = self.w3.eth.get_block("latest").get("baseFeePerGas")
-        if base is None:
-            fees = {"gasPrice": price}  # a chain from before EIP-1559
-        else:
-            tip = max(price - int(base), 0)
-            # Twice the base fee holds for six full blocks in a row; only what is due is paid.
-            fees = {"maxFeePerGas": 2 * int(base) + tip, "maxPriorityFeePerGas": tip}
-        highest = max(fees.values())
-        if highest > self.fee_ceiling:
-            raise NodeRefused(
-                f"the node asks {highest / 1e9:,.1f} gwei a unit of gas, above the ceiling of"
-                f" {self.fee_ceiling / 1e9:,.1f}; wait, or raise the client's fee_ceiling",
-                name="FeeTooHigh",
-            )
-        return fees
-
-    def _broadcast(self, signer: Signer, transaction: dict[str, Any], name: str) -> bytes:
-        """Send; the hash. Another process may use the same key, so a nonce that was taken meanwhile is chosen anew."""
-        from eth_utils.crypto import keccak
-
-        if isinstance(signer, NodeSigner):
-            return signer.send_transaction(transaction)
-        for attempt in range(1, _SEND_TRIES + 1):
-            with gate("asking for the sender's nonce"):
-                nonce = int(self.w3.eth.get_transaction_count(signer.address, "pending"))  # type: ignore[arg-type]
-            unsigned = {key: value for key, value in transaction.items() if key != "from"}
-            raw = signer.sign_transaction({**unsigned, "nonce": nonce})
-            sent = keccak(raw)
-            try:
-                self._send_raw(raw, sent, name)
-                return sent
-            except NodeRefused as refused:
-                said = str(refused).lower()
-                if "nonce" not in said and "underpriced" not in said or attempt == _SEND_TRIES:
-                    raise
-                if self._known(sent):
-                    return sent
-                time.sleep(0.05 * attempt)
-        raise AssertionError("unreachable")
-
-    def _send_raw(self, raw: bytes, sent: bytes, name: str) -> None:
-        """Send the same bytes until the node has them; a lost answer must never become a second transaction."""
-        for attempt in range(1, _SEND_TRIES + 1):
-            try:
-                with gate(f"sending {name}"):
-                    self.w3.eth.send_raw_transaction(raw)
-                return
-            except NodeRefused as refused:
-                said = str(refused).lower()
-                if "already known" in said or "already imported" in said or "known transaction" in said:
-                    return
-                raise
-            except Unreachable:
-                if attempt == _SEND_TRIES:
-                    raise
-                time.sleep(0.2 * attempt)
-                if self._known(sent):
-                    return
-
-    def _known(self, sent: bytes) -> bool:
-        from web3.exceptions import TransactionNotFound
-
-        try:
-            with gate("looking for a transaction"):
-                try:
-                    self.w3.eth.get_transaction(sent)  # type: ignore[arg-type]
-                except TransactionNotFound:
-                    return False
-        except Unreachable:
-            return False
-        return True
-
-    def _await(self, sent: bytes, transaction: Mapping[str, Any], name: str) -> Receipt:
-        from web3.exceptions import TransactionNotFound
-
-        deadline = time.monotonic() + self.patience
-        pause = 0.02
-        while True:
-            with gate(f"waiting for {name}"):
-                try:
-                    receipt = self.w3.eth.get_transaction_receipt(sent)  # type: ignore[arg-type]
-                    break
-                except TransactionNotFound:
-                    pass
-            if time.monotonic() > deadline:
-                raise NotMined("0x" + sent.hex(), self.patience)
-            time.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
-        if bytes(receipt["transactionHash"]) != sent:
-            raise BadAnswer("the node gave the receipt of another transaction")
-        if receipt["status"] != 1:
-            raise self._failed(sent, transaction, receipt, name)
-        logs = tuple(event for event in map(self._event, receipt["logs"]) if event is not None)
-        return Receipt("0x" + sent.hex(), int(receipt["blockNumber"]), int(receipt["gasUsed"]), 1, logs)
-
-    def _failed(self, sent: bytes, transaction: Mapping[str, Any], receipt: Mapping[str, Any], name: str) -> Refused:
-        """Why a transaction failed in its block: the same call on the state after it tells."""
-        again = {key: transaction[key] for key in ("from", "to", "data", "value")}
-        try:
-            self._eth_call(again, int(receipt["blockNumber"]), name)
-            if int(receipt["gasUsed"]) >= int(transaction["gas"]):
-                reason: Refused = Reverted(f"{name} ran out of gas ({transaction['gas']:,})", name="OutOfGas")
-            else:
-                reason = Reverted(f"{name} failed in block {receipt['blockNumber']}, and would not fail any more")
-        except Refused as refused:
-            reason = refused
-        reason.transaction = "0x" + sent.hex()
-        return reason
-
-
-# --------------------------------------------------------------------------------------------------------------- tools
-
-
-def open_node(url: str, *, timeout: float = 30) -> Web3:
-    """A node as web3 sees it; nothing is asked yet.
-
-    Args:
-        url: ``http://`` or ``https://``.
-        timeout: Seconds for one answer.
-
-    Raises:
-        BadInput: Not such an address.
-    """
-    import requests
-    from web3 import HTTPProvider, Web3
-    from web3.middleware import ExtraDataToPOAMiddleware
-    from web3.providers.rpc.utils import ExceptionRetryConfiguration
-
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine:
-        raise BadInput("--rpc", "", f"{url!r} is not the address of a node: write http://host:port or https://host")
-    session = requests.Session()
-    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
-        session.trust_env = False  # a proxy that the environment names is for the world outside
-    retry = ExceptionRetryConfiguration(
-        errors=(requests.exceptions.ConnectionError, requests.exceptions.Timeout),
-        retries=3,
-        backoff_factor=0.1,
-        method_allowlist=_READS,
-    )
-    provider = HTTPProvider(
-        url, request_kwargs={"timeout": timeout}, session=session, exception_retry_configuration=retry
-    )
-    w3 = Web3(provider)
-    # Chains with proof of authority have longer blocks' extra data than web3 accepts by itself.
-    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
-    return w3
+        self._check_chain()
+        name = _name(fn)
+        call = {"from": signer.address, "to": fn.address, "data": self._encode(fn), "value": 0, "chainId": self.chain_id}
+        sender = Sender(self.w3, signer, ceiling=self.fee_ceiling, patience=self.patience)
+        raw = sender.send(call, name, gas=gas, preflight=preflight)
+        logs = tuple(event for event in map(self._event, raw["logs"]) if event is not None)
+        sent = "0x" + bytes(raw["transactionHash"]).hex()
+        return Receipt(sent, int(raw["blockNumber"]), int(raw["gasUsed"]), 1, logs)
 
 
 def _name(fn: ContractFunction) -> str:

@@ -180,9 +180,11 @@ class ColdChain:
         """A registered profile.
 
         Raises:
-            UnknownProfile: Not registered.
+            BadInput: There is none of this id.
         """
         found = self._salus.call(self._f.profile(profile_id))
+        if not found.rules:
+            raise BadInput("", "profile", f"0x{profile_id.hex()} is unknown on this chain; register it with `salus shipment profile`")
         rules = tuple(Rule(Bound(r.bound), Span(r.span), r.threshold, r.afterMinutes) for r in found.rules)
         return Profile(found.low, found.high, found.silence, found.unknown, rules)
 

@@ -14,14 +14,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import codes
+from .directives import (
+    ALL_PLACES,
+    WEEK,
+    Answer,
+    Decision,
+    Directive,
+    DirectiveDraft,
+    Effect,
+    Explanation,
+    Order,
+    Reason,
+    Record,
+    Status,
+)
 from .errors import BadInput, WalletError, gate
 from .institutions import ZERO
-from .signing import Domain, TypedData, address
+from .signing import address
 
 if TYPE_CHECKING:
     from web3.contract.contract import ContractFunction
@@ -45,244 +58,11 @@ __all__ = [
     "WEEK",
 ]
 
-#: In a revocation: all places of the grantee.
-ALL_PLACES = 255
-
-#: Seconds for which an order can be submitted, by default.
-WEEK = 7 * 24 * 3600
-
 _PLACES = 4
-_GRANT = (
-    "Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56 categories,uint40 start,"
-    "uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)"
-)
-_REVOKE = "Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)"
-_NO_DOCUMENT = bytes(32)
 
 # The clock of a chain that waits for transactions stands still; this many seconds are waited for, more never.
 _PATIENCE = 5
 _GAS_OF_ONE = 200_000  # far above what a grant or a revocation takes
-
-
-class Effect(IntEnum):
-    """What a directive does; ``NONE`` stands for none, or for a revocation."""
-
-    NONE = 0
-    PERMIT = 1
-    DENY = 2
-
-
-class Status(IntEnum):
-    """What a directive is now."""
-
-    NONE = 0
-    ACTIVE = 1
-    NOT_YET = 2
-    EXPIRED = 3
-    REVOKED = 4
-
-
-class Answer(IntEnum):
-    """The answer to a request; ``NONE``: nobody decided."""
-
-    NONE = 0
-    PERMIT = 1
-    DENY = 2
-
-
-class Reason(IntEnum):
-    """Why the answer is what it is."""
-
-    NO_DIRECTIVE = 0
-    NAMED = 1
-    ROLE = 2
-    NOT_LICENSED = 3
-    REVOKED = 4
-    EXPIRED = 5
-    NOT_YET = 6
-    WRONG_PURPOSE = 7
-    WRONG_CATEGORY = 8
-
-    @property
-    def words(self) -> str:
-        """For people."""
-        return (
-            "nothing was ever granted to it or its roles",
-            "a directive that names it decides",
-            "a directive for its role decides",
-            "it is not licensed now",
-            "what was granted is revoked",
-            "what was granted has ended",
-            "what was granted has not begun",
-            "what is in force is for another purpose",
-            "what is in force does not cover these categories",
-        )[self]
-
-
-@dataclass(frozen=True)
-class DirectiveDraft:
-    """A directive as people write it, e.g. in a FHIR Consent.
-
-    Attributes:
-        grantee: An institution's name or address, or ``role:PROVIDER``.
-        effect: Permit or deny.
-        purposes: Names, see :data:`salus.codes.PURPOSES`.
-        categories: Names, see :data:`salus.codes.CATEGORIES`, or ``all``.
-        start: First second at which it holds, 0 from its issue.
-        end: First second at which it no longer holds.
-    """
-
-    grantee: str
-    effect: Effect
-    purposes: frozenset[str]
-    categories: frozenset[str]
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Directive:
-    """A directive as the contract takes it; purposes and categories are bits, ``document`` 32 bytes."""
-
-    grantee: str
-    index: int
-    effect: Effect
-    purposes: int = 0
-    categories: int = 0
-    start: int = 0
-    end: int = 0
-    document: bytes = _NO_DOCUMENT
-
-
-@dataclass(frozen=True)
-class Order:
-    """A grant, or with effect ``NONE`` a revocation, that is signed and relayed.
-
-    Attributes:
-        patient: Whose.
-        directive: What.
-        issued_at: When it was made: at one place the later issue stands.
-        deadline: Last second at which it may be submitted.
-        chain_id: The chain that it counts on.
-        contract: The ``ConsentRegistry`` that it counts in.
-        signature: 65 bytes, or what the patient's contract wallet takes; empty while unsigned.
-    """
-
-    patient: str
-    directive: Directive
-    issued_at: int
-    deadline: int
-    chain_id: int
-    contract: str
-    signature: bytes = b""
-
-    def typed(self) -> TypedData:
-        """What the patient signs.
-
-        Raises:
-            BadInput: A value is out of range, or a revocation carries more than its place.
-        """
-        d = self.directive
-        domain = Domain("Salus Consent", "1", self.chain_id, self.contract)
-        message: dict[str, Any] = {
-            "patient": self.patient,
-            "grantee": d.grantee,
-            "index": d.index,
-            "issuedAt": self.issued_at,
-            "deadline": self.deadline,
-        }
-        if d.effect is Effect.NONE:
-            if d.purposes or d.categories or d.start or d.end or d.document != _NO_DOCUMENT:
-                raise BadInput("Revoke", "directive", "a revocation has no scope, period or document")
-            return TypedData(_REVOKE, domain, message)
-        message |= {
-            "effect": int(d.effect),
-            "purposes": d.purposes,
-            "categories": d.categories,
-            "start": d.start,
-            "end": d.end,
-            "document": d.document,
-        }
-        return TypedData(_GRANT, domain, message)
-
-
-@dataclass(frozen=True)
-class Record:
-    """A directive as the chain has it now.
-
-    Attributes:
-        grantee: An institution, or a role as an account.
-        index: Its place, 0 to 3.
-        effect: Permit or deny; ``NONE`` when there was never one, or it was revoked.
-        purposes: Bits; see :attr:`purpose_names`.
-        categories: Bits; see :attr:`category_names`.
-        start: First second at which it holds, 0 from its issue.
-        end: First second at which it no longer holds.
-        issued_at: Issue of the last action on this place.
-        status: Derived from all this and the chain's clock.
-    """
-
-    grantee: str
-    index: int
-    effect: Effect
-    purposes: int
-    categories: int
-    start: int
-    end: int
-    issued_at: int
-    status: Status
-
-    @property
-    def purpose_names(self) -> frozenset[str]:
-        """Names of the purposes."""
-        return codes.purpose_names(self.purposes)
-
-    @property
-    def category_names(self) -> frozenset[str]:
-        """Names of the categories."""
-        return codes.category_names(self.categories)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The answer to a request.
-
-    Attributes:
-        answer: Permit, deny, or none.
-        reason: Why.
-        grantee: With ``index`` the directive that decided, or the nearest one when none did.
-        index: Its place.
-    """
-
-    answer: Answer
-    reason: Reason
-    grantee: str
-    index: int
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """One line of "who may see what, and why".
-
-    Attributes:
-        institution: Its account.
-        name: Its public name.
-        answer: The answer to each request for one of these purposes on one of these categories.
-        reason: Why.
-        purposes: Names.
-        categories: Names.
-        grantee: With ``index`` the directive that decided, or the nearest one when none did.
-        index: Its place.
-    """
-
-    institution: str
-    name: str
-    answer: Answer
-    reason: Reason
-    purposes: frozenset[str]
-    categories: frozenset[str]
-    grantee: str
-    index: int
 
 
 class Consent:

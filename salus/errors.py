@@ -29,6 +29,7 @@ Errors of web3, requests, eth-account and the operating system cross into this t
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -360,10 +361,13 @@ def _translated(foreign: Exception, doing: str, node: str) -> SalusError | None:
         return Unreachable(f"the node{where} answers with HTTP {status}{during}")
     if isinstance(foreign, requests.exceptions.Timeout):
         return Unreachable(f"the node{where} gave no answer in time{during}")
-    if isinstance(foreign, (requests.exceptions.JSONDecodeError, w.BadResponseFormat)):
+    if isinstance(foreign, (json.JSONDecodeError, w.BadResponseFormat)):
         return BadAnswer(f"what answers{where} is no Ethereum node: its answer is no JSON-RPC{during}")
     if isinstance(foreign, (requests.exceptions.RequestException, ConnectionError, w.ProviderConnectionError)):
         return Unreachable(f"no node answers{where}{during}; start one with `salus chain up` or name another with --rpc")
+    if isinstance(foreign, (ValueError, TypeError, KeyError, OverflowError)):
+        # What passes here is only asked of a node and taken apart; web3 raises these where an answer has a wrong shape.
+        return BadAnswer(f"the node's answer{where} is malformed{during}: {one_line(foreign)}")
     return None
 
 

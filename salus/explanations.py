@@ -127,6 +127,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"the announced withdrawal is open from {moment(a['opensAt'])} to {moment(a['closesAt'])}"
     ),
     "NothingHeld": lambda a: f"nothing is held for {a['payee']} in {a['token']}",
+    "ExceedsDebt": lambda a: f"{a['asked']} was asked of a debt of {a['debt']}",
+    "GasTooLow": lambda a: f"{a['left']} gas is left where {a['needed']} is needed; send it with a higher limit",
     # ---- cold chain
     "InvalidProfile": lambda a: f"the temperature profile's {_text(a['field'])} is not possible",
     "ProfileExists": lambda a: f"the temperature profile {_hex(a['profile'])} is registered already",

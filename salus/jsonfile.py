@@ -180,7 +180,7 @@ def smallest_units(value: Decimal, decimals: int, *, source: str, field: str) ->
     else:
         units, rest = divmod(number, 10**-shift)
         if rest:
-            raise BadInput(source, field, f"is {value}; the token has {decimals} decimals, give no more")
+            raise BadInput(source, field, f"is {value:f}; the token has {decimals} decimals, give no more")
     if units >= 2**96:
-        raise BadInput(source, field, f"is {value}; the contracts hold amounts below 2^96 units, give a smaller one")
+        raise BadInput(source, field, f"is {value:f}; the contracts hold amounts below 2^96 units, give a smaller one")
     return units

@@ -21,10 +21,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from brownie import accounts, chain, network, project, web3
 from brownie._config import CONFIG
 from eth_account import Account
+from web3 import HTTPProvider, Web3
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -91,7 +93,9 @@ def write_book(deployed, folder=ROOT / "deployments"):
     """Write the address book of a deployment, whole or not at all; returns its path."""
     book = {"chainId": chain.id, "contracts": {}}
     for name, contract in deployed.items():
-        abi = json.dumps(contract.abi, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        # Brownie gives the constructor a name, which the compiler's ABI does not have.
+        plain = [{k: v for k, v in e.items() if k != "name" or e["type"] != "constructor"} for e in contract.abi]
+        abi = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         book["contracts"][name] = {
             "address": contract.address,
             "block": contract.tx.block_number,
@@ -110,16 +114,26 @@ def write_book(deployed, folder=ROOT / "deployments"):
 def constructor_arguments(name, deployed):
     """The arguments of one contract's constructor, decoded from its deployment: what a block explorer asks for."""
     contract = deployed[name]
-    data = bytes.fromhex(contract.tx.input.removeprefix("0x"))[len(bytes.fromhex(contract.bytecode)) :]
-    constructor = next(entry for entry in contract.abi if entry["type"] == "constructor")
+    data = bytes.fromhex(contract.tx.input.removeprefix("0x"))[len(contract._build["bytecode"]) // 2 :]
+    constructor = next((entry for entry in contract.abi if entry["type"] == "constructor"), None)
     types = [value["type"] for value in constructor["inputs"]] if constructor else []
     return [str(value) for value in web3.codec.decode(types, data)]
 
 
 def connect(url):
     """Connect Brownie to a node by its URL; Brownie itself knows only networks of its list."""
-    CONFIG.networks["by-url"] = {"id": "by-url", "host": url, "chainid": "fetch", "name": url}
-    CONFIG.networks["by-url"]["settings"] = {"gas_limit": "auto", "gas_buffer": 1.1, "reverting_tx_gas_limit": False}
+    parts = urlsplit(url)
+    version = Web3(HTTPProvider(url)).client_version.lower()
+    if version.startswith(("anvil", "ethereumjs", "ganache")):
+        # As a local chain: of a live one Brownie would remember contracts that are gone when the chain starts anew.
+        local = CONFIG.networks["development"]
+        local["host"] = f"{parts.scheme}://{parts.hostname}"
+        local["cmd_settings"]["port"] = parts.port
+        network.connect("development")
+        network.gas_price("2 gwei")  # ganache waits for ever on a transaction that offers nothing
+        return
+    settings = {"gas_limit": "auto", "gas_buffer": 1.1, "reverting_tx_gas_limit": False}
+    CONFIG.networks["by-url"] = {"id": "by-url", "name": url, "host": url, "chainid": "fetch", "settings": settings}
     network.connect("by-url")
 
 

@@ -66,8 +66,9 @@ contract Plans is IPlans, Licensed {
 
         mapping(bytes32 => Price) storage prices = _prices[plan];
         for (uint256 i; i < codes.length; ++i) {
-            if (prices[codes[i]].listed) revert PriceExists(plan, codes[i]);
-            prices[codes[i]] = Price(allowed[i], true);
+            Price storage p = prices[codes[i]];
+            if (p.listed) revert PriceExists(plan, codes[i]);
+            (p.allowed, p.listed) = (allowed[i], true);
         }
 
         emit PricesAdded(plan, codes, allowed);

@@ -161,7 +161,6 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
         // Assembly takes one word of the answer at most, so that a long one cannot burn our gas. It writes scratch space only.
         // A token without return value counts when it has code, and a pool's token has had: `fund` asked.
         assembly ("memory-safe") {
-            mstore(0, 0)
             sent := call(gasLimit, token, 0, add(data, 0x20), mload(data), 0, 0x20)
             switch returndatasize()
             case 0 { sent := and(sent, gt(extcodesize(token), 0)) }

@@ -16,10 +16,12 @@ contract MisbehavingToken is ERC20 {
         Long, // moves, answers `true` and 64 KiB more
         Paused, // reverts
         Burn, // consumes all the gas that it gets
-        Hook // calls `target` before it moves
+        Hook, // calls `target` before it moves
+        Picky // reverts at once when it has less than 190,000 gas, and keeps the rest
     }
 
     error Paused();
+    error Picky(uint256 left);
     error Blocked(address account);
 
     Mode public mode;
@@ -27,8 +29,8 @@ contract MisbehavingToken is ERC20 {
 
     address private _target;
     bytes private _data;
-    /// @notice What the hook's last call answered, and whether it reverted.
-    bytes public answer;
+    /// @notice The first word of what the hook's last call answered, and false when it reverted.
+    bytes32 public answer;
     bool public answered;
 
     constructor() ERC20("Misbehaving", "MIS") {}
@@ -61,7 +63,9 @@ contract MisbehavingToken is ERC20 {
     }
 
     function _move(address from, address to, uint256 amount) private returns (bool) {
+        uint256 left = gasleft();
         Mode m = mode;
+        if (m == Mode.Picky && left < 190_000) revert Picky(left);
         if (isBlocked[to]) revert Blocked(to);
         if (m == Mode.Paused) revert Paused();
         if (m == Mode.False) return false;
@@ -70,7 +74,11 @@ contract MisbehavingToken is ERC20 {
                 invalid()
             }
         }
-        if (m == Mode.Hook) (answered, answer) = _target.call(_data);
+        if (m == Mode.Hook) {
+            bytes memory said;
+            (answered, said) = _target.call(_data);
+            answer = bytes32(said);
+        }
         _transfer(from, to, amount);
         if (m == Mode.Fee) _burn(to, 1);
         if (m == Mode.NoReturn) _answer(0, 0);

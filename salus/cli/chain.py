@@ -45,7 +45,7 @@ def up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> No
 
 def _up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> None:
     from ..book import Book, default_book
-    from ..errors import SalusError, Unreachable
+    from ..errors import Unreachable
     from ..node import LocalNode, NodeError
 
     project = _project()
@@ -57,10 +57,10 @@ def _up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> N
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
-    say = (lambda text: click.echo(text, err=True)) if as_json else click.echo
+    ready = False
     try:
         with LocalNode(kind, port=port, block_time=block_time) as node:
-            say(f"{kind} runs at {node.url}; deploying …")
+            click.echo(f"{kind} runs at {node.url}; deploying …", err=True)
             _deploy(project, python, node.url)
             book = Book.load(default_book(node.chain_id, project))
             if as_json:
@@ -69,9 +69,10 @@ def _up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> N
             else:
                 for name, entry in book.contracts.items():
                     click.echo(f"  {name:<16} {entry.address}")
-                click.echo(f"The regulator is the node's second account: --keystore node:1\n\nIn another terminal:\n"
-                           f"  export SALUS_RPC={node.url} SALUS_BOOK={book.path}\n\nCtrl-C ends it.")
+                click.echo("The regulator is the node's second account: --keystore node:1\n")
+                click.echo(f"In another terminal:\n  export SALUS_RPC={node.url} SALUS_BOOK={book.path}\n\nCtrl-C ends it.")
             sys.stdout.flush()
+            ready = True
             while node.running:
                 time.sleep(0.2)
             raise Unreachable(f"{kind} has ended by itself; it said: {node.last_output() or 'nothing'}")
@@ -79,8 +80,8 @@ def _up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> N
         raise Unreachable(str(trouble)) from None
     except KeyboardInterrupt:
         click.echo("ended", err=True)
-    except SalusError:
-        raise
+        if not ready:
+            sys.exit(130)
 
 
 def _project() -> Path:

@@ -140,7 +140,8 @@ class Context:
             keystore: A file, a wallet's folder, or ``node:1`` (the second account of a local chain; ``node:0x…``).
             password_file: Where its password stands, None to take SALUS_PASSWORD or to ask.
         """
-        from ..wallet import Wallet, load_keystore
+        from ..keystores import load_keystore
+        from ..wallet import Wallet
 
         if keystore.startswith("node:"):
             return self._node_account(keystore[5:])
@@ -154,7 +155,7 @@ class Context:
         return load_keystore(keystore, self.password(keystore, file=password_file))
 
     def _node_account(self, which: str) -> Signer:
-        from ..client import open_node
+        from ..connection import open_node
         from ..errors import BadInput, gate
         from ..signing import NodeSigner
 
@@ -187,7 +188,7 @@ class Context:
             file: Another password file than ``--password-file``.
         """
         from ..errors import Aborted
-        from ..wallet import read_password_file
+        from ..keystores import read_password_file
 
         if file or self.password_file:
             return read_password_file(file or self.password_file or "")

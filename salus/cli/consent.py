@@ -1,36 +1,29 @@
-"""``salus consent``: grant, revoke, relay, explain."""
+"""``salus consent``: grant, deny, revoke, relay; with ``list``, ``show`` and ``explain`` of :mod:`.consent_views`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Context, command, group, moment, parse_moment
+from .common import Context, command, moment, parse_moment
+from .consent_views import TO, check_out, noun
 
 if TYPE_CHECKING:
     from ..client import Salus
-    from ..consent import Directive, DirectiveDraft, Explanation, Order, Record
+    from ..consent import Directive, DirectiveDraft, Order
 
-_TO = "An institution's name or account, or role:PROVIDER for all with a role."
+
+__all__ = ["noun"]
+
 _RELATION = "The wallet's account to use [default: the one for that institution]."
-
-
-@group("consent")
-def noun() -> None:
-    """Grant, revoke, relay and explain consent.
-
-    A patient who has no ether signs an order (--out FILE), and anybody submits it (salus consent relay FILE), or both in one
-    step (--relay-as KEYSTORE).
-    """
 
 
 def _scope_options(function: Any) -> Any:
     for option in reversed(
         (
-            click.option("--to", "grantee", help=_TO),
+            click.option("--to", "grantee", help=TO),
             click.option("--purpose", "purposes", multiple=True, help="TREAT, ETREAT, HPAYMT, COVERAGE, HOPERAT, HRESCH …"),
             click.option(
                 "--category",
@@ -64,8 +57,9 @@ def _route_options(function: Any) -> Any:
 @command(noun, "grant")
 @_scope_options
 @click.option("--from-fhir", type=click.Path(), help="Take the directives from a FHIR R4 Consent.")
+@click.option("--actor", "actors", multiple=True, help="Who is meant in that file, e.g. Organization/1=city-hospital.")
 @_route_options
-def grant(context: Context, from_fhir: str | None, **options: Any) -> None:
+def grant(context: Context, from_fhir: str | None, actors: tuple[str, ...], **options: Any) -> None:
     """Permit an institution to use data for a purpose.
 
     \b
@@ -75,7 +69,7 @@ def grant(context: Context, from_fhir: str | None, **options: Any) -> None:
     """
     from ..consent import Effect
 
-    _direct(context, Effect.PERMIT, from_fhir, options)
+    _direct(context, Effect.PERMIT, from_fhir, actors, options)
 
 
 @command(noun, "deny")
@@ -90,20 +84,24 @@ def deny(context: Context, **options: Any) -> None:
     """
     from ..consent import Effect
 
-    _direct(context, Effect.DENY, None, options)
+    _direct(context, Effect.DENY, None, (), options)
 
 
-def _direct(context: Context, effect: Any, from_fhir: str | None, options: dict[str, Any]) -> None:
+def _direct(
+    context: Context, effect: Any, from_fhir: str | None, actors: tuple[str, ...], options: dict[str, Any]
+) -> None:
     from ..consent import DirectiveDraft
     from ..errors import BadInput
 
     index = options["index"]
     salus = context.connect()
-    _check_out(options["out"])
+    check_out(options["out"])
+    if actors and not from_fhir:
+        raise BadInput("--actor", "", "says who is meant in the file of --from-fhir, which is missing")
     if from_fhir:
         if options["grantee"] or options["purposes"] or options["categories"] or options["start"] or options["end"]:
             raise BadInput("--from-fhir", "", "has all of the scope in its file; leave out --to, --purpose and the like")
-        drafts = _from_fhir(salus, from_fhir)
+        drafts = _from_fhir(from_fhir, actors)
     else:
         if not options["grantee"] or not options["purposes"]:
             missing = "--to" if not options["grantee"] else "--purpose"
@@ -128,21 +126,21 @@ def _direct(context: Context, effect: Any, from_fhir: str | None, options: dict[
     _carry_out(context, steps, options)
 
 
-def _from_fhir(salus: Salus, file: str) -> list[DirectiveDraft]:
+def _from_fhir(file: str, actors: tuple[str, ...]) -> list[DirectiveDraft]:
     from ..errors import BadInput
     from ..fhir.consent import read_consent
 
-    def known(name: str) -> str | None:
-        try:
-            return salus.consent.resolve(name.rpartition("/")[2].rpartition("|")[2], file=file)
-        except BadInput:
-            return None
-
-    return [draft for consent in read_consent(file, grantee=known) for draft in consent.directives]
+    grantees = {}
+    for actor in actors:
+        reference, _, name = actor.rpartition("=")
+        if not reference or not name:
+            raise BadInput("--actor", "", f"is {actor!r}; write what the file calls it, =, and the institution's name")
+        grantees[reference] = name
+    return [draft for consent in read_consent(file, grantee=grantees.get) for draft in consent.directives]
 
 
 @command(noun, "revoke")
-@click.option("--from", "grantee", help=_TO)
+@click.option("--from", "grantee", help=TO)
 @click.option("--everything", is_flag=True, help="Revoke all that this account ever granted, to anybody.")
 @click.option("--index", type=click.IntRange(0, 3), help="Only this place of the four [default: all of the grantee's].")
 @_route_options
@@ -160,7 +158,7 @@ def revoke(context: Context, grantee: str | None, everything: bool, index: int |
     if bool(grantee) == everything or (everything and index is not None):
         raise BadInput("--from", "", "say from whom, or --everything (then without --index)")
     salus = context.connect()
-    _check_out(options["out"])
+    check_out(options["out"])
     patient = salus.with_signer(_patient(context, salus, grantee or "", options["relation"]))
     target = patient.consent.resolve(grantee) if grantee else ZERO
     directive = Directive(target, ALL_PLACES if index is None else index, Effect.NONE)
@@ -195,14 +193,6 @@ def _relation(salus: Salus, grantee: str) -> str | None:
     account = salus.consent.resolve(grantee)
     name = salus.consent.name(account)
     return None if name.startswith("role:") else name.lower()
-
-
-def _check_out(out: str | None) -> None:
-    """Before anybody is asked for a password: a file that is there is not overwritten."""
-    from ..errors import BadInput
-
-    if out and Path(out).exists():
-        raise BadInput(out, "", "is there already; name another file")
 
 
 def _facts(salus: Salus, d: Directive) -> list[tuple[str, object]]:
@@ -325,173 +315,3 @@ class _Named:
 
     def sign_typed(self, typed: Any) -> bytes:
         raise AssertionError("signs nothing")
-
-
-# ---------------------------------------------------------------------------------------------------------- looking
-
-
-def _patients(context: Context, patient: str | None, relation: str | None) -> dict[str, str]:
-    """Accounts by what they are called: the one that is named, or all of the wallet."""
-    from ..signing import address
-
-    if patient:
-        return {"": address(patient, "--patient")}
-    if not context.has_wallet:
-        return {"": context.signer().address}
-    wallet = context.wallet()
-    names = [relation] if relation else list(wallet.relations())
-    return {name: wallet.address(name) for name in names}
-
-
-def _look_options(function: Any) -> Any:
-    function = click.option("--relation", help="Only this account of the wallet [default: all of them].")(function)
-    return click.option("--patient", help="Whose: an account [default: the wallet's].")(function)
-
-
-@command(noun, "list")
-@_look_options
-def list_(context: Context, patient: str | None, relation: str | None) -> None:
-    """List every directive that was ever granted, and what it is now.
-
-    \b
-    Example:
-      salus consent list
-      salus consent list --patient 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --json
-    """
-    salus = context.connect()
-    found = [(who, r) for who in _patients(context, patient, relation).values() for r in salus.consent.list(who)]
-    rows = [
-        (
-            salus.consent.name(r.grantee),
-            r.index,
-            r.effect.name.lower() if r.effect else "",
-            ", ".join(sorted(r.purpose_names)),
-            ", ".join(sorted(r.category_names)),
-            moment(r.end) if r.end else "",
-            r.status.name.lower().replace("_", " "),
-        )
-        for _, r in found
-    ]
-    columns = ("grantee", "place", "effect", "purposes", "data", "until", "now")
-    context.answer(
-        [_document(salus, who, record) for who, record in found],
-        (lambda: context.table("Directives", columns, rows)) if rows else "nothing was ever granted",
-    )
-
-
-def _document(salus: Salus, patient: str, r: Record) -> dict[str, Any]:
-    return {
-        "patient": patient,
-        "grantee": r.grantee,
-        "name": salus.consent.name(r.grantee),
-        "index": r.index,
-        "effect": r.effect.name,
-        "purposes": sorted(r.purpose_names),
-        "categories": sorted(r.category_names),
-        "start": r.start,
-        "end": r.end,
-        "issuedAt": r.issued_at,
-        "status": r.status.name,
-    }
-
-
-@command(noun, "show")
-@_look_options
-@click.option("--to", "grantee", help="Only what concerns this grantee. " + _TO)
-@click.option("--fhir", is_flag=True, help="Write FHIR R4: a Bundle with one Consent for each directive in force.")
-@click.option("--out", type=click.Path(), help="Write to this file [default: the terminal].")
-def show(
-    context: Context, patient: str | None, relation: str | None, grantee: str | None, fhir: bool, out: str | None
-) -> None:
-    """Show the directives in force, also as FHIR Consent.
-
-    \b
-    Example:
-      salus consent show --to city-hospital
-      salus consent show --fhir --out consent.json
-    """
-    from ..consent import Status
-
-    salus = context.connect()
-    _check_out(out)
-    only = salus.consent.resolve(grantee) if grantee else None
-    found = [
-        (who, record)
-        for who in _patients(context, patient, relation).values()
-        for record in salus.consent.list(who)
-        if record.status in (Status.ACTIVE, Status.NOT_YET) and only in (None, record.grantee)
-    ]
-    if fhir:
-        from ..fhir.consent import consents_bundle
-
-        document: Any = consents_bundle(found, name=salus.consent.name)
-    else:
-        document = [_document(salus, who, record) for who, record in found]
-    if out:
-        _write(out, document)
-        context.answer({"file": out, "directives": len(found)}, f"{len(found)} directives in {out}")
-    elif fhir or context.json:
-        Context(json=True).answer(document, "")
-    else:
-        lines = [_sentence(salus, record) for _, record in found]
-        context.answer(document, "\n".join(lines) or "nothing is granted")
-
-
-def _write(out: str, document: Any) -> None:
-    import json
-
-    from ..errors import BadInput
-
-    try:
-        with Path(out).open("x", encoding="utf-8") as stream:
-            stream.write(json.dumps(document, indent=2) + "\n")
-    except OSError as trouble:
-        raise BadInput(out, "", f"cannot be written: {trouble.strerror}") from None
-
-
-def _sentence(salus: Salus, r: Record) -> str:
-    verb = "may use" if r.effect == 1 else "may not use"
-    begins = f"from {moment(r.start)} " if r.start else ""
-    return (
-        f"{salus.consent.name(r.grantee)} {verb} {', '.join(sorted(r.category_names))} for"
-        f" {', '.join(sorted(r.purpose_names))} {begins}until {moment(r.end)} (place {r.index})"
-    )
-
-
-@command(noun, "explain")
-@_look_options
-def explain(context: Context, patient: str | None, relation: str | None) -> None:
-    """Say who may see what, and why, as the contract answers right now.
-
-    \b
-    Example:
-      salus consent explain --relation city-hospital
-    """
-    salus = context.connect()
-    found = [(who, e) for who in _patients(context, patient, relation).values() for e in salus.consent.explain(who)]
-    data = [
-        {
-            "patient": who,
-            "institution": e.institution,
-            "name": e.name,
-            "answer": e.answer.name,
-            "reason": e.reason.name,
-            "why": e.reason.words,
-            "purposes": sorted(e.purposes),
-            "categories": sorted(e.categories),
-            "grantee": e.grantee if int(e.grantee, 16) else None,
-            "index": e.index if int(e.grantee, 16) else None,
-        }
-        for who, e in found
-    ]
-    rows = [_row(salus, e) for _, e in found]
-    columns = ("institution", "answer", "purposes", "data", "why")
-    context.answer(data, (lambda: context.table("Who may see what", columns, rows)) if rows else "nobody was granted anything")
-
-
-def _row(salus: Salus, e: Explanation) -> tuple[str, ...]:
-    answer = {0: "no answer", 1: "may", 2: "may not"}[e.answer]
-    why = e.reason.words
-    if int(e.grantee, 16):
-        why += f" ({salus.consent.name(e.grantee)}, place {e.index})"
-    return e.name, answer, ", ".join(sorted(e.purposes)), ", ".join(sorted(e.categories)), why

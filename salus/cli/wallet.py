@@ -50,11 +50,12 @@ def restore(context: Context, words_file: str | None, relations: tuple[str, ...]
       salus wallet restore --relation default --relation city-hospital
     """
     from ..errors import Aborted
-    from ..wallet import DEFAULT, Wallet, read_private_text
+    from ..keystores import read_private
+    from ..wallet import DEFAULT, Wallet
 
     path = _new_path(context)
     if words_file:
-        phrase = read_private_text(words_file, "file of words")
+        phrase = read_private(Path(words_file), "file of words")
     elif sys.stdin.isatty():
         phrase = click.prompt("The words", hide_input=True, err=True)
     else:
@@ -120,7 +121,8 @@ def import_(context: Context, file: str, out: str | None, new_password_file: str
     Example:
       salus wallet import ~/.brownie/accounts/hospital.json
     """
-    from ..wallet import default_home, import_keystore, private_folder, read_password_file
+    from ..keystores import import_keystore, private_folder, read_password_file
+    from ..wallet import default_home
 
     if out is None:
         target = private_folder(default_home() / "keystores") / Path(file).name
@@ -143,7 +145,7 @@ def export(context: Context, relation: str, out: str, new_password_file: str | N
     Example:
       salus wallet export default --out default.json
     """
-    from ..wallet import read_password_file
+    from ..keystores import read_password_file
 
     wallet = context.wallet()
     other = read_password_file(new_password_file) if new_password_file else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from salus.fhir.claim import ClaimInput, LineInput, read_claims
 from salus.fhir.consent import ConsentInput, consent_resource, consents_bundle, read_consent
-from salus.fhir.response import claim_response
+from salus.fhir.response import claim_response, write_claim_responses
 
 __all__ = [
     "ClaimInput",
@@ -18,4 +18,5 @@ __all__ = [
     "consents_bundle",
     "read_claims",
     "read_consent",
+    "write_claim_responses",
 ]

@@ -24,13 +24,14 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from salus.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES
-from salus.consent import DirectiveDraft, Effect
+from salus.consent import DirectiveDraft, Effect, Record
+from salus.errors import BadInput
 from salus.fhir.resource import Resource, read_resources
 
 __all__ = ["FOREVER", "INSTITUTION", "ROLE", "ConsentInput", "consent_resource", "consents_bundle", "read_consent"]
@@ -109,13 +110,13 @@ class _Rule:
         return not all(grantee.startswith(_ROLE_PREFIX) for grantee in self.grantees)
 
 
-def read_consent(path: str | Path, *, grantees: Mapping[str, str] | None = None) -> list[ConsentInput]:
+def read_consent(path: str | Path, *, grantee: Callable[[str], str | None] | None = None) -> list[ConsentInput]:
     """Read the FHIR R4 Consents of a file.
 
     Args:
         path: JSON of a Consent or a Bundle, or newline-delimited Consents.
-        grantees: Handle or account of institutions by what Consents call them: a reference (``Organization/1``), or
-            ``system|value`` of an identifier.
+        grantee: Gives the handle or account of an institution by what a Consent calls it: a reference
+            (``Organization/1``), or ``system|value`` of an identifier; None for one that it does not know.
 
     Returns:
         At least one, in the order of the file. Handles and accounts are not looked up here.
@@ -126,17 +127,17 @@ def read_consent(path: str | Path, *, grantees: Mapping[str, str] | None = None)
     consents = []
     for resource in read_resources(path, "Consent"):
         resource.validate()
-        consents.append(_Reader(resource, grantees or {}).consent())
+        consents.append(_Reader(resource, grantee).consent())
     return consents
 
 
 class _Reader:
     """Reads one validated Consent."""
 
-    def __init__(self, resource: Resource, grantees: Mapping[str, str]) -> None:
+    def __init__(self, resource: Resource, grantee: Callable[[str], str | None] | None) -> None:
         self.at = resource
         self.json = resource.json
-        self.grantees = grantees
+        self.known = grantee
 
     def consent(self) -> ConsentInput:
         self._expect_sayable()
@@ -272,11 +273,12 @@ class _Reader:
         if system == INSTITUTION and _HANDLE.match(value):
             return str(value)
         key = reference.get("reference") or (f"{system}|{value}" if value else "")
-        if key not in self.grantees:
+        account = self.known(key) if self.known and key else None
+        if account is None:
             raise self.at.refuse(
                 path, f"is {key or 'nobody'}, no institution known here; say which handle it is, or use system {INSTITUTION}"
             )
-        return self.grantees[key]
+        return account
 
     # ---- what, and when ------------------------------------------------------------------------------------------
 
@@ -312,10 +314,11 @@ class _Reader:
             raise self.at.refuse(path, "ends before it starts, or before 1970; give a period")
         return replace(rule, start=start, end=end)
 
-    def _moment(self, text: str, path: str) -> tuple[int, int]:
+    def _moment(self, text: object, path: str) -> tuple[int, int]:
         """First second of a moment as precise as it is written, and the first second after it."""
-        match = _MOMENT.match(text)
-        if not match:
+        # The validation lets a number pass for a time.
+        match = _MOMENT.match(text) if isinstance(text, str) else None
+        if not isinstance(text, str) or not match:
             raise self.at.refuse(path, f"is {text!r}; give a date, or a time with seconds and an offset")
         year, month, day, time = match.groups()
         try:
@@ -365,13 +368,16 @@ def consent_resource(draft: DirectiveDraft, *, patient: str, issued_at: int, id:
         Resources as JSON values; :func:`read_consent` reads them back as the same directive (or as the two).
 
     Raises:
-        ValueError: No effect; or a permit of labels without any record, which permits nothing and which FHIR cannot say.
+        BadInput: A permit of labels without any record, which permits nothing and which FHIR cannot say.
+        ValueError: The directive has no effect.
     """
     if draft.effect not in (Effect.PERMIT, Effect.DENY):
         raise ValueError("a directive without effect is no consent")
     classes, labels = draft.categories - set(LABELS), draft.categories & set(LABELS)
     if draft.effect is Effect.PERMIT and not classes:
-        raise ValueError("a permit of sensitivity labels without records permits nothing")
+        raise BadInput(
+            "directive", f"to {draft.grantee}", "permits sensitivity labels without records, which FHIR cannot say; grant records too"
+        )
     parts = [(classes, labels)] if draft.effect is Effect.PERMIT else [(classes, frozenset()), (frozenset(), labels)]
     parts = [part for part in parts if part[0] or part[1]]
     resources = []
@@ -383,8 +389,19 @@ def consent_resource(draft: DirectiveDraft, *, patient: str, issued_at: int, id:
     return resources
 
 
-def consents_bundle(resources: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Consents as a Bundle of type collection; :func:`read_consent` reads it."""
+def consents_bundle(records: Sequence[tuple[str, Record]], *, name: Callable[[str], str] = str) -> dict[str, Any]:
+    """Directives of the registry as a Bundle of FHIR R4 Consents; :func:`read_consent` reads it.
+
+    Args:
+        records: The patient's account and the directive, for each.
+        name: Gives a grantee's handle, or ``role:PROVIDER``, for its account.
+    """
+    resources: list[dict[str, Any]] = []
+    for patient, record in records:
+        draft = DirectiveDraft(
+            name(record.grantee), record.effect, record.purpose_names, record.category_names, record.start, record.end
+        )
+        resources += consent_resource(draft, patient=patient, issued_at=record.issued_at)
     return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource} for resource in resources]}
 
 

@@ -47,13 +47,18 @@ class Resource:
         from pydantic import ValidationError
 
         try:
+            null = _null(self.json)
+            if null is not None:
+                raise self.refuse(null, "is null, which says nothing; leave it out")
             get_fhir_model_class(self.json["resourceType"]).model_validate(self.json)
         except ValidationError as trouble:
             first = trouble.errors(include_url=False, include_input=False)[0]
             raise self.refuse(_path(first["loc"]), f"is not FHIR R4 ({_lower(first['msg'])}); correct it") from None
-        except (ValueError, TypeError, RecursionError) as trouble:
-            reason = str(trouble).splitlines()[0] if str(trouble) else type(trouble).__name__
-            raise self.refuse(self.json["resourceType"], f"is not FHIR R4 ({reason}); correct it") from None
+        except RecursionError:
+            raise self.refuse(self.json["resourceType"], "is nested too deeply; give a plain document") from None
+        # An unknown type of a contained resource is a KeyError there, other surprises are of these kinds.
+        except (ValueError, TypeError, LookupError, AttributeError) as trouble:
+            raise self.refuse(self.json["resourceType"], f"is not FHIR R4 ({trouble or type(trouble).__name__}); correct it") from None
 
     def reference(self, field: str) -> str | None:
         """A key for whom a reference names: equal keys mean the same, across resources and files.
@@ -182,9 +187,22 @@ def _list(value: Any) -> list[dict[str, Any]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
+def _null(value: Any, path: str = "") -> str | None:
+    """Where a null stands first; FHIR has none in objects, and where a list may hold one it is of no use here."""
+    if value is None:
+        return path
+    if isinstance(value, dict):
+        parts = ((item, f"{path}.{key}" if path else str(key)) for key, item in value.items())
+    elif isinstance(value, list):
+        parts = ((item, f"{path}[{n}]") for n, item in enumerate(value))
+    else:
+        return None
+    return next((found for item, inner in parts if (found := _null(item, inner)) is not None), None)
+
+
 def _path(location: tuple[int | str, ...]) -> str:
     path = ""
-    for step in location:
+    for step in (step for step in location if step != "root"):
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
     return path or "resource"
 

@@ -9,13 +9,17 @@ something away, its reason is the CARC with its group code: 45 CO above the pric
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from salus.claims import ClaimAnswer, LineAnswer
+from salus.errors import BadInput
+from salus.jsonfile import dump_json
 
-__all__ = ["CARC", "claim_response"]
+if TYPE_CHECKING:
+    from salus.answers import ClaimAnswer, LineAnswer
+
+__all__ = ["CARC", "claim_response", "write_claim_responses"]
 
 #: Code system of the claim adjustment reason codes.
 CARC = "https://x12.org/codes/claim-adjustment-reason-codes"
@@ -94,6 +98,32 @@ def claim_response(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
             "identifier": {"system": "urn:salus:transaction", "value": answer.transaction},
         }
     return response
+
+
+def write_claim_responses(answers: Sequence[ClaimAnswer], folder: str | Path, *, insurer: str) -> list[Path]:
+    """Write a FHIR ClaimResponse to each answer into a folder; none replaces an older one.
+
+    Raises:
+        BadInput: The folder cannot be written to.
+    """
+    paths = []
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for answer in answers:
+            text = dump_json(claim_response(answer, insurer=insurer))
+            for number in range(1, 10_000):
+                suffix = "" if number == 1 else f"-{number}"
+                path = Path(folder) / f"ClaimResponse-{answer.id[2:18]}{suffix}.json"
+                try:
+                    with path.open("x", encoding="ascii") as file:
+                        file.write(text)
+                except FileExistsError:
+                    continue
+                paths.append(path)
+                break
+    except OSError as trouble:
+        raise BadInput(str(folder), "", f"cannot be written to ({trouble.strerror}); the claims themselves are answered") from None
+    return paths
 
 
 def _reference(key: str) -> dict[str, Any]:

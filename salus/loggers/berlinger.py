@@ -181,7 +181,7 @@ class _Reader:
         if not readings or stopped is None or not stopped.value:
             raise BadInput(self.source, "Sig", "is missing, so nothing shows that the file is whole; export it again")
         end = self._time(stopped.value, f"line {stopped.line}: {stopped.key}")
-        if not readings[-1].time <= end <= readings[-1].time + interval or not self.content.endswith(b"\n"):
+        if not readings[-1].time <= end < readings[-1].time + interval or not self.content.endswith(b"\n"):
             raise BadInput(
                 self.source, "Data", f"does not reach {stopped.key} {stopped.value}, the file is cut short; export it again"
             )

@@ -1,11 +1,13 @@
 """Words to say claims with: dates as days, salted codes, lines, results with names."""
 
 from contextlib import contextmanager
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from brownie import chain, web3
 
 DAY = 24 * 3600
+EPOCH = date(1970, 1, 1)
 HPAYMT = 1 << 2
 CLAIM = 1 << 12
 FOR_EVER = 2**40 - 1
@@ -94,6 +96,11 @@ def now() -> int:
 def today() -> int:
     """The day of the latest block, in days since 1970-01-01."""
     return now() // DAY
+
+
+def this_year() -> int:
+    """The calendar year of the latest block."""
+    return (EPOCH + timedelta(days=today())).year
 
 
 def at(timestamp: int) -> None:

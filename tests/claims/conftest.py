@@ -4,6 +4,7 @@ import pytest
 from brownie import accounts as chain_accounts
 
 from tests.claims import build
+from tests.claims.till import Till
 from tests.conftest import INSURER, PROVIDER, accredit
 
 PRICES = {"visit": 150_00, "x-ray": 80_00, "cast": 333_33, "free": 0}
@@ -88,3 +89,21 @@ def open_desk(desk, plan, consent, funded):
 def mischief(house, salus_project, deployer):
     """A token that behaves until told otherwise."""
     return salus_project.MisbehavingToken.deploy({"from": deployer})
+
+
+@pytest.fixture(scope="module")
+def till(treasury, salus_project, deployer):
+    return Till(salus_project.Caller.deploy({"from": deployer}), treasury, deployer)
+
+
+@pytest.fixture(scope="module")
+def full(treasury, till, insurer, token):
+    """1,000.00 in the till's pool."""
+    return build.fund(treasury, till, insurer, token, 1000_00, insurer)
+
+
+@pytest.fixture
+def odd(treasury, till, insurer, mischief):
+    """1,000 of a token that may misbehave later."""
+    build.fund(treasury, till, insurer, mischief, 1000, insurer)
+    return mischief

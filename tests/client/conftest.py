@@ -6,7 +6,7 @@ import pytest
 
 from salus.node import LocalNode
 
-from .house import House, kind
+from tests.client.house import House, kind
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +32,6 @@ def own_home(tmp_path, monkeypatch):
 @pytest.fixture
 def cheap(monkeypatch):
     """Cheap scrypt: what is tested is not its cost, and 256 MiB half a second each would be most of the time."""
-    import salus.wallet
+    import salus.keystores
 
-    monkeypatch.setattr(salus.wallet, "_SCRYPT_N", 1 << 12)
+    monkeypatch.setattr(salus.keystores, "_SCRYPT_N", 1 << 12)

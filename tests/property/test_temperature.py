@@ -11,18 +11,17 @@ from dataclasses import replace
 
 import pytest
 from brownie import web3
-from eth_abi import decode
 from eth_utils import keccak
 
 from tests.conftest import LOGGER
 from tests.property.house import DAY, secret
-from tests.property.wire import Call, Wire, canonical, cases, seed
+from tests.property.trips import START, Trip, random_base, random_batches, random_profile, random_values, series
+from tests.property.wire import Call, Wire, cases, event, seed
 from tests.reference.judge import (
     NO_READING,
     Bound,
     Judgement,
     Profile,
-    Reading,
     Rule,
     Span,
     Verdict,
@@ -34,7 +33,6 @@ from tests.reference.judge import (
 from tests.reference.typed import READINGS, Domain, digest
 
 MINUTE = 60
-START = 1_700_000_000
 
 # What mSupply ships with: hot from 8 °C, cold to 2 °C, each in one run and summed.
 USUAL = Profile(
@@ -49,10 +47,6 @@ USUAL = Profile(
         Rule(Bound.BELOW, Span.CUMULATIVE, 200, 40),
     ),
 )
-
-
-def series(*values, step=600, start=START):
-    return [Reading(start + i * step, step, value) for i, value in enumerate(values)]
 
 
 # ---- the reference itself, on what can be counted by hand ------------------------------------------------------------
@@ -158,88 +152,6 @@ def test_reference_packing_is_undone():
         assert unpack(packed, count, -4_000) == values
 
 
-# ---- random shipments ------------------------------------------------------------------------------------------------
-
-
-class Trip:
-    """One shipment: the batches that the device will log, as (offset, step, values), and what has been logged of them."""
-
-    def __init__(self, profile, batches, *, ends_at, expires_at):
-        self.profile = profile
-        self.batches = batches
-        self.expires_at = expires_at
-        offset, step, values = batches[-1]
-        self.start = ends_at - offset - step * len(values)
-        self.sent = 0
-        self.logged = []
-        self.releases = []
-
-    def __repr__(self):
-        return f"Trip(start={self.start}, profile={self.profile}, batches={self.batches}, releases={self.releases})"
-
-    def readings_of(self, number):
-        offset, step, values = self.batches[number]
-        return series(*values, step=step, start=self.start + offset)
-
-    def judged(self, now=None):
-        return judge(self.profile, self.start, self.logged, releases=self.releases, now=now)
-
-
-def random_batches(dice, profile):
-    batches = []
-    clock = 0
-    for _ in range(dice.choice((1, 1, 2, 3, 4))):
-        step = dice.choice((1, 7, 60, 300, 600, 600, 600, 3_600, 65_535))
-        clock += dice.choice((0, 0, 0, step - 1, step, step + 1, dice.randrange(20 * step)))
-        count = dice.choice((1, 15, 16, 17, 31, 32, 33, dice.randint(1, 80)))
-        batches.append((clock, step, random_values(dice, profile, count)))
-        clock += step * count
-    return batches
-
-
-def random_profile(dice):
-    low = dice.choice((-4_000, -2_500, 200, 200, 200, 2_000, dice.randint(-4_000, 6_000)))
-    high = low + dice.choice((1, 600, 600, 1_500, dice.randint(1, 2_000)))
-    rules = []
-    for _ in range(dice.randint(1, 8)):
-        bound = dice.choice(list(Bound))
-        edge = high if bound is Bound.ABOVE else low
-        # Inside the range as well: a rule is about its threshold, not about the label.
-        threshold = edge + dice.choice((-100, -1, 0, 0, 1, dice.randint(-2_000, 2_000)))
-        minutes = dice.choice((1, 2, 10, 30, 60, 240, dice.randint(1, 3_000), 16_383))
-        rules.append(Rule(bound, dice.choice(list(Span)), threshold, minutes))
-    return Profile(low, high, 0, dice.choice((0, 1, 600, 7_200, DAY, 30 * DAY, 400 * DAY)), tuple(rules))
-
-
-def random_values(dice, profile, count):
-    """Readings of one mood: calm, wandering, wild, or sitting on the limits."""
-    limits = [profile.low, profile.high, *(rule.threshold for rule in profile.rules)]
-    mood = dice.choice(("calm", "limits", "limits", "wild", "walk", "runs"))
-    missing = dice.choice((0, 0, 0.05, 0.5))
-    at = dice.choice(limits)
-    values = []
-    for _ in range(count):
-        if mood == "calm":
-            at = dice.randint(profile.low, profile.high)
-        elif mood == "limits":
-            at = dice.choice(limits) + dice.choice((-1, 0, 1))
-        elif mood == "wild":
-            at = dice.randint(-4_000, 8_500)
-        elif mood == "walk":
-            at += dice.randint(-40, 40)
-        elif dice.random() < 0.1:
-            at = dice.choice(limits) + dice.choice((-1, 0, 1))
-        values.append(None if dice.random() < missing else max(-4_000, min(8_500, at)))
-    return values
-
-
-def random_base(dice, values):
-    """A base that fits: the lowest reading itself, the farthest possible, or the one that every device uses."""
-    known = [value for value in values if value is not None]
-    lowest, highest = min(known, default=0), max(known, default=0)
-    return dice.choice((lowest, max(-32_768, highest - NO_READING + 1), -4_000))
-
-
 # ---- the contract ----------------------------------------------------------------------------------------------------
 
 
@@ -255,7 +167,6 @@ class Bench:
             self.device.address, LOGGER, self.wire.now() + 1_000 * DAY, {"from": people.logger}
         )
         self.domain = Domain(self.contract.eip712Domain())
-        self._logged = next(entry for entry in self.contract.abi if entry.get("name") == "ReadingsLogged")
 
     def call(self, sender, method, *args):
         return Call(str(sender), self.contract.address, getattr(self.contract, method).encode_input(*args))
@@ -291,7 +202,7 @@ class Bench:
             "step": readings[0].step,
             "count": len(readings),
             "base": base,
-            "data": pack([reading.value for reading in readings], base),
+            "data": changes.get("data") or pack([reading.value for reading in readings], base),
             **changes,
         }
         *head, data = batch.values()
@@ -300,12 +211,10 @@ class Bench:
         return self.call(self.people.stranger, "log", (trip.id, *batch.values()), bytes(signature))
 
     def logged(self, receipt):
-        """Arguments of the one ReadingsLogged in a receipt, by name, without the indexed ones."""
-        topic = "0x" + keccak(text=f"ReadingsLogged({','.join(map(canonical, self._logged['inputs']))})").hex()
-        (log,) = [log for log in receipt.logs if log["topics"][0] == topic]
-        fields = [field for field in self._logged["inputs"] if not field["indexed"]]
-        values = decode([canonical(field) for field in fields], bytes.fromhex(log["data"][2:]))
-        return dict(zip((field["name"] for field in fields), values, strict=True))
+        """Arguments of the one ReadingsLogged in a receipt, by name."""
+        events = [event(self.contract.abi, log) for log in receipt.logs]
+        ((_, arguments),) = [each for each in events if each[0] == "ReadingsLogged"]
+        return arguments
 
 
 ACTIVE, QUARANTINED = 1, 2
@@ -373,7 +282,9 @@ def test_random_shipments(bench):
 
     bench.wire.mine(asked_at)
     ids = [trip.id for trip in trips]
-    answers = zip(trips, bench.view("judgement", ids), bench.view("shipment", ids), bench.view("verdict", ids), strict=True)
+    answers = zip(
+        trips, bench.view("judgement", ids), bench.view("shipment", ids), bench.view("verdict", ids), strict=True
+    )
     verdicts = set()
     for trip, judgement, shipment, answer in answers:
         expected = trip.judged(now=asked_at)
@@ -391,7 +302,15 @@ def test_random_shipments(bench):
 def open_all(bench, trips):
     receipts = bench.wire.send(
         [
-            bench.call(bench.people.manufacturer, "openShipment", trip.lot, keccak(number.to_bytes(32, "big")), 1, bench.people.logger, trip.start)
+            bench.call(
+                bench.people.manufacturer,
+                "openShipment",
+                trip.lot,
+                keccak(number.to_bytes(32, "big")),
+                1,
+                bench.people.logger,
+                trip.start,
+            )
             for number, trip in enumerate(trips)
         ]
     )
@@ -450,6 +369,10 @@ def lanes(*values):
         ({"data": lanes(4_500, 4_500)}, "padding"),
         ({"data": lanes(0x8000)}, "data"),
         ({"data": lanes(0xFFFF)}, "data"),
+        # What no logger measures: a lane over a base that would leave 16 bits, or what lies beyond -273.15 and 150 °C.
+        ({"base": 32_000, "data": lanes(20_000)}, "temperature"),
+        ({"base": -27_316, "data": lanes(0)}, "temperature"),
+        ({"base": 15_000, "data": lanes(1)}, "temperature"),
     ],
 )
 def test_only_the_packing_of_the_prose_is_read(bench, changes, field):
@@ -459,5 +382,5 @@ def test_only_the_packing_of_the_prose_is_read(bench, changes, field):
     trip.lot = bench.register_lot(bench.register_profile(USUAL), "LOT", now - 9 * DAY, trip.expires_at, 1)
     open_all(bench, [trip])
     assert bench.wire.error(bench.log_call(trip, -4_000), bench.contract.abi) is None
-    refused = bench.wire.error(bench.log_call(trip, -4_000, **changes), bench.contract.abi)
+    refused = bench.wire.error(bench.log_call(trip, **{"base": -4_000, **changes}), bench.contract.abi)
     assert refused == ("MalformedReadings", (field,))

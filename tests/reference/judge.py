@@ -1,4 +1,4 @@
-"""How temperatures are judged: the reference for ``interfaces/ITemperatureRules.sol`` and ``interfaces/IColdChain.sol``.
+"""How temperatures are judged: the reference for ``ITemperatureRules`` and ``IColdChain`` in ``interfaces/``.
 
 Temperatures are integers in 0.01 °C, times are Unix seconds, durations seconds where not said otherwise. The whole
 series is judged anew on each call, reading by reading: where it was cut into batches cannot matter to it.

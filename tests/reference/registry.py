@@ -7,11 +7,12 @@ all of them. Addresses are integers, so that a role's account is simply its bit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 __all__ = [
     "ALL",
+    "Action",
     "Answer",
     "Decision",
     "Directive",
@@ -74,11 +75,15 @@ NEAREST_FIRST = (
 
 
 class Refused(Exception):
-    """An action that the registry turns down; ``name`` is the custom error's."""
+    """An action that the registry turns down.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    Attributes:
+        names: The custom errors of all rules that it breaks; the prose does not say which of them is told first.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = frozenset(names)
+        super().__init__(", ".join(sorted(self.names)))
 
 
 @dataclass(frozen=True)
@@ -105,14 +110,20 @@ class Order:
     deadline: int
     signer: int
 
+    @property
+    def action(self) -> Action:
+        return Action(self.patient, self.directive, self.issued_at, signed=True)
+
 
 @dataclass(frozen=True)
 class Action:
-    """An action that was accepted."""
+    """An action that was accepted; ``idle`` when it changed nothing."""
 
     patient: int
     directive: Directive
     issued_at: int
+    signed: bool
+    idle: bool = False
 
     @property
     def grants(self) -> bool:
@@ -121,13 +132,16 @@ class Action:
 
 @dataclass(frozen=True)
 class Record:
-    """One directive with its status. All but ``issued_at`` and ``status`` is only told of one that is not revoked."""
+    """One directive with its status; scope and end are only told of one that is not revoked.
+
+    ``issues`` are those of the actions of which each may be called the last one on it.
+    """
 
     effect: Effect
     purposes: int
     categories: int
     end: int
-    issued_at: int
+    issues: frozenset[int]
     status: Status
 
 
@@ -154,70 +168,118 @@ class Registry:
     def __init__(self) -> None:
         self._actions: list[Action] = []
 
+    @property
+    def actions(self) -> list[Action]:
+        """Every accepted action, in the order of acceptance."""
+        return list(self._actions)
+
     # ---- acting ------------------------------------------------------------------------------------------------------
 
     def grant(self, patient: int, directive: Directive, now: int) -> None:
         """The patient grants directly.
 
         Raises:
-            Refused: With the name of the rule that is broken.
+            Refused: It breaks a rule.
         """
-        if directive.effect is Effect.NONE:
-            raise Refused("InvalidEffect")
-        self._accept(Action(patient, directive, now), now, signed=False)
+        action = Action(patient, directive, now, signed=False)
+        names = list(self._complaints(action, now, grants=True))
+        if names:
+            raise Refused(names)
+        self._append(action)
 
     def revoke(self, patient: int, grantee: int, index: int, now: int) -> None:
         """The patient revokes directly.
 
         Raises:
-            Refused: ``InvalidGrantee``, ``InvalidIndex``; nothing else stops it.
+            Refused: ``InvalidGrantee`` or ``InvalidIndex``; nothing else stops it.
         """
-        self._accept(Action(patient, Directive(grantee, index), now), now, signed=False)
+        action = Action(patient, Directive(grantee, index), now, signed=False)
+        names = list(self._complaints(action, now, grants=False))
+        if names:
+            raise Refused(names)
+        self._append(action)
 
     def relay(self, orders: Iterable[Order], now: int) -> None:
         """Carry out signed orders, all or none.
 
         Raises:
-            Refused: For the first order that is refused.
+            Refused: The first order that breaks a rule does so.
         """
         before = list(self._actions)
-        try:
-            for order in orders:
-                if order.issued_at > now:
-                    raise Refused("IssuedInFuture")
-                if order.deadline < now:
-                    raise Refused("DeadlinePassed")
-                if order.signer != order.patient:
-                    raise Refused("InvalidSignature")
-                self._accept(Action(order.patient, order.directive, order.issued_at), now, signed=True)
-        except Refused:
-            self._actions = before
-            raise
+        for order in orders:
+            action = order.action
+            names = list(self._complaints(action, now, grants=action.grants))
+            if order.issued_at > now:
+                names.append("IssuedInFuture")
+            if order.deadline < now:
+                names.append("DeadlinePassed")
+            if order.signer != order.patient:
+                names.append("InvalidSignature")
+            if names:
+                self._actions = before
+                raise Refused(names)
+            self._append(action)
 
-    def _accept(self, action: Action, now: int, *, signed: bool) -> None:
+    def _complaints(self, action: Action, now: int, *, grants: bool) -> Iterator[str]:
         directive = action.directive
-        everything = not action.grants and directive.grantee == 0 and directive.index == ALL
+        everything = not grants and directive.grantee == 0 and directive.index == ALL
         if directive.grantee == 0 and not everything:
-            raise Refused("InvalidGrantee")
-        if directive.index >= INDEXES and (action.grants or directive.index != ALL):
-            raise Refused("InvalidIndex")
-        if action.grants:
+            yield "InvalidGrantee"
+        if directive.index >= INDEXES and (grants or directive.index != ALL):
+            yield "InvalidIndex"
+        if grants:
+            if directive.effect is Effect.NONE:
+                yield "InvalidEffect"
             if not directive.purposes or not directive.categories:
-                raise Refused("EmptyScope")
+                yield "EmptyScope"
             if directive.end <= now or directive.end <= directive.start:
-                raise Refused("InvalidPeriod")
+                yield "InvalidPeriod"
+        if self._superseded(action, grants=grants):
+            yield "Superseded"
 
-        place = action.patient, directive.grantee, directive.index
-        for other in self._on(*place):
+    def _superseded(self, action: Action, *, grants: bool) -> bool:
+        grantee, index = action.directive.grantee, action.directive.index
+        for other in self._on(action.patient, grantee, index):
+            place = other.directive.grantee, other.directive.index
+            # A broader revocation bars a grant. It bars no narrower revocation: both say the same.
+            if not grants and place != (grantee, index):
+                continue
             if other.issued_at > action.issued_at:
-                raise Refused("Superseded")
-            # At the same second a revocation wins. Of two grants the first one stands against a signed order, which
-            # may come at any time; between two direct ones the chain's own order decides.
-            if other.issued_at == action.issued_at and action.grants and (signed or not other.grants):
-                raise Refused("Superseded")
-        if action.grants and signed and self.refused_until(action.patient, directive.grantee) >= action.issued_at:
-            raise Refused("Superseded")
-        self._actions.append(action)
+                return True
+            # At the same second a revocation wins, and of two grants the first one stands: an order may come at any
+            # time. A direct grant comes when its patient wants it, so that the chain's own order decides, unless
+            # everything was revoked.
+            if grants and other.issued_at == action.issued_at and (action.signed or place == (0, ALL)):
+                return True
+        return grants and action.signed and self.refused_until(action.patient, grantee) >= action.issued_at
+
+    def is_idle(self, action: Action) -> bool:
+        """Whether a revocation takes nothing back that others have not taken back, as late or later.
+
+        Such an order is ``Superseded`` unless it still changes what is told of a directive (the issue of the last action
+        on it); such a direct revocation is accepted and leaves no event.
+        """
+        if action.grants:
+            return False
+        grantee, index = action.directive.grantee, action.directive.index
+        late = [other for other in self._on(action.patient, grantee, index) if other.issued_at >= action.issued_at]
+        if any(not other.grants for other in late):
+            return True
+        # All of a pair's, one by one: nothing stands, and what may still come is refused as well.
+        return (
+            index == ALL
+            and grantee != 0
+            and self.refused_until(action.patient, grantee) >= action.issued_at
+            and not any(self._stands(action.patient, grantee, each, action.issued_at) for each in range(INDEXES))
+        )
+
+    def _stands(self, patient: int, grantee: int, index: int, until: int) -> bool:
+        """Whether a grant stands at a place that was issued until then."""
+        last = max(reversed(list(self._on(patient, grantee, index))), key=lambda action: action.issued_at, default=None)
+        return last is not None and last.grants and last.issued_at <= until
+
+    def _append(self, action: Action) -> None:
+        self._actions.append(replace(action, idle=self.is_idle(action)))
 
     # ---- asking ------------------------------------------------------------------------------------------------------
 
@@ -234,12 +296,16 @@ class Registry:
 
     def directive(self, patient: int, grantee: int, index: int, now: int) -> Record:
         actions = list(self._on(patient, grantee, index))
-        if not any(action.grants for action in actions):
-            return Record(Effect.NONE, 0, 0, 0, 0, Status.NONE)
-        # The latest issue, at the same second the revocation; of two direct grants in a second the second one.
-        last = max(reversed(actions), key=lambda action: (action.issued_at, not action.grants))
+        own = [action for action in actions if action.directive.index != ALL]
+        if not own:
+            return Record(Effect.NONE, 0, 0, 0, frozenset({0}), Status.NONE)
+        # The latest issue; of several in a second the one accepted last, since none is that would lose.
+        last = max(reversed(actions), key=lambda action: action.issued_at)
         if not last.grants:
-            return Record(Effect.NONE, 0, 0, 0, last.issued_at, Status.REVOKED)
+            # Whether a broader revocation counts as an action on this very directive is a matter of words.
+            latest = max(action.issued_at for action in own)
+            issues = frozenset(action.issued_at for action in actions if action.issued_at >= latest)
+            return Record(Effect.NONE, 0, 0, 0, issues, Status.REVOKED)
         held = last.directive
         if now >= held.end:
             status = Status.EXPIRED
@@ -247,7 +313,7 @@ class Registry:
             status = Status.NOT_YET
         else:
             status = Status.ACTIVE
-        return Record(held.effect, held.purposes, held.categories, held.end, last.issued_at, status)
+        return Record(held.effect, held.purposes, held.categories, held.end, frozenset({last.issued_at}), status)
 
     def revoked_until(self, patient: int) -> int:
         """Issue of the last "revoke everything", 0 when never."""
@@ -261,18 +327,27 @@ class Registry:
         )
 
     def refused_until(self, patient: int, grantee: int) -> int:
-        """Issue of the last revocation for a pair, 0 when never."""
+        """Issue of the last revocation for a pair that kills whatever was signed until then, 0 when never.
+
+        A signed revocation of one directive is none: were it one, it would matter whether it is submitted before or
+        after what was signed for another directive.
+        """
         return max(
             (
                 action.issued_at
                 for action in self._actions
-                if action.patient == patient and not action.grants and action.directive.grantee == grantee
+                if action.patient == patient
+                and action.directive.grantee == grantee
+                and not action.grants
+                and (not action.signed or action.directive.index == ALL)
             ),
             default=0,
         )
 
     def decide(self, patient: int, actor: Standing, purpose: int, categories: int, now: int) -> Decision:
         """May the actor use data of all these categories for all these purposes, now?"""
+        if not purpose or not categories:
+            return Decision(Answer.NONE, Reason.NO_DIRECTIVE, 0, 0)
         if not actor.licensed:
             return Decision(Answer.DENY, Reason.NOT_LICENSED, 0, 0)
 

@@ -27,7 +27,8 @@ class Domain:
     """A contract's signing domain.
 
     Args:
-        fields: What its ``eip712Domain()`` (ERC-5267) answers: fields, name, version, chain id, contract, salt, extensions.
+        fields: What its ``eip712Domain()`` answers (ERC-5267): fields, name, version, chain id, contract, salt,
+            extensions.
 
     Raises:
         ValueError: It has other fields than name, version, chain id and contract.

@@ -1,0 +1,105 @@
+"""Packing readings into the words that the contracts judge, and back."""
+
+import pytest
+from brownie.test import given
+from hypothesis import strategies as st
+
+from salus.loggers import Reading, ReadingBatch, pack, unpack
+
+START = 1736143200
+
+
+def at(*centi, step=600, start=START):
+    return [Reading(start + n * step, value) for n, value in enumerate(centi)]
+
+
+def test_words_are_big_endian_above_the_lowest_and_padded():
+    (batch,) = pack(at(450, None, 400), step=600)
+    assert batch == ReadingBatch(
+        START, 600, 3, 400, bytes.fromhex("0032" "7fff" "0000" + "7fff" * 13)
+    )
+    assert batch.end == START + 1800
+
+
+def test_nothing_becomes_nothing():
+    assert pack([]) == []
+
+
+def test_only_missing_readings_have_base_0():
+    (batch,) = pack(at(None, None))
+    assert (batch.base, batch.data) == (0, b"\x7f\xff" * 16)
+
+
+def test_gap_begins_another_batch():
+    readings = at(400, 410) + at(420, 430, start=START + 7200)
+    assert [(b.start, b.step, b.count) for b in pack(readings)] == [(START, 600, 2), (START + 7200, 600, 2)]
+
+
+def test_early_reading_shortens_only_the_one_before_it():
+    readings = at(400, 410) + at(420, 430, start=START + 900)
+    assert [(b.start, b.step, b.count) for b in pack(readings, step=600)] == [
+        (START, 600, 1), (START + 600, 300, 1), (START + 900, 600, 2)
+    ]
+
+
+def test_batches_hold_at_most_so_many():
+    assert [b.count for b in pack(at(*range(10)), most=4)] == [4, 4, 2]
+    assert len(pack(at(*[400] * 4321))) == 2
+
+
+def test_range_beyond_15_bits_is_split():
+    assert [(b.count, b.base) for b in pack(at(-27315, 5451, 5452))] == [(2, -27315), (1, 5452)]
+
+
+@pytest.mark.parametrize(
+    "readings, options, message",
+    [
+        (at(400, 410, step=-600), {}, "not in order"),
+        (at(400, 410, step=0), {}, "not in order"),
+        (at(400), {}, "a step of 0 s"),
+        (at(400, 400), {"step": 70_000}, "a step of 70000 s"),
+        (at(400, 400), {"most": 0}, "most is 0"),
+        (at(40_000, 400), {}, "does not fit 16 bits"),
+    ],
+)
+def test_what_cannot_be_packed(readings, options, message):
+    with pytest.raises(ValueError, match=message):
+        pack(readings, **options)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        ReadingBatch(START, 600, 1, 0, b"\0" * 31),
+        ReadingBatch(START, 600, 17, 0, b"\0" * 32),
+        ReadingBatch(START, 600, 0, 0, b""),
+        ReadingBatch(START, 600, 1, 0, b"\0" * 32),  # padding that is a reading
+        ReadingBatch(START, 600, 1, 0, b"\x80\0" + b"\x7f\xff" * 15),
+    ],
+)
+def test_what_cannot_be_unpacked(batch):
+    with pytest.raises(ValueError):
+        unpack([batch])
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from([60, 300, 599, 600, 600, 600, 601, 7200, 70_000]), st.none() | st.integers(-27315, 15000)),
+        min_size=1, max_size=80,
+    ),
+    most=st.integers(1, 20),
+    step=st.sampled_from([60, 300, 600]),
+)
+def test_back_and_forth(steps, most, step):
+    """Any readings come back as they were, from batches that a contract takes: in order, whole words, no overlap."""
+    time, readings = START, []
+    for distance, centi in steps:
+        time += distance
+        readings.append(Reading(time, centi))
+    batches = pack(readings, step=step, most=most)
+    assert unpack(batches) == readings
+    for batch in batches:
+        assert 1 <= batch.count <= most and len(batch.data) == -(-batch.count // 16) * 32
+        assert 1 <= batch.step <= step and -(2**15) <= batch.base < 2**15
+    for earlier, later in zip(batches, batches[1:]):
+        assert later.start >= earlier.end
