@@ -13,7 +13,7 @@ __all__ = ["png", "text"]
 
 
 def text(readings: Sequence[Reading], *, low: int, high: int, width: int = 72, height: int = 16) -> str:
-    """A chart in characters: ``█`` outside the range, ``▒`` inside, ``·`` the range's limits, a gap where nothing is known.
+    """A chart in characters: ``█`` outside the range, ``▒`` inside, ``·`` the limits, a gap where nothing is known.
 
     Each column shows the lowest to the highest reading of its time, so that no extreme is averaged away.
 

@@ -1,4 +1,4 @@
-"""Claims: the noun ``claims``, with the insurers' plans and money beside it in :mod:`salus.plans` and :mod:`salus.treasury`."""
+"""Claims: the noun ``claims``. Plans and money are beside it, in :mod:`salus.plans` and :mod:`salus.treasury`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Claims:
             plan: The plan that judges them.
             patients: The account of each patient for this insurer, by what the claims call the patient.
             provider_refs: What the claims may call the provider; by default they must agree on one.
-            provider: Account or name of the institution that is paid; by default the signer's, and no other can submit them.
+            provider: Account or name of the institution that is paid; by default the signer's, and no other can submit
+                them.
 
         Raises:
             BadInput: A claim that cannot go on chain; names its file and field.
@@ -92,7 +93,9 @@ class Claims:
                         (
                             plan.code(line.system, line.code),
                             line.quantity,
-                            smallest_units(line.charge, decimals, source=claim.source, field=f"item {line.sequence}: net"),
+                            smallest_units(
+                                line.charge, decimals, source=claim.source, field=f"item {line.sequence}: net"
+                            ),
                         )
                         for line in claim.lines
                     ),
@@ -114,9 +117,9 @@ class Claims:
     ) -> list[ClaimAnswer]:
         """Submit claims, each judged and paid by itself.
 
-        All are checked before the first transaction. Each transaction is whole; when one fails, the answers of those before it
-        are on chain: submitting everything again is safe, for what is settled is then refused as a duplicate. Use
-        :meth:`submit_prepared` to have each answer as soon as it is there.
+        All are checked before the first transaction. Each transaction is whole; when one fails, the answers of those
+        before it are on chain: submitting everything again is safe, for what is settled is then refused as a duplicate.
+        Use :meth:`submit_prepared` to have each answer as soon as it is there.
 
         Args:
             inputs, plan, patients, provider_refs: See :meth:`prepare`.
@@ -160,22 +163,29 @@ class Claims:
     def _expect_fitting(self, claim: ClaimInput, plan: Plan, patients: Mapping[str, str], most_lines: int) -> None:
         if claim.currency != plan.currency:
             raise BadInput(
-                claim.source, "currency", f"is {one_line(claim.currency, 20)}, the plan's is {plan.currency}; bill in that one"
+                claim.source,
+                "currency",
+                f"is {one_line(claim.currency, 20)}, the plan's is {plan.currency}; bill in that one",
             )
         if claim.patient_ref not in patients:
             ref = one_line(claim.patient_ref, 100)
-            raise BadInput(claim.source, "patient", f"is {ref!r}, for whom no account is given; add --patient {ref}=0x…")
+            raise BadInput(
+                claim.source, "patient", f"is {ref!r}, for whom no account is given; add --patient {ref}=0x…"
+            )
         if len(claim.lines) > most_lines:
-            raise BadInput(claim.source, "item", f"has {len(claim.lines)} lines; split the claim, {most_lines} fit in one")
+            raise BadInput(
+                claim.source, "item", f"has {len(claim.lines)} lines; split the claim, {most_lines} fit in one"
+            )
         if not 0 <= claim.service_day < _DAYS:
             raise BadInput(claim.source, "servicedDate", "is out of range; give a date of this age")
 
     def _expect_provider(self, claim: ClaimInput, refs: Collection[str]) -> None:
         if claim.provider_ref not in refs:
             raise BadInput(
-                claim.source, "provider",
-                f"is {one_line(claim.provider_ref, 80)!r}, not {one_line(', '.join(sorted(refs)), 200)}; submit each provider's"
-                " claims by itself, or name all of its names with --provider-ref",
+                claim.source,
+                "provider",
+                f"is {one_line(claim.provider_ref, 80)!r}, not {one_line(', '.join(sorted(refs)), 200)};"
+                " submit each provider's claims by itself, or name all of its names with --provider-ref",
             )
 
     def _answers(self, claims: Sequence[PreparedClaim], receipt: Receipt) -> list[ClaimAnswer]:
@@ -192,7 +202,7 @@ class Claims:
     # ---- the rest ------------------------------------------------------------------------------------------------
 
     def estimate(self, claims: Sequence[PreparedClaim]) -> list[ClaimAnswer]:
-        """What :meth:`submit_prepared` would answer now for each claim alone; nothing is written, and the pool is not asked."""
+        """What :meth:`submit_prepared` would answer now for each claim alone; the pool is not asked."""
         estimate = self._salus.contract("ClaimDesk").functions.estimate
         now = self._salus.now()
         answers = []

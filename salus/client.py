@@ -251,7 +251,8 @@ class Salus:
                 abi = decoding.load_abi(name)
             except KeyError:
                 raise BadInput(self.book.path, f"contracts.{name}", "is a contract this client has no ABI for") from None
-            self._contracts[name] = self.w3.eth.contract(address=entry.address, abi=list(abi))  # type: ignore[arg-type, call-overload]
+            where: Any = entry.address
+            self._contracts[name] = self.w3.eth.contract(address=where, abi=list(abi))  # type: ignore[arg-type]
         return self._contracts[name]
 
     def with_signer(self, signer: Signer | None) -> Salus:

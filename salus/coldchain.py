@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from .custody import Disposition, Lot, Shipment, SignedBatch, Verdict
 from .errors import BadAnswer, BadInput, gate
 from .gs1 import gtin_number, lot_number
 from .loggers.export import LoggerExport, Reading
@@ -42,120 +41,6 @@ _READINGS = (
 _ZERO = "0x" + "0" * 40
 
 
-class Disposition(IntEnum):
-    """What was done with a shipment."""
-
-    NONE = 0
-    ACTIVE = 1
-    QUARANTINED = 2
-    DESTROYED = 3
-
-
-class Verdict(IntEnum):
-    """What a shipment is now, by facts and the clock; only what is intact moves."""
-
-    NONE = 0
-    INTACT = 1
-    EXCURSION = 2
-    UNKNOWN = 3
-    EXPIRED = 4
-    DESTROYED = 5
-
-    @property
-    def words(self) -> str:
-        """In words for people."""
-        return (
-            "there is no such shipment",
-            "intact",
-            "a temperature rule was breached and no laboratory has released it since",
-            "too much time without readings",
-            "the lot has expired",
-            "destroyed",
-        )[self]
-
-
-@dataclass(frozen=True)
-class Lot:
-    """A vaccine lot.
-
-    Args:
-        id: 0x-hex.
-        manufacturer: Its account.
-        gtin: 14 digits.
-        number: The lot number.
-        made_at: Unix seconds.
-        expires_at: First second at which it may no longer be given.
-        units: How many were made.
-        units_left: How many are in no shipment yet.
-        profile: Id of the profile, 0x-hex.
-    """
-
-    id: str
-    manufacturer: str
-    gtin: str
-    number: str
-    made_at: int
-    expires_at: int
-    units: int
-    units_left: int
-    profile: str
-
-
-@dataclass(frozen=True)
-class Shipment:
-    """A shipment.
-
-    Args:
-        id: 0x-hex.
-        lot: Id of the lot, 0x-hex.
-        holder: Who has it.
-        offered_to: Who may accept it, None while it is offered to nobody.
-        logger: The institution whose device key signs its readings.
-        units: How many of the lot.
-        monitored_from: Unix seconds.
-        breached_at: Start of the reading that breached a rule, None while none has.
-        disposition: What was done with it.
-        verdict: What it is now.
-        chain: Rolling hash over its batches, 0x-hex.
-    """
-
-    id: str
-    lot: str
-    holder: str
-    offered_to: str | None
-    logger: str
-    units: int
-    monitored_from: int
-    breached_at: int | None
-    disposition: Disposition
-    verdict: Verdict
-    chain: str
-
-
-@dataclass(frozen=True)
-class SignedBatch:
-    """A batch as the device signed it; anyone may relay it.
-
-    Args:
-        shipment: 32 bytes.
-        sequence: Number of the batch in the shipment, from 0.
-        batch: The readings.
-        signature: 65 bytes.
-        chain: The shipment's rolling hash after it, 32 bytes.
-    """
-
-    shipment: bytes
-    sequence: int
-    batch: ReadingBatch
-    signature: bytes
-    chain: bytes
-
-    def struct(self) -> tuple[Any, ...]:
-        """The struct ``IColdChain.Batch``."""
-        b = self.batch
-        return self.shipment, self.sequence, b.start, b.step, b.count, b.base, b.data
-
-
 # ------------------------------------------------------------------------------------------------------------ the noun
 
 
@@ -184,7 +69,11 @@ class ColdChain:
         """
         found = self._salus.call(self._f.profile(profile_id))
         if not found.rules:
-            raise BadInput("", "profile", f"0x{profile_id.hex()} is unknown on this chain; register it with `salus shipment profile`")
+            raise BadInput(
+                "",
+                "profile",
+                f"0x{profile_id.hex()} is unknown on this chain; register it with `salus shipment profile`",
+            )
         rules = tuple(Rule(Bound(r.bound), Span(r.span), r.threshold, r.afterMinutes) for r in found.rules)
         return Profile(found.low, found.high, found.silence, found.unknown, rules)
 
@@ -194,7 +83,15 @@ class ColdChain:
         return {bytes(event.args["profile"]): self.profile(event.args["profile"]) for event in events}
 
     def register_lot(
-        self, *, gtin: str, number: str, made_at: int, expires_at: int, units: int, profile: bytes, manufacturer: str | None = None
+        self,
+        *,
+        gtin: str,
+        number: str,
+        made_at: int,
+        expires_at: int,
+        units: int,
+        profile: bytes,
+        manufacturer: str | None = None,
     ) -> bytes:
         """Register a lot of the signer's institution; gives its id.
 
@@ -220,7 +117,9 @@ class ColdChain:
         """
         found = self._salus.call(self._f.lot(lot_id))
         if found.manufacturer == _ZERO:
-            raise BadInput("", "lot", f"0x{lot_id.hex()} is unknown on this chain; give the id that `salus shipment lot` showed")
+            raise BadInput(
+                "", "lot", f"0x{lot_id.hex()} is unknown on this chain; give the id that `salus shipment lot` showed"
+            )
         return Lot(
             id="0x" + lot_id.hex(),
             manufacturer=found.manufacturer,
@@ -235,7 +134,9 @@ class ColdChain:
 
     # ---- custody -------------------------------------------------------------------------------------------------
 
-    def open_shipment(self, lot_id: bytes, *, units: int, logger: str, monitored_from: int, ref: bytes | None = None) -> bytes:
+    def open_shipment(
+        self, lot_id: bytes, *, units: int, logger: str, monitored_from: int, ref: bytes | None = None
+    ) -> bytes:
         """Open a shipment of a lot of the signer's institution; gives its id.
 
         Args:
@@ -268,8 +169,8 @@ class ColdChain:
     ) -> list[SignedBatch]:
         """Pack an export's readings and sign them with the device's key.
 
-        Readings from before the monitoring, and those that are judged already, are left out: an export may be given again
-        when it has grown.
+        Readings from before the monitoring, and those that are judged already, are left out: an export may be given
+        again when it has grown.
 
         Args:
             export: From :func:`salus.loggers.read`.
@@ -289,7 +190,9 @@ class ColdChain:
             from .explanations import moment
 
             raise BadInput(
-                export.source, "readings", f"end before {moment(judged.until)}, until when the shipment is judged; log later ones"
+                export.source,
+                "readings",
+                f"end before {moment(judged.until)}, until when the shipment is judged; log later ones",
             )
         return self._sign(pack(fresh, step=export.interval_s, most=most), shipment, state, judged.batches, device)
 
@@ -321,7 +224,9 @@ class ColdChain:
             },
         )
 
-    def log(self, batches: Sequence[SignedBatch], *, progress: Callable[[int, int], None] | None = None) -> list[Receipt]:
+    def log(
+        self, batches: Sequence[SignedBatch], *, progress: Callable[[int, int], None] | None = None
+    ) -> list[Receipt]:
         """Log signed batches, each judged reading by reading; the signer only relays.
 
         Args:
@@ -338,10 +243,11 @@ class ColdChain:
         return receipts
 
     def readings(self, shipment: bytes) -> list[Reading]:
-        """Every reading that was logged, from the transactions that logged them, checked against the chain's rolling hash.
+        """Every reading that was logged, from the transactions that did, checked against the chain's rolling hash.
 
         Raises:
-            BadAnswer: A batch that was not logged by a plain transaction, or a node that shows other readings than were logged.
+            BadAnswer: A batch that was not logged by a plain transaction, or a node that shows other readings than were
+                logged.
         """
         previous = bytes(32)
         found: list[Reading] = []
@@ -350,11 +256,15 @@ class ColdChain:
                 sent = self._salus.w3.eth.get_transaction(event.transaction)  # type: ignore[arg-type]
             batch = self._batch_of(bytes(sent["input"]))
             if batch is None:
-                raise BadAnswer(f"{event.transaction} did not log its readings by a plain call; take the device's export")
+                raise BadAnswer(
+                    f"{event.transaction} did not log its readings by a plain call; take the device's export"
+                )
             typed = self._typed(shipment, event.args["logger"], event.args["sequence"], batch, previous)
             previous = typed.digest()
             if previous != bytes(event.args["chain"]):
-                raise BadAnswer(f"the node shows other readings in {event.transaction} than were logged; use another node")
+                raise BadAnswer(
+                    f"the node shows other readings in {event.transaction} than were logged; use another node"
+                )
             found += unpack([batch])
         return found
 
@@ -398,7 +308,9 @@ class ColdChain:
         found = self._salus.call(self._f.shipment(shipment))
         if found.disposition == Disposition.NONE:
             raise BadInput(
-                "", "shipment", f"0x{shipment.hex()} is unknown on this chain; give the id that `salus shipment open` showed"
+                "",
+                "shipment",
+                f"0x{shipment.hex()} is unknown on this chain; give the id that `salus shipment open` showed",
             )
         return Shipment(
             id="0x" + shipment.hex(),

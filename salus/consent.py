@@ -135,7 +135,8 @@ class Consent:
         for record in records:
             if record.status not in (Status.ACTIVE, Status.NOT_YET):
                 return record.index
-        raise BadInput("", "index", "all four directives for this grantee are in force; revoke one, or name the one to replace")
+        full = "all four directives for this grantee are in force; revoke one, or name the one to replace"
+        raise BadInput("", "index", full)
 
     # ---- direct
 

@@ -19,7 +19,9 @@ def gtin_number(text: str) -> int:
         raise BadInput("", "gtin", f"is {one_line(text, 40)!r}; give 8, 12, 13 or 14 digits")
     weighed = sum(int(digit) * (3 if n % 2 == 0 else 1) for n, digit in enumerate(reversed(text[:-1])))
     if (weighed + int(text[-1])) % 10:
-        raise BadInput("", "gtin", f"{text} has a wrong check digit, it should be {-weighed % 10}; look at the pack again")
+        raise BadInput(
+            "", "gtin", f"{text} has a wrong check digit, it should be {-weighed % 10}; look at the pack again"
+        )
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Strict reading of JSON files that strangers wrote: exact numbers, no doubled keys, bounded size, one clear line when refused."""
+"""Strict reading of JSON files that strangers wrote: exact numbers, no doubled keys, bounded size."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def smallest_units(value: Decimal, decimals: int, *, source: str, field: str) ->
     Raises:
         BadInput: Not finite, negative, more decimals than the token has, or beyond 96 bits.
     """
-    if not value.is_finite() or value.is_signed() and value != 0:
+    if not value.is_finite() or (value.is_signed() and value != 0):
         raise BadInput(source, field, f"is {value}; give an amount of 0 or more")
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)  # finite
@@ -176,7 +176,7 @@ def smallest_units(value: Decimal, decimals: int, *, source: str, field: str) ->
     number = int("".join(map(str, digits)))
     shift = exponent + decimals
     if shift >= 0:
-        units = number * 10**shift
+        units: int = number * 10**shift
     else:
         units, rest = divmod(number, 10**-shift)
         if rest:

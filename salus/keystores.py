@@ -138,7 +138,8 @@ def _check_scrypt(params: Mapping[str, Any], file: str) -> None:
     if type(n) is not int or type(r) is not int or type(p) is not int or min(n, r, p) < 1 or n & (n - 1) or n < 2:
         raise WalletError(f"{file} has no valid scrypt parameters")
     if 128 * n * r > _MOST_MEMORY or p > 16:
-        raise WalletError(f"{file} asks for more than {_MOST_MEMORY >> 20} MiB or 16 lanes of scrypt; it is no keystore to trust")
+        most = f"{_MOST_MEMORY >> 20} MiB or 16 lanes"
+        raise WalletError(f"{file} asks for more than {most} of scrypt; that is no keystore to trust")
 
 
 def new_kdf() -> dict[str, Any]:

@@ -14,8 +14,9 @@ A plan file is JSON; every field is required unless it says otherwise, others ar
      "prices": [{"system": "http://snomed.info/sct", "code": "185349003", "allowed": "95.00",
                  "display": "optional"}]}     at least one; each system and code once
 
-The file stays with the plan's parties. On the chain are the terms, amounts, and hashes salted by ``salt``: of each code, of the
-claims' numbers, and of the file itself. The amounts' decimals come from the token, so that the same file serves any chain.
+The file stays with the plan's parties. On the chain are the terms, amounts, and hashes salted by ``salt``: of each
+code, of the claims' numbers, and of the file itself. The amounts' decimals come from the token, so that the same file
+serves any chain.
 """
 
 from __future__ import annotations
@@ -37,7 +38,16 @@ __all__ = ["Plan", "PlanPrice", "day_number", "day_text", "load_plan", "new_salt
 
 _EPOCH = dt.date(1970, 1, 1)
 _FIELDS = {
-    "insurer", "currency", "deductible", "coinsurance", "outOfPocketMaximum", "validFrom", "validUntil", "filingDays", "salt", "prices",
+    "insurer",
+    "currency",
+    "deductible",
+    "coinsurance",
+    "outOfPocketMaximum",
+    "validFrom",
+    "validUntil",
+    "filingDays",
+    "salt",
+    "prices",
 }
 _PRICE_FIELDS = {"system", "code", "allowed", "display"}
 
@@ -184,7 +194,9 @@ def load_plan(path: str | Path) -> Plan:
     if not isinstance(json_, dict):
         raise BadInput(source, "file", "is no JSON object; give a plan, see examples/plan.json")
     _expect_fields(json_, _FIELDS, _FIELDS, source, "")
-    valid_from, valid_until = (day_number(json_[name], source=source, field=name) for name in ("validFrom", "validUntil"))
+    valid_from, valid_until = (
+        day_number(json_[name], source=source, field=name) for name in ("validFrom", "validUntil")
+    )
     if valid_until <= valid_from:
         raise BadInput(source, "validUntil", "is not after validFrom; give the first day that is no longer judged")
     deductible = _amount(json_["deductible"], source, "deductible")
@@ -231,7 +243,7 @@ def _amount(value: object, source: str, name: str) -> Decimal:
             raise InvalidOperation
         amount = Decimal(value)
     except InvalidOperation:
-        raise BadInput(source, name, f"is {one_line(repr(value), 40)}; give an amount, e.g. \"500.00\"") from None
+        raise BadInput(source, name, f'is {one_line(repr(value), 40)}; give an amount, e.g. "500.00"') from None
     if amount < 0:
         raise BadInput(source, name, f"is {amount}; give an amount of 0 or more")
     return amount

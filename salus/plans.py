@@ -24,7 +24,6 @@ _MEMBERS_A_TRANSACTION = 200
 Progress = Callable[[int, int], None]
 
 
-
 @dataclass(frozen=True)
 class Terms:
     """A plan's terms on chain.
@@ -99,7 +98,9 @@ class Plans:
         if int(terms.insurer, 16) == 0:
             self.register(plan, token=token)
         elif terms.token != checked_address(token):
-            raise BadInput(plan.source, "token", f"is {token}, but the plan is registered with {terms.token}; use that one")
+            raise BadInput(
+                plan.source, "token", f"is {token}, but the plan is registered with {terms.token}; use that one"
+            )
         if not terms.published_at:
             self.add_prices(plan, decimals=decimals, progress=progress)
             self.publish(plan_id)
@@ -132,7 +133,9 @@ class Plans:
         contract = self._salus.contract("Plans")
         plan_id = self.id_of(plan)
         known = {
-            code for event in self._salus.logs("Plans", "PricesAdded", {"plan": plan_id}) for code in event.args["codes"]
+            code
+            for event in self._salus.logs("Plans", "PricesAdded", {"plan": plan_id})
+            for code in event.args["codes"]
         }
         codes = [plan.code(price.system, price.code) for price in plan.prices]
         amounts = self._amounts(plan, decimals)[2]
@@ -204,6 +207,8 @@ class Plans:
         deductible, maximum = units(
             (("deductible", plan.deductible), ("outOfPocketMaximum", plan.out_of_pocket_maximum))
         )
-        return deductible, maximum, units(
-            (f"prices[{n}].allowed", price.allowed) for n, price in enumerate(plan.prices)
+        return (
+            deductible,
+            maximum,
+            units((f"prices[{n}].allowed", price.allowed) for n, price in enumerate(plan.prices)),
         )

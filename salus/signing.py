@@ -302,20 +302,19 @@ class NodeSigner:
     def send_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """Sign and send in one; the hash of the transaction."""
         with gate("the node signs a transaction"):
-            return bytes(self._w3.eth.send_transaction({**transaction, "from": self._address}))  # type: ignore[typeddict-item]
+            whole: Any = {**transaction, "from": self._address}
+            return bytes(self._w3.eth.send_transaction(whole))
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         with gate("the node signs a transaction"):
-            signed = self._w3.eth.sign_transaction({**transaction, "from": self._address})  # type: ignore[typeddict-item]
-            return bytes(signed["raw"])
+            whole: Any = {**transaction, "from": self._address}
+            return bytes(self._w3.eth.sign_transaction(whole)["raw"])
 
     def sign_typed(self, typed: TypedData) -> bytes:
         with gate("the node signs typed data"):
-            import json
-
-            given = self._w3.manager.request_blocking(
-                "eth_signTypedData_v4", [self._address, json.dumps(typed.as_json())]  # type: ignore[arg-type]
-            )
+            # As an object, which anvil and ganache both take; only browsers' wallets want it as text.
+            method: Any = "eth_signTypedData_v4"
+            given = self._w3.manager.request_blocking(method, [self._address, typed.as_json()])
         text = given if isinstance(given, str) else "0x" + bytes(given).hex()
         if not re.fullmatch(r"0x[0-9a-fA-F]{130}", text):
             raise WalletError("the node's signature is not 65 bytes")

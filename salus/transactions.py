@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -122,6 +123,7 @@ class Sender:
 
     def _send_raw(self, raw: bytes, sent: bytes, name: str) -> None:
         """Send the same bytes until the node has them; a lost answer must never become a second transaction."""
+        lost = False
         for attempt in range(1, _SEND_TRIES + 1):
             try:
                 with gate(f"sending {name}"):
@@ -129,10 +131,14 @@ class Sender:
                 return
             except NodeRefused as refused:
                 said = str(refused).lower()
+                if lost and "nonce" in said:
+                    # Most likely it is these bytes that took the nonce; whether they did is for the receipt to say.
+                    return
                 if "already known" in said or "already imported" in said or "known transaction" in said:
                     return
                 raise
             except Unreachable:
+                lost = True
                 if attempt == _SEND_TRIES:
                     raise
                 time.sleep(0.2 * attempt)
@@ -158,7 +164,8 @@ class Sender:
         deadline = time.monotonic() + self._patience
         pause = 0.02
         while True:
-            with gate(f"waiting for {name}"):
+            # A node that is away for a moment changes nothing about a transaction that was sent.
+            with contextlib.suppress(Unreachable), gate(f"waiting for {name}"):
                 try:
                     receipt = self._w3.eth.get_transaction_receipt(sent)  # type: ignore[arg-type]
                     break

@@ -46,7 +46,8 @@ class Treasury:
     def token(self, address: str) -> Any:
         """An ERC-20 as a web3 contract."""
         return self._salus.w3.eth.contract(
-            address=checked_address(address, "token"), abi=list(decoding.load_abi("ERC20"))  # type: ignore[call-overload]
+            address=checked_address(address, "token"),
+            abi=list(decoding.load_abi("ERC20")),  # type: ignore[call-overload]
         )
 
     def decimals(self, token: str) -> int:

@@ -62,12 +62,21 @@ def main():
         device = context.open_keystore(given.device, given.device_password_file)
         salus = context.connect_signing()
         context.confirm(
-            [("shipment", given.shipment), ("export", given.file), ("device", device.address),
-             ("payer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {given.rpc}")],
+            [
+                ("shipment", given.shipment),
+                ("export", given.file),
+                ("device", device.address),
+                ("payer", salus.need_signer().address),
+                ("chain", f"{salus.chain_id} at {given.rpc}"),
+            ],
             "Sign and log the readings?",
         )
         verdict, judged, receipts = log_shipment(
-            salus, shipment, given.file, device, utc_offset=given.utc_offset,
+            salus,
+            shipment,
+            given.file,
+            device,
+            utc_offset=given.utc_offset,
             say=lambda text: print(text, file=sys.stderr),
         )
     except SalusError as error:

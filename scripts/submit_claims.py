@@ -36,7 +36,9 @@ def submit_claims(salus, files, plan, patients, *, out=None, batch=50, provider_
     claims = [claim for file in files for claim in read_claims(file)]
     prepared = salus.claims.prepare(claims, plan, patients, provider_refs=provider_refs)
     if out is not None:
-        write_claim_responses([], out, insurer=plan.insurer)  # a folder that cannot be made is told before anything is sent
+        write_claim_responses(
+            [], out, insurer=plan.insurer
+        )  # a folder that cannot be made is told before anything is sent
     answers = []
     for part in salus.claims.submit_prepared(prepared, batch=batch):
         answers += part
@@ -70,14 +72,25 @@ def main():
         context = Context(given.rpc, given.book, given.keystore, given.password_file, given.yes)
         salus = context.connect_signing()
         context.confirm(
-            [("files", ", ".join(given.files)), ("plan", f"{given.plan} of {plan.insurer}"), ("batch", given.batch),
-             ("answers", given.out or "not written"), ("signer", salus.need_signer().address),
-             ("chain", f"{salus.chain_id} at {given.rpc}")],
+            [
+                ("files", ", ".join(given.files)),
+                ("plan", f"{given.plan} of {plan.insurer}"),
+                ("batch", given.batch),
+                ("answers", given.out or "not written"),
+                ("signer", salus.need_signer().address),
+                ("chain", f"{salus.chain_id} at {given.rpc}"),
+            ],
             "Submit the claims?",
         )
         patients = {ref: account for ref, _, account in (text.rpartition("=") for text in given.patient)}
         answers = submit_claims(
-            salus, given.files, plan, patients, out=given.out, batch=given.batch, provider_refs=given.provider_ref,
+            salus,
+            given.files,
+            plan,
+            patients,
+            out=given.out,
+            batch=given.batch,
+            provider_refs=given.provider_ref,
             say=lambda text: print(text, file=sys.stderr),
         )
     except SalusError as error:

@@ -4,14 +4,11 @@ Each actor has a trade and an account of its own; each module of tests gets a fr
 by the script that deploys it for real, and each test finds that chain as the module left it.
 """
 
-import time
 from types import SimpleNamespace
 
 import pytest
 from brownie import accounts as chain_accounts
-from brownie import chain, project, web3
-from brownie.network.transaction import TransactionReceipt
-from web3.exceptions import TransactionNotFound
+from brownie import chain, project
 
 YEAR = 365 * 24 * 3600
 
@@ -32,25 +29,6 @@ TRADES = {
     "laboratory": LABORATORY,
     "logger": LOGGER,
 }
-
-
-def _await_confirmation(receipt, *args, once_mined=TransactionReceipt._await_confirmation, **kwargs):
-    """Brownie's own, begun when the receipt is there.
-
-    While anvil mines it has already counted the sender's nonce and does not know the transaction yet; Brownie, asking
-    just then, would take it for dropped.
-    """
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        try:
-            web3.eth.get_transaction_receipt(receipt.txid)
-            break
-        except TransactionNotFound:
-            time.sleep(0.005)
-    return once_mined(receipt, *args, **kwargs)
-
-
-TransactionReceipt._await_confirmation = _await_confirmation
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _PLAN = "The insurer's plan file, see examples/plan.json."
 _PATIENT = (
-    "What the claims call a patient, and the account that the patient uses for this insurer: Patient/1=0x…; may be repeated."
-    " An account alone stands for the one patient that all claims name."
+    "What the claims call a patient, and the account that the patient uses for this insurer: Patient/1=0x…; may be"
+    " repeated. An account alone stands for the one patient that all claims name."
 )
 
 
@@ -30,8 +30,8 @@ _PATIENT = (
 def noun() -> None:
     """Submit claims and see how they were judged.
 
-    An insurer installs a plan, enrols members and funds its pool; a provider submits FHIR claims, each of which is judged and paid
-    in the transaction that submits it.
+    An insurer installs a plan, enrols members and funds its pool; a provider submits FHIR claims, each of which is
+    judged and paid in the transaction that submits it.
     """
 
 
@@ -61,7 +61,9 @@ def plan(context: Context, file: str | None, token: str | None, new_salt: bool) 
         context.answer({"salt": salt}, salt)
         return
     if not file or not token:
-        raise BadInput("FILE" if not file else "--token", "", "is missing; give the plan file and the token that it is counted in")
+        raise BadInput(
+            "FILE" if not file else "--token", "", "is missing; give the plan file and the token that it is counted in"
+        )
     terms = load_plan(file)
     salus = context.connect_signing()
     context.confirm(
@@ -111,7 +113,10 @@ def enroll(context: Context, plan_file: str, members: tuple[str, ...], start: st
     )
     with context.progress("members", len(members)) as bar:
         salus.plans.enroll(
-            salus.plans.id_of(terms), members, from_day=first, until_day=last,
+            salus.plans.id_of(terms),
+            members,
+            from_day=first,
+            until_day=last,
             progress=lambda done, of: bar.update(done - bar.pos),
         )
     context.answer(
@@ -140,7 +145,12 @@ def fund(context: Context, plan_file: str, amount: str) -> None:
     insurer, token, decimals = _pool_of(salus, terms)
     units = smallest_units(_decimal(amount), decimals, source="AMOUNT", field="")
     context.confirm(
-        [("pool of", terms.insurer), ("amount", f"{amount} {terms.currency}"), ("token", token), *_where(context, salus)],
+        [
+            ("pool of", terms.insurer),
+            ("amount", f"{amount} {terms.currency}"),
+            ("token", token),
+            *_where(context, salus),
+        ],
         "Fund it?",
     )
     receipt = salus.treasury.fund(insurer, token, units)
@@ -159,7 +169,9 @@ def fund(context: Context, plan_file: str, amount: str) -> None:
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
 @click.option("--plan", "plan_file", required=True, type=click.Path(), help=_PLAN)
 @click.option("--patient", "patients", multiple=True, required=True, help=_PATIENT)
-@click.option("--provider-ref", "provider_refs", multiple=True, help="What the claims call the provider, if not all the same.")
+@click.option(
+    "--provider-ref", "provider_refs", multiple=True, help="What the claims call the provider, if not all the same."
+)
 @click.option("--batch", type=click.IntRange(1, 500), default=50, show_default=True, help="Claims in one transaction.")
 @click.option("--out", type=click.Path(), help="Folder for a FHIR ClaimResponse to each claim.")
 def submit(
@@ -173,8 +185,8 @@ def submit(
 ) -> None:
     """Submit FHIR claims; each is judged and paid at once. The signer acts for the provider.
 
-    Files are FHIR R4 Claims, NDJSON of them, or Bundles. All are checked before the first is submitted. The exit code is 1 when the
-    rules refused any.
+    Files are FHIR R4 Claims, NDJSON of them, or Bundles. All are checked before the first is submitted. The exit code
+    is 1 when the rules refused any.
 
     \b
     Example:
@@ -190,11 +202,18 @@ def submit(
     prepared = salus.claims.prepare(claims, terms, _patients(patients, claims), provider_refs=provider_refs or None)
     total = sum(claim.total for claim in claims)
     context.confirm(
-        [("claims", len(claims)), ("billed", f"{total} {terms.currency}"), ("insurer", terms.insurer), *_where(context, salus)],
+        [
+            ("claims", len(claims)),
+            ("billed", f"{total} {terms.currency}"),
+            ("insurer", terms.insurer),
+            *_where(context, salus),
+        ],
         "Submit them?",
     )
     if out:
-        write_claim_responses([], out, insurer=terms.insurer)  # a folder that cannot be made is told before anything is sent
+        write_claim_responses(
+            [], out, insurer=terms.insurer
+        )  # a folder that cannot be made is told before anything is sent
     answers: list[ClaimAnswer] = []
     with context.progress("claims", len(prepared)) as bar:
         for part in salus.claims.submit_prepared(prepared, batch=batch):
@@ -210,8 +229,12 @@ def submit(
 @click.option("--plan", "plan_file", required=True, type=click.Path(), help=_PLAN)
 @click.option("--patient", "patients", multiple=True, required=True, help=_PATIENT)
 @click.option("--provider", required=True, help="Name or account of the institution that would submit them.")
-@click.option("--provider-ref", "provider_refs", multiple=True, help="What the claims call the provider, if not all the same.")
-@click.option("--use", type=click.Choice(["claim", "predetermination"]), default="claim", show_default=True, help="Claim.use.")
+@click.option(
+    "--provider-ref", "provider_refs", multiple=True, help="What the claims call the provider, if not all the same."
+)
+@click.option(
+    "--use", type=click.Choice(["claim", "predetermination"]), default="claim", show_default=True, help="Claim.use."
+)
 def estimate(
     context: Context,
     files: tuple[str, ...],
@@ -260,8 +283,13 @@ def show(context: Context, claim_id: str) -> None:
     words = "paid" if record.state is State.SETTLED else "owed"
     context.answer(
         {
-            "claim": record.id, "state": record.state.name.lower(), "decidedAt": record.decided_at, "amount": amount,
-            "token": record.token, "insurer": record.insurer, "payee": record.payee,
+            "claim": record.id,
+            "state": record.state.name.lower(),
+            "decidedAt": record.decided_at,
+            "amount": amount,
+            "token": record.token,
+            "insurer": record.insurer,
+            "payee": record.payee,
         },
         f"decided {moment(record.decided_at)}: {amount} {words} by {names[0]} to {names[1]}",
     )
@@ -318,7 +346,9 @@ def _patients(given: Sequence[str], claims: Sequence[ClaimInput]) -> dict[str, s
         ref, _, account = text.rpartition("=")
         if not ref:
             if len(refs) > 1:
-                raise BadInput("--patient", "", f"names no patient, and the claims name {len(refs)}; write REFERENCE=0x…")
+                raise BadInput(
+                    "--patient", "", f"names no patient, and the claims name {len(refs)}; write REFERENCE=0x…"
+                )
             ref = next(iter(refs))
         if ref in named:
             raise BadInput("--patient", ref, "is given twice; give each patient one account")
@@ -364,7 +394,11 @@ def _report(context: Context, answers: Sequence[ClaimAnswer], plan: Plan) -> Non
     refused = [answer for answer in answers if answer.refusal]
     for answer in refused:
         if context.json:
-            document = {"error": answer.refusal.name, "message": answer.refusal.words, "arguments": {"carc": answer.carc}}
+            document = {
+                "error": answer.refusal.name,
+                "message": answer.refusal.words,
+                "arguments": {"carc": answer.carc},
+            }
             click.echo(json.dumps({**document, "claim": answer.id}), err=True)
         else:
             context.note(f"refused: claim {answer.input.number}: {answer.refusal.words} (CARC {answer.carc})")

@@ -275,7 +275,8 @@ def _carry_out(context: Context, steps: Sequence[tuple[Salus, Directive]], optio
 
 def _summary(steps: Sequence[tuple[Salus, Directive]]) -> str:
     done = {0: "revoked", 1: "permitted", 2: "denied"}
-    return ", ".join(f"{done[d.effect]} {s.consent.name(d.grantee) if int(d.grantee, 16) else 'everything'}" for s, d in steps)
+    named = [(d.effect, s.consent.name(d.grantee) if int(d.grantee, 16) else "everything") for s, d in steps]
+    return ", ".join(f"{done[effect]} {name}" for effect, name in named)
 
 
 @command(noun, "relay")

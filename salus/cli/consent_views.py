@@ -104,7 +104,7 @@ def _document(salus: Salus, patient: str, r: Record) -> dict[str, Any]:
 @command(noun, "show")
 @_look_options
 @click.option("--to", "grantee", help="Only what concerns this grantee. " + TO)
-@click.option("--fhir", is_flag=True, help="Write FHIR R4: a Consent for each directive in force, in a Bundle when they are several.")
+@click.option("--fhir", is_flag=True, help="Write FHIR R4: a Consent for each directive, in a Bundle when there are several.")
 @click.option("--out", type=click.Path(), help="Write to this file [default: the terminal].")
 def show(
     context: Context, patient: str | None, relation: str | None, grantee: str | None, fhir: bool, out: str | None
@@ -204,7 +204,8 @@ def explain(context: Context, patient: str | None, relation: str | None) -> None
     ]
     rows = [_row(salus, e) for _, e in found]
     columns = ("institution", "answer", "purposes", "data", "why")
-    context.answer(data, (lambda: context.table("Who may see what", columns, rows)) if rows else "nobody was granted anything")
+    nothing = "nobody was granted anything"
+    context.answer(data, (lambda: context.table("Who may see what", columns, rows)) if rows else nothing)
 
 
 def _row(salus: Salus, e: Explanation) -> tuple[str, ...]:

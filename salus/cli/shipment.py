@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .claim import identifier
 from .common import Context, command, group, moment, parse_moment
+from .shipment_words import export_words, facts, judgement_data
 
 if TYPE_CHECKING:
     from ..client import Salus
-    from ..coldchain import Shipment
-    from ..loggers import LoggerExport
-    from ..temperature import Judgement, Profile
 
 _SHIPMENT = "SHIPMENT"
 _OFFSET = click.option("--utc-offset", help="For CSV whose times name no offset: Z or +05:30.")
@@ -24,8 +22,8 @@ _OFFSET = click.option("--utc-offset", help="For CSV whose times name no offset:
 def noun() -> None:
     """Ship vaccines, log temperatures, see the verdict.
 
-    A manufacturer registers lots and opens shipments; each is handed on in two steps while it is intact; its logger's readings are
-    judged on chain, one by one.
+    A manufacturer registers lots and opens shipments; each is handed on in two steps while it is intact; its logger's
+    readings are judged on chain, one by one.
     """
 
 
@@ -66,7 +64,9 @@ def profile(context: Context, name: str | None) -> None:
 @click.option("--made", required=True, help="When it was made: 2025-01-31.")
 @click.option("--expires", required=True, help="When it may no longer be given: 2027-01-31 or +1y.")
 @click.option("--units", type=click.IntRange(1, 2**32 - 1), required=True, help="How many were made.")
-@click.option("--profile", "profile_name", default="refrigerated", show_default=True, help="A ready profile's name, or an id.")
+@click.option(
+    "--profile", "profile_name", default="refrigerated", show_default=True, help="A ready profile's name, or an id."
+)
 def lot(context: Context, gtin: str, number: str, made: str, expires: str, units: int, profile_name: str) -> None:
     """Register a lot. The signer acts for the manufacturer.
 
@@ -78,8 +78,14 @@ def lot(context: Context, gtin: str, number: str, made: str, expires: str, units
     salus = context.connect_signing()
     made_at, expires_at = parse_moment(made, salus.now, "--made"), parse_moment(expires, salus.now, "--expires")
     context.confirm(
-        [("lot", f"{number} of GTIN {gtin}"), ("units", units), ("made", moment(made_at)), ("expires", moment(expires_at)),
-         ("profile", profile_name), *_where(context, salus)],
+        [
+            ("lot", f"{number} of GTIN {gtin}"),
+            ("units", units),
+            ("made", moment(made_at)),
+            ("expires", moment(expires_at)),
+            ("profile", profile_name),
+            *_where(context, salus),
+        ],
         "Register it?",
     )
     made_id = salus.coldchain.register_lot(
@@ -104,7 +110,13 @@ def open_(context: Context, lot_id: str, units: int, logger: str, start: str | N
     wanted = identifier(lot_id, "LOT")
     at = parse_moment(start, salus.now, "--from") if start else salus.now()
     context.confirm(
-        [("lot", lot_id), ("units", units), ("logger", logger), ("monitored from", moment(at)), *_where(context, salus)],
+        [
+            ("lot", lot_id),
+            ("units", units),
+            ("logger", logger),
+            ("monitored from", moment(at)),
+            *_where(context, salus),
+        ],
         "Open it?",
     )
     shipment = salus.coldchain.open_shipment(wanted, units=units, logger=logger, monitored_from=at)
@@ -150,7 +162,9 @@ def accept(context: Context, shipment: str) -> None:
 
 @command(noun, "release")
 @click.argument("shipment", metavar=_SHIPMENT)
-@click.option("--reason", type=click.IntRange(0, 65535), required=True, help="The laboratory's code for it; no free text.")
+@click.option(
+    "--reason", type=click.IntRange(0, 65535), required=True, help="The laboratory's code for it; no free text."
+)
 def release(context: Context, shipment: str, reason: int) -> None:
     """Release a shipment that is not intact. The signer acts for a laboratory.
 
@@ -166,7 +180,9 @@ def release(context: Context, shipment: str, reason: int) -> None:
 
 @command(noun, "destroy")
 @click.argument("shipment", metavar=_SHIPMENT)
-@click.option("--reason", type=click.IntRange(0, 65535), required=True, help="The laboratory's code for it; no free text.")
+@click.option(
+    "--reason", type=click.IntRange(0, 65535), required=True, help="The laboratory's code for it; no free text."
+)
 def destroy(context: Context, shipment: str, reason: int) -> None:
     """Destroy a shipment, for ever. The signer acts for a laboratory.
 
@@ -201,21 +217,31 @@ def pack(context: Context, file: str, utc_offset: str | None) -> None:
     # A history has no readings to pack: that is told before anything is shown.
     batches = export.batches()
     data = {
-        "device": export.device, "serial": export.serial, "signature": export.signature, "readings": len(export.readings),
-        "missing": export.missing, "lowest": export.lowest, "highest": export.highest,
+        "device": export.device,
+        "serial": export.serial,
+        "signature": export.signature,
+        "readings": len(export.readings),
+        "missing": export.missing,
+        "lowest": export.lowest,
+        "highest": export.highest,
         "batches": [
             {"start": b.start, "step": b.step, "count": b.count, "base": b.base, "data": b.data} for b in batches
         ],
     }
-    lines = [_export_words(export)]
-    lines += [f"batch {n}: {b.count} readings of {b.step} s from {moment(b.start)}, {len(b.data):,} bytes" for n, b in enumerate(batches)]
+    lines = [export_words(export)]
+    lines += [
+        f"batch {n}: {b.count} readings of {b.step} s from {moment(b.start)}, {len(b.data):,} bytes"
+        for n, b in enumerate(batches)
+    ]
     context.answer(data, "\n".join(lines))
 
 
 @command(noun, "log")
 @click.argument("shipment", metavar=_SHIPMENT)
 @click.argument("file", type=click.Path())
-@click.option("--device", required=True, help="The logger's key: a keystore file, or node:0 for an account of the node.")
+@click.option(
+    "--device", required=True, help="The logger's key: a keystore file, or node:0 for an account of the node."
+)
 @click.option("--device-password-file", type=click.Path(), help="File with its password.")
 @_OFFSET
 def log(
@@ -223,8 +249,8 @@ def log(
 ) -> None:
     """Log an export's readings: signed by the device's key, judged on chain. The signer only pays.
 
-    Readings that are judged already are left out, so the same export may be given again when it has grown. The exit code is 1 when
-    the shipment is not intact afterwards.
+    Readings that are judged already are left out, so the same export may be given again when it has grown. The exit
+    code is 1 when the shipment is not intact afterwards.
 
     \b
     Example:
@@ -240,8 +266,13 @@ def log(
     signed = salus.coldchain.sign_batches(export, wanted, signer)
     total = sum(part.batch.count for part in signed)
     context.confirm(
-        [("shipment", shipment), ("export", _export_words(export)), ("to log", f"{total} readings in {len(signed)} batches"),
-         ("device", signer.address), *_where(context, salus)],
+        [
+            ("shipment", shipment),
+            ("export", export_words(export)),
+            ("to log", f"{total} readings in {len(signed)} batches"),
+            ("device", signer.address),
+            *_where(context, salus),
+        ],
         "Sign and log them?",
     )
     with context.progress("readings", total) as bar:
@@ -249,8 +280,14 @@ def log(
     verdict, judgement = salus.coldchain.verdict(wanted), salus.coldchain.judgement(wanted)
     gas = sum(receipt.gas_used for receipt in receipts)
     context.answer(
-        {"shipment": shipment, "readings": total, "gas": gas, "transactions": [receipt.hash for receipt in receipts],
-         "verdict": verdict.name.lower(), "judgement": _judgement_data(judgement)},
+        {
+            "shipment": shipment,
+            "readings": total,
+            "gas": gas,
+            "transactions": [receipt.hash for receipt in receipts],
+            "verdict": verdict.name.lower(),
+            "judgement": judgement_data(judgement),
+        },
         f"{total} readings logged for {gas:,} gas ({gas / total:.0f} a reading)\nverdict: {verdict.words}",
     )
     if verdict is not Verdict.INTACT:
@@ -275,24 +312,39 @@ def show(context: Context, shipment: str) -> None:
     its_profile = salus.coldchain.profile(bytes.fromhex(its_lot.profile[2:]))
     judged = salus.coldchain.judgement(wanted)
     data = {
-        "shipment": found.id, "verdict": found.verdict.name.lower(), "disposition": found.disposition.name.lower(),
-        "holder": found.holder, "offeredTo": found.offered_to, "logger": found.logger, "units": found.units,
-        "from": found.monitored_from, "breachedAt": found.breached_at,
+        "shipment": found.id,
+        "verdict": found.verdict.name.lower(),
+        "disposition": found.disposition.name.lower(),
+        "holder": found.holder,
+        "offeredTo": found.offered_to,
+        "logger": found.logger,
+        "units": found.units,
+        "from": found.monitored_from,
+        "breachedAt": found.breached_at,
         "lot": {"id": its_lot.id, "gtin": its_lot.gtin, "number": its_lot.number, "expiresAt": its_lot.expires_at},
-        "judgement": _judgement_data(judged),
+        "judgement": judgement_data(judged),
         "breachedRules": [its_profile.rules[n].words for n in judged.breached],
     }
-    context.answer(data, "\n".join(f"{label:<14} {value}" for label, value in _facts(salus, found, its_lot, its_profile, judged)))
+    context.answer(
+        data, "\n".join(f"{label:<14} {value}" for label, value in facts(salus, found, its_lot, its_profile, judged))
+    )
 
 
 @command(noun, "chart")
 @click.argument("shipment", metavar=_SHIPMENT, required=False)
 @click.option("--file", "file", type=click.Path(), help="Draw a logger's export instead of a shipment.")
-@click.option("--profile", "profile_name", default="refrigerated", show_default=True, help="With --file: a ready profile's name.")
+@click.option(
+    "--profile", "profile_name", default="refrigerated", show_default=True, help="With --file: a ready profile's name."
+)
 @click.option("--png", "png_path", type=click.Path(), help="Also write a PNG (needs the extra plot).")
 @_OFFSET
 def chart(
-    context: Context, shipment: str | None, file: str | None, profile_name: str, png_path: str | None, utc_offset: str | None
+    context: Context,
+    shipment: str | None,
+    file: str | None,
+    profile_name: str,
+    png_path: str | None,
+    utc_offset: str | None,
 ) -> None:
     """Draw the temperatures of a shipment as they were logged, or of an export.
 
@@ -314,9 +366,13 @@ def chart(
 
         export = read(file, utc_offset=utc_offset)
         export.batches()  # says so when there are no readings
-        readings, title = list(export.readings), _export_words(export)
+        readings, title = list(export.readings), export_words(export)
         if profile_name not in ready_profiles():
-            raise BadInput("--profile", "", f"{one_line(profile_name, 40)!r} is no ready profile; there are {', '.join(ready_profiles())}")
+            raise BadInput(
+                "--profile",
+                "",
+                f"{one_line(profile_name, 40)!r} is no ready profile; there are {', '.join(ready_profiles())}",
+            )
         limits = ready_profiles()[profile_name]
     else:
         salus = context.connect()
@@ -329,8 +385,13 @@ def chart(
     if png_path:
         charts.png(readings, png_path, low=limits.low, high=limits.high, title=title)
     context.answer(
-        {"title": title, "low": limits.low, "high": limits.high, "png": png_path,
-         "readings": [[reading.time, reading.centi] for reading in readings]},
+        {
+            "title": title,
+            "low": limits.low,
+            "high": limits.high,
+            "png": png_path,
+            "readings": [[reading.time, reading.centi] for reading in readings],
+        },
         f"{title}\n{charts.text(readings, low=limits.low, high=limits.high)}",
     )
 
@@ -347,49 +408,3 @@ def _profile_id(name: str) -> bytes:
 
     ready = ready_profiles()
     return ready[name].id if name in ready else identifier(name, "--profile")
-
-
-def _celsius(centi: int | None) -> str:
-    return "none" if centi is None else f"{centi / 100:.2f} °C"
-
-
-def _minutes(seconds: int) -> str:
-    return f"{seconds // 60:,} min"
-
-
-def _export_words(export: LoggerExport) -> str:
-    name = f"{export.device} {export.serial}".strip()
-    return (
-        f"{name}: {len(export.readings)} readings, {export.missing} missing, {_celsius(export.lowest)} to"
-        f" {_celsius(export.highest)}, device signature {export.signature}"
-    )
-
-
-def _judgement_data(judged: Judgement) -> dict[str, Any]:
-    return {
-        "until": judged.until, "batches": judged.batches, "readings": judged.readings, "lowest": judged.lowest,
-        "highest": judged.highest, "above": judged.above, "below": judged.below, "unknown": judged.unknown,
-        "breached": list(judged.breached),
-    }
-
-
-def _facts(
-    salus: Salus, found: Shipment, its_lot: Any, its_profile: Profile, judged: Judgement
-) -> list[tuple[str, object]]:
-    facts: list[tuple[str, object]] = [
-        ("verdict", found.verdict.words),
-        ("lot", f"{its_lot.number} of GTIN {its_lot.gtin}, {found.units} of {its_lot.units} units, until {moment(its_lot.expires_at)}"),
-        ("holder", salus.institutions.name(found.holder)),
-    ]
-    if found.offered_to:
-        facts.append(("offered to", salus.institutions.name(found.offered_to)))
-    facts += [
-        ("logger", salus.institutions.name(found.logger)),
-        ("monitored", f"{moment(found.monitored_from)} to {moment(judged.until)}, {judged.readings} readings"),
-        ("extremes", f"{_celsius(judged.lowest)} to {_celsius(judged.highest)}"),
-        ("outside", f"{_minutes(judged.above)} above, {_minutes(judged.below)} below, {_minutes(judged.unknown)} unknown"),
-    ]
-    facts += [("breached", its_profile.rules[n].words) for n in judged.breached]
-    if found.breached_at:
-        facts.append(("first breach", moment(found.breached_at)))
-    return facts

@@ -2,21 +2,22 @@
 
 What is taken, and by which rule (whatever is ambiguous is refused, with the element and the fix):
 
-- **Which claims**: ``status`` active and ``use`` claim; paid to the provider; with one insurance, for there is no coordination of
-  benefits.
-- **Number**: ``identifier`` (without those of use `old`; of several the one of use `official`), else the resource's ``id``, which is
-  all that Synthea gives; the two never collide, since an id gets the system :data:`RESOURCE_ID`.
-- **Service day**: what all lines agree on (``servicedDate``, or a ``servicedPeriod`` within one day; a line without one inherits),
-  else ``billablePeriod.start``, else ``created``. Lines of several days are refused: split the claim by day. Days are taken as
-  written, no time zone moves them.
+- **Which claims**: ``status`` active and ``use`` claim; paid to the provider; with one insurance, for there is no
+  coordination of benefits.
+- **Number**: ``identifier`` (without those of use `old`; of several the one of use `official`), else the resource's
+  ``id``, which is all that Synthea gives; the two never collide, since an id gets the system :data:`RESOURCE_ID`.
+- **Service day**: what all lines agree on (``servicedDate``, or a ``servicedPeriod`` within one day; a line without one
+  inherits), else ``billablePeriod.start``, else ``created``. Lines of several days are refused: split the claim by day.
+  Days are taken as written, no time zone moves them.
 - **Code**: the one ``productOrService.coding``, of several the one with ``userSelected``.
 - **Quantity**: a whole number from 1, by default 1.
-- **Charge**: ``net``; else ``unitPrice`` × ``quantity`` × ``factor``; else the sum of the ``detail`` lines, each by the same rule.
-  Where more than one of these is given they must agree, to one unit of the last decimal of ``net`` for the product. Details are
-  otherwise explanations of their line: the line is judged, not they.
-- **Lines without an amount**: a single one gets what ``total`` leaves, not less than 0. Of several, and this is how Synthea writes a
-  visit that found a condition: the one that names an ``encounter`` and no diagnosis gets it, if all others name a diagnosis and
-  no procedure; those state findings and are charged 0. ``total``, where given, must be the sum.
+- **Charge**: ``net``; else ``unitPrice`` × ``quantity`` × ``factor``; else the sum of the ``detail`` lines, each by the
+  same rule. Where more than one of these is given they must agree, to one unit of the last decimal of ``net`` for the
+  product. Details are otherwise explanations of their line: the line is judged, not they.
+- **Lines without an amount**: a single one gets what ``total`` leaves, not less than 0. Of several, and this is how
+  Synthea writes a visit that found a condition: the one that names an ``encounter`` and no diagnosis gets it, if all
+  others name a diagnosis and no procedure; those state findings and are charged 0. ``total``, where given, must be the
+  sum.
 - **Currency**: the same in every amount.
 
 Modifiers, places, diagnoses and supporting information change nothing, as no plan can price them.
@@ -133,7 +134,8 @@ def refuse_duplicates(claims: list[ClaimInput]) -> None:
         key = (claim.provider_ref, claim.number_system, claim.number)
         if key in seen:
             raise BadInput(
-                claim.source, "identifier",
+                claim.source,
+                "identifier",
                 f"is {claim.number!r}, as in {seen[key].source}; give each claim of a provider its own number",
             )
         seen[key] = claim
@@ -190,9 +192,7 @@ class _Reader:
     # ---- number and day ------------------------------------------------------------------------------------------
 
     def _number(self) -> tuple[str, str]:
-        found = [
-            (n, i) for n, i in enumerate(self.json.get("identifier", ())) if i.get("use") != "old"
-        ]
+        found = [(n, i) for n, i in enumerate(self.json.get("identifier", ())) if i.get("use") != "old"]
         if not found:
             number = self.json.get("id")
             if not number:
@@ -275,9 +275,7 @@ class _Reader:
         if rest < 0:
             raise self.at.refuse("total.value", f"is {total}, less than the {known} of the lines; correct one of them")
         visits = [n for n in missing if "encounter" in items[n] and "diagnosisSequence" not in items[n]]
-        findings = [
-            n for n in missing if "diagnosisSequence" in items[n] and "procedureSequence" not in items[n]
-        ]
+        findings = [n for n in missing if "diagnosisSequence" in items[n] and "procedureSequence" not in items[n]]
         if len(missing) > 1 and not (len(visits) == 1 and len(visits) + len(findings) == len(missing)):
             raise self.at.refuse(first, f"is missing, as in {len(missing) - 1} more; give each line its amount")
         for n in missing:
@@ -288,6 +286,7 @@ class _Reader:
         net = self._money(item, "net", field)
         price = self._money(item, "unitPrice", field)
         factor = self._number_of(item, "factor", field, Decimal(1))
+        assert factor is not None
         product = None if price is None else multiply(price, self._quantity(item, field), factor)
         details = self._details(item, field)
         for value, name in ((product, "unitPrice × quantity × factor"), (details, "the sum of its details")):
@@ -296,7 +295,7 @@ class _Reader:
             places = net.as_tuple().exponent
             assert isinstance(places, int)
             # A provider rounds the product to the currency's minor unit; sums are exact.
-            tolerated = value == net or value is product and abs(add([value, -net])) < Decimal(1).scaleb(places)
+            tolerated = value == net or (value is product and abs(add([value, -net])) < Decimal(1).scaleb(places))
             if not tolerated:
                 raise self.at.refuse(f"{field}.net.value", f"is {net}, but {name} is {value}; correct one of them")
         if net is None and product is not None and details is not None and product != details:
@@ -332,7 +331,7 @@ class _Reader:
         assert value is not None
         return value
 
-    def _number_of(self, owner: dict[str, Any], name: str, field: str, absent: Any) -> Any:
+    def _number_of(self, owner: dict[str, Any], name: str, field: str, absent: Decimal | None) -> Decimal | None:
         value = owner.get(name)
         if value is None:
             return absent
@@ -348,8 +347,10 @@ class _Reader:
         codings = concept.get("coding", [])
         chosen = codings if len(codings) == 1 else [c for c in codings if c.get("userSelected") is True]
         if len(chosen) != 1:
-            fix = "is missing; give the code that the plan prices" if not codings else (
-                f"holds {len(codings)}; keep the one that the plan prices, or mark it userSelected"
+            fix = (
+                "is missing; give the code that the plan prices"
+                if not codings
+                else (f"holds {len(codings)}; keep the one that the plan prices, or mark it userSelected")
             )
             raise self.at.refuse(f"{field}.coding", fix)
         code = chosen[0].get("code", "")

@@ -1,22 +1,26 @@
 """FHIR R4 Consents in and out.
 
-A Consent is read with the meaning that it states, or refused with the element that says what the registry cannot hold. The rules:
+A Consent is read with the meaning that it states, or refused with the element that says what the registry cannot hold.
+The rules:
 
-- **Base**: ``policyRule`` OPTIN permits, OPTOUT denies, whom and what the root ``provision`` names. No ``actor`` is everyone: a
-  directive for each role. No ``purpose`` is every purpose. No ``class`` is every record, but no sensitivity label: those need their
-  own yes, as IHE's Privacy Consent on FHIR has it.
-- **Exceptions**, one level deep: each nested ``provision`` is a directive of the opposite effect; what it leaves out it has from the
-  root. Refused where the registry's order (who is named goes before a role, deny before permit) would not let the exception win.
-- **Actors**: ``role`` IRCP or PRCP, those who receive; an identifier of system :data:`INSTITUTION` (a handle or an account) or
-  :data:`ROLE` (a role's name), or whatever the caller has a handle or an account for.
-- **Data**: ``class`` is FHIR resource types; ``securityLabel`` is the sensitivity labels, beside N (normal) in a permit, which then
-  permits the records with these labels and without; alone in a deny, which denies whatever bears one of them.
+- **Base**: ``policyRule`` OPTIN permits, OPTOUT denies, whom and what the root ``provision`` names. No ``actor`` is
+  everyone: a directive for each role. No ``purpose`` is every purpose. No ``class`` is every record, but no sensitivity
+  label: those need their own yes, as IHE's Privacy Consent on FHIR has it.
+- **Exceptions**, one level deep: each nested ``provision`` is a directive of the opposite effect; what it leaves out it
+  has from the root. Refused where the registry's order (who is named goes before a role, deny before permit) would not
+  let the exception win.
+- **Actors**: ``role`` IRCP or PRCP, those who receive; an identifier of system :data:`INSTITUTION` (a handle or an
+  account) or :data:`ROLE` (a role's name), or whatever the caller has a handle or an account for.
+- **Data**: ``class`` is FHIR resource types; ``securityLabel`` is the sensitivity labels, beside N (normal) in a
+  permit, which then permits the records with these labels and without; alone in a deny, which denies whatever bears one
+  of them.
 - **Period**: as FHIR has it, the end included; a date is a whole UTC day. No start is from now on, no end is for ever.
-- ``action`` may be access and use. ``data``, ``dataPeriod``, ``code``, deeper provisions and modifier extensions are refused; so is
-  any status but active, any scope but patient-privacy, a policy besides the rule, and a performer who is not the patient.
+- ``action`` may be access and use. ``data``, ``dataPeriod``, ``code``, deeper provisions and modifier extensions are
+  refused; so is any status but active, any scope but patient-privacy, a policy besides the rule, and a performer who is
+  not the patient.
 - Identifiers, date, custodian and source document say nothing about who may do what, and are not kept.
 
-Out: one Consent for each directive, so that nothing has to be merged; read again it is the same directive.
+The way out is in :mod:`salus.fhir.consent_out`.
 """
 
 from __future__ import annotations
@@ -30,34 +34,29 @@ from pathlib import Path
 from typing import Any
 
 from salus.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES
-from salus.consent import DirectiveDraft, Effect, Record
-from salus.errors import BadInput
+from salus.consent import DirectiveDraft, Effect
+from salus.fhir.consent_codes import (
+    ACT_CODE,
+    ACT_REASON,
+    ACTIONS,
+    CONFIDENTIALITY,
+    FOREVER,
+    INSTITUTION,
+    PARTICIPATION,
+    RESOURCE_TYPES,
+    ROLE,
+    ROLE_PREFIX,
+    SCOPE,
+)
+from salus.fhir.consent_out import consent_resource, consents_bundle
 from salus.fhir.resource import Resource, read_resources
 
 __all__ = ["FOREVER", "INSTITUTION", "ROLE", "ConsentInput", "consent_resource", "consents_bundle", "read_consent"]
-
-#: Identifier system of institutions: the handle, or the account.
-INSTITUTION = "urn:salus:institution"
-
-#: Identifier system of roles: the name, e.g. PROVIDER.
-ROLE = "urn:salus:role"
-
-#: The end of a directive without an end: the last second that the registry can hold.
-FOREVER = 2**40 - 1
-
-_SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
-_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-_ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
-_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
-_RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
-_ACTIONS = "http://terminology.hl7.org/CodeSystem/consentaction"
 
 _RECEIVERS = ("IRCP", "PRCP")
 _BASE = {"OPTIN": Effect.PERMIT, "OPTOUT": Effect.DENY}
 _EFFECTS = {"permit": Effect.PERMIT, "deny": Effect.DENY}
 _DIRECTIVES = 4  # a pair of patient and grantee may have
-_ROLE_PREFIX = "role:"  # of a grantee that is a role
 _CLASSES = {name: name for name in RECORDS} | {"ExplanationOfBenefit": "Claim"}
 _MOMENT = re.compile(r"(\d{4})(-\d{2})?(-\d{2})?(T\d{2}:\d{2}:\d{2}(?:\.0+)?(?:Z|[+-]\d{2}:\d{2}))?\Z")
 _HANDLE = re.compile(r"[a-z0-9-]{1,31}\Z|0x[0-9a-fA-F]{40}\Z")
@@ -65,7 +64,7 @@ _HANDLE = re.compile(r"[a-z0-9-]{1,31}\Z|0x[0-9a-fA-F]{40}\Z")
 _PLAIN_CATEGORIES: Mapping[str, frozenset[str] | None] = {
     "http://loinc.org": None,
     "http://terminology.hl7.org/CodeSystem/consentcategorycodes": None,
-    _ACT_CODE: frozenset({"IDSCL", "INFA"}),
+    ACT_CODE: frozenset({"IDSCL", "INFA"}),
 }
 _PROVISION = {"id", "type", "period", "actor", "action", "securityLabel", "purpose", "class", "provision", "extension"}
 
@@ -103,11 +102,11 @@ class _Rule:
 
     @property
     def by_role(self) -> bool:
-        return any(grantee.startswith(_ROLE_PREFIX) for grantee in self.grantees)
+        return any(grantee.startswith(ROLE_PREFIX) for grantee in self.grantees)
 
     @property
     def by_name(self) -> bool:
-        return not all(grantee.startswith(_ROLE_PREFIX) for grantee in self.grantees)
+        return not all(grantee.startswith(ROLE_PREFIX) for grantee in self.grantees)
 
 
 def read_consent(path: str | Path, *, grantee: Callable[[str], str | None] | None = None) -> list[ConsentInput]:
@@ -144,10 +143,12 @@ class _Reader:
         effect = self._base()
         root = self.json.get("provision", {})
         if _EFFECTS.get(root.get("type"), effect) is not effect:
-            raise self.at.refuse("provision.type", f"is {root['type']!r} against the policy rule; say the base by policyRule")
+            raise self.at.refuse(
+                "provision.type", f"is {root['type']!r} against the policy rule; say the base by policyRule"
+            )
         everyone = _Rule(
             effect=effect,
-            grantees=tuple(_ROLE_PREFIX + role for role in ROLES),
+            grantees=tuple(ROLE_PREFIX + role for role in ROLES),
             everyone=True,
             purposes=frozenset(PURPOSES),
             classes=frozenset({ALL}),
@@ -185,25 +186,28 @@ class _Reader:
             if field in self.json:
                 raise self.at.refuse(field, "may change what the consent means; give one without it")
         scope = self.json["scope"].get("coding", [])
-        if [(c.get("system"), c.get("code")) for c in scope] != [(_SCOPE, "patient-privacy")]:
+        if [(c.get("system"), c.get("code")) for c in scope] != [(SCOPE, "patient-privacy")]:
             raise self.at.refuse("scope", "is not patient-privacy; other consents are not access rules")
         for n, category in enumerate(self.json.get("category", ())):
             for coding in category.get("coding", ()):
                 allowed = _PLAIN_CATEGORIES.get(coding.get("system", ""), frozenset())
                 if allowed is not None and coding.get("code") not in allowed:
                     raise self.at.refuse(
-                        f"category[{n}]", f"is {coding.get('code')!r}, which may change what provisions mean; say it by provisions"
+                        f"category[{n}]",
+                        f"is {coding.get('code')!r}, which may change what provisions mean; say it by provisions",
                     )
         patient = self.json.get("patient")
         for n, performer in enumerate(self.json.get("performer", ())):
             if not patient or any(performer.get(key) != patient.get(key) for key in ("reference", "identifier")):
-                raise self.at.refuse(f"performer[{n}]", "is not the patient, whose key must sign; give the patient's consent")
+                raise self.at.refuse(
+                    f"performer[{n}]", "is not the patient, whose key must sign; give the patient's consent"
+                )
         if self.json.get("policy"):
             raise self.at.refuse("policy", "is a document that no contract reads; say it by policyRule and provision")
 
     def _base(self) -> Effect:
         codings = self.json.get("policyRule", {}).get("coding", [])
-        if len(codings) != 1 or codings[0].get("system") != _ACT_CODE or codings[0].get("code") not in _BASE:
+        if len(codings) != 1 or codings[0].get("system") != ACT_CODE or codings[0].get("code") not in _BASE:
             raise self.at.refuse("policyRule", "is not OPTIN or OPTOUT of v3-ActCode; say the base by one of them")
         return _BASE[codings[0]["code"]]
 
@@ -212,7 +216,9 @@ class _Reader:
     def _rule(self, json: dict[str, Any], path: str, inherited: _Rule) -> _Rule:
         for name in json:
             if name not in _PROVISION:
-                raise self.at.refuse(f"{path}.{name}", "is more than the registry can say; leave it out, or narrow by class")
+                raise self.at.refuse(
+                    f"{path}.{name}", "is more than the registry can say; leave it out, or narrow by class"
+                )
         rule = inherited
         if "period" in json:
             rule = self._within(rule, json["period"], f"{path}.period")
@@ -220,15 +226,15 @@ class _Reader:
             rule = replace(rule, grantees=self._actors(json["actor"], f"{path}.actor"), everyone=False)
         for n, action in enumerate(json.get("action", ())):
             codes = [(c.get("system"), c.get("code")) for c in action.get("coding", ())]
-            if codes not in ([(_ACTIONS, "access")], [(_ACTIONS, "use")]):
+            if codes not in ([(ACTIONS, "access")], [(ACTIONS, "use")]):
                 shown = codes[0][1] if codes else None
                 raise self.at.refuse(f"{path}.action[{n}]", f"is {shown!r}; the registry decides access and use only")
         if "securityLabel" in json:
             rule = self._labelled(rule, json["securityLabel"], f"{path}.securityLabel")
         if "purpose" in json:
-            rule = replace(rule, purposes=self._codes(json["purpose"], f"{path}.purpose", _ACT_REASON, PURPOSES))
+            rule = replace(rule, purposes=self._codes(json["purpose"], f"{path}.purpose", ACT_REASON, PURPOSES))
         if "class" in json:
-            types = self._codes(json["class"], f"{path}.class", _RESOURCE_TYPES, _CLASSES)
+            types = self._codes(json["class"], f"{path}.class", RESOURCE_TYPES, _CLASSES)
             rule = replace(rule, classes=frozenset(_CLASSES[name] for name in types))
         self._expect_labels_fit(rule, path)
         return rule
@@ -236,16 +242,22 @@ class _Reader:
     def _exception(self, base: _Rule, json: dict[str, Any], path: str) -> _Rule:
         effect = _EFFECTS.get(json.get("type", ""))
         if effect is None or effect is base.effect:
-            raise self.at.refuse(f"{path}.type", f"is {json.get('type')!r}, no exception to the base; state it in its own Consent")
+            raise self.at.refuse(
+                f"{path}.type", f"is {json.get('type')!r}, no exception to the base; state it in its own Consent"
+            )
         if "provision" in json:
-            raise self.at.refuse(f"{path}.provision", "is an exception to an exception; state it in a Consent of its own")
+            raise self.at.refuse(
+                f"{path}.provision", "is an exception to an exception; state it in a Consent of its own"
+            )
         inherited = replace(base, effect=effect, labels=frozenset(), normal=False)
         if "securityLabel" in json and effect is Effect.DENY:
             # Labels are denied wherever they are, not in the base's classes only: the base permits no others.
             inherited = replace(inherited, classes=frozenset({ALL}))
         rule = self._rule(json, path, inherited)
         if not base.everyone and not set(rule.grantees) <= set(base.grantees):
-            raise self.at.refuse(f"{path}.actor", "is one of whom the base says nothing; state it in a Consent of its own")
+            raise self.at.refuse(
+                f"{path}.actor", "is one of whom the base says nothing; state it in a Consent of its own"
+            )
         # The registry asks who is named before it asks for roles, and on either level a deny before a permit.
         if effect is Effect.PERMIT and (rule.by_role or base.by_name):
             raise self.at.refuse(path, "permits within a denial of the same rank, which would win; deny less instead")
@@ -254,11 +266,12 @@ class _Reader:
     def _actors(self, actors: Sequence[dict[str, Any]], path: str) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for n, actor in enumerate(actors):
-            codes = [c.get("code") for c in actor["role"].get("coding", ()) if c.get("system") == _PARTICIPATION]
+            codes = [c.get("code") for c in actor["role"].get("coding", ()) if c.get("system") == PARTICIPATION]
             if len(codes) != 1 or codes[0] not in _RECEIVERS:
                 raise self.at.refuse(
                     f"{path}[{n}].role",
-                    f"is {codes[0] if codes else None!r}; the registry knows who receives, IRCP or PRCP, and no other part",
+                    f"is {codes[0] if codes else None!r}; the registry knows who receives, IRCP or PRCP,"
+                    " and no other part",
                 )
             found[self._grantee(actor["reference"], f"{path}[{n}].reference")] = None
         return tuple(found)
@@ -269,30 +282,34 @@ class _Reader:
         if system == ROLE:
             if value not in ROLES:
                 raise self.at.refuse(path, f"is the unknown role {value!r}; known are {', '.join(ROLES)}")
-            return _ROLE_PREFIX + str(value)
+            return ROLE_PREFIX + str(value)
         if system == INSTITUTION and _HANDLE.match(value):
             return str(value)
         key = reference.get("reference") or (f"{system}|{value}" if value else "")
         account = self.known(key) if self.known and key else None
         if account is None:
             raise self.at.refuse(
-                path, f"is {key or 'nobody'}, no institution known here; say which handle it is, or use system {INSTITUTION}"
+                path,
+                f"is {key or 'nobody'}, no institution known here; say which handle it is, or use system {INSTITUTION}",
             )
         return account
 
     # ---- what, and when ------------------------------------------------------------------------------------------
 
-    def _codes(self, codings: Sequence[dict[str, Any]], path: str, system: str, known: Mapping[str, Any]) -> frozenset[str]:
+    def _codes(
+        self, codings: Sequence[dict[str, Any]], path: str, system: str, known: Mapping[str, Any]
+    ) -> frozenset[str]:
         for n, coding in enumerate(codings):
             if coding.get("system") != system or coding.get("code") not in known:
                 raise self.at.refuse(
-                    f"{path}[{n}]", f"is {coding.get('code')!r} of {coding.get('system')!r}; known of {system} are {', '.join(known)}"
+                    f"{path}[{n}]",
+                    f"is {coding.get('code')!r} of {coding.get('system')!r}; known of {system} are {', '.join(known)}",
                 )
         return frozenset(coding["code"] for coding in codings)
 
     def _labelled(self, rule: _Rule, codings: Sequence[dict[str, Any]], path: str) -> _Rule:
-        normal = [c for c in codings if c.get("system") == _CONFIDENTIALITY and c.get("code") == "N"]
-        labels = self._codes([c for c in codings if c not in normal], path, _ACT_CODE, LABELS)
+        normal = [c for c in codings if c.get("system") == CONFIDENTIALITY and c.get("code") == "N"]
+        labels = self._codes([c for c in codings if c not in normal], path, ACT_CODE, LABELS)
         return replace(rule, labels=labels, normal=bool(normal))
 
     def _expect_labels_fit(self, rule: _Rule, path: str) -> None:
@@ -300,11 +317,13 @@ class _Reader:
             return
         if rule.effect is Effect.PERMIT and not rule.normal:
             raise self.at.refuse(
-                f"{path}.securityLabel", "permits labelled records only, which the registry cannot say; add N of v3-Confidentiality"
+                f"{path}.securityLabel",
+                "permits labelled records only, which the registry cannot say; add N of v3-Confidentiality",
             )
         if rule.effect is Effect.DENY and (rule.normal or rule.classes != {ALL}):
             raise self.at.refuse(
-                f"{path}.securityLabel", "with a class or N denies more than a contract could tell apart; deny the labels alone"
+                f"{path}.securityLabel",
+                "with a class or N denies more than a contract could tell apart; deny the labels alone",
             )
 
     def _within(self, rule: _Rule, period: dict[str, Any], path: str) -> _Rule:
@@ -350,101 +369,3 @@ def _drafts(rule: _Rule) -> list[DirectiveDraft]:
         DirectiveDraft(grantee, rule.effect, rule.purposes, frozenset(categories), rule.start, rule.end)
         for grantee in rule.grantees
     ]
-
-
-# ------------------------------------------------------------------------------------------------------------------ out
-
-
-def consent_resource(draft: DirectiveDraft, *, patient: str, issued_at: int, id: str = "") -> list[dict[str, Any]]:
-    """A directive as FHIR R4 Consents: one, or two for a deny of both record classes and sensitivity labels.
-
-    Args:
-        draft: The directive.
-        patient: The patient's account.
-        issued_at: When it was issued, Unix seconds.
-        id: The resource's id; left out when empty.
-
-    Returns:
-        Resources as JSON values; :func:`read_consent` reads them back as the same directive (or as the two).
-
-    Raises:
-        BadInput: A permit of labels without any record, which permits nothing and which FHIR cannot say.
-        ValueError: The directive has no effect.
-    """
-    if draft.effect not in (Effect.PERMIT, Effect.DENY):
-        raise ValueError("a directive without effect is no consent")
-    classes, labels = draft.categories - set(LABELS), draft.categories & set(LABELS)
-    if draft.effect is Effect.PERMIT and not classes:
-        raise BadInput(
-            "directive", f"to {draft.grantee}", "permits sensitivity labels without records, which FHIR cannot say; grant records too"
-        )
-    parts = [(classes, labels)] if draft.effect is Effect.PERMIT else [(classes, frozenset()), (frozenset(), labels)]
-    parts = [part for part in parts if part[0] or part[1]]
-    resources = []
-    for n, (some_classes, some_labels) in enumerate(parts):
-        resource = _resource(draft, frozenset(some_classes), frozenset(some_labels), patient, issued_at)
-        if id:
-            resource = {"resourceType": "Consent", "id": id if len(parts) == 1 else f"{id}-{n + 1}", **resource}
-        resources.append(resource)
-    return resources
-
-
-def consents_bundle(records: Sequence[tuple[str, Record]], *, name: Callable[[str], str] = str) -> dict[str, Any]:
-    """Directives of the registry as a Bundle of FHIR R4 Consents; :func:`read_consent` reads it.
-
-    Args:
-        records: The patient's account and the directive, for each.
-        name: Gives a grantee's handle, or ``role:PROVIDER``, for its account.
-    """
-    resources: list[dict[str, Any]] = []
-    for patient, record in records:
-        draft = DirectiveDraft(
-            name(record.grantee), record.effect, record.purpose_names, record.category_names, record.start, record.end
-        )
-        resources += consent_resource(draft, patient=patient, issued_at=record.issued_at)
-    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource} for resource in resources]}
-
-
-def _resource(
-    draft: DirectiveDraft, classes: frozenset[str], labels: frozenset[str], patient: str, issued_at: int
-) -> dict[str, Any]:
-    effect = draft.effect
-    provision: dict[str, Any] = {}
-    period = {}
-    if draft.start:
-        period["start"] = _instant(draft.start)
-    if draft.end < FOREVER:
-        period["end"] = _instant(draft.end - 1)  # FHIR's end is the last moment, not the first after it
-    if period:
-        provision["period"] = period
-    system, value = INSTITUTION, draft.grantee
-    if draft.grantee.casefold().startswith(_ROLE_PREFIX):
-        system, value = ROLE, draft.grantee[len(_ROLE_PREFIX) :].upper()
-    provision["actor"] = [
-        {
-            "role": {"coding": [{"system": _PARTICIPATION, "code": "IRCP"}]},
-            "reference": {"identifier": {"system": system, "value": value}},
-        }
-    ]
-    if labels:
-        normal = [{"system": _CONFIDENTIALITY, "code": "N"}] if effect is Effect.PERMIT else []
-        provision["securityLabel"] = normal + [{"system": _ACT_CODE, "code": label} for label in sorted(labels)]
-    provision["purpose"] = [{"system": _ACT_REASON, "code": purpose} for purpose in sorted(draft.purposes)]
-    if classes and ALL not in classes:
-        provision["class"] = [{"system": _RESOURCE_TYPES, "code": name} for name in sorted(classes)]
-    return {
-        "resourceType": "Consent",
-        "status": "active",
-        "scope": {"coding": [{"system": _SCOPE, "code": "patient-privacy"}]},
-        "category": [{"coding": [{"system": _ACT_CODE, "code": "INFA"}]}],
-        "patient": {"identifier": {"system": "urn:salus:patient", "value": patient}},
-        "dateTime": _instant(issued_at),
-        "policyRule": {"coding": [{"system": _ACT_CODE, "code": "OPTIN" if effect is Effect.PERMIT else "OPTOUT"}]},
-        "provision": provision,
-    }
-
-
-def _instant(seconds: int) -> str:
-    # Beyond the calendar of FHIR (year 9999) there is no other way of saying "for ever".
-    latest = 253_402_300_799
-    return dt.datetime.fromtimestamp(min(seconds, latest), dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

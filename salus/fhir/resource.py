@@ -58,7 +58,9 @@ class Resource:
             raise self.refuse(self.json["resourceType"], "is nested too deeply; give a plain document") from None
         # An unknown type of a contained resource is a KeyError there, other surprises are of these kinds.
         except (ValueError, TypeError, LookupError, AttributeError) as trouble:
-            raise self.refuse(self.json["resourceType"], f"is not FHIR R4 ({trouble or type(trouble).__name__}); correct it") from None
+            raise self.refuse(
+                self.json["resourceType"], f"is not FHIR R4 ({trouble or type(trouble).__name__}); correct it"
+            ) from None
 
     def reference(self, field: str) -> str | None:
         """A key for whom a reference names: equal keys mean the same, across resources and files.
@@ -112,7 +114,8 @@ def read_resources(path: str | Path, kind: str) -> list[Resource]:
     Other resources of a Bundle are what the wanted ones refer to, and passed over; elsewhere another type is a mistake.
 
     Args:
-        path: The file; `.ndjson` and `.jsonl` are newline-delimited, as is any other whose first line is a whole object.
+        path: The file; `.ndjson` and `.jsonl` are newline-delimited, as is any other whose first line is a whole
+            object.
         kind: The resource type, e.g. ``Claim``.
 
     Returns:
@@ -171,8 +174,11 @@ def _is_lines(text: str) -> bool:
 
 def _resource(value: Any, source: str, place: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
-        raise BadInput(source, f"{place}: resourceType" if place != "file" else "resourceType",
-                       "is missing; give a FHIR R4 resource in JSON")
+        raise BadInput(
+            source,
+            f"{place}: resourceType" if place != "file" else "resourceType",
+            "is missing; give a FHIR R4 resource in JSON",
+        )
     return value
 
 

@@ -1,9 +1,10 @@
 """FHIR R4 ClaimResponses out: how a claim was judged, line by line.
 
-Each line has the amounts of HL7's adjudication categories: ``submitted``, ``eligible`` (what the price list allows), ``deductible``,
-``copay`` (HL7 has no code of its own for coinsurance; the text says it) and ``benefit`` (what the plan pays). Where an amount takes
-something away, its reason is the CARC with its group code: 45 CO above the price list, 204 PR not covered, 1 PR deductible,
-2 PR coinsurance. The outcome is ``complete``, ``queued`` (owed: payable, the pool is short) or ``error`` (refused, with the CARC).
+Each line has the amounts of HL7's adjudication categories: ``submitted``, ``eligible`` (what the price list allows),
+``deductible``, ``copay`` (HL7 has no code of its own for coinsurance; the text says it) and ``benefit`` (what the plan
+pays). Where an amount takes something away, its reason is the CARC with its group code: 45 CO above the price list, 204
+PR not covered, 1 PR deductible, 2 PR coinsurance. The outcome is ``complete``, ``queued`` (owed: payable, the pool is
+short) or ``error`` (refused, with the CARC).
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def claim_response(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
         insurer: The insurer's handle.
 
     Returns:
-        The resource as JSON values with exact :class:`~decimal.Decimal` amounts; :func:`salus.jsonfile.dump_json` writes it.
+        The resource as JSON values with exact :class:`~decimal.Decimal` amounts; :func:`salus.jsonfile.dump_json`
+        writes it.
     """
     claim = answer.input
     system, code = claim.type
@@ -66,9 +68,7 @@ def claim_response(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
         "created": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "insurer": {"identifier": {"system": "urn:salus:institution", "value": insurer}},
         "requestor": _reference(claim.provider_ref),
-        "request": {"type": "Claim", "identifier": number} | (
-            {"reference": f"Claim/{claim.id}"} if claim.id else {}
-        ),
+        "request": {"type": "Claim", "identifier": number} | ({"reference": f"Claim/{claim.id}"} if claim.id else {}),
         "outcome": "error" if answer.refusal else "queued" if answer.state.name == "OWED" else "complete",
         "disposition": _disposition(answer),
     }
@@ -81,7 +81,9 @@ def claim_response(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
     def money(units: int) -> dict[str, Any]:
         return {"value": answer.money(units), "currency": claim.currency}
 
-    response["item"] = [{"itemSequence": line.sequence, "adjudication": _adjudication(line, money)} for line in answer.lines]
+    response["item"] = [
+        {"itemSequence": line.sequence, "adjudication": _adjudication(line, money)} for line in answer.lines
+    ]
     totals = (
         ("submitted", answer.charge),
         ("eligible", answer.allowed),
@@ -122,7 +124,9 @@ def write_claim_responses(answers: Sequence[ClaimAnswer], folder: str | Path, *,
                 paths.append(path)
                 break
     except OSError as trouble:
-        raise BadInput(str(folder), "", f"cannot be written to ({trouble.strerror}); the claims themselves are answered") from None
+        raise BadInput(
+            str(folder), "", f"cannot be written to ({trouble.strerror}); the claims themselves are answered"
+        ) from None
     return paths
 
 

@@ -1,6 +1,7 @@
 """Exports of temperature loggers: read, checked, packed for the chain.
 
-Berlinger's text exports (Q-tag CLm, Fridge-tag 2, 2 L and UL) and plain CSV. Times are Unix seconds, temperatures 0.01 °C.
+Berlinger's text exports (Q-tag CLm, Fridge-tag 2, 2 L and UL) and plain CSV. Times are Unix seconds, temperatures 0.01
+°C.
 """
 
 from __future__ import annotations

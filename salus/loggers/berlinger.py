@@ -1,8 +1,9 @@
 """Berlinger's text exports: Q-tag CLm, Fridge-tag 2, 2 L and UL.
 
-An export is a tree of ``key: value`` lines, indented by blanks, whose rows of readings are indented by a tab. It ends with a
-certificate and a signature (see :mod:`salus.loggers.signature`). An export that is signed must verify; one without any signature is
-read only if its readings reach the moment at which it says it was stopped, for otherwise it may have been cut short.
+An export is a tree of ``key: value`` lines, indented by blanks, whose rows of readings are indented by a tab. It ends
+with a certificate and a signature (see :mod:`salus.loggers.signature`). An export that is signed must verify; one
+without any signature is read only if its readings reach the moment at which it says it was stopped, for otherwise it
+may have been cut short.
 
 Fridge-tag 2 keeps a daily history only: that is read as well, but has no readings to judge.
 """
@@ -71,7 +72,8 @@ def read_berlinger(path: str | Path) -> LoggerExport:
         Readings in UTC (the export names its zone), in °C whatever unit the device shows (°F to the nearest 0.01 °C).
 
     Raises:
-        BadInput: Not such an export, cut short, edited (the signature does not verify), readings out of order or impossible.
+        BadInput: Not such an export, cut short, edited (the signature does not verify), readings out of order or
+            impossible.
     """
     return _Reader(str(path), read_bytes(path)).export()
 
@@ -102,7 +104,9 @@ class _Reader:
                 continue
             key, colon, value = line.strip(" ").partition(":")
             if not colon:
-                raise BadInput(self.source, f"line {number}", f"is {one_line(line, 40)!r}, no `key: value`; export it again")
+                raise BadInput(
+                    self.source, f"line {number}", f"is {one_line(line, 40)!r}, no `key: value`; export it again"
+                )
             indent = len(line) - len(line.lstrip(" "))
             while path[-1][0] >= indent:
                 path.pop()
@@ -183,7 +187,9 @@ class _Reader:
         end = self._time(stopped.value, f"line {stopped.line}: {stopped.key}")
         if not readings[-1].time <= end < readings[-1].time + interval or not self.content.endswith(b"\n"):
             raise BadInput(
-                self.source, "Data", f"does not reach {stopped.key} {stopped.value}, the file is cut short; export it again"
+                self.source,
+                "Data",
+                f"does not reach {stopped.key} {stopped.value}, the file is cut short; export it again",
             )
 
     # ---- values --------------------------------------------------------------------------------------------------
@@ -226,9 +232,7 @@ class _Reader:
         value = Decimal(text)
         if self.fahrenheit:
             value = (value - 32) * 5 / 9
-        return expect_possible(
-            int((value * 100).to_integral_value(rounding=ROUND_HALF_EVEN)), self.source, where
-        )
+        return expect_possible(int((value * 100).to_integral_value(rounding=ROUND_HALF_EVEN)), self.source, where)
 
     def _minutes(self, text: str, node: _Node, name: str) -> int:
         if not _WHOLE.match(text):
@@ -246,11 +250,15 @@ class _Reader:
             cells = row.split("\t")
             # Without a mark some devices end the row after the temperature, others with an empty cell.
             if len(cells) not in (2, 3) or (len(cells) == 3 and cells[2] not in ("", "x")):
-                raise BadInput(self.source, where, f"is {one_line(row, 40)!r}, no reading, the file is cut short or edited")
+                raise BadInput(
+                    self.source, where, f"is {one_line(row, 40)!r}, no reading, the file is cut short or edited"
+                )
             time = self._time(cells[0], where)
             if readings and time <= readings[-1].time:
                 relation = "the same time as" if time == readings[-1].time else "before"
-                raise BadInput(self.source, where, f"is {relation} the reading above it; give the file as the device wrote it")
+                raise BadInput(
+                    self.source, where, f"is {relation} the reading above it; give the file as the device wrote it"
+                )
             centi = None if cells[1] == "--.-" else self._temperature(cells[1], where)
             readings.append(Reading(time, centi))
         if not readings:
@@ -281,8 +289,11 @@ class _Reader:
             if "T AL" not in parts or "t AL" not in parts:
                 raise self.refuse(node, "Alarm", "lacks its limit, the file is cut short; export it again")
             yield Alarm(
-                bound, span, self._temperature(parts["T AL"], f"line {node.line}: T AL"),
-                self._minutes(parts["t AL"], node, "t AL"), raised,
+                bound,
+                span,
+                self._temperature(parts["T AL"], f"line {node.line}: T AL"),
+                self._minutes(parts["t AL"], node, "t AL"),
+                raised,
             )
 
     def _day_alarms(self, result: _Node, key: str) -> Iterator[_Node]:
@@ -307,7 +318,8 @@ class _Reader:
             alarm = node.child("Alarm")
             minutes = tuple(
                 self._minutes(self._parts(row.line, row).get("t Acc", ""), row, "t Acc")
-                for entry in (alarm.children if alarm else ()) for row in entry.children
+                for entry in (alarm.children if alarm else ())
+                for row in entry.children
             )
             yield Day(date.value, extremes[0], extremes[1], minutes)
 
@@ -328,9 +340,7 @@ class _Reader:
 _WRITTEN_ALARMS = ((2, 8.0, 30), (4, 8.0, 60), (1, 2.0, 20), (3, 2.0, 40))
 
 
-def write_qtag(
-    readings: Sequence[Reading], serial: str, *, key: ec.EllipticCurvePrivateKey | None = None
-) -> bytes:
+def write_qtag(readings: Sequence[Reading], serial: str, *, key: ec.EllipticCurvePrivateKey | None = None) -> bytes:
     """Write readings as a Q-tag CLm would export them, for simulated devices.
 
     Args:
@@ -357,8 +367,15 @@ def write_qtag(
         raise ValueError("a temperature outside −273.15 to 150 °C")
     start, stop = readings[0].time, readings[-1].time
     lines = [
-        "Device: Q-tag CLm doc LR", "Vers: 1.9", "Fw Vers: simulated", "Sensor: 1", "Conf:",
-        f" Serial: {serial}", " Zone: 0.00", f" Logging Interval: {interval // 60}", " Alarm:",
+        "Device: Q-tag CLm doc LR",
+        "Vers: 1.9",
+        "Fw Vers: simulated",
+        "Sensor: 1",
+        "Conf:",
+        f" Serial: {serial}",
+        " Zone: 0.00",
+        f" Logging Interval: {interval // 60}",
+        " Alarm:",
     ]
     for number, (kind, limit, minutes) in enumerate(_WRITTEN_ALARMS, 1):
         lines += [f"  {number}:", f"   Type: {kind}, T AL: {limit}, t AL: {minutes}"]

@@ -6,8 +6,9 @@
     2026-01-05T06:00:00Z,4.85
     2026-01-05T06:10:00Z,
 
-Times are ISO 8601 with seconds at most and an offset or ``Z``; a time without one is refused unless the offset is given. An empty
-temperature is a missing reading; others have at most two decimals, for what is finer the chain could not judge as it was measured.
+Times are ISO 8601 with seconds at most and an offset or ``Z``; a time without one is refused unless the offset is
+given. An empty temperature is a missing reading; others have at most two decimals, for what is finer the chain could
+not judge as it was measured.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def read_csv(path: str | Path, *, serial: str = "", utc_offset: str | None = Non
         utc_offset: What times without an offset are in, e.g. ``+05:30`` or ``Z``.
 
     Raises:
-        BadInput: Not such a file, cut short, times out of order or twice, an impossible temperature, fewer than two readings;
-            names the line.
+        BadInput: Not such a file, cut short, times out of order or twice, an impossible temperature, fewer than two
+            readings; names the line.
     """
     source, text = str(path), read_text(path)
     local = None if utc_offset is None else parse_offset(utc_offset)
@@ -61,13 +62,18 @@ def read_csv(path: str | Path, *, serial: str = "", utc_offset: str | None = Non
             time = _time(row[0].strip(), source, f"{where}: time", local)
             if readings and time <= readings[-1].time:
                 same = time == readings[-1].time
-                raise BadInput(source, f"{where}: time", "comes twice; keep one reading" if same else
-                               "is before the line above; sort the readings by time")
+                raise BadInput(
+                    source,
+                    f"{where}: time",
+                    "comes twice; keep one reading" if same else "is before the line above; sort the readings by time",
+                )
             readings.append(Reading(time, _celsius(row[1].strip(), source, f"{where}: celsius")))
     except csv.Error as trouble:
         raise BadInput(source, f"line {rows.line_num}", f"is not CSV ({trouble}); give time,celsius") from None
     if len(readings) < 2:
-        raise BadInput(source, "file", f"holds {len(readings)} readings; give at least two, so that their distance is known")
+        raise BadInput(
+            source, "file", f"holds {len(readings)} readings; give at least two, so that their distance is known"
+        )
     step = common_step([reading.time for reading in readings])
     if step > 65_535:
         raise BadInput(source, "time", f"steps by {step} s; give readings at most 18 hours apart")
@@ -110,5 +116,7 @@ def _celsius(text: str, source: str, field: str) -> int | None:
     if not text:
         return None
     if not _CELSIUS.match(text):
-        raise BadInput(source, field, f"is {one_line(text, 40)!r}; give °C with at most two decimals, or leave it empty")
+        raise BadInput(
+            source, field, f"is {one_line(text, 40)!r}; give °C with at most two decimals, or leave it empty"
+        )
     return expect_possible(int(Decimal(text) * 100), source, field)

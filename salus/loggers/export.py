@@ -130,9 +130,10 @@ class LoggerExport:
         """
         if not self.readings:
             raise BadInput(
-                self.source, "Data",
-                f"is missing: this {self.device or 'logger'} keeps a daily history only, from which no reading can be judged;"
-                " give an export with readings",
+                self.source,
+                "Data",
+                f"is missing: this {self.device or 'logger'} keeps a daily history only, from which no reading can be"
+                " judged; give an export with readings",
             )
         return pack(self.readings, step=self.interval_s, most=most)
 

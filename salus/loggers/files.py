@@ -29,4 +29,6 @@ def read(path: str | Path, *, utc_offset: str | None = None) -> LoggerExport:
     first = content.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].lower()
     if b"," in first or b"time" in first:
         return read_csv(path, utc_offset=utc_offset)
-    raise BadInput(path, "line 1", "is of no known logger; give a Berlinger text export or CSV with the header time,celsius")
+    raise BadInput(
+        path, "line 1", "is of no known logger; give a Berlinger text export or CSV with the header time,celsius"
+    )

@@ -1,4 +1,4 @@
-"""Readings packed as the contracts take them: 16 bits each, big-endian, 16 in a word (see interfaces/ITemperatureRules.sol)."""
+"""Readings packed as the contracts take them: 16 bits each, big-endian, 16 in a word (see ITemperatureRules)."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class ReadingBatch:
 def pack(readings: Sequence[Reading], *, step: int | None = None, most: int = MAX_READINGS) -> list[ReadingBatch]:
     """Pack readings into batches.
 
-    A reading stands for the step that follows it, or for less when the next one comes sooner, so that no two overlap. Where the
-    distance changes, a new batch begins: a gap stays a gap. The base is the batch's lowest temperature: small numbers have more
-    zero bytes, and those are cheap.
+    A reading stands for the step that follows it, or for less when the next one comes sooner, so that no two overlap.
+    Where the distance changes, a new batch begins: a gap stays a gap. The base is the batch's lowest temperature: small
+    numbers have more zero bytes, and those are cheap.
 
     Args:
         readings: In order of time, each time once; temperatures within 16 bits of 0.01 °C.
@@ -61,8 +61,8 @@ def pack(readings: Sequence[Reading], *, step: int | None = None, most: int = MA
         Batches in order of time; none for no readings. :func:`unpack` gives the same readings back.
 
     Raises:
-        ValueError: Times out of order, a temperature beyond 16 bits, `most` below 1, or a step that is unknown (a single
-            reading) or not from 1 to 65,535 s.
+        ValueError: Times out of order, a temperature beyond 16 bits, `most` below 1, or a step that is unknown (a
+            single reading) or not from 1 to 65,535 s.
     """
     if most < 1:
         raise ValueError(f"most is {most}; give at least 1")
@@ -98,7 +98,8 @@ def unpack(batches: Sequence[ReadingBatch]) -> list[Reading]:
     """The readings of batches, in their order.
 
     Raises:
-        ValueError: Data of another length than the count demands, padding that is not "no reading", or a number above it.
+        ValueError: Data of another length than the count demands, padding that is not "no reading", or a number above
+            it.
     """
     from salus.loggers.export import Reading
 

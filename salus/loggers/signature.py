@@ -1,10 +1,11 @@
 """How Berlinger's loggers sign their exports, as worked out from real files.
 
-The last lines of an export are a certificate (``Cert:`` … ``Public Key:``), ``Sig Cert:`` and ``Sig:``. The signature is ECDSA on
-P-256; the key's coordinates, r and s are little-endian; what is signed are the file's bytes before the line ``Sig:``, with CRLF line
-ends; the digest is SHA-256 with its bytes in reverse order.
+The last lines of an export are a certificate (``Cert:`` … ``Public Key:``), ``Sig Cert:`` and ``Sig:``. The signature
+is ECDSA on P-256; the key's coordinates, r and s are little-endian; what is signed are the file's bytes before the line
+``Sig:``, with CRLF line ends; the digest is SHA-256 with its bytes in reverse order.
 
-Warning: one key serves a whole lot of devices, and nothing public says who signed the certificate. A signature that verifies shows
+Warning: one key serves a whole lot of devices, and nothing public says who signed the certificate. A signature that
+    verifies shows
 that nobody changed the file since a device of that lot wrote it, not which device that was.
 """
 

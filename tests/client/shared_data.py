@@ -1,4 +1,4 @@
-"""Where real files of the standards lie that the project does not contain; tests that need them say so when they skip."""
+"""Where real files of the standards lie that the project does not contain; tests say so when they skip."""
 
 import os
 from pathlib import Path

@@ -31,7 +31,10 @@ class Scene:
 
     def __init__(self, world, token, tmp_path, *, fund=100_000 * USD, consent=True, **changes):
         self.world, self.token = world, token
-        (self.insurer, handle), (self.hospital, self.provider) = world.institution("INSURER"), world.institution("PROVIDER")
+        (self.insurer, handle), (self.hospital, self.provider) = (
+            world.institution("INSURER"),
+            world.institution("PROVIDER"),
+        )
         self.patient = world.person()
         path = tmp_path / "plan.json"
         path.write_text(json.dumps({**PLAN, "insurer": handle, "salt": new_salt(), **changes}))
@@ -39,8 +42,10 @@ class Scene:
         self.payer, self.desk = world.client(self.insurer), world.client(self.hospital)
         self.plan_id = self.payer.plans.install(self.plan, token=token)
         self.payer.plans.enroll(
-            self.plan_id, [self.patient.address],
-            from_day=self.plan.valid_from, until_day=self.plan.valid_until,
+            self.plan_id,
+            [self.patient.address],
+            from_day=self.plan.valid_from,
+            until_day=self.plan.valid_until,
         )
         if fund:
             self.fund(fund)
@@ -107,13 +112,24 @@ def test_hashes_are_abi_encoded():
 @pytest.mark.parametrize(
     "change, field",
     [
-        ({"salt": "0x" + "00" * 32}, "salt"), ({"salt": "0x12"}, "salt"), ({"salt": 5}, "salt"),
-        ({"coinsurance": "1.1"}, "coinsurance"), ({"coinsurance": "0.00001"}, "coinsurance"),
-        ({"deductible": "-1"}, "deductible"), ({"deductible": "1e3"}, "deductible"), ({"deductible": True}, "deductible"),
-        ({"outOfPocketMaximum": "99.99"}, "outOfPocketMaximum"), ({"validUntil": "2025-01-01"}, "validUntil"),
-        ({"validFrom": "2025-13-01"}, "validFrom"), ({"filingDays": 65536}, "filingDays"), ({"filingDays": "9"}, "filingDays"),
-        ({"currency": "dollar"}, "currency"), ({"insurer": "North Mutual"}, "insurer"), ({"prices": []}, "prices"),
-        ({"prices": [PLAN["prices"][0]] * 2}, "prices[1].code"), ({"extra": 1}, "extra"),
+        ({"salt": "0x" + "00" * 32}, "salt"),
+        ({"salt": "0x12"}, "salt"),
+        ({"salt": 5}, "salt"),
+        ({"coinsurance": "1.1"}, "coinsurance"),
+        ({"coinsurance": "0.00001"}, "coinsurance"),
+        ({"deductible": "-1"}, "deductible"),
+        ({"deductible": "1e3"}, "deductible"),
+        ({"deductible": True}, "deductible"),
+        ({"outOfPocketMaximum": "99.99"}, "outOfPocketMaximum"),
+        ({"validUntil": "2025-01-01"}, "validUntil"),
+        ({"validFrom": "2025-13-01"}, "validFrom"),
+        ({"filingDays": 65536}, "filingDays"),
+        ({"filingDays": "9"}, "filingDays"),
+        ({"currency": "dollar"}, "currency"),
+        ({"insurer": "North Mutual"}, "insurer"),
+        ({"prices": []}, "prices"),
+        ({"prices": [PLAN["prices"][0]] * 2}, "prices[1].code"),
+        ({"extra": 1}, "extra"),
         ({"prices": [{**PLAN["prices"][0], "code": " "}]}, "prices[0].code"),
         ({"prices": [{"system": "", "code": "1"}]}, "prices[0].allowed"),
     ],
@@ -157,7 +173,9 @@ def test_prices_go_in_batches_and_installing_takes_up_where_it_broke_off(world, 
     half = dataclasses.replace(plan, prices=plan.prices[:201])
     payer.send(
         payer.contract("Plans").functions.addPrices(
-            payer.plans.id_of(plan), [plan.code(p.system, p.code) for p in half.prices], [int(p.allowed) * USD for p in half.prices]
+            payer.plans.id_of(plan),
+            [plan.code(p.system, p.code) for p in half.prices],
+            [int(p.allowed) * USD for p in half.prices],
         )
     )
     payer.plans.install(plan, token=token, progress=lambda done, of: seen.append((done, of)))
@@ -214,7 +232,9 @@ def test_claim_is_judged_and_paid(scene, claim):
     assert scene.desk.treasury.balance(scene.token, scene.hospital.address) == answer.paid
     record = scene.desk.claims.get(bytes.fromhex(answer.id[2:]))
     assert (record.state, record.paid, record.payee) == (State.SETTLED, answer.paid, scene.hospital.address)
-    assert scene.desk.claims.accumulators(scene.plan_id, scene.patient.address, 2025) == Accumulators(100 * USD, 110_340_000)
+    assert scene.desk.claims.accumulators(scene.plan_id, scene.patient.address, 2025) == Accumulators(
+        100 * USD, 110_340_000
+    )
     assert estimated == [
         dataclasses.replace(answer, state=State.NONE, transaction="", decided_at=estimated[0].decided_at)
     ]
@@ -233,6 +253,37 @@ def test_answers_come_in_order_whatever_the_batch(scene):
     for answer in answers:
         for line in answer.lines:
             assert line.charge == line.written_off + line.patient + line.paid
+
+
+def test_batch_that_no_block_holds_is_halved(scene, claim, monkeypatch):
+    claims = [dataclasses.replace(claim, number=str(n)) for n in range(5)]
+    real, sizes = scene.desk.send, []
+
+    def send(fn, **options):
+        sizes.append(len(fn.args[0]))
+        if sizes[-1] > 2:
+            raise errors.NodeRefused("submit takes 9,000,000 gas, a block holds 5,000,000; send less at once")
+        return real(fn, **options)
+
+    monkeypatch.setattr(scene.desk, "send", send)
+    answers = scene.submit(claims)
+    assert sizes == [5, 2, 3, 1, 2]
+    assert [answer.input for answer in answers] == claims
+
+
+@pytest.mark.parametrize("message", ["a block holds no gas for it", "the sender has too little ether for the fee"])
+def test_refusal_of_the_node_that_no_halving_cures(message, scene, claim, monkeypatch):
+    claims = [claim] if "gas" in message else [claim, dataclasses.replace(claim, number="2")]
+    calls = []
+
+    def send(fn, **options):
+        calls.append(fn)
+        raise errors.NodeRefused(message)
+
+    monkeypatch.setattr(scene.desk, "send", send)
+    with pytest.raises(errors.NodeRefused):
+        scene.submit(claims)
+    assert len(calls) == 1
 
 
 def test_refusals_are_answers(scene, claim):
@@ -306,7 +357,11 @@ def test_synthea_bundle_is_settled(world, token, tmp_path):
     "change, field, fix",
     [
         ({"currency": "EUR"}, "currency", "is EUR, the plan's is USD; bill in that one"),
-        ({"patient_ref": "Patient/2"}, "patient", "is 'Patient/2', for whom no account is given; add --patient Patient/2=0x…"),
+        (
+            {"patient_ref": "Patient/2"},
+            "patient",
+            "is 'Patient/2', for whom no account is given; add --patient Patient/2=0x…",
+        ),
         ({"provider_ref": "Organization/2"}, "provider", None),
         ({"number": "CH-2025-0001"}, "identifier", None),
         ({"charge": Decimal("0.0000001")}, "item 1: net", "is 0.0000001; the token has 6 decimals, give no more"),
@@ -372,7 +427,8 @@ def test_response_to_a_settled_claim(scene, claim):
     assert response["payment"]["amount"] == {"value": Decimal("41.36"), "currency": "USD"}
     second = {
         entry["category"]["coding"][0]["code"]: (
-            entry["amount"]["value"], [c["code"] for c in entry.get("reason", {}).get("coding", ())]
+            entry["amount"]["value"],
+            [c["code"] for c in entry.get("reason", {}).get("coding", ())],
         )
         for entry in response["item"][1]["adjudication"]
     }
@@ -393,7 +449,8 @@ def test_response_to_a_refused_claim(scene, claim):
     response = parsed(scene.submit([claim])[0])
     assert (response["outcome"], "item" in response, "payment" in response) == ("error", False, False)
     assert response["error"][0]["code"]["coding"][0] == {
-        "system": "https://x12.org/codes/claim-adjustment-reason-codes", "code": "18"
+        "system": "https://x12.org/codes/claim-adjustment-reason-codes",
+        "code": "18",
     }
 
 
@@ -410,7 +467,9 @@ def test_response_to_a_contained_patient_and_an_estimate(scene):
     claims = read_claims(path)
     prepared = scene.desk.claims.prepare(claims, scene.plan, {claims[0].patient_ref: scene.patient.address})
     response = parsed(scene.desk.claims.estimate(prepared)[0])
-    assert response["patient"] == {"identifier": {"system": "http://www.jurisdiction.com/nationalId", "value": "123AB345"}}
+    assert response["patient"] == {
+        "identifier": {"system": "http://www.jurisdiction.com/nationalId", "value": "123AB345"}
+    }
     assert response["use"] == "predetermination"
 
 

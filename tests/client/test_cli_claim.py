@@ -48,14 +48,18 @@ class Scene:
         self.world.client(self.insurer).send(erc20.functions.mint(self.insurer.address, 10**12))
         if fund:
             self.run("fund", self.plan, fund, who="insurer")
-        grant = DirectiveDraft(self.handle, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, 2_000_000_000)
+        grant = DirectiveDraft(
+            self.handle, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, 2_000_000_000
+        )
         self.world.client(self.patient).consent.grant(grant)
         return self
 
     def submit(self, *files, code=0, **options):
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         files = files or (EXAMPLES / "claim.json",)
-        return self.run("submit", *files, "--plan", self.plan, "--patient", self.member, *words, who="hospital", code=code)
+        return self.run(
+            "submit", *files, "--plan", self.plan, "--patient", self.member, *words, who="hospital", code=code
+        )
 
 
 @pytest.fixture
@@ -83,8 +87,14 @@ def test_from_plan_to_paid_claim(scene):
     (row,) = rows(scene.submit(out=out).stdout)
     assert row.pop("id").startswith("0x")
     assert row == {
-        "claim": "CH-2025-0001", "state": "settled", "billed": "182.75", "allowed": "151.70", "deductible": "100.00",
-        "coinsurance": "10.34", "paid": "41.36", "patient": "110.34",
+        "claim": "CH-2025-0001",
+        "state": "settled",
+        "billed": "182.75",
+        "allowed": "151.70",
+        "deductible": "100.00",
+        "coinsurance": "10.34",
+        "paid": "41.36",
+        "patient": "110.34",
     }
     (answer,) = out.glob("ClaimResponse-*.json")
     response = json.loads(answer.read_text())
@@ -101,8 +111,9 @@ def test_refused_claim_ends_with_1_and_keeps_the_older_answer(scene):
     scene.submit(out=out)
     again = scene.submit(out=out, code=1)
     assert rows(again.stdout)[0]["state"] == "refused (18)"
-    assert "refused: claim CH-2025-0001: a claim of this provider with this number is already settled or owed (CARC 18)" in (
-        again.stderr.splitlines()
+    assert (
+        "refused: claim CH-2025-0001: a claim of this provider with this number is already settled or owed (CARC 18)"
+        in (again.stderr.splitlines())
     )
     outcomes = sorted(json.loads(path.read_text())["outcome"] for path in out.iterdir())
     assert outcomes == ["complete", "error"]
@@ -110,20 +121,48 @@ def test_refused_claim_ends_with_1_and_keeps_the_older_answer(scene):
 
 def test_json(scene):
     scene.ready()
-    result = scene.run("submit", EXAMPLES / "claims.ndjson", "--plan", scene.plan, "--patient", scene.patient.address,
-                       "--json", who="hospital")
+    result = scene.run(
+        "submit",
+        EXAMPLES / "claims.ndjson",
+        "--plan",
+        scene.plan,
+        "--patient",
+        scene.patient.address,
+        "--json",
+        who="hospital",
+    )
     responses = json.loads(result.stdout, parse_float=Decimal)
     assert [response["outcome"] for response in responses] == ["complete"] * 3
     assert responses[0]["total"][0]["amount"] == {"value": Decimal("1150.00"), "currency": "USD"}
-    refused = scene.run("submit", EXAMPLES / "claims.ndjson", "--plan", scene.plan, "--patient", scene.patient.address,
-                        "--json", who="hospital", code=1)
-    assert [json.loads(line)["error"] for line in refused.stderr.splitlines() if line.startswith("{")] == ["DUPLICATE"] * 3
+    refused = scene.run(
+        "submit",
+        EXAMPLES / "claims.ndjson",
+        "--plan",
+        scene.plan,
+        "--patient",
+        scene.patient.address,
+        "--json",
+        who="hospital",
+        code=1,
+    )
+    assert [json.loads(line)["error"] for line in refused.stderr.splitlines() if line.startswith("{")] == [
+        "DUPLICATE"
+    ] * 3
 
 
 def test_estimate_writes_nothing(scene):
     scene.ready()
     block = scene.world.w3.eth.block_number
-    words = ("estimate", EXAMPLES / "claim.json", "--plan", scene.plan, "--patient", scene.member, "--provider", scene.provider)
+    words = (
+        "estimate",
+        EXAMPLES / "claim.json",
+        "--plan",
+        scene.plan,
+        "--patient",
+        scene.member,
+        "--provider",
+        scene.provider,
+    )
     (row,) = rows(scene.run(*words).stdout)
     assert (row["state"], row["paid"]) == ("estimate", "41.36")
     assert scene.world.w3.eth.block_number == block
@@ -154,8 +193,14 @@ def test_unknown_claim(scene):
         (("fund", "{plan}", "-5x"), None),
         (("fund", "{plan}", "1e9"), "error: AMOUNT: is '1e9'; give an amount, e.g. 25000.00"),
         (("enroll", "{plan}", "0x12"), None),
-        (("enroll", "{plan}", "{member}", "--from", "soon"), "error: --from: is 'soon'; give a date from 1970 on, YYYY-MM-DD"),
-        (("submit", "{plan}", "--plan", "{plan}", "--patient", "{member}"), "resourceType: is missing; give a FHIR R4 resource in JSON"),
+        (
+            ("enroll", "{plan}", "{member}", "--from", "soon"),
+            "error: --from: is 'soon'; give a date from 1970 on, YYYY-MM-DD",
+        ),
+        (
+            ("submit", "{plan}", "--plan", "{plan}", "--patient", "{member}"),
+            "resourceType: is missing; give a FHIR R4 resource in JSON",
+        ),
     ],
 )
 def test_usage_ends_with_2(words, message, scene):
@@ -194,7 +239,9 @@ def test_patients(scene):
 def test_nobody_confirms(scene):
     scene.ready()
     words = ["claim", "submit", EXAMPLES / "claim.json", "--plan", scene.plan, "--patient", scene.member]
-    result = CliRunner().invoke(cli, [str(w) for w in (*words, "--keystore", scene.keys["hospital"])], prog_name="salus")
+    result = CliRunner().invoke(
+        cli, [str(w) for w in (*words, "--keystore", scene.keys["hospital"])], prog_name="salus"
+    )
     assert result.exit_code == 2 and "add --yes" in result.stderr
 
 
@@ -225,7 +272,10 @@ def test_script(scene, monkeypatch, capsys):
     assert said.err.splitlines()[-2:] == ["2 of 3 claims answered", "3 of 3 claims answered"]
     assert len(list(out.iterdir())) == 3
     assert script.main() == 1
-    assert "refused, a claim of this provider with this number is already settled or owed (CARC 18)" in capsys.readouterr().out
+    assert (
+        "refused, a claim of this provider with this number is already settled or owed (CARC 18)"
+        in capsys.readouterr().out
+    )
 
 
 def test_script_with_a_bad_file(scene, monkeypatch, capsys):

@@ -37,14 +37,18 @@ def test_moments(text, seconds):
     assert parse_moment(text, lambda: NOW) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "90d", "+d", "+1.5d", "-1d", "2027-13-01", "1969-01-01", "+999999999y", "\x1b[2J"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "90d", "+d", "+1.5d", "-1d", "2027-13-01", "1969-01-01", "+999999999y", "\x1b[2J"]
+)
 def test_what_is_no_moment_is_refused(text):
     with pytest.raises(BadInput, match="^--until: .* is no moment; write 2027-01-01") as raised:
         parse_moment(text, lambda: NOW)
     assert "\x1b" not in str(raised.value)
 
 
-@pytest.mark.parametrize(("text", "shown"), [("a\x1b[2Jb", "a\\x1b[2Jb"), ("a\nb", "a\\nb"), ("ü€", "ü€"), ("\u202e", "\\u202e")])
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\x1b[2Jb", "a\\x1b[2Jb"), ("a\nb", "a\\nb"), ("ü€", "ü€"), ("\u202e", "\\u202e")]
+)
 def test_control_characters_are_shown(text, shown):
     assert safe(text) == shown
 
@@ -200,7 +204,9 @@ def test_no_command_takes_a_secret_as_an_argument(commands):
     for path, found in commands.items():
         for parameter in found.params:
             for name in (*parameter.opts, *parameter.secondary_opts):
-                assert not re.search(r"^--?(password|mnemonic|words|key|private-key|seed)$", name) or path == ("wallet", "new")
+                if (path, name) == (("wallet", "new"), "--words"):
+                    continue  # how many, not which
+                assert not re.search(r"^--?(password|mnemonic|words|key|private-key|seed)$", name), path
 
 
 def test_every_command_answers_in_json(commands):
@@ -208,7 +214,9 @@ def test_every_command_answers_in_json(commands):
         assert "--json" in {name for parameter in found.params for name in parameter.opts}, path
 
 
-@pytest.mark.parametrize("words", [["nothing"], ["consent", "nothing"], ["consent", "grant", "--nothing"], ["consent", "relay"]])
+@pytest.mark.parametrize(
+    "words", [["nothing"], ["consent", "nothing"], ["consent", "grant", "--nothing"], ["consent", "relay"]]
+)
 def test_wrong_usage_is_2(words):
     result = CliRunner().invoke(cli, words)
     assert (result.exit_code, result.stdout) == (2, "")

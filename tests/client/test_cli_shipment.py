@@ -17,7 +17,13 @@ from tests.client.shared_data import EXAMPLES, shared
 PASSWORD = "correct horse"
 GTIN = "09506000134352"
 DAY = 86_400
-ROLES = {"maker": "MANUFACTURER", "logger": "LOGGER", "carrier": "CARRIER", "clinic": "PHARMACY", "laboratory": "LABORATORY"}
+ROLES = {
+    "maker": "MANUFACTURER",
+    "logger": "LOGGER",
+    "carrier": "CARRIER",
+    "clinic": "PHARMACY",
+    "laboratory": "LABORATORY",
+}
 
 
 class Scene:
@@ -54,8 +60,20 @@ class Scene:
         return json.loads(self.run(*words, "--json", **options).stdout)
 
     def opened(self, start):
-        lot = self.json("lot", "--gtin", GTIN, "--number", f"A{start}-{id(self)}"[:20], "--made", "2024-01-01", "--expires", "+1y",
-                        "--units", 500, who="maker")["lot"]
+        lot = self.json(
+            "lot",
+            "--gtin",
+            GTIN,
+            "--number",
+            f"A{start}-{id(self)}"[:20],
+            "--made",
+            "2024-01-01",
+            "--expires",
+            "+1y",
+            "--units",
+            500,
+            who="maker",
+        )["lot"]
         words = ("open", lot, "--units", 200, "--logger", self.handle("logger"), "--from", start)
         return self.json(*words, who="maker")["shipment"]
 
@@ -86,7 +104,11 @@ def test_intact_shipment_is_handed_over(scene):
     assert f"offered to     {scene.handle('carrier')}" in scene.run("show", shipment).stdout
     scene.run("accept", shipment, who="carrier")
     shown = scene.json("show", shipment)
-    assert (shown["verdict"], shown["holder"], shown["offeredTo"]) == ("intact", scene.people["carrier"][0].address, None)
+    assert (shown["verdict"], shown["holder"], shown["offeredTo"]) == (
+        "intact",
+        scene.people["carrier"][0].address,
+        None,
+    )
     assert (shown["lot"]["gtin"], shown["judgement"]["readings"]) == (GTIN, 5)
     # Accepted for good: the manufacturer no longer holds it.
     refused = scene.run("offer", shipment, scene.handle("clinic"), who="maker", code=1)
@@ -95,7 +117,9 @@ def test_intact_shipment_is_handed_over(scene):
 
 def test_excursion_is_found_and_the_next_handover_refused(scene):
     shipment = scene.opened("2025-01-06T06:00:00Z")
-    result = scene.run("log", shipment, EXAMPLES / "qtag-excursion.txt", "--device", scene.keys["device"], who="carrier", code=1)
+    result = scene.run(
+        "log", shipment, EXAMPLES / "qtag-excursion.txt", "--device", scene.keys["device"], who="carrier", code=1
+    )
     assert "288 readings logged for" in result.stdout
     assert result.stderr.splitlines()[-1] == (
         "refused: the shipment is not intact: a temperature rule was breached and no laboratory has released it since"
@@ -108,7 +132,9 @@ def test_excursion_is_found_and_the_next_handover_refused(scene):
     assert "outside        140 min above, 0 min below" in shown
     refused = scene.run("offer", shipment, scene.handle("clinic"), who="maker", code=1)
     assert refused.stderr.splitlines()[-1].startswith("refused: ")
-    again = scene.run("log", shipment, EXAMPLES / "qtag-excursion.txt", "--device", scene.keys["device"], who="carrier", code=2)
+    again = scene.run(
+        "log", shipment, EXAMPLES / "qtag-excursion.txt", "--device", scene.keys["device"], who="carrier", code=2
+    )
     assert "end before 2025-01-08 06:00:00 UTC" in again.stderr
     scene.run("release", shipment, "--reason", 12, who="laboratory")
     assert scene.json("show", shipment)["verdict"] == "intact"
@@ -121,7 +147,9 @@ def test_chart_of_what_was_logged(scene):
     scene.run("log", shipment, EXAMPLES / "qtag-excursion.txt", "--device", scene.keys["device"], who="carrier", code=1)
     png = scene.folder / "chart.png"
     drawn = scene.run("chart", shipment, "--png", png).stdout
-    assert drawn.splitlines()[1:] == scene.run("chart", "--file", EXAMPLES / "qtag-excursion.txt").stdout.splitlines()[1:]
+    assert (
+        drawn.splitlines()[1:] == scene.run("chart", "--file", EXAMPLES / "qtag-excursion.txt").stdout.splitlines()[1:]
+    )
     assert png.read_bytes().startswith(b"\x89PNG\r\n") and len(png.read_bytes()) > 10_000
     data = scene.json("chart", shipment)
     assert (data["low"], data["high"], len(data["readings"])) == (200, 800, 288)
@@ -166,10 +194,18 @@ def test_wrong_device_key(scene):
 
 def test_pack(scene):
     packed = scene.json("pack", EXAMPLES / "readings.csv")
-    assert (packed["readings"], packed["missing"], packed["signature"], packed["batches"][0]["count"]) == (144, 1, "absent", 144)
+    assert (packed["readings"], packed["missing"], packed["signature"], packed["batches"][0]["count"]) == (
+        144,
+        1,
+        "absent",
+        144,
+    )
     assert packed["batches"][0]["data"].startswith("0x00")
     shown = scene.run("pack", EXAMPLES / "qtag-intact.txt").stdout.splitlines()
-    assert shown[0] == "Q-tag CLm doc LR SIM00000002: 288 readings, 0 missing, 3.80 °C to 5.80 °C, device signature verified"
+    assert (
+        shown[0]
+        == "Q-tag CLm doc LR SIM00000002: 288 readings, 0 missing, 3.80 °C to 5.80 °C, device signature verified"
+    )
     assert shown[1] == "batch 0: 288 readings of 600 s from 2025-01-06 06:00:00 UTC, 576 bytes"
     history = shared("temperature-loggers", "fridge-tag-2_130400191544.txt")
     result = scene.run("pack", history, code=2)
@@ -181,7 +217,9 @@ def test_profiles(scene):
     assert listed["refrigerated"]["rules"][0] == "≥ 8.00 °C for 30 min at a time"
     again = scene.run("profile", "refrigerated", who="regulator", code=1)
     assert again.stderr.splitlines()[-1].startswith("refused: ")
-    assert "is no ready profile; there are refrigerated" in scene.run("profile", "fridge", who="regulator", code=2).stderr
+    assert (
+        "is no ready profile; there are refrigerated" in scene.run("profile", "fridge", who="regulator", code=2).stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,8 +229,14 @@ def test_profiles(scene):
         (("show", "0x" + "12" * 32), "is unknown on this chain; give the id that `salus shipment open` showed"),
         (("chart",), "error: SHIPMENT: name a shipment, or an export with --file"),
         (("chart", "--file", "none.txt"), "error: none.txt: file: cannot be read (No such file or directory)"),
-        (("chart", "--file", str(EXAMPLES / "readings.csv"), "--profile", "x"), "error: --profile: 'x' is no ready profile"),
-        (("chart", "--file", str(EXAMPLES / "readings.csv"), "--png", "/none/x.png"), "error: /none/x.png: cannot be written"),
+        (
+            ("chart", "--file", str(EXAMPLES / "readings.csv"), "--profile", "x"),
+            "error: --profile: 'x' is no ready profile",
+        ),
+        (
+            ("chart", "--file", str(EXAMPLES / "readings.csv"), "--png", "/none/x.png"),
+            "error: /none/x.png: cannot be written",
+        ),
     ],
 )
 def test_usage_ends_with_2(words, message, scene):
@@ -202,10 +246,14 @@ def test_usage_ends_with_2(words, message, scene):
 
 def test_bad_lot_ends_with_2(scene):
     words = ("lot", "--number", "A", "--made", "2024-01-01", "--expires", "+1y", "--units", 5)
-    assert "has a wrong check digit, it should be 2" in scene.run(*words, "--gtin", "09506000134350", who="maker", code=2).stderr
-    assert "--profile: is 'x'; give 0x and 64 hex digits" in scene.run(
-        *words, "--gtin", GTIN, "--profile", "x", who="maker", code=2
-    ).stderr
+    assert (
+        "has a wrong check digit, it should be 2"
+        in scene.run(*words, "--gtin", "09506000134350", who="maker", code=2).stderr
+    )
+    assert (
+        "--profile: is 'x'; give 0x and 64 hex digits"
+        in scene.run(*words, "--gtin", GTIN, "--profile", "x", who="maker", code=2).stderr
+    )
 
 
 NAMES = ["profile", "lot", "open", "offer", "accept", "release", "destroy", "pack", "log", "show", "chart"]
@@ -248,7 +296,15 @@ def test_script(scene, monkeypatch, capsys):
 
     export, start = scene.recent(450, 460, 470)
     shipment = scene.opened(start)
-    words = [shipment, str(export), "--device", str(scene.keys["device"]), "--keystore", str(scene.keys["carrier"]), "--yes"]
+    words = [
+        shipment,
+        str(export),
+        "--device",
+        str(scene.keys["device"]),
+        "--keystore",
+        str(scene.keys["carrier"]),
+        "--yes",
+    ]
     monkeypatch.setattr(sys, "argv", ["log_shipment.py", *words])
     assert script.main() == 0
     said = capsys.readouterr()

@@ -65,7 +65,8 @@ def test_a_second_wallet_does_not_replace_the_first(run):
 
 def test_a_wallet_is_restored_with_its_relations(run, private):
     words = private("words", WORDS + "\n")
-    result = run("wallet", "restore", "--words-file", words, "--relation", "default", "--relation", "city-hospital", "--json")
+    relations = ("--relation", "default", "--relation", "city-hospital")
+    result = run("wallet", "restore", "--words-file", words, *relations, "--json")
     assert json.loads(result.stdout)["accounts"] == {"default": FIRST, "city-hospital": SECOND}
     assert run("wallet", "address", "city-hospital").stdout == SECOND + "\n"
 

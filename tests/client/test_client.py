@@ -74,7 +74,7 @@ def proxy(world):
 def client(world, proxy):
     """An institution's client behind the proxy."""
     signer, _ = world.institution("PROVIDER")
-    return Salus.connect(proxy.url, book=world.book, signer=signer, timeout=10)
+    return Salus.connect(proxy.url, book=world.book, signer=signer, timeout=5)
 
 
 def name_operator(world, client):
@@ -116,6 +116,21 @@ def test_a_transaction_that_the_node_has_already_is_no_error(world, client, prox
     proxy.modes["eth_sendRawTransaction"] = ["lose", says(said)]
     name_operator(world, client)
     assert transactions(world, client) == 1
+
+
+def test_a_nonce_that_is_used_after_a_lost_answer_is_our_own(world, client, proxy):
+    """It must not be signed again with another nonce, even where the node does not show the first one yet."""
+    nothing = lambda answer: {**answer, "result": None}  # noqa: E731
+    proxy.modes["eth_sendRawTransaction"] = ["lose", says("nonce too low")]
+    proxy.modes["eth_getTransactionByHash"] = [nothing] * 2
+    name_operator(world, client)
+    assert transactions(world, client) == 1
+
+
+def test_a_node_that_is_away_while_waiting_is_waited_for(world, client, proxy):
+    proxy.modes["eth_getTransactionReceipt"] = ["drop"] * 9
+    receipt = name_operator(world, client)
+    assert receipt.events("OperatorSet")
 
 
 def test_a_nonce_that_another_process_took_is_chosen_anew(world, client, proxy):

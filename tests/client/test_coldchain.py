@@ -38,12 +38,14 @@ class Journey:
         # On the grid of ten minutes, so that readings have round times.
         self.start = (monitored_from if monitored_from is not None else now - 2 * DAY) // 600 * 600
         self.lot = self.chain.register_lot(
-            gtin=GTIN, number=secrets.token_hex(8), made_at=self.start - DAY, expires_at=now + 300 * DAY, units=100,
+            gtin=GTIN,
+            number=secrets.token_hex(8),
+            made_at=self.start - DAY,
+            expires_at=now + 300 * DAY,
+            units=100,
             profile=self.profile,
         )
-        self.shipment = self.chain.open_shipment(
-            self.lot, units=40, logger=self.logger_name, monitored_from=self.start
-        )
+        self.shipment = self.chain.open_shipment(self.lot, units=40, logger=self.logger_name, monitored_from=self.start)
 
     def readings(self, *centi, after=0):
         return [Reading(self.start + (after + n) * 600, value) for n, value in enumerate(centi)]
@@ -283,18 +285,29 @@ def test_written_export_of_a_simulated_device(journey, tmp_path):
 
 @pytest.mark.parametrize(
     "name, count, lowest, highest, breached",
-    [("q-tag-clm_RCPJ00010_02.txt", 124, 90, 2430, (0, 1, 2, 3)), ("fridge-tag-ul_100800001215.txt", 841, -1700, -960, (2, 3, 4))],
+    [
+        ("q-tag-clm_RCPJ00010_02.txt", 124, 90, 2430, (0, 1, 2, 3)),
+        ("fridge-tag-ul_100800001215.txt", 841, -1700, -960, (2, 3, 4)),
+    ],
 )
 def test_real_export_is_judged(name, count, lowest, highest, breached, world):
     """The contract finds what the devices found: these two fridges were no place for vaccines at 2 to 8 °C."""
     export = read(shared("temperature-loggers", name))
     journey = Journey(world, monitored_from=export.readings[0].time)
     shifted = dataclasses.replace(
-        export, readings=tuple(dataclasses.replace(r, time=r.time - export.readings[0].time + journey.start) for r in export.readings)
+        export,
+        readings=tuple(
+            dataclasses.replace(r, time=r.time - export.readings[0].time + journey.start) for r in export.readings
+        ),
     )
     journey.chain.log(journey.chain.sign_batches(shifted, journey.shipment, journey.device))
     judgement = journey.chain.judgement(journey.shipment)
-    assert (judgement.readings, judgement.lowest, judgement.highest, judgement.breached) == (count, lowest, highest, breached)
+    assert (judgement.readings, judgement.lowest, judgement.highest, judgement.breached) == (
+        count,
+        lowest,
+        highest,
+        breached,
+    )
     expected = sum(r.centi is not None and r.centi > 800 for r in export.readings) * export.interval_s
     assert judgement.above == expected
 

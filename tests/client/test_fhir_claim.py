@@ -9,15 +9,16 @@ import pytest
 from salus.errors import BadInput
 from salus.fhir import read_claims
 from salus.fhir.claim import RESOURCE_ID
-
 from tests.client.shared_data import EXAMPLES, shared
 
 HL7 = {
     "100150": ("12345", "Organization/1", "Patient/1", ["135.57"]),
     "100152": ("12347", "http://www.jurisdiction.com/oralhealthoffices|3456", "Claim/100152#patient-1", ["135.57"]),
     "100154": (
-        "12347", "http://www.jurisdiction.com/careorganizations|HOSP12345",
-        "http://www.jurisdiction.com/nationalId|123AB345", ["135.57"],
+        "12347",
+        "http://www.jurisdiction.com/careorganizations|HOSP12345",
+        "http://www.jurisdiction.com/nationalId|123AB345",
+        ["135.57"],
     ),
     "100156": "payee.type: is 'other'; the provider is paid, name it or leave the payee out",
     "660151": ("6612346", "Organization/1", "Patient/1", ["214.0"]),
@@ -86,11 +87,14 @@ def test_examples_read():
     (single,) = read_claims(EXAMPLES / "claim.json")
     assert (single.number, single.total, single.service_day) == ("CH-2025-0001", Decimal("182.75"), 20150)
     assert [claim.number for claim in read_claims(EXAMPLES / "claims.ndjson")] == [
-        "CH-2025-0002", "CH-2025-0003", "CH-2025-0004"
+        "CH-2025-0002",
+        "CH-2025-0003",
+        "CH-2025-0004",
     ]
     bundle = read_claims(EXAMPLES / "claims-bundle.json")
     assert [(claim.number, claim.lines[0].charge) for claim in bundle] == [
-        ("CH-2025-0005", Decimal("120.00")), ("claim-6", Decimal("120.00"))
+        ("CH-2025-0005", Decimal("120.00")),
+        ("claim-6", Decimal("120.00")),
     ]
 
 
@@ -134,11 +138,20 @@ def test_charge_is_net_else_the_product_else_the_details(claim, read):
     claim["item"] = [
         {**line, "sequence": 1, "net": {"value": 7.5, **usd}},
         {**line, "sequence": 2, "unitPrice": {"value": 100, **usd}, "quantity": {"value": 3}, "factor": 0.75},
-        {**line, "sequence": 3, "detail": [
-            {"sequence": 1, "productOrService": line["productOrService"], "net": {"value": 1.1, **usd}},
-            {"sequence": 2, "productOrService": line["productOrService"], "subDetail": [
-                {"sequence": 1, "productOrService": line["productOrService"], "net": {"value": 2.2, **usd}}]},
-        ]},
+        {
+            **line,
+            "sequence": 3,
+            "detail": [
+                {"sequence": 1, "productOrService": line["productOrService"], "net": {"value": 1.1, **usd}},
+                {
+                    "sequence": 2,
+                    "productOrService": line["productOrService"],
+                    "subDetail": [
+                        {"sequence": 1, "productOrService": line["productOrService"], "net": {"value": 2.2, **usd}}
+                    ],
+                },
+            ],
+        },
     ]
     (read_claim,) = read(claim)
     assert [str(line.charge) for line in read_claim.lines] == ["7.5", "225.00", "3.3"]
@@ -155,7 +168,8 @@ def test_net_may_be_the_product_rounded_to_its_last_decimal(claim, read, refusal
     assert read(claim_text)[0].lines[0].charge == 100
     line["net"]["value"] = 99.97
     assert refusal(claim) == (
-        "item[0].net.value", "is 99.97, but unitPrice × quantity × factor is 99.999; correct one of them"
+        "item[0].net.value",
+        "is 99.97, but unitPrice × quantity × factor is 99.999; correct one of them",
     )
 
 
@@ -171,14 +185,17 @@ def test_service_day_falls_back(claim, read):
 
 def test_identifier_of_use_official_wins_and_old_ones_do_not_count(claim, read):
     claim["identifier"] = [
-        {"use": "old", "value": "1"}, {"use": "secondary", "value": "2"}, {"use": "official", "system": "urn:a", "value": "3"}
+        {"use": "old", "value": "1"},
+        {"use": "secondary", "value": "2"},
+        {"use": "official", "system": "urn:a", "value": "3"},
     ]
     assert (read(claim)[0].number_system, read(claim)[0].number) == ("urn:a", "3")
 
 
 def test_user_selected_coding_wins(claim, read):
     claim["item"][0]["productOrService"]["coding"] = [
-        {"system": "urn:a", "code": "1"}, {"system": "urn:b", "code": "2", "userSelected": True}
+        {"system": "urn:a", "code": "1"},
+        {"system": "urn:b", "code": "2", "userSelected": True},
     ]
     assert (read(claim)[0].lines[0].system, read(claim)[0].lines[0].code) == ("urn:b", "2")
 
@@ -196,82 +213,115 @@ EDITS = {
     "status": (lambda c: c.update(status="cancelled"), "status", "is 'cancelled'; only 'active' is submitted here"),
     "no lines": (lambda c: c.pop("item"), "item", "is missing; give at least one line"),
     "negative": (
-        lambda c: c["item"][0]["net"].update(value=-1), "item[0].net.value", "is -1; give a number of 0 or more"
+        lambda c: c["item"][0]["net"].update(value=-1),
+        "item[0].net.value",
+        "is -1; give a number of 0 or more",
     ),
     "text amount": (
-        lambda c: c["item"][0]["net"].update(value="120"), "item[0].net.value", "is '120'; give a JSON number"
+        lambda c: c["item"][0]["net"].update(value="120"),
+        "item[0].net.value",
+        "is '120'; give a JSON number",
     ),
     "no currency": (
-        lambda c: c["item"][0]["net"].pop("currency"), "item[0].net.currency",
+        lambda c: c["item"][0]["net"].pop("currency"),
+        "item[0].net.currency",
         "is missing; give the ISO 4217 code of every amount",
     ),
     "two currencies": (
-        lambda c: c["item"][1]["net"].update(currency="EUR"), "item[1].net.currency",
+        lambda c: c["item"][1]["net"].update(currency="EUR"),
+        "item[1].net.currency",
         "is 'EUR' beside 'USD'; give one currency",
     ),
     "total": (
-        lambda c: c["total"].update(value=1), "total.value", "is 1, but the lines sum to 182.75; correct one of them"
+        lambda c: c["total"].update(value=1),
+        "total.value",
+        "is 1, but the lines sum to 182.75; correct one of them",
     ),
     "days": (
-        lambda c: c["item"][2].update(servicedDate="2025-03-04"), "item[2].serviced",
+        lambda c: c["item"][2].update(servicedDate="2025-03-04"),
+        "item[2].serviced",
         "is another day than the line before; split the claim by day",
     ),
     "partial day": (
-        lambda c: [i.update(servicedDate="2025-03") for i in c["item"]], "item[0].servicedDate",
+        lambda c: [i.update(servicedDate="2025-03") for i in c["item"]],
+        "item[0].servicedDate",
         "is '2025-03'; give a full date, YYYY-MM-DD",
     ),
     "fraction": (
         lambda c: c["item"][0].update(quantity={"value": 1.5}, unitPrice={"value": 80.0, "currency": "USD"}),
-        "item[0].quantity.value", "is 1.5; give a whole number from 1",
+        "item[0].quantity.value",
+        "is 1.5; give a whole number from 1",
     ),
     "zero units": (
         lambda c: c["item"][0].update(quantity={"value": 0}, unitPrice=None) or c["item"][0].pop("unitPrice"),
-        "item[0].quantity.value", "is 0; give a whole number from 1",
+        "item[0].quantity.value",
+        "is 0; give a whole number from 1",
     ),
     "huge units": (
         lambda c: (c["item"][0].update(quantity={"value": 2**32}), c["item"][0].pop("unitPrice")),
-        "item[0].quantity.value", "is 4294967296; give a whole number from 1",
+        "item[0].quantity.value",
+        "is 4294967296; give a whole number from 1",
     ),
     "no code": (
-        lambda c: c["item"][0].update(productOrService={"text": "a visit"}), "item[0].productOrService.coding",
+        lambda c: c["item"][0].update(productOrService={"text": "a visit"}),
+        "item[0].productOrService.coding",
         "is missing; give the code that the plan prices",
     ),
     "two codes": (
-        lambda c: c["item"][0]["productOrService"]["coding"].append({"code": "x"}), "item[0].productOrService.coding",
+        lambda c: c["item"][0]["productOrService"]["coding"].append({"code": "x"}),
+        "item[0].productOrService.coding",
         "holds 2; keep the one that the plan prices, or mark it userSelected",
     ),
     "two insurances": (
-        lambda c: c["insurance"].append({**c["insurance"][0], "sequence": 2, "focal": False}), "insurance",
+        lambda c: c["insurance"].append({**c["insurance"][0], "sequence": 2, "focal": False}),
+        "insurance",
         "names several; there is no coordination of benefits, leave one",
     ),
     "two numbers": (
-        lambda c: c["identifier"].append({"value": "x"}), "identifier", "holds 2; mark one as official or leave one",
+        lambda c: c["identifier"].append({"value": "x"}),
+        "identifier",
+        "holds 2; mark one as official or leave one",
     ),
     "other payee": (
-        lambda c: c.update(payee={"type": {"coding": [{"code": "provider"}]}, "party": {"reference": "Organization/x"}}),
-        "payee.party", "is not the provider, who is paid; name the provider or leave it out",
+        lambda c: c.update(
+            payee={"type": {"coding": [{"code": "provider"}]}, "party": {"reference": "Organization/x"}}
+        ),
+        "payee.party",
+        "is not the provider, who is paid; name the provider or leave it out",
     ),
     "same sequence": (
-        lambda c: c["item"][1].update(sequence=1), "item[1].sequence", "is 1 a second time; number the lines",
+        lambda c: c["item"][1].update(sequence=1),
+        "item[1].sequence",
+        "is 1 a second time; number the lines",
     ),
     "unknown element": (
-        lambda c: c.update(colour="blue"), "colour", "is not FHIR R4 (extra inputs are not permitted); correct it",
+        lambda c: c.update(colour="blue"),
+        "colour",
+        "is not FHIR R4 (extra inputs are not permitted); correct it",
     ),
     "not contained": (
-        lambda c: c.update(patient={"reference": "#p"}), "patient.reference",
+        lambda c: c.update(patient={"reference": "#p"}),
+        "patient.reference",
         "is #p, which is not contained; contain it or name another",
     ),
-    "nobody": (lambda c: c.update(patient={"display": "A"}), "patient", "names nobody; give a reference or an identifier"),
+    "nobody": (
+        lambda c: c.update(patient={"display": "A"}),
+        "patient",
+        "names nobody; give a reference or an identifier",
+    ),
     "several without amount": (
-        lambda c: [c["item"][n].pop(k) for n in (0, 1) for k in ("net", "unitPrice")], "item[0].net",
+        lambda c: [c["item"][n].pop(k) for n in (0, 1) for k in ("net", "unitPrice")],
+        "item[0].net",
         "is missing, as in 1 more; give each line its amount",
     ),
     "less than the lines": (
-        lambda c: ([c["item"][0].pop(k) for k in ("net", "unitPrice")], c["total"].update(value=10)), "total.value",
+        lambda c: ([c["item"][0].pop(k) for k in ("net", "unitPrice")], c["total"].update(value=10)),
+        "total.value",
         "is 10, less than the 62.75 of the lines; correct one of them",
     ),
     "neither amount nor total": (
-        lambda c: ([c["item"][0].pop(k) for k in ("net", "unitPrice")], c.pop("total")), "item[0].net",
+        lambda c: ([c["item"][0].pop(k) for k in ("net", "unitPrice")], c.pop("total")),
+        "item[0].net",
         "is missing, and total as well; give the line's amount",
     ),
 }
@@ -284,6 +334,17 @@ def test_refused_edit(name, claim, refusal):
     assert refusal(claim) == (field, fix)
 
 
+EDITS |= {
+    "null": (lambda c: c.update(total=None), "total", "is null, which says nothing; leave it out"),
+    "null in a list": (lambda c: c["item"].append(None), "item[3]", "is null, which says nothing; leave it out"),
+    "unknown contained type": (
+        lambda c: c.update(contained=[{"resourceType": "Spell", "id": "x"}]),
+        "Claim",
+        "is not FHIR R4 ('R4.SpellType'); correct it",
+    ),
+}
+
+
 TEXTS = {
     "empty": ("", "file", "is empty; give a FHIR Claim"),
     "not json": ("hello", "line 1, column 1", "is not JSON (Expecting value); give a complete JSON document"),
@@ -291,18 +352,27 @@ TEXTS = {
     "array": ("[]", "resourceType", "is missing; give a FHIR R4 resource in JSON"),
     "not fhir": ('{"a": 1}', "resourceType", "is missing; give a FHIR R4 resource in JSON"),
     "wrong resource": ('{"resourceType": "Patient"}', "resourceType", "is 'Patient'; give a Claim or a Bundle of them"),
-    "nan": ('{"resourceType": "Claim", "total": NaN}', "JSON", "holds NaN, which is no JSON number; write a plain decimal"),
+    "nan": (
+        '{"resourceType": "Claim", "total": NaN}',
+        "JSON",
+        "holds NaN, which is no JSON number; write a plain decimal",
+    ),
     "doubled key": (
-        '{"resourceType": "Claim", "id": "a", "id": "b"}', "JSON", "holds the key 'id' twice in one object; keep one"
+        '{"resourceType": "Claim", "id": "a", "id": "b"}',
+        "JSON",
+        "holds the key 'id' twice in one object; keep one",
     ),
     "huge exponent": (
-        '{"resourceType": "Claim", "total": 1e999999999}', "JSON", "holds the number 1e999999999; write a plain decimal"
+        '{"resourceType": "Claim", "total": 1e999999999}',
+        "JSON",
+        "holds the number 1e999999999; write a plain decimal",
     ),
     "huge integer": ('{"resourceType": "Claim", "total": ' + "9" * 5000 + "}", "JSON", None),
     "deep": ("[" * 100_000, "JSON", "is nested too deeply; give a plain document"),
     "empty bundle": ('{"resourceType": "Bundle"}', "Bundle.entry", "holds no Claim; give a Bundle with at least one"),
     "bundle in bundle": (
-        '{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Bundle"}}]}', "entry[0].resource",
+        '{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Bundle"}}]}',
+        "entry[0].resource",
         "is a Bundle inside a Bundle; give it in a file of its own",
     ),
 }

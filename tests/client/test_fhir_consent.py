@@ -45,7 +45,9 @@ def test_hl7_example(name):
 
 
 def test_every_hl7_consent_is_in_the_table():
-    files = {p.stem.removeprefix("Consent-consent-example-") for p in shared("hl7-fhir-r4-examples").glob("Consent-*.json")}
+    files = {
+        p.stem.removeprefix("Consent-consent-example-") for p in shared("hl7-fhir-r4-examples").glob("Consent-*.json")
+    }
     assert files == set(HL7)
 
 
@@ -64,11 +66,18 @@ def test_examples_read():
     )
     (insurer,) = read_consent(EXAMPLES / "consent-insurer.json")[0].directives
     assert (insurer.grantee, insurer.purposes, insurer.categories) == (
-        "north-mutual", frozenset({"HPAYMT"}), frozenset({"Claim", "Coverage"})
+        "north-mutual",
+        frozenset({"HPAYMT"}),
+        frozenset({"Claim", "Coverage"}),
     )
     permit, deny = read_consent(EXAMPLES / "consent-exception.json")[0].directives
     assert (deny.effect, deny.categories) == (Effect.DENY, frozenset({"HIV"}))
-    assert (deny.grantee, deny.purposes, deny.start, deny.end) == (permit.grantee, permit.purposes, 1735689600, 2051222400)
+    assert (deny.grantee, deny.purposes, deny.start, deny.end) == (
+        permit.grantee,
+        permit.purposes,
+        1735689600,
+        2051222400,
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- single rules
@@ -108,7 +117,8 @@ def test_opt_out_of_everybody_with_one_named_exception(consent, read):
     consent["provision"] = {"provision": [{"type": "permit", "actor": [actor("city-hospital")]}]}
     directives = read(consent)[0].directives
     assert [(d.grantee, d.effect) for d in directives] == [
-        *((role, Effect.DENY) for role in EVERYONE), ("city-hospital", Effect.PERMIT)
+        *((role, Effect.DENY) for role in EVERYONE),
+        ("city-hospital", Effect.PERMIT),
     ]
 
 
@@ -145,65 +155,101 @@ EDITS = {
     "policy": (lambda c: c.update(policy=[{"uri": "http://example.org"}]), "policy", None),
     "guardian": (lambda c: c.update(performer=[{"reference": "RelatedPerson/1"}]), "performer[0]", None),
     "modifier": (
-        lambda c: c.update(modifierExtension=[{"url": "http://example.org", "valueBoolean": True}]), "modifierExtension", None
+        lambda c: c.update(modifierExtension=[{"url": "http://example.org", "valueBoolean": True}]),
+        "modifierExtension",
+        None,
     ),
     "base type": (lambda c: c["provision"].update(type="deny"), "provision.type", None),
     "data": (
         lambda c: c["provision"].update(data=[{"meaning": "instance", "reference": {"reference": "Observation/1"}}]),
-        "provision.data", "is more than the registry can say; leave it out, or narrow by class",
+        "provision.data",
+        "is more than the registry can say; leave it out, or narrow by class",
     ),
     "data period": (lambda c: c["provision"].update(dataPeriod={"start": "2020"}), "provision.dataPeriod", None),
     "code": (
-        lambda c: nested(c).update(code=[{"coding": coding("http://loinc.org", "1-8")}]), "provision.provision[0].code", None
+        lambda c: nested(c).update(code=[{"coding": coding("http://loinc.org", "1-8")}]),
+        "provision.provision[0].code",
+        None,
     ),
     "deeper": (
-        lambda c: nested(c).update(provision=[{"type": "permit"}]), "provision.provision[0].provision",
+        lambda c: nested(c).update(provision=[{"type": "permit"}]),
+        "provision.provision[0].provision",
         "is an exception to an exception; state it in a Consent of its own",
     ),
     "no type": (lambda c: nested(c).pop("type"), "provision.provision[0].type", None),
     "same type": (lambda c: nested(c).update(type="permit"), "provision.provision[0].type", None),
     "somebody else": (lambda c: nested(c).update(actor=[actor("x")]), "provision.provision[0].actor", None),
     "permit in a denial": (
-        lambda c: (c["policyRule"]["coding"][0].update(code="OPTOUT"), c["provision"].pop("securityLabel"),
-                   nested(c).update(type="permit", securityLabel=[*coding(
-                       "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "N"), *coding(ACT, "HIV")])),
-        "provision.provision[0]", "permits within a denial of the same rank, which would win; deny less instead",
+        lambda c: (
+            c["policyRule"]["coding"][0].update(code="OPTOUT"),
+            c["provision"].pop("securityLabel"),
+            nested(c).update(
+                type="permit",
+                securityLabel=[
+                    *coding("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "N"),
+                    *coding(ACT, "HIV"),
+                ],
+            ),
+        ),
+        "provision.provision[0]",
+        "permits within a denial of the same rank, which would win; deny less instead",
     ),
     "purpose": (
         lambda c: c["provision"].update(purpose=coding("http://terminology.hl7.org/CodeSystem/v3-ActReason", "FOO")),
-        "provision.purpose[0]", None,
+        "provision.purpose[0]",
+        None,
     ),
     "purpose of another system": (
-        lambda c: c["provision"].update(purpose=coding("urn:x", "TREAT")), "provision.purpose[0]", None
+        lambda c: c["provision"].update(purpose=coding("urn:x", "TREAT")),
+        "provision.purpose[0]",
+        None,
     ),
     "class": (
         lambda c: c["provision"].update({"class": coding("urn:ietf:bcp:13", "application/hl7-cda+xml")}),
-        "provision.class[0]", None,
+        "provision.class[0]",
+        None,
     ),
     "label": (lambda c: c["provision"].update(securityLabel=coding(ACT, "R")), "provision.securityLabel[0]", None),
     "labels only": (
-        lambda c: c["provision"].update(securityLabel=coding(ACT, "ETH")), "provision.securityLabel",
+        lambda c: c["provision"].update(securityLabel=coding(ACT, "ETH")),
+        "provision.securityLabel",
         "permits labelled records only, which the registry cannot say; add N of v3-Confidentiality",
     ),
     "label and class denied": (
         lambda c: nested(c).update({"class": coding("http://hl7.org/fhir/resource-types", "Condition")}),
-        "provision.provision[0].securityLabel", None,
+        "provision.provision[0].securityLabel",
+        None,
+    ),
+    "period as a number": (
+        lambda c: c["provision"].update(period={"end": 5}),
+        "provision.period.end",
+        "is 5; give a date, or a time with seconds and an offset",
     ),
     "period": (
-        lambda c: c["provision"].update(period={"start": "2025-02-01", "end": "2025-01-31"}), "provision.period", None
+        lambda c: c["provision"].update(period={"start": "2025-02-01", "end": "2025-01-31"}),
+        "provision.period",
+        None,
     ),
     "author": (
-        lambda c: c["provision"].update(actor=[actor("city-hospital", role="AUT")]), "provision.actor[0].role", None
+        lambda c: c["provision"].update(actor=[actor("city-hospital", role="AUT")]),
+        "provision.actor[0].role",
+        None,
     ),
     "role": (
-        lambda c: c["provision"].update(actor=[actor("KING", "urn:salus:role")]), "provision.actor[0].reference", None
+        lambda c: c["provision"].update(actor=[actor("KING", "urn:salus:role")]),
+        "provision.actor[0].reference",
+        None,
     ),
     "handle": (lambda c: c["provision"].update(actor=[actor("City Hospital")]), "provision.actor[0].reference", None),
     "too many": (
-        lambda c: c["provision"].update(provision=[
-            {"type": "deny", "purpose": coding("http://terminology.hl7.org/CodeSystem/v3-ActReason", p)}
-            for p in ("HRESCH", "HMARKT", "PUBHLTH", "PATRQT")
-        ]), "provision.provision", "says more than 4 rules for one grantee; join some of them",
+        lambda c: c["provision"].update(
+            provision=[
+                {"type": "deny", "purpose": coding("http://terminology.hl7.org/CodeSystem/v3-ActReason", p)}
+                for p in ("HRESCH", "HMARKT", "PUBHLTH", "PATRQT")
+            ]
+        ),
+        "provision.provision",
+        "says more than 4 rules for one grantee; join some of them",
     ),
     "no patient": (lambda c: c.pop("patient"), "patient", "is missing; name whose consent it is"),
     "not fhir": (lambda c: c.update(scope=3), "scope", None),
@@ -228,9 +274,7 @@ DRAFTS = st.builds(
     st.sampled_from(["city-hospital", "0x" + "Ab" * 20, "role:PROVIDER", "role:PUBLIC_HEALTH"]),
     st.sampled_from([Effect.PERMIT, Effect.DENY]),
     st.frozensets(st.sampled_from(sorted(PURPOSES)), min_size=1),
-    st.one_of(
-        st.just(frozenset({ALL})), st.frozensets(st.sampled_from(sorted(RECORDS)), min_size=1)
-    ),
+    st.one_of(st.just(frozenset({ALL})), st.frozensets(st.sampled_from(sorted(RECORDS)), min_size=1)),
     st.integers(0, 2**31),
     st.integers(2**31 + 1, 2**33) | st.just(FOREVER),
 )
@@ -262,7 +306,9 @@ def test_records_of_the_registry_as_a_bundle(tmp_path):
     (consent,) = read_consent(path)
     assert consent.patient_ref == f"urn:salus:patient|{patient}"
     assert consent.directives == (
-        DirectiveDraft("city-hospital", Effect.PERMIT, frozenset({"TREAT"}), frozenset({"Claim", "HIV"}), 0, 1_900_000_000),
+        DirectiveDraft(
+            "city-hospital", Effect.PERMIT, frozenset({"TREAT"}), frozenset({"Claim", "HIV"}), 0, 1_900_000_000
+        ),
     )
 
 

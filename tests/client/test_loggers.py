@@ -77,8 +77,8 @@ def test_fridge_tag_2_has_a_history_and_no_readings(serial, days, lowest, highes
     with pytest.raises(BadInput) as error:
         export.batches()
     assert str(error.value) == (
-        f"{path}: Data: is missing: this Q-tag Fridge-tag 2 keeps a daily history only, from which no reading can be judged;"
-        " give an export with readings"
+        f"{path}: Data: is missing: this Q-tag Fridge-tag 2 keeps a daily history only, from which no reading can be"
+        " judged; give an export with readings"
     )
 
 
@@ -89,8 +89,11 @@ def test_edited_file_is_refused():
 
 def test_every_logger_file_is_in_a_test():
     assert {path.name for path in shared(FOLDER).glob("*.txt")} == {
-        "q-tag-clm_RCPJ00010_02.txt", "fridge-tag-ul_100800001215.txt", "fridge-tag-2_130400191542.txt",
-        "fridge-tag-2_130400191544.txt", "fridge-tag-2l_edited.txt",
+        "q-tag-clm_RCPJ00010_02.txt",
+        "fridge-tag-ul_100800001215.txt",
+        "fridge-tag-2_130400191542.txt",
+        "fridge-tag-2_130400191544.txt",
+        "fridge-tag-2l_edited.txt",
     }
 
 
@@ -139,8 +142,15 @@ def test_what_is_written_is_read(tmp_path_factory, centi, minutes, start, signed
 
 @pytest.mark.parametrize(
     "centi, step, start, serial",
-    [((400,), 600, 0, "S"), ((400, 400), 90, 0, "S"), ((400, 400), 600, 30, "S"), ((400, 16000), 600, 0, "S"),
-     ((400, 400), 65_580, 0, "S"), ((400, 400), 600, 0, ""), ((400, 400), 600, 0, "a\nb")],
+    [
+        ((400,), 600, 0, "S"),
+        ((400, 400), 90, 0, "S"),
+        ((400, 400), 600, 30, "S"),
+        ((400, 16000), 600, 0, "S"),
+        ((400, 400), 65_580, 0, "S"),
+        ((400, 400), 600, 0, ""),
+        ((400, 400), 600, 0, "a\nb"),
+    ],
 )
 def test_what_cannot_be_written(centi, step, start, serial):
     with pytest.raises(ValueError):
@@ -152,10 +162,12 @@ def test_unsigned_file_that_is_cut_short(saved):
     assert read(saved(content)).signature == "absent"
     short = content[: content.rindex(b"\t2025")]
     assert refused(saved(short)) == (
-        "Data", "does not reach TS Stop 2025-01-06 06:30, the file is cut short; export it again"
+        "Data",
+        "does not reach TS Stop 2025-01-06 06:30, the file is cut short; export it again",
     )
     assert refused(saved(content[:-2])) == (
-        "Data", "does not reach TS Stop 2025-01-06 06:30, the file is cut short; export it again"
+        "Data",
+        "does not reach TS Stop 2025-01-06 06:30, the file is cut short; export it again",
     )
 
 
@@ -166,17 +178,32 @@ def test_unsigned_file_that_is_cut_short(saved):
         ("\t4.1\t", "\t-273.16\t", "line 26: Data", "is -273.16 °C, which is impossible; give −273.15 to 150 °C"),
         ("\t4.1\t", "\tNaN\t", "line 26: Data", "is 'NaN', no temperature; export it again"),
         ("\t4.1\t", "\t4,1\t", "line 26: Data", "is '4,1', no temperature; export it again"),
-        ("06:10\t", "06:00\t", "line 26: Data", "is the same time as the reading above it; give the file as the device wrote it"),
+        (
+            "06:10\t",
+            "06:00\t",
+            "line 26: Data",
+            "is the same time as the reading above it; give the file as the device wrote it",
+        ),
         ("06:10\t", "05:10\t", "line 26: Data", "is before the reading above it; give the file as the device wrote it"),
         ("06:10\t", "25:10\t", "line 26: Data", "is '2025-01-06 25:10', no time; export it again"),
-        ("06:10\t4.1\t", "06:10", "line 26: Data", "is '2025-01-06 06:10', no reading, the file is cut short or edited"),
+        (
+            "06:10\t4.1\t",
+            "06:10",
+            "line 26: Data",
+            "is '2025-01-06 06:10', no reading, the file is cut short or edited",
+        ),
         ("Interval: 10", "Interval: 0", "line 8: Logging Interval", "is '0'; give 1 to 1092 minutes"),
         ("Zone: 0.00", "Zone: 0.17", "line 7: Zone", "is '0.17'; give the hours from UTC, e.g. 5.50"),
         ("Zone: 0.00", "Temp unit: K\r\n Zone: 0.00", "line 7: Temp unit", "is 'K'; give an export in C or F"),
         ("Type: 2", "Type: 9", "line 10: Alarm", "is of the unknown type 9; export it again"),
         ("Serial: SIM00000001", "Serial:", "line 6: Serial", "is missing or no plain text; export it again"),
         ("Conf:", "Conf", "line 5", "is 'Conf', no `key: value`; export it again"),
-        ("\tyyyy-MM-dd hh:mm\tT\tOut of limits\r\n", "", "line 23: Data", "lacks its header, the file is cut short; export it again"),
+        (
+            "\tyyyy-MM-dd hh:mm\tT\tOut of limits\r\n",
+            "",
+            "line 23: Data",
+            "lacks its header, the file is cut short; export it again",
+        ),
     ],
 )
 def test_refused_edit(old, new, field, fix, saved):
@@ -190,7 +217,9 @@ def test_appended_lines_are_refused(saved):
     assert refused(saved(content + b"Data:\r\n"))[0].endswith(": Sig")
 
 
-@pytest.mark.parametrize("zone, hours", [("5.50", 5.5), ("-3.30", -3.5), ("+12.75", 12.75), ("12.45", 12.75), ("1.00", 1)])
+@pytest.mark.parametrize(
+    "zone, hours", [("5.50", 5.5), ("-3.30", -3.5), ("+12.75", 12.75), ("12.45", 12.75), ("1.00", 1)]
+)
 def test_zone_is_taken_off(zone, hours, saved):
     content = simulated().decode().replace("Zone: 0.00", f"Zone: {zone}")
     assert read(saved(content)).readings[0].time == 1736143200 - hours * 3600
@@ -213,7 +242,10 @@ def test_csv(saved):
 
 def test_csv_with_local_times(saved):
     path = saved("time,celsius\n2025-01-06T06:00,4\n2025-01-06T06:10,4\n", "r.csv")
-    assert refused(path) == ("line 2: time", "is '2025-01-06T06:00', without an offset; write Z or ±hh:mm, or give --utc-offset")
+    assert refused(path) == (
+        "line 2: time",
+        "is '2025-01-06T06:00', without an offset; write Z or ±hh:mm, or give --utc-offset",
+    )
     assert read(path, utc_offset="+05:30").readings[0].time == 1736143200 - 19_800
     assert refused(path, utc_offset="5h") == ("offset", "is '5h'; give Z or ±hh:mm, e.g. +05:30")
 
@@ -228,15 +260,35 @@ def row(text):
         ("a,b\n1,2\n", "line 1", "is 'a,b'; give the header time,celsius"),
         ("time;celsius\n", "line 1", "is 'time;celsius'; give the header time,celsius"),
         ("time,celsius\n", "file", "holds 0 readings; give at least two, so that their distance is known"),
-        (row("2025-01-06T06:10:00Z,4")[:-1], "last line", "has no line end, so the file may be cut short; export it again"),
+        (
+            row("2025-01-06T06:10:00Z,4")[:-1],
+            "last line",
+            "has no line end, so the file may be cut short; export it again",
+        ),
         (row("2025-01-06T06:00:00Z,4"), "line 3: time", "comes twice; keep one reading"),
         (row("2025-01-06T05:00:00Z,4"), "line 3: time", "is before the line above; sort the readings by time"),
         (row("2025-01-06T06:10:00Z"), "line 3", "has 1 fields; give time,celsius"),
         (row("06/01/2025 06:10,4"), "line 3: time", "is '06/01/2025 06:10'; give ISO 8601, e.g. 2026-01-05T06:00:00Z"),
-        (row("2025-02-30T06:10:00Z,4"), "line 3: time", "is '2025-02-30T06:10:00Z', which is no time; give one of the calendar"),
-        (row("2025-01-06T06:10:00Z,4.125"), "line 3: celsius", "is '4.125'; give °C with at most two decimals, or leave it empty"),
-        (row("2025-01-06T06:10:00Z,1e3"), "line 3: celsius", "is '1e3'; give °C with at most two decimals, or leave it empty"),
-        (row("2025-01-06T06:10:00Z,-300"), "line 3: celsius", "is -300.00 °C, which is impossible; give −273.15 to 150 °C"),
+        (
+            row("2025-02-30T06:10:00Z,4"),
+            "line 3: time",
+            "is '2025-02-30T06:10:00Z', which is no time; give one of the calendar",
+        ),
+        (
+            row("2025-01-06T06:10:00Z,4.125"),
+            "line 3: celsius",
+            "is '4.125'; give °C with at most two decimals, or leave it empty",
+        ),
+        (
+            row("2025-01-06T06:10:00Z,1e3"),
+            "line 3: celsius",
+            "is '1e3'; give °C with at most two decimals, or leave it empty",
+        ),
+        (
+            row("2025-01-06T06:10:00Z,-300"),
+            "line 3: celsius",
+            "is -300.00 °C, which is impossible; give −273.15 to 150 °C",
+        ),
         (row('"2025-01-06T06:10:00Z,4'), "line 3", "is not CSV (unexpected end of data); give time,celsius"),
         (row("2025-01-07T06:10:00Z,4"), "time", "steps by 87000 s; give readings at most 18 hours apart"),
         (row("1969-01-07T06:10:00Z,4"), "line 3: time", "is '1969-01-07T06:10:00Z'; give a time from 1970 on"),
@@ -248,7 +300,8 @@ def test_refused_csv(text, field, fix, saved):
 
 def test_unknown_format(saved):
     assert refused(saved(b"\x89PNG\r\n")) == (
-        "line 1", "is of no known logger; give a Berlinger text export or CSV with the header time,celsius"
+        "line 1",
+        "is of no known logger; give a Berlinger text export or CSV with the header time,celsius",
     )
     assert refused(saved("hello\n"), read_berlinger)[0] == "line 1"
 
@@ -262,10 +315,13 @@ def test_examples():
 
 def test_mean_kinetic_temperature_of_known_vectors():
     """Hours at °C and the result, from USP <1079.2>'s formula with 10,000 K."""
+
     def mkt(*parts):
         from salus.loggers import LoggerExport
 
-        readings = tuple(Reading(n * 3600, c * 100) for n, c in enumerate(c for hours, c in parts for _ in range(hours)))
+        readings = tuple(
+            Reading(n * 3600, c * 100) for n, c in enumerate(c for hours, c in parts for _ in range(hours))
+        )
         return LoggerExport("", "", "", 3600, readings, (), None, "absent").mkt
 
     assert mkt((24, 5)) == pytest.approx(5.000, abs=5e-4)

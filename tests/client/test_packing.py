@@ -15,9 +15,7 @@ def at(*centi, step=600, start=START):
 
 def test_words_are_big_endian_above_the_lowest_and_padded():
     (batch,) = pack(at(450, None, 400), step=600)
-    assert batch == ReadingBatch(
-        START, 600, 3, 400, bytes.fromhex("0032" "7fff" "0000" + "7fff" * 13)
-    )
+    assert batch == ReadingBatch(START, 600, 3, 400, bytes.fromhex("00327fff0000" + "7fff" * 13))
     assert batch.end == START + 1800
 
 
@@ -38,7 +36,9 @@ def test_gap_begins_another_batch():
 def test_early_reading_shortens_only_the_one_before_it():
     readings = at(400, 410) + at(420, 430, start=START + 900)
     assert [(b.start, b.step, b.count) for b in pack(readings, step=600)] == [
-        (START, 600, 1), (START + 600, 300, 1), (START + 900, 600, 2)
+        (START, 600, 1),
+        (START + 600, 300, 1),
+        (START + 900, 600, 2),
     ]
 
 
@@ -84,8 +84,11 @@ def test_what_cannot_be_unpacked(batch):
 
 @given(
     steps=st.lists(
-        st.tuples(st.sampled_from([60, 300, 599, 600, 600, 600, 601, 7200, 70_000]), st.none() | st.integers(-27315, 15000)),
-        min_size=1, max_size=80,
+        st.tuples(
+            st.sampled_from([60, 300, 599, 600, 600, 600, 601, 7200, 70_000]), st.none() | st.integers(-27315, 15000)
+        ),
+        min_size=1,
+        max_size=80,
     ),
     most=st.integers(1, 20),
     step=st.sampled_from([60, 300, 600]),

@@ -98,7 +98,9 @@ def test_all_four_fields_of_the_domain_are_required(domain):
         Domain(*domain)
 
 
-@pytest.mark.parametrize("kind", ["", "grant(uint8 a)", "G()", "G(uint8 a,uint8 a)", "G(uint8[] a)", "G(Other a)", "G(uint8)"])
+@pytest.mark.parametrize(
+    "kind", ["", "grant(uint8 a)", "G()", "G(uint8 a,uint8 a)", "G(uint8[] a)", "G(Other a)", "G(uint8)"]
+)
 def test_only_flat_types_are_built(kind):
     with pytest.raises(ValueError, match="flat struct|occurs twice"):
         TypedData(kind, DOMAIN, {})

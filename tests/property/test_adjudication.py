@@ -191,8 +191,8 @@ class Bench:
         dice, today = self.dice, self.wire.now() // DAY
         insurer, token = dice.choice(self.insurers), dice.choice(self.tokens)
         scale = dice.choice((20, 1_000_00, 1_000_00, 10**21, LARGEST_AMOUNT // 4))
-        deductible = dice.choice((0, dice.randint(0, scale), dice.randint(0, scale)))
-        start = today - dice.choice((0, 1, 100, 500, 900))
+        deductible = dice.choice((0, dice.randint(0, scale // 20), dice.randint(0, scale // 4), dice.randint(0, scale)))
+        start = today - dice.choice((0, 1, 100, 500, 900, 900))
         terms = Terms(
             insurer=str(insurer),
             valid_from=start,
@@ -200,8 +200,8 @@ class Bench:
             coinsurance=dice.choice((0, 1, 2_000, 3_333, 9_999, 10_000)),
             token=str(token),
             deductible=deductible,
-            out_of_pocket_maximum=deductible + dice.choice((0, dice.randint(0, scale), dice.randint(0, 3 * scale))),
-            filing_days=dice.choice((0, 1, 30, 30, 365, 2**16 - 1)),
+            out_of_pocket_maximum=deductible + dice.choice((0, dice.randint(0, scale // 20), dice.randint(0, scale))),
+            filing_days=dice.choice((0, 0, 1, 30, 365, 2**16 - 1)),
         )
         if terms.valid_until <= start:
             terms = Terms(**{**vars(terms), "valid_until": start + 1})
@@ -218,7 +218,8 @@ class Bench:
             plans.publish(plan, owner)
         members = {}
         for patients in (self.patients[::3], self.patients[1::3]):
-            cover = dice.choice(((start, terms.valid_until), (today - 300, today + 300), (today - 5, today)))
+            whole = start, terms.valid_until
+            cover = dice.choice((whole, whole, (today - 300, today + 300), (today - 5, today)))
             plans.enroll(plan, patients, *cover, owner)
             members.update({str(patient): Membership(*cover) for patient in patients})
         self.reference.plans[plan] = Plan(terms, prices, members, published)
@@ -255,6 +256,7 @@ class Bench:
                 today - 1,
                 today + 1 if dice.random() < 0.2 else today,
                 january - 1,
+                january - 1,
                 january,
                 today - dice.randint(0, 200),
                 terms.valid_from + dice.choice((-1, 0, 0)),
@@ -271,7 +273,7 @@ class Bench:
         listed = list(self.reference.plans[plan].prices) if plan in self.reference.plans else []
         code = dice.choice(listed) if listed and dice.random() < 0.85 else dice.randbytes(32)
         units = dice.choice((1, 1, 1, 2, 7, 2**32 - 1, 0 if dice.random() < 0.1 else 1))
-        charge = dice.choice((0, 1, dice.randint(0, scale), dice.randint(0, scale // 8), dice.randint(0, scale // 8)))
+        charge = dice.choice((0, 1, dice.randint(0, scale), dice.randint(0, scale // 3), dice.randint(0, scale // 8)))
         return Line(code, units, LARGEST_AMOUNT if dice.random() < 0.01 else charge)
 
     # ---- asking and comparing ----------------------------------------------------------------------------------------

@@ -155,8 +155,9 @@ class World:
     def __init__(self, house, people, dice):
         self.dice = dice
         fresh = newcomers()
-        self.bench = ConsentBench(house, [next(fresh) for _ in range(4)], people.stranger)
+        self.bench = ConsentBench(house, [next(fresh) for _ in range(3)], people.stranger)
         self.issues = [self.bench.wire.now()]
+        self.edges = []
         institutions, regulator = house["Institutions"], {"from": people.regulator}
         now = self.bench.wire.now()
 
@@ -200,6 +201,7 @@ class World:
             end=dice.choice((FOR_EVER, now + 3, now + dice.randrange(4, 8 * DAY), max(start, now) + 4 * DAY)),
             document=dice.choice((bytes(32), dice.randbytes(32))),
         )
+        self.edges += [directive.start, directive.end]
         if dice.random() < 0.1:
             changes = ({"grantee": 0}, {"index": 4}, {"index": ALL}, {"purposes": 0}, {"categories": 0})
             times = ({"end": now}, {"end": now - 1}, {"end": 0}, {"start": now + 9, "end": now + 9})
@@ -238,6 +240,13 @@ class World:
             return self.bench.revoke(patient, *self.some_place())
         return self.bench.relay([self.some_order() for _ in range(dice.choice((1, 1, 1, 2, 4)))])
 
+    def wait(self):
+        """From a second to half a day, or to the very second at which some directive begins or ends."""
+        now = self.bench.wire.now()
+        edges = [edge for edge in self.edges if now < edge < now + DAY]
+        leaps = [now + leap for leap in (1, 2, 60, DAY // 2)]
+        self.bench.wire.mine(self.dice.choice([*leaps, *(edges and [self.dice.choice(edges)] * 8)]))
+
     def some_questions(self, number):
         dice = self.dice
         purposes = (TREAT, TREAT, HPAYMT, HPAYMT, HRESCH, TREAT | HPAYMT, 0)
@@ -262,9 +271,8 @@ def test_random_consents(house, people):
     while done < cases():
         for _ in range(10):
             outcomes.add(world.act())
-        if dice.random() < 0.3:
-            # From seconds to a day: directives begin and end, a licence runs out.
-            bench.wire.mine(bench.wire.now() + dice.choice((1, 2, 3, 60, DAY // 2)))
+        if dice.random() < 0.5:
+            world.wait()
         statuses |= bench.compare_directives(world.grantees)
         answers |= bench.compare_decisions(world.some_questions(40))
         done += 10

@@ -193,8 +193,11 @@ class Bench:
         )
         return self.contract.registerLot(terms, {"from": self.people.manufacturer}).return_value
 
-    def log_call(self, trip, base, **changes):
-        """Logs a trip's next batch, with ``changes``, signed by the device over what the prose says that it signs."""
+    def log_call(self, trip, base, *, forged=(), **changes):
+        """Logs a trip's next batch, with ``changes``, signed by the device over what the prose says that it signs.
+
+        ``forged`` are fields that somebody changes after that.
+        """
         readings = trip.readings_of(trip.sent)
         batch = {
             "sequence": trip.sent,
@@ -208,7 +211,8 @@ class Bench:
         *head, data = batch.values()
         signed = digest(self.domain, READINGS, (trip.id, self.people.logger.address, *head, trip.chain, data))
         signature = self.device.unsafe_sign_hash(signed).signature
-        return self.call(self.people.stranger, "log", (trip.id, *batch.values()), bytes(signature))
+        sent = {"shipment": trip.id, **batch, **dict(forged)}
+        return self.call(self.people.stranger, "log", tuple(sent.values()), bytes(signature))
 
     def logged(self, receipt):
         """Arguments of the one ReadingsLogged in a receipt, by name."""
@@ -384,3 +388,37 @@ def test_only_the_packing_of_the_prose_is_read(bench, changes, field):
     assert bench.wire.error(bench.log_call(trip, -4_000), bench.contract.abi) is None
     refused = bench.wire.error(bench.log_call(trip, **{"base": -4_000, **changes}), bench.contract.abi)
     assert refused == ("MalformedReadings", (field,))
+
+
+def test_every_signed_field_binds(bench):
+    """Whoever relays a batch changes one field of it, or brings it to another shipment: it is not the device's."""
+    now = bench.wire.now()
+    trips = [Trip(USUAL, [(600, 60, [900] * 16)], ends_at=now - DAY, expires_at=now + 9 * DAY) for _ in range(2)]
+    lot = bench.register_lot(bench.register_profile(USUAL), "LOT", now - 9 * DAY, now + 9 * DAY, 2)
+    for trip in trips:
+        trip.lot = lot
+    open_all(bench, trips)
+    trip, other = trips
+    assert bench.wire.error(bench.log_call(trip, -4_000), bench.contract.abi) is None
+
+    start = trip.readings_of(0)[0].time
+    forgeries = [
+        {"shipment": other.id},
+        {"start": start - 60},
+        {"step": 59},
+        {"base": -4_001},
+        {"data": lanes(*[4_500] * 16)},
+        {"count": 15, "data": lanes(*[4_900] * 15)},
+    ]
+    for forged in forgeries:
+        name, _ = bench.wire.error(bench.log_call(trip, -4_000, forged=forged), bench.contract.abi)
+        assert name == "NotTheLogger", forged
+    name, _ = bench.wire.error(bench.log_call(trip, -4_000, forged={"sequence": 1}), bench.contract.abi)
+    assert name == "OutOfSequence"
+
+    # The same readings a second time, signed before the first batch was taken.
+    again = bench.log_call(trip, -4_000, sequence=1, start=start + 2_000)
+    (receipt,) = bench.wire.send([bench.log_call(trip, -4_000)])
+    assert receipt.succeeded
+    name, _ = bench.wire.error(again, bench.contract.abi)
+    assert name == "NotTheLogger"

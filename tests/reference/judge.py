@@ -111,8 +111,8 @@ def judge(
         readings: In order of time, without overlap.
         releases: When a laboratory released the shipment: what was breached and unknown until then is excused, so that
             time counts as judged until then.
-        now: When one asks, not before the last reading's end or release: a silence longer than the profile's is then unknown time.
-            ``None`` leaves the silence out.
+        now: When one asks, not before the last reading's end or release: a silence longer than the profile's is then
+            unknown time. ``None`` leaves the silence out.
     """
     until = start
     count = above = below = unknown = breached = breached_at = 0

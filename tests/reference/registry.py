@@ -256,8 +256,8 @@ class Registry:
     def is_idle(self, action: Action) -> bool:
         """Whether a revocation takes nothing back that others have not taken back, as late or later.
 
-        Such an order is ``Superseded`` unless it still changes what is told of a directive (the issue of the last action
-        on it); such a direct revocation is accepted and leaves no event.
+        Such an order is ``Superseded``, unless it still changes what is told of a directive: the issue of the last
+        action on it. Such a direct revocation is accepted and leaves no event.
         """
         if action.grants:
             return False
