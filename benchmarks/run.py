@@ -143,7 +143,7 @@ def claims(s):
     treasury.fund(desk, insurer, token, 10**12, {"from": insurer})
 
     today = chain[-1].timestamp // DAY
-    terms = (insurer, today - 400, today + 400, 2000, token, 500 * 10**6, 5000 * 10**6, 0, web3.keccak(text="plan"))
+    terms = (insurer, today - 400, today + 400, 2000, token, 50 * 10**6, 10**12, 0, web3.keccak(text="plan"))
     plan = plans.register(terms, {"from": insurer}).return_value
     codes = [web3.keccak(text=f"code {i}") for i in range(101)]
     prices = [(100 + i) * 10**6 for i in range(101)]
@@ -161,7 +161,7 @@ def claims(s):
         number = web3.keccak(text=f"claim {next(numbers)}")
         return (plan, member, clinic, number, today - 1, [(code, 1, 90 * 10**6) for code in codes[:lines]])
 
-    desk.submit([claim(1)], {"from": clinic})
+    desk.submit([claim(1)], {"from": clinic})  # uses up the deductible: from here on every claim is really paid
     one = used(desk.submit([claim(1)], {"from": clinic}))
     s.gas["claim.settle.1line"] = one
     s.gas["claim.settle.line"] = (used(desk.submit([claim(11)], {"from": clinic})) - one) // 10

@@ -40,6 +40,7 @@ interface ITreasury {
     event Collected(address indexed payee, address indexed token, uint256 amount);
 
     error ZeroAmount();
+    error NotAnInsurer(address account);
     error InvalidDesk(address desk);
     error InvalidToken(address token);
     error ReceivedOther(address token, uint256 expected, uint256 received);
@@ -60,7 +61,7 @@ interface ITreasury {
     function TRANSFER_GAS() external view returns (uint256);
 
     /// @notice Adds to a pool, from the caller's balance (which must have approved this contract).
-    /// @dev Reverts `NotLicensed` (the insurer is no licensed insurer), `InvalidDesk` (no code), `InvalidToken` (no code), `ZeroAmount`,
+    /// @dev Reverts `NotAnInsurer` (never accredited as one; a suspended or expired one can be funded, for what it owes), `InvalidDesk` (no code), `InvalidToken` (no code), `ZeroAmount`,
     /// `ReceivedOther` (the token took a fee or lied).
     function fund(address desk, address insurer, address token, uint256 amount) external;
 

@@ -116,6 +116,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "NotOwed": lambda a: f"the claim {_hex(a['id'])} is not owed: it {_of(CLAIM_STATES, a['state'])}",
     "PoolShort": lambda a: f"the insurer's pool is still short of the {a['due']} due for the claim {_hex(a['id'])}",
     "ZeroAmount": lambda a: "the amount is 0",
+    "NotAnInsurer": lambda a: f"{a['account']} was never accredited as an insurer, so it has no pool",
     "InvalidDesk": lambda a: f"at {a['desk']} is no contract that could pay from the pool",
     "InvalidToken": lambda a: f"at {a['token']} is no token",
     "ReceivedOther": lambda a: (

@@ -39,10 +39,9 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
 
     /// @inheritdoc ITreasury
     function fund(address desk, address insurer, address token, uint256 amount) external nonReentrant {
-        // An operator is licensed too, but owns no pool: what is put there could neither pay nor leave.
-        if (_licensed(insurer, Roles.INSURER) != insurer) {
-            revert NotLicensed(insurer, Roles.INSURER, IInstitutions.Standing.Unknown);
-        }
+        // Accredited at all is enough: who is owed money must be payable even while the insurer is suspended. An operator is no
+        // institution: what is put into its pool could neither pay nor leave.
+        if (institutions.institution(insurer).roles & Roles.INSURER == 0) revert NotAnInsurer(insurer);
         if (desk.code.length == 0) revert InvalidDesk(desk);
         if (token.code.length == 0) revert InvalidToken(token);
         if (amount == 0) revert ZeroAmount();

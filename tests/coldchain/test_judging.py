@@ -31,6 +31,7 @@ from tests.coldchain.build import (
     Profile,
     lot_number,
 )
+from tests.errors import error
 from tests.institutions import edge
 from tests.institutions.edge import PASSED, at
 
@@ -176,6 +177,8 @@ SERIES = {
     "hot and cold in turn": ([900, 100] * 4, COLD_40_ALL, 7),
     "long calm between": ([900, 900, *[500] * 40, 900, 900], 0, None),
     "calm ends a run, not a sum": ([900] * 2 + [500] * 35 + [900] * 2 + [500] * 35 + [900] * 2, HOT_60_ALL, 75),
+    "a word of calm ends the run at the end of the word before": ([500] * 14 + [900] * 2 + [500] * 16 + [900] * 2, 0, None),
+    "and does not end a sum": ([500] * 14 + [900] * 2 + [500] * 16 + [900] * 2 + [500] * 30 + [900] * 2, HOT_60_ALL, 65),
     "hot after a long calm": ([500] * 50 + [900] * 3, HOT_30, 52),
 }
 
@@ -347,6 +350,15 @@ def test_readings_of_an_expired_lot_are_still_judged(trip, lot_terms, refused):
 
 
 # ---- findings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("base", "code"), [(-32_768, 0), (-32_768, 5_452), (15_001, 0), (32_767, 0)])
+def test_TT3_no_profile_is_so_wide_that_any_temperature_can_be(with_profile, stranger, base, code):
+    """-300 °C is no reading, also where the range, and with it the band in which nothing happens, has no limits."""
+    trip = with_profile(Profile(-32_768, 32_767, rules=((ABOVE, SINGLE, 14_999, 30),)))
+    batch = Batch(trip.id, 0, trip.start, 600, 1, base, code.to_bytes(2, "big") + b"\x7f\xff" * 15)
+    message = edge.refusal(trip.coldchain.log, batch, trip.sign(batch), sender=stranger)
+    assert message == error("MalformedReadings", "temperature")
 
 
 @pytest.mark.xfail(strict=True, reason="finding: one reading with a long step stands for a time longer than the allowed silence")

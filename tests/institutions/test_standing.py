@@ -109,10 +109,18 @@ def test_an_operator_resigns(institutions, clinic, stranger):
     assert dict(tx.events["OperatorRemoved"]) == {"institution": clinic, "operator": stranger}
 
 
-@pytest.mark.parametrize("who", ["stranger", "clinic"])
-def test_who_is_no_operator_cannot_resign(institutions, people, who):
-    account = getattr(people, who)
-    assert refusal(institutions.resign, sender=account) == error("NotOperator", account, NOBODY)
+def test_who_is_no_operator_cannot_resign(institutions, clinic, stranger):
+    assert refusal(institutions.resign, sender=stranger) == error("NotOperator", stranger, NOBODY)
+    assert refusal(institutions.resign, sender=clinic) == error("NotOperator", clinic, clinic)
+
+
+def test_an_institution_cannot_remove_itself(institutions, clinic):
+    assert refusal(institutions.removeOperator, clinic, sender=clinic) == error("NotOperator", clinic, clinic)
+
+
+def test_who_is_an_operator_has_no_licence_of_its_own(institutions, hired, clinic):
+    assert tuple(institutions.institution(NURSE))[1:4] == (0, 0, 0)
+    assert tuple(institutions.operator(clinic)) == (NOBODY, 0, 0)
 
 
 # ---- encryption key --------------------------------------------------------------------------------------------------

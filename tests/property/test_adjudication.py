@@ -7,7 +7,8 @@ it is refused, cut, paid and owed as the prose says, to the unit.
 """
 
 import random
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from brownie import web3
@@ -82,7 +83,10 @@ def reference_desk():
     return desk
 
 
-def reference_claim(number=b"1", day=200, plan=b"plan", patient="patient", lines=(Line(b"visit", 1, 200_00),)):
+ONE_VISIT = (Line(b"visit", 1, 200_00),)
+
+
+def reference_claim(number=b"1", day=200, plan=b"plan", patient="patient", lines=ONE_VISIT):
     return Claim(plan, patient, "clinic", number, day, lines)
 
 
@@ -145,7 +149,8 @@ class Bench:
         accredit(house["Institutions"], people.regulator, second, "second-insurer", INSURER)
         self.insurers = [people.insurer, second]
         self.providers = [people.hospital, people.clinic]
-        self.patients = list(fresh)
+        # Few enough that many a member comes to the end of the deductible, and of the year's maximum.
+        self.patients = list(fresh)[:9]
         self.tokens = [
             containers.TestToken.deploy("Money", "MNY", decimals, {"from": people.deployer}) for decimals in (2, 18)
         ]
@@ -168,12 +173,18 @@ class Bench:
 
     # ---- people, plans, money ----------------------------------------------------------------------------------------
 
-    def consent(self, patient):
-        """The patient says something new about one of the insurers, or about all."""
+    def say(self, patient):
+        """The patient says something new about one of the insurers, or about all, or takes it back."""
         grantee = self.dice.choice([*self.insurers, *self.insurers, f"0x{INSURER:040x}"])
         purposes = self.dice.choice((HPAYMT, HPAYMT, HPAYMT | 1, 1))
         categories = self.dice.choice((CLAIM, CLAIM, CLAIM | 1, 1))
         effect = self.dice.choice((Effect.PERMIT,) * 5 + (Effect.DENY,))
+        if self.dice.random() < 0.2:
+            self.revoke(patient)
+        else:
+            self.consent(patient, grantee, purposes, categories, effect)
+
+    def consent(self, patient, grantee, purposes, categories, effect):
         terms = Directive(int(str(grantee), 16), self.dice.randrange(2), effect, purposes, categories, 0, 2**40 - 1)
         self.tick()
         words = (str(grantee), terms.index, effect, purposes, categories, 0, terms.end, terms.document)
@@ -192,34 +203,30 @@ class Bench:
         insurer, token = dice.choice(self.insurers), dice.choice(self.tokens)
         scale = dice.choice((20, 1_000_00, 1_000_00, 10**21, LARGEST_AMOUNT // 4))
         deductible = dice.choice((0, dice.randint(0, scale // 20), dice.randint(0, scale // 4), dice.randint(0, scale)))
-        start = today - dice.choice((0, 1, 100, 500, 900, 900))
+        start = today - dice.choice((0, 100, 500, 900, 900, 900))
         terms = Terms(
             insurer=str(insurer),
             valid_from=start,
-            valid_until=dice.choice((start + 1, today - 10, today, today + 1, today + 400, 2**24 - 1)),
+            valid_until=max(start + 1, dice.choice((start + 700, today, today + 1, today + 400, 2**24 - 1))),
             coinsurance=dice.choice((0, 1, 2_000, 3_333, 9_999, 10_000)),
             token=str(token),
             deductible=deductible,
             out_of_pocket_maximum=deductible + dice.choice((0, dice.randint(0, scale // 20), dice.randint(0, scale))),
-            filing_days=dice.choice((0, 0, 1, 30, 365, 2**16 - 1)),
+            filing_days=(0, 30, 0, 365, 0, 2**16 - 1)[number % 6],
         )
-        if terms.valid_until <= start:
-            terms = Terms(**{**vars(terms), "valid_until": start + 1})
-        prices = {
-            keccak(text=f"{number}/{i}"): dice.choice((0, dice.randint(1, scale), LARGEST_AMOUNT)) for i in range(8)
-        }
+        amounts = [0, LARGEST_AMOUNT, *(dice.randint(1, scale) for _ in range(6))]
+        prices = {keccak(text=f"{number}/{i}"): amount for i, amount in enumerate(amounts)}
 
         plans, owner = self.house["Plans"], {"from": insurer}
         made = plans.register((*vars(terms).values(), keccak(text=f"plan {number}")), owner)
         plan = bytes.fromhex(str(made.events["PlanRegistered"]["plan"])[2:])
         plans.addPrices(plan, list(prices), list(prices.values()), owner)
-        published = dice.random() < 0.9
+        published = number == 0 or dice.random() < 0.9
         if published:
             plans.publish(plan, owner)
         members = {}
-        for patients in (self.patients[::3], self.patients[1::3]):
-            whole = start, terms.valid_until
-            cover = dice.choice((whole, whole, (today - 300, today + 300), (today - 5, today)))
+        narrower = ((today - 300, today + 300), (today - 5, today - 1), (start + 1, start + 50))[number % 3]
+        for patients, cover in ((self.patients[:4], (start, terms.valid_until)), (self.patients[4:7], narrower)):
             plans.enroll(plan, patients, *cover, owner)
             members.update({str(patient): Membership(*cover) for patient in patients})
         self.reference.plans[plan] = Plan(terms, prices, members, published)
@@ -232,49 +239,57 @@ class Bench:
     # ---- random claims -----------------------------------------------------------------------------------------------
 
     def random_claim(self, provider):
-        dice, today = self.dice, self.wire.now() // DAY
-        known = list(self.reference.plans)
-        plan = dice.choice(known) if dice.random() < 0.97 else dice.randbytes(32)
-        terms = self.reference.plans.get(plan, self.reference.plans[known[0]]).terms
-        enrolled = list(self.reference.plans[plan].members) if plan in self.reference.plans else []
-        patient = dice.choice(enrolled) if enrolled and dice.random() < 0.9 else str(dice.choice(self.patients))
-        number = dice.choice(self.used) if self.used and dice.random() < 0.05 else dice.randbytes(32)
-        lines = tuple(self.random_line(plan) for _ in range(dice.choice((1, 1, 2, 3, 5))))
-        if dice.random() < 0.03:
-            lines = dice.choice(
-                ((), (lines[0],) * self.reference._most_lines, (lines[0],) * (self.reference._most_lines + 1))
-            )
-        return Claim(plan, patient, str(provider), number, self.random_day(terms, today), lines)
-
-    def random_day(self, terms, today):
-        """Days on the edges: of the plan, of the filing limit, of a calendar year, of today."""
+        """Three of four are meant to pass; the fourth is spoilt in one way."""
         dice = self.dice
-        january = (date(date.fromordinal(date(1970, 1, 1).toordinal() + today).year, 1, 1) - date(1970, 1, 1)).days
-        day = dice.choice(
-            (
-                today,
-                today - 1,
-                today + 1 if dice.random() < 0.2 else today,
-                january - 1,
-                january - 1,
-                january,
-                today - dice.randint(0, 200),
-                terms.valid_from + dice.choice((-1, 0, 0)),
-                terms.valid_until + dice.choice((-1, -1, 0)),
-                today - terms.filing_days + dice.choice((-1, 0, 0)),
-                dice.randint(terms.valid_from, max(today, terms.valid_from)),
-                dice.randint(terms.valid_from, max(today, terms.valid_from)),
-            )
+        known = self.reference.plans
+        drafts = [plan for plan in known if not known[plan].published]
+        plan = dice.choice(
+            drafts if drafts and dice.random() < 0.02 else [plan for plan in known if plan not in drafts]
         )
-        return max(0, min(2**24 - 1, day))
+        patient = dice.choice(list(self.reference.plans[plan].members))
+        lines = tuple(self.random_line(plan) for _ in range(dice.choice((1, 1, 2, 3, 5))))
+        claim = Claim(plan, patient, str(provider), dice.randbytes(32), self.good_day(plan, patient), lines)
+        return claim if dice.random() < 0.75 else replace(claim, **self.random_fault(claim))
+
+    def good_day(self, plan, patient):
+        """A day that passes, where there is one; on an edge of what passes, or of a calendar year, every other time."""
+        dice, today = self.dice, self.wire.now() // DAY
+        terms, cover = self.reference.plans[plan].terms, self.reference.plans[plan].members[patient]
+        first = max(terms.valid_from, cover.start, today - (terms.filing_days or today))
+        last = min(terms.valid_until - 1, cover.until - 1, today)
+        if first > last:
+            return today
+        january = today - (date(1970, 1, 1) + timedelta(days=today)).timetuple().tm_yday + 1
+        edges = [day for day in (first, last, january, january - 1) if first <= day <= last]
+        return dice.choice((dice.randint(first, last), dice.choice(edges)))
+
+    def random_fault(self, claim):
+        """One change after which a claim should be refused, now and then only just not."""
+        dice, today = self.dice, self.wire.now() // DAY
+        terms, cover = self.reference.plans[claim.plan].terms, self.reference.plans[claim.plan].members[claim.patient]
+        line, most = claim.lines[0], self.reference.most_lines
+        huge = replace(line, charge=LARGEST_AMOUNT)
+        late = today - terms.filing_days
+        kinds = [
+            [{"lines": lines} for lines in ((), (replace(line, units=0),), (line,) * (most + 1), (huge, huge))],
+            [{"lines": (line,) * most}, {"plan": dice.randbytes(32)}],
+            [{"patient": str(patient)} for patient in self.patients[6:]],
+            [{"service_day": today + 1}, {"service_day": 2**24 - 1}],
+            [{"service_day": terms.valid_from - 1}, {"service_day": terms.valid_until}],
+            [{"service_day": cover.start - 1}, {"service_day": cover.until}],
+        ]
+        if late > terms.valid_from and terms.filing_days:
+            kinds += [[{"service_day": day} for day in (late - 1, late - 1, late)]] * 3
+        if self.used:
+            kinds.append([{"number": dice.choice(self.used)}])
+        return dice.choice(dice.choice(kinds))
 
     def random_line(self, plan):
-        dice, scale = self.dice, self.scales.get(plan, 1_000)
-        listed = list(self.reference.plans[plan].prices) if plan in self.reference.plans else []
-        code = dice.choice(listed) if listed and dice.random() < 0.85 else dice.randbytes(32)
-        units = dice.choice((1, 1, 1, 2, 7, 2**32 - 1, 0 if dice.random() < 0.1 else 1))
-        charge = dice.choice((0, 1, dice.randint(0, scale), dice.randint(0, scale // 3), dice.randint(0, scale // 8)))
-        return Line(code, units, LARGEST_AMOUNT if dice.random() < 0.01 else charge)
+        dice, scale = self.dice, self.scales[plan]
+        code = dice.choice(list(self.reference.plans[plan].prices)) if dice.random() < 0.9 else dice.randbytes(32)
+        units = dice.choice((1, 1, 1, 2, 7, 2**32 - 1))
+        charge = dice.choice((dice.randint(0, 1), *(dice.randint(0, scale // part) for part in (1, 3, 8, 8))))
+        return Line(code, units, charge)
 
     # ---- asking and comparing ----------------------------------------------------------------------------------------
 
@@ -380,8 +395,8 @@ def test_random_claims(house, people, salus_project):
     for number in range(max(2, min(12, cases() // 40))):
         bench.plan(number)
     for patient in bench.patients:
-        for _ in range(3):
-            bench.consent(patient)
+        for insurer in bench.insurers:
+            bench.consent(patient, insurer, HPAYMT, CLAIM, Effect.PERMIT)
 
     estimated = submitted = 0
     seen = set()
@@ -398,7 +413,7 @@ def test_random_claims(house, people, salus_project):
         estimated += len(claims)
 
         if dice.random() < 0.3:
-            dice.choice((bench.consent, bench.consent, bench.revoke))(dice.choice(bench.patients))
+            bench.say(dice.choice(bench.patients))
         if dice.random() < 0.4:
             insurer, token = dice.choice(list(bench.reference.pools))
             owed = [record.paid for record in bench.reference.records.values() if record.state == State.OWED]

@@ -225,7 +225,7 @@ class Desk:
         self.pools: dict[tuple[str, str], int] = {}
         self.records: dict[tuple[str, bytes], Record] = {}
         self._consents = consents
-        self._most_lines = most_lines
+        self.most_lines = most_lines
         self._accumulators: dict[tuple[bytes, str, int], Accumulators] = {}
 
     # ---- asking ------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ class Desk:
         """The first gate that stays shut, with its CARC; ``(Refusal.NONE, 0)`` when all are open."""
         charges = [line.charge for line in claim.lines]
         if (
-            not 1 <= len(claim.lines) <= self._most_lines
+            not 1 <= len(claim.lines) <= self.most_lines
             or any(line.units == 0 for line in claim.lines)
             or any(charge > LARGEST_AMOUNT for charge in [*charges, sum(charges)])
         ):
