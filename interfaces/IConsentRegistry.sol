@@ -12,7 +12,8 @@ pragma solidity 0.8.30;
 /// A **grantee** is an institution's account, or a whole role: the account whose number is the role's bit (1, 2, 4 …).
 ///
 /// **Order of signing, not of arrival.** Each action has a time of issue: the block's for a direct one, `issuedAt` for a signed
-/// one. At one place the later issue stands, whoever submits and in whichever order; at the same second a revocation wins.
+/// one. At one place the later issue stands, whoever submits and in whichever order; at the same second a revocation wins, and direct actions of one
+/// second stand in the order of the chain.
 /// So no withheld message blocks another and a replay changes nothing. A **direct** revocation, and a signed one of all of a
 /// grantee's (index 255), also kills every signed grant to that grantee, at any place, that was issued until then and is not yet
 /// submitted; a signed revocation of one place concerns that place alone.
@@ -51,7 +52,8 @@ interface IConsentRegistry {
     /// @notice A signed action to relay: a grant, or a revocation when `directive.effect` is `None`.
     /// @dev A grant is signed as `Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56
     /// categories,uint40 start,uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)`, a revocation as `Revoke(address
-    /// patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)`; its other directive fields must be zero.
+    /// patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)`; its other directive fields must be
+    /// zero, else `EmptyScope` or `InvalidPeriod`.
     /// @param issuedAt when it was signed; not later than the block
     /// @param deadline last second at which it may be submitted
     /// @param signature 65 bytes r‖s‖v, or what the patient's ERC-1271 wallet accepts
@@ -63,7 +65,8 @@ interface IConsentRegistry {
         bytes signature;
     }
 
-    /// @param issuedAt issue of the last action on it, grant or revocation; 0 when there never was one
+    /// @param effect `None` once it is revoked; what it said stays readable beside it
+    /// @param issuedAt issue of the last action on this place itself; 0 when there never was one
     struct Record {
         Effect effect;
         uint32 purposes;
@@ -75,7 +78,7 @@ interface IConsentRegistry {
     }
 
     enum Status {
-        None, // never granted
+        None, // nothing was ever done at this place
         Active,
         NotYet,
         Expired,
@@ -171,7 +174,8 @@ interface IConsentRegistry {
     /// @notice Issue of the last "revoke everything" of a patient, 0 when never; what was issued until then is revoked.
     function revokedUntil(address patient) external view returns (uint40);
 
-    /// @notice Issue of the last revocation for a pair, 0 when never; signed grants issued until then are refused.
+    /// @notice Issue of the last direct or whole (index 255) revocation for a pair, 0 when never; signed grants issued until then
+    /// are refused, at whichever place.
     function refusedUntil(address patient, address grantee) external view returns (uint40);
 
     /// @notice The EIP-712 digest that the patient signs for an order.

@@ -46,7 +46,7 @@ interface ITemperatureRules {
         Rule[] rules;
     }
 
-    /// @param until end of the last reading's step: time is judged until here (Unix seconds)
+    /// @param until end of the last reading's step, or the last release: time is judged until here (Unix seconds)
     /// @param batches accepted so far: the next batch's sequence
     /// @param readings accepted so far, missing ones included
     /// @param lowest 32,767 while there is no reading

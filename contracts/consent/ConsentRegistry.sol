@@ -263,15 +263,10 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @inheritdoc IConsentRegistry
     function directive(address patient, address grantee, uint8 index) external view returns (Record memory) {
         uint256 p = _places[patient][grantee][index];
-        return Record(
-            Effect(p.effectOf()),
-            p.purposesOf(),
-            p.categoriesOf(),
-            p.startsAt(),
-            p.endsAt(),
-            p.issuedAt(),
-            _status(p, _revokedUntil[patient])
-        );
+        Status status = _status(p, _revokedUntil[patient]);
+        // Revoking everything leaves the places as they are: who reads the effect alone must not take it for a permit.
+        Effect effect = status == Status.Revoked ? Effect.None : Effect(p.effectOf());
+        return Record(effect, p.purposesOf(), p.categoriesOf(), p.startsAt(), p.endsAt(), p.issuedAt(), status);
     }
 
     /// @inheritdoc IConsentRegistry
