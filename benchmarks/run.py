@@ -103,9 +103,10 @@ def consents(s):
     def order():
         key = Account.create()
         issued = chain[-1].timestamp
-        unsigned = (key.address, directive(), issued, issued + DAY, b"")
+        nobody = "0x" + 40 * "0"
+        unsigned = (key.address, directive(), issued, issued + DAY, nobody, b"")
         digest = registry.digest(unsigned)
-        return (*unsigned[:4], key.unsafe_sign_hash(digest).signature)
+        return (*unsigned[:5], key.unsafe_sign_hash(digest).signature)
 
     s.gas["consent.grant"] = used(registry.grant(directive(), {"from": patient}))
     s.gas["consent.grant.again"] = used(registry.grant(directive(3), {"from": patient}))

@@ -11,6 +11,7 @@ library Ids {
     bytes32 internal constant LOT = keccak256("salus.lot");
     bytes32 internal constant SHIPMENT = keccak256("salus.shipment");
     bytes32 internal constant PROFILE = keccak256("salus.profile");
+    bytes32 internal constant EMERGENCY = keccak256("salus.emergency");
 
     /// @param insurer the institution that owes
     /// @param document commitment to the plan's file
@@ -41,5 +42,12 @@ library Ids {
     /// @param encoded hash of the ABI-encoded temperature profile
     function profile(bytes32 encoded) internal pure returns (bytes32) {
         return keccak256(abi.encode(PROFILE, encoded));
+    }
+
+    /// @param patient whose data
+    /// @param institution who opened it
+    /// @param declaredAt Unix seconds; a pair has at most one emergency at a time
+    function emergency(address patient, address institution, uint40 declaredAt) internal pure returns (bytes32) {
+        return keccak256(abi.encode(EMERGENCY, patient, institution, declaredAt));
     }
 }

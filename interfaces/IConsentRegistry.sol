@@ -56,13 +56,24 @@ interface IConsentRegistry {
     /// zero, else `EmptyScope` or `InvalidPeriod`.
     /// @param issuedAt when it was signed; not later than the block
     /// @param deadline last second at which it may be submitted
-    /// @param signature 65 bytes r‖s‖v, or what the patient's ERC-1271 wallet accepts
+    /// @param signer 0 for whoever controls the patient's account, or a delegate (see IGuardians), within its scope
+    /// @param signature 65 bytes r‖s‖v, or what the signer's ERC-1271 wallet accepts; empty when the caller is the signer
     struct Order {
         address patient;
         Directive directive;
         uint40 issuedAt;
         uint40 deadline;
+        address signer;
         bytes signature;
+    }
+
+    /// @notice What holds where the patient never said anything to the institution, fixed at deployment (IHE PCF names these four).
+    /// It speaks for record classes only, never for a sensitivity label.
+    enum Policy {
+        Deny, // nothing
+        Emergency, // nothing, but the glass can be broken (see IAccessLog)
+        Treatment, // TREAT and ETREAT by providers and pharmacies
+        Normal // also HPAYMT, COVERAGE and HOPERAT, by insurers too
     }
 
     /// @param effect `None` once it is revoked; what it said stays readable beside it
@@ -100,7 +111,8 @@ interface IConsentRegistry {
         Expired, // nothing in force: the nearest directive has ended
         NotYet, // nothing in force: the nearest directive has not begun
         WrongPurpose, // what is in force is for another purpose
-        WrongCategory // what is in force covers the purpose, not all of the categories
+        WrongCategory, // what is in force covers the purpose, not all of the categories
+        Implied // the patient never said anything; the deployment's policy permits
     }
 
     /// @param grantee with `index`: the directive that decided, or the nearest one when nothing did
@@ -125,6 +137,9 @@ interface IConsentRegistry {
     );
     /// @dev `index` 255: all of the grantee's; with `grantee` 0: everything of the patient.
     event ConsentRevoked(address indexed patient, address indexed grantee, uint8 index, uint40 issuedAt);
+    /// @notice Comes before the event of an order that a delegate signed.
+    event SignedByDelegate(address indexed patient, address indexed delegate);
+    event ControllerFollowed(address indexed patient, address indexed controller);
 
     error InvalidGrantee(address grantee);
     error InvalidIndex(uint8 index);
@@ -135,7 +150,10 @@ interface IConsentRegistry {
     error Superseded(address patient, address grantee, uint8 index, uint40 issuedAt);
     error IssuedInFuture(uint40 issuedAt, uint256 nowAt);
     error DeadlinePassed(uint40 deadline, uint256 nowAt);
-    error InvalidSignature(address patient);
+    /// @notice `signer`, who had to sign or send this, did not.
+    error InvalidSignature(address signer);
+    /// @notice A delegate may not do this for the patient, or no longer.
+    error OutOfScope(address patient, address signer);
 
     // ---- the patient ---------------------------------------------------------------------------------------------
 
@@ -158,6 +176,9 @@ interface IConsentRegistry {
     /// accounts with an EIP-7702 delegation sign with their key.
     function relay(Order[] calldata orders) external;
 
+    /// @notice Takes over from Guardians who controls a patient's account after a recovery; anyone may call it.
+    function follow(address patient) external;
+
     // ---- views ---------------------------------------------------------------------------------------------------
 
     /// @notice May `actor` use data of these `categories` of `patient` for `purpose`, now?
@@ -167,6 +188,9 @@ interface IConsentRegistry {
     /// @param purpose one purpose bit, or several that must all be permitted
     /// @param categories the record's class and all of its sensitivity labels
     function decide(address patient, address actor, uint32 purpose, uint56 categories) external view returns (Decision memory);
+
+    /// @notice What holds where the patient never said anything.
+    function policy() external view returns (Policy);
 
     /// @notice One directive with its status at this block.
     function directive(address patient, address grantee, uint8 index) external view returns (Record memory);

@@ -35,16 +35,20 @@ ADMIN = 0
 REGISTRAR = 1  # accredits, renews and suspends institutions
 RULE_MAKER = 2  # registers temperature profiles
 GUARDIAN = 3  # may cancel what the others have scheduled
+REVIEWER = 4  # closes the review of broken glass
 
-ROLES = {REGISTRAR: "REGISTRAR", RULE_MAKER: "RULE_MAKER", GUARDIAN: "GUARDIAN"}
+ROLES = {REGISTRAR: "REGISTRAR", RULE_MAKER: "RULE_MAKER", GUARDIAN: "GUARDIAN", REVIEWER: "REVIEWER"}
 POWERS = {
     REGISTRAR: ("Institutions", ("accredit", "renew", "suspend", "reinstate")),
     RULE_MAKER: ("ColdChain", ("registerProfile",)),
+    REVIEWER: ("AccessLog", ("review",)),
 }
+# What holds where a patient never said anything, in the order of IConsentRegistry.Policy.
+POLICIES = ("deny", "emergency", "treatment", "normal")
 DAY = 24 * 3600
 
 
-def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_delay=0, contracts=None, say=lambda text: None):
+def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_delay=0, policy="emergency", contracts=None, say=lambda text: None):
     """Deploy every contract of Salus and hand all powers to the regulator.
 
     deployer     Brownie account that pays; it has no power when this returns.
@@ -68,7 +72,9 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
 
     manager = make("AccessManager", deployer)
     institutions = make("Institutions", manager)
-    consents = make("ConsentRegistry", institutions)
+    guardians = make("Guardians")
+    consents = make("ConsentRegistry", institutions, guardians, POLICIES.index(policy))
+    make("AccessLog", manager, institutions, consents)
     plans = make("Plans", institutions)
     treasury = make("Treasury", institutions)
     make("ClaimDesk", institutions, consents, plans, treasury)
@@ -83,6 +89,7 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
         manager.setRoleGuardian(role, GUARDIAN, sender)
     manager.grantRole(REGISTRAR, regulator, 0, sender)
     manager.grantRole(RULE_MAKER, regulator, rules_delay, sender)
+    manager.grantRole(REVIEWER, regulator, 0, sender)
     manager.grantRole(GUARDIAN, guardian, 0, sender)
     manager.grantRole(ADMIN, regulator, admin_delay, sender)
     manager.renounceRole(ADMIN, deployer, sender)

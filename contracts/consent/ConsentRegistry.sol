@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import {ImplicitPolicy} from "contracts/consent/ImplicitPolicy.sol";
 import {Places} from "contracts/consent/Places.sol";
+import {Signatures} from "contracts/consent/Signatures.sol";
 import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
+import {IGuardians} from "interfaces/IGuardians.sol";
 import {IInstitutions} from "interfaces/IInstitutions.sol";
 
 /// @title Consents of patients, as directives that the time of their issue puts in order
 /// @dev One slot a directive. Nobody has any power here but the patient: no owner, no pause.
 contract ConsentRegistry is IConsentRegistry, EIP712 {
+    using ImplicitPolicy for Policy;
     using Places for uint256;
 
     bytes32 private constant GRANT = keccak256(
@@ -26,13 +28,24 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @dev In a revocation: all of the grantee's.
     uint8 private constant ALL = type(uint8).max;
 
+    /// @param controller who signs for the patient; 0 while the account itself does
+    struct Patient {
+        uint40 revokedUntil;
+        address controller;
+    }
+
     IInstitutions public immutable institutions;
+    IGuardians public immutable guardians;
+    /// @inheritdoc IConsentRegistry
+    Policy public immutable policy;
 
     mapping(address patient => mapping(address grantee => mapping(uint256 index => uint256 place))) private _places;
-    mapping(address patient => uint40) private _revokedUntil;
+    mapping(address patient => Patient) private _patients;
 
-    constructor(IInstitutions institutions_) EIP712("Salus Consent", "1") {
+    constructor(IInstitutions institutions_, IGuardians guardians_, Policy policy_) EIP712("Salus Consent", "1") {
         institutions = institutions_;
+        guardians = guardians_;
+        policy = policy_;
     }
 
     // ---- grant ---------------------------------------------------------------------------------------------------
@@ -51,16 +64,16 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
         mapping(uint256 => uint256) storage places = _places[patient][d.grantee];
         uint256 place = places[d.index];
-        uint40 since = _revokedUntil[patient];
+        Patient memory account = _patients[patient];
+        uint40 since = account.revokedUntil;
+        if (!signed && account.controller != address(0)) revert InvalidSignature(account.controller);
         if (signed) {
             uint40 refused = d.index == 0 ? place.refusedUntil() : places[0].refusedUntil();
             since = uint40(Math.max(since, Math.max(place.issuedAt(), refused)));
         }
         if (issuedAt <= since) revert Superseded(patient, d.grantee, d.index, since);
 
-        _store(
-            places, d.index, place.write(uint8(d.effect), d.purposes, d.categories, d.start, d.end, issuedAt)
-        );
+        _store(places, d.index, place.write(uint8(d.effect), d.purposes, d.categories, d.start, d.end, issuedAt));
 
         emit ConsentGranted(
             patient, d.grantee, d.index, d.effect, d.purposes, d.categories, d.start, d.end, issuedAt, d.document
@@ -71,6 +84,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function revoke(address grantee, uint8 index) external {
+        if (_controllerOf(msg.sender) != msg.sender) revert InvalidSignature(_controllerOf(msg.sender));
         _revoke(msg.sender, grantee, index, uint40(block.timestamp), false);
     }
 
@@ -78,8 +92,8 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         bool changed;
         if (grantee == address(0)) {
             if (index != ALL) revert InvalidGrantee(grantee);
-            changed = issuedAt > _revokedUntil[patient];
-            if (changed) _revokedUntil[patient] = issuedAt;
+            changed = issuedAt > _patients[patient].revokedUntil;
+            if (changed) _patients[patient].revokedUntil = issuedAt;
         } else {
             if (index != ALL && index >= MAX_DIRECTIVES) revert InvalidIndex(index);
             mapping(uint256 => uint256) storage places = _places[patient][grantee];
@@ -138,7 +152,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
             Directive calldata d = order.directive;
             if (order.issuedAt > block.timestamp) revert IssuedInFuture(order.issuedAt, block.timestamp);
             if (order.deadline < block.timestamp) revert DeadlinePassed(order.deadline, block.timestamp);
-            if (!_signed(order.patient, digest(order), order.signature)) revert InvalidSignature(order.patient);
+            _authorize(order);
 
             if (d.effect != Effect.None) {
                 _grant(order.patient, d, order.issuedAt, true);
@@ -154,36 +168,54 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @inheritdoc IConsentRegistry
     function digest(Order calldata order) public view returns (bytes32) {
         Directive calldata d = order.directive;
-        bytes32 structHash = d.effect == Effect.None
-            ? keccak256(abi.encode(REVOKE, order.patient, d.grantee, d.index, order.issuedAt, order.deadline))
-            : keccak256(
-                abi.encode(
-                    GRANT,
-                    order.patient,
-                    d.grantee,
-                    d.index,
-                    d.effect,
-                    d.purposes,
-                    d.categories,
-                    d.start,
-                    d.end,
-                    d.document,
-                    order.issuedAt,
-                    order.deadline
-                )
-            );
-        return _hashTypedDataV4(structHash);
+        (address patient, uint40 issuedAt, uint40 deadline) = (order.patient, order.issuedAt, order.deadline);
+        if (d.effect == Effect.None) {
+            bytes memory revocation = abi.encode(REVOKE, patient, d.grantee, d.index, issuedAt, deadline);
+            return _hashTypedDataV4(keccak256(revocation));
+        }
+        bytes memory encoded = abi.encode(
+            GRANT, patient, d.grantee, d.index, d.effect, d.purposes, d.categories, d.start, d.end, d.document, issuedAt, deadline
+        );
+        return _hashTypedDataV4(keccak256(encoded));
     }
 
-    /// @dev The key first: an account with an EIP-7702 delegation has code and still signs with its key.
-    function _signed(address patient, bytes32 hash, bytes calldata signature) private view returns (bool) {
-        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(hash, signature);
-        if (error == ECDSA.RecoverError.NoError && signer == patient) return true;
+    /// @dev Reverts unless who controls the patient's account, or a delegate within its scope, signed the order or sends it.
+    function _authorize(Order calldata order) private {
+        address controller = _controllerOf(order.patient);
+        address signer = order.signer == address(0) ? controller : order.signer;
+        bool own = order.signature.length == 0;
+        if (own ? msg.sender != signer : !Signatures.signed(signer, digest(order), order.signature)) {
+            revert InvalidSignature(signer);
+        }
+        if (signer == controller) return;
 
-        // A wallet that reverts, answers junk or has no code does not sign. (OpenZeppelin's checker needs a newer EVM.)
-        (bool success, bytes memory answer) =
-            patient.staticcall(abi.encodeCall(IERC1271.isValidSignature, (hash, signature)));
-        return success && answer.length >= 32 && abi.decode(answer, (bytes32)) == bytes32(IERC1271.isValidSignature.selector);
+        Directive calldata d = order.directive;
+        (uint32 purposes, uint56 categories) = (d.purposes, d.categories);
+        if (d.effect == Effect.None) {
+            // To revoke one directive a delegate must be able to grant it; to revoke several, to grant anything.
+            bool one = d.index < MAX_DIRECTIVES;
+            uint256 place = one ? _places[order.patient][d.grantee][d.index] : 0;
+            purposes = one ? place.purposesOf() : type(uint32).max;
+            categories = one ? place.categoriesOf() : type(uint56).max;
+        }
+        if (!guardians.mayAct(order.patient, signer, purposes, categories)) revert OutOfScope(order.patient, signer);
+
+        emit SignedByDelegate(order.patient, signer);
+    }
+
+    function _controllerOf(address patient) private view returns (address) {
+        address controller = _patients[patient].controller;
+        return controller == address(0) ? patient : controller;
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function follow(address patient) external {
+        address controller = guardians.controllerOf(patient);
+        if (controller == _controllerOf(patient)) return;
+
+        _patients[patient].controller = controller;
+
+        emit ControllerFollowed(patient, controller);
     }
 
     // ---- decide --------------------------------------------------------------------------------------------------
@@ -198,11 +230,12 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standing(actor);
         if (status != IInstitutions.Standing.Licensed) return Decision(Answer.Deny, Reason.NotLicensed, address(0), 0);
 
-        uint40 since = _revokedUntil[patient];
+        uint40 since = _patients[patient].revokedUntil;
         (d.answer, d.reason, d.index) = _level(patient, institution, since, purpose, categories);
         if (d.reason != Reason.NoDirective) d.grantee = institution;
         if (d.answer != Answer.None) return d;
 
+        uint32 licensed = roles;
         // All roles of the actor are one level: a deny for any goes before a permit for another.
         while (roles != 0) {
             uint32 role = roles & (~roles + 1);
@@ -216,6 +249,9 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
                 (d.reason, d.grantee, d.index) = (reason, grantee, index);
             }
         }
+        // The deployment's policy speaks only where the patient never did.
+        if (d.answer != Answer.None || d.reason != Reason.NoDirective || since != 0) return d;
+        if (policy.permits(licensed, purpose, categories)) (d.answer, d.reason) = (Answer.Permit, Reason.Implied);
     }
 
     /// @dev What the directives of one grantee answer, with the index of the one that decides; or none, with the nearest miss.
@@ -229,33 +265,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         uint256 used = place.used();
         for (uint8 i; i < used; ++i) {
             if (i != 0) place = places[i];
-            (Reason found, bool denies) = _judge(place, since, purpose, categories);
+            (Reason found, bool denies) = place.judge(since, purpose, categories);
             if (found == Reason.Named && denies) return (Answer.Deny, found, i);
             if (found == Reason.Named && answer == Answer.None) (answer, reason, index) = (Answer.Permit, found, i);
             else if (answer == Answer.None && found > reason) (reason, index) = (found, i);
         }
-    }
-
-    /// @dev `Named` when the directive answers the request, else why not; `NoDirective` for a place never written.
-    function _judge(uint256 place, uint40 since, uint32 purpose, uint56 categories)
-        private
-        view
-        returns (Reason, bool denies)
-    {
-        Status status = _status(place, since);
-        if (status != Status.Active) {
-            if (status == Status.Revoked) return (Reason.Revoked, false);
-            if (status == Status.None) return (Reason.NoDirective, false);
-            return (status == Status.NotYet ? Reason.NotYet : Reason.Expired, false);
-        }
-        denies = place.effectOf() == uint8(Effect.Deny);
-        if (denies ? place.purposesOf() & purpose == 0 : purpose & ~place.purposesOf() != 0) {
-            return (Reason.WrongPurpose, denies);
-        }
-        if (denies ? place.categoriesOf() & categories == 0 : categories & ~place.categoriesOf() != 0) {
-            return (Reason.WrongCategory, denies);
-        }
-        return (Reason.Named, denies);
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
@@ -263,7 +277,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @inheritdoc IConsentRegistry
     function directive(address patient, address grantee, uint8 index) external view returns (Record memory) {
         uint256 p = _places[patient][grantee][index];
-        Status status = _status(p, _revokedUntil[patient]);
+        Status status = p.status(_patients[patient].revokedUntil);
         // Revoking everything leaves the places as they are: who reads the effect alone must not take it for a permit.
         Effect effect = status == Status.Revoked ? Effect.None : Effect(p.effectOf());
         return Record(effect, p.purposesOf(), p.categoriesOf(), p.startsAt(), p.endsAt(), p.issuedAt(), status);
@@ -271,18 +285,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function revokedUntil(address patient) external view returns (uint40) {
-        return _revokedUntil[patient];
+        return _patients[patient].revokedUntil;
     }
 
     /// @inheritdoc IConsentRegistry
     function refusedUntil(address patient, address grantee) external view returns (uint40) {
         return _places[patient][grantee][0].refusedUntil();
-    }
-
-    function _status(uint256 place, uint40 since) private view returns (Status) {
-        if (place.issuedAt() == 0) return Status.None;
-        if (place.effectOf() == 0 || place.issuedAt() <= since) return Status.Revoked;
-        if (block.timestamp < place.startsAt()) return Status.NotYet;
-        return block.timestamp < place.endsAt() ? Status.Active : Status.Expired;
     }
 }

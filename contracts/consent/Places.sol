@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
+
 /// @title One directive in one word
 /// @dev From the top: issuedAt 40, start 40, end 40, refusedUntil 40, purposes 32, categories 56, used 6, effect 2 bits.
 /// `refusedUntil` and `used` (how many places of the pair were ever written) belong to the pair and are kept in its first place
@@ -66,5 +68,38 @@ library Places {
 
     function effectOf(uint256 place) internal pure returns (uint8) {
         return uint8(place & 3);
+    }
+
+    // ---- judging -------------------------------------------------------------------------------------------------
+
+    /// @dev What the directive is at this block; `since`: everything issued until then is revoked.
+    function status(uint256 place, uint40 since) internal view returns (IConsentRegistry.Status) {
+        if (issuedAt(place) == 0) return IConsentRegistry.Status.None;
+        if (effectOf(place) == 0 || issuedAt(place) <= since) return IConsentRegistry.Status.Revoked;
+        if (block.timestamp < startsAt(place)) return IConsentRegistry.Status.NotYet;
+        return block.timestamp < endsAt(place) ? IConsentRegistry.Status.Active : IConsentRegistry.Status.Expired;
+    }
+
+    /// @dev `Named` when the directive answers the request, else why not; `NoDirective` for a place never written.
+    function judge(uint256 place, uint40 since, uint32 purpose, uint56 categories)
+        internal
+        view
+        returns (IConsentRegistry.Reason, bool denies)
+    {
+        IConsentRegistry.Status found = status(place, since);
+        if (found != IConsentRegistry.Status.Active) {
+            if (found == IConsentRegistry.Status.Revoked) return (IConsentRegistry.Reason.Revoked, false);
+            if (found == IConsentRegistry.Status.None) return (IConsentRegistry.Reason.NoDirective, false);
+            if (found == IConsentRegistry.Status.NotYet) return (IConsentRegistry.Reason.NotYet, false);
+            return (IConsentRegistry.Reason.Expired, false);
+        }
+        denies = effectOf(place) == uint8(IConsentRegistry.Effect.Deny);
+        if (denies ? purposesOf(place) & purpose == 0 : purpose & ~purposesOf(place) != 0) {
+            return (IConsentRegistry.Reason.WrongPurpose, denies);
+        }
+        if (denies ? categoriesOf(place) & categories == 0 : categories & ~categoriesOf(place) != 0) {
+            return (IConsentRegistry.Reason.WrongCategory, denies);
+        }
+        return (IConsentRegistry.Reason.Named, denies);
     }
 }

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+
+/// @title Whether an account signed: by its key, or as an ERC-1271 wallet
+library Signatures {
+    /// @dev The key first: an account with an EIP-7702 delegation has code and still signs with its key. A wallet that reverts,
+    /// answers junk or has no code does not sign. (OpenZeppelin's own checker needs a newer EVM.)
+    function signed(address account, bytes32 hash, bytes calldata signature) internal view returns (bool) {
+        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(hash, signature);
+        if (error == ECDSA.RecoverError.NoError && signer == account) return true;
+        if (account.code.length == 0) return false;
+
+        (bool success, bytes memory answer) =
+            account.staticcall(abi.encodeCall(IERC1271.isValidSignature, (hash, signature)));
+        return success && answer.length >= 32 && abi.decode(answer, (bytes32)) == bytes32(IERC1271.isValidSignature.selector);
+    }
+}
