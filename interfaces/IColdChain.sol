@@ -129,7 +129,7 @@ interface IColdChain is ITemperatureRules {
     function MAX_READINGS() external view returns (uint16);
 
     /// @notice Registers a temperature profile for ever. Regulator's rule maker only.
-    /// @dev Reverts `InvalidProfile` (`low`: not below `high`; `rules`: none or more than eight; `afterMinutes`: 0 or above 16,383;
+    /// @dev Reverts `InvalidProfile` (`low`: not below `high`; `silence`: 0; `rules`: none or more than eight; `afterMinutes`: 0 or above 16,383;
     /// `threshold`: not between −273.15 and 150 °C), `ProfileExists`.
     /// @return id content hash
     function registerProfile(Profile calldata terms) external returns (bytes32 id);
@@ -161,7 +161,7 @@ interface IColdChain is ITemperatureRules {
     // ---- readings ------------------------------------------------------------------------------------------------
 
     /// @notice Takes a signed batch, judges every reading and quarantines the shipment on a breach. Anyone may relay it.
-    /// @dev Reverts `UnknownShipment`, `MalformedReadings` (`step` 0, `count`, `data` length or a lane above
+    /// @dev Reverts `UnknownShipment`, `MalformedReadings` (`step` 0 or longer than the profile's silence, `count`, `data` length or a lane above
     /// 15 bits, `padding`, `temperature` below −273.15 or above 150 °C), `OutOfSequence`,
     /// `OutOfOrder` (overlaps what is judged), `FromTheFuture`, `NotTheLogger` (signer is not the logger's licensed device key).
     /// A gap shorter than one step (in which no reading can be missing) is tolerated; a longer one is unknown time as a whole.

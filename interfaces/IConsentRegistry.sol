@@ -20,7 +20,8 @@ pragma solidity 0.8.30;
 ///
 /// **Decision** when several directives apply: those that name the institution go before those for its roles; on either level a
 /// deny that touches the request (in purpose and category) goes before any permit; a permit must cover the request whole. All
-/// roles of the institution are one level. What a directive says of other purposes or categories is silence, not an answer.
+/// roles of the institution are one level: a permit for a role serves the actors that have it, a deny binds all of them. What a
+/// directive says of other purposes or categories is silence, not an answer.
 /// When nothing decides, the reason is the nearest miss, the last that applies in the order of `Reason` (`Revoked` to
 /// `WrongCategory`), and the first directive that has it is named: the institution's by index, then each role's by bit and index.
 interface IConsentRegistry {
@@ -158,7 +159,8 @@ interface IConsentRegistry {
     // ---- the patient ---------------------------------------------------------------------------------------------
 
     /// @notice The caller grants (permits or denies); the directive at that place is replaced, which also renews or narrows it.
-    /// @dev Reverts `InvalidGrantee` (0), `InvalidIndex`, `InvalidEffect` (`None`), `EmptyScope`, `InvalidPeriod`,
+    /// @dev Reverts `InvalidGrantee` (0, or the number of several or unknown roles), `InvalidIndex`, `InvalidEffect` (`None`),
+    /// `EmptyScope`, `InvalidPeriod`,
     /// `Superseded` (everything was revoked in this very second).
     function grant(Directive calldata directive) external;
 

@@ -53,6 +53,10 @@ interface IInstitutions {
     error InvalidRoles(uint32 roles);
     error InvalidTerm(uint40 until);
     error UnknownInstitution(address institution);
+    /// @notice The account is 0, or one of those that stand for a role.
+    error InvalidAccount(address account);
+    /// @notice The institution is suspended, or its licence has ended.
+    error LicenceEnded(address institution);
     error NotSuspended(address institution);
     error AlreadySuspended(address institution);
     error OperatorTaken(address operator, address institution);
@@ -62,7 +66,7 @@ interface IInstitutions {
 
     /// @notice Accredits a new institution. Regulator only.
     /// @dev Reverts `AlreadyAccredited`, `HandleTaken`, `InvalidHandle`, `InvalidRoles` (none, or an unknown bit),
-    /// `InvalidTerm` (not in the future), `OperatorTaken` (the account is somebody's operator).
+    /// `InvalidTerm` (not in the future), `OperatorTaken` (the account is somebody's operator), `InvalidAccount`.
     /// @param institution the institution's own account
     /// @param handle public name, see `Institution`
     /// @param roles bit set of roles, at least one
@@ -82,7 +86,7 @@ interface IInstitutions {
 
     /// @notice The calling institution names (or changes) an operator.
     /// @dev An account is operator of one institution at a time, so a key never acts for the wrong one; it may `resign`.
-    /// Reverts `UnknownInstitution` (caller), `OperatorTaken`, `InvalidRoles` (none), `InvalidTerm`.
+    /// Reverts `UnknownInstitution` and `LicenceEnded` (caller), `InvalidAccount`, `OperatorTaken`, `InvalidRoles`, `InvalidTerm`.
     /// Warning: a role that the institution does not have (or loses) is no power: `standing` intersects the two.
     /// @param operator the key that may act for the caller
     /// @param roles the roles it may use

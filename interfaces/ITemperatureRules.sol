@@ -35,7 +35,7 @@ interface ITemperatureRules {
 
     /// @param low lowest temperature of the labelled range, 0.01 °C
     /// @param high highest, above `low`
-    /// @param silence longest time without readings that is not yet unknown, seconds
+    /// @param silence longest time without readings that is not yet unknown, seconds, at least 1; no reading stands for longer
     /// @param unknown most unknown time before the verdict is `Unknown`, seconds
     /// @param rules one to eight
     struct Profile {
@@ -55,7 +55,7 @@ interface ITemperatureRules {
     struct Judgement {
         uint40 until;
         uint24 batches;
-        uint24 readings;
+        uint32 readings;
         int16 lowest;
         int16 highest;
         uint32 above;

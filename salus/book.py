@@ -26,7 +26,17 @@ from .jsonfile import parse_json, read_text
 __all__ = ["CONTRACTS", "Book", "Deployment", "abi_hash", "default_book"]
 
 #: The contracts of the house, in the order in which they are deployed.
-CONTRACTS = ("AccessManager", "Institutions", "ConsentRegistry", "Plans", "Treasury", "ClaimDesk", "ColdChain")
+CONTRACTS = (
+    "AccessManager",
+    "Institutions",
+    "Guardians",
+    "ConsentRegistry",
+    "AccessLog",
+    "Plans",
+    "Treasury",
+    "ClaimDesk",
+    "ColdChain",
+)
 
 
 

@@ -66,6 +66,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "AlreadyAccredited": lambda a: f"{a['institution']} is accredited already; renew it instead",
     "HandleTaken": lambda a: f"the name {_handle(a['handle'])} belongs to {a['institution']} for ever; choose another",
     "InvalidHandle": lambda a: f"{_handle(a['handle'])} is no name for an institution: 1 to 31 of a-z, 0-9 and -",
+    "InvalidAccount": lambda a: f"{a['account']} can act for nobody: it is 0, or stands for a role",
+    "LicenceEnded": lambda a: f"{a['institution']} is suspended, or its licence has ended, so it names no operators",
     "InvalidRoles": lambda a: f"{a['roles']:#x} is no set of roles: name at least one, and only known ones",
     "InvalidTerm": lambda a: f"a term until {moment(a['until'])} is not in the future",
     "UnknownInstitution": lambda a: f"{a['institution']} is no accredited institution",

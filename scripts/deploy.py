@@ -53,7 +53,8 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
 
     deployer     Brownie account that pays; it has no power when this returns.
     regulator    address that becomes administrator, registrar and rule maker.
-    guardian     address that may cancel scheduled operations; the regulator when None.
+    guardian     address that may cancel what the rule maker has scheduled; the regulator when None. The administrator's own
+                 operations only the administrator can cancel (OpenZeppelin): let it be a multisig.
     admin_delay  seconds between scheduling and executing what the administrator does.
     rules_delay  the same for new rules (temperature profiles). Accreditation and suspension act at once.
     contracts    where the contract containers are; the loaded project when None.
@@ -62,6 +63,10 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
     """
     c = contracts or project.get_loaded_projects()[0]
     regulator, guardian = str(regulator), str(guardian or regulator)
+    if int(regulator, 16) == 0:
+        raise ValueError("the regulator is account 0: nobody would have any power")
+    if regulator == str(deployer):
+        raise ValueError("the regulator is the deployer, who must keep no power: name another account")
     sender = {"from": deployer}
     deployed = {}
 
@@ -157,6 +162,14 @@ def payer(local):
     return accounts[0]
 
 
+def seconds_of(name, default):
+    """A duration from the environment, in seconds."""
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal():
+        sys.exit(f"error: {name} is {text!r}; give whole seconds")
+    return int(text)
+
+
 def main():
     """Read the environment, print it, ask, deploy, write the book."""
     local = "cmd" in CONFIG.active_network or len(accounts) > 1  # a local chain holds unlocked accounts
@@ -164,10 +177,7 @@ def main():
     regulator = os.environ.get("REGULATOR") or (str(accounts[1]) if local else None)
     if not regulator or not web3.is_address(regulator):
         sys.exit("error: REGULATOR is not an address; set it to the account that shall hold the powers")
-    delays = {
-        "admin_delay": int(os.environ.get("ADMIN_DELAY", 2 * DAY)),
-        "rules_delay": int(os.environ.get("RULES_DELAY", 0)),
-    }
+    delays = {"admin_delay": seconds_of("ADMIN_DELAY", 2 * DAY), "rules_delay": seconds_of("RULES_DELAY", 0)}
     print(f"chain      {chain.id}")
     print(f"payer      {deployer}")
     print(f"regulator  {regulator}")
@@ -177,7 +187,10 @@ def main():
         sys.exit("nothing was sent")
 
     CONFIG.argv["silent"] = True  # Brownie's own four lines for each transaction; ours are below
-    deployed = deploy(deployer, web3.to_checksum_address(regulator), **delays, say=lambda text: print(text, flush=True))
+    try:
+        deployed = deploy(deployer, web3.to_checksum_address(regulator), **delays, say=lambda text: print(text, flush=True))
+    except ValueError as trouble:
+        sys.exit(f"error: {trouble}")
     for name, contract in deployed.items():
         print(f"{name:16} {contract.address}")
     print(f"written: {write_book(deployed).relative_to(ROOT)}")

@@ -23,7 +23,9 @@ ABIS = ROOT / "salus" / "abi"
 CONTRACTS = {
     "AccessManager": "AccessManager",
     "Institutions": "Institutions",
+    "Guardians": "Guardians",
     "ConsentRegistry": "ConsentRegistry",
+    "AccessLog": "AccessLog",
     "Plans": "Plans",
     "Treasury": "Treasury",
     "ClaimDesk": "ClaimDesk",

@@ -15,7 +15,6 @@ import {IInstitutions} from "interfaces/IInstitutions.sol";
 
 /// @title Cold chain: every reading judged, custody only of what is intact
 contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
-    using TemperatureRules for Profile;
     using TemperatureRules for TemperatureRules.Limits;
 
     bytes32 private constant READINGS = keccak256(
@@ -53,8 +52,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
     mapping(bytes32 shipment => uint256) private _runs;
 
     constructor(address manager, IInstitutions institutions_)
-        Licensed(institutions_) AccessManaged(manager) EIP712("Salus Cold Chain", "1")
-    {}
+        Licensed(institutions_) AccessManaged(manager) EIP712("Salus Cold Chain", "1") {}
 
     // ---- profiles and lots ---------------------------------------------------------------------------------------
 
@@ -64,7 +62,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
         if (_profileNumbers[id] != 0) revert ProfileExists(id);
 
         _profileNumbers[id] = ++_profileCount;
-        _profiles[_profileCount] = terms.pack();
+        _profiles[_profileCount] = TemperatureRules.pack(terms);
 
         emit ProfileRegistered(id, terms);
     }
@@ -107,8 +105,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
 
         _unitsLeft[lotId] -= units;
         Parcel storage s = _parcels[id];
-        (s.logger, s.disposition, s.from) = (logger, Disposition.Active, from);
-        s.profile = _profileNumbers[lot_.profile];
+        (s.logger, s.disposition, s.from, s.profile) = (logger, Disposition.Active, from, _profileNumbers[lot_.profile]);
         (s.holder, s.units, s.lot) = (holder, units, lotId);
         Judgement storage j = _judgements[id];
         (j.until, j.lowest, j.highest) = (from, type(int16).max, type(int16).min);
@@ -160,7 +157,8 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
         Judgement memory j = _judgements[id];
         uint32 before = j.unknown;
 
-        _checkBatch(batch, j);
+        TemperatureRules.Limits memory limits = _profiles[s.profile];
+        _checkBatch(batch, j, limits.silence);
         address logger = s.logger;
         bytes32 chain = _digest(batch, logger, s.chain);
         _checkDevice(id, logger, chain, signature);
@@ -168,7 +166,7 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
         // Within a gap shorter than a step no reading can be missing.
         if (batch.start - j.until >= batch.step) j.unknown += uint32(batch.start - j.until);
         uint256 firstBreach;
-        (j, _runs[id], firstBreach) = _profiles[s.profile].judge(j, _runs[id], batch);
+        (j, _runs[id], firstBreach) = limits.judge(j, _runs[id], batch);
         j.until = batch.start + uint40(batch.count) * batch.step;
         j.batches += 1;
         j.readings += batch.count;
@@ -184,8 +182,9 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
         }
     }
 
-    function _checkBatch(Batch calldata batch, Judgement memory j) private view {
-        if (batch.step == 0) revert MalformedReadings("step");
+    function _checkBatch(Batch calldata batch, Judgement memory j, uint32 silence) private view {
+        // A longer step would be silence in disguise: one reading would stand for hours that nobody measured.
+        if (batch.step == 0 || batch.step > silence) revert MalformedReadings("step");
         if (batch.count == 0 || batch.count > MAX_READINGS) revert MalformedReadings("count");
         if (batch.data.length != (uint256(batch.count) + 15) / 16 * 32) revert MalformedReadings("data");
         if (batch.sequence != j.batches) revert OutOfSequence(batch.shipment, j.batches, batch.sequence);
@@ -268,8 +267,9 @@ contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
 
     /// @inheritdoc IColdChain
     function judgement(bytes32 id) external view returns (Judgement memory j) {
+        Parcel storage s = _parcels[id];
         j = _judgements[id];
-        if (j.until != 0) j.unknown = uint32(_unknown(j, _profiles[_parcels[id].profile]));
+        if (s.disposition != Disposition.None) j.unknown = uint32(_unknown(j, _profiles[s.profile]));
     }
 
     /// @inheritdoc IColdChain

@@ -67,9 +67,13 @@ library TemperatureRules {
     /// @dev Checks a profile and packs it. Reverts `InvalidProfile` naming the field.
     function pack(ITemperatureRules.Profile calldata profile) internal pure returns (Limits memory limits) {
         if (profile.low >= profile.high) revert IColdChain.InvalidProfile("low");
+        if (profile.silence == 0) revert IColdChain.InvalidProfile("silence");
         if (profile.rules.length == 0 || profile.rules.length > 8) revert IColdChain.InvalidProfile("rules");
-        limits.low = limits.floor = profile.low;
-        limits.high = limits.ceiling = profile.high;
+        // However wide the range: what cannot be is never quiet, see `_lanes`.
+        limits.low = profile.low;
+        limits.high = profile.high;
+        limits.floor = profile.low < COLDEST ? int16(COLDEST) : profile.low;
+        limits.ceiling = profile.high > HOTTEST ? int16(HOTTEST) : profile.high;
         limits.silence = profile.silence;
         limits.unknown = profile.unknown;
         limits.count = uint8(profile.rules.length);
@@ -154,6 +158,7 @@ library TemperatureRules {
     function _words(Terms memory terms, State memory state, bytes calldata data, uint256 count) private pure {
         (uint256 floor, uint256 ceiling) = _band(terms, state);
         uint256 words = data.length / 32;
+        uint256 full = count / LANES; // a word that is not full is always looked at lane by lane: its padding counts
         uint256 i;
         // Unchecked: indices of words in calldata; and with the guards set no lane of a difference can borrow from the next.
         unchecked {
@@ -167,7 +172,7 @@ library TemperatureRules {
                     }
                     // A guard bit survives in a lane of the first difference when lane ≥ floor, of the second when lane ≤
                     // ceiling, and in ~word when the lane is 15 bits at all. Missing readings and padding lie above any ceiling.
-                    if (((word | GUARDS) - floor) & ((ceiling | GUARDS) - word) & ~word & GUARDS != GUARDS) break;
+                    if (((word | GUARDS) - floor) & ((ceiling | GUARDS) - word) & ~word & GUARDS != GUARDS || i == full) break;
                     ++i;
                 }
                 if (i != quiet) state.runs &= ~terms.singles;

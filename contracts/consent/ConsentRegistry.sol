@@ -7,6 +7,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ImplicitPolicy} from "contracts/consent/ImplicitPolicy.sol";
 import {Places} from "contracts/consent/Places.sol";
 import {Signatures} from "contracts/consent/Signatures.sol";
+import {Roles} from "contracts/institutions/Roles.sol";
 import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
 import {IGuardians} from "interfaces/IGuardians.sol";
 import {IInstitutions} from "interfaces/IInstitutions.sol";
@@ -56,7 +57,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     }
 
     function _grant(address patient, Directive calldata d, uint40 issuedAt, bool signed) private {
-        if (d.grantee == address(0)) revert InvalidGrantee(d.grantee);
+        if (!_validGrantee(d.grantee)) revert InvalidGrantee(d.grantee);
         if (d.index >= MAX_DIRECTIVES) revert InvalidIndex(d.index);
         if (d.effect == Effect.None) revert InvalidEffect(d.effect);
         if (d.purposes == 0 || d.categories == 0) revert EmptyScope(d.purposes, d.categories);
@@ -78,6 +79,12 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         emit ConsentGranted(
             patient, d.grantee, d.index, d.effect, d.purposes, d.categories, d.start, d.end, issuedAt, d.document
         );
+    }
+
+    /// @dev An institution, or one known role: a directive for anything else would never match, and a deny be lost in silence.
+    function _validGrantee(address grantee) private pure returns (bool) {
+        uint256 number = uint160(grantee);
+        return number > type(uint32).max || (number & Roles.ALL != 0 && number & (number - 1) == 0);
     }
 
     // ---- revoke --------------------------------------------------------------------------------------------------
@@ -235,23 +242,23 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         if (d.reason != Reason.NoDirective) d.grantee = institution;
         if (d.answer != Answer.None) return d;
 
-        uint32 licensed = roles;
-        // All roles of the actor are one level: a deny for any goes before a permit for another.
+        // All roles of the institution are one level: a deny for any goes before a permit for another. A permit must be for a role
+        // that the actor has; a deny binds every actor of the institution, or an operator with fewer roles would escape it.
+        uint32 own = roles;
+        if (institution != actor) (, roles,) = institutions.standing(institution);
         while (roles != 0) {
             uint32 role = roles & (~roles + 1);
             roles ^= role;
             address grantee = address(uint160(role));
             (Answer answer, Reason reason, uint8 index) = _level(patient, grantee, since, purpose, categories);
             if (answer == Answer.Deny) return Decision(answer, Reason.Role, grantee, index);
-            if (answer == Answer.Permit && d.answer == Answer.None) {
-                d = Decision(answer, Reason.Role, grantee, index);
-            } else if (d.answer == Answer.None && reason > d.reason) {
-                (d.reason, d.grantee, d.index) = (reason, grantee, index);
-            }
+            if (own & role == 0 || d.answer != Answer.None) continue;
+            if (answer == Answer.Permit) d = Decision(answer, Reason.Role, grantee, index);
+            else if (reason > d.reason) (d.reason, d.grantee, d.index) = (reason, grantee, index);
         }
         // The deployment's policy speaks only where the patient never did.
         if (d.answer != Answer.None || d.reason != Reason.NoDirective || since != 0) return d;
-        if (policy.permits(licensed, purpose, categories)) (d.answer, d.reason) = (Answer.Permit, Reason.Implied);
+        if (policy.permits(own, purpose, categories)) (d.answer, d.reason) = (Answer.Permit, Reason.Implied);
     }
 
     /// @dev What the directives of one grantee answer, with the index of the one that decides; or none, with the nearest miss.

@@ -36,8 +36,7 @@ contract Institutions is IInstitutions, AccessManaged {
         if (employer != address(0)) revert OperatorTaken(account, employer);
         if (_byHandle[handle] != address(0)) revert HandleTaken(handle, _byHandle[handle]);
         if (!_validHandle(handle)) revert InvalidHandle(handle);
-        // An account that names a role (see IConsentRegistry) cannot be an institution; nobody holds its key anyway.
-        if (uint160(account) <= type(uint32).max) revert UnknownInstitution(account);
+        _checkAccount(account);
         _checkTerms(roles, licensedUntil);
 
         _entries[account] = Entry(account, roles, licensedUntil, false);
@@ -80,6 +79,11 @@ contract Institutions is IInstitutions, AccessManaged {
         emit InstitutionReinstated(account);
     }
 
+    /// @dev Accounts that name a role (see IConsentRegistry) act for nobody; nobody holds their keys anyway.
+    function _checkAccount(address account) private pure {
+        if (uint160(account) <= type(uint32).max) revert InvalidAccount(account);
+    }
+
     function _checkTerms(uint32 roles, uint40 until) private view {
         if (roles == 0 || roles & ~Roles.ALL != 0) revert InvalidRoles(roles);
         if (until <= block.timestamp) revert InvalidTerm(until);
@@ -101,7 +105,10 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function setOperator(address account, uint32 roles, uint40 until) external {
-        _known(msg.sender);
+        // Only who may act now may name others, so that a suspended institution takes no key from anybody.
+        Entry memory own = _known(msg.sender);
+        if (own.suspended || own.until <= block.timestamp) revert LicenceEnded(msg.sender);
+        _checkAccount(account);
         address employer = _entries[account].institution;
         bool free = employer == address(0) || (employer == msg.sender && account != msg.sender);
         if (!free) revert OperatorTaken(account, employer);

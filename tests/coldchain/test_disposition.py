@@ -122,7 +122,7 @@ def test_TT1_readings_of_the_time_before_a_release_are_no_longer_taken(coldchain
 
 def test_a_release_does_not_shorten_a_running_step(coldchain, warm, laboratory, now):
     at(warm.judgement.until + HOUR)
-    warm.log(900, start=now, step=60_000)
+    warm.log(900, start=now, step=HOUR)
     until = warm.judgement.until
     coldchain.release(warm.id, REASON, {"from": laboratory})
     assert warm.judgement.until == until

@@ -152,7 +152,8 @@ def test_the_extremes_are_never_averaged_away(trip):
     assert (trip.judgement.lowest, trip.judgement.highest) == (-10, 810)
 
 
-def test_TT3_a_second_is_a_second_and_65535_are_too(trip):
+def test_TT3_a_second_is_a_second_and_65535_are_too(with_profile):
+    trip = with_profile(Profile(silence=65_535))
     trip.log(900, step=1)
     trip.log(900, step=7)
     assert trip.judgement.above == 8
@@ -361,17 +362,9 @@ def test_TT3_no_profile_is_so_wide_that_any_temperature_can_be(with_profile, str
     assert message == error("MalformedReadings", "temperature")
 
 
-@pytest.mark.xfail(strict=True, reason="finding: one reading with a long step stands for a time longer than the allowed silence")
-def test_TT2_a_long_step_does_not_hide_a_silence(short):
-    """Eighteen hours for which there is one reading are eighteen hours without readings."""
-    at(short.start + 65_535)
-    short.log(500, step=65_535)
-    assert short.verdict == UNKNOWN
-
-
-@pytest.mark.xfail(strict=True, reason="finding: the gap before a batch is measured by the batch's own step")
-def test_TT2_a_long_step_does_not_excuse_the_gap_before_it(short):
-    short.log(500, step=60)
+@pytest.mark.parametrize(("step", "message"), [(HOUR, PASSED), (HOUR + 1, error("MalformedReadings", "step"))])
+def test_TT2_a_long_step_hides_no_silence_and_excuses_no_gap(short, stranger, step, message):
+    """No reading stands for longer than the silence that the profile allows, and so no gap is excused that is longer."""
     at(short.start + 20 * HOUR)
-    short.log(500, start=short.judgement.until + 65_534, step=65_535)
-    assert short.judgement.unknown >= 65_534
+    batch = short.batch(500, step=step)
+    assert edge.refusal(short.coldchain.log, batch, short.sign(batch), sender=stranger) == message

@@ -50,6 +50,12 @@ def test_the_range_has_a_lower_and_an_upper_end(profile_refused, low, high, soun
     assert profile_refused(terms) == (PASSED if sound else error("InvalidProfile", "low"))
 
 
+@pytest.mark.parametrize(("silence", "sound"), [(0, False), (1, True)])
+def test_TT2_a_profile_allows_some_silence(profile_refused, silence, sound):
+    """Every logger is silent between two readings."""
+    assert profile_refused(Profile(silence=silence)) == (PASSED if sound else error("InvalidProfile", "silence"))
+
+
 @pytest.mark.parametrize(("count", "sound"), [(0, False), (1, True), (8, True), (9, False)])
 def test_a_profile_has_one_to_eight_rules(profile_refused, count, sound):
     terms = Profile(rules=(RULE,) * count)

@@ -52,6 +52,19 @@ def test_nobody_is_no_grantee(consents, patient):
         consents.grant(permit(NOBODY), {"from": patient})
 
 
+@pytest.mark.parametrize("number", [3, 1 << 9, (1 << 9) - 1, 2**32 - 1])
+def test_several_or_unknown_roles_are_no_grantee(consents, patient, number):
+    """A directive for them would never match: a deny would be lost in silence."""
+    grantee = f"0x{number:040x}"
+    with brownie.reverts(error("InvalidGrantee", grantee)):
+        consents.grant(permit(grantee), {"from": patient})
+
+
+@pytest.mark.parametrize("bit", range(9))
+def test_each_role_is_a_grantee(consents, patient, bit):
+    assert refusal(consents.grant, permit(role(1 << bit)), sender=patient) is PASSED
+
+
 @pytest.mark.parametrize("index", [4, 5, 254, 255])
 def test_a_pair_has_four_places(consents, patient, hospital, index):
     assert refusal(consents.grant, permit(hospital, index=index), sender=patient) == error("InvalidIndex", index)

@@ -5,7 +5,7 @@ given a function of the regulator
 given an account
     when it is accredited already                               AlreadyAccredited
     when its handle is taken, or no handle                      HandleTaken, InvalidHandle
-    when its number stands for a role                           UnknownInstitution
+    when its number stands for a role                           InvalidAccount
     when its roles are none or unknown, or its term is over     InvalidRoles, InvalidTerm
     when it is somebody's operator                              OperatorTaken
     when all is well                                            it is kept, found by its handle, and told
@@ -49,7 +49,7 @@ POWERS = {
     "renew": ("institutions", ("hospital", PROVIDER, FOR_EVER)),
     "suspend": ("institutions", ("hospital",)),
     "reinstate": ("institutions", ("insurer",)),
-    "registerProfile": ("coldchain", ((200, 800, 0, 0, [(0, 0, 801, 30)]),)),
+    "registerProfile": ("coldchain", ((200, 800, 3600, 0, [(0, 0, 801, 30)]),)),
 }
 OTHERS = (
     "deployer hospital insurer manufacturer carrier clinic patient stranger laboratory logger nurse institution manager"
@@ -132,7 +132,7 @@ def test_TT8_a_handle_is_1_to_31_plain_characters(accrediting, case):
 
 @pytest.mark.parametrize("account", [NOBODY, role(1), role(3), role(2**32 - 1)])
 def test_what_stands_for_a_role_is_no_institution(accrediting, account):
-    assert accrediting(account=account) == error("UnknownInstitution", account)
+    assert accrediting(account=account) == error("InvalidAccount", account)
 
 
 def test_the_first_number_that_stands_for_no_role_may_be_one(accrediting):

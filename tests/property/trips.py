@@ -45,12 +45,17 @@ class Trip:
         return judge(self.profile, self.start, self.logged, releases=self.releases, now=now)
 
 
+def random_step(dice: Random, profile: Profile) -> int:
+    """Seconds for which a reading stands: never longer than the silence that the profile allows."""
+    return dice.choice([step for step in (1, 7, 60, 300, 600, 600, 600, 3_600, 65_535) if step <= profile.silence])
+
+
 def random_batches(dice: Random, profile: Profile) -> list[tuple[int, int, list[int | None]]]:
     """One to four batches as (offset from the start, step, values), with gaps around one step between them."""
     batches = []
     clock = 0
     for _ in range(dice.choice((1, 1, 2, 3, 4))):
-        step = dice.choice((1, 7, 60, 300, 600, 600, 600, 3_600, 65_535))
+        step = random_step(dice, profile)
         clock += dice.choice((0, 0, 0, step - 1, step, step + 1, dice.randrange(20 * step)))
         count = dice.choice((1, 15, 16, 17, 31, 32, 33, dice.randint(1, 80)))
         batches.append((clock, step, random_values(dice, profile, count)))
