@@ -57,7 +57,9 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     }
 
     function _grant(address patient, Directive calldata d, uint40 issuedAt, bool signed) private {
-        if (!_validGrantee(d.grantee)) revert InvalidGrantee(d.grantee);
+        // An institution, or one known role: a directive for anything else would never match, and a deny be lost in silence.
+        uint256 number = uint160(d.grantee);
+        if (number <= type(uint32).max && !Roles.isOne(number)) revert InvalidGrantee(d.grantee);
         if (d.index >= MAX_DIRECTIVES) revert InvalidIndex(d.index);
         if (d.effect == Effect.None) revert InvalidEffect(d.effect);
         if (d.purposes == 0 || d.categories == 0) revert EmptyScope(d.purposes, d.categories);
@@ -79,12 +81,6 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         emit ConsentGranted(
             patient, d.grantee, d.index, d.effect, d.purposes, d.categories, d.start, d.end, issuedAt, d.document
         );
-    }
-
-    /// @dev An institution, or one known role: a directive for anything else would never match, and a deny be lost in silence.
-    function _validGrantee(address grantee) private pure returns (bool) {
-        uint256 number = uint160(grantee);
-        return number > type(uint32).max || (number & Roles.ALL != 0 && number & (number - 1) == 0);
     }
 
     // ---- revoke --------------------------------------------------------------------------------------------------

@@ -14,4 +14,9 @@ library Roles {
     uint32 internal constant PUBLIC_HEALTH = 1 << 8;
 
     uint32 internal constant ALL = (1 << 9) - 1;
+
+    /// @dev Whether a number is exactly one known role.
+    function isOne(uint256 number) internal pure returns (bool) {
+        return number & ALL != 0 && number & (number - 1) == 0;
+    }
 }
