@@ -75,7 +75,8 @@ interface IAccessLog {
     /// @notice The patient has denied ETREAT for these categories, or the deployment's policy is `Deny`.
     error EmergencyRefused(address patient, address institution);
     error InvalidEmergency(string field);
-    /// @notice One is under way: it is not renewed in silence. After its end a new one may be declared.
+    /// @notice One is under way that covers these categories: it is not renewed in silence. After its end, or for more categories
+    /// (not in the same second), a new one may be declared; it takes over those of the one under way.
     error EmergencyUnderWay(bytes32 emergency, uint40 until);
     error UnknownEmergency(bytes32 emergency);
     error AlreadyReviewed(bytes32 emergency, Outcome outcome);
@@ -85,7 +86,7 @@ interface IAccessLog {
 
     /// @notice Records uses of data by the caller's institution: all or none.
     /// @dev Each must be permitted by the patient's consent or lie in the scope of the institution's emergency (purposes TREAT and
-    /// ETREAT only). Reverts `AccessRefused`.
+    /// ETREAT only, by staff in the role PROVIDER or PHARMACY, unless a review found it unjustified). Reverts `AccessRefused`.
     function record(Access[] calldata accesses) external;
 
     /// @notice An accredited clinician (role PROVIDER) breaks the glass for the caller's institution.

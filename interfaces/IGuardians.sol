@@ -98,7 +98,7 @@ interface IGuardians {
     /// @notice Replaces a patient's guardians; an empty list removes them. Ends a recovery that is under way.
     /// @dev Signed by the controller as `SetGuardians(address patient,address[] guardians,uint8 threshold,uint40 delay,uint40
     /// issuedAt,uint40 deadline)`. Reverts `InvalidGuardians` naming the field: `guardians` (more than ten, not ascending, the
-    /// patient among them), `threshold` (0 or more than the guardians), `delay`.
+    /// patient among them), `threshold` (0 or more than the guardians), `delay`; for no guardians both are 0.
     function setGuardians(
         address patient,
         address[] calldata guardians,
@@ -126,8 +126,10 @@ interface IGuardians {
     /// signatures are dead with it, and so is the veto: the version grows. Reverts `NoRecovery`, `InvalidSignature`.
     function veto(address patient, Authorization calldata authorization) external;
 
-    /// @notice Makes the move once the delay is over; anyone may call it. Then call `follow` of the ConsentRegistry.
-    /// @dev Reverts `NoRecovery`, `NotReady`.
+    /// @notice Makes the move once the delay is over; anyone may call it.
+    /// @dev Warning: until `follow` of the ConsentRegistry is called, the old key still acts there: send both together. Delegates stay;
+    /// the successor looks at them (`DelegateSet`) and removes what a thief may have named. The successor acts for the patient by
+    /// `relay` only: `grant` and `revoke` called by it mean its own consents. Reverts `NoRecovery`, `NotReady`.
     function finishRecovery(address patient) external;
 
     // ---- views ---------------------------------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """Names of the bits: roles, purposes of use, categories of records.
 
 They mirror ``contracts/institutions/Roles.sol`` and ``contracts/consent/ConsentCodes.sol``; a test compares them. The
-names of purposes are the codes of HL7 v3 PurposeOfUse; the name of a category is a FHIR R4 resource type or a
-sensitivity label (HL7 v3 ActCode). Names are read in any case; they are written as here.
+names of purposes are the codes of HL7 v3 PurposeOfUse, and below HRESCH those of the Data Use Ontology (``GRU`` or
+``DUO:0000042``); the name of a category is a FHIR R4 resource type or a sensitivity label (HL7 v3 ActCode). Names are read
+in any case; they are written as here.
+
+A **grant** of a broader research use carries the bits of all narrower ones (:func:`purpose_bits`), a **request** has just
+its own bit (:func:`request_bits`): the contract's bit test is then the ancestor rule, which :mod:`salus.duo` states.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from . import duo
 from .errors import BadInput
 
 __all__ = [
@@ -25,9 +30,14 @@ __all__ = [
     "category_names",
     "purpose_bits",
     "purpose_names",
+    "request_bits",
     "role_bits",
     "role_names",
 ]
+
+
+# Before a research use: its bit alone.
+_ONLY = "only:"
 
 
 def _numbered(first: int, *names: str) -> Mapping[str, int]:
@@ -48,7 +58,7 @@ ROLES = _numbered(
     "PUBLIC_HEALTH",
 )
 
-#: Purposes of use.
+#: Purposes of use, each at the top; the research uses below HRESCH are :func:`salus.duo.purposes`.
 PURPOSES = _numbered(
     0, "TREAT", "ETREAT", "HPAYMT", "COVERAGE", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT", "HMARKT"
 )
@@ -107,6 +117,19 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "PSY": "psychiatry",
         "SDV": "sexual assault, abuse and domestic violence",
         "HIV": "HIV",
+        "GRU": "general research",
+        "HMB": "health, medical or biomedical research",
+        "POA": "research on population origins or ancestry",
+        "NPOA": "research, but not on population origins or ancestry",
+        "NMDS": "research, but not on general methods",
+        "GSO": "genetic studies",
+        "NPU": "research by organisations not for profit",
+        "NCU": "non-commercial research",
+        "NPUNCU": "non-commercial research by organisations not for profit",
+        "IRB": "research that an ethics board approved",
+        "PUB": "research whose results are published",
+        "COL": "research together with those who collected the data",
+        "RTN": "research that returns what it derives",
         ALL: "all records, without the sensitive labels",
     }
 )
@@ -145,18 +168,89 @@ def role_names(bits: int) -> frozenset[str]:
     return _names(bits, ROLES)
 
 
-def purpose_bits(names: Iterable[str], *, file: str = "") -> int:
-    """The bits of purposes of use.
+def request_bits(names: Iterable[str], *, file: str = "") -> int:
+    """The bits of what is asked for, or was done: each purpose's own, whatever is narrower.
 
     Raises:
-        BadInput: An unknown name.
+        BadInput: An unknown name, or a research use that no bit can say.
     """
-    return _bits(names, PURPOSES, "purpose", file)
+    return sum(_own(name) for name in _purposes(names, file))
 
 
-def purpose_names(bits: int) -> frozenset[str]:
-    """The names of purposes of use; bits without a name as ``bit<n>``."""
-    return _names(bits, PURPOSES)
+def purpose_bits(names: Iterable[str], *, deny: bool = False, file: str = "") -> int:
+    """The bits of what is granted: of each purpose and of every narrower research use.
+
+    Args:
+        names: Codes; ``only:HRESCH`` is that bit and no other.
+        deny: It is denied: the broader research uses, which contain what is denied, are then denied as well.
+
+    Raises:
+        BadInput: An unknown name, a research use that no bit can say, or a modifier beside another research use.
+    """
+    found = _purposes(names, file)
+    if trouble := duo.together(found):
+        raise BadInput(file, "purpose", trouble)
+    return _closed(found, deny)
+
+
+def purpose_names(bits: int, *, deny: bool = False) -> frozenset[str]:
+    """The names of purposes; a use stands for what :func:`purpose_bits` makes of it, a bit by itself is ``only:<name>``.
+
+    Args:
+        deny: They are denied: bits of broader uses that the denial implies are not named.
+
+    Returns:
+        Names that :func:`purpose_bits` reads as exactly these bits; bits without a name are ``bit<n>``, which it refuses.
+    """
+    known = {**PURPOSES, **duo.purposes()}
+    nameless = {name for name in _names(bits, known) if name not in known}
+    plain = {name for name, bit in PURPOSES.items() if bits & bit and name != duo.RESEARCH}
+    uses = {name for name in (duo.RESEARCH, *duo.purposes()) if bits & known[name]}
+    whole = {name for name in uses if duo.narrower(name) <= uses}
+    whole -= {narrow for name in whole for narrow in duo.narrower(name)}
+    if deny:
+        research = sum(known[name] for name in uses)
+        one = [name for name in uses if _closed([name], True) == research]
+        whole = set(one) or whole
+        rest = uses if _closed(whole, True) != research else set()
+    else:
+        rest = uses - {narrow for name in whole for narrow in (name, *duo.narrower(name))}
+    if duo.together(whole) or (deny and rest):
+        whole, rest = set(), uses
+    return frozenset(plain | whole | {f"{_ONLY}{name}" for name in rest} | nameless)
+
+
+def _purposes(names: Iterable[str], file: str) -> list[str]:
+    """Canonical names, each once."""
+    folded = {name.casefold(): name for name in PURPOSES}
+    found: dict[str, None] = {}
+    for name in names:
+        prefix, plain = (_ONLY, name.strip()[len(_ONLY) :]) if name.strip().casefold().startswith(_ONLY) else ("", name)
+        code = folded.get(plain.strip().replace("_", "").replace("-", "").casefold())
+        if code is None and (term := duo.term(plain)):
+            if term.refused:
+                raise BadInput(file, "purpose", f"{term.code or term.id} ({term.name}) {term.refused}")
+            code = term.code
+        if code is None:
+            known = ", ".join((*PURPOSES, *duo.purposes()))
+            raise BadInput(file, "purpose", f"there is no {name!r}; known are {known}")
+        found[prefix + code] = None
+    return list(found)
+
+
+def _own(name: str) -> int:
+    plain = name.removeprefix(_ONLY)
+    return PURPOSES[plain] if plain in PURPOSES else duo.purposes()[plain]
+
+
+def _closed(names: Iterable[str], deny: bool) -> int:
+    bits = 0
+    for name in names:
+        bits |= _own(name)
+        if not name.startswith(_ONLY):
+            for other in duo.narrower(name) | (duo.above(name) if deny else frozenset()):
+                bits |= _own(other)
+    return bits
 
 
 def category_bits(names: Iterable[str], *, file: str = "") -> int:

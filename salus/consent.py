@@ -12,12 +12,11 @@ names in a :class:`DirectiveDraft`; :mod:`salus.codes` turns one into the other.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import codes
+from . import codes, duo
 from .directives import (
     ALL_PLACES,
     WEEK,
@@ -28,17 +27,17 @@ from .directives import (
     Effect,
     Explanation,
     Order,
+    Policy,
     Reason,
     Record,
     Status,
 )
-from .errors import BadInput, WalletError, gate
+from .errors import BadInput, WalletError
 from .institutions import ZERO
 from .signing import address
+from .timing import send_at
 
 if TYPE_CHECKING:
-    from web3.contract.contract import ContractFunction
-
     from .client import Event, Receipt, Salus
     from .signing import Signer
 
@@ -52,6 +51,7 @@ __all__ = [
     "Effect",
     "Explanation",
     "Order",
+    "Policy",
     "Reason",
     "Record",
     "Status",
@@ -60,8 +60,6 @@ __all__ = [
 
 _PLACES = 4
 
-# The clock of a chain that waits for transactions stands still; this many seconds are waited for, more never.
-_PATIENCE = 5
 _GAS_OF_ONE = 200_000  # far above what a grant or a revocation takes
 
 
@@ -94,6 +92,12 @@ class Consent:
             return f"role:{'+'.join(sorted(codes.role_names(number)))}"
         return self._salus.institutions.name(grantee)
 
+    def names(self, grantees: Iterable[str]) -> dict[str, str]:
+        """Many grantees for people, asked for at once; see :meth:`name`."""
+        accounts = set(grantees)
+        roles = {account: self.name(account) for account in accounts if 0 < int(account, 16) < 1 << 32}
+        return roles | self._salus.institutions.names(sorted(accounts - set(roles)))
+
     def directive(
         self,
         patient: str,
@@ -113,7 +117,8 @@ class Consent:
             BadInput: An unknown name, an empty set, an impossible period, or all four places are in force.
         """
         grantee = self.resolve(draft.grantee)
-        purposes, categories = codes.purpose_bits(draft.purposes), codes.category_bits(draft.categories)
+        purposes = codes.purpose_bits(draft.purposes, deny=draft.effect is Effect.DENY)
+        categories = codes.category_bits(draft.categories)
         if not purposes or not categories:
             raise BadInput("", "purpose" if not purposes else "category", "is missing; name at least one")
         if draft.effect not in (Effect.PERMIT, Effect.DENY):
@@ -124,11 +129,37 @@ class Consent:
             index = self._place(patient, grantee, draft.effect, purposes, taken)
         return Directive(grantee, index, Effect(draft.effect), purposes, categories, draft.start, draft.end)
 
+    def renewal(self, patient: str, grantee: str, end: int, *, index: int | None = None) -> Directive:
+        """What a patient granted to a grantee, with a new end.
+
+        Args:
+            grantee: A name or an address.
+            end: First second at which it no longer holds.
+            index: Its place; by default the only one in force, or where none is, the only one that has expired.
+
+        Raises:
+            BadInput: Nothing is there, or several are and none was named.
+        """
+        who, target = address(patient, "patient"), self.resolve(grantee)
+        there = [r for r in self.directives(who, target) if r.status is not Status.REVOKED and index in (None, r.index)]
+        there = [r for r in there if r.status is not Status.EXPIRED] or there
+        if not there:
+            raise BadInput("", "grantee", f"nothing that could be renewed was granted to {grantee}")
+        if len(there) > 1:
+            places = ", ".join(str(r.index) for r in there)
+            raise BadInput("", "index", f"directives are at the places {places}; name the one to renew")
+        (old,) = there
+        if not old.start < end < 1 << 40:
+            raise BadInput("", "end", f"{end} is not after the start, {old.start}")
+        events = self._salus.logs("ConsentRegistry", "ConsentGranted", {"patient": who, "grantee": target})
+        document = next(e.args["document"] for e in reversed(events) if e.args["index"] == old.index)
+        return Directive(target, old.index, old.effect, old.purposes, old.categories, old.start, end, document)
+
     def _place(
         self, patient: str, grantee: str, effect: Effect, purposes: int, taken: Collection[tuple[str, str, int]]
     ) -> int:
         free = [index for index in range(_PLACES) if (patient, grantee, index) not in taken]
-        records = [self.record(patient, grantee, index) for index in free]
+        records = self._records(patient, [(grantee, index) for index in free])
         for record in records:
             if record.status is not Status.REVOKED and (record.effect, record.purposes) == (effect, purposes):
                 return record.index
@@ -151,7 +182,7 @@ class Consent:
         directive = draft if isinstance(draft, Directive) else self.directive(patient, draft, index=index)
         # In the second of a "revoke everything" nothing can be granted.
         earliest = self.revoked_until(patient) + 1
-        return self._send_at(self._f.grant(_tuple(directive)), earliest, 1)
+        return send_at(self._salus, self._f.grant(_tuple(directive)), earliest, gas=_GAS_OF_ONE)
 
     def revoke(self, grantee: str | None, *, index: int = ALL_PLACES) -> Receipt:
         """The signer, a patient, revokes.
@@ -170,6 +201,7 @@ class Consent:
         draft: DirectiveDraft | Directive,
         *,
         patient: str | None = None,
+        delegate: str | None = None,
         index: int | None = None,
         valid_for: int = WEEK,
     ) -> Order:
@@ -177,6 +209,7 @@ class Consent:
 
         Args:
             patient: By default the signer.
+            delegate: Who signs for the patient, within its scope; None for whoever controls the patient's account.
             index: See :meth:`directive`.
             valid_for: Seconds for which it may be submitted.
         """
@@ -188,10 +221,16 @@ class Consent:
             self.refused_until(who, directive.grantee),
             self.revoked_until(who),
         )
-        return self._order(who, directive, last + 1, valid_for)
+        return self._order(who, directive, last + 1, valid_for, delegate)
 
     def prepare_revoke(
-        self, grantee: str | None, *, patient: str | None = None, index: int = ALL_PLACES, valid_for: int = WEEK
+        self,
+        grantee: str | None,
+        *,
+        patient: str | None = None,
+        delegate: str | None = None,
+        index: int = ALL_PLACES,
+        valid_for: int = WEEK,
     ) -> Order:
         """A revocation to sign; see :meth:`revoke` and :meth:`prepare_grant`."""
         who = address(patient, "patient") if patient else self._salus.need_signer().address
@@ -202,26 +241,32 @@ class Consent:
             first = self.refused_until(who, target) + 1
         else:
             first = self.record(who, target, index).issued_at  # at the same second the revocation wins
-        return self._order(who, Directive(target, index, Effect.NONE), first, valid_for)
+        return self._order(who, Directive(target, index, Effect.NONE), first, valid_for, delegate)
 
-    def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int) -> Order:
+    def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int, delegate: str | None) -> Order:
         issued_at = max(self._salus.now(), earliest)
         where = self._salus.book["ConsentRegistry"].address
-        return Order(patient, directive, issued_at, issued_at + valid_for, self._salus.chain_id, where)
+        signer = address(delegate, "delegate") if delegate else ""
+        return Order(
+            patient, directive, issued_at, issued_at + valid_for, self._salus.chain_id, where, signer=signer
+        )
 
     def sign(self, order: Order, *, signer: Signer | None = None) -> Order:
         """The order with its signature.
 
         Args:
-            signer: The patient; by default the client's signer.
+            signer: The patient, the account that a recovery moved the patient to, or the order's delegate; by default
+                the client's signer.
 
         Raises:
             BadInput: The order is for another chain or contract, or a value is out of range.
-            WalletError: The signer is not the patient.
+            WalletError: The signer is none of them.
         """
         self._check_home(order)
         who = signer or self._salus.need_signer()
-        if who.address != order.patient:
+        if order.signer and who.address != order.signer:
+            raise WalletError(f"the order is to be signed by the delegate {order.signer}, the signer is {who.address}")
+        if not order.signer and who.address not in (order.patient, self._salus.guardians.controller_of(order.patient)):
             raise WalletError(f"the order is of {order.patient}, the signer is {who.address}")
         return replace(order, signature=who.sign_typed(order.typed()))
 
@@ -238,8 +283,9 @@ class Consent:
             self._check_home(order)
             if not order.signature:
                 raise BadInput("", "signature", "is missing; the patient signs first")
-        given = [(o.patient, _tuple(o.directive), o.issued_at, o.deadline, o.signature) for o in orders]
-        return self._send_at(self._f.relay(given), max(o.issued_at for o in orders), len(orders))
+        given = [(o.patient, _tuple(o.directive), o.issued_at, o.deadline, o.signer or ZERO, o.signature) for o in orders]
+        latest = max(o.issued_at for o in orders)
+        return send_at(self._salus, self._f.relay(given), latest, gas=_GAS_OF_ONE * len(orders))
 
     def _check_home(self, order: Order) -> None:
         here = self._salus.book["ConsentRegistry"].address
@@ -247,20 +293,6 @@ class Consent:
             raise BadInput("order", "chainId", f"is {order.chain_id}; this chain is {self._salus.chain_id}")
         if order.contract != here:
             raise BadInput("order", "contract", f"is {order.contract}; the ConsentRegistry here is {here}")
-
-    def _send_at(self, fn: ContractFunction, at: int, count: int) -> Receipt:
-        """Send when the next block will not be before a second that is near."""
-        ahead = at - self._salus.now()
-        if not 0 < ahead <= _PATIENCE:
-            return self._salus.send(fn)
-        # Of a chain that mines at once only the pending block shows the time, and not on every node.
-        end = time.monotonic() + ahead + 0.1
-        while time.monotonic() < end:
-            time.sleep(0.1)
-            with gate("asking for the next block"):
-                if int(self._salus.w3.eth.get_block("pending")["timestamp"]) >= at:
-                    return self._salus.send(fn)
-        return self._salus.send(fn, gas=_GAS_OF_ONE * count, preflight=False)
 
     # ---- views
 
@@ -272,23 +304,34 @@ class Consent:
             purposes: One, or several that must all be permitted.
             categories: The record's class and all of its sensitivity labels.
         """
-        bits = codes.purpose_bits(purposes), codes.category_bits(categories)
+        bits = codes.request_bits(purposes), codes.category_bits(categories)
         return self._decide(address(patient, "patient"), self._salus.institutions.resolve(actor), *bits)
 
     def _decide(self, patient: str, actor: str, purposes: int, categories: int) -> Decision:
-        found = self._salus.call(self._f.decide(patient, actor, purposes, categories))
-        return Decision(Answer(found.answer), Reason(found.reason), found.grantee, found.index)
+        return _decision(self._salus.call(self._f.decide(patient, actor, purposes, categories)))
+
+    def policy(self) -> Policy:
+        """What holds where a patient never said anything."""
+        return Policy(self._salus.call(self._f.policy()))
 
     def record(self, patient: str, grantee: str, index: int) -> Record:
         """One place of a pair; ``grantee`` is an address."""
-        found = self._salus.call(self._f.directive(patient, grantee, index))
-        effect, purposes, categories, start, end, issued_at, status = found
-        return Record(grantee, index, Effect(effect), purposes, categories, start, end, issued_at, Status(status))
+        return self._records(patient, [(grantee, index)])[0]
+
+    def _records(self, patient: str, places: Sequence[tuple[str, int]]) -> list[Record]:
+        answers = self._salus.calls("ConsentRegistry", "directive", [(patient, *place) for place in places])
+        found = []
+        for (grantee, index), answer in zip(places, answers, strict=True):
+            effect, purposes, categories, start, end, issued_at, status = answer
+            found.append(
+                Record(grantee, index, Effect(effect), purposes, categories, start, end, issued_at, Status(status))
+            )
+        return found
 
     def directives(self, patient: str, grantee: str) -> tuple[Record, ...]:
         """What a patient ever granted to a grantee (a name or an address), one record a place."""
         who, target = address(patient, "patient"), self.resolve(grantee)
-        records = (self.record(who, target, index) for index in range(_PLACES))
+        records = self._records(who, [(target, index) for index in range(_PLACES)])
         return tuple(record for record in records if record.status is not Status.NONE)
 
     def revoked_until(self, patient: str) -> int:
@@ -310,7 +353,7 @@ class Consent:
         who = address(patient, "patient")
         events = self._salus.logs("ConsentRegistry", "ConsentGranted", {"patient": who})
         places = sorted({(event.args["grantee"], event.args["index"]) for event in events})
-        return tuple(self.record(who, grantee, index) for grantee, index in places)
+        return tuple(self._records(who, places))
 
     def explain(self, patient: str) -> tuple[Explanation, ...]:
         """Who may see what, and why: what the contract answers now to each institution that a directive concerns.
@@ -321,36 +364,52 @@ class Consent:
         """
         who = address(patient, "patient")
         records = self.list(who)
-        found: list[Explanation] = []
+        concerned: list[tuple[str, str, list[Record]]] = []
         for institution in self._salus.institutions.list():
             own = {institution.address} | {f"0x{codes.ROLES[r]:040x}" for r in institution.roles if r in codes.ROLES}
             lower = {account.lower() for account in own}
             about = [record for record in records if record.grantee.lower() in lower]
             if about:
-                found += self._explain(who, institution.address, institution.handle, about)
-        return tuple(found)
+                concerned.append((institution.address, institution.handle, about))
+        asked = [
+            (account, name, purpose, category)
+            for account, name, about in concerned
+            for category in _atoms(about)
+            for purpose in _purposes(about)
+        ]
+        answers = self._salus.calls(
+            "ConsentRegistry",
+            "decide",
+            [
+                (who, account, codes.request_bits([purpose]), codes.category_bits([category]))
+                for account, _, purpose, category in asked
+            ],
+        )
+        lines: dict[tuple[str, str], dict[Decision, dict[str, set[str]]]] = {}
+        for (account, name, purpose, category), answer in zip(asked, answers, strict=True):
+            of_one = lines.setdefault((account, name), {}).setdefault(_decision(answer), {})
+            of_one.setdefault(purpose, set()).add(category)
+        return tuple(line for (account, name), its in lines.items() for line in self._explanations(account, name, its))
 
-    def _explain(self, patient: str, account: str, name: str, records: list[Record]) -> list[Explanation]:
-        lines: dict[Decision, dict[str, set[str]]] = {}
-        for category in _atoms(records):
-            for purpose in codes.PURPOSES:
-                decision = self.decide(patient, account, [purpose], [category])
-                lines.setdefault(decision, {}).setdefault(purpose, set()).add(category)
+    def _explanations(
+        self, account: str, name: str, lines: dict[Decision, dict[str, set[str]]]
+    ) -> Sequence[Explanation]:
         found = []
         for decision, by_purpose in lines.items():
             # Purposes with the same categories are one line.
             groups: dict[frozenset[str], set[str]] = {}
             for purpose, categories in by_purpose.items():
                 groups.setdefault(frozenset(categories), set()).add(purpose)
-            for categories, purposes in groups.items():
+            for data, purposes in groups.items():
                 answer, reason = decision.answer, decision.reason
-                found.append(
-                    Explanation(
-                        account, name, answer, reason, frozenset(purposes), categories, decision.grantee, decision.index
-                    )
-                )
+                place = decision.grantee, decision.index
+                found.append(Explanation(account, name, answer, reason, frozenset(purposes), data, *place))
         order = {Answer.PERMIT: 0, Answer.DENY: 1, Answer.NONE: 2}
         return sorted(found, key=lambda line: (order[line.answer], line.reason, sorted(line.purposes)))
+
+
+def _decision(found: Any) -> Decision:
+    return Decision(Answer(found.answer), Reason(found.reason), found.grantee, found.index)
 
 
 def _atoms(records: Iterable[Record]) -> list[str]:
@@ -363,6 +422,15 @@ def _atoms(records: Iterable[Record]) -> list[str]:
         named |= record.categories
     labels = [label for label, bit in codes.LABELS.items() if named & bit]
     return ([codes.ALL] if whole else list(codes.RECORDS)) + labels
+
+
+def _purposes(records: Iterable[Record]) -> list[str]:
+    """The purposes that are asked for: research uses only where a directive tells them from research as a whole."""
+    research = codes.PURPOSES["HRESCH"]
+    named = 0
+    for record in records:
+        named |= 0 if record.purposes & research else record.purposes
+    return [*codes.PURPOSES, *(use for use, bit in duo.purposes().items() if named & bit)]
 
 
 def _tuple(d: Directive) -> tuple[Any, ...]:

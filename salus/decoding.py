@@ -19,6 +19,7 @@ __all__ = [
     "abi_names",
     "decode_event",
     "decode_values",
+    "encode_calls",
     "event_topic",
     "load_abi",
     "plain",
@@ -170,6 +171,22 @@ def _named(entry: Mapping[str, Any], kind: str, value: Any) -> Any:
 
         return to_checksum_address(value)
     return value
+
+
+def encode_calls(entry: Mapping[str, Any], many: Sequence[Sequence[Any]]) -> list[bytes]:
+    """Calls of one function, each with its row of arguments, as the contract takes them.
+
+    Raises:
+        ValueError: A row does not fit.
+    """
+    from eth_abi.abi import encode
+    from eth_abi.exceptions import EncodingError
+
+    head, types = selector(entry), [_type(part) for part in entry["inputs"]]
+    try:
+        return [head + encode(types, row) for row in many]
+    except (EncodingError, TypeError) as trouble:
+        raise ValueError(f"not as {entry['name']} takes it: {trouble}") from None
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import codes
 from .errors import BadInput
+from .explanations import REASONS
 from .signing import Domain, TypedData
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Effect",
     "Explanation",
     "Order",
+    "Policy",
     "Reason",
     "Record",
     "Status",
@@ -41,7 +43,6 @@ _GRANT = (
 )
 _REVOKE = "Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)"
 _NO_DOCUMENT = bytes(32)
-
 
 
 class Effect(IntEnum):
@@ -82,20 +83,30 @@ class Reason(IntEnum):
     NOT_YET = 6
     WRONG_PURPOSE = 7
     WRONG_CATEGORY = 8
+    IMPLIED = 9
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return REASONS[self]
+
+
+class Policy(IntEnum):
+    """What holds where a patient never said anything; fixed at deployment (IHE PCF names these four)."""
+
+    DENY = 0
+    EMERGENCY = 1
+    TREATMENT = 2
+    NORMAL = 3
 
     @property
     def words(self) -> str:
         """For people."""
         return (
-            "nothing was ever granted to it or its roles",
-            "a directive that names it decides",
-            "a directive for its role decides",
-            "it is not licensed now",
-            "what was granted is revoked",
-            "what was granted has ended",
-            "what was granted has not begun",
-            "what is in force is for another purpose",
-            "what is in force does not cover these categories",
+            "nothing",
+            "nothing, but in an emergency the glass can be broken",
+            "treatment by providers and pharmacies",
+            "treatment, payment and operations by providers, pharmacies and insurers",
         )[self]
 
 
@@ -145,7 +156,8 @@ class Order:
         deadline: Last second at which it may be submitted.
         chain_id: The chain that it counts on.
         contract: The ``ConsentRegistry`` that it counts in.
-        signature: 65 bytes, or what the patient's contract wallet takes; empty while unsigned.
+        signature: 65 bytes, or what the signer's contract wallet takes; empty while unsigned.
+        signer: The delegate who signs within its scope; "" for whoever controls the patient's account.
     """
 
     patient: str
@@ -155,9 +167,10 @@ class Order:
     chain_id: int
     contract: str
     signature: bytes = b""
+    signer: str = ""
 
     def typed(self) -> TypedData:
-        """What the patient signs.
+        """What the patient, or the delegate, signs.
 
         Raises:
             BadInput: A value is out of range, or a revocation carries more than its place.
@@ -215,7 +228,7 @@ class Record:
     @property
     def purpose_names(self) -> frozenset[str]:
         """Names of the purposes."""
-        return codes.purpose_names(self.purposes)
+        return codes.purpose_names(self.purposes, deny=self.effect is Effect.DENY)
 
     @property
     def category_names(self) -> frozenset[str]:

@@ -30,6 +30,22 @@ VERDICTS = (
 
 CLAIM_STATES = ("was never settled", "is settled and paid", "is owed")
 
+# What `decide` gives as a reason; :class:`salus.directives.Reason` says the same words.
+REASONS = (
+    "nothing was ever granted to it or its roles",
+    "a directive that names it decides",
+    "a directive for its role decides",
+    "it is not licensed now",
+    "what was granted is revoked",
+    "what was granted has ended",
+    "what was granted has not begun",
+    "what is in force is for another purpose",
+    "what is in force does not cover these categories",
+    "nothing was ever said to it, and the deployment's policy permits",
+)
+
+OUTCOMES = ("is open", "was justified", "was not justified", "was referred to another authority")
+
 
 def moment(seconds: int) -> str:
     """Unix seconds as ``2026-01-31 12:00:00 UTC``; what no calendar holds, as the number."""
@@ -54,6 +70,15 @@ def _hex(value: bytes) -> str:
 def _handle(value: bytes) -> str:
     text = bytes(value).rstrip(b"\0").decode("ascii", "replace")
     return text if text.isprintable() and text else _hex(value)
+
+
+def _place(a: Mapping[str, Any]) -> str:
+    """What the later action is about: a directive of a pair, all of them, or a delegate or the guardians."""
+    if "grantee" not in a:
+        return f"for {a['patient']}"
+    if a["index"] < 4:
+        return f"at place {a['index']} of {a['patient']} for {a['grantee']}"
+    return f"for what {a['patient']} grants to {a['grantee']}"
 
 
 def _text(value: str) -> str:
@@ -88,20 +113,48 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"a period from {moment(a['start']) if a['start'] else 'now'} to {moment(a['end'])} has ended or is empty"
     ),
     "Superseded": lambda a: (
-        (
-            f"at place {a['index']} of {a['patient']} for {a['grantee']}"
-            if a["index"] < 4
-            else f"for what {a['patient']} grants to {a['grantee']}"
-        )
-        + f" the action of {moment(a['issuedAt'])} stands, and this one is not later; sign anew"
+        _place(a) + f" the action of {moment(a['issuedAt'])} stands, and this one is not later; sign anew"
     ),
     "IssuedInFuture": lambda a: (
         f"it was issued at {moment(a['issuedAt'])}, and the chain's clock says {moment(a['nowAt'])}; submit it later"
     ),
     "DeadlinePassed": lambda a: f"it could be submitted until {moment(a['deadline'])}; sign anew",
     "InvalidSignature": lambda a: (
-        f"the signature is not {a['patient']}'s for these very values on this chain and contract"
+        f"the signature is not {a['signer']}'s for these very values on this chain and contract, or another account sent it"
     ),
+    "OutOfScope": lambda a: (
+        f"{a['signer']} may not do this for {a['patient']}, or no longer: as a delegate it has a scope and an end"
+    ),
+    # ---- guardians
+    "InvalidDelegate": lambda a: f"{a['delegate']} can be no delegate: it is nobody, or the patient",
+    "InvalidGuardians": lambda a: {
+        "guardians": "the guardians must be at most ten, in ascending order, and not the patient",
+        "threshold": "the threshold must be from 1 to the number of guardians",
+        "delay": "the delay of a recovery is shorter or longer than it may be",
+    }.get(a["field"], f"the guardians' {_text(a['field'])} is not possible"),
+    "InvalidSuccessor": lambda a: f"{a['successor']} cannot take over: it is nobody, or controls the account already",
+    "TooFewGuardians": lambda a: (
+        f"{a['given']} guardians of {a['patient']} have signed, and {a['threshold']} must"
+        if a["threshold"]
+        else f"{a['patient']} has named no guardians"
+    ),
+    "NotGuardian": lambda a: f"{a['account']} is no guardian of {a['patient']}, or is there twice",
+    "RecoveryPending": lambda a: f"a move of {a['patient']} to {a['successor']} is under way; it is finished or vetoed first",
+    "NoRecovery": lambda a: f"no recovery of {a['patient']} is under way",
+    "NotReady": lambda a: f"the move of {a['patient']} can be made from {moment(a['readyAt'])} on",
+    # ---- accesses
+    "AccessRefused": lambda a: (
+        f"{a['patient']} does not permit this use to {a['institution']}: {_of(REASONS, a['reason'])}"
+    ),
+    "EmergencyRefused": lambda a: (
+        f"the glass cannot be broken: {a['patient']} denies emergencies to {a['institution']}, or the deployment has none"
+    ),
+    "InvalidEmergency": lambda a: f"the emergency's {_text(a['field'])} is not possible",
+    "EmergencyUnderWay": lambda a: (
+        f"the emergency {_hex(a['emergency'])} is under way until {moment(a['until'])}; a new one can be declared after it"
+    ),
+    "UnknownEmergency": lambda a: f"there is no emergency {_hex(a['emergency'])}",
+    "AlreadyReviewed": lambda a: f"the emergency {_hex(a['emergency'])} was reviewed: it {_of(OUTCOMES, a['outcome'])}",
     # ---- plans, treasury, claims
     "PlanExists": lambda a: f"the plan {_hex(a['plan'])} is registered already",
     "UnknownPlan": lambda a: f"there is no plan {_hex(a['plan'])}",

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -189,18 +189,22 @@ class Institutions:
     def get(self, account: str) -> Institution | None:
         """What is stored of an institution, by address or name; None when it was never accredited."""
         target = self.resolve(account)
-        found = self._salus.call(self._f.institution(target))
-        if not any(found.handle):
-            return None
-        key = bytes(found.encryptionKey)
-        return Institution(
-            target,
-            handle_text(found.handle),
-            role_names(found.roles),
-            found.licensedUntil,
-            found.suspendedAt,
-            key if any(key) else b"",
-        )
+        return _institution(target, self._salus.call(self._f.institution(target)))
+
+    def list(self) -> tuple[Institution, ...]:
+        """Every institution that was ever accredited, in the order of accreditation, as it is stored now."""
+        accounts = [event.args["institution"] for event in self._salus.logs("Institutions", "InstitutionAccredited")]
+        return tuple(found for found in self._several(accounts) if found is not None)
+
+    def names(self, accounts: Iterable[str]) -> dict[str, str]:
+        """The public names of many institutions by account, asked for at once; see :meth:`name`."""
+        wanted = [address(account, "account") for account in dict.fromkeys(accounts)]
+        several = zip(wanted, self._several(wanted), strict=True)
+        return {account: account if found is None else found.handle for account, found in several}
+
+    def _several(self, accounts: Sequence[str]) -> Sequence[Institution | None]:
+        answers = self._salus.calls("Institutions", "institution", [(account,) for account in accounts])
+        return [_institution(account, found) for account, found in zip(accounts, answers, strict=True)]
 
     def operator(self, account: str) -> Operator | None:
         """What is stored of an operator; None when it is nobody's."""
@@ -232,11 +236,6 @@ class Institutions:
         found = self.get(account)
         return found.handle if found is not None else address(account, "account")
 
-    def list(self) -> tuple[Institution, ...]:
-        """Every institution that was ever accredited, in the order of accreditation, as it is stored now."""
-        accounts = [event.args["institution"] for event in self._salus.logs("Institutions", "InstitutionAccredited")]
-        return tuple(found for account in accounts if (found := self.get(account)) is not None)
-
     def operators(self, institution: str) -> tuple[Operator, ...]:
         """Every operator that an institution has now, its term running or not."""
         target = self.resolve(institution)
@@ -244,6 +243,20 @@ class Institutions:
         accounts = dict.fromkeys(event.args["operator"] for event in events)
         found = (self.operator(account) for account in accounts)
         return tuple(operator for operator in found if operator is not None and operator.institution == target)
+
+
+def _institution(account: str, found: Any) -> Institution | None:
+    if not any(found.handle):
+        return None
+    key = bytes(found.encryptionKey)
+    return Institution(
+        account,
+        handle_text(found.handle),
+        role_names(found.roles),
+        found.licensedUntil,
+        found.suspendedAt,
+        key if any(key) else b"",
+    )
 
 
 def _uint40(value: int, field: str) -> int:

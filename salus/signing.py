@@ -79,13 +79,14 @@ class Domain:
 
 
 class TypedData:
-    """One EIP-712 message of a flat type: no arrays, no structs inside.
+    """One EIP-712 message of a flat type: no structs inside, and of arrays only lists of addresses.
 
     Args:
         kind: The type as Solidity hashes it, e.g. ``"Revoke(address patient,address grantee,uint8 index)"``.
         domain: Where the signature counts.
         message: Exactly the fields of the type. ``uintN``/``intN`` are ``int`` in range, ``bytesN`` are ``bytes`` of that
-            length, ``address`` is lower case or has a right checksum, ``bool``, ``string`` and ``bytes`` are themselves.
+            length, ``address`` is lower case or has a right checksum, ``address[]`` a list or tuple of them, ``bool``,
+            ``string`` and ``bytes`` are themselves.
 
     Raises:
         BadInput: A field is missing, unknown, of another type or out of range.
@@ -118,6 +119,8 @@ class TypedData:
         def wire(value: Any) -> Any:
             if isinstance(value, bytes):
                 return "0x" + value.hex()
+            if isinstance(value, tuple):
+                return list(value)
             return str(value) if _is_int(value) else value
 
         return {
@@ -141,7 +144,8 @@ class TypedData:
 
         whole = self.as_json()
         # eth-account takes Python's own values; what is checked above leaves it nothing to guess.
-        return encode_typed_data(full_message={**whole, "message": dict(self.message)})
+        message = {name: list(value) if isinstance(value, tuple) else value for name, value in self.message.items()}
+        return encode_typed_data(full_message={**whole, "message": message})
 
     def digest(self) -> bytes:
         """The 32 bytes that are signed."""
@@ -152,13 +156,13 @@ class TypedData:
 
 
 def _parse(kind: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    whole = re.fullmatch(r"([A-Z][A-Za-z0-9]*)\(([A-Za-z0-9_ ,]+)\)", kind)
+    whole = re.fullmatch(r"([A-Z][A-Za-z0-9]*)\(([A-Za-z0-9_ ,\[\]]+)\)", kind)
     if not whole:
         raise ValueError(f"not the type of a flat struct: {kind!r}")
     fields = []
     for part in whole[2].split(","):
         type_, _, name = part.partition(" ")
-        if not name.isidentifier() or not re.fullmatch(r"u?int[1-9]\d*|bytes(\d+)?|address|bool|string", type_):
+        if not name.isidentifier() or not re.fullmatch(r"u?int[1-9]\d*|bytes(\d+)?|address(\[\])?|bool|string", type_):
             raise ValueError(f"not a field of a flat struct: {part!r}")
         fields.append((name, type_))
     if len({name for name, _ in fields}) != len(fields):
@@ -173,6 +177,10 @@ def _is_int(value: object) -> bool:
 def _checked(value: Any, type_: str, field: str, where: str) -> Any:
     if type_ == "address":
         return address(value, field, where)
+    if type_ == "address[]":
+        if not isinstance(value, (list, tuple)):
+            raise BadInput(where, field, f"is {value!r}; it must be a list of addresses")
+        return tuple(address(item, f"{field}[{i}]", where) for i, item in enumerate(value))
     if type_ == "bool":
         if not isinstance(value, bool):
             raise BadInput(where, field, f"is {value!r}; it must be true or false")

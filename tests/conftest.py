@@ -105,8 +105,18 @@ def institutions(house):
 
 
 @pytest.fixture(scope="module")
+def guardians(house):
+    return house["Guardians"]
+
+
+@pytest.fixture(scope="module")
 def consents(house):
     return house["ConsentRegistry"]
+
+
+@pytest.fixture(scope="module")
+def access_log(house):
+    return house["AccessLog"]
 
 
 @pytest.fixture(scope="module")

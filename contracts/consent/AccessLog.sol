@@ -19,6 +19,8 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
 
     /// @dev What an emergency is for.
     uint32 private constant CARE = ConsentCodes.TREAT | ConsentCodes.ETREAT;
+    /// @dev Whose staff it is for.
+    uint32 private constant CARERS = Roles.PROVIDER | Roles.PHARMACY;
     /// @dev Who may use data at all: any role.
     uint32 private constant ANY = type(uint32).max;
 
@@ -63,8 +65,9 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
         if (reason == IConsentRegistry.Reason.NotLicensed || purpose == 0 || purpose & ~CARE != 0) return (false, reason, 0);
         id = _latest[patient][institution];
         Emergency storage e = _emergencies[id];
+        (, uint32 roles,) = institutions.standing(actor);
         allowed = categories != 0 && block.timestamp < e.until && categories & ~e.categories == 0
-            && !_denied(patient, actor, categories);
+            && e.outcome != Outcome.Unjustified && roles & CARERS != 0 && !_denied(patient, actor, categories);
         if (!allowed) id = 0;
     }
 
@@ -87,11 +90,16 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
         if (_denied(patient, msg.sender, categories) || consents.policy() == IConsentRegistry.Policy.Deny) {
             revert EmergencyRefused(patient, institution);
         }
+        // The same again is no renewal; what needs more data than was declared is declared anew, aloud.
         bytes32 latest = _latest[patient][institution];
-        if (block.timestamp < _emergencies[latest].until) revert EmergencyUnderWay(latest, _emergencies[latest].until);
+        Emergency memory running = _emergencies[latest];
+        id = Ids.emergency(patient, institution, uint40(block.timestamp));
+        if (block.timestamp < running.until) {
+            if (categories & ~running.categories == 0 || id == latest) revert EmergencyUnderWay(latest, running.until);
+            categories |= running.categories;
+        }
 
         uint40 until = uint40(block.timestamp) + duration;
-        id = Ids.emergency(patient, institution, uint40(block.timestamp));
         _emergencies[id] = Emergency({
             patient: patient,
             institution: institution,

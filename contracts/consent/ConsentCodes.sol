@@ -15,6 +15,25 @@ library ConsentCodes {
     uint32 internal constant PATRQT = 1 << 7;
     uint32 internal constant HMARKT = 1 << 8;
 
+    // ---- research uses (Data Use Ontology): narrower purposes below HRESCH, bits 9 to 21 -------------------------
+    // The ancestor rule is in the bits: a permit carries the bit of the use that it names and of every narrower one,
+    // HRESCH those of all; a request carries its own bit alone. So a permit for a broader use covers a narrower request
+    // and never the reverse. A deny carries the broader ones too: who asks for a use that contains the denied one is
+    // refused. Which is narrower than which, and which terms no bit can say: salus/duo.json.
+    uint32 internal constant DUO_GRU = 1 << 9; // general research use
+    uint32 internal constant DUO_HMB = 1 << 10; // health, medical or biomedical research
+    uint32 internal constant DUO_POA = 1 << 11; // population origins or ancestry research
+    uint32 internal constant DUO_NPOA = 1 << 12; // any research but that
+    uint32 internal constant DUO_NMDS = 1 << 13; // any research but on general methods
+    uint32 internal constant DUO_GSO = 1 << 14; // genetic studies
+    uint32 internal constant DUO_NPU = 1 << 15; // by organisations not for profit
+    uint32 internal constant DUO_NCU = 1 << 16; // for non-commercial use
+    uint32 internal constant DUO_NPUNCU = 1 << 17; // both of these
+    uint32 internal constant DUO_IRB = 1 << 18; // with approval of an ethics board
+    uint32 internal constant DUO_PUB = 1 << 19; // with publication of the results
+    uint32 internal constant DUO_COL = 1 << 20; // with collaboration
+    uint32 internal constant DUO_RTN = 1 << 21; // with return of what is derived
+
     // ---- record classes: bits 0 to 39 ----------------------------------------------------------------------------
     uint56 internal constant PATIENT = 1 << 0;
     uint56 internal constant ENCOUNTER = 1 << 1;

@@ -192,15 +192,13 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         }
         if (signer == controller) return;
 
+        // A delegate replaces or revokes only what it could have granted; several at once, or what was never written, only when it
+        // could grant anything: such a revocation kills what the patient signed and nobody submitted yet.
         Directive calldata d = order.directive;
-        (uint32 purposes, uint56 categories) = (d.purposes, d.categories);
-        if (d.effect == Effect.None) {
-            // To revoke one directive a delegate must be able to grant it; to revoke several, to grant anything.
-            bool one = d.index < MAX_DIRECTIVES;
-            uint256 place = one ? _places[order.patient][d.grantee][d.index] : 0;
-            purposes = one ? place.purposesOf() : type(uint32).max;
-            categories = one ? place.categoriesOf() : type(uint56).max;
-        }
+        uint256 place = d.index < MAX_DIRECTIVES ? _places[order.patient][d.grantee][d.index] : 0;
+        bool any = d.effect == Effect.None && place.issuedAt() == 0;
+        uint32 purposes = any ? type(uint32).max : d.purposes | place.purposesOf();
+        uint56 categories = any ? type(uint56).max : d.categories | place.categoriesOf();
         if (!guardians.mayAct(order.patient, signer, purposes, categories)) revert OutOfScope(order.patient, signer);
 
         emit SignedByDelegate(order.patient, signer);
@@ -216,7 +214,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         address controller = guardians.controllerOf(patient);
         if (controller == _controllerOf(patient)) return;
 
-        _patients[patient].controller = controller;
+        _patients[patient].controller = controller == patient ? address(0) : controller;
 
         emit ControllerFollowed(patient, controller);
     }
@@ -241,6 +239,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         // All roles of the institution are one level: a deny for any goes before a permit for another. A permit must be for a role
         // that the actor has; a deny binds every actor of the institution, or an operator with fewer roles would escape it.
         uint32 own = roles;
+        bool said = d.reason != Reason.NoDirective || since != 0;
         if (institution != actor) (, roles,) = institutions.standing(institution);
         while (roles != 0) {
             uint32 role = roles & (~roles + 1);
@@ -248,13 +247,13 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
             address grantee = address(uint160(role));
             (Answer answer, Reason reason, uint8 index) = _level(patient, grantee, since, purpose, categories);
             if (answer == Answer.Deny) return Decision(answer, Reason.Role, grantee, index);
+            said = said || reason != Reason.NoDirective;
             if (own & role == 0 || d.answer != Answer.None) continue;
             if (answer == Answer.Permit) d = Decision(answer, Reason.Role, grantee, index);
             else if (reason > d.reason) (d.reason, d.grantee, d.index) = (reason, grantee, index);
         }
         // The deployment's policy speaks only where the patient never did.
-        if (d.answer != Answer.None || d.reason != Reason.NoDirective || since != 0) return d;
-        if (policy.permits(own, purpose, categories)) (d.answer, d.reason) = (Answer.Permit, Reason.Implied);
+        if (!said && policy.permits(own, purpose, categories)) (d.answer, d.reason) = (Answer.Permit, Reason.Implied);
     }
 
     /// @dev What the directives of one grantee answer, with the index of the one that decides; or none, with the nearest miss.
@@ -266,6 +265,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         mapping(uint256 => uint256) storage places = _places[patient][grantee];
         uint256 place = places[0];
         uint256 used = place.used();
+        if (used == 0 && place.refusedUntil() != 0) reason = Reason.Revoked; // before anything was ever granted
         for (uint8 i; i < used; ++i) {
             if (i != 0) place = places[i];
             (Reason found, bool denies) = place.judge(since, purpose, categories);

@@ -52,9 +52,10 @@ contract Guardians is IGuardians, EIP712 {
         bytes memory encoded =
             abi.encode(DELEGATE, patient, delegate, purposes, categories, until, a.issuedAt, a.deadline);
         uint40 issuedAt = _authorized(patient, encoded, a);
-        uint40 since = _delegations[patient][delegate].issuedAt;
-        // At the same second a removal wins, as in the ConsentRegistry.
-        if (issuedAt < since || (issuedAt == since && !removal)) revert Superseded(patient, since);
+        Delegation memory stored = _delegations[patient][delegate];
+        // At the same second a removal wins, as in the ConsentRegistry; once, for a replay changes nothing.
+        bool later = issuedAt > stored.issuedAt || (issuedAt == stored.issuedAt && removal && stored.until != 0);
+        if (!later) revert Superseded(patient, stored.issuedAt);
 
         _delegations[patient][delegate] = Delegation(purposes, categories, until, issuedAt);
 
@@ -93,7 +94,8 @@ contract Guardians is IGuardians, EIP712 {
             if (guardians[i] <= last || guardians[i] == patient) revert InvalidGuardians("guardians");
             last = guardians[i];
         }
-        if (guardians.length == 0) return;
+        // None at all: then nobody has to agree on anything, and the record says so.
+        if (guardians.length == 0 && threshold == 0 && delay == 0) return;
         if (threshold == 0 || threshold > guardians.length) revert InvalidGuardians("threshold");
         if (delay < MIN_DELAY || delay > MAX_DELAY) revert InvalidGuardians("delay");
     }

@@ -18,7 +18,8 @@ library ImplicitPolicy {
         returns (bool)
     {
         if (policy < IConsentRegistry.Policy.Treatment || categories & ~ConsentCodes.ALL_RECORDS != 0) return false;
-        if (purpose & ~CARE == 0) return roles & CARERS != 0;
+        if (purpose & CARE != 0 && roles & CARERS == 0) return false;
+        if (purpose & ~CARE == 0) return true;
         return policy == IConsentRegistry.Policy.Normal && purpose & ~NORMAL == 0 && roles & (CARERS | Roles.INSURER) != 0;
     }
 }

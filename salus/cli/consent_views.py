@@ -1,8 +1,9 @@
-"""``salus consent``: the noun, and what looks without signing: list, show, explain."""
+"""``salus consent``: the noun, and what looks without signing: list, show, explain, history."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ..client import Salus
     from ..consent import Explanation, Record
 
-__all__ = ["TO", "check_out", "noun"]
+__all__ = ["TO", "check_out", "look_options", "noun", "patients"]
 
 TO = "An institution's name or account, or role:PROVIDER for all with a role."
 
@@ -36,8 +37,8 @@ def check_out(out: str | None) -> None:
         raise BadInput(out, "", "is there already; name another file")
 
 
-def _patients(context: Context, patient: str | None, relation: str | None) -> dict[str, str]:
-    """Accounts by what they are called: the one that is named, or all of the wallet."""
+def patients(context: Context, patient: str | None, relation: str | None) -> dict[str, str]:
+    """Whose consents are looked at: accounts by what they are called: the one that is named, or all of the wallet."""
     from ..signing import address
 
     if patient:
@@ -49,13 +50,14 @@ def _patients(context: Context, patient: str | None, relation: str | None) -> di
     return {name: wallet.address(name) for name in names}
 
 
-def _look_options(function: Any) -> Any:
+def look_options(function: Any) -> Any:
+    """Options of every command that looks at a patient's account."""
     function = click.option("--relation", help="Only this account of the wallet [default: all of them].")(function)
     return click.option("--patient", help="Whose: an account [default: the wallet's].")(function)
 
 
 @command(noun, "list")
-@_look_options
+@look_options
 def list_(context: Context, patient: str | None, relation: str | None) -> None:
     """List every directive that was ever granted, and what it is now.
 
@@ -65,10 +67,11 @@ def list_(context: Context, patient: str | None, relation: str | None) -> None:
       salus consent list --patient 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --json
     """
     salus = context.connect()
-    found = [(who, r) for who in _patients(context, patient, relation).values() for r in salus.consent.list(who)]
+    found = [(who, r) for who in patients(context, patient, relation).values() for r in salus.consent.list(who)]
+    names = salus.consent.names(record.grantee for _, record in found)
     rows = [
         (
-            salus.consent.name(r.grantee),
+            names[r.grantee],
             r.index,
             r.effect.name.lower() if r.effect else "",
             ", ".join(sorted(r.purpose_names)),
@@ -80,16 +83,16 @@ def list_(context: Context, patient: str | None, relation: str | None) -> None:
     ]
     columns = ("grantee", "place", "effect", "purposes", "data", "until", "now")
     context.answer(
-        [_document(salus, who, record) for who, record in found],
+        [_document(names[record.grantee], who, record) for who, record in found],
         (lambda: context.table("Directives", columns, rows)) if rows else "nothing was ever granted",
     )
 
 
-def _document(salus: Salus, patient: str, r: Record) -> dict[str, Any]:
+def _document(name: str, patient: str, r: Record) -> dict[str, Any]:
     return {
         "patient": patient,
         "grantee": r.grantee,
-        "name": salus.consent.name(r.grantee),
+        "name": name,
         "index": r.index,
         "effect": r.effect.name,
         "purposes": sorted(r.purpose_names),
@@ -102,7 +105,7 @@ def _document(salus: Salus, patient: str, r: Record) -> dict[str, Any]:
 
 
 @command(noun, "show")
-@_look_options
+@look_options
 @click.option("--to", "grantee", help="Only what concerns this grantee. " + TO)
 @click.option("--fhir", is_flag=True, help="Write FHIR R4: a Consent for each directive, in a Bundle when there are several.")
 @click.option("--out", type=click.Path(), help="Write to this file [default: the terminal].")
@@ -123,21 +126,22 @@ def show(
     only = salus.consent.resolve(grantee) if grantee else None
     found = [
         (who, record)
-        for who in _patients(context, patient, relation).values()
+        for who in patients(context, patient, relation).values()
         for record in salus.consent.list(who)
         if record.status in (Status.ACTIVE, Status.NOT_YET) and only in (None, record.grantee)
     ]
     if fhir:
         document: Any = _fhir(context, salus, found)
     else:
-        document = [_document(salus, who, record) for who, record in found]
+        names = salus.consent.names(record.grantee for _, record in found)
+        document = [_document(names[record.grantee], who, record) for who, record in found]
     if out:
         _write(out, document)
         context.answer({"file": out, "directives": len(found)}, f"{len(found)} directives in {out}")
     elif fhir or context.json:
         Context(json=True).answer(document, "")
     else:
-        lines = [_sentence(salus, record) for _, record in found]
+        lines = [_sentence(names[record.grantee], record) for _, record in found]
         context.answer(document, "\n".join(lines) or "nothing is granted")
 
 
@@ -167,17 +171,17 @@ def _write(out: str, document: Any) -> None:
         raise BadInput(out, "", f"cannot be written: {trouble.strerror}") from None
 
 
-def _sentence(salus: Salus, r: Record) -> str:
+def _sentence(name: str, r: Record) -> str:
     verb = "may use" if r.effect == 1 else "may not use"
     begins = f"from {moment(r.start)} " if r.start else ""
     return (
-        f"{salus.consent.name(r.grantee)} {verb} {', '.join(sorted(r.category_names))} for"
+        f"{name} {verb} {', '.join(sorted(r.category_names))} for"
         f" {', '.join(sorted(r.purpose_names))} {begins}until {moment(r.end)} (place {r.index})"
     )
 
 
 @command(noun, "explain")
-@_look_options
+@look_options
 def explain(context: Context, patient: str | None, relation: str | None) -> None:
     """Say who may see what, and why, as the contract answers right now.
 
@@ -186,7 +190,7 @@ def explain(context: Context, patient: str | None, relation: str | None) -> None
       salus consent explain --relation city-hospital
     """
     salus = context.connect()
-    found = [(who, e) for who in _patients(context, patient, relation).values() for e in salus.consent.explain(who)]
+    found = [(who, e) for who in patients(context, patient, relation).values() for e in salus.consent.explain(who)]
     data = [
         {
             "patient": who,
@@ -202,15 +206,97 @@ def explain(context: Context, patient: str | None, relation: str | None) -> None
         }
         for who, e in found
     ]
-    rows = [_row(salus, e) for _, e in found]
+    names = salus.consent.names(e.grantee for _, e in found if int(e.grantee, 16))
+    rows = [_row(names, e) for _, e in found]
     columns = ("institution", "answer", "purposes", "data", "why")
     nothing = "nobody was granted anything"
     context.answer(data, (lambda: context.table("Who may see what", columns, rows)) if rows else nothing)
 
 
-def _row(salus: Salus, e: Explanation) -> tuple[str, ...]:
+def _row(names: Mapping[str, str], e: Explanation) -> tuple[str, ...]:
     answer = {0: "no answer", 1: "may", 2: "may not"}[e.answer]
     why = e.reason.words
     if int(e.grantee, 16):
-        why += f" ({salus.consent.name(e.grantee)}, place {e.index})"
+        why += f" ({names[e.grantee]}, place {e.index})"
     return e.name, answer, ", ".join(sorted(e.purposes)), ", ".join(sorted(e.categories)), why
+
+
+@command(noun, "history")
+@look_options
+def history(context: Context, patient: str | None, relation: str | None) -> None:
+    """List every action on an account in the order of the chain, and who signed it. Nothing is ever erased.
+
+    \b
+    Example:
+      salus consent history --relation city-hospital
+    """
+    from ..actions import actions
+
+    salus = context.connect()
+    found = [(who, a) for who in patients(context, patient, relation).values() for a in actions(salus, who)]
+    names = salus.consent.names(
+        a.event.args["grantee"] for _, a in found if int(a.event.args.get("grantee", "0x0"), 16)
+    )
+    data = [
+        {
+            "patient": who,
+            "action": a.event.name,
+            "at": a.at,
+            "signer": a.signer or None,
+            "by": "guardians" if not a.signer else "delegate" if a.delegate else "patient",
+            **{key: value for key, value in a.event.args.items() if key not in ("patient", "issuedAt")},
+            "block": a.event.block,
+            "transaction": a.event.transaction,
+        }
+        for who, a in found
+    ]
+    rows = []
+    for who, a in found:
+        by = f"delegate {a.signer}" if a.delegate else "guardians" if not a.signer else "patient"
+        if a.signer not in ("", who) and not a.delegate:
+            by = f"patient, by {a.signer}"
+        rows.append((moment(a.at), _ACTIONS[a.event.name](a.event.args, names), by, a.event.block))
+    columns = ("when", "what", "signed by", "block")
+    context.answer(data, (lambda: context.table("History", columns, rows)) if rows else "nothing was ever done")
+
+
+def _scope(a: Mapping[str, Any]) -> str:
+    from ..codes import category_names, purpose_names
+
+    purposes, data = purpose_names(a["purposes"], deny=a.get("effect") == 2), category_names(a["categories"])
+    return f"{', '.join(sorted(data))} for {', '.join(sorted(purposes))}"
+
+
+def _granted(a: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    verb = "denied" if a["effect"] == 2 else "permitted"
+    return f"{verb} {names[a['grantee']]} {_scope(a)} until {moment(a['end'])} (place {a['index']})"
+
+
+def _revoked(a: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    if a["grantee"] not in names:
+        return "revoked everything"
+    return f"revoked {names[a['grantee']]}" + ("" if a["index"] == 255 else f" (place {a['index']})")
+
+
+def _delegate(a: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    if not a["until"]:
+        return f"removed the delegate {a['delegate']}"
+    return f"named {a['delegate']} a delegate: {_scope(a)} until {moment(a['until'])}"
+
+
+def _guardians(a: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    if not a["guardians"]:
+        return "removed the guardians"
+    return f"named guardians, {a['threshold']} of {len(a['guardians'])}: {', '.join(a['guardians'])}"
+
+
+_ACTIONS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {
+    "ConsentGranted": _granted,
+    "ConsentRevoked": _revoked,
+    "DelegateSet": _delegate,
+    "GuardiansSet": _guardians,
+    "RecoveryStarted": lambda a, _: f"began to move the account to {a['successor']}, from {moment(a['readyAt'])}",
+    "RecoveryVetoed": lambda a, _: f"stopped the move to {a['successor']}",
+    "PatientMoved": lambda a, _: f"moved the account to {a['successor']}",
+    "ControllerFollowed": lambda a, _: f"consents follow {a['controller']}",
+}

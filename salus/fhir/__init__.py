@@ -1,6 +1,6 @@
-"""FHIR R4 at the edge: claims in, claim responses out, consents in and out.
+"""FHIR at the edge: claims in, claim responses out (R4); consents in and out (R4 and R5).
 
-Resources are validated by ``fhir.resources.R4B``, which is imported only when a file is read, since that takes a while.
+Resources are validated by ``fhir.resources``, which is imported only when a file is read, since that takes a while.
 """
 
 from __future__ import annotations

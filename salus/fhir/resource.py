@@ -36,14 +36,20 @@ class Resource:
         joint = ": " if self.place.startswith("line") else "."
         return BadInput(self.source, f"{self.place}{joint}{field}" if self.place else field, one_line(fix))
 
-    def validate(self) -> None:
-        """Check the resource against FHIR R4.
+    def validate(self, version: str = "R4") -> None:
+        """Check the resource against FHIR.
+
+        Args:
+            version: ``R4`` or ``R5``.
 
         Raises:
             BadInput: It does not hold; names the first field that is wrong.
         """
-        # R4B, because that package's own default is R5; for what is read here R4 and R4B are the same.
-        from fhir.resources.R4B import get_fhir_model_class
+        # That package's own default is R5; for what is read here R4 and R4B are the same.
+        if version == "R5":
+            from fhir.resources import get_fhir_model_class
+        else:
+            from fhir.resources.R4B import get_fhir_model_class
         from pydantic import ValidationError
 
         try:
@@ -53,13 +59,13 @@ class Resource:
             get_fhir_model_class(self.json["resourceType"]).model_validate(self.json)
         except ValidationError as trouble:
             first = trouble.errors(include_url=False, include_input=False)[0]
-            raise self.refuse(_path(first["loc"]), f"is not FHIR R4 ({_lower(first['msg'])}); correct it") from None
+            raise self.refuse(_path(first["loc"]), f"is not FHIR {version} ({_lower(first['msg'])}); correct it") from None
         except RecursionError:
             raise self.refuse(self.json["resourceType"], "is nested too deeply; give a plain document") from None
         # An unknown type of a contained resource is a KeyError there, other surprises are of these kinds.
         except (ValueError, TypeError, LookupError, AttributeError) as trouble:
             raise self.refuse(
-                self.json["resourceType"], f"is not FHIR R4 ({trouble or type(trouble).__name__}); correct it"
+                self.json["resourceType"], f"is not FHIR {version} ({trouble or type(trouble).__name__}); correct it"
             ) from None
 
     def reference(self, field: str) -> str | None:

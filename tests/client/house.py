@@ -21,7 +21,7 @@ YEAR = 365 * 24 * 3600
 class House:
     """The chain, the address book, and the people.
 
-    regulator     signer that accredits (registrar) and registers temperature profiles (rule maker)
+    regulator     signer that accredits (registrar), registers temperature profiles (rule maker) and reviews emergencies
     """
 
     def __init__(self, node: LocalNode, folder: Path) -> None:
@@ -77,7 +77,9 @@ class House:
     def _deploy(self):
         manager = self.deploy("AccessManager", self._rich.address)
         institutions = self.deploy("Institutions", manager)
-        consents = self.deploy("ConsentRegistry", institutions)
+        guardians = self.deploy("Guardians")
+        consents = self.deploy("ConsentRegistry", institutions, guardians, 1)  # the policy "emergency"
+        accesses = self.deploy("AccessLog", manager, institutions, consents)
         plans = self.deploy("Plans", institutions)
         treasury = self.deploy("Treasury", institutions)
         self.deploy("ClaimDesk", institutions, consents, plans, treasury)
@@ -86,10 +88,11 @@ class House:
         f = self.w3.eth.contract(address=manager, abi=abi).functions
         powers = [(institutions, "Institutions", name, 1) for name in ("accredit", "renew", "suspend", "reinstate")]
         powers.append((coldchain, "ColdChain", "registerProfile", 2))
+        powers.append((accesses, "AccessLog", "review", 4))
         for target, contract, name, role in powers:
             entry = next(e for e in self.build(contract)["abi"] if e["type"] == "function" and e["name"] == name)
             self._act(manager, f.setTargetFunctionRole(target, [selector(entry)], role))
-        for role in (1, 2):
+        for role in (1, 2, 4):
             self._act(manager, f.grantRole(role, self.regulator.address, 0))
 
     def _act(self, target, function):

@@ -1,63 +1,14 @@
 """The nouns institution and consent of the command line, against a chain with the contracts."""
 
 import json
-import os
 
 import pytest
-from click.testing import CliRunner
 
-from salus.cli import cli
-from salus.keystores import write_keystore
 from salus.wallet import Wallet
 
-PASSWORD = "correct horse"
+from tests.client.commands import PASSWORD, hospital, keystore, run, wallet
 
-
-class Result:
-    def __init__(self, result):
-        self.code, self.out, self.err = result.exit_code, result.stdout, result.stderr
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(world, monkeypatch):
-    """Run a command as a user would; the node, the book and the password are in the environment."""
-    monkeypatch.setenv("SALUS_RPC", world.url)
-    monkeypatch.setenv("SALUS_BOOK", str(world.book_path))
-    monkeypatch.setenv("SALUS_PASSWORD", PASSWORD)
-
-    def run(*words, input=None):
-        return Result(CliRunner().invoke(cli, [str(word) for word in words], input=input, prog_name="salus"))
-
-    return run
-
-
-@pytest.fixture
-def keystore(tmp_path, cheap):
-    """Write a signer's key into a keystore file; its path."""
-
-    def keystore(signer):
-        path = tmp_path / f"{signer.address}.json"
-        write_keystore(path, bytes(signer._account.key), PASSWORD)
-        return path
-
-    return keystore
-
-
-@pytest.fixture
-def hospital(world, keystore):
-    signer, name = world.institution("PROVIDER")
-    return name, keystore(signer), signer
-
-
-@pytest.fixture
-def wallet(tmp_path, cheap):
-    """The user's default wallet."""
-    return Wallet.create(os.environ["SALUS_HOME"] + "/wallet", PASSWORD)[0]
+__all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures
 
 
 # ---------------------------------------------------------------------------------------------------------- granting

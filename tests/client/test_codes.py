@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from salus import codes
+from salus import codes, duo
 from salus.errors import BadInput
 
 from tests.client.house import ROOT
@@ -35,13 +35,17 @@ def test_purposes_and_categories_are_those_of_the_contract():
     single, whole = constants("contracts/consent/ConsentCodes.sol")
     purposes = dict(list(single.items())[: len(codes.PURPOSES)])
     assert dict(codes.PURPOSES) == purposes
-    categories = {name: bit for name, bit in single.items() if name not in purposes}
+    research = {name.removeprefix("DUO_"): bit for name, bit in single.items() if name.startswith("DUO_")}
+    assert dict(duo.purposes()) == research
+    categories = {
+        name: bit for name, bit in single.items() if name not in purposes and not name.startswith("DUO_")
+    }
     assert {solidity_name(name): bit for name, bit in codes.CATEGORIES.items()} == categories
     assert codes.ALL_RECORDS == whole["ALL_RECORDS"]
 
 
 def test_every_purpose_and_label_has_words():
-    assert set(codes.WORDS) == {*codes.PURPOSES, *codes.LABELS, codes.ALL}
+    assert set(codes.WORDS) == {*codes.PURPOSES, *duo.purposes(), *codes.LABELS, codes.ALL}
 
 
 @pytest.mark.parametrize("name", ["all", "ALL"])

@@ -108,7 +108,7 @@ def test_whatever_a_relayer_changes_the_signature_is_not_for_it(world, patient, 
     changed = replace(order, directive=replace(order.directive, **{change: other}))
     with pytest.raises(errors.InvalidSignature) as raised:
         relayer.consent.relay([changed])
-    assert raised.value.arguments["patient"] == patient.signer.address
+    assert raised.value.arguments["signer"] == patient.signer.address
     assert raised.value.transaction is None
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from eth_account import Account
+from eth_utils.crypto import keccak
 
 from salus.consent import Directive, Effect, Order
 from salus.errors import BadInput, WalletError
@@ -99,11 +100,40 @@ def test_all_four_fields_of_the_domain_are_required(domain):
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "grant(uint8 a)", "G()", "G(uint8 a,uint8 a)", "G(uint8[] a)", "G(Other a)", "G(uint8)"]
+    "kind", ["", "grant(uint8 a)", "G()", "G(uint8 a,uint8 a)", "G(uint8[] a)", "G(address[2] a)", "G(Other a)", "G(uint8)"]
 )
 def test_only_flat_types_are_built(kind):
     with pytest.raises(ValueError, match="flat struct|occurs twice"):
         TypedData(kind, DOMAIN, {})
+
+
+LIST = "G(address[] who,uint8 n)"
+
+
+def test_a_list_of_addresses_is_signed_with_its_checksums():
+    typed = TypedData(LIST, DOMAIN, {"who": [SOMEBODY.lower(), OTHER], "n": 1})
+    assert typed.message["who"] == (SOMEBODY, OTHER)
+    assert typed.as_json()["message"]["who"] == [SOMEBODY, OTHER]
+    assert typed.digest() != TypedData(LIST, DOMAIN, {"who": [OTHER, SOMEBODY], "n": 1}).digest()
+    # By hand: the words of the addresses, hashed, stand for the list.
+    words = b"".join(bytes.fromhex(account[2:]).rjust(32, b"\0") for account in (SOMEBODY, OTHER))
+    inside = keccak(keccak(text=LIST) + keccak(words) + (1).to_bytes(32))
+    assert typed.signable().body == inside
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        (SOMEBODY, "must be a list of addresses"),
+        ({SOMEBODY}, "must be a list of addresses"),
+        (None, "must be a list of addresses"),
+        ([SOMEBODY, "0x12"], r"who\[1\]: is '0x12'"),
+        ([[SOMEBODY]], r"who\[0\]: is"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(who, said):
+    with pytest.raises(BadInput, match=said):
+        TypedData(LIST, DOMAIN, {"who": who, "n": 1})
 
 
 def test_lower_case_and_checksum_are_one_account():
@@ -177,7 +207,7 @@ def digest_of_the_contract(world, it):
     given = (d.grantee, d.index, int(d.effect), d.purposes, d.categories, d.start, d.end, d.document)
     client = world.client()
     function = client.contract("ConsentRegistry").functions.digest
-    return client.call(function((it.patient, given, it.issued_at, it.deadline, it.signature)))
+    return client.call(function((it.patient, given, it.issued_at, it.deadline, "0x" + "0" * 40, it.signature)))
 
 
 @pytest.mark.parametrize("effect", [Effect.PERMIT, Effect.DENY])

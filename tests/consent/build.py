@@ -33,7 +33,8 @@ NEVER, ACTIVE, NOT_YET_BEGUN, ENDED, WITHDRAWN = range(5)
     NOT_YET,
     WRONG_PURPOSE,
     WRONG_CATEGORY,
-) = range(9)
+    IMPLIED,
+) = range(10)
 
 ALL = 255
 FOR_EVER = 2**40 - 1
@@ -62,6 +63,7 @@ class Order(NamedTuple):
     directive: Directive
     issued_at: int
     deadline: int = FOR_EVER
+    signer: str = NOBODY  # whoever controls the patient's account, or a delegate
     signature: bytes = b""
 
 
@@ -177,7 +179,7 @@ def signed(consents, order: Order, signer, **domain_changes):
     return signer.sign_typed_data(domain(consents, **domain_changes), types, message)
 
 
-def sign(consents, signer, directive, issued_at, deadline=FOR_EVER, patient=None) -> Order:
-    """An order, signed; by the patient's own key unless another patient is named."""
-    order = Order(str(patient or signer.address), directive, issued_at, deadline)
+def sign(consents, signer, directive, issued_at, deadline=FOR_EVER, patient=None, delegate=False) -> Order:
+    """An order, signed; by the patient's own key unless another patient is named, as its delegate or as its own."""
+    order = Order(str(patient or signer.address), directive, issued_at, deadline, signer.address if delegate else NOBODY)
     return order._replace(signature=bytes(signed(consents, order, signer).signature))

@@ -186,8 +186,8 @@ def test_TC3_a_signature_for_elsewhere_is_refused(consents, ana, hospital, now, 
     assert refused(elsewhere) == error("InvalidSignature", ana.address)
 
 
-def test_TC3_another_registry_refuses_what_was_signed_for_this_one(consents, salus_project, institutions, deployer, ana, hospital, now):
-    second = salus_project.ConsentRegistry.deploy(institutions, {"from": deployer})
+def test_TC3_another_registry_refuses_what_was_signed_for_this_one(consents, salus_project, institutions, guardians, deployer, ana, hospital, now):
+    second = salus_project.ConsentRegistry.deploy(institutions, guardians, 1, {"from": deployer})
     order = sign(consents, ana, permit(hospital), now)
     with brownie.reverts(error("InvalidSignature", ana.address)):
         second.relay([order], {"from": deployer})

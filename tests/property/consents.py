@@ -29,6 +29,7 @@ class Actor:
     """Somebody who asks: an institution's account or an operator's, as accredited.
 
     ``until`` is the first second at which it may no longer act; an account without an institution is nobody's.
+    ``house_roles`` are those of its institution, where they are more than its own.
     """
 
     account: str
@@ -36,15 +37,17 @@ class Actor:
     roles: int = 0
     until: int = ANY_TIME
     suspended: bool = False
+    house_roles: int = 0
 
     def standing(self, now: int) -> Standing:
         licensed = self.institution is not None and not self.suspended and now < self.until
-        return Standing(int(self.institution or "0", 16), self.roles if licensed else 0, licensed)
+        return Standing(int(self.institution or "0", 16), self.roles if licensed else 0, licensed, self.house_roles)
 
 
 def order_words(order: Order, signature: bytes) -> tuple[Any, ...]:
     """An order as the contract takes it."""
-    return address(order.patient), directive_words(order.directive), order.issued_at, order.deadline, signature
+    words = address(order.patient), directive_words(order.directive), order.issued_at, order.deadline
+    return (*words, address(order.delegate), signature)
 
 
 def directive_words(directive: Directive) -> tuple[Any, ...]:
@@ -107,6 +110,12 @@ class ConsentBench:
             return digest(self.domain, REVOKE, values)
         return digest(self.domain, GRANT, (address(order.patient), *words, order.issued_at, order.deadline))
 
+    def add_key(self, signer: Any) -> int:
+        """A key that only signs; returns its account."""
+        account = int(signer.address, 16)
+        self._keys[account] = signer
+        return account
+
     def sign(self, order: Order) -> bytes:
         return bytes(self._keys[order.signer].unsafe_sign_hash(self.digest(order)).signature)
 
@@ -127,6 +136,15 @@ class ConsentBench:
         self._compare_events(receipt, self.reference.actions[len(before) :])
         return True
 
+    def follow(self, patient: int) -> None:
+        """The registry takes over who controls the account, and tells it when that is news."""
+        (receipt,) = self.wire.send([self.call(self.relayer, "follow", address(patient))])
+        assert receipt.succeeded
+        logs = [event(self.contract.abi, log) for log in receipt.logs]
+        changed = self.reference.follow(patient)
+        names = {"patient": address(patient), "controller": address(self.reference.controller_of(patient))}
+        assert logs == ([("ControllerFollowed", names)] if changed else [])
+
     def _found_idle(self, orders: Sequence[Order], told: Any, now: int) -> bool:
         """Whether the contract refused an order that, after those before it, would have taken nothing back."""
         for number, order in enumerate(orders):
@@ -146,6 +164,9 @@ class ConsentBench:
         """One event for each accepted action, in order; one that took nothing back may have none."""
         logs = [event(self.contract.abi, log) for log in receipt.logs]
         for action in actions:
+            if action.by not in (0, self.reference.controller_of(action.patient)):
+                names = {"patient": address(action.patient), "delegate": address(action.by)}
+                assert logs and logs.pop(0) == ("SignedByDelegate", names), action
             if logs and logs[0] == expected_event(action):
                 logs.pop(0)
             else:

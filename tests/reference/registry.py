@@ -7,8 +7,31 @@ all of them. Addresses are integers, so that a role's account is simply its bit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
+
+from tests.reference.directives import (
+    ALL,
+    Action,
+    Answer,
+    BUSINESS,
+    CARE,
+    CARERS,
+    Decision,
+    Directive,
+    Effect,
+    INDEXES,
+    INSURER,
+    NEAREST_FIRST,
+    Order,
+    Policy,
+    RECORD_CLASSES,
+    ROLES,
+    Reason,
+    Record,
+    Standing,
+    Status,
+)
+from tests.reference.guardians import EVERYTHING, Guardians, Refused
 
 __all__ = [
     "ALL",
@@ -18,6 +41,7 @@ __all__ = [
     "Directive",
     "Effect",
     "Order",
+    "Policy",
     "Reason",
     "Record",
     "Refused",
@@ -26,147 +50,20 @@ __all__ = [
     "Status",
 ]
 
-INDEXES = 4
-
-#: The index that means all of a grantee's directives; with grantee 0, everything of the patient.
-ALL = 255
-
-
-class Effect(IntEnum):
-    NONE = 0
-    PERMIT = 1
-    DENY = 2
-
-
-class Status(IntEnum):
-    NONE = 0
-    ACTIVE = 1
-    NOT_YET = 2
-    EXPIRED = 3
-    REVOKED = 4
-
-
-class Answer(IntEnum):
-    NONE = 0
-    PERMIT = 1
-    DENY = 2
-
-
-class Reason(IntEnum):
-    NO_DIRECTIVE = 0
-    NAMED = 1
-    ROLE = 2
-    NOT_LICENSED = 3
-    REVOKED = 4
-    EXPIRED = 5
-    NOT_YET = 6
-    WRONG_PURPOSE = 7
-    WRONG_CATEGORY = 8
-
-
-# When nothing decided, the reason that helps the patient most to mend it: the directive that came nearest.
-NEAREST_FIRST = (
-    Reason.WRONG_CATEGORY,
-    Reason.WRONG_PURPOSE,
-    Reason.NOT_YET,
-    Reason.EXPIRED,
-    Reason.REVOKED,
-)
-
-
-class Refused(Exception):
-    """An action that the registry turns down.
-
-    Attributes:
-        names: The custom errors of all rules that it breaks; the prose does not say which of them is told first.
-    """
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names = frozenset(names)
-        super().__init__(", ".join(sorted(self.names)))
-
-
-@dataclass(frozen=True)
-class Directive:
-    """As in ``IConsentRegistry``; a revocation is one with effect ``NONE`` and nothing but grantee and index."""
-
-    grantee: int
-    index: int
-    effect: Effect = Effect.NONE
-    purposes: int = 0
-    categories: int = 0
-    start: int = 0
-    end: int = 0
-    document: bytes = bytes(32)
-
-
-@dataclass(frozen=True)
-class Order:
-    """A signed action. ``signer`` stands for the signature: whose key made it."""
-
-    patient: int
-    directive: Directive
-    issued_at: int
-    deadline: int
-    signer: int
-
-    @property
-    def action(self) -> Action:
-        return Action(self.patient, self.directive, self.issued_at, signed=True)
-
-
-@dataclass(frozen=True)
-class Action:
-    """An action that was accepted; ``idle`` when it changed nothing."""
-
-    patient: int
-    directive: Directive
-    issued_at: int
-    signed: bool
-    idle: bool = False
-
-    @property
-    def grants(self) -> bool:
-        return self.directive.effect is not Effect.NONE
-
-
-@dataclass(frozen=True)
-class Record:
-    """One directive with its status; scope and end are only told of one that is not revoked.
-
-    ``issues`` are those of the actions of which each may be called the last one on it.
-    """
-
-    effect: Effect
-    purposes: int
-    categories: int
-    end: int
-    issues: frozenset[int]
-    status: Status
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What ``Institutions.standing`` says of an actor; ``roles`` is 0 unless it is licensed."""
-
-    institution: int
-    roles: int
-    licensed: bool
-
-
-@dataclass(frozen=True)
-class Decision:
-    answer: Answer
-    reason: Reason
-    grantee: int
-    index: int
-
 
 class Registry:
-    """The consent registry. Every method takes the time at which the block stands."""
+    """The consent registry. Every method takes the time at which the block stands.
 
-    def __init__(self) -> None:
+    Args:
+        guardians: Who may act for whom; nobody but the patients when ``None``.
+        policy: What holds where the patient never said anything.
+    """
+
+    def __init__(self, guardians: Guardians | None = None, policy: Policy = Policy.EMERGENCY) -> None:
         self._actions: list[Action] = []
+        self._controllers: dict[int, int] = {}
+        self.guardians = guardians or Guardians()
+        self.policy = policy
 
     @property
     def actions(self) -> list[Action]:
@@ -182,7 +79,7 @@ class Registry:
             Refused: It breaks a rule.
         """
         action = Action(patient, directive, now, signed=False)
-        names = list(self._complaints(action, now, grants=True))
+        names = [*self._complaints(action, now, grants=True), *self._not_its_own(patient)]
         if names:
             raise Refused(names)
         self._append(action)
@@ -191,10 +88,10 @@ class Registry:
         """The patient revokes directly.
 
         Raises:
-            Refused: ``InvalidGrantee`` or ``InvalidIndex``; nothing else stops it.
+            Refused: ``InvalidGrantee`` or ``InvalidIndex``, or another account controls this one; nothing else stops it.
         """
         action = Action(patient, Directive(grantee, index), now, signed=False)
-        names = list(self._complaints(action, now, grants=False))
+        names = [*self._complaints(action, now, grants=False), *self._not_its_own(patient)]
         if names:
             raise Refused(names)
         self._append(action)
@@ -213,17 +110,54 @@ class Registry:
                 names.append("IssuedInFuture")
             if order.deadline < now:
                 names.append("DeadlinePassed")
-            if order.signer != order.patient:
-                names.append("InvalidSignature")
+            names += self._unauthorized(order, now)
             if names:
                 self._actions = before
                 raise Refused(names)
             self._append(action)
 
+    def controller_of(self, patient: int) -> int:
+        """Who signs for the patient, as far as the registry was told."""
+        return self._controllers.get(patient, patient)
+
+    def follow(self, patient: int) -> bool:
+        """Take over who controls the account; whether that changed anything."""
+        controller = self.guardians.controller_of(patient)
+        changed = controller != self.controller_of(patient)
+        self._controllers[patient] = controller
+        return changed
+
+    def _not_its_own(self, patient: int) -> Iterator[str]:
+        if self.controller_of(patient) != patient:
+            yield "InvalidSignature"
+
+    def _unauthorized(self, order: Order, now: int) -> Iterator[str]:
+        controller = self.controller_of(order.patient)
+        signer = order.delegate or controller
+        if order.signer != signer:
+            yield "InvalidSignature"
+        if signer != controller and not self.guardians.may_act(order.patient, signer, *self._scope(order), now):
+            yield "OutOfScope"
+
+    def _scope(self, order: Order) -> tuple[int, int]:
+        """What a delegate must be allowed: what it says, and what was said at the place, which it puts an end to."""
+        directive = order.directive
+        own = [
+            action.directive
+            for action in self._on(order.patient, directive.grantee, directive.index)
+            if action.directive.index != ALL
+        ]
+        if directive.effect is Effect.NONE and not own:
+            return EVERYTHING
+        said = next((earlier for earlier in reversed(own) if earlier.effect is not Effect.NONE), Directive(0, 0))
+        return directive.purposes | said.purposes, directive.categories | said.categories
+
     def _complaints(self, action: Action, now: int, *, grants: bool) -> Iterator[str]:
         directive = action.directive
         everything = not grants and directive.grantee == 0 and directive.index == ALL
         if directive.grantee == 0 and not everything:
+            yield "InvalidGrantee"
+        if grants and directive.grantee < 1 << 32 and directive.grantee not in ROLES:
             yield "InvalidGrantee"
         if directive.index >= INDEXES and (grants or directive.index != ALL):
             yield "InvalidIndex"
@@ -344,6 +278,11 @@ class Registry:
             default=0,
         )
 
+    def _held(self, patient: int, grantees: list[int], now: int) -> list[tuple[tuple[int, int], Record]]:
+        """Every place of these grantees with what is there, in order."""
+        places = [(grantee, index) for grantee in grantees for index in range(INDEXES)]
+        return [(place, self.directive(patient, *place, now)) for place in places]
+
     def decide(self, patient: int, actor: Standing, purpose: int, categories: int, now: int) -> Decision:
         """May the actor use data of all these categories for all these purposes, now?"""
         if not purpose or not categories:
@@ -352,25 +291,47 @@ class Registry:
             return Decision(Answer.DENY, Reason.NOT_LICENSED, 0, 0)
 
         named = [actor.institution]
-        roles = [1 << bit for bit in range(actor.roles.bit_length()) if actor.roles >> bit & 1]
         found: list[Decision] = []
-        for grantees, reason in ((named, Reason.NAMED), (roles, Reason.ROLE)):
-            places = [(grantee, index) for grantee in grantees for index in range(INDEXES)]
-            held = [(place, self.directive(patient, *place, now)) for place in places]
-            for answer, decides in ((Answer.DENY, _denies), (Answer.PERMIT, _permits)):
-                for place, record in held:
-                    if decides(record, purpose, categories):
-                        return Decision(answer, reason, *place)
-            found += [
-                Decision(Answer.NONE, _why_not(record, purpose), *place)
-                for place, record in held
-                if record.status is not Status.NONE
-            ]
+        for grantees, all_grantees, reason in (
+            (named, named, Reason.NAMED),
+            # A permit serves who has the role; a deny binds everybody of the institution.
+            (_bits(actor.roles), _bits(actor.roles | actor.house_roles), Reason.ROLE),
+        ):
+            for place, record in self._held(patient, all_grantees, now):
+                if _denies(record, purpose, categories):
+                    return Decision(Answer.DENY, reason, *place)
+            held = self._held(patient, grantees, now)
+            for place, record in held:
+                if _permits(record, purpose, categories):
+                    return Decision(Answer.PERMIT, reason, *place)
+            written = {place[0] for place, record in held if record.status is not Status.NONE}
+            for place, record in held:
+                if record.status is not Status.NONE:
+                    found.append(Decision(Answer.NONE, _why_not(record, purpose), *place))
+                elif place[1] == 0 and place[0] not in written and self.refused_until(patient, place[0]):
+                    # All of it was revoked before any of it was granted.
+                    found.append(Decision(Answer.NONE, Reason.REVOKED, *place))
         for reason in NEAREST_FIRST:
             for decision in found:
                 if decision.reason is reason:
                     return decision
+        spoken_to = {0, actor.institution, *_bits(actor.roles | actor.house_roles)}
+        said = any(action.patient == patient and action.directive.grantee in spoken_to for action in self._actions)
+        if not said and self._implied(actor.roles, purpose, categories):
+            return Decision(Answer.PERMIT, Reason.IMPLIED, 0, 0)
         return Decision(Answer.NONE, Reason.NO_DIRECTIVE, 0, 0)
+
+    def _implied(self, roles: int, purpose: int, categories: int) -> bool:
+        """Whether the policy permits each of these purposes by itself; it never speaks for a label."""
+        allowed = CARE if self.policy >= Policy.TREATMENT and roles & CARERS else 0
+        if self.policy is Policy.NORMAL and roles & (CARERS | INSURER):
+            allowed |= BUSINESS
+        return not purpose & ~allowed and not categories & ~RECORD_CLASSES
+
+
+def _bits(roles: int) -> list[int]:
+    """The roles one by one, as accounts."""
+    return [1 << bit for bit in range(roles.bit_length()) if roles >> bit & 1]
 
 
 def _covers(record: Record, purpose: int) -> bool:

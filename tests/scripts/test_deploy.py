@@ -27,7 +27,17 @@ ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400
 HOUR = 3_600
 PROFILE = (200, 800, 3600, 0, [(0, 0, 801, 30)])
-NAMES = ["AccessManager", "Institutions", "ConsentRegistry", "Plans", "Treasury", "ClaimDesk", "ColdChain"]
+NAMES = [
+    "AccessManager",
+    "Institutions",
+    "Guardians",
+    "ConsentRegistry",
+    "AccessLog",
+    "Plans",
+    "Treasury",
+    "ClaimDesk",
+    "ColdChain",
+]
 PERSON = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 HANDLE = b"newcomer".ljust(32, b"\0")
 
@@ -66,7 +76,7 @@ def test_the_script_says_what_it_does(house, spoken):
 
 
 @pytest.mark.parametrize(
-    ("role", "delay"), [(script.ADMIN, 2 * DAY), (script.REGISTRAR, 0), (script.RULE_MAKER, HOUR)]
+    ("role", "delay"), [(script.ADMIN, 2 * DAY), (script.REGISTRAR, 0), (script.RULE_MAKER, HOUR), (script.REVIEWER, 0)]
 )
 def test_the_regulator_has_its_roles_with_their_delays(manager, regulator, role, delay):
     assert tuple(manager.hasRole(role, regulator)) == (True, delay)
@@ -74,7 +84,7 @@ def test_the_regulator_has_its_roles_with_their_delays(manager, regulator, role,
 
 def test_the_guardian_has_its_role_and_no_other(manager, guardian):
     held = [manager.hasRole(role, guardian)[0] for role in (script.ADMIN, *script.ROLES)]
-    assert held == [False, False, False, True]
+    assert held == [False, False, False, True, False]
 
 
 def test_a_guardian_that_is_not_named_is_the_regulator(people, module_isolation):
@@ -83,7 +93,7 @@ def test_a_guardian_that_is_not_named_is_the_regulator(people, module_isolation)
 
 
 def test_the_deployer_has_no_role(manager, deployer):
-    assert [manager.hasRole(role, deployer)[0] for role in (script.ADMIN, *script.ROLES)] == [False] * 4
+    assert [manager.hasRole(role, deployer)[0] for role in (script.ADMIN, *script.ROLES)] == [False] * 5
 
 
 @pytest.mark.parametrize(("role", "powers"), script.POWERS.items())
@@ -93,7 +103,7 @@ def test_each_restricted_function_has_its_role(house, manager, role, powers):
         assert manager.getTargetFunctionRole(house[name], house[name].signatures[function]) == role
 
 
-@pytest.mark.parametrize("role", [script.REGISTRAR, script.RULE_MAKER])
+@pytest.mark.parametrize("role", [script.REGISTRAR, script.RULE_MAKER, script.REVIEWER])
 def test_each_role_has_its_guardian_and_its_administrator(manager, role):
     assert manager.getRoleGuardian(role) == script.GUARDIAN
     assert manager.getRoleAdmin(role) == script.ADMIN
@@ -114,7 +124,7 @@ def test_nobody_else_was_told_of(house, manager):
     log = web3.eth.get_logs({"address": manager.address, "fromBlock": 0})
     granted = [entry for entry in log if entry["topics"][0] == web3.keccak(text="RoleGranted(uint64,address,uint32,uint48,bool)")]
     revoked = [entry for entry in log if entry["topics"][0] == web3.keccak(text="RoleRevoked(uint64,address)")]
-    assert (len(granted), len(revoked)) == (5, 1)
+    assert (len(granted), len(revoked)) == (6, 1)
 
 
 # ---- the deployer ----------------------------------------------------------------------------------------------------
@@ -128,6 +138,8 @@ def test_the_deployer_has_no_power_left(house, manager, institutions, coldchain,
         (institutions.suspend, hospital),
         (institutions.reinstate, hospital),
         (coldchain.registerProfile, PROFILE),
+        (house["AccessLog"].review, HANDLE, 1),
+        (house["AccessLog"].setAuthority, deployer),
         (institutions.setAuthority, deployer),
         (coldchain.setAuthority, deployer),
     ):
@@ -256,7 +268,9 @@ def test_the_books_arguments_are_those_of_the_constructors(book, house, deployer
     expected = {
         "AccessManager": [deployer.address.lower()],
         "Institutions": [address["AccessManager"]],
-        "ConsentRegistry": [address["Institutions"]],
+        "Guardians": [],
+        "ConsentRegistry": [address["Institutions"], address["Guardians"], "1"],
+        "AccessLog": [address[name] for name in ("AccessManager", "Institutions", "ConsentRegistry")],
         "Plans": [address["Institutions"]],
         "Treasury": [address["Institutions"]],
         "ClaimDesk": [address[name] for name in ("Institutions", "ConsentRegistry", "Plans", "Treasury")],
