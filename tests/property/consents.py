@@ -28,6 +28,7 @@ def address(number: int) -> str:
 class Actor:
     """Somebody who asks: an institution's account or an operator's, as accredited.
 
+    ``house_roles`` are those of its institution, where they are more than its own.
     ``until`` is the first second at which it may no longer act; an account without an institution is nobody's.
     """
 
@@ -36,10 +37,11 @@ class Actor:
     roles: int = 0
     until: int = ANY_TIME
     suspended: bool = False
+    house_roles: int = 0
 
     def standing(self, now: int) -> Standing:
         licensed = self.institution is not None and not self.suspended and now < self.until
-        return Standing(int(self.institution or "0", 16), self.roles if licensed else 0, licensed)
+        return Standing(int(self.institution or "0", 16), self.roles if licensed else 0, licensed, self.house_roles)
 
 
 def order_words(order: Order, signature: bytes) -> tuple[Any, ...]:

@@ -36,7 +36,7 @@ FOR_EVER = 2**40 - 1
 
 # ---- the reference itself, on what can be decided by hand ------------------------------------------------------------
 
-ANN, CLINIC, NOW = 0xA77, 0xC11, 1_000_000
+ANN, CLINIC, NOW = 0xA77, 0xC11 << 64, 1_000_000
 LICENSED = Standing(CLINIC, PROVIDER | PHARMACY, True)
 
 
@@ -176,7 +176,7 @@ class World:
             Actor(hospital, hospital, PROVIDER),
             Actor(clinic, clinic, PROVIDER | PHARMACY),
             # An operator has no role that its institution has not.
-            Actor(pharmacist, clinic, PHARMACY),
+            Actor(pharmacist, clinic, PHARMACY, house_roles=PROVIDER | PHARMACY),
             Actor(retired, hospital, PROVIDER, until=self.ends),
             Actor(str(researcher), str(researcher), RESEARCHER),
             Actor(str(ending), str(ending), PROVIDER, until=self.ends),

@@ -147,11 +147,15 @@ class Record:
 
 @dataclass(frozen=True)
 class Standing:
-    """What ``Institutions.standing`` says of an actor; ``roles`` is 0 unless it is licensed."""
+    """What ``Institutions.standing`` says of an actor; ``roles`` is 0 unless it is licensed.
+
+    ``house_roles`` are those of its institution, where they are more than its own.
+    """
 
     institution: int
     roles: int
     licensed: bool
+    house_roles: int = 0
 
 
 @dataclass(frozen=True)
@@ -352,12 +356,16 @@ class Registry:
             return Decision(Answer.DENY, Reason.NOT_LICENSED, 0, 0)
 
         named = [actor.institution]
-        roles = [1 << bit for bit in range(actor.roles.bit_length()) if actor.roles >> bit & 1]
+        house = actor.roles | actor.house_roles
+        roles = [1 << bit for bit in range(house.bit_length()) if house >> bit & 1]
         found: list[Decision] = []
         for grantees, reason in ((named, Reason.NAMED), (roles, Reason.ROLE)):
             places = [(grantee, index) for grantee in grantees for index in range(INDEXES)]
             held = [(place, self.directive(patient, *place, now)) for place in places]
             for answer, decides in ((Answer.DENY, _denies), (Answer.PERMIT, _permits)):
+                if answer is Answer.PERMIT:
+                    # A permit serves who has the role; a deny binds everybody of the institution.
+                    held = [(place, record) for place, record in held if place[0] in named or place[0] & actor.roles]
                 for place, record in held:
                     if decides(record, purpose, categories):
                         return Decision(answer, reason, *place)
