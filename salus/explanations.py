@@ -32,7 +32,9 @@ CLAIM_STATES = ("was never settled", "is settled and paid", "is owed")
 
 
 def moment(seconds: int) -> str:
-    """Unix seconds as ``2026-01-31 12:00:00 UTC``; what no calendar holds, as the number."""
+    """Unix seconds as ``2026-01-31 12:00:00 UTC``; the last second that there is as ``without end``."""
+    if seconds >= (1 << 40) - 1:
+        return "without end"
     try:
         return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):

@@ -213,4 +213,9 @@ def _row(salus: Salus, e: Explanation) -> tuple[str, ...]:
     why = e.reason.words
     if int(e.grantee, 16):
         why += f" ({salus.consent.name(e.grantee)}, place {e.index})"
-    return e.name, answer, ", ".join(sorted(e.purposes)), ", ".join(sorted(e.categories)), why
+    return e.name, answer, _few(e.purposes), _few(e.categories), why
+
+
+def _few(names: frozenset[str]) -> str:
+    """Names in a cell; of many, how many: ``--json`` has them all."""
+    return ", ".join(sorted(names)) if len(names) <= 3 else f"{len(names)} of them"
