@@ -6,6 +6,8 @@ others gas per operation. The naive baseline is contracts/mocks/naive: structs w
 Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}}.
 """
 
+import contextlib
+import io
 import json
 import math
 import sys
@@ -15,7 +17,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from brownie import accounts, chain, network, project, web3  # noqa: E402
-from brownie._config import CONFIG  # noqa: E402
 from eth_account import Account  # noqa: E402
 
 from scripts.deploy import deploy  # noqa: E402
@@ -233,9 +234,8 @@ def table(gas, naive):
     """The figures as lines of text."""
     lines = [f"{'key':36} {'Salus':>10} {'naive':>12} {'ratio':>8}  what"]
     for key, meaning in MEANING.items():
-        ratio = f"{naive[key] / gas[key]:.1f} ×" if key in naive else ""
-        lines.append(f"{key:36} {gas[key]:>10,} {naive.get(key, ''):>12,} {ratio:>8}  {meaning}" if key in naive
-                     else f"{key:36} {gas[key]:>10,} {'':>12} {'':>8}  {meaning}")
+        beside = f"{naive[key]:>12,} {naive[key] / gas[key]:>6.1f} ×" if key in naive else 21 * " "
+        lines.append(f"{key:36} {gas[key]:>10,} {beside}  {meaning}")
     return "\n".join(lines)
 
 
@@ -243,11 +243,12 @@ def main():
     contracts = project.load(ROOT, name="SalusProject")
     network.connect("development")
     network.gas_price("2 gwei")  # ganache waits for ever on a transaction that offers nothing
-    CONFIG.argv["silent"] = True  # Brownie's own lines for each transaction
-    scenario = Scenario(contracts)
-    for part in (consents, claims, cold_chain):
-        say(part.__name__.replace("_", " "))
-        part(scenario)
+    # Brownie writes four lines for each transaction.
+    with contextlib.redirect_stdout(io.StringIO()):
+        scenario = Scenario(contracts)
+        for part in (consents, claims, cold_chain):
+            say(part.__name__.replace("_", " "))
+            part(scenario)
     results = {"gas": scenario.gas, "naive": scenario.naive}
     path = ROOT / "benchmarks" / "results.json"
     kept = json.loads(path.read_text()) if path.exists() else {}

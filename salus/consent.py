@@ -83,7 +83,10 @@ class Consent:
         """
         if grantee.casefold().startswith("role:"):
             return f"0x{codes.role_bits([grantee[5:]], file=file):040x}"
-        return self._salus.institutions.resolve(grantee, file=file)
+        account = self._salus.institutions.resolve(grantee, file=file)
+        if int(account, 16) < 1 << 32:
+            raise BadInput(file, "grantee", f"{grantee!r} is no institution's account; for a role write role:PROVIDER")
+        return account
 
     def name(self, grantee: str) -> str:
         """A grantee for people: ``role:PROVIDER``, an institution's public name, or the address."""

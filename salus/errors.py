@@ -381,7 +381,7 @@ def _reason_in(message: str) -> str:
 def _from_message(said: str, during: str) -> SalusError:
     lower = said.lower()
     if "insufficient funds" in lower or "doesn't have enough funds" in lower:
-        return NodeRefused(f"the sender has too little ether for the fee{during}", name="InsufficientFunds")
+        return NodeRefused(f"the sender has too little ether for the fee{during}; a patient needs none: sign with --out, or let somebody --relay-as", name="InsufficientFunds")
     if "nonce" in lower or "underpriced" in lower or "fee" in lower or "gas" in lower or "transaction" in lower:
         return NodeRefused(f"the node refused the transaction{during}: {one_line(said)}", name="InvalidTransaction")
     return BadAnswer(f"the node answered with an error{during}: {one_line(said)}")

@@ -48,7 +48,9 @@ OUTCOMES = ("is open", "was justified", "was not justified", "was referred to an
 
 
 def moment(seconds: int) -> str:
-    """Unix seconds as ``2026-01-31 12:00:00 UTC``; what no calendar holds, as the number."""
+    """Unix seconds as ``2026-01-31 12:00:00 UTC``; the last second that there is as ``without end``."""
+    if seconds >= (1 << 40) - 1:
+        return "without end"
     try:
         return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):

@@ -26,7 +26,7 @@ from eth_account import Account  # noqa: E402
 from salus import Salus  # noqa: E402
 from salus.claims import ClaimAnswer  # noqa: E402
 from salus.client import open_node  # noqa: E402
-from salus.errors import Refused, SalusError  # noqa: E402
+from salus.errors import Refused, SalusError, gate  # noqa: E402
 from salus.fhir.claim import read_claims  # noqa: E402
 from salus.fhir.response import claim_response  # noqa: E402
 from salus.jsonfile import dump_json  # noqa: E402
@@ -103,7 +103,7 @@ def command(stage: Stage, *words: str, shown: bool = True) -> str:
 
 def few(words: list[str]) -> str:
     """Names in a cell; of many, how many."""
-    return " ".join(words) if len(words) <= 3 else f"{len(words)} others"
+    return ", ".join(words) if len(words) <= 3 else f"{len(words)} of them"
 
 
 def table(title_: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]):
@@ -148,10 +148,13 @@ def deploy(url: str, regulator: str) -> None:
 
 def set_stage(url: str, folder: Path) -> Stage:
     """Deploy, accredit everybody, give them gas."""
+    # The node and who pays first: a mistake there must cost nothing, not even the files of the last run.
+    with gate("asking for the chain", node=url):
+        chain_id = open_node(url).eth.chain_id
+        pays = payer_of(url)
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    chain_id = open_node(url).eth.chain_id
     password = secrets.token_urlsafe(16)
     write_private(folder / "password", password)
     # One wallet holds the keys of all institutions, so that nothing sent to them on a real network is lost.
@@ -166,7 +169,7 @@ def set_stage(url: str, folder: Path) -> Stage:
     deploy(url, regulator.address)
 
     book = ROOT / "deployments" / f"{chain_id}.json"
-    payer = Salus.connect(url, book=book, signer=payer_of(url))
+    payer = Salus.connect(url, book=book, signer=pays)
     accounts = {"regulator": regulator}
     for name in INSTITUTIONS:
         accounts |= {f"{name}/account": key(), name: key()}
@@ -224,9 +227,10 @@ def explain(stage: Stage) -> list[dict]:
     from rich.console import Console
 
     explained = json.loads(command(stage, "consent", "explain", "--json", shown=False))
-    rows = [(e["name"], e["answer"].lower(), few(e["purposes"]), few(e["categories"]), e["why"]) for e in explained]
+    words = {"PERMIT": "may", "DENY": "may not", "NONE": "no answer"}
+    rows = [(e["name"], words[e["answer"]], few(e["purposes"]), few(e["categories"]), e["why"]) for e in explained]
     print("  $ salus consent explain")
-    Console(width=110).print(table("", ("institution", "answer", "for", "data", "why"), rows))
+    Console(width=110).print(table("", ("institution", "answer", "purposes", "data", "why"), rows))
     return explained
 
 
@@ -415,7 +419,10 @@ def main() -> None:
     try:
         tell(options.rpc, options.out)
     except SalusError as trouble:
-        sys.exit(f"error: {trouble}")
+        print(f"error: {trouble}", file=sys.stderr)
+        sys.exit(trouble.exit_code)
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
 
 
 if __name__ == "__main__":

@@ -135,7 +135,10 @@ def constructor_arguments(name, deployed):
 def connect(url):
     """Connect Brownie to a node by its URL; Brownie itself knows only networks of its list."""
     parts = urlsplit(url)
-    version = Web3(HTTPProvider(url)).client_version.lower()
+    try:
+        version = Web3(HTTPProvider(url)).client_version.lower()
+    except OSError:
+        sys.exit(f"error: no node answers at {url}")
     if version.startswith(("anvil", "ethereumjs", "ganache")):
         # As a local chain: of a live one Brownie would remember contracts that are gone when the chain starts anew.
         local = CONFIG.networks["development"]
@@ -152,11 +155,21 @@ def connect(url):
 def payer(local):
     """The account that deploys, as the environment names it."""
     if name := os.environ.get("ACCOUNT"):
-        return accounts.load(name)
+        try:
+            return accounts.load(name)
+        except FileNotFoundError:
+            sys.exit(f"error: Brownie has no account {name!r}; `brownie accounts list` shows those it has")
     if path := os.environ.get("KEYSTORE"):
         secret = os.environ.get("PASSWORD_FILE")
-        password = Path(secret).read_text().rstrip("\r\n") if secret else getpass.getpass(f"Password of {path}: ")
-        return accounts.add(Account.decrypt(json.loads(Path(path).read_text()), password))
+        try:
+            password = Path(secret).read_text().rstrip("\r\n") if secret else getpass.getpass(f"Password of {path}: ")
+            return accounts.add(Account.decrypt(json.loads(Path(path).read_text()), password))
+        except OSError as trouble:
+            sys.exit(f"error: {trouble.filename}: {trouble.strerror}")
+        except EOFError:
+            sys.exit(f"error: the password of {path} is needed: set PASSWORD_FILE, or use a terminal")
+        except ValueError:
+            sys.exit(f"error: {path}: no keystore v3 file, or the password is wrong")
     if not local:
         sys.exit("error: no payer; set ACCOUNT to a Brownie account or KEYSTORE to a keystore file")
     return accounts[0]
@@ -172,7 +185,7 @@ def seconds_of(name, default):
 
 def main():
     """Read the environment, print it, ask, deploy, write the book."""
-    local = "cmd" in CONFIG.active_network or len(accounts) > 1  # a local chain holds unlocked accounts
+    local = "cmd" in CONFIG.active_network
     deployer = payer(local)
     regulator = os.environ.get("REGULATOR") or (str(accounts[1]) if local else None)
     if not regulator or not web3.is_address(regulator):

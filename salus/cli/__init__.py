@@ -51,7 +51,7 @@ def cli() -> None:
     \b
     Start here, in two terminals:
       salus chain up
-      salus wallet new && salus consent grant --to city-hospital --purpose TREAT
+      salus institution list; salus wallet new; salus consent grant --help
     """
 
 

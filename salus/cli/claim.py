@@ -50,7 +50,7 @@ def plan(context: Context, file: str | None, token: str | None, new_salt: bool) 
     \b
     Example:
       salus claim plan --new-salt
-      salus claim plan plan.json --token 0x5FbDB2315678afecb367f032d93F642f64180aa3 --keystore insurer.json
+      salus claim plan plan.json --token 0x9A676e781A523b5d0C0e43731313A708CB607508 --keystore insurer.json
     """
     from ..errors import BadInput
     from ..planfile import day_text, load_plan

@@ -45,7 +45,7 @@ def _scope_options(function: Any) -> Any:
 
 @command(noun, "grant")
 @_scope_options
-@click.option("--from-fhir", type=click.Path(), help="Take the directives from a FHIR R4 Consent.")
+@click.option("--from-fhir", type=click.Path(), help="Take the directives from a FHIR Consent, R4 or R5.")
 @click.option("--actor", "actors", multiple=True, help="Who is meant in that file, e.g. Organization/1=city-hospital.")
 @route_options
 def grant(context: Context, from_fhir: str | None, actors: tuple[str, ...], **options: Any) -> None:

@@ -107,10 +107,17 @@ def _document(name: str, patient: str, r: Record) -> dict[str, Any]:
 @command(noun, "show")
 @look_options
 @click.option("--to", "grantee", help="Only what concerns this grantee. " + TO)
-@click.option("--fhir", is_flag=True, help="Write FHIR R4: a Consent for each directive, in a Bundle when there are several.")
+@click.option("--fhir", is_flag=True, help="Write FHIR: a Consent for each directive, in a Bundle when there are several.")
+@click.option("--fhir-version", type=click.Choice(["R4", "R5"]), default="R4", show_default=True, help="With --fhir.")
 @click.option("--out", type=click.Path(), help="Write to this file [default: the terminal].")
 def show(
-    context: Context, patient: str | None, relation: str | None, grantee: str | None, fhir: bool, out: str | None
+    context: Context,
+    patient: str | None,
+    relation: str | None,
+    grantee: str | None,
+    fhir: bool,
+    fhir_version: str,
+    out: str | None,
 ) -> None:
     """Show the directives in force, also as FHIR Consent.
 
@@ -131,7 +138,7 @@ def show(
         if record.status in (Status.ACTIVE, Status.NOT_YET) and only in (None, record.grantee)
     ]
     if fhir:
-        document: Any = _fhir(context, salus, found)
+        document: Any = _fhir(context, salus, found, fhir_version)
     else:
         names = salus.consent.names(record.grantee for _, record in found)
         document = [_document(names[record.grantee], who, record) for who, record in found]
@@ -145,7 +152,7 @@ def show(
         context.answer(document, "\n".join(lines) or "nothing is granted")
 
 
-def _fhir(context: Context, salus: Salus, found: list[tuple[str, Record]]) -> dict[str, Any]:
+def _fhir(context: Context, salus: Salus, found: list[tuple[str, Record]], version: str) -> dict[str, Any]:
     from ..errors import BadInput
     from ..fhir.consent import consent_resource, consents_bundle
 
@@ -154,11 +161,11 @@ def _fhir(context: Context, salus: Salus, found: list[tuple[str, Record]]) -> di
     for patient, record in found:
         draft = record.draft(salus.consent.name(record.grantee))
         try:
-            resources += consent_resource(draft, patient=patient, issued_at=record.issued_at)
+            resources += consent_resource(draft, patient=patient, issued_at=record.issued_at, version=version)
             said.append((patient, record))
         except BadInput as trouble:
             context.note(f"left out, for FHIR cannot say it: place {record.index} of {draft.grantee}: {trouble}")
-    return resources[0] if len(resources) == 1 else consents_bundle(said, name=salus.consent.name)
+    return resources[0] if len(resources) == 1 else consents_bundle(said, name=salus.consent.name, version=version)
 
 
 def _write(out: str, document: Any) -> None:
@@ -218,7 +225,12 @@ def _row(names: Mapping[str, str], e: Explanation) -> tuple[str, ...]:
     why = e.reason.words
     if int(e.grantee, 16):
         why += f" ({names[e.grantee]}, place {e.index})"
-    return e.name, answer, ", ".join(sorted(e.purposes)), ", ".join(sorted(e.categories)), why
+    return e.name, answer, _few(e.purposes), _few(e.categories), why
+
+
+def _few(names: frozenset[str]) -> str:
+    """Names in a cell; of many, how many: ``--json`` has them all."""
+    return ", ".join(sorted(names)) if len(names) <= 3 else f"{len(names)} of them"
 
 
 @command(noun, "history")

@@ -125,7 +125,7 @@ def write_claim_responses(answers: Sequence[ClaimAnswer], folder: str | Path, *,
                 break
     except OSError as trouble:
         raise BadInput(
-            str(folder), "", f"cannot be written to ({trouble.strerror}); the claims themselves are answered"
+            str(folder), "", f"cannot be written to ({trouble.strerror}); name another folder. What is on chain stays: `salus claim show`"
         ) from None
     return paths
 

@@ -28,6 +28,7 @@ def address(number: int) -> str:
 class Actor:
     """Somebody who asks: an institution's account or an operator's, as accredited.
 
+    ``house_roles`` are those of its institution, where they are more than its own.
     ``until`` is the first second at which it may no longer act; an account without an institution is nobody's.
     ``house_roles`` are those of its institution, where they are more than its own.
     """
