@@ -32,7 +32,7 @@ MEANING = {
     "consent.grant": "grant of one purpose, new pair",
     "consent.grant.again": "the same pair again",
     "consent.grant.relayed": "signed by the patient, relayed, new pair",
-    "consent.grant.relayed.batch20": "the same, 20 patients in one transaction, each",
+    "consent.grant.relayed.batch100": "the same, 100 patients in one transaction, each",
     "consent.revoke": "revocation",
     "consent.decide": "decision, called by another contract, licence included (execution)",
     "plan.price.load": "one code of the price list, 100 in a batch",
@@ -115,7 +115,7 @@ def consents(s):
     s.gas["consent.decide"] = s.mock("GasMeter").measure(registry, call)[0]
     s.gas["consent.revoke"] = used(registry.revoke(hospital, 0, {"from": patient}))
     s.gas["consent.grant.relayed"] = used(registry.relay([order()], {"from": hospital}))
-    s.gas["consent.grant.relayed.batch20"] = used(registry.relay([order() for _ in range(20)], {"from": hospital})) // 20
+    s.gas["consent.grant.relayed.batch100"] = used(registry.relay([order() for _ in range(100)], {"from": hospital})) // 100
 
     naive, key = s.mock("NaiveConsents"), Account.create()
     text = (hospital, "treatment", "all medical records", s.now, s.now + YEAR)
@@ -131,7 +131,7 @@ def consents(s):
     relayed = used(
         naive.grantFor(key.address, *text, 0, signed.v, word(signed.r), word(signed.s), {"from": hospital})
     )
-    s.naive["consent.grant.relayed"] = s.naive["consent.grant.relayed.batch20"] = relayed
+    s.naive["consent.grant.relayed"] = s.naive["consent.grant.relayed.batch100"] = relayed
 
 
 def claims(s):

@@ -76,7 +76,8 @@ interface IAccessLog {
     error EmergencyRefused(address patient, address institution);
     error InvalidEmergency(string field);
     /// @notice One is under way that covers these categories: it is not renewed in silence. After its end, or for more categories
-    /// (not in the same second), a new one may be declared; it takes over those of the one under way.
+    /// (not in the same second), a new one may be declared; it takes over those of the one under way, unless a review found that
+    /// unjustified.
     error EmergencyUnderWay(bytes32 emergency, uint40 until);
     error UnknownEmergency(bytes32 emergency);
     error AlreadyReviewed(bytes32 emergency, Outcome outcome);

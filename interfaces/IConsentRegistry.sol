@@ -57,7 +57,8 @@ interface IConsentRegistry {
     /// zero, else `EmptyScope` or `InvalidPeriod`.
     /// @param issuedAt when it was signed; not later than the block
     /// @param deadline last second at which it may be submitted
-    /// @param signer 0 for whoever controls the patient's account, or a delegate (see IGuardians), within its scope
+    /// @param signer 0 for whoever controls the patient's account, or a delegate (see IGuardians), within its scope: what it grants and
+    /// what stands at that place; to revoke several places, or one never written, its scope must be everything
     /// @param signature 65 bytes r‖s‖v, or what the signer's ERC-1271 wallet accepts; empty when the caller is the signer
     struct Order {
         address patient;
@@ -69,7 +70,8 @@ interface IConsentRegistry {
     }
 
     /// @notice What holds where the patient never said anything to the institution, fixed at deployment (IHE PCF names these four).
-    /// It speaks for record classes only, never for a sensitivity label.
+    /// It speaks for record classes only, never for a sensitivity label, and is silent once the patient has said (or revoked) anything
+    /// to the institution or any of its roles, or revoked everything.
     enum Policy {
         Deny, // nothing
         Emergency, // nothing, but the glass can be broken (see IAccessLog)

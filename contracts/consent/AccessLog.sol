@@ -96,7 +96,7 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
         id = Ids.emergency(patient, institution, uint40(block.timestamp));
         if (block.timestamp < running.until) {
             if (categories & ~running.categories == 0 || id == latest) revert EmergencyUnderWay(latest, running.until);
-            categories |= running.categories;
+            if (running.outcome != Outcome.Unjustified) categories |= running.categories;
         }
 
         uint40 until = uint40(block.timestamp) + duration;

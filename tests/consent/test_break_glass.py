@@ -364,3 +364,14 @@ def test_TC10_the_glass_is_broken_for_those_who_care(access_log, institutions, p
     access_log.declareEmergency(people.patient, LIFE, OBSERVATION, HOUR, {"from": people.hospital})
     assert access_log.mayAccess(people.patient, people.hospital, TREAT, OBSERVATION)[0]
     assert tuple(access_log.mayAccess(people.patient, desk, TREAT, OBSERVATION)) == (False, NO_DIRECTIVE, NO_EMERGENCY)
+
+
+@pytest.mark.parametrize("outcome", [None, JUSTIFIED, UNJUSTIFIED])
+def test_TC10_what_was_found_unjustified_is_not_handed_on(access_log, regulator, people, broken, outcome):
+    """A wider declaration takes over what the one under way opened, but not past the reviewer."""
+    if outcome:
+        access_log.review(broken["emergency"], outcome, {"from": regulator})
+    at(broken["until"] - 100)
+    tx = access_log.declareEmergency(people.patient, LIFE, CLAIM, HOUR, {"from": people.hospital})
+    wider = CLAIM if outcome == UNJUSTIFIED else CLAIM | broken["categories"]
+    assert tx.events["EmergencyDeclared"]["categories"] == wider
