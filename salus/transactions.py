@@ -186,11 +186,14 @@ class Sender:
                 return sent
             except NodeRefused as refused:
                 said = str(refused).lower()
-                if "nonce" not in said and "underpriced" not in said or attempt == _SEND_TRIES:
+                taken = "nonce" in said or "underpriced" in said or "can't be replaced" in said
+                if not taken or attempt == _SEND_TRIES:
                     raise
-                if self._known(sent):
-                    return sent
-                time.sleep(0.05 * attempt)
+                # Perhaps by ourselves: a node may take a moment to show what it has just mined.
+                for _ in range(10):
+                    if self._known(sent):
+                        return sent
+                    time.sleep(0.05)
         raise AssertionError("unreachable")
 
     def _send_raw(self, raw: bytes, sent: bytes, name: str) -> None:
