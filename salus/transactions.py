@@ -189,11 +189,9 @@ class Sender:
                 taken = "nonce" in said or "underpriced" in said or "can't be replaced" in said
                 if not taken or attempt == _SEND_TRIES:
                     raise
-                # Perhaps by ourselves: a node may take a moment to show what it has just mined.
-                for _ in range(10):
-                    if self._known(sent):
-                        return sent
-                    time.sleep(0.05)
+                if self._known(sent):
+                    return sent
+                time.sleep(0.05 * attempt)
         raise AssertionError("unreachable")
 
     def _send_raw(self, raw: bytes, sent: bytes, name: str) -> None:
