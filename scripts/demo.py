@@ -25,6 +25,7 @@ from eth_account import Account  # noqa: E402
 
 from salus import Salus  # noqa: E402
 from salus.claims import ClaimAnswer  # noqa: E402
+from salus.cli.common import few  # noqa: E402
 from salus.client import open_node  # noqa: E402
 from salus.errors import Refused, SalusError, gate  # noqa: E402
 from salus.fhir.claim import read_claims  # noqa: E402
@@ -99,11 +100,6 @@ def command(stage: Stage, *words: str, shown: bool = True) -> str:
         for line in done.stdout.strip().splitlines():
             say(f"  {line}")
     return done.stdout
-
-
-def few(words: list[str]) -> str:
-    """Names in a cell; of many, how many."""
-    return ", ".join(words) if len(words) <= 3 else f"{len(words)} of them"
 
 
 def table(title_: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]):

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..signing import Signer
     from ..wallet import Wallet
 
-__all__ = ["Context", "HELP", "command", "group", "moment", "parse_moment", "safe"]
+__all__ = ["Context", "HELP", "command", "few", "group", "moment", "parse_moment", "safe"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +37,11 @@ _DEFAULT_RPC = "http://127.0.0.1:8545"
 def safe(value: object) -> str:
     """Text from a chain or a file for a terminal: what could move the cursor or hide text is shown as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+def few(names: Collection[str]) -> str:
+    """Names in a cell of a table; of many, how many: ``--json`` has them all."""
+    return ", ".join(sorted(names)) if len(names) <= 3 else f"{len(names)} of them"
 
 
 # -------------------------------------------------------------------------------------------------------------- moments

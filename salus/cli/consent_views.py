@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Context, command, group, moment
+from .common import Context, command, few, group, moment
 
 if TYPE_CHECKING:
     from ..client import Salus
@@ -225,12 +225,8 @@ def _row(names: Mapping[str, str], e: Explanation) -> tuple[str, ...]:
     why = e.reason.words
     if int(e.grantee, 16):
         why += f" ({names[e.grantee]}, place {e.index})"
-    return e.name, answer, _few(e.purposes), _few(e.categories), why
+    return e.name, answer, few(e.purposes), few(e.categories), why
 
-
-def _few(names: frozenset[str]) -> str:
-    """Names in a cell; of many, how many: ``--json`` has them all."""
-    return ", ".join(sorted(names)) if len(names) <= 3 else f"{len(names)} of them"
 
 
 @command(noun, "history")

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from brownie import accounts, chain, web3
+from brownie import chain, web3
 from eth_account import Account
 from eth_utils import keccak
 
@@ -96,15 +96,6 @@ def shipment_of(coldchain, shipment) -> Shipment:
 def key(name: str):
     """A key that only this name leads to; a test's own, never worth anything."""
     return Account.from_key(keccak(text=f"salus cold chain test: {name}"))
-
-
-def key_of(account):
-    """The key of an account that the node holds: its mnemonic is the well-known one of the settings."""
-    Account.enable_unaudited_hdwallet_features()
-    words = "test test test test test test test test test test test junk"
-    signer = Account.from_mnemonic(words, account_path=f"m/44'/60'/0'/0/{list(accounts).index(account)}")
-    assert signer.address == account.address
-    return signer
 
 
 # ---- readings --------------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ given a batch
 import pytest
 from brownie import chain
 
-from tests.coldchain.build import DAY, HOUR, NOBODY, Batch, a_batch, key, key_of, signed
+from tests.coldchain.build import DAY, HOUR, NOBODY, Batch, a_batch, key, signed
 from tests.conftest import CARRIER, LOGGER
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
+from tests.keys import key_of
 
 CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 CALM = [500] * 20

@@ -34,7 +34,6 @@ from tests.consent.build import (
     decide,
     deny,
     key,
-    key_of,
     permit,
     record,
     revocation,
@@ -43,6 +42,7 @@ from tests.consent.build import (
 from tests.consent.circle import DAY, DELEGATE, DIRECT, Authorization, Delegation, delegation, signature, signed_delegate
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
+from tests.keys import key_of
 
 CARER = "0x00000000000000000000000000000000000ABCdE"
 

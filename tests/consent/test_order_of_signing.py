@@ -24,7 +24,6 @@ from tests.consent.build import (
     WITHDRAWN,
     decide,
     deny,
-    key_of,
     permit,
     record,
     revocation,
@@ -32,6 +31,7 @@ from tests.consent.build import (
 )
 from tests.errors import error
 from tests.institutions.edge import PASSED, refusal
+from tests.keys import key_of
 
 # Seconds before now, and what is signed then; with it what is in force in the end, by place.
 STORIES = {

@@ -23,7 +23,6 @@ from tests.consent.build import (
     WITHDRAWN,
     decide,
     key,
-    key_of,
     permit,
     record,
     revocation,
@@ -45,6 +44,7 @@ from tests.consent.circle import (
 )
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
+from tests.keys import key_of
 
 
 @pytest.fixture

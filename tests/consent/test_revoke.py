@@ -30,7 +30,6 @@ from tests.consent.build import (
     TREAT,
     WITHDRAWN,
     decide,
-    key_of,
     permit,
     record,
     revocation,
@@ -39,6 +38,7 @@ from tests.consent.build import (
 )
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
+from tests.keys import key_of
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 from brownie import web3
 
-from tests.property.house import key_of
+from tests.keys import key_of
 from tests.property.wire import Call, Receipt, Wire, event
 from tests.reference.registry import Action, Decision, Directive, Effect, Order, Refused, Registry, Standing, Status
 from tests.reference.typed import GRANT, REVOKE, Domain, digest
