@@ -4,6 +4,9 @@ pragma solidity 0.8.30;
 /// @title The insurers' money
 /// @notice A **pool** belongs to an insurer, holds one ERC-20 and names the one contract (desk) that may pay from it. Whoever funds
 /// a pool says which desk may spend the money; nobody, not the regulator either, can change that or take it out.
+/// What the pool cannot pay it **owes**, and pays oldest first: nothing new is paid while a debt waits. What a desk **reserves** for a
+/// payment that is still under review is out of reach for everything else. What a payee must give back is **set off** against
+/// what it is paid next.
 /// @dev Amounts are in the token's smallest unit and *accounted*: a token sent here by plain transfer belongs to no pool. The insurer
 /// leaves only after an exit delay during which its funds still pay claims.
 /// Warning: a token whose balances change by themselves (rebasing) breaks the accounting; one that takes a fee is refused when
@@ -12,10 +15,23 @@ interface ITreasury {
     /// @param balance what the pool can pay
     /// @param exiting how much of it the insurer has announced to withdraw
     /// @param exitFrom first second at which it may
+    /// @param reserved beside the balance: kept for payments under review
+    /// @param owed sum of the debts that wait
+    /// @param waiting how many debts wait
     struct Pool {
-        uint128 balance;
-        uint128 exiting;
+        uint104 balance;
+        uint104 exiting;
         uint40 exitFrom;
+        uint104 reserved;
+        uint104 owed;
+        uint24 waiting;
+    }
+
+    /// @param amount 0: paid or cancelled
+    struct Debt {
+        address payee;
+        uint96 amount;
+        bytes32 ref;
     }
 
     event PoolFunded(address indexed desk, address indexed insurer, address indexed token, address from, uint256 amount);
@@ -31,11 +47,17 @@ interface ITreasury {
         uint256 amount,
         bool held
     );
+    event Reserved(bytes32 indexed ref, address indexed insurer, address indexed desk, address token, uint256 amount);
+    event Released(bytes32 indexed ref, address indexed insurer, address indexed desk, address token, uint256 amount);
     event DebtAdded(
-        bytes32 indexed ref, address indexed insurer, address indexed desk, address token, uint256 amount
+        bytes32 indexed ref, address indexed insurer, address indexed payee, address desk, address token, uint256 amount, uint64 position
     );
-    event DebtSettled(
-        bytes32 indexed ref, address indexed insurer, address indexed desk, address token, uint256 amount
+    /// @notice The debt is no more: it is being paid, or (`cancelled`) its desk took it back.
+    event DebtSettled(bytes32 indexed ref, address indexed insurer, address indexed desk, address token, uint64 position, bool cancelled);
+    event SetOffAdded(bytes32 indexed ref, address indexed insurer, address indexed payee, address desk, address token, uint256 amount);
+    /// @notice So much of a payment stayed in the pool, or came back to it (`repaid`).
+    event SetOffTaken(
+        bytes32 indexed ref, address indexed insurer, address indexed payee, address desk, address token, uint256 amount, bool repaid
     );
     event Collected(address indexed payee, address indexed token, uint256 amount);
 
@@ -48,7 +70,11 @@ interface ITreasury {
     error NoExit(address desk, address insurer, address token);
     error ExitNotOpen(uint40 opensAt, uint40 closesAt);
     error NothingHeld(address payee, address token);
-    error ExceedsDebt(uint256 asked, uint256 debt);
+    error NothingOwed(address desk, address insurer, address token);
+    /// @notice The oldest debt is `due`, the pool has `balance`.
+    error PoolShort(uint256 due, uint256 balance);
+    error ExceedsReserve(uint256 asked, uint256 reserved);
+    error ExceedsSetOff(uint256 asked, uint256 due);
     error GasTooLow(uint256 needed, uint256 left);
 
     /// @notice Seconds between announcing an exit and making it.
@@ -60,9 +86,11 @@ interface ITreasury {
     /// @notice Most gas that a token gets for a payment; a payment needs a little more than this left when it begins.
     function TRANSFER_GAS() external view returns (uint256);
 
+    // ---- the insurer, and anyone for it --------------------------------------------------------------------------
+
     /// @notice Adds to a pool, from the caller's balance (which must have approved this contract).
-    /// @dev Reverts `NotAnInsurer` (never accredited as one; a suspended or expired one can be funded, for what it owes), `InvalidDesk` (no code), `InvalidToken` (no code), `ZeroAmount`,
-    /// `ReceivedOther` (the token took a fee or lied).
+    /// @dev Reverts `NotAnInsurer` (never accredited as one; a suspended or expired one can be funded, for what it owes), `InvalidDesk`
+    /// (no code), `InvalidToken` (no code), `ZeroAmount`, `ReceivedOther` (the token took a fee or lied).
     function fund(address desk, address insurer, address token, uint256 amount) external;
 
     /// @notice The insurer announces that it will withdraw; replaces an earlier announcement, 0 cancels it.
@@ -70,40 +98,62 @@ interface ITreasury {
     function announceExit(address desk, address token, uint256 amount) external;
 
     /// @notice Withdraws what was announced, or what is left of it beyond what the pool owes, to the insurer's account.
-    /// @dev Caller: the insurer's own account, licensed or not, since the money is its own. Reverts `NoExit`, `ExitNotOpen`,
-    /// `ExceedsBalance` (nothing left).
+    /// @dev Caller: the insurer's own account, licensed or not, since the money is its own. What is reserved stays. Reverts `NoExit`,
+    /// `ExitNotOpen`, `ExceedsBalance` (nothing left).
     function exit(address desk, address token) external returns (uint256 amount);
 
-    /// @notice Pays from the pool that names the caller as its desk.
-    /// @dev A payee that cannot receive never blocks: the amount is then held for it. Only an empty pool makes it false; then
-    /// nothing happened. `amount` 0 is true and moves nothing. Reverts `GasTooLow` when the token could not get `TRANSFER_GAS`:
-    /// a caller must not starve a good transfer into a held amount.
-    /// Warning: a smaller payment that comes later may be paid while an owed one waits for the pool to suffice.
-    /// @param ref what is paid, e.g. the claim's id
+    /// @notice Pays up to `count` debts of a pool, oldest first, as far as it suffices; by anyone's call.
+    /// @dev Reverts `NothingOwed`, `PoolShort` (not one of them can be paid).
+    /// @return paid how many debts are gone
+    function settle(address desk, address insurer, address token, uint256 count) external returns (uint256 paid);
+
+    // ---- the desk ------------------------------------------------------------------------------------------------
+
+    /// @notice Pays from the pool that names the caller as its desk, less what the payee has to give back.
+    /// @dev A payee that cannot receive never blocks: the amount is then held for it. Only a pool that is short, or owes something
+    /// older, makes it false; then nothing happened. `amount` 0 is true and moves nothing. Reverts `GasTooLow` when the token could
+    /// not get `TRANSFER_GAS`: a caller must not starve a good transfer into a held amount.
+    /// @param ref what is paid, e.g. the claim's id; of several that are paid together, the first
     /// @return true when the payee has, or can collect, the amount
     function pay(address insurer, address token, address payee, uint256 amount, bytes32 ref) external returns (bool);
 
-    /// @notice The calling desk notes that its pool owes what `pay` could not pay: an exit then leaves that much behind.
-    /// @param ref what is owed, e.g. the claim's id
-    function owe(address insurer, address token, uint256 amount, bytes32 ref) external;
+    /// @notice Notes that the pool owes what `pay` could not pay.
+    /// @return position of the debt in the pool's queue, from 0
+    function owe(address insurer, address token, address payee, uint96 amount, bytes32 ref) external returns (uint64 position);
 
-    /// @notice As `pay`, for what was noted by `owe`; when true the debt is smaller by `amount`.
-    /// @dev Reverts `ExceedsDebt` when the pool does not owe that much.
-    function payOwed(address insurer, address token, address payee, uint256 amount, bytes32 ref)
-        external
-        returns (bool);
+    /// @notice Takes back a debt that still waits.
+    /// @return true when it did; false when it is already paid
+    function cancel(address insurer, address token, uint64 position) external returns (bool);
+
+    /// @notice Moves an amount from the balance to the reserve.
+    /// @return false when the pool is short, or owes something older; then nothing happened
+    function reserve(address insurer, address token, uint256 amount, bytes32 ref) external returns (bool);
+
+    /// @notice Moves it back.
+    /// @dev Reverts `ExceedsReserve`.
+    function release(address insurer, address token, uint256 amount, bytes32 ref) external;
+
+    /// @notice What a payee has to give back: it is taken off what the pool pays it next.
+    function setOff(address insurer, address token, address payee, uint256 amount, bytes32 ref) external;
+
+    // ---- the payee, and anyone for it ----------------------------------------------------------------------------
+
+    /// @notice Gives back what a payee has to, from the caller's balance (which must have approved this contract).
+    /// @dev Reverts `ZeroAmount`, `ExceedsSetOff`, `ReceivedOther`.
+    function repay(address desk, address insurer, address token, address payee, uint256 amount) external;
 
     /// @notice Sends the caller what was held for it.
     /// @dev Reverts `NothingHeld`, or as the token does.
     function collect(address token) external returns (uint256 amount);
 
+    // ---- views ---------------------------------------------------------------------------------------------------
+
     function pool(address desk, address insurer, address token) external view returns (Pool memory);
 
-    /// @notice What the pool owes by `owe` and has not paid yet; an exit leaves at least this.
-    function owed(address desk, address insurer, address token) external view returns (uint256);
+    function debt(address desk, address insurer, address token, uint64 position) external view returns (Debt memory);
+
+    /// @notice What a payee has to give back to a pool.
+    function setOffOf(address desk, address insurer, address token, address payee) external view returns (uint256);
 
     function held(address payee, address token) external view returns (uint256);
-
-    /// @notice Sum of all pools and held amounts of a token; never more than the token balance of this contract.
-    function accounted(address token) external view returns (uint256);
 }
