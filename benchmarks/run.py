@@ -39,7 +39,8 @@ MEANING = {
     "plan.enroll.batch100": "one member, 100 in a batch",
     "claim.settle.1line": "claim of one line, submit to paid, the member's next",
     "claim.settle.line": "each further line",
-    "claim.settle.batch20": "one-line claims, 20 in a batch, each",
+    "claim.settle.batch100": "one-line claims, 100 in a batch, one transfer, each",
+    "claim.estimate": "what a claim of one line would be paid, a view (execution)",
     "coldchain.register": "open a shipment",
     "coldchain.handover": "offer and accept, both transactions",
     "coldchain.log.day": "a day, 144 readings, the whole batch",
@@ -145,35 +146,42 @@ def claims(s):
     treasury.fund(desk, insurer, token, 10**12, {"from": insurer})
 
     today = chain[-1].timestamp // DAY
-    terms = (insurer, today - 400, today + 400, 2000, token, 50 * 10**6, 10**12, 0, web3.keccak(text="plan"))
-    plan = plans.register(terms, {"from": insurer}).return_value
+    most = 10**12
+    terms = (insurer, today - 400, today + 400, token, 2000, 4000, 50 * 10**6, most, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, web3.keccak(text="plan"))
+    plan = plans.register(bytes(32), terms, {"from": insurer}).return_value
     codes = [web3.keccak(text=f"code {i}") for i in range(101)]
-    prices = [(100 + i) * 10**6 for i in range(101)]
-    plans.addPrices(plan, codes[100:], prices[100:], {"from": insurer})
-    s.gas["plan.price.load"] = used(plans.addPrices(plan, codes[:100], prices[:100], {"from": insurer})) // 100
+    prices = [(100 + i) * 10**6 << 176 | 1 << 160 for i in range(101)]
+    plans.addPrices(plan, 0, codes[100:], prices[100:], {"from": insurer})
+    s.gas["plan.price.load"] = used(plans.addPrices(plan, 0, codes[:100], prices[:100], {"from": insurer})) // 100
     plans.publish(plan, {"from": insurer})
+
+    def members(accounts):
+        return [(account, (today - 400, today + 400, 0, 0, 0, 0, False)) for account in accounts]
+
     crowd = [Account.create().address for _ in range(100)]
-    plans.enroll(plan, [member], today - 400, today + 400, {"from": insurer})
-    s.gas["plan.enroll.batch100"] = used(plans.enroll(plan, crowd, today - 400, today + 400, {"from": insurer})) // 100
+    plans.enroll(plan, members([member]), {"from": insurer})
+    s.gas["plan.enroll.batch100"] = used(plans.enroll(plan, members(crowd), {"from": insurer})) // 100
     s.house["ConsentRegistry"].grant((insurer, 0, 1, HPAYMT, CLAIM, 0, s.now + YEAR, bytes(32)), {"from": member})
 
     numbers = iter(range(10**6))
 
     def claim(lines):
         number = web3.keccak(text=f"claim {next(numbers)}")
-        return (plan, member, clinic, number, today - 1, [(code, 1, 90 * 10**6) for code in codes[:lines]])
+        return (plan, member, clinic, number, today - 1, bytes(32), [(code, 1, 90 * 10**6, 0) for code in codes[:lines]])
 
-    desk.submit([claim(1)], {"from": clinic})  # uses up the deductible: from here on every claim is really paid
-    one = used(desk.submit([claim(1)], {"from": clinic}))
+    desk.submit([claim(1)], [], {"from": clinic})  # uses up the deductible: from here on every claim is really paid
+    one = used(desk.submit([claim(1)], [], {"from": clinic}))
     s.gas["claim.settle.1line"] = one
-    s.gas["claim.settle.line"] = (used(desk.submit([claim(11)], {"from": clinic})) - one) // 10
-    s.gas["claim.settle.batch20"] = used(desk.submit([claim(1) for _ in range(20)], {"from": clinic})) // 20
+    s.gas["claim.settle.line"] = (used(desk.submit([claim(11)], [], {"from": clinic})) - one) // 10
+    s.gas["claim.settle.batch100"] = used(desk.submit([claim(1) for _ in range(100)], [], {"from": clinic})) // 100
+    call = desk.estimate.encode_input(claim(1))
+    s.gas["claim.estimate"] = s.mock("GasMeter").measure(desk, call)[0]
 
     naive = s.mock("NaiveClaims", token)
     token.mint(naive, 10**12, {"from": insurer})
     submitted = naive.submit("claim-number-0001", member, "99213", 90 * 10**6, {"from": clinic})
     steps = [submitted, naive.approve(0, 72 * 10**6, {"from": insurer}), naive.pay(0, {"from": insurer})]
-    s.naive["claim.settle.1line"] = s.naive["claim.settle.line"] = s.naive["claim.settle.batch20"] = sum(map(used, steps))
+    s.naive["claim.settle.1line"] = s.naive["claim.settle.line"] = s.naive["claim.settle.batch100"] = sum(map(used, steps))
 
 
 def cold_chain(s):

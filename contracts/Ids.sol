@@ -15,8 +15,20 @@ library Ids {
 
     /// @param insurer the institution that owes
     /// @param document commitment to the plan's file
+    /// @return the id of a new series of versions: its lowest 32 bits, where a version has its number, are 0
     function plan(address insurer, bytes32 document) internal pure returns (bytes32) {
-        return keccak256(abi.encode(PLAN, insurer, document));
+        return series(keccak256(abi.encode(PLAN, insurer, document)));
+    }
+
+    /// @param planId a version of the series, or the series itself
+    function series(bytes32 planId) internal pure returns (bytes32) {
+        return planId >> 32 << 32;
+    }
+
+    /// @param seriesId see `plan`
+    /// @param number from 1
+    function version(bytes32 seriesId, uint32 number) internal pure returns (bytes32) {
+        return seriesId | bytes32(uint256(number));
     }
 
     /// @param provider the institution that did the work

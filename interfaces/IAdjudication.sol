@@ -74,6 +74,7 @@ interface IAdjudication {
     /// @param allowed the sum of the shares, `limited`, `prior` and `paid`
     /// @param counted part of the copay that counted to the deductible
     /// @param limited beyond a limit of the plan, with `limitCarc` (0 when nothing is)
+    /// @param authorization lowest 8 bits of the number of the pre-authorisation that it used up, 0 when none
     struct LineResult {
         uint16 units;
         uint80 charge;
@@ -85,13 +86,14 @@ interface IAdjudication {
         uint80 counted;
         uint80 coinsurance;
         uint80 limited;
-        uint16 limitCarc;
+        uint8 limitCarc;
+        uint8 authorization;
         uint80 prior;
         uint80 paid;
     }
 
     /// @notice A line's result in four words, as events carry it. From the top:
-    /// `judged`: charge 80, denied 80, counted 80, carc 16; `shares`: deductible 80, copay 80, coinsurance 80, limitCarc 16;
+    /// `judged`: charge 80, denied 80, counted 80, carc 16; `shares`: deductible 80, copay 80, coinsurance 80, limitCarc 8, authorization 8;
     /// `payment`: limited 80, prior 80, paid 80, units 16.
     struct PackedLine {
         bytes32 code;

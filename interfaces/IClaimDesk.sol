@@ -129,8 +129,9 @@ interface IClaimDesk is IAdjudication {
     /// @return one result a claim, in order
     function submit(Claim[] calldata claims, bytes[] calldata signatures) external returns (Result[] memory);
 
-    /// @notice What `submit` would answer now for one claim, without writing (predetermination); state `None`. Who sends it does not matter.
-    /// @dev Whether the pool suffices is not part of the answer.
+    /// @notice What `submit` would answer now for one claim, without writing (predetermination); `state` is `Settled` or `Pended`, or `None`
+    /// when it would be refused.
+    /// @dev Neither who sends it nor whether the pool suffices is part of the answer.
     function estimate(Claim calldata claim) external view returns (Result memory);
 
     /// @notice Lets the rules decide a pended claim that nobody reviewed in time.
@@ -155,7 +156,7 @@ interface IClaimDesk is IAdjudication {
     /// `WindowClosed`. Reverts `WrongState`, `OtherContent`.
     function reverse(Decided calldata decided) external;
 
-    /// @notice Asks the arbiter, within the plan's appeal days, about a claim that is settled, denied or reversed; once.
+    /// @notice Asks the arbiter, within the plan's appeal days, about a claim that is settled, owed, denied or reversed; once.
     /// @dev Caller: licensed for the provider, or the patient, else `NotParty`. Reverts `WrongState`, `OtherContent`, `WindowClosed`.
     function appeal(Decided calldata decided) external;
 

@@ -102,9 +102,10 @@ interface ITreasury {
     /// `ExitNotOpen`, `ExceedsBalance` (nothing left).
     function exit(address desk, address token) external returns (uint256 amount);
 
-    /// @notice Pays up to `count` debts of a pool, oldest first, as far as it suffices; by anyone's call.
-    /// @dev Reverts `NothingOwed`, `PoolShort` (not one of them can be paid).
-    /// @return paid how many debts are gone
+    /// @notice Pays debts of a pool, oldest first, as far as it suffices, and looks at `count` at most (cancelled ones among them); by
+    /// anyone's call.
+    /// @dev Reverts `NothingOwed`, `PoolShort` (the oldest cannot be paid).
+    /// @return paid how many debts were paid
     function settle(address desk, address insurer, address token, uint256 count) external returns (uint256 paid);
 
     // ---- the desk ------------------------------------------------------------------------------------------------

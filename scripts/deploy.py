@@ -36,12 +36,14 @@ REGISTRAR = 1  # accredits, renews and suspends institutions
 RULE_MAKER = 2  # registers temperature profiles
 GUARDIAN = 3  # may cancel what the others have scheduled
 REVIEWER = 4  # closes the review of broken glass
+ARBITER = 5  # decides appeals against claims
 
-ROLES = {REGISTRAR: "REGISTRAR", RULE_MAKER: "RULE_MAKER", GUARDIAN: "GUARDIAN", REVIEWER: "REVIEWER"}
+ROLES = {REGISTRAR: "REGISTRAR", RULE_MAKER: "RULE_MAKER", GUARDIAN: "GUARDIAN", REVIEWER: "REVIEWER", ARBITER: "ARBITER"}
 POWERS = {
     REGISTRAR: ("Institutions", ("accredit", "renew", "suspend", "reinstate")),
     RULE_MAKER: ("ColdChain", ("registerProfile",)),
     REVIEWER: ("AccessLog", ("review",)),
+    ARBITER: ("ClaimDesk", ("arbitrate",)),
 }
 # What holds where a patient never said anything, in the order of IConsentRegistry.Policy.
 POLICIES = ("deny", "emergency", "treatment", "normal")
@@ -56,7 +58,7 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
     guardian     address that may cancel what the rule maker has scheduled; the regulator when None. The administrator's own
                  operations only the administrator can cancel (OpenZeppelin): let it be a multisig.
     admin_delay  seconds between scheduling and executing what the administrator does.
-    rules_delay  the same for new rules (temperature profiles). Accreditation and suspension act at once.
+    rules_delay  the same for new rules (temperature profiles), and for an insurer's plan from its publication until it judges. Accreditation and suspension act at once.
     contracts    where the contract containers are; the loaded project when None.
 
     Returns the deployed contracts by name, in the order of deployment.
@@ -80,9 +82,9 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
     guardians = make("Guardians")
     consents = make("ConsentRegistry", institutions, guardians, POLICIES.index(policy))
     make("AccessLog", manager, institutions, consents)
-    plans = make("Plans", institutions)
+    plans = make("Plans", institutions, consents, rules_delay)
     treasury = make("Treasury", institutions)
-    make("ClaimDesk", institutions, consents, plans, treasury)
+    make("ClaimDesk", manager, institutions, plans, treasury)
     make("ColdChain", manager, institutions)
 
     say("handing the powers to the regulator")
@@ -95,6 +97,7 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
     manager.grantRole(REGISTRAR, regulator, 0, sender)
     manager.grantRole(RULE_MAKER, regulator, rules_delay, sender)
     manager.grantRole(REVIEWER, regulator, 0, sender)
+    manager.grantRole(ARBITER, regulator, 0, sender)
     manager.grantRole(GUARDIAN, guardian, 0, sender)
     manager.grantRole(ADMIN, regulator, admin_delay, sender)
     manager.renounceRole(ADMIN, deployer, sender)

@@ -1,54 +1,44 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {Ids} from "contracts/Ids.sol";
 import {Adjudication} from "contracts/claims/Adjudication.sol";
-import {ConsentCodes} from "contracts/consent/ConsentCodes.sol";
-import {Licensed} from "contracts/institutions/Licensed.sol";
+import {Attestations} from "contracts/claims/Attestations.sol";
+import {ClaimBook} from "contracts/claims/ClaimBook.sol";
+import {Signatures} from "contracts/consent/Signatures.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
 import {IClaimDesk} from "interfaces/IClaimDesk.sol";
-import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
 import {IInstitutions} from "interfaces/IInstitutions.sol";
 import {IPlans} from "interfaces/IPlans.sol";
 import {ITreasury} from "interfaces/ITreasury.sol";
 
-/// @title ClaimDesk: gates, judgement and payment of a claim in one transaction
-/// @dev Nobody has any power here: no owner, no pause, no setter. A settled claim costs one slot, see `Stored`.
-contract ClaimDesk is IClaimDesk, Licensed, ReentrancyGuard {
+/// @title ClaimDesk: the life of a claim, from one transaction that judges and pays it to the last appeal
+/// @dev No owner, no pause, no setter; the AccessManager's arbiter decides appeals and nothing else. A usual claim costs one slot.
+contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
+    using ClaimBook for ClaimBook.Book;
+
     /// @inheritdoc IClaimDesk
-    uint256 public constant MAX_LINES = 100;
+    uint256 public constant MAX_LINES = ClaimBook.MAX_LINES;
 
-    /// @dev One slot. Who pays whom in which token is the same for thousands of claims and kept once, as a route.
-    struct Stored {
-        State state;
-        uint40 decidedAt;
-        uint96 paid;
-        uint64 route;
-    }
 
-    struct Route {
-        address insurer;
-        address token;
-        address payee;
-    }
+    uint32 private constant PROVIDERS = Roles.PROVIDER | Roles.PHARMACY;
+    uint16 private constant LAST_CARC = 999;
 
-    IConsentRegistry public immutable consents;
+    IInstitutions public immutable institutions;
     IPlans public immutable plans;
     ITreasury public immutable treasury;
 
-    mapping(bytes32 id => Stored) private _claims;
-    mapping(bytes32 plan => mapping(address member => mapping(uint16 year => Accumulators))) private _years;
-    /// @dev Numbers begin at 1; 0 is "none yet". They never leave this contract.
-    mapping(address insurer => mapping(address token => mapping(address payee => uint64))) private _routeOf;
-    mapping(uint64 number => Route) private _routes;
-    uint64 private _lastRoute;
+    ClaimBook.Book private _book;
 
-    constructor(IInstitutions institutions_, IConsentRegistry consents_, IPlans plans_, ITreasury treasury_)
-        Licensed(institutions_)
+    constructor(address manager, IInstitutions institutions_, IPlans plans_, ITreasury treasury_)
+        AccessManaged(manager)
+        EIP712("Salus Claims", "1")
     {
-        consents = consents_;
+        institutions = institutions_;
         plans = plans_;
         treasury = treasury_;
     }
@@ -56,166 +46,223 @@ contract ClaimDesk is IClaimDesk, Licensed, ReentrancyGuard {
     // ---- submit --------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IClaimDesk
-    function submit(Claim[] calldata claims) external nonReentrant returns (Result[] memory results) {
-        address provider = _licensed(msg.sender, Roles.PROVIDER | Roles.PHARMACY);
+    function submit(Claim[] calldata claims, bytes[] calldata signatures) external returns (Result[] memory results) {
+        bool signed = signatures.length != 0;
+        if (signed && signatures.length != claims.length) revert LengthMismatch(claims.length, signatures.length);
 
+        (address caller, bool licensed) = _actsFor(msg.sender, PROVIDERS);
         results = new Result[](claims.length);
+        ClaimBook.Payment memory payment;
         for (uint256 i; i < claims.length; ++i) {
-            if (claims[i].provider != provider) revert NotProvider(msg.sender, claims[i].provider);
-            _submit(claims[i], results[i]);
+            Claim calldata c = claims[i];
+            Result memory r = results[i];
+            r.id = Ids.claim(c.provider, c.number);
+            (address provider, bool may) = (caller, licensed);
+            if (provider != c.provider && signed) (provider, may) = _signedFor(c, signatures[i]);
+
+            (r.refusal, r.carc) = _book.refusal(c, r.id);
+            if (r.refusal == IPlans.Refusal.None && provider != c.provider) {
+                (r.refusal, r.carc) = (IPlans.Refusal.NotAttested, 16);
+            } else if (r.refusal == IPlans.Refusal.None && !may) {
+                (r.refusal, r.carc) = (IPlans.Refusal.NotLicensed, 185);
+            }
+            if (r.refusal != IPlans.Refusal.None) emit ClaimRefused(r.id, c.provider, c.plan, r.refusal, r.carc);
+            else _run(c, results, i, payment, false);
         }
+        _flush(payment, results, results.length);
     }
 
-    function _submit(Claim calldata c, Result memory r) private {
-        (address insurer, address token, Accumulators memory year) = _judge(c, r);
-        if (r.refusal != Refusal.None) {
-            emit ClaimRefused(r.id, c.provider, c.plan, r.refusal, r.carc);
+    /// @dev Judges a claim whose gates here are open, and goes on with what the plan says; the money is left to `payment`.
+    function _run(Claim calldata c, Result[] memory results, uint256 i, ClaimBook.Payment memory payment, bool reviewed) private {
+        Result memory r = results[i];
+        IPlans.Verdict memory v = plans.adjudicate(c, reviewed);
+        (r.refusal, r.carc) = (v.refusal, v.carc);
+        if (v.refusal != IPlans.Refusal.None) {
+            if (reviewed) delete _book.claims[r.id];
+            emit ClaimRefused(r.id, c.provider, c.plan, v.refusal, v.carc);
             return;
         }
+        _fill(r, v);
+        if (v.pended) return _pend(c, r, v);
 
-        // Final before the money moves: a token that calls back finds the claim settled and its number taken.
-        r.state = State.Settled;
-        _years[c.plan][c.patient][Adjudication.yearOf(c.serviceDay)] = year;
-        _claims[r.id] = Stored({
-            state: State.Settled,
-            decidedAt: uint40(block.timestamp),
-            paid: r.paid,
-            route: _route(insurer, token, c.provider)
-        });
+        _book.conclude(c, r, false);
+        if (r.paid == 0) return;
+        bool same = payment.insurer == v.insurer && payment.token == v.token && payment.payee == c.provider;
+        if (!same) {
+            _flush(payment, results, i);
+            (payment.insurer, payment.token, payment.payee) = (v.insurer, v.token, c.provider);
+            (payment.amount, payment.first) = (0, i);
+        }
+        payment.amount += r.paid;
+    }
 
-        if (r.paid != 0 && !treasury.pay(insurer, token, c.provider, r.paid, r.id)) {
-            // Nothing happened there and no token was called: the state is still the one above.
+    function _fill(Result memory r, IPlans.Verdict memory v) private pure {
+        r.state = v.pended ? State.Pended : State.Settled;
+        (r.outOfNetwork, r.family, r.paid, r.lines) = (v.outOfNetwork, v.family, v.paid, v.lines);
+    }
+
+    function _pend(Claim calldata c, Result memory r, IPlans.Verdict memory v) private {
+        bool reserved = r.paid == 0 || treasury.reserve(v.insurer, v.token, r.paid, r.id);
+        uint40 reviewBy = uint40(block.timestamp) + uint40(plans.terms(c.plan).reviewDays) * 1 days;
+        _book.claims[r.id] = ClaimBook.Stored(State.Pended, uint40(block.timestamp), Attestations.content(c));
+        ClaimBook.Extra storage e = _book.extras[r.id];
+        (e.reviewBy, e.reserved) = (reviewBy, reserved ? r.paid : 0);
+        (e.insurer, e.token) = (v.insurer, v.token);
+
+        emit ClaimPended(r.id, c.provider, c.plan, c, r.paid, reserved, reviewBy);
+    }
+
+    /// @dev Pays together what is due for the claims up to `end`; one by one when the pool is short, and owes the rest.
+    function _flush(ClaimBook.Payment memory p, Result[] memory results, uint256 end) private {
+        if (p.amount == 0) return;
+        if (treasury.pay(p.insurer, p.token, p.payee, p.amount, results[p.first].id)) return;
+
+        for (uint256 i = p.first; i < end; ++i) {
+            Result memory r = results[i];
+            if (r.state != State.Settled || r.paid == 0) continue;
+            if (treasury.pay(p.insurer, p.token, p.payee, r.paid, r.id)) continue;
+
             r.state = State.Owed;
-            _claims[r.id].state = State.Owed;
-            treasury.owe(insurer, token, r.paid, r.id);
+            _book.claims[r.id].state = State.Owed;
+            _book.owe(treasury, r.id, p.insurer, p.token, p.payee, r.paid);
         }
-
-        // It names the state, so it can only come now; the guard keeps the order of events.
-        emit ClaimSettled(r.id, c.provider, c.plan, c.patient, c.serviceDay, r.state, r.lines);
     }
 
-    function _route(address insurer, address token, address payee) private returns (uint64 number) {
-        number = _routeOf[insurer][token][payee];
-        if (number == 0) {
-            number = ++_lastRoute;
-            _routeOf[insurer][token][payee] = number;
-            _routes[number] = Route(insurer, token, payee);
-        }
+    // ---- review --------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IClaimDesk
+    function decide(Claim calldata c) external returns (Result memory) {
+        (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
+        if (block.timestamp <= e.reviewBy) revert ReviewOpen(id, e.reviewBy);
+        return _decide(c, id, e);
     }
 
     /// @inheritdoc IClaimDesk
-    function settle(bytes32 id) external nonReentrant {
-        Stored storage stored = _claims[id];
-        if (stored.state != State.Owed) revert NotOwed(id, stored.state);
-        Route memory route = _routes[stored.route];
-        uint96 due = stored.paid;
+    function review(Claim calldata c, uint16 carc) external returns (Result memory r) {
+        (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
+        _onlyFor(id, e.insurer, Roles.INSURER);
+        if (block.timestamp > e.reviewBy) revert ReviewOver(id, e.reviewBy);
+        if (carc == 0) return _decide(c, id, e);
+        if (carc > LAST_CARC) revert InvalidCarc(carc);
 
-        stored.state = State.Settled;
-
-        emit OwedClaimPaid(id);
-
-        if (!treasury.payOwed(route.insurer, route.token, route.payee, due, id)) revert PoolShort(id, due);
+        _book.unpend(treasury, id, e);
+        (r.id, r.state, r.lines) = (id, State.Denied, Adjudication.denied(c.lines, carc));
+        _book.conclude(c, r, true);
     }
-
-    // ---- judge ---------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IClaimDesk
-    function estimate(Claim calldata claim_) external view returns (Result memory r) {
-        _judge(claim_, r);
+    function withdraw(Claim calldata c) external {
+        (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
+        _onlyFor(id, c.provider, PROVIDERS);
+
+        _book.unpend(treasury, id, e);
+        (_book.claims[id].state, _book.claims[id].at) = (State.Withdrawn, uint40(block.timestamp));
+
+        emit ClaimWithdrawn(id);
     }
 
-    /// @dev The gates in the order of the interface, then the lines; fills `r` and writes nothing.
-    /// @return insurer who owes, `token` in what, and the member's `year` after this claim; nothing of it when refused
-    function _judge(Claim calldata c, Result memory r)
-        private
-        view
-        returns (address insurer, address token, Accumulators memory year)
-    {
-        r.id = Ids.claim(c.provider, c.number);
-        Line[] calldata lines = c.lines;
-        if (!_wellFormed(lines)) return _refuse(r, Refusal.Malformed, 16);
-        if (_claims[r.id].state != State.None) return _refuse(r, Refusal.Duplicate, 18);
+    function _decide(Claim calldata c, bytes32 id, ClaimBook.Extra memory e) private returns (Result memory) {
+        _book.unpend(treasury, id, e);
+        Result[] memory results = new Result[](1);
+        results[0].id = id;
+        ClaimBook.Payment memory payment;
+        _run(c, results, 0, payment, true);
+        _flush(payment, results, 1);
+        return results[0];
+    }
 
-        // No quote costs less than asking first whether there is one.
-        if (plans.publishedAt(c.plan) == 0) return _refuse(r, Refusal.UnknownPlan, 31);
-        (IPlans.Terms memory terms, IPlans.Membership memory membership, IPlans.Price[] memory prices) =
-            plans.quote(c.plan, c.patient, _codes(lines));
-        {
-            (Refusal refusal, uint16 carc) = _gates(c, terms, membership);
-            if (refusal != Refusal.None) return _refuse(r, refusal, carc);
+    // ---- reverse, appeal -----------------------------------------------------------------------------------------
+
+    /// @inheritdoc IClaimDesk
+    function reverse(Decided calldata d) external {
+        (bytes32 id, ClaimBook.Stored memory s) = _book.decided(d);
+        if (s.state != State.Settled && s.state != State.Owed) revert WrongState(id, s.state);
+        IPlans.Terms memory t = plans.terms(d.plan);
+        (address party, bool licensed) = _actsFor(msg.sender, PROVIDERS);
+        if (!licensed || party != d.provider) {
+            _onlyFor(id, t.insurer, Roles.INSURER);
+            ClaimBook.within(id, s.at, t.appealDays);
         }
+        uint96 amount = uint96(Adjudication.paid(d.lines));
 
-        year = _years[c.plan][c.patient][Adjudication.yearOf(c.serviceDay)];
-        LineResult[] memory results = new LineResult[](lines.length);
-        uint96 paid;
-        for (uint256 i; i < results.length; ++i) {
-            Adjudication.judge(terms, prices[i], lines[i], year, results[i]);
-            paid += results[i].paid; // at most the sum of the charges, which fits
-        }
-        r.lines = results;
-        r.paid = paid;
-        return (terms.insurer, terms.token, year);
+        _book.claims[id].state = State.Reversed;
+        _book.claims[id].at = uint40(block.timestamp);
+        plans.restore(d.plan, d.patient, d.serviceDay, d.family, d.lines);
+        bool waits = s.state == State.Owed && treasury.cancel(t.insurer, t.token, _book.extras[id].position);
+        if (!waits && amount != 0) treasury.setOff(t.insurer, t.token, d.provider, amount, id);
+
+        emit ClaimReversed(id, msg.sender, amount);
     }
 
-    function _refuse(Result memory r, Refusal refusal, uint16 carc)
-        private
-        pure
-        returns (address, address, Accumulators memory none)
-    {
-        r.refusal = refusal;
-        r.carc = carc;
-        return (address(0), address(0), none);
+    /// @inheritdoc IClaimDesk
+    function appeal(Decided calldata d) external {
+        (bytes32 id, ClaimBook.Stored memory s) = _book.decided(d);
+        if (msg.sender != d.patient) _onlyFor(id, d.provider, PROVIDERS);
+        ClaimBook.Extra storage e = _book.extras[id];
+        bool open = s.state == State.Settled || s.state == State.Owed || s.state == State.Denied || s.state == State.Reversed;
+        if (!open || e.heard) revert WrongState(id, s.state);
+        ClaimBook.within(id, s.at, plans.terms(d.plan).appealDays);
+
+        (e.appealed, e.heard) = (true, true);
+
+        emit ClaimAppealed(id);
     }
 
-    function _wellFormed(Line[] calldata lines) private pure returns (bool) {
-        if (lines.length == 0 || lines.length > MAX_LINES) return false;
-        uint256 sum;
-        for (uint256 i; i < lines.length; ++i) {
-            Line calldata line = lines[i];
-            if (line.units == 0) return false;
-            sum += line.charge;
-        }
-        return sum <= type(uint96).max;
+    /// @inheritdoc IClaimDesk
+    function arbitrate(Decided calldata d, uint96 award, uint16 carc) external restricted {
+        (bytes32 id, ClaimBook.Stored memory s) = _book.decided(d);
+        if (!_book.extras[id].appealed) revert NotAppealed(id);
+        if (carc == 0 || carc > LAST_CARC) revert InvalidCarc(carc);
+        bool paid = s.state == State.Settled || s.state == State.Owed;
+        uint256 most = Adjudication.billed(d.lines) - (paid ? Adjudication.paid(d.lines) : 0);
+        if (award > most) revert AwardTooHigh(award, most);
+
+        _book.extras[id].appealed = false;
+        (_book.claims[id].state, _book.claims[id].at) = (State.Arbitrated, uint40(block.timestamp));
+
+        emit ClaimArbitrated(id, award, carc);
+
+        IPlans.Terms memory t = plans.terms(d.plan);
+        if (!treasury.pay(t.insurer, t.token, d.provider, award, id)) _book.owe(treasury, id, t.insurer, t.token, d.provider, award);
     }
 
-    function _codes(Line[] calldata lines) private pure returns (bytes32[] memory codes) {
-        codes = new bytes32[](lines.length);
-        for (uint256 i; i < codes.length; ++i) {
-            codes[i] = lines[i].code;
-        }
+    // ---- who -----------------------------------------------------------------------------------------------------
+
+    /// @return institution whom the account acts for, 0 for nobody
+    /// @return licensed whether it may now, in one of the roles
+    function _actsFor(address account, uint32 roles) private view returns (address institution, bool licensed) {
+        uint32 own;
+        IInstitutions.Standing status;
+        (institution, own, status) = institutions.standing(account);
+        licensed = status == IInstitutions.Standing.Licensed && own & roles != 0;
     }
 
-    function _gates(Claim calldata c, IPlans.Terms memory terms, IPlans.Membership memory membership)
-        private
-        view
-        returns (Refusal, uint16 carc)
-    {
-        uint256 day = c.serviceDay;
-        uint256 today = block.timestamp / 1 days;
-        if (day > today) return (Refusal.FutureService, 110);
-        carc = _outside(day, terms.validFrom, terms.validUntil);
-        if (carc != 0) return (Refusal.OutsidePlan, carc);
-        if (membership.until == 0) return (Refusal.NotEnrolled, 31);
-        carc = _outside(day, membership.from, membership.until);
-        if (carc != 0) return (Refusal.OutsideCover, carc);
-        if (terms.filingDays != 0 && today > day + terms.filingDays) return (Refusal.FiledLate, 29);
-        if (!_consented(c.patient, terms.insurer)) return (Refusal.NoConsent, 227);
-        return (Refusal.None, 0);
+    function _onlyFor(bytes32 id, address party, uint32 roles) private view {
+        (address institution, bool licensed) = _actsFor(msg.sender, roles);
+        if (!licensed || institution != party) revert NotParty(id, msg.sender);
     }
 
-    /// @dev 26 before the period, 27 after it, 0 within.
-    function _outside(uint256 day, uint256 from, uint256 until) private pure returns (uint16) {
-        if (day < from) return 26;
-        return day < until ? 0 : 27;
-    }
-
-    function _consented(address patient, address insurer) private view returns (bool) {
-        IConsentRegistry.Decision memory decision =
-            consents.decide(patient, insurer, ConsentCodes.HPAYMT, ConsentCodes.CLAIM);
-        return decision.answer == IConsentRegistry.Answer.Permit;
+    /// @dev The signature's key, or else the provider as an ERC-1271 wallet.
+    function _signedFor(Claim calldata c, bytes calldata signature) private view returns (address institution, bool licensed) {
+        if (signature.length == 0) return (address(0), false);
+        bytes32 hash = digest(c);
+        (address signer,,) = ECDSA.tryRecover(hash, signature);
+        (institution, licensed) = _actsFor(signer, PROVIDERS);
+        if (institution == c.provider || !Signatures.signed(c.provider, hash, signature)) return (institution, licensed);
+        return _actsFor(c.provider, PROVIDERS);
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IClaimDesk
+    function estimate(Claim calldata c) external view returns (Result memory r) {
+        r.id = Ids.claim(c.provider, c.number);
+        (r.refusal, r.carc) = _book.refusal(c, r.id);
+        if (r.refusal != IPlans.Refusal.None) return r;
+        IPlans.Verdict memory v = plans.judge(address(this), c, false);
+        (r.refusal, r.carc) = (v.refusal, v.carc);
+        if (v.refusal == IPlans.Refusal.None) _fill(r, v);
+    }
 
     /// @inheritdoc IClaimDesk
     function idOf(address provider, bytes32 number) external pure returns (bytes32) {
@@ -223,21 +270,21 @@ contract ClaimDesk is IClaimDesk, Licensed, ReentrancyGuard {
     }
 
     /// @inheritdoc IClaimDesk
-    function claim(bytes32 id) external view returns (Record memory) {
-        Stored memory stored = _claims[id];
-        Route memory route = _routes[stored.route];
-        return Record({
-            state: stored.state,
-            decidedAt: stored.decidedAt,
-            paid: stored.paid,
-            insurer: route.insurer,
-            token: route.token,
-            payee: route.payee
-        });
+    function digest(Claim calldata c) public view returns (bytes32) {
+        return _hashTypedDataV4(Attestations.structHash(c));
     }
 
     /// @inheritdoc IClaimDesk
-    function accumulators(bytes32 plan, address member, uint16 year) external view returns (Accumulators memory) {
-        return _years[plan][member][year];
+    function claim(bytes32 id) external view returns (Record memory r) {
+        ClaimBook.Stored memory s = _book.claims[id];
+        ClaimBook.Extra memory e = _book.extras[id];
+        r = Record(s.state, s.at, e.reviewBy, e.appealed);
+        bool waits = s.state == State.Owed && treasury.debt(address(this), e.insurer, e.token, e.position).amount != 0;
+        if (s.state == State.Owed && !waits) r.state = State.Settled;
+    }
+
+    /// @inheritdoc IClaimDesk
+    function unpack(PackedLine calldata line) external pure returns (LineResult memory) {
+        return Adjudication.unpack(line);
     }
 }

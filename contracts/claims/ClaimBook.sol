@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Ids} from "contracts/Ids.sol";
+import {Attestations} from "contracts/claims/Attestations.sol";
+import {IAdjudication} from "interfaces/IAdjudication.sol";
+import {IClaimDesk} from "interfaces/IClaimDesk.sol";
+import {IPlans} from "interfaces/IPlans.sol";
+import {ITreasury} from "interfaces/ITreasury.sol";
+
+/// @title What the desk remembers of claims
+library ClaimBook {
+    /// @dev Most lines of a claim.
+    uint256 internal constant MAX_LINES = 100;
+
+    /// @param digest of what was decided, or (pended, withdrawn) of the claim
+    struct Stored {
+        IClaimDesk.State state;
+        uint40 at;
+        uint208 digest;
+    }
+
+    /// @notice What only few claims have.
+    /// @param reserved in the treasury, while it is pended
+    /// @param insurer with `token` and `position`: the debt
+    struct Extra {
+        uint40 reviewBy;
+        uint96 reserved;
+        bool appealed;
+        bool heard;
+        uint64 position;
+        address insurer;
+        address token;
+    }
+
+    /// @dev Claims of one `submit`, from `first` on, that one transfer pays.
+    struct Payment {
+        address insurer;
+        address token;
+        address payee;
+        uint256 amount;
+        uint256 first;
+    }
+
+    struct Book {
+        mapping(bytes32 id => Stored) claims;
+        mapping(bytes32 id => Extra) extras;
+    }
+
+    /// @dev The gates that need no plan.
+    function refusal(Book storage b, IAdjudication.Claim calldata c, bytes32 id) internal view returns (IPlans.Refusal, uint16 carc) {
+        if (!_wellFormed(c.lines)) return (IPlans.Refusal.Malformed, 16);
+        Stored memory s = b.claims[id];
+        bool open = s.state == IClaimDesk.State.None || (s.state == IClaimDesk.State.Withdrawn && s.digest != Attestations.content(c));
+        return open ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.Duplicate, 18);
+    }
+
+    function _wellFormed(IAdjudication.Line[] calldata lines) private pure returns (bool) {
+        if (lines.length == 0 || lines.length > MAX_LINES) return false;
+        for (uint256 i; i < lines.length; ++i) {
+            if (lines[i].units == 0) return false;
+        }
+        return true;
+    }
+
+    /// @dev Final before the money moves: a token that calls back finds the claim settled and its number taken.
+    function conclude(Book storage b, IAdjudication.Claim calldata c, IClaimDesk.Result memory r, bool denied) internal {
+        b.claims[r.id] = Stored(
+            r.state,
+            uint40(block.timestamp),
+            Attestations.content(c.plan, c.patient, c.provider, c.number, c.serviceDay, r.family, r.outOfNetwork, r.lines)
+        );
+
+        emit IClaimDesk.ClaimDecided(
+            r.id, c.provider, c.plan, c.patient, c.number, c.serviceDay, r.family, r.outOfNetwork, denied, r.lines
+        );
+    }
+
+    function owe(Book storage b, ITreasury treasury, bytes32 id, address insurer, address token, address payee, uint96 amount) internal {
+        uint64 position = treasury.owe(insurer, token, payee, amount, id);
+        Extra storage e = b.extras[id];
+        (e.insurer, e.token, e.position) = (insurer, token, position);
+
+        emit IClaimDesk.ClaimOwed(id, amount, position);
+    }
+
+    function pended(Book storage b, IAdjudication.Claim calldata c) internal view returns (bytes32 id, Extra memory e) {
+        id = Ids.claim(c.provider, c.number);
+        Stored memory s = b.claims[id];
+        if (s.state != IClaimDesk.State.Pended) revert IClaimDesk.WrongState(id, s.state);
+        if (s.digest != Attestations.content(c)) revert IClaimDesk.OtherContent(id);
+        e = b.extras[id];
+    }
+
+    function unpend(Book storage b, ITreasury treasury, bytes32 id, Extra memory e) internal {
+        delete b.extras[id];
+        if (e.reserved != 0) treasury.release(e.insurer, e.token, e.reserved, id);
+    }
+
+    function decided(Book storage b, IClaimDesk.Decided calldata d) internal view returns (bytes32 id, Stored memory s) {
+        id = Ids.claim(d.provider, d.number);
+        s = b.claims[id];
+        if (s.state == IClaimDesk.State.None || s.state == IClaimDesk.State.Pended || s.state == IClaimDesk.State.Withdrawn) revert IClaimDesk.WrongState(id, s.state);
+        uint208 said = Attestations.content(
+            d.plan, d.patient, d.provider, d.number, d.serviceDay, d.family, d.outOfNetwork, d.lines
+        );
+        if (s.digest != said) revert IClaimDesk.OtherContent(id);
+    }
+
+    function within(bytes32 id, uint40 since, uint16 numberOfDays) internal view {
+        uint40 until = since + uint40(numberOfDays) * 1 days;
+        if (block.timestamp > until) revert IClaimDesk.WindowClosed(id, until);
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Ids} from "contracts/Ids.sol";
+import {IAdjudication} from "interfaces/IAdjudication.sol";
+import {IPlans} from "interfaces/IPlans.sol";
+
+/// @title What plans keep
+/// @dev A usual claim reads three slots of the plan, one of the member, one of the member's year and one a code: everything that
+/// not every plan has lies elsewhere, behind a bit of `rules`.
+library PlanBook {
+    uint16 internal constant WHOLE = 10_000;
+
+    // Bits of `rules`: the first four are the terms', the others say which of the rarer bounds there are.
+    uint256 internal constant COPAY_FIRST = 1;
+    uint256 internal constant COPAY_COUNTS = 2;
+    uint256 internal constant NETWORK = 4;
+    uint256 internal constant OUTSIDE = 8;
+    uint256 internal constant TERMS = 15;
+    uint256 internal constant FAMILY = 16;
+    uint256 internal constant ANNUAL = 32;
+    uint256 internal constant EVER = 64;
+
+    /// @dev Three slots. `insurer` 0: not registered; `inForceAt` 0: not sealed.
+    struct Plan {
+        address insurer;
+        uint24 validFrom;
+        uint24 validUntil;
+        uint16 coinsurance;
+        uint16 coinsuranceOut;
+        uint16 filingDays;
+        address token;
+        uint80 deductible;
+        uint16 waitingDays;
+        uint80 outOfPocketMaximum;
+        uint40 inForceAt;
+        uint80 reviewThreshold;
+        uint8 rules;
+        uint8 categories;
+        uint16 reviewDays;
+        uint16 appealDays;
+    }
+
+    struct Bounds {
+        uint80 familyDeductible;
+        uint80 familyOutOfPocketMaximum;
+        uint96 annualLimit;
+        uint96 lifetimeLimit;
+    }
+
+    struct Book {
+        mapping(bytes32 plan => Plan) plans;
+        mapping(bytes32 plan => Bounds) bounds;
+        mapping(bytes32 plan => mapping(uint256 number => IPlans.Category)) categories;
+        mapping(bytes32 plan => mapping(uint32 schedule => mapping(bytes32 code => uint256))) prices;
+        mapping(bytes32 series => uint32) versions;
+        mapping(bytes32 series => mapping(address member => IPlans.Membership)) members;
+        mapping(bytes32 series => mapping(address provider => IPlans.Contract)) contracts;
+        mapping(bytes32 series => mapping(address member => mapping(bytes32 code => IPlans.Authorization))) authorizations;
+        mapping(bytes32 series => mapping(address member => mapping(address to => IPlans.Referral))) referrals;
+        mapping(bytes32 key => IAdjudication.Accumulators) totals; // see `totalKey`
+        mapping(bytes32 key => uint256) units; // see `periodKey` and `serialKey`
+    }
+
+    /// @notice Whose claim it is, of which day, and what its lines share.
+    /// @param ever what was paid for the member in all years; kept only where there is a lifetime limit
+    struct Case {
+        address desk;
+        bytes32 series;
+        uint24 day;
+        uint16 year;
+        uint32 schedule;
+        uint16 groups;
+        uint64 family;
+        bool out;
+        Plan plan;
+        Bounds bounds;
+        IAdjudication.Accumulators mine;
+        IAdjudication.Accumulators household;
+        uint256 ever;
+    }
+
+    // ---- terms ---------------------------------------------------------------------------------------------------
+
+    /// @param series 0 for a new one
+    function register(Book storage b, bytes32 series, IPlans.Terms calldata t) internal returns (bytes32 plan) {
+        bool first = series == 0;
+        series = first ? Ids.plan(t.insurer, t.document) : Ids.series(series);
+        uint32 version = b.versions[series];
+        if (first && version != 0) revert IPlans.PlanExists(series);
+        if (!first) _checkSuccessor(b, series, version, t);
+        _checkTerms(t);
+
+        plan = Ids.version(series, version + 1);
+        b.versions[series] = version + 1;
+        _write(b, plan, t);
+    }
+
+    function _checkSuccessor(Book storage b, bytes32 series, uint32 version, IPlans.Terms calldata t) private view {
+        if (version == 0) revert IPlans.UnknownPlan(series);
+        Plan storage last = b.plans[Ids.version(series, version)];
+        if (last.insurer != t.insurer) revert IPlans.NotInsurer(series, msg.sender);
+        // The accumulators go on, and one day is judged by one version only.
+        if (last.token != t.token) revert IPlans.InvalidTerms("token");
+        if (t.validFrom < last.validUntil) revert IPlans.InvalidTerms("validFrom");
+    }
+
+    function _checkTerms(IPlans.Terms calldata t) private view {
+        if (t.validUntil <= t.validFrom) revert IPlans.InvalidTerms("validUntil");
+        if (t.token.code.length == 0) revert IPlans.InvalidTerms("token");
+        if (t.coinsurance > WHOLE) revert IPlans.InvalidTerms("coinsurance");
+        if (t.coinsuranceOut > WHOLE) revert IPlans.InvalidTerms("coinsuranceOut");
+        if (t.outOfPocketMaximum < t.deductible) revert IPlans.InvalidTerms("outOfPocketMaximum");
+        if (t.familyOutOfPocketMaximum != 0 && t.familyOutOfPocketMaximum < t.familyDeductible) {
+            revert IPlans.InvalidTerms("familyOutOfPocketMaximum");
+        }
+        if (t.rules > TERMS) revert IPlans.InvalidTerms("rules");
+        if (t.document == 0) revert IPlans.InvalidTerms("document");
+    }
+
+    function _write(Book storage b, bytes32 plan, IPlans.Terms calldata t) private {
+        uint256 rules = t.rules;
+        if (t.familyDeductible != 0 || t.familyOutOfPocketMaximum != 0) rules |= FAMILY;
+        if (t.annualLimit != 0) rules |= ANNUAL;
+        if (t.lifetimeLimit != 0) rules |= EVER;
+        if (rules > TERMS) {
+            b.bounds[plan] =
+                Bounds(t.familyDeductible, t.familyOutOfPocketMaximum, t.annualLimit, t.lifetimeLimit);
+        }
+        b.plans[plan] = Plan({
+            insurer: t.insurer,
+            validFrom: t.validFrom,
+            validUntil: t.validUntil,
+            coinsurance: t.coinsurance,
+            coinsuranceOut: t.coinsuranceOut,
+            filingDays: t.filingDays,
+            token: t.token,
+            deductible: t.deductible,
+            waitingDays: t.waitingDays,
+            outOfPocketMaximum: t.outOfPocketMaximum,
+            inForceAt: 0,
+            reviewThreshold: t.reviewThreshold,
+            rules: uint8(rules),
+            categories: 0,
+            reviewDays: t.reviewDays,
+            appealDays: t.appealDays
+        });
+    }
+
+    function terms(Book storage b, bytes32 plan) internal view returns (IPlans.Terms memory) {
+        Plan memory p = b.plans[plan];
+        Bounds memory most = b.bounds[plan];
+        return IPlans.Terms({
+            insurer: p.insurer,
+            validFrom: p.validFrom,
+            validUntil: p.validUntil,
+            token: p.token,
+            coinsurance: p.coinsurance,
+            coinsuranceOut: p.coinsuranceOut,
+            deductible: p.deductible,
+            outOfPocketMaximum: p.outOfPocketMaximum,
+            familyDeductible: most.familyDeductible,
+            familyOutOfPocketMaximum: most.familyOutOfPocketMaximum,
+            annualLimit: most.annualLimit,
+            lifetimeLimit: most.lifetimeLimit,
+            waitingDays: p.waitingDays,
+            filingDays: p.filingDays,
+            reviewThreshold: p.reviewThreshold,
+            reviewDays: p.reviewDays,
+            appealDays: p.appealDays,
+            rules: uint8(p.rules & TERMS),
+            document: 0
+        });
+    }
+
+    // ---- keys ----------------------------------------------------------------------------------------------------
+
+    /// @param who the member, or a family's number as an account
+    /// @param year benefit year, or 0 for all
+    /// @param number category with a limit, or 0 for everything
+    function totalKey(address desk, bytes32 series, address who, uint256 year, uint256 number)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(desk, series, who, year, number));
+    }
+
+    /// @dev The length of the period is part of it: another version may count in other periods.
+    function periodKey(Case memory k, address member, bytes32 code, uint256 period) internal pure returns (bytes32) {
+        return keccak256(abi.encode(k.desk, k.series, member, code, period, period == 0 ? k.year : k.day / period, 1));
+    }
+
+    function serialKey(Case memory k, address member, bytes32 code, uint32 serial) internal pure returns (bytes32) {
+        return keccak256(abi.encode(k.desk, k.series, member, code, serial));
+    }
+}
