@@ -11,7 +11,7 @@ exactly the fields of its type, each of exactly its type and range, and all four
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -79,36 +79,26 @@ class Domain:
 
 
 class TypedData:
-    """One EIP-712 message of a flat type: no structs inside, and of arrays only lists of addresses.
+    """One EIP-712 message of a flat type; of arrays only lists of addresses, and of flat structs that the type defines after it.
 
     Args:
-        kind: The type as Solidity hashes it, e.g. ``"Revoke(address patient,address grantee,uint8 index)"``.
+        kind: The type as Solidity hashes it, e.g. ``"Revoke(address patient,address grantee,uint8 index)"`` or
+            ``"Bill(Row[] rows)Row(uint80 amount)"``.
         domain: Where the signature counts.
         message: Exactly the fields of the type. ``uintN``/``intN`` are ``int`` in range, ``bytesN`` are ``bytes`` of that
-            length, ``address`` is lower case or has a right checksum, ``address[]`` a list or tuple of them, ``bool``,
-            ``string`` and ``bytes`` are themselves.
+            length, ``address`` is lower case or has a right checksum, ``address[]`` a list or tuple of them, ``Row[]`` one of
+            such fields by name, ``bool``, ``string`` and ``bytes`` are themselves.
 
     Raises:
         BadInput: A field is missing, unknown, of another type or out of range.
     """
 
-    __slots__ = ("domain", "fields", "message", "primary")
+    __slots__ = ("domain", "fields", "message", "parts", "primary")
 
     def __init__(self, kind: str, domain: Domain, message: Mapping[str, Any]) -> None:
-        self.primary, self.fields = _parse(kind)
+        self.primary, self.fields, self.parts = _parse(kind)
         self.domain = domain
-        names = [name for name, _ in self.fields]
-        if not isinstance(message, Mapping):
-            raise BadInput(self.primary, "", "must be given as fields by name")
-        for name in message:
-            if name not in names:
-                raise BadInput(self.primary, str(name), "is no field of what is signed; remove it")
-        for name in names:
-            if name not in message:
-                raise BadInput(self.primary, name, "is missing")
-        self.message: Mapping[str, Any] = MappingProxyType(
-            {name: _checked(message[name], type_, name, self.primary) for name, type_ in self.fields}
-        )
+        self.message = _fields_of(message, self.fields, self.parts, self.primary, "")
 
     def __repr__(self) -> str:
         return f"TypedData({self.primary}, {dict(self.message)!r})"
@@ -120,13 +110,15 @@ class TypedData:
             if isinstance(value, bytes):
                 return "0x" + value.hex()
             if isinstance(value, tuple):
-                return list(value)
+                return [wire(item) for item in value]
+            if isinstance(value, Mapping):
+                return {name: wire(item) for name, item in value.items()}
             return str(value) if _is_int(value) else value
 
         return {
             "types": {
-                "EIP712Domain": [{"name": name, "type": type_} for name, type_ in _DOMAIN_TYPES],
-                self.primary: [{"name": name, "type": type_} for name, type_ in self.fields],
+                struct: [{"name": name, "type": type_} for name, type_ in fields]
+                for struct, fields in (("EIP712Domain", _DOMAIN_TYPES), (self.primary, self.fields), *self.parts.items())
             },
             "primaryType": self.primary,
             "domain": {
@@ -144,8 +136,7 @@ class TypedData:
 
         whole = self.as_json()
         # eth-account takes Python's own values; what is checked above leaves it nothing to guess.
-        message = {name: list(value) if isinstance(value, tuple) else value for name, value in self.message.items()}
-        return encode_typed_data(full_message={**whole, "message": message})
+        return encode_typed_data(full_message={**whole, "message": _plain(self.message)})
 
     def digest(self) -> bytes:
         """The 32 bytes that are signed."""
@@ -155,19 +146,65 @@ class TypedData:
         return keccak(b"\x19" + parts.version + parts.header + parts.body)
 
 
-def _parse(kind: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    whole = re.fullmatch(r"([A-Z][A-Za-z0-9]*)\(([A-Za-z0-9_ ,\[\]]+)\)", kind)
-    if not whole:
+_Fields = tuple[tuple[str, str], ...]
+
+
+def _parse(kind: str) -> tuple[str, _Fields, Mapping[str, _Fields]]:
+    """The name and the fields of the type, and the fields of the structs that it lists."""
+    whole = re.findall(r"([A-Z][A-Za-z0-9]*)\(([A-Za-z0-9_ ,\[\]]+)\)", kind)
+    if not whole or "".join(f"{name}({fields})" for name, fields in whole) != kind:
         raise ValueError(f"not the type of a flat struct: {kind!r}")
+    (primary, first), *rest = whole
+    parts = {name: _parse_fields(fields, ()) for name, fields in rest}
+    if len(parts) != len(rest) or primary in parts:
+        raise ValueError(f"a struct occurs twice: {kind!r}")
+    return primary, _parse_fields(first, parts), MappingProxyType(parts)
+
+
+def _parse_fields(text: str, lists: Collection[str]) -> _Fields:
     fields = []
-    for part in whole[2].split(","):
+    for part in text.split(","):
         type_, _, name = part.partition(" ")
-        if not name.isidentifier() or not re.fullmatch(r"u?int[1-9]\d*|bytes(\d+)?|address(\[\])?|bool|string", type_):
+        simple = re.fullmatch(r"u?int[1-9]\d*|bytes(\d+)?|address(\[\])?|bool|string", type_)
+        if not name.isidentifier() or not (simple or (type_.endswith("[]") and type_[:-2] in lists)):
             raise ValueError(f"not a field of a flat struct: {part!r}")
         fields.append((name, type_))
     if len({name for name, _ in fields}) != len(fields):
-        raise ValueError(f"a field occurs twice: {kind!r}")
-    return whole[1], tuple(fields)
+        raise ValueError(f"a field occurs twice: {text!r}")
+    return tuple(fields)
+
+
+def _fields_of(
+    given: Any, fields: _Fields, parts: Mapping[str, _Fields], where: str, prefix: str
+) -> Mapping[str, Any]:
+    """A struct's values, each checked; none missing, none too many."""
+    names = [name for name, _ in fields]
+    if not isinstance(given, Mapping):
+        raise BadInput(where, prefix.rstrip("."), "must be given as fields by name")
+    for name in given:
+        if name not in names:
+            raise BadInput(where, f"{prefix}{name}", "is no field of what is signed; remove it")
+    for name in names:
+        if name not in given:
+            raise BadInput(where, f"{prefix}{name}", "is missing")
+    found: dict[str, Any] = {}
+    for name, type_ in fields:
+        value, path = given[name], f"{prefix}{name}"
+        if type_[:-2] in parts:
+            if not isinstance(value, (list, tuple)):
+                raise BadInput(where, path, f"is {value!r}; it must be a list")
+            rows = enumerate(value)
+            found[name] = tuple(_fields_of(row, parts[type_[:-2]], parts, where, f"{path}[{n}].") for n, row in rows)
+        else:
+            found[name] = _checked(value, type_, path, where)
+    return MappingProxyType(found)
+
+
+def _plain(value: Any) -> Any:
+    """Lists and dictionaries, as eth-account takes them."""
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _is_int(value: object) -> bool:

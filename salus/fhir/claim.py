@@ -2,8 +2,10 @@
 
 What is taken, and by which rule (whatever is ambiguous is refused, with the element and the fix):
 
-- **Which claims**: ``status`` active and ``use`` claim; paid to the provider; with one insurance, for there is no
-  coordination of benefits.
+- **Which claims**: ``status`` active and ``use`` claim (predetermination for an estimate); paid to the provider.
+- **Insurance**: one, or several of which one is ``focal``: that one is asked here. Those with a lower ``sequence`` go first,
+  and each must name its answer in ``claimResponse``, contained in the claim or beside it in the Bundle: what it paid is
+  the ``benefit`` of each of its items, by ``itemSequence``. Those with a higher one come later and change nothing.
 - **Number**: ``identifier`` (without those of use `old`; of several the one of use `official`), else the resource's
   ``id``, which is all that Synthea gives; the two never collide, since an id gets the system :data:`RESOURCE_ID`.
 - **Service day**: what all lines agree on (``servicedDate``, or a ``servicedPeriod`` within one day; a line without one
@@ -25,7 +27,9 @@ Modifiers, places, diagnoses and supporting information change nothing, as no pl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,13 +38,13 @@ from salus.errors import BadInput
 from salus.fhir.resource import Resource, read_resources
 from salus.jsonfile import add, multiply
 
-__all__ = ["MAX_UNITS", "RESOURCE_ID", "ClaimInput", "LineInput", "read_claims", "refuse_duplicates"]
+__all__ = ["MAX_UNITS", "RESOURCE_ID", "ClaimInput", "LineInput", "noting", "read_claims", "refuse_duplicates"]
 
 #: The system of a claim number that is only the resource's ``id``.
 RESOURCE_ID = "urn:salus:fhir:claim-id"
 
-#: Most units that a line may have (32 bits on chain).
-MAX_UNITS = 2**32 - 1
+#: Most units that a line may have (16 bits on chain).
+MAX_UNITS = 2**16 - 1
 
 _LONGEST = 1000  # characters of a code, system or claim number
 
@@ -56,6 +60,7 @@ class LineInput:
         quantity: Units, at least 1.
         charge: Billed for all units together, at least 0, exact.
         text: What the claim calls it, perhaps empty.
+        prior: What the payers that go first paid for it.
     """
 
     sequence: int
@@ -64,6 +69,7 @@ class LineInput:
     quantity: int
     charge: Decimal
     text: str
+    prior: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class ClaimInput:
         currency: ISO 4217 code.
         lines: At least one.
         type: The claim's type as (system, code), for the answer.
+        primary: What names the answers of the payers that go first, empty when none does.
     """
 
     source: str
@@ -95,6 +102,7 @@ class ClaimInput:
     currency: str
     lines: tuple[LineInput, ...]
     type: tuple[str, str] = ("", "")
+    primary: str = ""
 
     @property
     def total(self) -> Decimal:
@@ -102,43 +110,59 @@ class ClaimInput:
         return add(line.charge for line in self.lines)
 
 
-def read_claims(path: str | Path, *, use: str = "claim") -> list[ClaimInput]:
+def read_claims(
+    path: str | Path, *, use: str = "claim", problems: list[BadInput] | None = None
+) -> list[ClaimInput]:
     """Read the FHIR R4 Claims of a file.
 
     Args:
         path: JSON of a Claim or a Bundle, or newline-delimited Claims.
         use: The ``Claim.use`` that is meant: ``claim`` or, for an estimate, ``predetermination``.
+        problems: Takes what is wrong with a claim, which is then left out; without it the first problem is raised.
 
     Returns:
-        At least one claim, in the order of the file. All or none.
+        The claims in the order of the file; without `problems` all or none, at least one.
 
     Raises:
         BadInput: Not such a file, or a claim that cannot be read exactly; names file, field and fix.
     """
     claims = []
     for resource in read_resources(path, "Claim"):
-        resource.validate()
-        claims.append(_Reader(resource).claim(use))
-    refuse_duplicates(claims)
-    return claims
+        with noting(problems):
+            resource.validate()
+            claims.append(_Reader(resource).claim(use))
+    return refuse_duplicates(claims, problems)
 
 
-def refuse_duplicates(claims: list[ClaimInput]) -> None:
-    """Refuse claims of which two bear the same provider and number.
+@contextlib.contextmanager
+def noting(problems: list[BadInput] | None) -> Iterator[None]:
+    """Note what is wrong with one record, so that the next one is read all the same; None raises it."""
+    try:
+        yield
+    except BadInput as problem:
+        if problems is None:
+            raise
+        problems.append(problem)
+
+
+def refuse_duplicates(claims: Sequence[ClaimInput], problems: list[BadInput] | None = None) -> list[ClaimInput]:
+    """The claims without those that bear the provider and number of an earlier one.
 
     Raises:
-        BadInput: Two do.
+        BadInput: Two bear the same, and there are no `problems` to note it in.
     """
     seen: dict[tuple[str, str, str], ClaimInput] = {}
     for claim in claims:
         key = (claim.provider_ref, claim.number_system, claim.number)
-        if key in seen:
-            raise BadInput(
-                claim.source,
-                "identifier",
-                f"is {claim.number!r}, as in {seen[key].source}; give each claim of a provider its own number",
-            )
-        seen[key] = claim
+        with noting(problems):
+            if key in seen:
+                raise BadInput(
+                    claim.source,
+                    "identifier",
+                    f"is {claim.number!r}, as in {seen[key].source}; give each claim of a provider its own number",
+                )
+            seen[key] = claim
+    return list(seen.values())
 
 
 class _Reader:
@@ -155,7 +179,7 @@ class _Reader:
         items = self.json.get("item") or []
         if not items:
             raise self.at.refuse("item", "is missing; give at least one line")
-        lines = self._lines(items)
+        lines, primary = self._coordinated(self._lines(items))
         coding = (self.json["type"].get("coding") or [{}])[0]
         provider, patient = self.at.reference("provider"), self.at.reference("patient")
         assert provider is not None and patient is not None  # both are required by FHIR
@@ -173,6 +197,7 @@ class _Reader:
             currency=self.currency,
             lines=lines,
             type=(coding.get("system", ""), coding.get("code", "")),
+            primary=primary,
         )
 
     def _expect_payable(self, use: str) -> None:
@@ -186,8 +211,61 @@ class _Reader:
         party = payee.get("party")
         if party and party != self.json["provider"]:
             raise self.at.refuse("payee.party", "is not the provider, who is paid; name the provider or leave it out")
-        if len(self.json.get("insurance", ())) > 1:
-            raise self.at.refuse("insurance", "names several; there is no coordination of benefits, leave one")
+
+    # ---- coordination of benefits --------------------------------------------------------------------------------
+
+    def _coordinated(self, lines: tuple[LineInput, ...]) -> tuple[tuple[LineInput, ...], str]:
+        """The lines with what the payers that go first paid, and what names those payers' answers."""
+        first = self._first_payers()
+        named, paid = [], dict.fromkeys((line.sequence for line in lines), Decimal(0))
+        for n, insurance in first:
+            field = f"insurance[{n}].claimResponse"
+            literal = insurance.get("claimResponse", {}).get("reference")
+            if not literal:
+                raise self.at.refuse(field, "is missing; this payer goes first, name what it answered")
+            answer = self.at.follow(literal)
+            if answer is None or answer.get("resourceType") != "ClaimResponse":
+                raise self.at.refuse(field, f"is {literal}, no ClaimResponse in this file; put the payer's answer there")
+            Resource(self.at.source, f"{self.at.place}.{field}".lstrip("."), answer).validate()
+            for sequence, amount in self._benefits(answer, field).items():
+                if sequence not in paid:
+                    raise self.at.refuse(field, f"answers item {sequence}, which the claim does not have")
+                paid[sequence] = add([paid[sequence], amount])
+            number = next((i["value"] for i in answer.get("identifier", ()) if i.get("value")), None)
+            named.append(number or literal)
+        for line in lines:
+            if paid[line.sequence] > line.charge:
+                raise self.at.refuse(
+                    "insurance", f"says that {paid[line.sequence]} was paid for item {line.sequence}, more than its charge"
+                )
+        return tuple(replace(line, prior=paid[line.sequence]) for line in lines), "\n".join(named)
+
+    def _first_payers(self) -> list[tuple[int, dict[str, Any]]]:
+        insurances = list(enumerate(self.json.get("insurance", ())))
+        if len(insurances) < 2:
+            return []
+        focal = [insurance for _, insurance in insurances if insurance.get("focal") is True]
+        if len(focal) != 1:
+            raise self.at.refuse("insurance", f"names {len(focal)} as focal; mark the one that is asked here")
+        if len({insurance["sequence"] for _, insurance in insurances}) < len(insurances):
+            raise self.at.refuse("insurance", "has a sequence twice; number the payers in their order")
+        return sorted(
+            ((n, i) for n, i in insurances if i["sequence"] < focal[0]["sequence"]), key=lambda x: x[1]["sequence"]
+        )
+
+    def _benefits(self, answer: dict[str, Any], field: str) -> dict[int, Decimal]:
+        found: dict[int, Decimal] = {}
+        for n, item in enumerate(answer.get("item", ())):
+            for m, part in enumerate(item.get("adjudication", ())):
+                codes = [coding.get("code") for coding in part.get("category", {}).get("coding", ())]
+                if "benefit" in codes:
+                    amount = self._money(part, "amount", f"{field}: item[{n}].adjudication[{m}]")
+                    if amount is None:
+                        raise self.at.refuse(f"{field}: item[{n}]", "has a benefit without an amount; give it")
+                    found[item["itemSequence"]] = add([found.get(item["itemSequence"], Decimal(0)), amount])
+        if not found:
+            raise self.at.refuse(field, "has no benefit of any item; give what this payer paid, item by item")
+        return found
 
     # ---- number and day ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ class Resource:
         source: The file's name.
         place: Where in the file, e.g. ``entry[3].resource`` or ``line 2``; empty when it is the whole file.
         json: The resource as read, with exact decimals.
+        others: The resources of its Bundle, by full URL and by ``Type/id``.
     """
 
     source: str
     place: str
     json: dict[str, Any]
+    others: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def refuse(self, field: str, fix: str) -> BadInput:
         """The error for a field of this resource; what the fix quotes from the file is kept to one line."""
@@ -97,6 +100,13 @@ class Resource:
                 return f"{self.json['resourceType']}/{self.json.get('id', '')}{literal}"
         raise self.refuse(f"{field}.reference", f"is {literal}, which is not contained; contain it or name another")
 
+    def follow(self, literal: str) -> dict[str, Any] | None:
+        """The resource that a literal reference names: contained, or beside this one in its Bundle; None when neither."""
+        if literal.startswith("#"):
+            inside = (found for found in self.json.get("contained", ()) if found.get("id") == literal[1:])
+            return next(inside, None)
+        return self.others.get(literal)
+
     def day(self, text: Any, field: str) -> int:
         """Days since 1970-01-01 of a date or the date part of a dateTime, as written: no time zone moves it.
 
@@ -156,13 +166,17 @@ def _bundle(document: dict[str, Any], source: str, kind: str) -> list[Resource]:
     if not isinstance(entries, list):
         raise BadInput(source, "Bundle.entry", "is no list; give a FHIR Bundle")
     found = []
+    others: dict[str, dict[str, Any]] = {}
     for n, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise BadInput(source, f"entry[{n}]", "is no object; give a FHIR Bundle")
         if "resource" not in entry:
             continue
         place = f"entry[{n}].resource"
-        resource = Resource(source, place, _resource(entry["resource"], source, place))
+        resource = Resource(source, place, _resource(entry["resource"], source, place), others)
+        for name in (entry.get("fullUrl"), f"{resource.json['resourceType']}/{resource.json.get('id', '')}"):
+            if isinstance(name, str):
+                others.setdefault(name, resource.json)
         if resource.json["resourceType"] == "Bundle":
             raise BadInput(source, place, "is a Bundle inside a Bundle; give it in a file of its own")
         if resource.json["resourceType"] == kind:
