@@ -43,6 +43,7 @@ interface IClaimDesk is IAdjudication {
     /// @param refusal `None` when the claim passed the gates
     /// @param carc the refusal's code, 0 when there is none
     /// @param state what the claim is now
+    /// @param circumstances what else decided, see `Decided`
     /// @param paid sum over the lines
     /// @param lines one a line when it passed, else empty
     struct Result {
@@ -50,21 +51,20 @@ interface IClaimDesk is IAdjudication {
         IPlans.Refusal refusal;
         uint16 carc;
         State state;
-        bool outOfNetwork;
-        uint64 family;
+        uint256 circumstances;
         uint96 paid;
         PackedLine[] lines;
     }
 
     /// @notice A decided claim as its event `ClaimDecided` tells it, said again to go on with it.
+    /// @param circumstances `serviceDay << 72 | family << 8 | flags`: the member's family at judgement, and 1 judged out of network,
+    /// 2 denied by review
     struct Decided {
+        bytes32 id;
         bytes32 plan;
         address patient;
         address provider;
-        bytes32 number;
-        uint24 serviceDay;
-        uint64 family;
-        bool outOfNetwork;
+        uint256 circumstances;
         PackedLine[] lines;
     }
 
@@ -79,17 +79,12 @@ interface IClaimDesk is IAdjudication {
     }
 
     /// @notice Final: `Settled` (or `Owed`, when a `ClaimOwed` follows) or `Denied`.
-    /// @param number commitment to the provider's claim number
     event ClaimDecided(
         bytes32 indexed id,
         address indexed provider,
         bytes32 indexed plan,
         address patient,
-        bytes32 number,
-        uint24 serviceDay,
-        uint64 family,
-        bool outOfNetwork,
-        bool denied,
+        uint256 circumstances,
         PackedLine[] lines
     );
     event ClaimRefused(

@@ -68,7 +68,8 @@ interface IPlans is IAdjudication {
         uint96 limit;
     }
 
-    /// @notice A price, packed into one word when it is loaded, see `packPrice`.
+    /// @notice A price. It is loaded and stored as one word; from the top: allowed 80, category 8, flags 8, groups 16, limit 16, period 16; the
+    /// rest 0.
     /// @param allowed most that is allowed for one unit
     /// @param category 0, or the number of one of the version's categories
     /// @param flags bit set: 1 listed (always), 2 not covered, 4 needs pre-authorisation, 8 needs a referral
@@ -207,7 +208,7 @@ interface IPlans is IAdjudication {
     /// @param schedule 0 for the plan's own list, or a number for a list of a provider's contract, which may grow at any time and of which only
     /// `allowed` counts
     /// @param codes salted codes
-    /// @param prices one packed price a code, see `packPrice`
+    /// @param prices one packed price a code, see `Price`
     function addPrices(bytes32 plan, uint32 schedule, bytes32[] calldata codes, uint256[] calldata prices) external;
 
     /// @notice Seals terms, categories and prices; claims are judged by them from `PUBLISH_DELAY` on.
@@ -267,9 +268,6 @@ interface IPlans is IAdjudication {
     function membership(bytes32 plan, address member) external view returns (Membership memory);
 
     function price(bytes32 plan, uint32 schedule, bytes32 code) external view returns (Price memory);
-
-    /// @notice From the top: allowed 80, category 8, flags 8, groups 16, limit 16, period 16; the rest 0.
-    function packPrice(Price calldata price) external pure returns (uint256);
 
     function contractOf(bytes32 plan, address provider) external view returns (Contract memory);
 

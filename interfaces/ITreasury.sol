@@ -75,6 +75,8 @@ interface ITreasury {
     error PoolShort(uint256 due, uint256 balance);
     error ExceedsReserve(uint256 asked, uint256 reserved);
     error ExceedsSetOff(uint256 asked, uint256 due);
+    /// @notice A token that is called for this pool calls back for another payment from it.
+    error PoolBusy(address desk, address insurer, address token);
     error GasTooLow(uint256 needed, uint256 left);
 
     /// @notice Seconds between announcing an exit and making it.

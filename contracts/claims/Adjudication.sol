@@ -4,95 +4,116 @@ pragma solidity 0.8.30;
 import {IAdjudication} from "interfaces/IAdjudication.sol";
 
 /// @title The money rule of IAdjudication, the packing of its results, and the calendar that it needs
-/// @dev Pure: the same input, the same money, whoever computes it. Sums are taken in 256 bits, where none of these amounts can
-/// overflow; every result is at most the line's charge, of 80 bits.
+/// @dev Pure: the same input, the same money, whoever computes it.
 library Adjudication {
-    uint8 internal constant LIFETIME = 35;
-    uint8 internal constant BENEFIT_MAXIMUM = 119;
+    uint256 internal constant LIFETIME = 35;
+    uint256 internal constant BENEFIT_MAXIMUM = 119;
 
     uint256 private constant BASIS = 10_000;
     uint256 private constant DAYS_PER_400_YEARS = 146_097;
 
-    /// @notice How a line is shared, and what is left before it of each bound.
+    /// @notice What is left of the bounds before a line, and what the lines before it used.
+    /// @param deductible what is left of the member's and the family's
+    /// @param outOfPocket the same of the out-of-pocket maximum
+    /// @param annual the same of the annual limit; more than anybody could use when there is none
+    /// @param lifetime the same of the lifetime limit
+    struct Tally {
+        uint256 deductible;
+        uint256 outOfPocket;
+        uint256 annual;
+        uint256 lifetime;
+        uint256 usedDeductible;
+        uint256 usedOutOfPocket;
+        uint256 paid;
+    }
+
+    /// @notice How the lines of one category are shared.
     /// @param rate the patient's coinsurance, basis points
+    /// @param limit what is left of the category's; more than anybody could use when there is none
     /// @param bears whether the category bears the deductible
     /// @param copayFirst whether the copay comes before the deductible
     /// @param counts whether the copay counts to the deductible
-    /// @param deductible what is left of the member's and the family's
-    /// @param outOfPocket the same of the out-of-pocket maximum
-    /// @param limit least of what the annual, lifetime and category limits leave
-    /// @param limitCarc of that limit
-    struct Share {
+    struct Rule {
         uint256 rate;
         uint256 copay;
+        uint256 limit;
         bool bears;
         bool copayFirst;
         bool counts;
-        uint256 deductible;
-        uint256 outOfPocket;
-        uint256 limit;
-        uint8 limitCarc;
     }
 
-    /// @notice Steps 1 to 6 of IAdjudication.
-    /// @param r with `charge`, `denied` and `units` set; filled
-    /// @param price allowed for one unit
+    /// @notice Steps 2 to 6 of IAdjudication; goes on with `t` and with the limit of `r`.
     /// @param prior what other payers paid for the line
-    function share(IAdjudication.LineResult memory r, uint256 price, uint256 prior, Share memory s) internal pure {
-        uint256 allowed = _min(uint256(r.charge) - r.denied, price * r.units);
-        uint256 first;
-        uint256 second;
-        {
-            uint256 deductible = s.bears ? s.deductible : 0;
-            first = _min(allowed, s.copayFirst ? s.copay : deductible);
-            second = _min(allowed - first, s.copayFirst ? deductible : s.copay);
+    /// @return shares as in `PackedLine`, without the number of the pre-authorisation
+    /// @return payment as in `PackedLine`, without the units
+    /// @return counted part of the copay that counted to the deductible
+    function share(Tally memory t, Rule memory r, uint256 allowed, uint256 prior)
+        internal
+        pure
+        returns (uint256 shares, uint256 payment, uint256 counted)
+    {
+        // Nothing here can wrap: parts are taken from wholes, and wholes have 80 bits.
+        unchecked {
+            uint256 d = r.bears ? t.deductible : 0;
+            uint256 c;
+            if (r.copayFirst) {
+                c = _min(allowed, r.copay);
+                d = _min(allowed - c, d);
+            } else {
+                d = _min(allowed, d);
+                c = _min(allowed - d, r.copay);
+            }
+            // Rounded up: the fraction of a unit is the patient's, so that the pool never pays one too much.
+            uint256 k = ((allowed - d - c) * r.rate + BASIS - 1) / BASIS;
+
+            uint256 sum = d + c + k;
+            if (sum > t.outOfPocket) {
+                (d, c, k) = _cut(r.copayFirst, d, c, k, sum - t.outOfPocket);
+                sum = t.outOfPocket;
+            }
+            if (prior != 0) {
+                prior = _min(prior, allowed);
+                uint256 relief = _min(prior, sum);
+                (d, c, k) = _cut(r.copayFirst, d, c, k, relief);
+                sum -= relief;
+            }
+
+            uint256 benefit = allowed - prior - sum;
+            uint256 paid = _min(benefit, _min(r.limit, _min(t.annual, t.lifetime)));
+            shares = d << 176 | c << 96 | k << 16;
+            payment = (benefit - paid) << 176 | prior << 96 | paid << 16;
+            if (benefit != paid) {
+                shares |= (t.lifetime < r.limit && t.lifetime < t.annual ? LIFETIME : BENEFIT_MAXIMUM) << 8;
+            }
+
+            if (r.counts) counted = _min(c, t.deductible - d);
+            t.deductible -= d + counted;
+            t.usedDeductible += d + counted;
+            t.outOfPocket -= sum;
+            t.usedOutOfPocket += sum;
+            t.annual -= paid;
+            t.lifetime -= paid;
+            t.paid += paid;
+            r.limit -= paid;
         }
-        uint256 third = allowed - first - second;
-        // Rounded up: the fraction of a unit is the patient's, so that the pool never pays one too much.
-        third = (third * s.rate + BASIS - 1) / BASIS;
-
-        uint256 shares = first + second + third;
-        (first, second, third) = _cut(first, second, third, shares - _min(shares, s.outOfPocket));
-        shares = first + second + third;
-        prior = _min(prior, allowed);
-        (first, second, third) = _cut(first, second, third, _min(prior, shares));
-
-        uint256 benefit = allowed - prior - first - second - third;
-        uint256 due = _min(benefit, s.limit);
-
-        (uint256 d, uint256 c) = s.copayFirst ? (second, first) : (first, second);
-        (r.allowed, r.deductible, r.copay, r.coinsurance) = (uint80(allowed), uint80(d), uint80(c), uint80(third));
-        (r.prior, r.paid, r.limited) = (uint80(prior), uint80(due), uint80(benefit - due));
-        if (s.counts) r.counted = uint80(_min(c, s.deductible - _min(d, s.deductible)));
-        if (due != benefit) r.limitCarc = s.limitCarc;
     }
 
     /// @dev Takes `excess`, at most their sum, off the steps, the last one first.
-    function _cut(uint256 first, uint256 second, uint256 third, uint256 excess)
+    function _cut(bool copayFirst, uint256 d, uint256 c, uint256 k, uint256 excess)
         private
         pure
         returns (uint256, uint256, uint256)
     {
-        uint256 part = _min(third, excess);
-        (third, excess) = (third - part, excess - part);
-        part = _min(second, excess);
-        return (first - (excess - part), second - part, third);
+        unchecked {
+            uint256 part = _min(k, excess);
+            (k, excess) = (k - part, excess - part);
+            part = _min(copayFirst ? d : c, excess);
+            excess -= part;
+            return copayFirst ? (d - part, c - excess, k) : (d - excess, c - part, k);
+        }
     }
 
     // ---- packing -------------------------------------------------------------------------------------------------
-
-    function pack(bytes32 code, IAdjudication.LineResult memory r)
-        internal
-        pure
-        returns (IAdjudication.PackedLine memory)
-    {
-        return IAdjudication.PackedLine({
-            code: code,
-            judged: _word(r.charge, r.denied, r.counted, r.carc),
-            shares: _word(r.deductible, r.copay, r.coinsurance, uint256(r.limitCarc) << 8 | r.authorization),
-            payment: _word(r.limited, r.prior, r.paid, r.units)
-        });
-    }
 
     function unpack(IAdjudication.PackedLine calldata p) internal pure returns (IAdjudication.LineResult memory r) {
         (r.charge, r.denied, r.counted, r.carc) = _parts(p.judged);
@@ -110,9 +131,8 @@ library Adjudication {
     {
         results = new IAdjudication.PackedLine[](lines.length);
         for (uint256 i; i < lines.length; ++i) {
-            IAdjudication.LineResult memory r;
-            (r.charge, r.denied, r.carc) = (lines[i].charge, lines[i].charge, carc);
-            results[i] = pack(lines[i].code, r);
+            uint256 charge = lines[i].charge;
+            results[i] = IAdjudication.PackedLine(lines[i].code, charge << 176 | charge << 96 | carc, 0, 0);
         }
     }
 
@@ -128,10 +148,6 @@ library Adjudication {
         for (uint256 i; i < lines.length; ++i) {
             sum += (lines[i].judged >> 176) - uint80(lines[i].payment >> 96);
         }
-    }
-
-    function _word(uint256 a, uint256 b, uint256 c, uint256 d) private pure returns (uint256) {
-        return a << 176 | b << 96 | c << 16 | d;
     }
 
     function _parts(uint256 word) private pure returns (uint80, uint80, uint80, uint16) {

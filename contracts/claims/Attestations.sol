@@ -31,13 +31,9 @@ library Attestations {
         bytes32 plan,
         address patient,
         address provider,
-        bytes32 number,
-        uint24 serviceDay,
-        uint64 family,
-        bool outOfNetwork,
+        uint256 circumstances,
         IAdjudication.PackedLine[] memory lines
     ) internal pure returns (uint208) {
-        bytes memory all = abi.encode(plan, patient, provider, number, serviceDay, family, outOfNetwork, lines);
-        return uint208(uint256(keccak256(all)));
+        return uint208(uint256(keccak256(abi.encode(plan, patient, provider, circumstances, lines))));
     }
 }

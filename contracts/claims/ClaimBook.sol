@@ -13,6 +13,10 @@ library ClaimBook {
     /// @dev Most lines of a claim.
     uint256 internal constant MAX_LINES = 100;
 
+    /// @dev Circumstances of a claim: `OUTSIDE` when judged out of network, `DENIED` when a review denied it.
+    uint256 internal constant OUTSIDE = 1;
+    uint256 internal constant DENIED = 2;
+
     /// @param digest of what was decided, or (pended, withdrawn) of the claim
     struct Stored {
         IClaimDesk.State state;
@@ -48,10 +52,15 @@ library ClaimBook {
     }
 
     /// @dev The gates that need no plan.
-    function refusal(Book storage b, IAdjudication.Claim calldata c, bytes32 id) internal view returns (IPlans.Refusal, uint16 carc) {
+    function refusal(Book storage b, IAdjudication.Claim calldata c, bytes32 id)
+        internal
+        view
+        returns (IPlans.Refusal, uint16 carc)
+    {
         if (!_wellFormed(c.lines)) return (IPlans.Refusal.Malformed, 16);
         Stored memory s = b.claims[id];
-        bool open = s.state == IClaimDesk.State.None || (s.state == IClaimDesk.State.Withdrawn && s.digest != Attestations.content(c));
+        bool open = s.state == IClaimDesk.State.None
+            || (s.state == IClaimDesk.State.Withdrawn && s.digest != Attestations.content(c));
         return open ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.Duplicate, 18);
     }
 
@@ -64,19 +73,22 @@ library ClaimBook {
     }
 
     /// @dev Final before the money moves: a token that calls back finds the claim settled and its number taken.
-    function conclude(Book storage b, IAdjudication.Claim calldata c, IClaimDesk.Result memory r, bool denied) internal {
-        b.claims[r.id] = Stored(
-            r.state,
-            uint40(block.timestamp),
-            Attestations.content(c.plan, c.patient, c.provider, c.number, c.serviceDay, r.family, r.outOfNetwork, r.lines)
-        );
+    function conclude(Book storage b, IAdjudication.Claim calldata c, IClaimDesk.Result memory r) internal {
+        uint208 digest = Attestations.content(c.plan, c.patient, c.provider, r.circumstances, r.lines);
+        b.claims[r.id] = Stored(r.state, uint40(block.timestamp), digest);
 
-        emit IClaimDesk.ClaimDecided(
-            r.id, c.provider, c.plan, c.patient, c.number, c.serviceDay, r.family, r.outOfNetwork, denied, r.lines
-        );
+        emit IClaimDesk.ClaimDecided(r.id, c.provider, c.plan, c.patient, r.circumstances, r.lines);
     }
 
-    function owe(Book storage b, ITreasury treasury, bytes32 id, address insurer, address token, address payee, uint96 amount) internal {
+    function owe(
+        Book storage b,
+        ITreasury treasury,
+        bytes32 id,
+        address insurer,
+        address token,
+        address payee,
+        uint96 amount
+    ) internal {
         uint64 position = treasury.owe(insurer, token, payee, amount, id);
         Extra storage e = b.extras[id];
         (e.insurer, e.token, e.position) = (insurer, token, position);
@@ -84,7 +96,11 @@ library ClaimBook {
         emit IClaimDesk.ClaimOwed(id, amount, position);
     }
 
-    function pended(Book storage b, IAdjudication.Claim calldata c) internal view returns (bytes32 id, Extra memory e) {
+    function pended(Book storage b, IAdjudication.Claim calldata c)
+        internal
+        view
+        returns (bytes32 id, Extra memory e)
+    {
         id = Ids.claim(c.provider, c.number);
         Stored memory s = b.claims[id];
         if (s.state != IClaimDesk.State.Pended) revert IClaimDesk.WrongState(id, s.state);
@@ -97,14 +113,12 @@ library ClaimBook {
         if (e.reserved != 0) treasury.release(e.insurer, e.token, e.reserved, id);
     }
 
-    function decided(Book storage b, IClaimDesk.Decided calldata d) internal view returns (bytes32 id, Stored memory s) {
-        id = Ids.claim(d.provider, d.number);
-        s = b.claims[id];
-        if (s.state == IClaimDesk.State.None || s.state == IClaimDesk.State.Pended || s.state == IClaimDesk.State.Withdrawn) revert IClaimDesk.WrongState(id, s.state);
-        uint208 said = Attestations.content(
-            d.plan, d.patient, d.provider, d.number, d.serviceDay, d.family, d.outOfNetwork, d.lines
-        );
-        if (s.digest != said) revert IClaimDesk.OtherContent(id);
+    function decided(Book storage b, IClaimDesk.Decided calldata d) internal view returns (Stored memory s) {
+        s = b.claims[d.id];
+        bool open = s.state == IClaimDesk.State.Pended || s.state == IClaimDesk.State.Withdrawn;
+        if (s.state == IClaimDesk.State.None || open) revert IClaimDesk.WrongState(d.id, s.state);
+        uint208 said = Attestations.content(d.plan, d.patient, d.provider, d.circumstances, d.lines);
+        if (s.digest != said) revert IClaimDesk.OtherContent(d.id);
     }
 
     function within(bytes32 id, uint40 since, uint16 numberOfDays) internal view {

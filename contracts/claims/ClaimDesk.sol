@@ -82,10 +82,10 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
             emit ClaimRefused(r.id, c.provider, c.plan, v.refusal, v.carc);
             return;
         }
-        _fill(r, v);
+        _fill(c, r, v);
         if (v.pended) return _pend(c, r, v);
 
-        _book.conclude(c, r, false);
+        _book.conclude(c, r);
         if (r.paid == 0) return;
         bool same = payment.insurer == v.insurer && payment.token == v.token && payment.payee == c.provider;
         if (!same) {
@@ -96,9 +96,10 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         payment.amount += r.paid;
     }
 
-    function _fill(Result memory r, IPlans.Verdict memory v) private pure {
+    function _fill(Claim calldata c, Result memory r, IPlans.Verdict memory v) private pure {
         r.state = v.pended ? State.Pended : State.Settled;
-        (r.outOfNetwork, r.family, r.paid, r.lines) = (v.outOfNetwork, v.family, v.paid, v.lines);
+        r.circumstances = uint256(c.serviceDay) << 72 | uint256(v.family) << 8 | (v.outOfNetwork ? ClaimBook.OUTSIDE : 0);
+        (r.paid, r.lines) = (v.paid, v.lines);
     }
 
     function _pend(Claim calldata c, Result memory r, IPlans.Verdict memory v) private {
@@ -120,6 +121,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         for (uint256 i = p.first; i < end; ++i) {
             Result memory r = results[i];
             if (r.state != State.Settled || r.paid == 0) continue;
+            if (_book.claims[r.id].state != State.Settled) continue; // reversed meanwhile, by a token that called back
             if (treasury.pay(p.insurer, p.token, p.payee, r.paid, r.id)) continue;
 
             r.state = State.Owed;
@@ -147,7 +149,8 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
         _book.unpend(treasury, id, e);
         (r.id, r.state, r.lines) = (id, State.Denied, Adjudication.denied(c.lines, carc));
-        _book.conclude(c, r, true);
+        r.circumstances = uint256(c.serviceDay) << 72 | ClaimBook.DENIED;
+        _book.conclude(c, r);
     }
 
     /// @inheritdoc IClaimDesk
@@ -175,7 +178,8 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     /// @inheritdoc IClaimDesk
     function reverse(Decided calldata d) external {
-        (bytes32 id, ClaimBook.Stored memory s) = _book.decided(d);
+        bytes32 id = d.id;
+        ClaimBook.Stored memory s = _book.decided(d);
         if (s.state != State.Settled && s.state != State.Owed) revert WrongState(id, s.state);
         IPlans.Terms memory t = plans.terms(d.plan);
         (address party, bool licensed) = _actsFor(msg.sender, PROVIDERS);
@@ -187,7 +191,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
         _book.claims[id].state = State.Reversed;
         _book.claims[id].at = uint40(block.timestamp);
-        plans.restore(d.plan, d.patient, d.serviceDay, d.family, d.lines);
+        plans.restore(d.plan, d.patient, uint24(d.circumstances >> 72), uint64(d.circumstances >> 8), d.lines);
         bool waits = s.state == State.Owed && treasury.cancel(t.insurer, t.token, _book.extras[id].position);
         if (!waits && amount != 0) treasury.setOff(t.insurer, t.token, d.provider, amount, id);
 
@@ -196,7 +200,8 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     /// @inheritdoc IClaimDesk
     function appeal(Decided calldata d) external {
-        (bytes32 id, ClaimBook.Stored memory s) = _book.decided(d);
+        bytes32 id = d.id;
+        ClaimBook.Stored memory s = _book.decided(d);
         if (msg.sender != d.patient) _onlyFor(id, d.provider, PROVIDERS);
         ClaimBook.Extra storage e = _book.extras[id];
         bool open = s.state == State.Settled || s.state == State.Owed || s.state == State.Denied || s.state == State.Reversed;
@@ -210,7 +215,8 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     /// @inheritdoc IClaimDesk
     function arbitrate(Decided calldata d, uint96 award, uint16 carc) external restricted {
-        (bytes32 id, ClaimBook.Stored memory s) = _book.decided(d);
+        bytes32 id = d.id;
+        ClaimBook.Stored memory s = _book.decided(d);
         if (!_book.extras[id].appealed) revert NotAppealed(id);
         if (carc == 0 || carc > LAST_CARC) revert InvalidCarc(carc);
         bool paid = s.state == State.Settled || s.state == State.Owed;
@@ -261,7 +267,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         if (r.refusal != IPlans.Refusal.None) return r;
         IPlans.Verdict memory v = plans.judge(address(this), c, false);
         (r.refusal, r.carc) = (v.refusal, v.carc);
-        if (v.refusal == IPlans.Refusal.None) _fill(r, v);
+        if (v.refusal == IPlans.Refusal.None) _fill(c, r, v);
     }
 
     /// @inheritdoc IClaimDesk

@@ -58,26 +58,23 @@ library PlanBook {
         mapping(bytes32 series => mapping(address provider => IPlans.Contract)) contracts;
         mapping(bytes32 series => mapping(address member => mapping(bytes32 code => IPlans.Authorization))) authorizations;
         mapping(bytes32 series => mapping(address member => mapping(address to => IPlans.Referral))) referrals;
-        mapping(bytes32 key => IAdjudication.Accumulators) totals; // see `totalKey`
+        mapping(bytes32 key => uint256) totals; // `Totals` of what was used; see `totalKey`
         mapping(bytes32 key => uint256) units; // see `periodKey` and `serialKey`
     }
 
     /// @notice Whose claim it is, of which day, and what its lines share.
-    /// @param ever what was paid for the member in all years; kept only where there is a lifetime limit
+    /// @param counted whether anything is counted line by line: units, or a category's limit
     struct Case {
         address desk;
         bytes32 series;
-        uint24 day;
-        uint16 year;
-        uint32 schedule;
-        uint16 groups;
+        uint256 day;
+        uint256 year;
+        uint256 groups;
         uint64 family;
+        uint32 schedule;
         bool out;
+        bool counted;
         Plan plan;
-        Bounds bounds;
-        IAdjudication.Accumulators mine;
-        IAdjudication.Accumulators household;
-        uint256 ever;
     }
 
     // ---- terms ---------------------------------------------------------------------------------------------------

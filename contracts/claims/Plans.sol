@@ -6,6 +6,7 @@ import {Adjudication} from "contracts/claims/Adjudication.sol";
 import {Benefits} from "contracts/claims/Benefits.sol";
 import {PlanBook} from "contracts/claims/PlanBook.sol";
 import {Prices} from "contracts/claims/Prices.sol";
+import {Totals} from "contracts/claims/Totals.sol";
 import {ConsentCodes} from "contracts/consent/ConsentCodes.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
@@ -15,6 +16,7 @@ import {IPlans} from "interfaces/IPlans.sol";
 
 /// @title Plans: what insurers promised, sealed before the first claim, and the judge of claims by it
 contract Plans is IPlans, Licensed {
+    using Benefits for PlanBook.Book;
     using PlanBook for PlanBook.Book;
 
     IConsentRegistry public immutable consents;
@@ -158,30 +160,29 @@ contract Plans is IPlans, Licensed {
 
     /// @inheritdoc IPlans
     function adjudicate(Claim calldata c, bool reviewed) external returns (Verdict memory v) {
-        PlanBook.Case memory k;
-        k.desk = msg.sender;
-        _judge(c, reviewed, k, v);
-        if (v.refusal == Refusal.None && !v.pended) Benefits.commit(_book, c.plan, c.patient, k, v.lines);
+        (PlanBook.Case memory k, Adjudication.Tally memory t) = _judge(msg.sender, c, reviewed, v);
+        if (v.refusal == Refusal.None && !v.pended) _book.commit(c, k, v.lines, t);
     }
 
     /// @inheritdoc IPlans
     function judge(address desk, Claim calldata c, bool reviewed) external view returns (Verdict memory v) {
-        PlanBook.Case memory k;
-        k.desk = desk;
-        _judge(c, reviewed, k, v);
+        _judge(desk, c, reviewed, v);
     }
 
-    function _judge(Claim calldata c, bool reviewed, PlanBook.Case memory k, Verdict memory v) private view {
-        PlanBook.Plan memory p = _book.plans[c.plan];
-        k.plan = p;
-        (v.refusal, v.carc) = _gates(c, p, k);
-        if (v.refusal != Refusal.None) return;
+    function _judge(address desk, Claim calldata c, bool reviewed, Verdict memory v)
+        private
+        view
+        returns (PlanBook.Case memory k, Adjudication.Tally memory t)
+    {
+        k.desk = desk;
+        k.plan = _book.plans[c.plan];
+        (v.refusal, v.carc) = _gates(c, k.plan, k);
+        if (v.refusal != Refusal.None) return (k, t);
 
-        (v.outOfNetwork, v.family, v.insurer, v.token) = (k.out, k.family, p.insurer, p.token);
-        uint256 paid;
-        (v.lines, paid) = Benefits.judge(_book, c, k);
-        v.paid = uint96(paid); // at most 100 lines of 80 bits
-        v.pended = !reviewed && p.reviewThreshold != 0 && paid > p.reviewThreshold;
+        (v.outOfNetwork, v.family, v.insurer, v.token) = (k.out, k.family, k.plan.insurer, k.plan.token);
+        (v.lines, t) = _book.judge(c, k);
+        v.paid = uint96(t.paid); // at most 100 lines of 80 bits
+        v.pended = !reviewed && k.plan.reviewThreshold != 0 && t.paid > k.plan.reviewThreshold;
     }
 
     /// @dev In the order of `Refusal`; fills `k` on the way.
@@ -230,7 +231,7 @@ contract Plans is IPlans, Licensed {
         PlanBook.Case memory k;
         (k.desk, k.series, k.day, k.year) = (msg.sender, Ids.series(plan), day, Adjudication.yearOf(day));
         (k.family, k.plan) = (family, _book.plans[plan]);
-        Benefits.restore(_book, plan, patient, k, lines);
+        _book.restore(plan, patient, k, lines);
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
@@ -266,11 +267,6 @@ contract Plans is IPlans, Licensed {
     }
 
     /// @inheritdoc IPlans
-    function packPrice(Price calldata price_) external pure returns (uint256) {
-        return Prices.pack(price_);
-    }
-
-    /// @inheritdoc IPlans
     function contractOf(bytes32 plan, address provider) external view returns (Contract memory) {
         return _book.contracts[Ids.series(plan)][provider];
     }
@@ -287,12 +283,12 @@ contract Plans is IPlans, Licensed {
 
     /// @inheritdoc IPlans
     function accumulators(address desk, bytes32 plan, address member, uint16 year) external view returns (Accumulators memory) {
-        return _book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, 0)];
+        return Totals.unpack(_book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, 0)]);
     }
 
     /// @inheritdoc IPlans
     function categoryPaid(address desk, bytes32 plan, address member, uint16 year, uint8 number) external view returns (uint96) {
-        return _book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, number)].paid;
+        return Totals.paid(_book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, number)]);
     }
 
     /// @inheritdoc IPlans

@@ -15,11 +15,6 @@ library Prices {
     uint256 private constant SEXES = 0xf000;
     uint256 private constant REST = type(uint112).max;
 
-    function pack(IPlans.Price memory p) internal pure returns (uint256) {
-        return uint256(p.allowed) << 176 | uint256(p.category) << 168 | uint256(p.flags) << 160 | uint256(p.groups) << 144
-            | uint256(p.limit) << 128 | uint256(p.period) << 112;
-    }
-
     function unpack(uint256 p) internal pure returns (IPlans.Price memory) {
         return IPlans.Price(
             uint80(allowed(p)), category(p), uint8(p >> 160), uint16(p >> 144), uint16(limit(p)), uint16(period(p))
@@ -39,6 +34,11 @@ library Prices {
     /// @dev Whether it has a category, a pre-authorisation or a limit: something that is counted line by line.
     function counted(uint256 p) internal pure returns (bool) {
         return category(p) != 0 || has(p, AUTHORIZATION) || limit(p) != 0;
+    }
+
+    /// @dev Whether any member may have any number of units of it.
+    function plain(uint256 p) internal pure returns (bool) {
+        return uint40(p >> 128) == LISTED << 32; // flags, groups, limit
     }
 
     function allowed(uint256 p) internal pure returns (uint256) {

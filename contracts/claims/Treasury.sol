@@ -30,7 +30,8 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     struct Book {
         uint104 balance;
         uint104 exiting;
-        uint24 setOffs; // payees that have to give back
+        bool busy; // pays at the moment
+        uint16 setOffs; // payees that have to give back
         uint24 waiting; // debts
         uint104 reserved;
         uint104 owed;
@@ -105,11 +106,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     }
 
     /// @inheritdoc ITreasury
-    function settle(address desk, address insurer, address token, uint256 count)
-        external
-        nonReentrant
-        returns (uint256 paid)
-    {
+    function settle(address desk, address insurer, address token, uint256 count) external returns (uint256 paid) {
         Book storage p = _pools[desk][insurer][token];
         if (p.waiting == 0) revert NothingOwed(desk, insurer, token);
         mapping(uint64 => Debt) storage debts = _debts[desk][insurer][token];
@@ -135,7 +132,6 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     /// @inheritdoc ITreasury
     function pay(address insurer, address token, address payee, uint256 amount, bytes32 ref)
         external
-        nonReentrant
         returns (bool)
     {
         if (amount == 0) return true;
@@ -261,9 +257,12 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
             }
             if (amount == 0) return;
         }
-        p.balance -= uint104(amount); // at most the balance
+        // The pool's own guard: it costs no slot of its own.
+        if (p.busy) revert PoolBusy(desk, insurer, token);
+        (p.balance, p.busy) = (p.balance - uint104(amount), true); // at most the balance
 
         bool sent = Transfers.send(token, payee, amount);
+        p.busy = false;
         if (!sent) _held[payee][token] += amount;
 
         emit Paid(ref, insurer, payee, desk, token, amount, !sent);

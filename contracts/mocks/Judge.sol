@@ -2,22 +2,16 @@
 pragma solidity 0.8.30;
 
 import {Adjudication} from "contracts/claims/Adjudication.sol";
-import {IAdjudication} from "interfaces/IAdjudication.sol";
 
 /// @title Opens the library to tests, with any bounds
-contract Judge is IAdjudication {
-    /// @param r with charge, denied and units
-    function share(LineResult memory r, uint256 price, uint256 prior, Adjudication.Share memory s)
+contract Judge {
+    function share(Adjudication.Tally memory t, Adjudication.Rule memory r, uint256 allowed, uint256 prior)
         external
         pure
-        returns (LineResult memory)
+        returns (uint256 shares, uint256 payment, uint256 counted, Adjudication.Tally memory, Adjudication.Rule memory)
     {
-        Adjudication.share(r, price, prior, s);
-        return r;
-    }
-
-    function packed(bytes32 code, LineResult memory r) external pure returns (PackedLine memory) {
-        return Adjudication.pack(code, r);
+        (shares, payment, counted) = Adjudication.share(t, r, allowed, prior);
+        return (shares, payment, counted, t, r);
     }
 
     function yearOf(uint24 day) external pure returns (uint16) {
