@@ -144,6 +144,17 @@ library PlanBook {
         });
     }
 
+    function addCategories(Book storage b, bytes32 plan, IPlans.Category[] calldata categories) internal {
+        uint256 number = b.plans[plan].categories;
+        for (uint256 i; i < categories.length; ++i) {
+            IPlans.Category calldata c = categories[i];
+            bool valid = c.coinsurance <= WHOLE && c.coinsuranceOut <= WHOLE && ++number <= type(uint8).max;
+            if (!valid) revert IPlans.InvalidCategory(i);
+            b.categories[plan][number] = c;
+        }
+        b.plans[plan].categories = uint8(number);
+    }
+
     function terms(Book storage b, bytes32 plan) internal view returns (IPlans.Terms memory) {
         Plan memory p = b.plans[plan];
         Bounds memory most = b.bounds[plan];

@@ -44,14 +44,9 @@ contract Plans is IPlans, Licensed {
 
     /// @inheritdoc IPlans
     function addCategories(bytes32 plan, Category[] calldata categories) external {
-        PlanBook.Plan storage p = _unsealed(plan);
-        uint256 number = p.categories;
-        for (uint256 i; i < categories.length; ++i) {
-            Category calldata c = categories[i];
-            if (c.coinsurance > PlanBook.WHOLE || c.coinsuranceOut > PlanBook.WHOLE || ++number > type(uint8).max) revert InvalidCategory(i);
-            _book.categories[plan][number] = c;
-        }
-        p.categories = uint8(number);
+        _unsealed(plan);
+
+        _book.addCategories(plan, categories);
 
         emit CategoriesAdded(plan, categories);
     }
