@@ -306,7 +306,7 @@ class ClaimAnswer(_Amounts):
         state: What the claim is now; ``NONE`` when refused. Of an estimate what it would be.
         refusal: The gate that refused it, else ``NONE``.
         carc: The refusal's code, else 0.
-        lines: One a line; none when refused. Of a pended claim what would be decided now.
+        lines: One a line; none when refused, or pended (an estimate has them even then).
         decimals: The token's.
         decided_at: Unix seconds.
         transaction: Its hash, empty for an estimate.
@@ -314,6 +314,7 @@ class ClaimAnswer(_Amounts):
         out_of_network: Judged so.
         review_by: Last second of the review of a pended claim, else 0.
         earlier: It was answered before, by ``transaction``, and not submitted again.
+        due: What would have been paid for a claim when it was pended, else 0.
     """
 
     input: ClaimInput
@@ -332,6 +333,7 @@ class ClaimAnswer(_Amounts):
     out_of_network: bool = False
     review_by: int = 0
     earlier: bool = False
+    due: int = 0
 
     @property
     def outcome(self) -> str:

@@ -3,49 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .answers import Accumulators, ClaimAnswer, ClaimRecord, LineAnswer, PreparedClaim, Refusal, State
-from .errors import BadAnswer, BadInput, NodeRefused, one_line
-from .fhir.claim import ClaimInput, refuse_duplicates
+from . import claimlog
+from .answers import (
+    ClaimAnswer,
+    ClaimRecord,
+    Decided,
+    LineAnswer,
+    Pended,
+    PreparedClaim,
+    Refusal,
+    State,
+    claim_id,
+    money,
+    unpack_lines,
+)
+from .attestations import Attested, of
+from .claimlog import Entry
+from .errors import BadAnswer, BadInput, NodeRefused, gate, one_line
+from .fhir.claim import ClaimInput, LineInput, noting, refuse_duplicates
 from .jsonfile import smallest_units
-from .plans import Plan, Plans
+from .planfile import Plan, PlanPrice
 from .signing import address as checked_address
-from .treasury import Pool, Treasury
+from .signing import recover
 
 if TYPE_CHECKING:
     from .client import Event, Receipt, Salus
 
 __all__ = [
+    "PRIMARY",
     "Accumulators",
     "ClaimAnswer",
     "ClaimRecord",
     "Claims",
+    "Decided",
+    "Entry",
     "LineAnswer",
-    "Plans",
-    "Pool",
+    "Pended",
     "PreparedClaim",
     "Refusal",
     "State",
-    "Treasury",
 ]
 
 #: Claims in one transaction, unless told otherwise.
 BATCH = 50
 
-# Lines in one transaction, at most: with them, not with the claims, grows its gas.
-_LINES_A_TRANSACTION = 250
+#: With the plan's salt and this system, what names the answer of the payer that goes first becomes ``Claim.primary``.
+PRIMARY = "urn:salus:primary-answer"
 
+# Lines in one transaction, at most: with them, not with the claims, grows its gas.
+_LINES_A_TRANSACTION = 150
+
+# No transaction may be given more gas than this (EIP-7825).
+_MOST_GAS = 1 << 24
+
+# Of how many claims each is asked for by itself; of more, all that the provider ever had.
+_FEW = 8
+
+_ANSWERS = ("ClaimDecided", "ClaimRefused", "ClaimPended")
 _DAYS = 2**24
+_UNITS = 2**80
+
+
+@dataclass(frozen=True)
+class Accumulators:
+    """What a member, or a family, has used in a benefit year, in the token's smallest units."""
+
+    deductible: int
+    out_of_pocket: int
+    paid: int
 
 
 class Claims:
-    """The noun ``claims``: submit, estimate, settle, look."""
+    """The noun ``claims``: submit, estimate, look, and go on with a claim to its last appeal."""
 
     def __init__(self, salus: Salus) -> None:
         self._salus = salus
 
-    # ---- submit --------------------------------------------------------------------------------------------------
+    @property
+    def _f(self) -> Any:
+        return self._salus.contract("ClaimDesk").functions
+
+    # ---- prepare -------------------------------------------------------------------------------------------------
 
     def prepare(
         self,
@@ -55,106 +96,54 @@ class Claims:
         *,
         provider_refs: Collection[str] | None = None,
         provider: str | None = None,
+        problems: list[BadInput] | None = None,
     ) -> list[PreparedClaim]:
         """Check claims whole, before anything is sent.
 
         Args:
-            inputs: From :func:`salus.fhir.read_claims`.
+            inputs: From :func:`salus.claimfiles.read_claim_files`.
             plan: The plan that judges them.
             patients: The account of each patient for this insurer, by what the claims call the patient.
             provider_refs: What the claims may call the provider; by default they must agree on one.
             provider: Account or name of the institution that is paid; by default the signer's, and no other can submit
                 them.
+            problems: Takes what is wrong with a claim, which is then left out; without it the first problem is raised.
 
         Raises:
-            BadInput: A claim that cannot go on chain; names its file and field.
+            BadInput: A claim that cannot go on chain; names its file and field. Or the plan is not on this chain.
         """
-        refuse_duplicates(list(inputs))
         payee = self._provider() if provider is None else self._salus.institutions.resolve(provider)
-        plan_id = self._salus.plans.id_of(plan)
-        terms = self._salus.plans.terms(plan_id)
-        if not terms.published_at:
-            raise BadInput(plan.source, "", "is not a published plan on this chain; publish it with `salus claim plan`")
-        decimals = self._salus.treasury.decimals(terms.token)
-        most_lines = int(self._salus.call(self._salus.contract("ClaimDesk").functions.MAX_LINES()))
+        plan_id, decimals = self._published(plan)
+        most_lines = int(self._salus.call(self._f.MAX_LINES()))
         accounts = {ref: checked_address(account, f"patient {ref}") for ref, account in patients.items()}
         prepared = []
-        for claim in inputs:
-            self._expect_fitting(claim, plan, accounts, most_lines)
-            self._expect_provider(claim, provider_refs or {inputs[0].provider_ref})
-            prepared.append(
-                PreparedClaim(
-                    input=claim,
-                    plan=plan_id,
-                    patient=accounts[claim.patient_ref],
-                    provider=payee,
-                    number=plan.number(claim.number_system, claim.number),
-                    lines=tuple(
-                        (
-                            plan.code(line.system, line.code),
-                            line.quantity,
-                            smallest_units(
-                                line.charge, decimals, source=claim.source, field=f"item {line.sequence}: net"
-                            ),
-                        )
-                        for line in claim.lines
-                    ),
-                    decimals=decimals,
+        for claim in refuse_duplicates(inputs, problems):
+            with noting(problems):
+                self._expect_fitting(claim, plan, accounts, most_lines)
+                self._expect_provider(claim, provider_refs or {inputs[0].provider_ref})
+                smallest_units(claim.total, decimals, source=claim.source, field="total")
+                prepared.append(
+                    PreparedClaim(
+                        input=claim,
+                        plan=plan_id,
+                        patient=accounts[claim.patient_ref],
+                        provider=payee,
+                        number=plan.number(claim.number_system, claim.number),
+                        lines=tuple(_line(claim, line, plan, decimals) for line in claim.lines),
+                        decimals=decimals,
+                        primary=plan.code(PRIMARY, claim.primary) if claim.primary else bytes(32),
+                    )
                 )
-            )
-            smallest_units(claim.total, decimals, source=claim.source, field="total")
         return prepared
 
-    def submit(
-        self,
-        inputs: Sequence[ClaimInput],
-        plan: Plan,
-        patients: Mapping[str, str],
-        *,
-        provider_refs: Collection[str] | None = None,
-        batch: int = BATCH,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[ClaimAnswer]:
-        """Submit claims, each judged and paid by itself.
-
-        All are checked before the first transaction. Each transaction is whole; when one fails, the answers of those
-        before it are on chain: submitting everything again is safe, for what is settled is then refused as a duplicate.
-        Use :meth:`submit_prepared` to have each answer as soon as it is there.
-
-        Args:
-            inputs, plan, patients, provider_refs: See :meth:`prepare`.
-            batch: Claims in a transaction; fewer where their lines or a block's gas demand it.
-            progress: Told how many of the claims are answered.
-
-        Returns:
-            One answer a claim, in order.
-        """
-        prepared = self.prepare(inputs, plan, patients, provider_refs=provider_refs)
-        answers: list[ClaimAnswer] = []
-        for part in self.submit_prepared(prepared, batch=batch):
-            answers += part
-            if progress:
-                progress(len(answers), len(prepared))
-        return answers
-
-    def submit_prepared(self, claims: Sequence[PreparedClaim], *, batch: int = BATCH) -> Iterator[list[ClaimAnswer]]:
-        """Submit what was prepared; gives the answers of each transaction as soon as it is in a block."""
-        if batch < 1:
-            raise ValueError(f"a batch of {batch}; give at least 1")
-        waiting = list(_parts(claims, batch))
-        while waiting:
-            part = waiting.pop(0)
-            submit = self._salus.contract("ClaimDesk").functions.submit([claim.struct() for claim in part])
-            try:
-                receipt = self._salus.send(submit)
-            except NodeRefused as refused:
-                # Too much for one block: halves may fit. Nothing was sent, or it would not be a refusal of the node.
-                if len(part) == 1 or "gas" not in str(refused).lower() or refused.transaction:
-                    raise
-                middle = len(part) // 2
-                waiting[:0] = [part[:middle], part[middle:]]
-                continue
-            yield self._answers(part, receipt)
+    def _published(self, plan: Plan) -> tuple[bytes, int]:
+        """The id of a plan that is published on this chain, and its token's decimals."""
+        plan_id, functions = self._salus.plans.id_of(plan), self._salus.contract("Plans").functions
+        if not self._salus.call(functions.inForceAt(plan_id)):
+            raise BadInput(
+                plan.source, "", "is not a published plan on this chain; publish it with `salus claim plan publish`"
+            )
+        return plan_id, self._salus.treasury.decimals(self._salus.call(functions.terms(plan_id)).token)
 
     def _provider(self) -> str:
         signer = self._salus.need_signer().address
@@ -188,69 +177,384 @@ class Claims:
                 " submit each provider's claims by itself, or name all of its names with --provider-ref",
             )
 
+    # ---- submit --------------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        inputs: Sequence[ClaimInput],
+        plan: Plan,
+        patients: Mapping[str, str],
+        *,
+        provider_refs: Collection[str] | None = None,
+        batch: int = BATCH,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[ClaimAnswer]:
+        """Submit claims, each judged and paid by itself.
+
+        All are checked before the first transaction. Each transaction is whole; when one fails, the answers of those
+        before it are on chain: submitting everything again is safe, and takes up where it broke off.
+        Use :meth:`submit_prepared` to have each answer as soon as it is there.
+
+        Args:
+            inputs, plan, patients, provider_refs: See :meth:`prepare`.
+            batch: Claims in a transaction; fewer where their lines or a block's gas demand it.
+            progress: Told how many of the claims are answered.
+
+        Returns:
+            One answer a claim, in order.
+        """
+        prepared = self.prepare(inputs, plan, patients, provider_refs=provider_refs)
+        answers: dict[str, ClaimAnswer] = {}
+        for part in self.submit_prepared(prepared, batch=batch):
+            answers |= {answer.id: answer for answer in part}
+            if progress:
+                progress(len(answers), len(prepared))
+        return [answers["0x" + claim.id.hex()] for claim in prepared]
+
+    def submit_prepared(
+        self,
+        claims: Sequence[PreparedClaim],
+        *,
+        batch: int = BATCH,
+        signatures: Mapping[bytes, bytes] | None = None,
+    ) -> Iterator[list[ClaimAnswer]]:
+        """Submit what was prepared; gives the answers of each transaction as soon as it is in a block.
+
+        What is on chain already with this very content is not sent again: the chain is asked first, and its answers
+        (``earlier``) come first. So whatever broke off is taken up where it was.
+
+        Args:
+            claims: Of one provider, or attested.
+            batch: Claims in a transaction, at most.
+            signatures: The provider's, by claim id, when somebody else submits; see :meth:`attest`.
+        """
+        if batch < 1:
+            raise ValueError(f"a batch of {batch}; give at least 1")
+        earlier = self.answered(claims)
+        if earlier:
+            yield [earlier[claim.id] for claim in claims if claim.id in earlier]
+        waiting = list(_parts([claim for claim in claims if claim.id not in earlier], batch))
+        while waiting:
+            part = waiting.pop(0)
+            signed = [signatures.get(claim.id, b"") for claim in part] if signatures else []
+            submit = self._f.submit([claim.struct() for claim in part], signed)
+            try:
+                receipt = self._salus.send(submit, gas=self._gas(submit))
+            except NodeRefused as refused:
+                # Too much for one block: halves may fit. Nothing was sent, or it would not be a refusal of the node.
+                if len(part) == 1 or "gas" not in str(refused).lower() or refused.transaction:
+                    raise
+                middle = len(part) // 2
+                waiting[:0] = [part[:middle], part[middle:]]
+                continue
+            yield self._answers(part, receipt)
+
+    def _gas(self, submit: Any) -> int:
+        """What a transaction is given; below what one may take at all."""
+        sender = self._salus.need_signer().address
+        with gate("estimating the gas of submit"):
+            estimate = int(submit.estimate_gas({"from": sender}))
+        if estimate > _MOST_GAS:
+            raise NodeRefused(f"submit takes {estimate:,} gas, a transaction may take {_MOST_GAS:,}; send less at once")
+        # Between the estimate and the block others may be paid, and the member's year may have grown.
+        return min(estimate * 6 // 5, _MOST_GAS)
+
     def _answers(self, claims: Sequence[PreparedClaim], receipt: Receipt) -> list[ClaimAnswer]:
-        events = [event for event in receipt.logs if event.name in ("ClaimSettled", "ClaimRefused")]
+        events = [event for event in receipt.logs if event.contract == "ClaimDesk" and event.name in _ANSWERS]
         if [event.args["id"] for event in events] != [claim.id for claim in claims]:
             raise BadAnswer(f"the events of {receipt.hash} are not those of the claims in it; look at the chain itself")
-        decided_at = int(self._salus.w3.eth.get_block(receipt.block)["timestamp"])
-        held = {event.args["ref"] for event in receipt.events("Paid") if event.args["held"]}
-        return [
-            _answer(claim, event, decided_at, receipt.hash, claim.id in held)
-            for claim, event in zip(claims, events, strict=True)
-        ]
-
-    # ---- the rest ------------------------------------------------------------------------------------------------
-
-    def estimate(self, claims: Sequence[PreparedClaim]) -> list[ClaimAnswer]:
-        """What :meth:`submit_prepared` would answer now for each claim alone; the pool is not asked."""
-        estimate = self._salus.contract("ClaimDesk").functions.estimate
-        now = self._salus.now()
-        answers = []
-        for claim in claims:
-            result = self._salus.call(estimate(claim.struct()))
-            answers.append(
-                ClaimAnswer(
-                    input=claim.input,
-                    id="0x" + result.id.hex(),
-                    plan="0x" + claim.plan.hex(),
-                    patient=claim.patient,
-                    provider=claim.provider,
-                    state=State(result.state),
-                    refusal=Refusal(result.refusal),
-                    carc=result.carc,
-                    lines=_lines(claim, result.lines),
-                    decimals=claim.decimals,
-                    decided_at=now,
-                )
-            )
+        at = claimlog.block_time(self._salus, receipt.block)
+        owed = {event.args["id"] for event in receipt.events("ClaimOwed")}
+        transfers = {event.args["ref"]: bool(event.args["held"]) for event in receipt.events("Paid")}
+        answers, held = [], False
+        for claim, event in zip(claims, events, strict=True):
+            # One transfer pays claims that follow each other, and names the first.
+            held = transfers.get(claim.id, held)
+            answer = _answer(claim, event, at)
+            if claim.id in owed:
+                answer = replace(answer, state=State.OWED)
+            answers.append(replace(answer, held=held and answer.state is State.SETTLED and answer.paid > 0))
         return answers
 
-    def settle(self, claim_id: bytes) -> Receipt:
-        """Pay a claim that is owed; anyone may, once the pool suffices.
+    def answered(self, claims: Sequence[PreparedClaim]) -> dict[bytes, ClaimAnswer]:
+        """The answers, by claim id, of those claims that are on chain already with this very content."""
+        records = self._records([claim.id for claim in claims])
+        taken = {c.id: (c, r) for c, r in zip(claims, records, strict=True) if r.state is not State.NONE}
+        found: dict[bytes, ClaimAnswer] = {}
+        for event in self._first_events([claim for claim, _ in taken.values()]):
+            claim, record = taken.get(event.args["id"], (None, None))
+            if claim is not None and record is not None and _same(claim, event):
+                answer = _answer(claim, event, record.at)
+                found[claim.id] = replace(answer, state=record.state, review_by=record.review_by, earlier=True)
+        return found
+
+    def _first_events(self, claims: Sequence[PreparedClaim]) -> Iterator[Event]:
+        """What was pended, then what was decided, of some claims, and perhaps of others."""
+        if len(claims) <= _FEW:
+            wanted: list[dict[str, str | bytes]] = [{"id": claim.id} for claim in claims]
+        else:
+            wanted = [{"provider": provider} for provider in {claim.provider for claim in claims}]
+        for name in ("ClaimPended", "ClaimDecided"):
+            for where in wanted:
+                yield from self._salus.logs("ClaimDesk", name, where)
+
+    # ---- attested by the provider, submitted by anybody ----------------------------------------------------------
+
+    def attest(self, claims: Sequence[PreparedClaim]) -> list[Attested]:
+        """Sign claims as their provider, so that anybody may submit them; see :mod:`salus.attestations`."""
+        signer, desk = self._salus.need_signer(), self._salus.book["ClaimDesk"].address
+        return [
+            Attested(claim.struct(), self._salus.chain_id, desk, signer.sign_typed(of(claim, self._salus.chain_id, desk)))
+            for claim in claims
+        ]
+
+    def take(self, attested: Sequence[Attested]) -> tuple[list[PreparedClaim], dict[bytes, bytes]]:
+        """Attested claims as :meth:`submit_prepared` takes them, with the signatures by claim id.
 
         Raises:
-            NotOwed, PoolShort: By the rules.
+            BadInput: They are for another chain or contract, a plan is unknown here, or a signature is by a key that acts for
+                another institution.
         """
-        return self._salus.send(self._salus.contract("ClaimDesk").functions.settle(claim_id))
+        desk = self._salus.book["ClaimDesk"].address
+        claims: list[PreparedClaim] = []
+        signatures: dict[bytes, bytes] = {}
+        for n, item in enumerate(attested):
+            if (item.chain_id, item.contract.lower()) != (self._salus.chain_id, desk.lower()):
+                raise BadInput("attested claim", f"[{n}].contract", "is of another chain or claim desk; use its --book")
+            claim = self._taken(item, n)
+            self._expect_signed(item, claim, n)
+            claims.append(claim)
+            signatures[claim.id] = item.signature
+        return claims, signatures
 
-    def get(self, claim_id: bytes) -> ClaimRecord:
-        """What the chain keeps of a claim."""
-        found = self._salus.call(self._salus.contract("ClaimDesk").functions.claim(claim_id))
-        return ClaimRecord(
-            id="0x" + claim_id.hex(),
-            state=State(found.state),
-            decided_at=found.decidedAt,
-            paid=found.paid,
-            insurer=found.insurer,
-            token=found.token,
-            payee=found.payee,
+    def _taken(self, item: Attested, n: int) -> PreparedClaim:
+        plan, patient, provider, number, day, primary, lines = item.claim
+        terms = self._salus.call(self._salus.contract("Plans").functions.terms(plan))
+        if int(terms.insurer, 16) == 0:
+            raise BadInput("attested claim", f"[{n}].plan", "is unknown on this chain; ask the provider")
+        decimals = self._salus.treasury.decimals(terms.token)
+        told = blank_input(
+            "0x" + claim_id(provider, number).hex(), patient, self._salus.institutions.name(provider), day, lines, decimals
+        )
+        rows = tuple(tuple(line) for line in lines)
+        return PreparedClaim(told, plan, patient, provider, number, rows, decimals, primary)
+
+    def _expect_signed(self, item: Attested, claim: PreparedClaim, n: int) -> None:
+        if len(item.signature) != 65:
+            return  # a contract wallet's, which only the chain can judge
+        standing = self._salus.institutions.standing(recover(item.typed(), item.signature))
+        wallet = bool(self._salus.w3.eth.get_code(claim.provider))  # type: ignore[arg-type]
+        if standing.institution != claim.provider and not wallet:
+            raise BadInput(
+                "attested claim", f"[{n}].signature", "is not by somebody who acts for the provider; ask it to sign anew"
+            )
+
+    # ---- look ----------------------------------------------------------------------------------------------------
+
+    def estimate(self, claims: Sequence[PreparedClaim]) -> list[ClaimAnswer]:
+        """What :meth:`submit_prepared` would answer now for each claim alone; the pool is not asked, nothing is sent."""
+        now = self._salus.now()
+        results = self._salus.calls("ClaimDesk", "estimate", [(claim.struct(),) for claim in claims])
+        return [
+            ClaimAnswer(
+                input=claim.input,
+                id="0x" + result.id.hex(),
+                plan="0x" + claim.plan.hex(),
+                patient=claim.patient,
+                provider=claim.provider,
+                state=State(result.state),
+                refusal=Refusal(result.refusal),
+                carc=result.carc,
+                lines=_lines(claim, result.lines, result.outOfNetwork),
+                decimals=claim.decimals,
+                decided_at=now,
+                out_of_network=result.outOfNetwork,
+            )
+            for claim, result in zip(claims, results, strict=True)
+        ]
+
+    def get(self, claim: bytes) -> ClaimRecord:
+        """Where a claim stands."""
+        return self._records([claim])[0]
+
+    def _records(self, ids: Sequence[bytes]) -> list[ClaimRecord]:
+        found = self._salus.calls("ClaimDesk", "claim", [(claim,) for claim in ids])
+        return [
+            ClaimRecord("0x" + claim.hex(), State(r.state), r.at, r.reviewBy, r.appealed)
+            for claim, r in zip(ids, found, strict=True)
+        ]
+
+    def id_of(self, plan: Plan, provider: str, number: str, *, system: str = "") -> bytes:
+        """The id of a provider's own claim number, which only who has the plan's salt can tell."""
+        return claim_id(self._salus.institutions.resolve(provider), plan.number(system, number))
+
+    def decided(self, claim: bytes) -> Decided:
+        """A decided claim, from the chain's events; see :func:`salus.claimlog.decided`."""
+        return claimlog.decided(self._salus, claim)
+
+    def pended(self, claim: bytes) -> Pended:
+        """A claim that waits for review, from the chain's events; see :func:`salus.claimlog.pended`."""
+        return claimlog.pended(self._salus, claim)
+
+    def history(self, claim: bytes) -> tuple[Entry, ...]:
+        """Every event that names a claim, oldest first; see :func:`salus.claimlog.history`."""
+        return claimlog.history(self._salus, claim)
+
+    def told(self, claim: bytes, *, plan: Plan | None = None, inputs: Sequence[ClaimInput] = ()) -> ClaimAnswer:
+        """The answer to a decided claim, told again from the chain, e.g. for an ExplanationOfBenefit.
+
+        Args:
+            plan: Its plan file, which tells the codes; without it they stay hashes.
+            inputs: Claims of files; where one is this claim, its codes, texts and references are told.
+
+        Raises:
+            BadInput: It was never decided.
+        """
+        found, record = self.decided(claim), self.get(claim)
+        known = {} if plan is None else {plan.code(price.system, price.code): price for price in plan.prices}
+        own = (i for i in inputs if plan is not None and plan.number(i.number_system, i.number) == found.number)
+        told = next(own, None) or blank_input(
+            found.id,
+            found.patient,
+            self._salus.institutions.name(found.provider),
+            found.service_day,
+            [(line[0], line[3] & 0xFFFF or 1, line[1] >> 176, line[3] >> 96 & (_UNITS - 1)) for line in found.packed],
+            found.decimals,
+            "XXX" if plan is None else plan.currency,
+            known,
+        )
+        if len(told.lines) != len(found.packed):
+            raise BadInput(told.source, "item", "has other lines than the chain; give the file that was submitted")
+        sequences = [line.sequence for line in told.lines]
+        held = any(event.args["held"] for event in self._salus.logs("Treasury", "Paid", {"ref": claim}))
+        return ClaimAnswer(
+            input=told,
+            id=found.id,
+            plan="0x" + found.plan.hex(),
+            patient=found.patient,
+            provider=found.provider,
+            state=record.state,
+            refusal=Refusal.NONE,
+            carc=0,
+            lines=unpack_lines(found.packed, out_of_network=found.out_of_network, sequences=sequences),
+            decimals=found.decimals,
+            decided_at=claimlog.block_time(self._salus, found.block),
+            transaction=found.transaction,
+            held=held,
+            out_of_network=found.out_of_network,
         )
 
     def accumulators(self, plan_id: bytes, member: str, year: int) -> Accumulators:
-        """What a member has paid in a benefit year, e.g. 2026."""
-        functions = self._salus.contract("ClaimDesk").functions
-        found = self._salus.call(functions.accumulators(plan_id, checked_address(member, "member"), year))
-        return Accumulators(found.deductible, found.outOfPocket)
+        """What a member has used at the claim desk in a benefit year, e.g. 2026; year 0: ever."""
+        functions, desk = self._salus.contract("Plans").functions, self._salus.book["ClaimDesk"].address
+        found = self._salus.call(functions.accumulators(desk, plan_id, checked_address(member, "member"), year))
+        return Accumulators(found.deductible, found.outOfPocket, found.paid)
+
+    # ---- go on with a claim --------------------------------------------------------------------------------------
+
+    def review(self, claim: bytes, carc: int = 0) -> Receipt:
+        """Review a pended claim as its insurer: let the rules decide it, or deny it with a code.
+
+        Raises:
+            BadInput: It was never pended.
+            NotParty, WrongState, OtherContent, ReviewOver, InvalidCarc: By the rules.
+        """
+        return self._salus.send(self._f.review(self.pended(claim).claim, carc))
+
+    def decide(self, claim: bytes) -> Receipt:
+        """Let the rules decide a pended claim that nobody reviewed in time; anyone may.
+
+        Raises:
+            BadInput: It was never pended.
+            WrongState, OtherContent, ReviewOpen: By the rules.
+        """
+        return self._salus.send(self._f.decide(self.pended(claim).claim))
+
+    def withdraw(self, claim: bytes) -> Receipt:
+        """Take a pended claim back as its provider.
+
+        Raises:
+            BadInput: It was never pended.
+            NotParty, WrongState, OtherContent: By the rules.
+        """
+        return self._salus.send(self._f.withdraw(self.pended(claim).claim))
+
+    def reverse(self, claim: bytes) -> Receipt:
+        """Give a settled or owed claim back, as its provider, or as its insurer within the appeal days.
+
+        Raises:
+            BadInput: It was never decided.
+            NotParty, WrongState, OtherContent, WindowClosed: By the rules.
+        """
+        return self._salus.send(self._f.reverse(self.decided(claim).struct()))
+
+    def appeal(self, claim: bytes) -> Receipt:
+        """Ask the arbiter about a claim, as its provider or patient, within the appeal days; once.
+
+        Raises:
+            BadInput: It was never decided.
+            NotParty, WrongState, OtherContent, WindowClosed: By the rules.
+        """
+        return self._salus.send(self._f.appeal(self.decided(claim).struct()))
+
+    def arbitrate(self, claim: bytes, award: int, carc: int) -> Receipt:
+        """Decide an appeal as the arbiter.
+
+        Args:
+            award: How much more is paid, in the token's smallest units.
+            carc: Why.
+
+        Raises:
+            BadInput: It was never decided.
+            NotAppealed, OtherContent, AwardTooHigh, InvalidCarc: By the rules.
+        """
+        return self._salus.send(self._f.arbitrate(self.decided(claim).struct(), award, carc))
+
+
+# ---------------------------------------------------------------------------------------------------------- shared
+
+
+def blank_input(
+    number: str,
+    patient: str,
+    provider: str,
+    day: int,
+    lines: Sequence[Any],
+    decimals: int,
+    currency: str = "XXX",
+    known: Mapping[bytes, PlanPrice] | None = None,
+) -> ClaimInput:
+    """A claim of which only the chain's side is known: the number is the id, codes that are not ``known`` are hashes."""
+    rows = []
+    for n, (code, units, charge, prior) in enumerate(lines, 1):
+        charged, before = (money(amount, decimals) for amount in (charge, prior))
+        price = (known or {}).get(bytes(code))
+        named = (price.system, price.code) if price else ("urn:salus:code", "0x" + bytes(code).hex())
+        rows.append(LineInput(n, *named, units, charged, price.display if price else "", before))
+    return ClaimInput(
+        source="the chain",
+        id="",
+        number=number,
+        number_system="urn:salus:claim",
+        provider_ref=f"urn:salus:institution|{provider}",
+        patient_ref=f"urn:salus:account|{patient}",
+        insurer_ref=None,
+        service_day=day,
+        currency=currency,
+        lines=tuple(rows),
+    )
+
+
+def _line(claim: ClaimInput, line: LineInput, plan: Plan, decimals: int) -> tuple[bytes, int, int, int]:
+    amounts = []
+    for name, amount in (("net", line.charge), ("prior", line.prior)):
+        field = f"item {line.sequence}: {name}"
+        units = smallest_units(amount, decimals, source=claim.source, field=field)
+        if units >= _UNITS:
+            raise BadInput(claim.source, field, f"is {amount:f}; a line holds less than 2^80 units, give a smaller one")
+        amounts.append(units)
+    charge, prior = amounts
+    return plan.code(line.system, line.code), line.quantity, charge, prior
 
 
 def _parts(claims: Sequence[PreparedClaim], batch: int) -> Iterator[list[PreparedClaim]]:
@@ -265,37 +569,46 @@ def _parts(claims: Sequence[PreparedClaim], batch: int) -> Iterator[list[Prepare
         yield part
 
 
-def _lines(claim: PreparedClaim, results: Sequence[Any]) -> tuple[LineAnswer, ...]:
-    if len(results) not in (0, len(claim.lines)):
-        raise BadAnswer(f"{len(results)} results for the {len(claim.lines)} lines of {claim.input.source}")
-    return tuple(
-        LineAnswer(
-            sequence=line.sequence,
-            charge=result.charge,
-            allowed=result.allowed,
-            deductible=result.deductible,
-            coinsurance=result.coinsurance,
-            paid=result.paid,
-            carc=result.carc,
-        )
-        for line, result in zip(claim.input.lines, results, strict=False)
-    )
+def _lines(claim: PreparedClaim, packed: Sequence[Any], out_of_network: bool) -> tuple[LineAnswer, ...]:
+    if len(packed) not in (0, len(claim.lines)):
+        raise BadAnswer(f"{len(packed)} results for the {len(claim.lines)} lines of {claim.input.source}")
+    if not packed:
+        return ()
+    sequences = [line.sequence for line in claim.input.lines]
+    return unpack_lines(packed, out_of_network=out_of_network, sequences=sequences)
 
 
-def _answer(claim: PreparedClaim, event: Event, decided_at: int, transaction: str, held: bool) -> ClaimAnswer:
-    refused = event.name == "ClaimRefused"
+def _same(claim: PreparedClaim, event: Event) -> bool:
+    """Whether an event is about this very claim, and not about another one with its number."""
+    a = event.args
+    if event.name == "ClaimPended":
+        told = a["claim"]
+        return (*tuple(told)[:-1], [tuple(line) for line in told.lines]) == claim.struct()
+    lines = [(bytes(line.code), line.judged >> 176) for line in a["lines"]]
+    head = (claim.plan, claim.patient, claim.number, claim.input.service_day)
+    return (a["plan"], a["patient"], a["number"], a["serviceDay"]) == head and lines == [
+        (code, charge) for code, _, charge, _ in claim.lines
+    ]
+
+
+def _answer(claim: PreparedClaim, event: Event, at: int) -> ClaimAnswer:
+    a, refused, waits = event.args, event.name == "ClaimRefused", event.name == "ClaimPended"
+    outside = bool(a.get("outOfNetwork", False))
+    state = State.NONE if refused else State.PENDED if waits else State.DENIED if a["denied"] else State.SETTLED
     return ClaimAnswer(
         input=claim.input,
         id="0x" + claim.id.hex(),
         plan="0x" + claim.plan.hex(),
         patient=claim.patient,
         provider=claim.provider,
-        state=State.NONE if refused else State(event.args["state"]),
-        refusal=Refusal(event.args["refusal"]) if refused else Refusal.NONE,
-        carc=event.args["carc"] if refused else 0,
-        lines=() if refused else _lines(claim, event.args["lines"]),
+        state=state,
+        refusal=Refusal(a["refusal"]) if refused else Refusal.NONE,
+        carc=a["carc"] if refused else 0,
+        lines=() if refused or waits else _lines(claim, a["lines"], outside),
         decimals=claim.decimals,
-        decided_at=decided_at,
-        transaction=transaction,
-        held=held,
+        decided_at=at,
+        transaction=event.transaction,
+        out_of_network=outside,
+        review_by=a["reviewBy"] if waits else 0,
+        due=a["due"] if waits else 0,
     )

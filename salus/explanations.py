@@ -28,7 +28,16 @@ VERDICTS = (
     "was destroyed",
 )
 
-CLAIM_STATES = ("was never settled", "is settled and paid", "is owed")
+CLAIM_STATES = (
+    "was never submitted, or was refused",
+    "is settled",
+    "is owed",
+    "waits for review",
+    "was denied by review",
+    "was withdrawn",
+    "was reversed",
+    "was decided on appeal",
+)
 
 # What `decide` gives as a reason; :class:`salus.directives.Reason` says the same words.
 REASONS = (
@@ -168,10 +177,25 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"{a['member']} cannot be a member from day {a['from']} to day {a['until']}: nobody, or an empty period"
     ),
     "PriceExists": lambda a: f"the plan {_hex(a['plan'])} has a price for the code {_hex(a['code'])} already",
-    "LengthMismatch": lambda a: f"{a['codes']} codes came with {a['allowed']} prices",
-    "NotProvider": lambda a: f"{a['account']} does not act for the provider {a['provider']}",
-    "NotOwed": lambda a: f"the claim {_hex(a['id'])} is not owed: it {_of(CLAIM_STATES, a['state'])}",
-    "PoolShort": lambda a: f"the insurer's pool is still short of the {a['due']} due for the claim {_hex(a['id'])}",
+    "LengthMismatch": lambda a: (
+        f"{a['codes']} codes came with {a['prices']} prices"
+        if "codes" in a
+        else f"{a['claims']} claims came with {a['signatures']} signatures"
+    ),
+    "NotParty": lambda a: f"{a['account']} is not licensed for who may do this with the claim {_hex(a['id'])}",
+    "WrongState": lambda a: f"the claim {_hex(a['id'])} {_of(CLAIM_STATES, a['state'])}, or was heard on appeal before",
+    "OtherContent": lambda a: f"what was said of the claim {_hex(a['id'])} is not what the chain holds; take it from the events",
+    "ReviewOpen": lambda a: f"the insurer may review the claim {_hex(a['id'])} until {moment(a['until'])}; the rules decide after it",
+    "ReviewOver": lambda a: f"the review of the claim {_hex(a['id'])} ended at {moment(a['until'])}; now the rules decide",
+    "WindowClosed": lambda a: f"the appeal days of the claim {_hex(a['id'])} ended at {moment(a['until'])}",
+    "NotAppealed": lambda a: f"nobody appealed the claim {_hex(a['id'])}, or the appeal is decided",
+    "InvalidCarc": lambda a: f"{a['carc']} is no claim adjustment reason code: give 1 to 999",
+    "AwardTooHigh": lambda a: f"{a['award']} is more than the {a['most']} that was billed and not paid",
+    "PoolShort": lambda a: f"the oldest debt is {a['due']}, and the pool holds {a['balance']}",
+    "PoolBusy": lambda a: f"the pool of {a['insurer']} in {a['token']} is paying in this very transaction; a token may not call back",
+    "NothingOwed": lambda a: f"the pool of {a['insurer']} in {a['token']} owes nothing",
+    "ExceedsReserve": lambda a: f"{a['asked']} was asked of {a['reserved']} that are reserved",
+    "ExceedsSetOff": lambda a: f"{a['asked']} was offered where {a['due']} is to be given back",
     "ZeroAmount": lambda a: "the amount is 0",
     "NotAnInsurer": lambda a: f"{a['account']} was never accredited as an insurer, so it has no pool",
     "InvalidDesk": lambda a: f"at {a['desk']} is no contract that could pay from the pool",
@@ -185,7 +209,6 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"the announced withdrawal is open from {moment(a['opensAt'])} to {moment(a['closesAt'])}"
     ),
     "NothingHeld": lambda a: f"nothing is held for {a['payee']} in {a['token']}",
-    "ExceedsDebt": lambda a: f"{a['asked']} was asked of a debt of {a['debt']}",
     "GasTooLow": lambda a: f"{a['left']} gas is left where {a['needed']} is needed; send it with a higher limit",
     # ---- cold chain
     "InvalidProfile": lambda a: f"the temperature profile's {_text(a['field'])} is not possible",

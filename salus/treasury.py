@@ -25,7 +25,9 @@ class Pool:
         balance: What it can pay.
         exiting: How much of it the insurer has announced to withdraw.
         exit_from: First second at which it may, 0 when nothing is announced.
-        owed: Sum of the claims that wait for money.
+        reserved: Beside the balance: kept for payments under review.
+        owed: Sum of the debts that wait.
+        waiting: How many debts wait.
     """
 
     insurer: str
@@ -33,11 +35,13 @@ class Pool:
     balance: int
     exiting: int
     exit_from: int
+    reserved: int
     owed: int
+    waiting: int
 
 
 class Treasury:
-    """The noun ``treasury``: fund a pool, look at it, leave it, collect what was held."""
+    """The noun ``treasury``: fund a pool, look at it, pay what it owes, leave it; give back, collect what was held."""
 
     def __init__(self, salus: Salus) -> None:
         self._salus = salus
@@ -81,6 +85,13 @@ class Treasury:
             BadInput: The signer has less.
             Refused: See ITreasury.
         """
+        self._approve(token, amount)
+        functions = self._salus.contract("Treasury").functions
+        place = self._place(insurer, token, desk)
+        return self._salus.send(functions.fund(*place, amount))
+
+    def _approve(self, token: str, amount: int) -> None:
+        """Let the treasury take an amount from the signer."""
         signer = self._salus.need_signer().address
         held = self.balance(token, signer)
         if held < amount:
@@ -92,17 +103,45 @@ class Treasury:
                 # Some tokens refuse to change one allowance into another.
                 self._salus.send(erc20.functions.approve(treasury.address, 0))
             self._salus.send(erc20.functions.approve(treasury.address, amount))
-        return self._salus.send(
-            treasury.functions.fund(self._desk(desk), checked_address(insurer, "insurer"), erc20.address, amount)
-        )
+
+    def settle(self, insurer: str, token: str, *, count: int = 50, desk: str | None = None) -> Receipt:
+        """Pay what a pool owes, oldest first, as far as it suffices; anyone may.
+
+        Args:
+            count: Debts that are looked at, at most.
+
+        Raises:
+            NothingOwed, PoolShort: By the rules.
+        """
+        functions = self._salus.contract("Treasury").functions
+        place = self._place(insurer, token, desk)
+        return self._salus.send(functions.settle(*place, count))
+
+    def set_off(self, insurer: str, token: str, payee: str, *, desk: str | None = None) -> int:
+        """What a payee has to give back to a pool; it is taken off what the pool pays it next."""
+        functions = self._salus.contract("Treasury").functions
+        place = self._place(insurer, token, desk)
+        return int(self._salus.call(functions.setOffOf(*place, checked_address(payee, "payee"))))
+
+    def repay(self, insurer: str, token: str, payee: str, amount: int, *, desk: str | None = None) -> Receipt:
+        """Give back what a payee has to, from the signer's balance, approving first what is needed, and no more.
+
+        Raises:
+            BadInput: The signer has less.
+            ZeroAmount, ExceedsSetOff, ReceivedOther: By the rules.
+        """
+        self._approve(token, amount)
+        functions = self._salus.contract("Treasury").functions
+        place = self._place(insurer, token, desk)
+        return self._salus.send(functions.repay(*place, checked_address(payee, "payee"), amount))
 
     def pool(self, insurer: str, token: str, *, desk: str | None = None) -> Pool:
         """An insurer's pool."""
         functions = self._salus.contract("Treasury").functions
-        place = (self._desk(desk), checked_address(insurer, "insurer"), checked_address(token, "token"))
+        place = self._place(insurer, token, desk)
         found = self._salus.call(functions.pool(*place))
-        owed = self._salus.call(functions.owed(*place))
-        return Pool(place[1], place[2], found.balance, found.exiting, found.exitFrom, owed)
+        sums = (found.balance, found.exiting, found.exitFrom, found.reserved, found.owed, found.waiting)
+        return Pool(place[1], place[2], *sums)
 
     def announce_exit(self, token: str, amount: int, *, desk: str | None = None) -> Receipt:
         """Announce that the signer's insurer will withdraw; 0 takes it back."""
@@ -122,6 +161,9 @@ class Treasury:
     def collect(self, token: str) -> Receipt:
         """Send the signer what is held for it."""
         return self._salus.send(self._salus.contract("Treasury").functions.collect(checked_address(token, "token")))
+
+    def _place(self, insurer: str, token: str, desk: str | None) -> tuple[str, str, str]:
+        return self._desk(desk), checked_address(insurer, "insurer"), checked_address(token, "token")
 
     def _desk(self, desk: str | None) -> str:
         return self._salus.book["ClaimDesk"].address if desk is None else checked_address(desk, "desk")

@@ -5,6 +5,7 @@ Resources are validated by ``fhir.resources``, which is imported only when a fil
 
 from __future__ import annotations
 
+from salus.fhir.benefit import explanation_of_benefit
 from salus.fhir.claim import ClaimInput, LineInput, read_claims
 from salus.fhir.consent import ConsentInput, consent_resource, consents_bundle, read_consent
 from salus.fhir.response import claim_response, write_claim_responses
@@ -16,6 +17,7 @@ __all__ = [
     "claim_response",
     "consent_resource",
     "consents_bundle",
+    "explanation_of_benefit",
     "read_claims",
     "read_consent",
     "write_claim_responses",

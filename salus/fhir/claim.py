@@ -117,7 +117,7 @@ def read_claims(
 
     Args:
         path: JSON of a Claim or a Bundle, or newline-delimited Claims.
-        use: The ``Claim.use`` that is meant: ``claim`` or, for an estimate, ``predetermination``.
+        use: The ``Claim.use`` that is meant: ``claim``, ``predetermination``, or ``any`` of these two for an estimate.
         problems: Takes what is wrong with a claim, which is then left out; without it the first problem is raised.
 
     Returns:
@@ -201,9 +201,10 @@ class _Reader:
         )
 
     def _expect_payable(self, use: str) -> None:
-        for field, wanted in (("status", "active"), ("use", use)):
-            if self.json.get(field) != wanted:
-                raise self.at.refuse(field, f"is {self.json.get(field)!r}; only {wanted!r} is submitted here")
+        uses = ("claim", "predetermination") if use == "any" else (use,)
+        for field, wanted in (("status", ("active",)), ("use", uses)):
+            if self.json.get(field) not in wanted:
+                raise self.at.refuse(field, f"is {self.json.get(field)!r}; only {' or '.join(map(repr, wanted))} is taken here")
         payee = self.json.get("payee") or {}
         codes = [c.get("code") for c in payee.get("type", {}).get("coding", ())]
         if codes and "provider" not in codes:

@@ -1,10 +1,14 @@
 """FHIR R4 ClaimResponses out: how a claim was judged, line by line.
 
-Each line has the amounts of HL7's adjudication categories: ``submitted``, ``eligible`` (what the price list allows),
-``deductible``, ``copay`` (HL7 has no code of its own for coinsurance; the text says it) and ``benefit`` (what the plan
-pays). Where an amount takes something away, its reason is the CARC with its group code: 45 CO above the price list, 204
-PR not covered, 1 PR deductible, 2 PR coinsurance. The outcome is ``complete``, ``queued`` (owed: payable, the pool is
-short) or ``error`` (refused, with the CARC).
+Each line has the amounts of HL7's adjudication categories ``submitted``, ``eligible`` (what the plan allows), ``deductible``,
+``copay`` and ``benefit`` (what the plan pays), and of CARIN Blue Button's where HL7 has none: ``coinsurance``, ``noncovered`` (denied,
+or beyond a limit), ``discount`` (written off), ``priorpayerpaid``. The reason of each amount that is taken away is its CARC with its
+group code; see :mod:`salus.carc`. These and ``benefit`` sum to ``submitted``. The outcome is
+
+- ``complete``: settled, denied by review, reversed, decided on appeal;
+- ``partial``: settled, and a part was denied by the rules;
+- ``queued``: pended (the insurer reviews) or owed (payable, the pool is short);
+- ``error``: refused, with the CARC.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from salus.carc import Adjustment, carc_words
 from salus.errors import BadInput
 from salus.jsonfile import dump_json
 
@@ -27,15 +32,26 @@ CARC = "https://x12.org/codes/claim-adjustment-reason-codes"
 
 _GROUPS = "https://x12.org/codes/claim-adjustment-group-codes"
 _ADJUDICATION = "http://terminology.hl7.org/CodeSystem/adjudication"
+_CARIN = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication"
 _CLAIM_TYPE = "http://terminology.hl7.org/CodeSystem/claim-type"
 _PAYMENT_TYPE = "http://terminology.hl7.org/CodeSystem/ex-paymenttype"
 
-_REASONS = {
-    1: ("PR", "Deductible amount"),
-    2: ("PR", "Coinsurance amount"),
-    45: ("CO", "Charge exceeds fee schedule"),
-    204: ("PR", "Not covered under the patient's plan"),
-}
+_HL7 = ("submitted", "eligible", "deductible", "copay", "benefit")
+# In the order in which they are told.
+_CATEGORIES = (
+    "submitted",
+    "noncovered",
+    "discount",
+    "eligible",
+    "deductible",
+    "copay",
+    "coinsurance",
+    "priorpayerpaid",
+    "benefit",
+)
+
+#: Makes an amount of FHIR of the token's smallest units.
+Money = Callable[[int], dict[str, Any]]
 
 
 def claim_response(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
@@ -50,55 +66,23 @@ def claim_response(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
         writes it.
     """
     claim = answer.input
-    system, code = claim.type
-    number = {"value": claim.number} | ({"system": claim.number_system} if claim.number_system else {})
-    moment = dt.datetime.fromtimestamp(answer.decided_at, dt.UTC)
-    settled = answer.state.name == "SETTLED"
     response: dict[str, Any] = {
         "resourceType": "ClaimResponse",
-        # The 0x is left out: an id has at most 64 characters.
-        "id": answer.id.removeprefix("0x"),
-        "identifier": [{"system": "urn:salus:claim", "value": answer.id}],
-        "status": "active",
-        "type": {"coding": [({"system": system} if system else {}) | {"code": code}]}
-        if code
-        else {"coding": [{"system": _CLAIM_TYPE, "code": "professional"}]},
-        "use": "claim" if answer.transaction else "predetermination",
-        "patient": _reference(claim.patient_ref),
-        "created": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "insurer": {"identifier": {"system": "urn:salus:institution", "value": insurer}},
-        "requestor": _reference(claim.provider_ref),
-        "request": {"type": "Claim", "identifier": number} | ({"reference": f"Claim/{claim.id}"} if claim.id else {}),
-        "outcome": "error" if answer.refusal else "queued" if answer.state.name == "OWED" else "complete",
-        "disposition": _disposition(answer),
+        **head(answer, insurer=insurer),
+        "requestor": reference(claim.provider_ref),
+        "request": claim_reference(answer),
+        "outcome": outcome(answer),
+        "disposition": disposition(answer),
     }
     if answer.refusal:
         response["error"] = [
             {"code": {"coding": [{"system": CARC, "code": str(answer.carc)}], "text": answer.refusal.words}}
         ]
-        return response
-
-    def money(units: int) -> dict[str, Any]:
-        return {"value": answer.money(units), "currency": claim.currency}
-
-    response["item"] = [
-        {"itemSequence": line.sequence, "adjudication": _adjudication(line, money)} for line in answer.lines
-    ]
-    totals = (
-        ("submitted", answer.charge),
-        ("eligible", answer.allowed),
-        ("deductible", answer.deductible),
-        ("copay", answer.coinsurance),
-        ("benefit", answer.paid),
-    )
-    response["total"] = [{"category": _category(name), "amount": money(units)} for name, units in totals]
-    if settled:
-        response["payment"] = {
-            "type": {"coding": [{"system": _PAYMENT_TYPE, "code": "complete"}]},
-            "date": moment.strftime("%Y-%m-%d"),
-            "amount": money(answer.paid),
-            "identifier": {"system": "urn:salus:transaction", "value": answer.transaction},
-        }
+    if answer.lines:
+        money = money_of(answer)
+        response["item"] = [{"itemSequence": line.sequence, "adjudication": adjudication(line, money)} for line in answer.lines]
+        response["total"] = totals(answer, money)
+        response |= payment(answer, money)
     return response
 
 
@@ -125,49 +109,133 @@ def write_claim_responses(answers: Sequence[ClaimAnswer], folder: str | Path, *,
                 break
     except OSError as trouble:
         raise BadInput(
-            str(folder), "", f"cannot be written to ({trouble.strerror}); name another folder. What is on chain stays: `salus claim show`"
+            str(folder), "", f"cannot be written to ({trouble.strerror}); name another folder. What is on chain stays: `salus claim status`"
         ) from None
     return paths
 
 
-def _reference(key: str) -> dict[str, Any]:
+# ------------------------------------------------------------------------------- shared with the explanation of benefit
+
+
+def head(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
+    """What a ClaimResponse and an ExplanationOfBenefit begin with."""
+    system, code = answer.input.type
+    coding = ({"system": system} if system else {}) | {"code": code}
+    return {
+        # The 0x is left out: an id has at most 64 characters.
+        "id": answer.id.removeprefix("0x"),
+        "identifier": [{"system": "urn:salus:claim", "value": answer.id}],
+        "status": "cancelled" if answer.state.name in ("REVERSED", "WITHDRAWN") else "active",
+        "type": {"coding": [coding if code else {"system": _CLAIM_TYPE, "code": "professional"}]},
+        "use": "claim" if answer.transaction else "predetermination",
+        "patient": reference(answer.input.patient_ref),
+        "created": moment(answer).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "insurer": {"identifier": {"system": "urn:salus:institution", "value": insurer}},
+    }
+
+
+def moment(answer: ClaimAnswer) -> dt.datetime:
+    """When the claim was answered."""
+    return dt.datetime.fromtimestamp(answer.decided_at, dt.UTC)
+
+
+def claim_reference(answer: ClaimAnswer) -> dict[str, Any]:
+    """The claim that is answered, by its number."""
+    claim = answer.input
+    number = {"value": claim.number} | ({"system": claim.number_system} if claim.number_system else {})
+    return {"type": "Claim", "identifier": number} | ({"reference": f"Claim/{claim.id}"} if claim.id else {})
+
+
+def outcome(answer: ClaimAnswer) -> str:
+    """FHIR's word for what became of the claim."""
+    if answer.refusal:
+        return "error"
+    if answer.state.name in ("PENDED", "OWED"):
+        return "queued"
+    return "partial" if answer.outcome == "partly paid" and answer.total("denied") else "complete"
+
+
+def disposition(answer: ClaimAnswer) -> str:
+    """The same in a sentence."""
+    if answer.refusal:
+        return f"Refused: {answer.refusal.words}."
+    if not answer.transaction:
+        more = " The insurer would review it first." if answer.state.name == "PENDED" else ""
+        return f"Estimate; nothing was submitted.{more}"
+    if answer.state.name == "SETTLED":
+        return "Settled; the provider may collect the amount." if answer.held else "Settled and paid."
+    return {
+        "OWED": "Payable; the insurer's pool is short, the amount is paid as soon as it is funded.",
+        "PENDED": "Waits for the insurer's review; after it the rules decide.",
+        "DENIED": "Denied by the insurer's review.",
+        "WITHDRAWN": "Withdrawn by the provider.",
+        "REVERSED": "Reversed; what was paid goes back.",
+        "ARBITRATED": "Decided on appeal; the lines are as they were judged before it.",
+    }[answer.state.name]
+
+
+def money_of(answer: ClaimAnswer) -> Money:
+    """Amounts in the claim's currency."""
+    return lambda units: {"value": answer.money(units), "currency": answer.input.currency}
+
+
+def payment(answer: ClaimAnswer, money: Money) -> dict[str, Any]:
+    """The payment of a settled claim; an estimate and a claim that waits have none."""
+    if answer.state.name != "SETTLED" or not answer.transaction:
+        return {}
+    return {
+        "payment": {
+            "type": {"coding": [{"system": _PAYMENT_TYPE, "code": "complete"}]},
+            "date": moment(answer).strftime("%Y-%m-%d"),
+            "amount": money(answer.paid),
+            "identifier": {"system": "urn:salus:transaction", "value": answer.transaction},
+        }
+    }
+
+
+def totals(answer: ClaimAnswer, money: Money) -> list[dict[str, Any]]:
+    """The sums of the categories; those that are 0 are left out, but for what every claim has."""
+    sums: dict[str, int] = {"submitted": answer.charge, "eligible": answer.allowed, "deductible": 0, "benefit": answer.paid}
+    for line in answer.lines:
+        for adjustment in line.adjustments:
+            name = _category_of(adjustment, line)
+            sums[name] = sums.get(name, 0) + adjustment.amount
+    return [{"category": category(name), "amount": money(sums[name])} for name in _CATEGORIES if name in sums]
+
+
+def adjudication(line: LineAnswer, money: Money) -> list[dict[str, Any]]:
+    """The amounts of one line, with the reason of each that takes something away."""
+    rows: list[tuple[str, int, Adjustment | None]] = [("submitted", line.charge, None), ("eligible", line.allowed, None)]
+    rows += [(_category_of(adjustment, line), adjustment.amount, adjustment) for adjustment in line.adjustments]
+    if not line.deductible:
+        rows.append(("deductible", 0, None))
+    rows.append(("benefit", line.paid, None))
+    rows.sort(key=lambda row: _CATEGORIES.index(row[0]))
+    return [
+        {"category": category(name), "amount": money(units)} | ({} if adjustment is None else _reason(adjustment))
+        for name, units, adjustment in rows
+    ]
+
+
+def _category_of(adjustment: Adjustment, line: LineAnswer) -> str:
+    known = {1: "deductible", 2: "coinsurance", 3: "copay", 23: "priorpayerpaid", 45: "discount"}
+    # A reviewer may deny with any of these codes as well.
+    return "noncovered" if adjustment.amount == line.denied and adjustment.carc == line.carc else known.get(adjustment.carc, "noncovered")
+
+
+def _reason(adjustment: Adjustment) -> dict[str, Any]:
+    coding = [{"system": CARC, "code": str(adjustment.carc)}, {"system": _GROUPS, "code": adjustment.group}]
+    return {"reason": {"coding": coding, "text": carc_words(adjustment.carc)}}
+
+
+def category(name: str) -> dict[str, Any]:
+    """An adjudication category, by its code."""
+    return {"coding": [{"system": _ADJUDICATION if name in _HL7 else _CARIN, "code": name}]}
+
+
+def reference(key: str) -> dict[str, Any]:
     """What a claim called somebody, the other way: ``system|value`` is an identifier, anything else a reference."""
     system, bar, value = key.rpartition("|")
     if not bar:
         return {"reference": key}
     return {"identifier": ({"system": system} if system else {}) | {"value": value}}
-
-
-def _disposition(answer: ClaimAnswer) -> str:
-    if answer.refusal:
-        return f"Refused: {answer.refusal.words}."
-    if answer.state.name == "OWED":
-        return "Payable; the insurer's pool is short, the amount is paid as soon as it is funded."
-    if not answer.transaction:
-        return "Estimate; nothing was submitted."
-    return "Settled; the provider may collect the amount." if answer.held else "Settled and paid."
-
-
-def _category(name: str) -> dict[str, Any]:
-    category: dict[str, Any] = {"coding": [{"system": _ADJUDICATION, "code": name}]}
-    return category | ({"text": "coinsurance"} if name == "copay" else {})
-
-
-def _adjudication(line: LineAnswer, money: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
-    def entry(name: str, units: int, carc: int = 0) -> dict[str, Any]:
-        made: dict[str, Any] = {"category": _category(name), "amount": money(units)}
-        if carc:
-            group, words = _REASONS[carc]
-            made["reason"] = {
-                "coding": [{"system": CARC, "code": str(carc)}, {"system": _GROUPS, "code": group}],
-                "text": words,
-            }
-        return made
-
-    return [
-        entry("submitted", line.charge),
-        entry("eligible", line.allowed, 204 if line.carc else 45 if line.written_off else 0),
-        entry("deductible", line.deductible, 1 if line.deductible else 0),
-        entry("copay", line.coinsurance, 2 if line.coinsurance else 0),
-        entry("benefit", line.paid),
-    ]

@@ -21,7 +21,8 @@ YEAR = 365 * 24 * 3600
 class House:
     """The chain, the address book, and the people.
 
-    regulator     signer that accredits (registrar), registers temperature profiles (rule maker) and reviews emergencies
+    regulator     signer that accredits (registrar), registers temperature profiles (rule maker), reviews emergencies and
+                  arbitrates claims
     """
 
     def __init__(self, node: LocalNode, folder: Path) -> None:
@@ -80,19 +81,19 @@ class House:
         guardians = self.deploy("Guardians")
         consents = self.deploy("ConsentRegistry", institutions, guardians, 1)  # the policy "emergency"
         accesses = self.deploy("AccessLog", manager, institutions, consents)
-        plans = self.deploy("Plans", institutions)
+        plans = self.deploy("Plans", institutions, consents, 0)  # a version judges at once
         treasury = self.deploy("Treasury", institutions)
-        self.deploy("ClaimDesk", institutions, consents, plans, treasury)
+        desk = self.deploy("ClaimDesk", manager, institutions, plans, treasury)
         coldchain = self.deploy("ColdChain", manager, institutions)
         abi = self.build("AccessManager")["abi"]
         f = self.w3.eth.contract(address=manager, abi=abi).functions
         powers = [(institutions, "Institutions", name, 1) for name in ("accredit", "renew", "suspend", "reinstate")]
         powers.append((coldchain, "ColdChain", "registerProfile", 2))
-        powers.append((accesses, "AccessLog", "review", 4))
+        powers += [(accesses, "AccessLog", "review", 4), (desk, "ClaimDesk", "arbitrate", 5)]
         for target, contract, name, role in powers:
             entry = next(e for e in self.build(contract)["abi"] if e["type"] == "function" and e["name"] == name)
             self._act(manager, f.setTargetFunctionRole(target, [selector(entry)], role))
-        for role in (1, 2, 4):
+        for role in (1, 2, 4, 5):
             self._act(manager, f.grantRole(role, self.regulator.address, 0))
 
     def _act(self, target, function):

@@ -1,0 +1,47 @@
+"""Claims from files of any kind that is read here: FHIR R4, X12 837, CSV; told apart by what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .claimscsv import read_csv
+from .errors import BadInput
+from .fhir.claim import ClaimInput, noting, read_claims, refuse_duplicates
+from .jsonfile import read_bytes
+from .x12 import is_x12, read_x12
+
+__all__ = ["read_claim_files"]
+
+
+def read_claim_files(
+    files: Sequence[str | Path],
+    *,
+    use: str = "claim",
+    problems: list[BadInput] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[ClaimInput]:
+    """Read the claims of files.
+
+    Args:
+        files: FHIR (a Claim, a Bundle, NDJSON), X12 837P or 837I, or CSV (:mod:`salus.claimscsv`).
+        use: The ``Claim.use`` that is meant in FHIR: ``claim``, ``predetermination``, or ``any`` of these two.
+        problems: Takes what is wrong with a file or a claim, which is then left out; without it the first is raised.
+        progress: Told after each file how many are read.
+
+    Raises:
+        BadInput: Without `problems`: a file or a claim that cannot be read exactly; names file, field and fix.
+    """
+    claims: list[ClaimInput] = []
+    for done, file in enumerate(files, 1):
+        with noting(problems):
+            start = read_bytes(file)[:4096].decode("utf-8", "replace").lstrip("\ufeff")
+            if is_x12(start):
+                claims += read_x12(file, problems=problems)
+            elif Path(file).suffix.lower() == ".csv":
+                claims += read_csv(file, problems=problems)
+            else:
+                claims += read_claims(file, use=use, problems=problems)
+        if progress:
+            progress(done)
+    return refuse_duplicates(claims, problems)
