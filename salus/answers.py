@@ -12,6 +12,7 @@ from .carc import Adjustment
 from .fhir.claim import ClaimInput
 
 __all__ = [
+    "Circumstances",
     "ClaimAnswer",
     "ClaimRecord",
     "Decided",
@@ -369,16 +370,35 @@ class ClaimRecord:
 
 
 @dataclass(frozen=True)
+class Circumstances:
+    """What else decided a claim.
+
+    Args:
+        service_day: Days since 1970-01-01.
+        family: The member's family at judgement, 0 for none.
+        out_of_network: Judged so.
+        denied: By review.
+    """
+
+    service_day: int
+    family: int
+    out_of_network: bool
+    denied: bool
+
+    @classmethod
+    def of(cls, word: int) -> Circumstances:
+        """From the word that the chain holds; see ``IClaimDesk.Decided``."""
+        return cls(word >> 72, word >> 8 & (1 << 64) - 1, bool(word & 1), bool(word & 2))
+
+
+@dataclass(frozen=True)
 class Decided(_Amounts):
     """A decided claim, as the chain's own event tells it: what ``reverse``, ``appeal`` and ``arbitrate`` want to hear.
 
     Args:
         id: 0x-hex.
-        plan, patient, provider, number: As on chain.
-        service_day: Days since 1970-01-01.
-        family: The member's family at judgement, 0 for none.
-        out_of_network: Judged so.
-        denied: By review.
+        plan, patient, provider: As on chain.
+        circumstances: Service day, family and flags in one word, see :class:`Circumstances`.
         packed: (code, judged, shares, payment) of each line.
         decimals: The token's.
         block: The block of the decision.
@@ -389,11 +409,7 @@ class Decided(_Amounts):
     plan: bytes
     patient: str
     provider: str
-    number: bytes
-    service_day: int
-    family: int
-    out_of_network: bool
-    denied: bool
+    circumstances: int
     packed: tuple[tuple[bytes, int, int, int], ...]
     decimals: int
     block: int
@@ -402,12 +418,16 @@ class Decided(_Amounts):
     @property
     def lines(self) -> tuple[LineAnswer, ...]:  # type: ignore[override]
         """The lines' amounts."""
-        return unpack_lines(self.packed, out_of_network=self.out_of_network)
+        return unpack_lines(self.packed, out_of_network=self.told.out_of_network)
+
+    @property
+    def told(self) -> Circumstances:
+        """The circumstances, one by one."""
+        return Circumstances.of(self.circumstances)
 
     def struct(self) -> tuple[Any, ...]:
         """The struct ``IClaimDesk.Decided``."""
-        names = ("plan", "patient", "provider", "number", "service_day", "family", "out_of_network")
-        return (*(getattr(self, name) for name in names), list(self.packed))
+        return bytes.fromhex(self.id[2:]), self.plan, self.patient, self.provider, self.circumstances, list(self.packed)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .answers import Decided, Pended, Refusal, money, unpack_lines
+from .answers import Circumstances, Decided, Pended, Refusal, money, unpack_lines
 from .carc import carc_words
 from .errors import BadInput, gate
 
@@ -80,11 +80,7 @@ def as_decided(salus: Salus, event: Event, decimals: int | None = None) -> Decid
         plan=a["plan"],
         patient=a["patient"],
         provider=a["provider"],
-        number=a["number"],
-        service_day=a["serviceDay"],
-        family=a["family"],
-        out_of_network=a["outOfNetwork"],
-        denied=a["denied"],
+        circumstances=a["circumstances"],
         packed=tuple(tuple(line) for line in a["lines"]),
         decimals=decimals,
         block=event.block,
@@ -162,10 +158,11 @@ def _words(salus: Salus, event: Event) -> str:
 
 
 def _decision(a: Mapping[str, Any], amount: Callable[[int], str]) -> str:
-    lines = unpack_lines(a["lines"], out_of_network=a["outOfNetwork"])
+    told = Circumstances.of(a["circumstances"])
+    lines = unpack_lines(a["lines"], out_of_network=told.out_of_network)
     charge, paid, share = (sum(getattr(line, name) for line in lines) for name in ("charge", "paid", "patient"))
-    where = ", out of network" if a["outOfNetwork"] else ""
-    if a["denied"]:
+    where = ", out of network" if told.out_of_network else ""
+    if told.denied:
         carc = lines[0].carc
         return f"denied by review: {carc_words(carc)} (CARC {carc})"
     codes = sorted({line.carc for line in lines if line.denied})

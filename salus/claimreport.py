@@ -205,7 +205,7 @@ class _Counting:
             if event.name == "ClaimDecided":
                 decided = as_decided(self._salus, event, plan.decimals)
                 self._decided[claim] = decided
-                self._ends[claim] = "denied" if decided.denied else "settled"
+                self._ends[claim] = "denied" if decided.told.denied else "settled"
         return refused
 
     def _count_ends(self) -> None:
@@ -239,7 +239,7 @@ class _Counting:
                     plan.denials[line.carc] += line.denied
             if decided.paid and self._ends[claim] == "settled":
                 at = self._time(paid_in.get(claim, decided.block))
-                plan.days.append(at // _SECONDS - decided.service_day)
+                plan.days.append(at // _SECONDS - decided.told.service_day)
 
     def _time(self, block: int) -> int:
         if block not in self._times:
@@ -252,8 +252,8 @@ class _Counting:
         units: Counter[tuple[str, int]] = Counter()
         claims: Counter[tuple[str, int]] = Counter()
         for claim in decided.values():
-            units[claim.provider, claim.service_day] += claim.total("units")
-            claims[claim.provider, claim.service_day] += 1
+            units[claim.provider, claim.told.service_day] += claim.total("units")
+            claims[claim.provider, claim.told.service_day] += 1
         long = [place for place, count in units.items() if count > threshold]
         names = self._salus.institutions.names(provider for provider, _ in long)
         return tuple(
@@ -277,5 +277,5 @@ def _same_lines(decided: dict[bytes, Decided]) -> tuple[SameLine, ...]:
     for claim in decided.values():
         for line in claim.lines:
             if line.units:
-                found[claim.patient, line.code, claim.service_day][claim.id] = None
+                found[claim.patient, line.code, claim.told.service_day][claim.id] = None
     return tuple(SameLine(*key, tuple(claims)) for key, claims in found.items() if len(claims) > 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import claimlog
 from .answers import (
+    Circumstances,
     ClaimAnswer,
     ClaimRecord,
     Decided,
@@ -365,10 +366,10 @@ class Claims:
                 state=State(result.state),
                 refusal=Refusal(result.refusal),
                 carc=result.carc,
-                lines=_lines(claim, result.lines, result.outOfNetwork),
+                lines=_lines(claim, result.lines, Circumstances.of(result.circumstances).out_of_network),
                 decimals=claim.decimals,
                 decided_at=now,
-                out_of_network=result.outOfNetwork,
+                out_of_network=Circumstances.of(result.circumstances).out_of_network,
             )
             for claim, result in zip(claims, results, strict=True)
         ]
@@ -412,12 +413,16 @@ class Claims:
         """
         found, record = self.decided(claim), self.get(claim)
         known = {} if plan is None else {plan.code(price.system, price.code): price for price in plan.prices}
-        own = (i for i in inputs if plan is not None and plan.number(i.number_system, i.number) == found.number)
+        own = (
+            i
+            for i in inputs
+            if plan is not None and claim_id(found.provider, plan.number(i.number_system, i.number)) == claim
+        )
         told = next(own, None) or blank_input(
             found.id,
             found.patient,
             self._salus.institutions.name(found.provider),
-            found.service_day,
+            found.told.service_day,
             [(line[0], line[3] & 0xFFFF or 1, line[1] >> 176, line[3] >> 96 & (_UNITS - 1)) for line in found.packed],
             found.decimals,
             "XXX" if plan is None else plan.currency,
@@ -436,12 +441,12 @@ class Claims:
             state=record.state,
             refusal=Refusal.NONE,
             carc=0,
-            lines=unpack_lines(found.packed, out_of_network=found.out_of_network, sequences=sequences),
+            lines=unpack_lines(found.packed, out_of_network=found.told.out_of_network, sequences=sequences),
             decimals=found.decimals,
             decided_at=claimlog.block_time(self._salus, found.block),
             transaction=found.transaction,
             held=held,
-            out_of_network=found.out_of_network,
+            out_of_network=found.told.out_of_network,
         )
 
     def accumulators(self, plan_id: bytes, member: str, year: int) -> Accumulators:
@@ -585,16 +590,16 @@ def _same(claim: PreparedClaim, event: Event) -> bool:
         told = a["claim"]
         return (*tuple(told)[:-1], [tuple(line) for line in told.lines]) == claim.struct()
     lines = [(bytes(line.code), line.judged >> 176) for line in a["lines"]]
-    head = (claim.plan, claim.patient, claim.number, claim.input.service_day)
-    return (a["plan"], a["patient"], a["number"], a["serviceDay"]) == head and lines == [
-        (code, charge) for code, _, charge, _ in claim.lines
-    ]
+    head = (a["plan"], a["patient"], Circumstances.of(a["circumstances"]).service_day)
+    wanted = [(code, charge) for code, _, charge, _ in claim.lines]
+    return head == (claim.plan, claim.patient, claim.input.service_day) and lines == wanted
 
 
 def _answer(claim: PreparedClaim, event: Event, at: int) -> ClaimAnswer:
     a, refused, waits = event.args, event.name == "ClaimRefused", event.name == "ClaimPended"
-    outside = bool(a.get("outOfNetwork", False))
-    state = State.NONE if refused else State.PENDED if waits else State.DENIED if a["denied"] else State.SETTLED
+    told = Circumstances.of(a.get("circumstances", 0))
+    outside = told.out_of_network
+    state = State.NONE if refused else State.PENDED if waits else State.DENIED if told.denied else State.SETTLED
     return ClaimAnswer(
         input=claim.input,
         id="0x" + claim.id.hex(),

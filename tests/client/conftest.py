@@ -6,7 +6,10 @@ import pytest
 
 from salus.node import LocalNode
 
+from salus.fhir import read_claims
 from tests.client.house import House, kind
+from tests.client.scene import Scene
+from tests.client.shared_data import EXAMPLES
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +38,26 @@ def cheap(monkeypatch):
     import salus.keystores
 
     monkeypatch.setattr(salus.keystores, "_SCRYPT_N", 1 << 12)
+
+
+@pytest.fixture(scope="session")
+def token(world):
+    return world.deploy("TestToken", "Dollar", "USD", 6)
+
+
+@pytest.fixture(autouse=True)
+def interim(monkeypatch):
+    from salus.plans import Plans
+    from tests.client.scene import version_id
+
+    monkeypatch.setattr(Plans, "id_of", lambda self, plan: version_id(self._salus.institutions.resolve(plan.insurer), plan))
+
+
+@pytest.fixture
+def scene(world, token, tmp_path):
+    return Scene(world, token, tmp_path)
+
+
+@pytest.fixture
+def claim():
+    return read_claims(EXAMPLES / "claim.json")[0]

@@ -75,7 +75,7 @@ def test_every_sentence_can_be_said():
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 5, 6, 255, 2**40 - 1])
 def test_sentences_bear_every_number(number):
-    for name in ("NotLicensed", "NotIntact", "NotOwed", "InvalidPeriod", "Superseded"):
+    for name in ("NotLicensed", "NotIntact", "WrongState", "InvalidPeriod", "Superseded"):
         entry = next(e for a in decoding.abi_names() for e in decoding.load_abi(a) if e.get("name") == name)
         samples = {"address": SOMEBODY, "bytes32": b"\1" * 32}
         assert _WORDS[name]({part["name"]: samples.get(part["type"], number) for part in entry["inputs"]})

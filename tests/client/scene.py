@@ -1,0 +1,113 @@
+"""An insurer with a published plan, a hospital, and a member who permits the insurer to pay, on the tests' chain."""
+
+import json
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from salus.consent import DirectiveDraft, Effect
+from salus.planfile import load_plan, new_salt
+from tests.client.shared_data import EXAMPLES
+
+PLAN = json.loads((EXAMPLES / "plan.json").read_text())
+REF = "Patient/patient-1"
+USD = 10**6  # the token has six decimals
+ALWAYS = 2_000_000_000  # seconds
+
+
+class Scene:
+    """What the tests of claims begin with.
+
+    world     the chain, see house.py
+    token     an ERC-20 that anybody mints
+    plan      the plan as its file holds it
+    plan_id   its id on chain
+    payer     client of the insurer
+    desk      client of the hospital
+    """
+
+    def __init__(self, world, token, folder, *, fund=100_000 * USD, consent=True, terms=None, **changes):
+        self.world, self.token = world, token
+        (self.insurer, self.handle), (self.hospital, self.provider) = (
+            world.institution("INSURER"),
+            world.institution("PROVIDER"),
+        )
+        self.patient = world.person()
+        self.path = folder / "plan.json"
+        self.path.write_text(json.dumps({**PLAN, "insurer": self.handle, "salt": new_salt(), **changes}))
+        self.plan = load_plan(self.path)
+        self.payer, self.desk = world.client(self.insurer), world.client(self.hospital)
+        self.plan_id = install(self.payer, self.plan, token, **(terms or {}))
+        self.enroll(self.patient.address)
+        if fund:
+            self.fund(fund)
+        if consent:
+            self.permit()
+
+    def enroll(self, *accounts, secondary=False):
+        membership = (self.plan.valid_from, self.plan.valid_until, 0, 0, 0, 0, secondary)
+        functions = self.payer.contract("Plans").functions
+        self.payer.send(functions.enroll(self.plan_id, [(account, membership) for account in accounts]))
+
+    def mint(self, account, amount):
+        erc20 = self.world.w3.eth.contract(address=self.token, abi=self.world.build("TestToken")["abi"])
+        self.payer.send(erc20.functions.mint(account, amount))
+
+    def fund(self, amount):
+        self.mint(self.insurer.address, amount)
+        return self.payer.treasury.fund(self.insurer.address, self.token, amount)
+
+    def permit(self, patient=None):
+        self.world.client(patient or self.patient).consent.grant(
+            DirectiveDraft(self.insurer.address, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, ALWAYS)
+        )
+
+    def prepare(self, claims, **options):
+        return self.desk.claims.prepare(claims, self.plan, {REF: self.patient.address}, **options)
+
+    def submit(self, claims, **options):
+        return self.desk.claims.submit(claims, self.plan, {REF: self.patient.address}, **options)
+
+    def balance(self):
+        return self.desk.treasury.balance(self.token, self.hospital.address)
+
+
+def version_id(insurer, plan):
+    """The id of the first version of a plan, by Ids.sol."""
+    found = keccak(encode(["bytes32", "address", "bytes32"], [keccak(text="salus.plan"), insurer, plan.document]))
+    return found[:-4] + (1).to_bytes(4)
+
+
+def install(payer, plan, token, **terms):
+    """Register, price and publish a plan; `terms` are fields of IPlans.Terms by name."""
+    insurer, functions = payer.need_signer().address, payer.contract("Plans").functions
+    whole = {
+        "insurer": insurer,
+        "validFrom": plan.valid_from,
+        "validUntil": plan.valid_until,
+        "token": token,
+        "coinsurance": plan.coinsurance,
+        "coinsuranceOut": plan.coinsurance,
+        "deductible": int(plan.deductible * USD),
+        "outOfPocketMaximum": int(plan.out_of_pocket_maximum * USD),
+        "familyDeductible": 0,
+        "familyOutOfPocketMaximum": 0,
+        "annualLimit": 0,
+        "lifetimeLimit": 0,
+        "waitingDays": 0,
+        "filingDays": plan.filing_days,
+        "reviewThreshold": 0,
+        "reviewDays": 0,
+        "appealDays": 0,
+        "rules": 0,
+        "document": plan.document,
+        **terms,
+    }
+    plan_id = version_id(insurer, plan)
+    payer.send(functions.register(bytes(32), tuple(whole.values())))
+    codes = [plan.code(price.system, price.code) for price in plan.prices]
+    prices = [int(price.allowed * USD) << 176 | 1 << 160 for price in plan.prices]  # listed, category 0
+    for first in range(0, len(codes), 200):
+        payer.send(functions.addPrices(plan_id, 0, codes[first : first + 200], prices[first : first + 200]))
+    payer.send(functions.publish(plan_id))
+    return plan_id
