@@ -1,4 +1,4 @@
-"""Words to say claims with: dates as days, salted codes, lines, results with names."""
+"""Words to say claims with: dates as days, salted codes, prices, lines, results with names."""
 
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -11,23 +11,36 @@ EPOCH = date(1970, 1, 1)
 HPAYMT = 1 << 2
 CLAIM = 1 << 12
 FOR_EVER = 2**40 - 1
-LARGEST = 2**96 - 1
+LAST_DAY = 2**24 - 1
+LARGEST = 2**80 - 1  # of a line's amounts
+WIDEST = 2**96 - 1  # of limits and sums
 NOBODY = "0x" + "00" * 20
+NOTHING = "0x" + "00" * 32
 
-# States and refusals, as IClaimDesk numbers them.
-NONE, SETTLED, OWED = range(3)
+# States and refusals, as IClaimDesk and IPlans number them.
+NONE, SETTLED, OWED, PENDED, DENIED, WITHDRAWN, REVERSED, ARBITRATED = range(8)
 (
     PASSED,
     MALFORMED,
     DUPLICATE,
+    NOT_ATTESTED,
+    NOT_LICENSED,
     UNKNOWN_PLAN,
     FUTURE_SERVICE,
     OUTSIDE_PLAN,
     NOT_ENROLLED,
     OUTSIDE_COVER,
+    WAITING,
     FILED_LATE,
+    OUT_OF_NETWORK,
+    NOT_COORDINATED,
     NO_CONSENT,
-) = range(10)
+) = range(15)
+
+# Rules of a plan, flags of a price, and flags of a decided claim's circumstances.
+COPAY_FIRST, COPAY_COUNTS, NETWORK, OUTSIDE = 1, 2, 4, 8
+LISTED, NOT_COVERED, AUTHORIZE, REFER = 1, 2, 4, 8
+JUDGED_OUTSIDE, DENIED_BY_REVIEW = 1, 2
 
 # Standings of an account, as IInstitutions numbers them.
 UNKNOWN, LICENSED, OUT_OF_ROLE, EXPIRED, SUSPENDED, OPERATOR_EXPIRED = range(6)
@@ -37,21 +50,95 @@ class Terms(NamedTuple):
     insurer: str
     valid_from: int
     valid_until: int
-    coinsurance: int
     token: str
-    deductible: int
-    out_of_pocket_maximum: int
-    filing_days: int
-    document: str
+    coinsurance: int = 0
+    coinsurance_out: int = 0
+    deductible: int = 0
+    out_of_pocket_maximum: int = LARGEST
+    family_deductible: int = 0
+    family_out_of_pocket_maximum: int = 0
+    annual_limit: int = 0
+    lifetime_limit: int = 0
+    waiting_days: int = 0
+    filing_days: int = 0
+    review_threshold: int = 0
+    review_days: int = 0
+    appeal_days: int = 0
+    rules: int = 0
+    document: str = NOTHING
+
+
+class Category(NamedTuple):
+    coinsurance: int = 0
+    coinsurance_out: int = 0
+    deductible: bool = False
+    copay: int = 0
+    limit: int = 0
+
+
+class Price(NamedTuple):
+    allowed: int
+    category: int = 0
+    flags: int = LISTED
+    groups: int = 0
+    limit: int = 0
+    period: int = 0
+
+
+class Membership(NamedTuple):
+    start: int
+    until: int
+    family: int = 0
+    groups: int = 0
+    next_groups: int = 0
+    next_from: int = 0
+    secondary: bool = False
+
+
+class Line(NamedTuple):
+    code: str
+    units: int
+    charge: int
+    prior: int
+
+
+class Claim(NamedTuple):
+    plan: str
+    patient: str
+    provider: str
+    number: str
+    day: int
+    primary: str
+    lines: list
 
 
 class LineResult(NamedTuple):
-    charge: int
-    allowed: int
-    deductible: int
-    coinsurance: int
-    paid: int
+    units: int = 0
+    charge: int = 0
+    denied: int = 0
+    carc: int = 0
+    allowed: int = 0
+    deductible: int = 0
+    copay: int = 0
+    counted: int = 0
+    coinsurance: int = 0
+    limited: int = 0
+    limit_carc: int = 0
+    authorization: int = 0
+    prior: int = 0
+    paid: int = 0
+
+
+class Verdict(NamedTuple):
+    refusal: int
     carc: int
+    pended: bool
+    out_of_network: bool
+    family: int
+    insurer: str
+    token: str
+    paid: int
+    lines: tuple
 
 
 class Result(NamedTuple):
@@ -59,28 +146,43 @@ class Result(NamedTuple):
     refusal: int
     carc: int
     state: int
+    circumstances: int
     paid: int
+    lines: tuple
+
+
+class Decided(NamedTuple):
+    id: str
+    plan: str
+    patient: str
+    provider: str
+    circumstances: int
     lines: tuple
 
 
 class Record(NamedTuple):
     state: int
-    decided_at: int
-    paid: int
-    insurer: str
-    token: str
-    payee: str
+    at: int
+    review_by: int
+    appealed: bool
 
 
 class Accumulators(NamedTuple):
     deductible: int
     out_of_pocket: int
+    paid: int
 
 
 class Pool(NamedTuple):
     balance: int
-    exiting: int
-    exit_from: int
+    exiting: int = 0
+    exit_from: int = 0
+    reserved: int = 0
+    owed: int = 0
+    waiting: int = 0
+
+
+# ---- words, time -------------------------------------------------------------------------------------------------
 
 
 def word(text: str) -> str:
@@ -129,25 +231,82 @@ def one_block():
         request("evm_setAutomine", True) if anvil else request("miner_start")
 
 
-def line(text: str = "visit", units: int = 1, charge: int = 100_00) -> tuple:
-    return (word(text), units, charge)
+# ---- claims ------------------------------------------------------------------------------------------------------
 
 
-def a_claim(plan, patient, provider, *lines, number="1", day=None) -> tuple:
+def line(text: str = "visit", units: int = 1, charge: int = 100_00, prior: int = 0) -> Line:
+    return Line(word(text), units, charge, prior)
+
+
+def a_claim(plan, patient, provider, *lines, number="1", day=None, primary=NOTHING) -> Claim:
     """A claim of today; one visit when no lines are given."""
     day = today() if day is None else day
-    return (plan, str(patient), str(provider), word(number), day, list(lines or [line()]))
+    return Claim(str(plan), str(patient), str(provider), word(number), day, primary, list(lines or [line()]))
+
+
+def unpack(packed) -> LineResult:
+    """A line's result from its four words, by the layout that IAdjudication writes down."""
+    _, judged, shares, payment = packed
+    amounts = {
+        "charge": judged >> 176,
+        "denied": judged >> 96 & LARGEST,
+        "counted": judged >> 16 & LARGEST,
+        "deductible": shares >> 176,
+        "copay": shares >> 96 & LARGEST,
+        "coinsurance": shares >> 16 & LARGEST,
+        "limited": payment >> 176,
+        "prior": payment >> 96 & LARGEST,
+        "paid": payment >> 16 & LARGEST,
+    }
+    allowed = sum(amounts[name] for name in ("deductible", "copay", "coinsurance", "limited", "prior", "paid"))
+    return LineResult(
+        units=payment & 0xFFFF,
+        carc=judged & 0xFFFF,
+        allowed=allowed,
+        limit_carc=shares >> 8 & 0xFF,
+        authorization=shares & 0xFF,
+        **amounts,
+    )
 
 
 def result(raw) -> Result:
     made = Result(*raw)
-    return made._replace(id=str(made.id), lines=tuple(LineResult(*each) for each in made.lines))
+    return made._replace(id=str(made.id), lines=tuple(unpack(each) for each in made.lines))
 
 
-def submit(desk, claims, sender):
+def verdict(raw) -> Verdict:
+    made = Verdict(*raw)
+    return made._replace(lines=tuple(unpack(each) for each in made.lines))
+
+
+def judge(plans, claim, desk=NOBODY, reviewed=False) -> Verdict:
+    """What a plan would say of a claim at a desk."""
+    return verdict(plans.judge(desk, claim, reviewed))
+
+
+def adjudicate(plans, claim, desk, reviewed=False):
+    """Let a plan judge a claim, for an account that is a desk of its own; returns the verdict with the transaction."""
+    judged = judge(plans, claim, desk, reviewed)
+    return judged, plans.adjudicate(claim, reviewed, {"from": desk})
+
+
+def submit(desk, claims, sender, signatures=()):
     """Submit and return the results with the transaction; the results are those of a call at the same state."""
-    results = [result(raw) for raw in desk.submit.call(claims, {"from": sender})]
-    return results, desk.submit(claims, {"from": sender})
+    results = [result(raw) for raw in desk.submit.call(claims, signatures, {"from": sender})]
+    return results, desk.submit(claims, signatures, {"from": sender})
+
+
+def decided(tx, position=0) -> Decided:
+    """A decided claim as its event tells it, to go on with it."""
+    event = tx.events["ClaimDecided"][position]
+    lines = tuple((str(code), *rest) for code, *rest in event["lines"])
+    return Decided(
+        str(event["id"]), str(event["plan"]), event["patient"], event["provider"], event["circumstances"], lines
+    )
+
+
+def circumstances(day, family=0, flags=0) -> int:
+    return day << 72 | family << 8 | flags
 
 
 def estimate(desk, claim) -> Result:
@@ -158,23 +317,47 @@ def record(desk, id_) -> Record:
     return Record(*desk.claim(id_))
 
 
-def accumulators(desk, plan, member, year) -> Accumulators:
-    return Accumulators(*desk.accumulators(plan, member, year))
+def accumulators(plans, desk, plan, member, year=None) -> Accumulators:
+    """What a member, or a family by its number, used in a year; this year when none is given, 0 for ever."""
+    who = f"0x{member:040x}" if isinstance(member, int) else str(member)
+    return Accumulators(*plans.accumulators(desk, plan, who, this_year() if year is None else year))
 
 
-def pool(treasury, desk, insurer, token) -> Pool:
-    return Pool(*treasury.pool(desk, insurer, token))
+# ---- plans and money ---------------------------------------------------------------------------------------------
 
 
-def publish(plans, terms: Terms, prices: dict, members=(), cover=None) -> str:
-    """Register a plan with its price list, seal it and enrol its members; returns its id."""
-    owner = {"from": terms.insurer}
-    plan = plans.register(terms, owner).events["PlanRegistered"]["plan"]
-    plans.addPrices(plan, [word(text) for text in prices], list(prices.values()), owner)
-    plans.publish(plan, owner)
+def packed(price) -> int:
+    """A price in one word, by the layout that IPlans writes down; a number is an allowed amount and nothing else."""
+    p = price if isinstance(price, Price) else Price(price)
+    return p.allowed << 176 | p.category << 168 | p.flags << 160 | p.groups << 144 | p.limit << 128 | p.period << 112
+
+
+def add_prices(plans, plan, prices: dict, owner, schedule=0):
+    codes = [word(text) for text in prices]
+    return plans.addPrices(plan, schedule, codes, [packed(price) for price in prices.values()], {"from": owner})
+
+
+def enroll(plans, plan, owner, *members, **kwargs):
+    """Enrol accounts for ever, or as a `Membership` of these fields."""
+    cover = Membership(**{"start": 0, "until": LAST_DAY, **kwargs})
+    return plans.enroll(plan, [(str(member), cover) for member in members], {"from": owner})
+
+
+def register(plans, terms: Terms, series=NOTHING) -> str:
+    tx = plans.register(series, terms, {"from": terms.insurer})
+    return str(tx.events["PlanRegistered"]["plan"])
+
+
+def publish(plans, terms: Terms, prices: dict, members=(), *, categories=(), series=NOTHING, **cover) -> str:
+    """Register a plan with its categories and price list, seal it and enrol its members; returns its id."""
+    plan = register(plans, terms, series)
+    if categories:
+        plans.addCategories(plan, list(categories), {"from": terms.insurer})
+    add_prices(plans, plan, prices, terms.insurer)
+    plans.publish(plan, {"from": terms.insurer})
     if members:
-        plans.enroll(plan, [str(member) for member in members], *(cover or (terms.valid_from, terms.valid_until)), owner)
-    return str(plan)
+        enroll(plans, plan, terms.insurer, *members, **cover)
+    return plan
 
 
 def permit(consents, patient, insurer, purposes=HPAYMT, categories=CLAIM, end=FOR_EVER):
@@ -186,3 +369,7 @@ def fund(treasury, desk, insurer, token, amount, sender):
     token.mint(sender, amount, {"from": sender})
     token.approve(treasury, amount, {"from": sender})
     return treasury.fund(desk, insurer, token, amount, {"from": sender})
+
+
+def pool(treasury, desk, insurer, token) -> Pool:
+    return Pool(*treasury.pool(desk, insurer, token))

@@ -6,6 +6,7 @@ from brownie import accounts as chain_accounts
 from tests.claims import build
 from tests.claims.till import Till
 from tests.conftest import INSURER, PROVIDER, accredit
+from tests.institutions.edge import PASSED, refusal
 
 PRICES = {"visit": 150_00, "x-ray": 80_00, "cast": 333_33, "free": 0}
 FUNDS = 1_000_000_00
@@ -39,6 +40,12 @@ def neighbour():
     return chain_accounts[23]
 
 
+@pytest.fixture(scope="session")
+def ledger():
+    """An account that is a desk of its own to the plans."""
+    return chain_accounts[24]
+
+
 @pytest.fixture(scope="module")
 def token(house, salus_project, deployer):
     """A well-behaved token of two places, so that amounts read as money."""
@@ -46,18 +53,21 @@ def token(house, salus_project, deployer):
 
 
 @pytest.fixture(scope="module")
-def terms(insurer, token):
-    """20 % after a deductible of 100.00, at most 500.00 a year; filing within 90 days."""
+def bare(insurer, token):
+    """Terms under which the plan pays everything: what a test is about, it adds."""
     day = build.today()
-    return build.Terms(
-        insurer=str(insurer),
-        valid_from=day - 300,
-        valid_until=day + 300,
+    return build.Terms(str(insurer), day - 300, day + 300, str(token), document=build.word("bare"))
+
+
+@pytest.fixture(scope="module")
+def terms(bare):
+    """20 % after a deductible of 100.00, at most 500.00 a year; filing within 90 days, appeal within 30."""
+    return bare._replace(
         coinsurance=20_00,
-        token=str(token),
         deductible=100_00,
         out_of_pocket_maximum=500_00,
         filing_days=90,
+        appeal_days=30,
         document=build.word("plan 2026"),
     )
 
@@ -85,6 +95,19 @@ def open_desk(desk, plan, consent, funded):
     return desk
 
 
+@pytest.fixture(scope="module")
+def draw_plan(plans, bare, patient, consent):
+    """Publish another plan of the insurer's, of which the patient is a member: terms and prices as a test wants them."""
+
+    def draw(prices=None, *, members=(patient,), categories=(), series=build.NOTHING, cover=None, **changes):
+        new = bare._replace(**{"document": build.word(f"drawn at {build.now()}"), **changes})
+        return build.publish(
+            plans, new, prices or PRICES, members, categories=categories, series=series, **(cover or {})
+        )
+
+    return draw
+
+
 @pytest.fixture
 def mischief(house, salus_project, deployer):
     """A token that behaves until told otherwise."""
@@ -107,3 +130,23 @@ def odd(treasury, till, insurer, mischief):
     """1,000 of a token that may misbehave later."""
     build.fund(treasury, till, insurer, mischief, 1000, insurer)
     return mischief
+
+
+@pytest.fixture
+def refused():
+    """Whether a message reverts with exactly this; it is asked at the latest block, and nothing is sent."""
+
+    def check(method, *args, sender, why):
+        assert refusal(method, *args, sender=sender) == why
+
+    return check
+
+
+@pytest.fixture
+def allowed():
+    """That a message would not revert at the latest block."""
+
+    def check(method, *args, sender):
+        assert refusal(method, *args, sender=sender) is PASSED
+
+    return check

@@ -1,251 +1,399 @@
-"""Plans
+"""Plans: the versions of a series
 
-register
+every function of an insurer
 ├── the caller is no licensed insurer → NotLicensed, with the standing
-├── the terms name another insurer → NotInsurer
-├── the same insurer and document exist → PlanExists
+├── the plan is unknown → UnknownPlan
+└── the plan is another insurer's → NotInsurer
+register
+├── the terms name another insurer → NotInsurer; the series is another's → NotInsurer
+├── the insurer has such a document → PlanExists; no such series → UnknownPlan
 ├── a term is out of its bounds → InvalidTerms, with the field
-└── else it stores the terms, and the id is the hash of insurer and document
+├── a version begins before the last one ends, or counts in another token → InvalidTerms
+└── else a version with the next number; its id is the series' with the number in the lowest 32 bits
+addCategories: rates of at most 100 %, 255 of them, before publication
 addPrices
-├── the plan is unknown → UnknownPlan; another insurer's → NotInsurer; sealed → AlreadyPublished
-├── the lists differ in length → LengthMismatch
+├── the plan's own list is sealed → AlreadyPublished; a provider's own list never is
+├── the lists differ in length → LengthMismatch; a word that is no price → InvalidPrice
 ├── a code is listed, or twice in the call → PriceExists
 └── else each code has its price
-publish: once only, and what it seals never changes
-enroll
-├── the plan is unknown → UnknownPlan; another insurer's → NotInsurer
-├── the period is empty, or the member is nobody → InvalidMembership
-└── else each member is covered; a later call replaces the period
-quote: all that a claim needs, of sealed plans only
+publish: once only; what it seals never changes, and judges from the delay on
 """
 
 import pytest
 from brownie import reverts, web3
 from eth_abi import encode
 
-from tests.claims.build import LARGEST, NOBODY, OUT_OF_ROLE, SUSPENDED, UNKNOWN, word
+from tests.claims.build import (
+    DAY,
+    LARGEST,
+    LAST_DAY,
+    LISTED,
+    NOBODY,
+    NOTHING,
+    OUT_OF_ROLE,
+    PASSED,
+    SUSPENDED,
+    UNKNOWN,
+    UNKNOWN_PLAN,
+    WIDEST,
+    Category,
+    Price,
+    a_claim,
+    add_prices,
+    enroll,
+    judge,
+    line,
+    packed,
+    permit,
+    publish,
+    register,
+    today,
+    word,
+)
 from tests.conftest import INSURER
 from tests.errors import error
-
-
-def price(plans, plan, text):
-    allowed, listed = plans.price(plan, word(text))
-    return allowed, listed
+from tests.institutions.edge import at
 
 
 @pytest.fixture
 def draft(plans, terms):
     """A plan that is not sealed yet."""
-    new = terms._replace(document=word("draft"))
-    return plans.register(new, {"from": terms.insurer}).events["PlanRegistered"]["plan"]
+    return register(plans, terms._replace(document=word("draft")))
 
 
-def calls(plans, plan, terms):
-    """Every function of the insurer, with arguments that would do."""
-    return {
-        "register": lambda who: plans.register(terms._replace(document=word("other")), {"from": who}),
-        "addPrices": lambda who: plans.addPrices(plan, [word("new")], [1], {"from": who}),
-        "publish": lambda who: plans.publish(plan, {"from": who}),
-        "enroll": lambda who: plans.enroll(plan, [str(who)], 1, 2, {"from": who}),
-    }
+def series_of(plan):
+    return plan[:-8] + "00000000"
 
 
-FUNCTIONS = ("register", "addPrices", "publish", "enroll")
+def version_of(plan, number):
+    return f"{plan[:-8]}{number:08x}"
+
+
+MEMBER = ("0x" + "ab" * 20, (1, 2, 0, 0, 0, 0, False))
+CALLS = {
+    "addCategories": ([Category()],),
+    "addPrices": (0, [word("new")], [packed(1)]),
+    "publish": (),
+    "enroll": ([MEMBER],),
+    "contractProvider": (NOBODY, (1, 2, 0)),
+    "authorize": (MEMBER[0], word("any"), 1, 1, 2),
+}
+OF_THE_SERIES = ("enroll", "contractProvider", "authorize")
 WRONG = {"stranger": UNKNOWN, "patient": UNKNOWN, "regulator": UNKNOWN, "hospital": OUT_OF_ROLE, "carrier": OUT_OF_ROLE}
 
 
 @pytest.mark.parametrize("who", WRONG)
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_only_licensed_insurers_act(plans, draft, terms, people, function, who):
+def test_only_licensed_insurers_act(plans, draft, terms, people, refused, who):
     actor = getattr(people, who)
-    with reverts(error("NotLicensed", actor, INSURER, WRONG[who])):
-        calls(plans, draft, terms)[function](actor)
+    why = error("NotLicensed", actor, INSURER, WRONG[who])
+    refused(plans.register, NOTHING, terms._replace(insurer=str(actor)), sender=actor, why=why)
+    for function, args in CALLS.items():
+        refused(getattr(plans, function), draft, *args, sender=actor, why=why)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_suspended_insurer_does_not_act(plans, draft, terms, institutions, insurer, regulator, function):
+def test_TP7_a_suspended_insurer_does_not_act(plans, draft, terms, institutions, insurer, regulator, clerk, refused):
     institutions.suspend(insurer, {"from": regulator})
-    with reverts(error("NotLicensed", insurer, INSURER, SUSPENDED)):
-        calls(plans, draft, terms)[function](insurer)
+    for actor in (insurer, clerk):
+        why = error("NotLicensed", actor, INSURER, SUSPENDED)
+        refused(plans.register, NOTHING, terms, sender=actor, why=why)
+        for function, args in CALLS.items():
+            refused(getattr(plans, function), draft, *args, sender=actor, why=why)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS[1:])
-def test_another_insurer_does_not_touch_the_plan(plans, draft, terms, rival, function):
-    with reverts(error("NotInsurer", draft, rival)):
-        calls(plans, draft, terms)[function](rival)
+@pytest.mark.parametrize("function", CALLS)
+def test_another_insurer_does_not_touch_the_plan(plans, draft, rival, refused, function):
+    refused(getattr(plans, function), draft, *CALLS[function], sender=rival, why=error("NotInsurer", draft, rival))
 
 
-@pytest.mark.parametrize("function", FUNCTIONS[1:])
-def test_an_unknown_plan(plans, terms, insurer, function):
-    with reverts(error("UnknownPlan", word("nothing"))):
-        calls(plans, word("nothing"), terms)[function](insurer)
+@pytest.mark.parametrize("function", CALLS)
+def test_an_unknown_plan(plans, insurer, refused, function):
+    unknown = word("nothing")
+    named = version_of(unknown, 1) if function in OF_THE_SERIES else unknown
+    refused(getattr(plans, function), unknown, *CALLS[function], sender=insurer, why=error("UnknownPlan", named))
 
 
-# ---------------------------------------------------------------------------------------------------------- register
+@pytest.mark.parametrize("function", ["addCategories", "addPrices", "publish"])
+def test_a_series_is_no_version(plans, draft, insurer, refused, function):
+    why = error("UnknownPlan", series_of(draft))
+    refused(getattr(plans, function), series_of(draft), *CALLS[function], sender=insurer, why=why)
+
+
+@pytest.mark.parametrize("function", OF_THE_SERIES)
+def test_functions_of_the_series_take_series_and_versions(plans, draft, insurer, allowed, function):
+    for plan in (draft, series_of(draft), version_of(draft, 7)):
+        allowed(getattr(plans, function), plan, *CALLS[function], sender=insurer)
+
+
+# ---- register ----------------------------------------------------------------------------------------------------
 
 
 def plan_id(insurer, document):
     kind = web3.keccak(text="salus.plan")
-    return web3.keccak(encode(["bytes32", "address", "bytes32"], [kind, str(insurer), bytes.fromhex(document[2:])])).to_0x_hex()
+    whole = web3.keccak(encode(["bytes32", "address", "bytes32"], [kind, str(insurer), bytes.fromhex(document[2:])]))
+    return version_of(whole.to_0x_hex(), 1)
 
 
-def test_register_in_the_name_of_another(plans, terms, insurer, rival):
-    with reverts(error("NotInsurer", plan_id(rival, terms.document), insurer)):
-        plans.register(terms._replace(insurer=str(rival)), {"from": insurer})
+def test_register_in_the_name_of_another(plans, plan, terms, insurer, rival, refused):
+    new = terms._replace(insurer=str(rival))
+    for series in (NOTHING, plan):
+        refused(plans.register, series, new, sender=insurer, why=error("NotInsurer", series, insurer))
 
 
-def test_register_twice(plans, plan, terms, insurer):
-    with reverts(error("PlanExists", plan)):
-        plans.register(terms._replace(coinsurance=0), {"from": insurer})
+def test_TP7_register_a_version_of_anothers_series(plans, plan, terms, rival, refused):
+    new = terms._replace(insurer=str(rival), valid_from=terms.valid_until, valid_until=LAST_DAY)
+    refused(plans.register, plan, new, sender=rival, why=error("NotInsurer", series_of(plan), rival))
+
+
+def test_register_twice(plans, plan, terms, insurer, refused):
+    new = terms._replace(coinsurance=0)
+    refused(plans.register, NOTHING, new, sender=insurer, why=error("PlanExists", series_of(plan)))
+
+
+def test_register_a_version_of_no_series(plans, terms, insurer, refused):
+    unknown = word("nothing")
+    refused(plans.register, unknown, terms, sender=insurer, why=error("UnknownPlan", series_of(unknown)))
+    refused(plans.register, version_of(NOTHING, 1), terms, sender=insurer, why=error("UnknownPlan", bytes(32)))
 
 
 @pytest.mark.parametrize(
-    "change, field",
+    "field, change",
     [
-        (lambda t: {"valid_until": t.valid_from}, "validUntil"),
-        (lambda t: {"valid_until": t.valid_from - 1}, "validUntil"),
-        (lambda t: {"coinsurance": 10_001}, "coinsurance"),
-        (lambda t: {"token": NOBODY}, "token"),
-        (lambda t: {"token": t.insurer}, "token"),
-        (lambda t: {"deductible": t.out_of_pocket_maximum + 1}, "outOfPocketMaximum"),
+        ("validUntil", lambda t: {"valid_until": t.valid_from}),
+        ("validUntil", lambda t: {"valid_until": t.valid_from - 1}),
+        ("token", lambda t: {"token": NOBODY}),
+        ("token", lambda t: {"token": t.insurer}),
+        ("coinsurance", lambda t: {"coinsurance": 10_001}),
+        ("coinsuranceOut", lambda t: {"coinsurance_out": 10_001}),
+        ("outOfPocketMaximum", lambda t: {"deductible": t.out_of_pocket_maximum + 1}),
+        ("familyOutOfPocketMaximum", lambda t: {"family_deductible": 2, "family_out_of_pocket_maximum": 1}),
+        ("rules", lambda t: {"rules": 16}),
+        ("rules", lambda t: {"rules": 255}),
+        ("document", lambda t: {"document": NOTHING}),
     ],
 )
-def test_register_terms_out_of_bounds(plans, terms, insurer, change, field):
-    with reverts(error("InvalidTerms", field)):
-        plans.register(terms._replace(document=word("bad"), **change(terms)), {"from": insurer})
+def test_register_terms_out_of_bounds(plans, terms, insurer, refused, field, change):
+    new = terms._replace(**{"document": word("bad"), **change(terms)})
+    refused(plans.register, NOTHING, new, sender=insurer, why=error("InvalidTerms", field))
 
 
-def test_register_terms_at_their_bounds(plans, terms, insurer):
+def unsaid(terms):
+    """As the plan tells it back: without the document, which only the event has."""
+    return terms._replace(document=NOTHING)
+
+
+def test_register_terms_at_their_bounds(plans, terms):
     edge = terms._replace(
         document=word("edge"),
         valid_from=0,
-        valid_until=2**24 - 1,
+        valid_until=LAST_DAY,
         coinsurance=10_000,
+        coinsurance_out=10_000,
         deductible=LARGEST,
         out_of_pocket_maximum=LARGEST,
+        family_deductible=LARGEST,
+        family_out_of_pocket_maximum=LARGEST,
+        annual_limit=WIDEST,
+        lifetime_limit=WIDEST,
+        waiting_days=2**16 - 1,
         filing_days=2**16 - 1,
+        review_threshold=LARGEST,
+        review_days=2**16 - 1,
+        appeal_days=2**16 - 1,
+        rules=15,
     )
-    plan = plans.register(edge, {"from": insurer}).events["PlanRegistered"]["plan"]
-    assert tuple(plans.terms(plan)) == edge._replace(document="0x" + "00" * 32)
+    assert tuple(plans.terms(register(plans, edge))) == unsaid(edge)
+
+
+@pytest.mark.parametrize(
+    "bound", ["family_deductible", "family_out_of_pocket_maximum", "annual_limit", "lifetime_limit"]
+)
+def test_each_rare_bound_alone(plans, terms, bound):
+    new = terms._replace(document=word(bound), **{bound: 7})
+    assert tuple(plans.terms(register(plans, new))) == unsaid(new)
 
 
 def test_register_stores_and_tells(plans, terms, insurer):
     new = terms._replace(document=word("new"))
-    tx = plans.register(new, {"from": insurer})
+    tx = plans.register(NOTHING, new, {"from": insurer})
     plan = plan_id(insurer, new.document)
     assert len(tx.events) == 1
-    assert tx.events["PlanRegistered"]["plan"] == plan
-    assert tx.events["PlanRegistered"]["insurer"] == insurer
-    assert tuple(tx.events["PlanRegistered"]["terms"]) == new
-    assert tuple(plans.terms(plan)) == new._replace(document="0x" + "00" * 32)
-    assert plans.publishedAt(plan) == 0
+    event = tx.events["PlanRegistered"]
+    assert (event["plan"], event["insurer"], tuple(event["terms"])) == (plan, insurer, new)
+    assert tuple(plans.terms(plan)) == unsaid(new)
+    assert (plans.inForceAt(plan), plans.versions(plan), plans.versions(series_of(plan))) == (0, 1, 1)
+
+
+def test_nothing_is_known_of_an_unknown_plan(plans):
+    unknown = word("nothing")
+    assert plans.terms(unknown)[0] == NOBODY
+    assert (plans.inForceAt(unknown), plans.versions(unknown)) == (0, 0)
 
 
 def test_an_operator_registers_for_its_insurer(plans, terms, clerk, insurer):
-    tx = plans.register(terms._replace(document=word("by the clerk")), {"from": clerk})
+    tx = plans.register(NOTHING, terms._replace(document=word("by the clerk")), {"from": clerk})
     assert tx.events["PlanRegistered"]["insurer"] == insurer
 
 
 def test_equal_documents_of_two_insurers_are_two_plans(plans, plan, terms, rival):
-    tx = plans.register(terms._replace(insurer=str(rival)), {"from": rival})
-    assert tx.events["PlanRegistered"]["plan"] == plan_id(rival, terms.document) != plan
+    assert register(plans, terms._replace(insurer=str(rival))) == plan_id(rival, terms.document) != plan
 
 
-# ------------------------------------------------------------------------------------------------------------ prices
+# ---- the next version --------------------------------------------------------------------------------------------
 
 
-def test_prices_of_two_lengths(plans, draft, insurer):
-    with reverts(error("LengthMismatch", 2, 1)):
-        plans.addPrices(draft, [word("a"), word("b")], [1], {"from": insurer})
+@pytest.mark.parametrize("named", [lambda plan: plan, series_of, lambda plan: version_of(plan, 99)])
+def test_the_next_version(plans, plan, terms, named):
+    new = terms._replace(valid_from=terms.valid_until, valid_until=terms.valid_until + 1)
+    assert register(plans, new, named(plan)) == version_of(plan, 2)
+    assert plans.versions(plan) == 2
+    assert plans.inForceAt(plan) != plans.inForceAt(version_of(plan, 2)) == 0
 
 
-def test_a_price_is_never_changed(plans, draft, insurer):
-    plans.addPrices(draft, [word("a")], [0], {"from": insurer})
-    with reverts(error("PriceExists", draft, word("a"))):
-        plans.addPrices(draft, [word("a")], [5], {"from": insurer})
+def test_TP5_no_day_is_judged_by_two_versions(plans, plan, terms, insurer, refused):
+    new = terms._replace(valid_from=terms.valid_until - 1, valid_until=terms.valid_until + 9)
+    refused(plans.register, plan, new, sender=insurer, why=error("InvalidTerms", "validFrom"))
+    # Not the first version's end counts, but the last one's: no version comes in between.
+    register(plans, new._replace(valid_from=terms.valid_until + 5), plan)
+    between = new._replace(valid_from=terms.valid_until, valid_until=terms.valid_until + 5)
+    refused(plans.register, plan, between, sender=insurer, why=error("InvalidTerms", "validFrom"))
 
 
-def test_a_code_twice_in_one_call(plans, draft, insurer):
-    with reverts(error("PriceExists", draft, word("a"))):
-        plans.addPrices(draft, [word("a"), word("b"), word("a")], [1, 2, 3], {"from": insurer})
+def test_TP5_all_versions_count_in_one_token(plans, plan, terms, insurer, mischief, refused):
+    new = terms._replace(valid_from=terms.valid_until, valid_until=LAST_DAY, token=str(mischief))
+    refused(plans.register, plan, new, sender=insurer, why=error("InvalidTerms", "token"))
+
+
+def test_TP4_each_day_has_its_version(plans, bare, consent, patient, insurer):
+    """Two versions with other prices; members, and their consents, are the series'."""
+    day = today()
+    first = publish(plans, bare._replace(document=word("two"), valid_until=day), {"visit": 50}, [patient])
+    second = publish(plans, bare._replace(valid_from=day), {"visit": 70}, series=first)
+    assert (first[:-8], second[-8:]) == (second[:-8], "00000002")
+    for plan, when, expected in ((first, day - 1, 50), (second, day, 70)):
+        assert judge(plans, a_claim(plan, patient, insurer, day=when)).paid == expected
+    assert judge(plans, a_claim(first, patient, insurer, day=day)).carc == 27
+    assert judge(plans, a_claim(second, patient, insurer, day=day - 1)).carc == 26
+
+
+# ---- categories --------------------------------------------------------------------------------------------------
+
+
+def test_categories_are_numbered_in_order(plans, draft, insurer):
+    whole = [Category(1, 2, True, 3, 4), Category(10_000, 10_000, False, LARGEST, WIDEST), Category()]
+    tx = plans.addCategories(draft, whole[:2], {"from": insurer})
+    assert tx.events["CategoriesAdded"]["plan"] == draft
+    assert [Category(*each) for each in tx.events["CategoriesAdded"]["categories"]] == whole[:2]
+    plans.addCategories(draft, whole[2:], {"from": insurer})
+    assert [Category(*plans.category(draft, i)) for i in (1, 2, 3)] == whole
+
+
+@pytest.mark.parametrize("bad", [Category(coinsurance=10_001), Category(coinsurance_out=10_001)])
+def test_a_category_of_more_than_the_whole(plans, draft, insurer, refused, bad):
+    args = draft, [Category(), bad]
+    refused(plans.addCategories, *args, sender=insurer, why=error("InvalidCategory", 1))
+
+
+def test_255_categories_and_no_more(plans, draft, insurer, refused):
+    plans.addCategories(draft, [Category()] * 200, {"from": insurer})
+    refused(plans.addCategories, draft, [Category()] * 56, sender=insurer, why=error("InvalidCategory", 55))
+    plans.addCategories(draft, [Category()] * 54 + [Category(7)], {"from": insurer})
+    refused(plans.addCategories, draft, [Category()], sender=insurer, why=error("InvalidCategory", 0))
+    assert plans.category(draft, 255)[0] == 7
+    add_prices(plans, draft, {"last": Price(1, 255)}, insurer)
+
+
+# ---- prices ------------------------------------------------------------------------------------------------------
+
+
+def test_prices_of_two_lengths(plans, draft, insurer, refused):
+    args = draft, 0, [word("a"), word("b")], [packed(1)]
+    refused(plans.addPrices, *args, sender=insurer, why=error("LengthMismatch", 2, 1))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        packed(Price(5, flags=0)),
+        packed(Price(5, flags=2)),
+        packed(Price(5, flags=16 | LISTED)),
+        packed(Price(5, flags=128 | LISTED)),
+        packed(Price(5, category=2)),
+        packed(5) | 1,
+        packed(5) | 1 << 111,
+    ],
+    ids=["nothing", "no flags", "not listed", "flag 16", "flag 128", "category", "lowest bit", "bit 111"],
+)
+def test_a_word_that_is_no_price(plans, draft, insurer, refused, value):
+    plans.addCategories(draft, [Category()], {"from": insurer})
+    for schedule in (0, 1):
+        args = draft, schedule, [word("good"), word("bad")], [packed(1), value]
+        refused(plans.addPrices, *args, sender=insurer, why=error("InvalidPrice", word("bad"), value))
+
+
+def test_a_price_is_never_changed(plans, draft, insurer, refused):
+    for schedule in (0, 3):
+        add_prices(plans, draft, {"a": 0}, insurer, schedule)
+        args = draft, schedule, [word("a")], [packed(5)]
+        refused(plans.addPrices, *args, sender=insurer, why=error("PriceExists", draft, word("a")))
+
+
+def test_a_code_twice_in_one_call(plans, draft, insurer, refused):
+    args = draft, 0, [word(c) for c in "aba"], [packed(i) for i in (1, 2, 3)]
+    refused(plans.addPrices, *args, sender=insurer, why=error("PriceExists", draft, word("a")))
 
 
 def test_prices_are_listed(plans, draft, insurer):
-    tx = plans.addPrices(draft, [word("a"), word("b")], [0, LARGEST], {"from": insurer})
-    assert tx.events["PricesAdded"]["plan"] == draft
-    assert [str(code) for code in tx.events["PricesAdded"]["codes"]] == [word("a"), word("b")]
-    assert list(tx.events["PricesAdded"]["allowed"]) == [0, LARGEST]
-    assert price(plans, draft, "a") == (0, True)
-    assert price(plans, draft, "b") == (LARGEST, True)
-    assert price(plans, draft, "c") == (0, False)
+    plans.addCategories(draft, [Category()], {"from": insurer})
+    whole = {"a": Price(0), "b": Price(LARGEST, 1, 15, 2**16 - 1, 2**16 - 2, 2**16 - 3), "c": Price(1, 0, 3, 4, 5, 6)}
+    tx = add_prices(plans, draft, whole, insurer)
+    event = tx.events["PricesAdded"]
+    assert (event["plan"], event["schedule"]) == (draft, 0)
+    assert [str(code) for code in event["codes"]] == [word(text) for text in whole]
+    assert list(event["prices"]) == [packed(price) for price in whole.values()]
+    assert {text: Price(*plans.price(draft, 0, word(text))) for text in whole} == whole
+    assert Price(*plans.price(draft, 0, word("d"))) == Price(0, flags=0)
+    assert Price(*plans.price(draft, 1, word("a"))) == Price(0, flags=0)
 
 
-def test_two_hundred_prices_fit_a_transaction(plans, draft, insurer):
-    codes = [word(f"code {i}") for i in range(200)]
-    plans.addPrices(draft, codes, list(range(200)), {"from": insurer})
-    assert price(plans, draft, "code 199") == (199, True)
+def test_a_providers_list_grows_after_publication(plans, plan, insurer):
+    tx = add_prices(plans, plan, {"visit": 1, "late": 2}, insurer, schedule=2**32 - 1)
+    assert tx.events["PricesAdded"]["schedule"] == 2**32 - 1
+    assert [plans.price(plan, 2**32 - 1, word(text))[0] for text in ("visit", "late")] == [1, 2]
+    assert Price(*plans.price(plan, 0, word("late"))) == Price(0, flags=0)
 
 
-# ----------------------------------------------------------------------------------------------------------- publish
+# ---- publish -----------------------------------------------------------------------------------------------------
 
 
-def test_TP7_a_sealed_plan_never_changes(plans, plan, insurer):
-    for call in (
-        lambda: plans.addPrices(plan, [word("late")], [1], {"from": insurer}),
-        lambda: plans.publish(plan, {"from": insurer}),
-    ):
-        with reverts(error("AlreadyPublished", plan)):
-            call()
-    assert price(plans, plan, "late") == (0, False)
+@pytest.mark.parametrize("function", ["addCategories", "addPrices", "publish"])
+def test_TP7_a_sealed_version_never_changes(plans, plan, insurer, refused, function):
+    args = plan, *CALLS[function]
+    refused(getattr(plans, function), *args, sender=insurer, why=error("AlreadyPublished", plan))
 
 
-def test_publish_keeps_the_second(plans, draft, insurer):
+def test_publish_without_delay(plans, draft, insurer):
     tx = plans.publish(draft, {"from": insurer})
-    assert tx.events["PlanPublished"]["plan"] == draft
-    assert plans.publishedAt(draft) == tx.timestamp
+    assert dict(tx.events["PlanPublished"]) == {"plan": draft, "inForceAt": tx.timestamp}
+    assert plans.inForceAt(draft) == tx.timestamp
 
 
-# ------------------------------------------------------------------------------------------------------------ enroll
-
-
-@pytest.mark.parametrize("period", [(5, 5), (6, 5), (0, 0)])
-def test_enroll_for_an_empty_period(plans, plan, patient, insurer, period):
-    with reverts(error("InvalidMembership", patient, *period)):
-        plans.enroll(plan, [str(patient)], *period, {"from": insurer})
-
-
-def test_enroll_nobody(plans, plan, patient, insurer):
-    with reverts(error("InvalidMembership", NOBODY, 1, 2)):
-        plans.enroll(plan, [str(patient), NOBODY], 1, 2, {"from": insurer})
-
-
-def test_enroll_and_change(plans, draft, patient, stranger, insurer):
-    tx = plans.enroll(draft, [str(patient), str(stranger)], 10, 20, {"from": insurer})
-    assert [(e["plan"], e["member"], e["from"], e["until"]) for e in tx.events["MemberEnrolled"]] == [
-        (draft, patient, 10, 20),
-        (draft, stranger, 10, 20),
-    ]
-    plans.enroll(draft, [str(stranger)], 10, 15, {"from": insurer})
-    assert tuple(plans.membership(draft, patient)) == (10, 20)
-    assert tuple(plans.membership(draft, stranger)) == (10, 15)
-    assert tuple(plans.membership(draft, insurer)) == (0, 0)
-
-
-# ------------------------------------------------------------------------------------------------------------- quote
-
-
-def test_quote_of_an_unknown_plan(plans, patient):
-    with reverts(error("NotPublished", word("nothing"))):
-        plans.quote(word("nothing"), patient, [])
-
-
-def test_quote_of_a_draft(plans, draft, patient):
-    with reverts(error("NotPublished", draft)):
-        plans.quote(draft, patient, [])
-
-
-def test_quote_tells_all(plans, plan, terms, patient):
-    stored, membership, prices = plans.quote(plan, patient, [word("x-ray"), word("unlisted"), word("free")])
-    assert tuple(stored) == terms._replace(document="0x" + "00" * 32)
-    assert tuple(membership) == (terms.valid_from, terms.valid_until)
-    assert [tuple(each) for each in prices] == [(80_00, True), (0, False), (0, True)]
+@pytest.mark.parametrize("delay", [1, DAY, 30 * DAY])
+def test_TP7_a_version_judges_from_the_delay_on(salus_project, institutions, consents, terms, patient, insurer, delay):
+    later = salus_project.Plans.deploy(institutions, consents, delay, {"from": insurer})
+    assert later.PUBLISH_DELAY() == delay
+    permit(consents, patient, insurer)
+    plan = register(later, terms)
+    add_prices(later, plan, {"visit": 1}, insurer)
+    enroll(later, plan, insurer, patient)
+    tx = later.publish(plan, {"from": insurer})
+    force = tx.timestamp + delay
+    assert (tx.events["PlanPublished"]["inForceAt"], later.inForceAt(plan)) == (force, force)
+    claim = a_claim(plan, patient, insurer, line(charge=1))
+    if delay > 1:
+        at(force - 1)
+    assert judge(later, claim)[:2] == (UNKNOWN_PLAN, 31)
+    at(force)
+    assert judge(later, claim).refusal == PASSED
+    with reverts(error("AlreadyPublished", plan)):
+        later.publish(plan, {"from": insurer})

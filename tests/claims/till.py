@@ -30,5 +30,19 @@ class Till:
 
 
 def books(treasury, till, insurer, token):
-    """The till's pool, all that is accounted, and what is here."""
-    return pool(treasury, till, insurer, token).balance, treasury.accounted(token), token.balanceOf(treasury)
+    """What the till's pool can pay, and what is here."""
+    return pool(treasury, till, insurer, token).balance, token.balanceOf(treasury)
+
+
+def behave(token, mode):
+    token.behave(MODES.index(mode), {"from": token.tx.sender})
+
+
+def hook(token, target, function, *args):
+    """Let the token call a contract before it moves anything."""
+    token.setHook(target, getattr(target, function).encode_input(*args), {"from": token.tx.sender})
+
+
+def heard(token) -> bytes:
+    """The first word of what the hook's last call answered."""
+    return bytes.fromhex(str(token.answer()).removeprefix("0x").rjust(64, "0"))
