@@ -49,13 +49,13 @@ __all__ = [
 ]
 
 #: Claims in one transaction, unless told otherwise.
-BATCH = 50
+BATCH = 100
 
 #: With the plan's salt and this system, what names the answer of the payer that goes first becomes ``Claim.primary``.
 PRIMARY = "urn:salus:primary-answer"
 
 # Lines in one transaction, at most: with them, not with the claims, grows its gas.
-_LINES_A_TRANSACTION = 150
+_LINES_A_TRANSACTION = 250
 
 # No transaction may be given more gas than this (EIP-7825).
 _MOST_GAS = 1 << 24

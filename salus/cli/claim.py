@@ -27,7 +27,7 @@ _PATIENT = (
     " repeated. An account alone stands for the one patient that all claims name."
 )
 _BATCH = click.option(
-    "--batch", type=click.IntRange(1, 500), default=50, show_default=True, help="Claims in one transaction, at most."
+    "--batch", type=click.IntRange(1, 500), default=100, show_default=True, help="Claims in one transaction, at most."
 )
 
 

@@ -45,12 +45,12 @@ def token(world):
     return world.deploy("TestToken", "Dollar", "USD", 6)
 
 
-@pytest.fixture(autouse=True)
-def interim(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def interim():
     from salus.plans import Plans
     from tests.client.scene import version_id
 
-    monkeypatch.setattr(Plans, "id_of", lambda self, plan: version_id(self._salus.institutions.resolve(plan.insurer), plan))
+    Plans.id_of = lambda self, plan: version_id(self._salus.institutions.resolve(plan.insurer), plan)
 
 
 @pytest.fixture
