@@ -2,6 +2,7 @@
 
 import pytest
 from brownie import accounts as chain_accounts
+from brownie import chain
 
 from tests.claims import build
 from tests.claims.till import Till
@@ -100,7 +101,7 @@ def draw_plan(plans, bare, patient, consent):
     """Publish another plan of the insurer's, of which the patient is a member: terms and prices as a test wants them."""
 
     def draw(prices=None, *, members=(patient,), categories=(), series=build.NOTHING, cover=None, **changes):
-        new = bare._replace(**{"document": build.word(f"drawn at {build.now()}"), **changes})
+        new = bare._replace(**{"document": build.word(f"drawn in block {len(chain)}"), **changes})
         return build.publish(
             plans, new, prices or PRICES, members, categories=categories, series=series, **(cover or {})
         )
@@ -138,6 +139,16 @@ def refused():
 
     def check(method, *args, sender, why):
         assert refusal(method, *args, sender=sender) == why
+
+    return check
+
+
+@pytest.fixture
+def panics():
+    """Whether a message ends in Solidity's panic 0x11: a number below zero, or above its width."""
+
+    def check(method, *args, sender):
+        assert f"0x4e487b71{0x11:064x}" in refusal(method, *args, sender=sender)
 
     return check
 
