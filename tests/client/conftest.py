@@ -45,14 +45,6 @@ def token(world):
     return world.deploy("TestToken", "Dollar", "USD", 6)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def interim():
-    from salus.plans import Plans
-    from tests.client.scene import version_id
-
-    Plans.id_of = lambda self, plan: version_id(self._salus.institutions.resolve(plan.insurer), plan)
-
-
 @pytest.fixture
 def scene(world, token, tmp_path):
     return Scene(world, token, tmp_path)

@@ -2,14 +2,11 @@
 
 import json
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
 from salus.consent import DirectiveDraft, Effect
 from salus.planfile import load_plan, new_salt
 from tests.client.shared_data import EXAMPLES
 
-PLAN = json.loads((EXAMPLES / "plan.json").read_text())
+PLAN = {"name": "Basic", "version": 1, **json.loads((EXAMPLES / "plan.json").read_text())}
 REF = "Patient/patient-1"
 USD = 10**6  # the token has six decimals
 ALWAYS = 2_000_000_000  # seconds
@@ -72,12 +69,6 @@ class Scene:
         return self.desk.treasury.balance(self.token, self.hospital.address)
 
 
-def version_id(insurer, plan):
-    """The id of the first version of a plan, by Ids.sol."""
-    found = keccak(encode(["bytes32", "address", "bytes32"], [keccak(text="salus.plan"), insurer, plan.document]))
-    return found[:-4] + (1).to_bytes(4)
-
-
 def install(payer, plan, token, **terms):
     """Register, price and publish a plan; `terms` are fields of IPlans.Terms by name."""
     insurer, functions = payer.need_signer().address, payer.contract("Plans").functions
@@ -103,7 +94,7 @@ def install(payer, plan, token, **terms):
         "document": plan.document,
         **terms,
     }
-    plan_id = version_id(insurer, plan)
+    plan_id = plan.id(insurer)
     payer.send(functions.register(bytes(32), tuple(whole.values())))
     codes = [plan.code(price.system, price.code) for price in plan.prices]
     prices = [int(price.allowed * USD) << 176 | 1 << 160 for price in plan.prices]  # listed, category 0
