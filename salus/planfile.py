@@ -1,15 +1,15 @@
 """The plan file of an insurer, and the hashes that go on chain for it.
 
-A plan file is JSON; every field is required unless it says otherwise, others are refused::
+A plan file is JSON; ``salus/plan.schema.json`` says all of it (JSON Schema, draft 2020-12), ``examples/`` has two. The least::
 
-    {"insurer": "north-mutual",               handle of the insurer
+    {"name": "Basic 2026", "version": 1,      for people; a later version names the "series" that it continues
+     "insurer": "north-mutual",               handle of the insurer
      "currency": "USD",                       ISO 4217; claims in another currency are refused
      "deductible": "500.00",                  amounts as strings, or as JSON numbers
      "coinsurance": "0.2",                    the patient's share after the deductible, 0 to 1, at most four decimals
      "outOfPocketMaximum": "3000.00",         deductible included
      "validFrom": "2026-01-01",               first service day that is judged
      "validUntil": "2027-01-01",              first service day that no longer is
-     "filingDays": 90,                        days from service to submission; 0 for no limit
      "salt": "0x…",                           32 bytes in hex, known to the plan's parties only
      "prices": [{"system": "http://snomed.info/sct", "code": "185349003", "allowed": "95.00",
                  "display": "optional"}]}     at least one; each system and code once
@@ -25,31 +25,52 @@ import datetime as dt
 import json
 import re
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .errors import BadInput, one_line
 from .jsonfile import parse_json, read_text
+from .planschema import differences
 
-__all__ = ["Plan", "PlanPrice", "day_number", "day_text", "load_plan", "new_salt", "number_commitment", "salted_code"]
+__all__ = [
+    "Plan",
+    "PlanCategory",
+    "PlanPrice",
+    "Quantity",
+    "Schedule",
+    "day_number",
+    "day_text",
+    "load_plan",
+    "new_salt",
+    "number_commitment",
+    "read_plan",
+    "salted_code",
+]
 
 _EPOCH = dt.date(1970, 1, 1)
-_FIELDS = {
-    "insurer",
-    "currency",
-    "deductible",
-    "coinsurance",
-    "outOfPocketMaximum",
-    "validFrom",
-    "validUntil",
-    "filingDays",
-    "salt",
-    "prices",
-}
-_PRICE_FIELDS = {"system", "code", "allowed", "display"}
+_NOTHING = Decimal(0)
+_VERSION_BYTES = 4  # the lowest of a plan's id
+
+#: Bits of groups: ages have the lower ones, sexes the upper.
+AGES, SEXES = 0x0FFF, 0xF000
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """The most units of a code in a period.
+
+    Args:
+        units: At least 1.
+        days: The period's length, counted from 1970-01-01; 0 for the benefit year.
+    """
+
+    units: int
+    days: int
 
 
 @dataclass(frozen=True)
@@ -61,69 +82,162 @@ class PlanPrice:
         code: The code of the product or service.
         allowed: Most that is allowed for one unit.
         display: What people call it, perhaps empty.
+        category: Name of its category, empty for the plan's own terms.
+        covered: False where the list names it as not covered.
+        preauthorization: It needs one.
+        referral: It needs one.
+        groups: Names of groups, of which the member must have one of each kind.
+        limit: Most units in a period, None for no limit.
     """
 
     system: str
     code: str
     allowed: Decimal
     display: str = ""
+    category: str = ""
+    covered: bool = True
+    preauthorization: bool = False
+    referral: bool = False
+    groups: tuple[str, ...] = ()
+    limit: Quantity | None = None
+
+    @property
+    def text(self) -> str:
+        """What people call it, or the code."""
+        return self.display or self.code
+
+
+@dataclass(frozen=True)
+class PlanCategory:
+    """What holds for the prices of one category instead of the plan's coinsurance.
+
+    Args:
+        name: As prices name it.
+        coinsurance: Basis points, in network.
+        coinsurance_out: Basis points, out of network.
+        deductible: Whether it bears the deductible.
+        copay: Once a line.
+        annual_limit: Most that is paid for a member in a benefit year, 0 for no limit.
+    """
+
+    name: str
+    coinsurance: int
+    coinsurance_out: int
+    deductible: bool = True
+    copay: Decimal = _NOTHING
+    annual_limit: Decimal = _NOTHING
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A provider's contract with a price list of its own.
+
+    Args:
+        number: Of the list, from 1.
+        provider: Its handle or account.
+        valid_from: First service day of the contract.
+        valid_until: First service day after it.
+        prices: Of these only ``system``, ``code`` and ``allowed`` count.
+    """
+
+    number: int
+    provider: str
+    valid_from: int
+    valid_until: int
+    prices: tuple[PlanPrice, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan file.
+    """A plan file: one version of a plan.
 
     Args:
         source: The file.
+        name: For people.
+        version: Its number, from 1.
+        series: The id that an earlier version has on chain, empty for version 1.
         insurer: Handle of the insurer.
         currency: ISO 4217.
-        deductible: What the member pays first in a benefit year.
-        coinsurance: Basis points of what is left after the deductible, 0 to 10,000.
-        out_of_pocket_maximum: Most that a member pays in a benefit year.
         valid_from: First service day, days since 1970-01-01.
         valid_until: First service day no longer judged.
+        deductible: What the member pays first in a benefit year.
+        out_of_pocket_maximum: Most that a member pays in a benefit year.
+        family_deductible: The same of a family, 0 for none.
+        family_out_of_pocket_maximum: The same of a family, 0 for none.
+        coinsurance: Basis points of what deductible and copay leave, 0 to 10,000.
+        coinsurance_out: The same out of network.
+        annual_limit: Most that is paid for a member in a benefit year, 0 for no limit.
+        lifetime_limit: Most that is ever paid for a member, 0 for no limit.
+        waiting_days: From the member's first covered day.
         filing_days: Days from service to submission, 0 for no limit.
+        review_threshold: What would be paid beyond waits for review, 0 for never.
+        review_days: After them the rules decide.
+        appeal_days: After a decision.
+        copay_first: Whether the copay comes before the deductible.
+        copay_counts: Whether the copay counts to the deductible.
+        network: Whether providers' contracts count.
+        covers_outside: Whether a provider without one is covered.
+        categories: In the order of their numbers, from 1.
+        groups: Bits by name.
         salt: 32 bytes; never shown.
         prices: The price list.
+        schedules: Providers' own lists; not part of what is sealed.
     """
 
     source: str
+    name: str
+    version: int
+    series: bytes
     insurer: str
     currency: str
-    deductible: Decimal
-    coinsurance: int
-    out_of_pocket_maximum: Decimal
     valid_from: int
     valid_until: int
+    deductible: Decimal
+    out_of_pocket_maximum: Decimal
+    family_deductible: Decimal
+    family_out_of_pocket_maximum: Decimal
+    coinsurance: int
+    coinsurance_out: int
+    annual_limit: Decimal
+    lifetime_limit: Decimal
+    waiting_days: int
     filing_days: int
+    review_threshold: Decimal
+    review_days: int
+    appeal_days: int
+    copay_first: bool
+    copay_counts: bool
+    network: bool
+    covers_outside: bool
+    categories: tuple[PlanCategory, ...]
+    groups: Mapping[str, int]
     salt: bytes = field(repr=False)
     prices: tuple[PlanPrice, ...] = field(repr=False)
+    schedules: tuple[Schedule, ...] = field(repr=False)
 
     @cached_property
     def document(self) -> bytes:
-        """Commitment to the file: hash of the salt and the canonical content, whatever its layout."""
+        """Commitment to what is sealed: hash of the salt and the canonical content, whatever the file's layout."""
         from eth_utils.crypto import keccak
 
-        content = {
-            "insurer": self.insurer,
-            "currency": self.currency,
-            "deductible": _plain(self.deductible),
-            "coinsurance": self.coinsurance,
-            "outOfPocketMaximum": _plain(self.out_of_pocket_maximum),
-            "validFrom": self.valid_from,
-            "validUntil": self.valid_until,
-            "filingDays": self.filing_days,
-            "prices": sorted([price.system, price.code, _plain(price.allowed)] for price in self.prices),
-        }
+        content = {name: _plain(getattr(self, name)) for name in _SEALED}
+        content["prices"] = sorted([_plain(getattr(price, name)) for name in _SEALED_PRICE] for price in self.prices)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return keccak(self.salt + text.encode())
 
     def id(self, insurer: str) -> bytes:
-        """The plan's id on chain: a hash of the insurer's account and the document."""
+        """This version's id on chain: the series, and in its lowest 32 bits the version's number."""
+        return self.series_id(insurer)[:-_VERSION_BYTES] + self.version.to_bytes(_VERSION_BYTES)
+
+    def series_id(self, insurer: str) -> bytes:
+        """The series' id on chain: a hash of the insurer's account and the first version's document."""
         from eth_abi.abi import encode
         from eth_utils.crypto import keccak
 
-        return keccak(encode(["bytes32", "address", "bytes32"], [keccak(text="salus.plan"), insurer, self.document]))
+        first = self.series or keccak(
+            encode(["bytes32", "address", "bytes32"], [keccak(text="salus.plan"), insurer, self.document])
+        )
+        return first[:-_VERSION_BYTES] + bytes(_VERSION_BYTES)
 
     def code(self, system: str, code: str) -> bytes:
         """The salted hash of a procedure code."""
@@ -133,11 +247,48 @@ class Plan:
         """The commitment to a provider's claim number."""
         return number_commitment(self.salt, system, value)
 
+    def bits(self, groups: Iterable[str]) -> int:
+        """The bits of groups by their names.
 
-def _plain(value: Decimal) -> str:
-    """One way of writing for equal amounts: 500, 500.0 and "500.00" are the same plan."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+        Raises:
+            KeyError: The plan has no such group.
+        """
+        return sum(1 << self.groups[name] for name in set(groups))
+
+    def category_number(self, name: str) -> int:
+        """The number of a category, 0 for the plan's own terms."""
+        return self._numbers[name]
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {"": 0} | {category.name: n for n, category in enumerate(self.categories, 1)}
+
+
+# What the commitment is of; the series is in the plan's id, and schedules may change.
+_SEALED = (
+    *("name", "version", "insurer", "currency", "valid_from", "valid_until", "deductible", "out_of_pocket_maximum"),
+    *("family_deductible", "family_out_of_pocket_maximum", "coinsurance", "coinsurance_out", "annual_limit"),
+    *("lifetime_limit", "waiting_days", "filing_days", "review_threshold", "review_days", "appeal_days"),
+    *("copay_first", "copay_counts", "network", "covers_outside", "categories", "groups"),
+)
+_SEALED_PRICE = ("system", "code", "allowed", "category", "covered", "preauthorization", "referral", "groups", "limit")
+
+
+def _plain(value: Any) -> Any:
+    """One way of writing for equal things: 500, 500.0 and "500.00" are the same plan."""
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, PlanCategory):
+        return [_plain(part) for part in vars(value).values()]
+    if isinstance(value, Quantity):
+        return [value.units, value.days]
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple):
+        parts = [_plain(part) for part in value]
+        return sorted(parts) if all(isinstance(part, str) for part in parts) else parts
+    return [] if value is None else value
 
 
 def salted_code(salt: bytes, system: str, code: str) -> bytes:
@@ -176,8 +327,11 @@ def day_number(text: object, *, source: str, field: str) -> int:
 
 
 def day_text(day: int) -> str:
-    """The date ``YYYY-MM-DD`` of a day number."""
-    return (_EPOCH + dt.timedelta(days=day)).isoformat()
+    """The date ``YYYY-MM-DD`` of a day number; the number where the calendar of this machine ends before it."""
+    try:
+        return (_EPOCH + dt.timedelta(days=day)).isoformat()
+    except OverflowError:
+        return f"day {day}"
 
 
 # ------------------------------------------------------------------------------------------------------- the plan file
@@ -187,103 +341,186 @@ def load_plan(path: str | Path) -> Plan:
     """Read a plan file.
 
     Raises:
-        BadInput: Not such a file; names the field and the fix.
+        BadInput: Not such a file; names the field and the fix of the first problem.
+    """
+    plan, problems = read_plan(path)
+    if plan is None:
+        raise problems[0]
+    return plan
+
+
+def read_plan(path: str | Path) -> tuple[Plan | None, list[BadInput]]:
+    """Read a plan file; the plan, or None and everything that is wrong with the file.
+
+    Raises:
+        BadInput: It cannot be read, or is no JSON.
     """
     source = str(path)
-    json_ = parse_json(read_text(path), source)
-    if not isinstance(json_, dict):
-        raise BadInput(source, "file", "is no JSON object; give a plan, see examples/plan.json")
-    _expect_fields(json_, _FIELDS, _FIELDS, source, "")
-    valid_from, valid_until = (
-        day_number(json_[name], source=source, field=name) for name in ("validFrom", "validUntil")
+    document = parse_json(read_text(path), source)
+    problems = differences(document, source)
+    if problems:
+        return None, problems
+    reader = _Reader(document, source)
+    plan = reader.plan()
+    return (None, reader.problems) if reader.problems else (plan, [])
+
+
+class _Reader:
+    """Reads a document that is as the schema says, and notes what the schema cannot say."""
+
+    def __init__(self, document: Mapping[str, Any], source: str) -> None:
+        self._json, self._source = document, source
+        self.problems: list[BadInput] = []
+
+    def plan(self) -> Plan:
+        j = self._json
+        network = j.get("network", {})
+        self._salt()
+        self._groups()
+        plan = Plan(
+            source=self._source,
+            name=j["name"],
+            version=j["version"],
+            series=bytes.fromhex(j.get("series", "0x")[2:]),
+            insurer=j["insurer"],
+            currency=j["currency"],
+            **self._period("validFrom", "validUntil", "judged"),
+            deductible=Decimal(j["deductible"]),
+            out_of_pocket_maximum=Decimal(j["outOfPocketMaximum"]),
+            family_deductible=self._bound("familyDeductible"),
+            family_out_of_pocket_maximum=self._bound("familyOutOfPocketMaximum"),
+            coinsurance=self._rate(j["coinsurance"], "coinsurance"),
+            coinsurance_out=self._rate(j.get("coinsuranceOutOfNetwork", j["coinsurance"]), "coinsuranceOutOfNetwork"),
+            annual_limit=self._bound("annualLimit"),
+            lifetime_limit=self._bound("lifetimeLimit"),
+            waiting_days=j.get("waitingDays", 0),
+            filing_days=j.get("filingDays", 0),
+            review_threshold=self._bound("reviewThreshold"),
+            review_days=j.get("reviewDays", 0),
+            appeal_days=j.get("appealDays", 0),
+            copay_first=j.get("order", ["deductible"])[0] == "copay",
+            copay_counts=j.get("copayCountsToDeductible", False),
+            network=network.get("has", False),
+            covers_outside=network.get("coversOutside", False),
+            categories=tuple(self._category(n, entry) for n, entry in enumerate(j.get("categories", []))),
+            groups=MappingProxyType(dict(j.get("groups", {}))),
+            salt=bytes.fromhex(j["salt"][2:]),
+            prices=self._prices(j["prices"], "prices"),
+            schedules=tuple(self._schedule(n, entry) for n, entry in enumerate(j.get("schedules", []))),
+        )
+        self._agree(plan)
+        return plan
+
+    def _note(self, place: str, fix: str) -> None:
+        self.problems.append(BadInput(self._source, place, fix))
+
+    def _salt(self) -> None:
+        if len(set(bytes.fromhex(self._json["salt"][2:]))) < 8:
+            # A salt that can be guessed opens every code: the code systems are public and small.
+            self._note("salt", "is not random; make one with `salus claim plan salt`")
+
+    def _groups(self) -> None:
+        named: dict[int, str] = {}
+        for name, bit in self._json.get("groups", {}).items():
+            if bit in named:
+                self._note(f"groups.{name}", f"has the bit {bit}, as {named[bit]!r} has; give each its own")
+            named[bit] = name
+
+    def _period(self, first: str, last: str, what: str, entry: Mapping[str, Any] | None = None, prefix: str = "") -> Any:
+        entry, days = entry or self._json, []
+        for name in (first, last):
+            try:
+                days.append(day_number(entry[name], source=self._source, field=prefix + name))
+            except BadInput as problem:
+                self.problems.append(problem)
+        if len(days) == 2 and days[1] <= days[0]:
+            self._note(prefix + last, f"is not after {first}; give the first day that is no longer {what}")
+        return dict(zip(("valid_from", "valid_until"), [*days, 0, 0], strict=False))
+
+    def _bound(self, name: str, entry: Mapping[str, Any] | None = None, prefix: str = "") -> Decimal:
+        """An amount that may be absent; 0 stands for that on chain, so it cannot be said."""
+        entry = self._json if entry is None else entry
+        if name not in entry:
+            return _NOTHING
+        amount = Decimal(entry[name])
+        if not amount:
+            self._note(prefix + name, "is 0; leave it out where there is none")
+        return amount
+
+    def _rate(self, value: Any, place: str) -> int:
+        points = Decimal(value) * 10_000
+        if points != points.to_integral_value():
+            self._note(place, f"is {value}; give a fraction from 0 to 1 with at most four decimals")
+        return int(points)
+
+    def _category(self, n: int, entry: Mapping[str, Any]) -> PlanCategory:
+        prefix = f"categories[{n}]."
+        if any(entry["name"] == other["name"] for other in self._json["categories"][:n]):
+            self._note(f"{prefix}name", f"is {one_line(entry['name'], 40)!r} a second time; give each name once")
+        out = entry.get("coinsuranceOutOfNetwork", entry["coinsurance"])
+        return PlanCategory(
+            name=entry["name"],
+            coinsurance=self._rate(entry["coinsurance"], f"{prefix}coinsurance"),
+            coinsurance_out=self._rate(out, f"{prefix}coinsuranceOutOfNetwork"),
+            deductible=entry.get("deductibleApplies", True),
+            copay=Decimal(entry.get("copay", 0)),
+            annual_limit=self._bound("annualLimit", entry, prefix),
+        )
+
+    def _prices(self, entries: list[Mapping[str, Any]], prefix: str) -> tuple[PlanPrice, ...]:
+        categories = {"", *(entry["name"] for entry in self._json.get("categories", []))}
+        seen: dict[tuple[str, str], int] = {}
+        prices = []
+        for n, entry in enumerate(entries):
+            price = _price(entry)
+            if (first := seen.setdefault((price.system, price.code), n)) != n:
+                shown = one_line(price.code, 40)
+                self._note(f"{prefix}[{n}].code", f"is {shown!r} a second time, after {prefix}[{first}]; give each code once")
+            if price.category not in categories:
+                known = f"one of {', '.join(sorted(categories - {''}))}" if len(categories) > 1 else "add it to categories"
+                self._note(f"{prefix}[{n}].category", f"is {price.category!r}, which is no category; {known}")
+            for name in price.groups:
+                if name not in self._json.get("groups", {}):
+                    self._note(f"{prefix}[{n}].groups", f"names {name!r}, which is no group; add it to groups")
+            prices.append(price)
+        return tuple(prices)
+
+    def _schedule(self, n: int, entry: Mapping[str, Any]) -> Schedule:
+        prefix, before = f"schedules[{n}].", self._json["schedules"][:n]
+        for name in ("number", "provider"):
+            if any(entry[name] == other[name] for other in before):
+                self._note(prefix + name, f"is {entry[name]} a second time; give each schedule its own")
+        prices = self._prices(entry["prices"], f"{prefix}prices")
+        period = self._period("from", "until", "of the contract", entry, prefix)
+        return Schedule(entry["number"], entry["provider"], **period, prices=prices)
+
+    def _agree(self, plan: Plan) -> None:
+        """What of the terms must fit each other; the contract refuses it too."""
+        if plan.out_of_pocket_maximum < plan.deductible:
+            fix = f"is {plan.out_of_pocket_maximum}, below the deductible; give at least {plan.deductible}"
+            self._note("outOfPocketMaximum", fix)
+        if plan.family_out_of_pocket_maximum and plan.family_out_of_pocket_maximum < plan.family_deductible:
+            fix = f"is {plan.family_out_of_pocket_maximum}, below the family's deductible; give at least"
+            self._note("familyOutOfPocketMaximum", f"{fix} {plan.family_deductible}")
+        if (plan.version > 1) != bool(plan.series):
+            fix = "is missing; give the id of the version before" if plan.version > 1 else "belongs to later versions only"
+            self._note("series", fix)
+        if plan.covers_outside and not plan.network:
+            self._note("network.coversOutside", "is true where there is no network; leave it out")
+
+
+def _price(entry: Mapping[str, Any]) -> PlanPrice:
+    limit = entry.get("limit")
+    days = 0 if limit is None or limit["days"] == "benefit-year" else limit["days"]
+    return PlanPrice(
+        system=entry["system"],
+        code=entry["code"],
+        allowed=Decimal(entry["allowed"]),
+        display=entry.get("display", ""),
+        category=entry.get("category", ""),
+        covered=entry.get("covered", True),
+        preauthorization=entry.get("preauthorization", False),
+        referral=entry.get("referral", False),
+        groups=tuple(entry.get("groups", ())),
+        limit=None if limit is None else Quantity(limit["units"], days),
     )
-    if valid_until <= valid_from:
-        raise BadInput(source, "validUntil", "is not after validFrom; give the first day that is no longer judged")
-    deductible = _amount(json_["deductible"], source, "deductible")
-    maximum = _amount(json_["outOfPocketMaximum"], source, "outOfPocketMaximum")
-    if maximum < deductible:
-        raise BadInput(source, "outOfPocketMaximum", f"is {maximum}, below the deductible; give at least {deductible}")
-    filing = json_["filingDays"]
-    if isinstance(filing, bool) or not isinstance(filing, int) or not 0 <= filing < 2**16:
-        raise BadInput(source, "filingDays", f"is {filing!r}; give whole days, 0 to 65535")
-    return Plan(
-        source=source,
-        insurer=_text(json_["insurer"], source, "insurer", r"[a-z0-9-]{1,31}", "a handle of a-z, 0-9 and -"),
-        currency=_text(json_["currency"], source, "currency", r"[A-Z]{3}", "an ISO 4217 code"),
-        deductible=deductible,
-        coinsurance=_basis_points(json_["coinsurance"], source),
-        out_of_pocket_maximum=maximum,
-        valid_from=valid_from,
-        valid_until=valid_until,
-        filing_days=filing,
-        salt=_salt(json_["salt"], source),
-        prices=_prices(json_["prices"], source),
-    )
-
-
-def _expect_fields(json_: dict[str, Any], known: set[str], required: set[str], source: str, prefix: str) -> None:
-    for name in sorted(required - json_.keys()):
-        raise BadInput(source, prefix + name, "is missing; see examples/plan.json")
-    for name in json_:
-        if name not in known:
-            raise BadInput(source, prefix + one_line(name, 40), f"is unknown; known are {', '.join(sorted(known))}")
-
-
-def _text(value: object, source: str, name: str, pattern: str, what: str) -> str:
-    if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise BadInput(source, name, f"is {one_line(repr(value), 60)}; give {what}")
-    return value
-
-
-def _amount(value: object, source: str, name: str) -> Decimal:
-    try:
-        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            raise InvalidOperation
-        if isinstance(value, str) and not re.fullmatch(r"\d{1,30}(\.\d{1,30})?", value):
-            raise InvalidOperation
-        amount = Decimal(value)
-    except InvalidOperation:
-        raise BadInput(source, name, f'is {one_line(repr(value), 40)}; give an amount, e.g. "500.00"') from None
-    if amount < 0:
-        raise BadInput(source, name, f"is {amount}; give an amount of 0 or more")
-    return amount
-
-
-def _basis_points(value: object, source: str) -> int:
-    fraction = _amount(value, source, "coinsurance")
-    points = fraction * 10_000
-    if fraction > 1 or points != points.to_integral_value():
-        raise BadInput(source, "coinsurance", f"is {fraction}; give a fraction from 0 to 1 with at most four decimals")
-    return int(points)
-
-
-def _salt(value: object, source: str) -> bytes:
-    text = value if isinstance(value, str) else ""
-    if not re.fullmatch(r"0x[0-9a-fA-F]{64}", text):
-        raise BadInput(source, "salt", "is not 32 bytes in hex; make one with `salus claim plan --new-salt`")
-    salt = bytes.fromhex(text[2:])
-    if len(set(salt)) < 8:
-        # A salt that can be guessed opens every code: the code systems are public and small.
-        raise BadInput(source, "salt", "is not random; make one with `salus claim plan --new-salt`")
-    return salt
-
-
-def _prices(value: object, source: str) -> tuple[PlanPrice, ...]:
-    if not isinstance(value, list) or not value:
-        raise BadInput(source, "prices", "is missing or empty; give a list of at least one price")
-    prices, seen = [], set()
-    for n, entry in enumerate(value):
-        prefix = f"prices[{n}]"
-        if not isinstance(entry, dict):
-            raise BadInput(source, prefix, "is no object; give system, code and allowed")
-        _expect_fields(entry, _PRICE_FIELDS, _PRICE_FIELDS - {"display"}, source, f"{prefix}.")
-        system = _text(entry["system"], source, f"{prefix}.system", r"\S{0,1000}", "the code system's URI")
-        code = _text(entry["code"], source, f"{prefix}.code", r"\S(.{0,998}\S)?", "a code")
-        if (system, code) in seen:
-            raise BadInput(source, f"{prefix}.code", f"is {one_line(code, 40)!r} a second time; give each code once")
-        seen.add((system, code))
-        display = entry.get("display", "")
-        if not isinstance(display, str):
-            raise BadInput(source, f"{prefix}.display", "is no text; give text or leave it out")
-        prices.append(PlanPrice(system, code, _amount(entry["allowed"], source, f"{prefix}.allowed"), display))
-    return tuple(prices)

@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from .adjudication import Category, Price, pack_price, unpack_price
 from .errors import BadInput
 from .jsonfile import smallest_units
-from .planfile import Plan, PlanPrice, day_number, day_text, load_plan, new_salt
+from .planfile import Plan, PlanPrice, Schedule, day_number, day_text, load_plan, new_salt
 from .signing import address as checked_address
 
 if TYPE_CHECKING:
     from .client import Receipt, Salus
 
-__all__ = ["Membership", "Plan", "PlanPrice", "Plans", "Terms", "day_number", "day_text", "load_plan", "new_salt"]
+__all__ = [
+    "Authorization",
+    "Contract",
+    "Membership",
+    "Plan",
+    "PlanPrice",
+    "Plans",
+    "Referral",
+    "Schedule",
+    "Terms",
+    "category_units",
+    "day_number",
+    "day_text",
+    "load_plan",
+    "new_salt",
+    "price_units",
+    "term_units",
+]
+
+T = TypeVar("T")
 
 _PRICES_A_TRANSACTION = 200
-_MEMBERS_A_TRANSACTION = 200
+_CATEGORIES_A_TRANSACTION = 100
+_MEMBERS_A_TRANSACTION = 100
+
+_NOBODY = "0x" + "00" * 20
+_COPAY_FIRST, _COPAY_COUNTS, _NETWORK, _OUTSIDE = 1, 2, 4, 8
+
+# Widths of amounts in the contract, by the field of the plan.
+_WIDE = {"annual_limit": 96, "lifetime_limit": 96}
+_SUMS = (
+    *("deductible", "out_of_pocket_maximum", "family_deductible", "family_out_of_pocket_maximum"),
+    *("annual_limit", "lifetime_limit"),
+)
+_AMOUNTS = {
+    "deductible": "deductible",
+    "out_of_pocket_maximum": "outOfPocketMaximum",
+    "family_deductible": "familyDeductible",
+    "family_out_of_pocket_maximum": "familyOutOfPocketMaximum",
+    "annual_limit": "annualLimit",
+    "lifetime_limit": "lifetimeLimit",
+    "review_threshold": "reviewThreshold",
+}
 
 #: Told of progress: done so far, of how many.
 Progress = Callable[[int, int], None]
@@ -26,19 +66,18 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Terms:
-    """A plan's terms on chain.
+    """A version's terms on chain; amounts in the token's smallest units, see ``IPlans.Terms``.
 
     Args:
-        id: The plan's id, 0x-hex.
-        insurer: The insurer's account.
+        id: The version's id, 0x-hex.
+        insurer: The insurer's account, 0 when the version is unknown.
         token: The ERC-20 in which everything is counted.
         valid_from: First service day.
         valid_until: First service day no longer judged.
         coinsurance: Basis points.
-        deductible: In the token's smallest units.
-        out_of_pocket_maximum: In the token's smallest units.
-        filing_days: 0 for no limit.
-        published_at: Unix seconds, 0 while not published.
+        coinsurance_out: Basis points, out of network.
+        rules: Bit set, see ``IPlans.Terms``.
+        in_force_at: Unix seconds from which claims are judged, 0 while not published.
     """
 
     id: str
@@ -47,36 +86,103 @@ class Terms:
     valid_from: int
     valid_until: int
     coinsurance: int
+    coinsurance_out: int
     deductible: int
     out_of_pocket_maximum: int
+    family_deductible: int
+    family_out_of_pocket_maximum: int
+    annual_limit: int
+    lifetime_limit: int
+    waiting_days: int
     filing_days: int
-    published_at: int
+    review_threshold: int
+    review_days: int
+    appeal_days: int
+    rules: int
+    in_force_at: int
 
 
 @dataclass(frozen=True)
 class Membership:
-    """When a member is covered: from the first day on, until the first day no longer; both 0 when never enrolled."""
+    """A member's cover.
 
+    Args:
+        member: The account that the patient uses for this insurer.
+        from_day: First service day covered.
+        until_day: First service day no longer covered; both 0 when never enrolled.
+        family: The family's number, 0 for none.
+        groups: Bits of the member's age and sex groups.
+        next_groups: Bits from ``next_from`` on, unless that is 0.
+        secondary: Another payer goes first.
+    """
+
+    member: str
+    from_day: int
+    until_day: int
+    family: int = 0
+    groups: int = 0
+    next_groups: int = 0
+    next_from: int = 0
+    secondary: bool = False
+
+    def struct(self) -> tuple[Any, ...]:
+        """The struct ``IPlans.Membership``."""
+        groups = (self.family, self.groups, self.next_groups, self.next_from)
+        return (self.from_day, self.until_day, *groups, self.secondary)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A provider's contract: from the first service day until the first after it; its own list's number, 0 for none."""
+
+    from_day: int
+    until_day: int
+    schedule: int = 0
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """A pre-authorisation: units of a code for a member on days; ``serial`` 0 when there is none."""
+
+    from_day: int
+    until_day: int
+    units: int
+    serial: int
+
+
+@dataclass(frozen=True)
+class Referral:
+    """Who referred a member, account 0 for nobody, and for which service days."""
+
+    by: str
     from_day: int
     until_day: int
 
 
 class Plans:
-    """The noun ``plans``: register, price, publish, enrol, look."""
+    """The noun ``plans``: register, price, publish, enrol, contract, authorise, refer, look."""
 
     def __init__(self, salus: Salus) -> None:
         self._salus = salus
 
+    @property
+    def _f(self) -> Any:
+        return self._salus.contract("Plans").functions
+
     def id_of(self, plan: Plan) -> bytes:
-        """The id of a plan file on this chain.
+        """The id of a plan file's version on this chain.
 
         Raises:
             BadInput: The insurer's handle is unknown here.
         """
-        return plan.id(self._salus.institutions.resolve(plan.insurer))
+        return plan.id(self._salus.institutions.resolve(plan.insurer, file=plan.source))
+
+    # ---- the insurer: a version ----------------------------------------------------------------------------------
 
     def install(self, plan: Plan, *, token: str, progress: Progress | None = None) -> bytes:
-        """Register a plan, add its prices and publish it; takes up where an earlier attempt broke off.
+        """Register a plan, add its categories and prices, contract its schedules' providers, and publish it.
+
+        What broke off is taken up where it was.
 
         Args:
             plan: From :func:`load_plan`.
@@ -84,131 +190,344 @@ class Plans:
             progress: Told how many prices are in.
 
         Returns:
-            The plan's id.
+            The version's id.
 
         Raises:
-            BadInput: An amount that the token cannot hold.
+            BadInput: An amount that the token cannot hold; or the chain has something else than the file.
             Refused: E.g. the signer does not act for the insurer.
         """
-        decimals = self._salus.treasury.decimals(token)
-        # Before the first transaction: nothing is installed by halves for want of a decimal.
-        self._amounts(plan, decimals)
         plan_id = self.id_of(plan)
         terms = self.terms(plan_id)
-        if int(terms.insurer, 16) == 0:
+        if terms.insurer == _NOBODY:
             self.register(plan, token=token)
-        elif terms.token != checked_address(token):
+        elif terms.token != checked_address(token, "token"):
             raise BadInput(
                 plan.source, "token", f"is {token}, but the plan is registered with {terms.token}; use that one"
             )
-        if not terms.published_at:
-            self.add_prices(plan, decimals=decimals, progress=progress)
-            self.publish(plan_id)
+        self.load(plan, progress=progress)
+        self.contract_all(plan)
+        if not terms.in_force_at:
+            self.publish(plan)
         return plan_id
 
-    def register(self, plan: Plan, *, token: str) -> bytes:
-        """Register a plan's terms; gives its id."""
-        insurer = self._salus.institutions.resolve(plan.insurer)
-        deductible, maximum, _ = self._amounts(plan, self._salus.treasury.decimals(token))
-        contract = self._salus.contract("Plans")
-        self._salus.send(
-            contract.functions.register(
-                (
-                    insurer,
-                    plan.valid_from,
-                    plan.valid_until,
-                    plan.coinsurance,
-                    checked_address(token),
-                    deductible,
-                    maximum,
-                    plan.filing_days,
-                    plan.document,
-                )
+    def register(self, plan: Plan, *, token: str) -> Receipt:
+        """Register a version's terms; the whole file is tried with the token's decimals first.
+
+        Raises:
+            BadInput: An amount that the token cannot hold, or a version that is not the next of its series.
+            PlanExists, NotLicensed, NotInsurer, InvalidTerms: By the rules.
+        """
+        token = checked_address(token, "token")
+        decimals = self._salus.treasury.decimals(token)
+        insurer = self._salus.institutions.resolve(plan.insurer, file=plan.source)
+        # Before the first transaction: nothing is installed by halves for want of a decimal.
+        amounts = term_units(plan, decimals)
+        category_units(plan, decimals)
+        for number, _ in _lists(plan):
+            price_units(plan, decimals, number)
+        series = plan.series_id(insurer)
+        if plan.version > 1 and (there := self.versions(series)) != plan.version - 1:
+            raise BadInput(
+                plan.source, "version", f"is {plan.version}, but the series has {there} on this chain; give {there + 1}"
             )
-        )
-        return plan.id(insurer)
+        head = (insurer, plan.valid_from, plan.valid_until, token, plan.coinsurance, plan.coinsurance_out)
+        days = (plan.waiting_days, plan.filing_days, amounts["review_threshold"], plan.review_days, plan.appeal_days)
+        struct = (*head, *(amounts[name] for name in _SUMS), *days, _rules(plan), plan.document)
+        return self._salus.send(self._f.register(bytes(32) if plan.version == 1 else series, struct))
 
-    def add_prices(self, plan: Plan, *, decimals: int, progress: Progress | None = None) -> tuple[Receipt, ...]:
-        """Add those prices of a plan that are not in yet, 200 a transaction."""
-        contract = self._salus.contract("Plans")
-        plan_id = self.id_of(plan)
-        known = {
-            code
-            for event in self._salus.logs("Plans", "PricesAdded", {"plan": plan_id})
-            for code in event.args["codes"]
-        }
-        codes = [plan.code(price.system, price.code) for price in plan.prices]
-        amounts = self._amounts(plan, decimals)[2]
-        rest = [(code, amount) for code, amount in zip(codes, amounts, strict=True) if code not in known]
-        receipts = []
-        for first in range(0, len(rest), _PRICES_A_TRANSACTION):
-            part = rest[first : first + _PRICES_A_TRANSACTION]
-            receipts.append(
-                self._salus.send(
-                    contract.functions.addPrices(plan_id, [code for code, _ in part], [amount for _, amount in part])
-                )
-            )
-            if progress:
-                progress(len(codes) - len(rest) + first + len(part), len(codes))
-        return tuple(receipts)
-
-    def publish(self, plan_id: bytes) -> Receipt:
-        """Seal a plan: terms and prices never change again."""
-        return self._salus.send(self._salus.contract("Plans").functions.publish(plan_id))
-
-    def enroll(
-        self, plan_id: bytes, members: Sequence[str], *, from_day: int, until_day: int, progress: Progress | None = None
-    ) -> tuple[Receipt, ...]:
-        """Enrol members, or change until when they are covered.
+    def load(self, plan: Plan, *, progress: Progress | None = None) -> tuple[Receipt, ...]:
+        """Add what the chain does not have yet of a registered plan's categories, prices and schedules, in batches.
 
         Args:
-            plan_id: The plan.
-            members: The accounts that the patients use for this insurer.
-            from_day: First service day covered, days since 1970-01-01.
-            until_day: First service day no longer covered.
-            progress: Told how many are in.
+            progress: Told how many prices are in, of all lists together.
+
+        Raises:
+            BadInput: The plan is not registered, or the chain has something else than the file.
         """
-        accounts = [checked_address(member, "member") for member in members]
-        enroll = self._salus.contract("Plans").functions.enroll
-        receipts = []
-        for first in range(0, len(accounts), _MEMBERS_A_TRANSACTION):
-            part = accounts[first : first + _MEMBERS_A_TRANSACTION]
-            receipts.append(self._salus.send(enroll(plan_id, part, from_day, until_day)))
-            if progress:
-                progress(first + len(part), len(accounts))
+        plan_id, decimals = self._registered(plan)
+        categories, lists = self._missing(plan, plan_id, decimals)
+        receipts = [
+            self._salus.send(self._f.addCategories(plan_id, part))
+            for part in _parts(categories, _CATEGORIES_A_TRANSACTION)
+        ]
+        of = len(plan.prices) + sum(len(schedule.prices) for schedule in plan.schedules)
+        done = of - sum(map(len, lists.values()))
+        for number, rest in lists.items():
+            for part in _parts(rest, _PRICES_A_TRANSACTION):
+                codes, words = ([row[n] for row in part] for n in (0, 1))
+                receipts.append(self._salus.send(self._f.addPrices(plan_id, number, codes, words)))
+                done += len(part)
+                if progress:
+                    progress(done, of)
         return tuple(receipts)
 
+    def publish(self, plan: Plan) -> Receipt:
+        """Seal a version, once the chain has all of it: terms, categories and prices never change again.
+
+        Raises:
+            BadInput: The plan is not registered, or something of it is missing on chain.
+            NotInsurer, AlreadyPublished: By the rules.
+        """
+        plan_id, decimals = self._registered(plan)
+        categories, lists = self._missing(plan, plan_id, decimals)
+        if missing := len(categories) + len(lists[0]):
+            fix = f"{missing} categories and prices are not on chain yet; load them with `salus claim plan prices`"
+            raise BadInput(plan.source, "", fix)
+        return self._salus.send(self._f.publish(plan_id))
+
+    def missing(self, plan: Plan) -> tuple[int, int]:
+        """How many categories and prices of a registered plan, schedules included, are not on chain.
+
+        Raises:
+            BadInput: The plan is not registered, or the chain has something else than the file.
+        """
+        categories, lists = self._missing(plan, *self._registered(plan))
+        return len(categories), sum(map(len, lists.values()))
+
+    def _missing(
+        self, plan: Plan, plan_id: bytes, decimals: int
+    ) -> tuple[list[tuple[Any, ...]], dict[int, list[tuple[bytes, int]]]]:
+        wanted = [(c.coinsurance, c.coinsurance_out, c.deductible, c.copay, c.limit) for c in category_units(plan, decimals)]
+        there = self.categories(plan_id)
+        for n, category in enumerate(there):
+            if n >= len(wanted) or tuple(vars(category).values()) != wanted[n]:
+                raise _other(plan, f"categories[{n}]", "a category")
+        loaded = self.prices(plan_id)
+        lists = {}
+        for number, where in _lists(plan):
+            prices = price_units(plan, decimals, number)
+            codes = [plan.code(price.system, price.code) for price in _listed(plan, number)]
+            known = loaded.get(number, {})
+            for n, (code, price) in enumerate(zip(codes, prices, strict=True)):
+                if code in known and known[code] != price:
+                    raise _other(plan, f"{where}[{n}]", "a price")
+            if number == 0 and (foreign := known.keys() - set(codes)):
+                raise _other(plan, where, f"the price of 0x{min(foreign).hex()}")
+            rows = zip(codes, map(pack_price, prices), strict=True)
+            lists[number] = [row for row in rows if row[0] not in known]
+        return wanted[len(there) :], lists
+
+    def _registered(self, plan: Plan) -> tuple[bytes, int]:
+        """The id of a version that is registered here, and its token's decimals."""
+        plan_id = self.id_of(plan)
+        found = self._salus.call(self._f.terms(plan_id))
+        if found.insurer == _NOBODY:
+            fix = "is not registered on this chain (or was changed since); register it with `salus claim plan register`"
+            raise BadInput(plan.source, "", fix)
+        return plan_id, self._salus.treasury.decimals(found.token)
+
+    # ---- the insurer: the series ---------------------------------------------------------------------------------
+
+    def enroll(
+        self, plan_id: bytes, members: Sequence[Membership], *, progress: Progress | None = None
+    ) -> tuple[Receipt, ...]:
+        """Enrol members, or replace what was said of them, 100 a transaction; who is enrolled so already is left out.
+
+        Args:
+            plan_id: Any version, or the series.
+            members: From :func:`salus.members.read_members`, or made.
+            progress: Told how many are in.
+        """
+        rest = self.not_enrolled(plan_id, members)
+        done, receipts = len(members) - len(rest), []
+        for part in _parts(rest, _MEMBERS_A_TRANSACTION):
+            structs = [(checked_address(m.member, "member"), m.struct()) for m in part]
+            receipts.append(self._salus.send(self._f.enroll(plan_id, structs)))
+            done += len(part)
+            if progress:
+                progress(done, len(members))
+        return tuple(receipts)
+
+    def not_enrolled(self, plan_id: bytes, members: Sequence[Membership]) -> list[Membership]:
+        """Those that are not enrolled, or otherwise than this, asked for in few questions."""
+        accounts = [checked_address(m.member, "member") for m in members]
+        found = self._salus.calls("Plans", "membership", [(plan_id, account) for account in accounts])
+        return [m for m, there in zip(members, found, strict=True) if m.struct() != tuple(there)]
+
+    def contract(self, plan_id: bytes, provider: str, terms: Contract) -> Receipt:
+        """Contract a provider (account or name), or replace its contract; an end not after the beginning ends it."""
+        account = self._salus.institutions.resolve(provider)
+        return self._salus.send(self._f.contractProvider(plan_id, account, tuple(vars(terms).values())))
+
+    def contract_all(self, plan: Plan) -> dict[str, Receipt]:
+        """Contract the providers of a plan's schedules as the file says; who is so already is left out.
+
+        Returns:
+            The receipts by provider, as the file names them.
+        """
+        plan_id, receipts = self.id_of(plan), {}
+        for schedule in plan.schedules:
+            wanted = Contract(schedule.valid_from, schedule.valid_until, schedule.number)
+            if self.contract_of(plan_id, schedule.provider) != wanted:
+                receipts[schedule.provider] = self.contract(plan_id, schedule.provider, wanted)
+        return receipts
+
+    def authorize(
+        self, plan_id: bytes, member: str, code: bytes, units: int, *, from_day: int, until_day: int
+    ) -> Receipt:
+        """Pre-authorise units of a code (from :meth:`Plan.code`) for a member; replaces what is left of an earlier one."""
+        account = checked_address(member, "member")
+        return self._salus.send(self._f.authorize(plan_id, account, code, units, from_day, until_day))
+
+    # ---- a provider ----------------------------------------------------------------------------------------------
+
+    def refer(self, plan_id: bytes, member: str, *, to: str | None = None, from_day: int, until_day: int) -> Receipt:
+        """Refer a member to a provider (account or name), or to whomever the member chooses."""
+        account, whom = checked_address(member, "member"), self._whom(to)
+        return self._salus.send(self._f.refer(plan_id, account, whom, from_day, until_day))
+
+    def _whom(self, to: str | None) -> str:
+        return _NOBODY if to is None else self._salus.institutions.resolve(to)
+
+    # ---- views ---------------------------------------------------------------------------------------------------
+
     def terms(self, plan_id: bytes) -> Terms:
-        """A plan's terms; the insurer is account 0 when the plan is unknown."""
-        functions = self._salus.contract("Plans").functions
-        terms = self._salus.call(functions.terms(plan_id))
-        return Terms(
-            id="0x" + plan_id.hex(),
-            insurer=terms.insurer,
-            token=terms.token,
-            valid_from=terms.validFrom,
-            valid_until=terms.validUntil,
-            coinsurance=terms.coinsurance,
-            deductible=terms.deductible,
-            out_of_pocket_maximum=terms.outOfPocketMaximum,
-            filing_days=terms.filingDays,
-            published_at=self._salus.call(functions.publishedAt(plan_id)),
-        )
+        """A version's terms; the insurer is account 0 when it is unknown."""
+        found = self._salus.call(self._f.terms(plan_id))
+        *values, _document = found  # the contract does not keep it
+        insurer, valid_from, valid_until, token, *rest = values
+        at = int(self._salus.call(self._f.inForceAt(plan_id)))
+        return Terms("0x" + plan_id.hex(), insurer, token, valid_from, valid_until, *rest, at)
+
+    def publish_delay(self) -> int:
+        """Seconds from publication until a version judges."""
+        return int(self._salus.call(self._f.PUBLISH_DELAY()))
+
+    def versions(self, plan_id: bytes) -> int:
+        """How many versions the series of a plan has."""
+        return int(self._salus.call(self._f.versions(plan_id)))
+
+    def categories(self, plan_id: bytes) -> tuple[Category, ...]:
+        """The categories of a version in the order of their numbers, from 1."""
+        events = self._salus.logs("Plans", "CategoriesAdded", {"plan": plan_id})
+        return tuple(Category(*category) for event in events for category in event.args["categories"])
+
+    def prices(self, plan_id: bytes) -> dict[int, dict[bytes, Price]]:
+        """Every price of a version by its salted code, by list: 0 is the plan's own, others are schedules."""
+        lists: dict[int, dict[bytes, Price]] = {}
+        for event in self._salus.logs("Plans", "PricesAdded", {"plan": plan_id}):
+            a = event.args
+            some = zip(map(bytes, a["codes"]), map(unpack_price, a["prices"]), strict=True)
+            lists.setdefault(a["schedule"], {}).update(some)
+        return lists
+
+    def price(self, plan_id: bytes, code: bytes, *, schedule: int = 0) -> Price | None:
+        """The price of a salted code, None when it is not listed."""
+        found = self._salus.call(self._f.price(plan_id, schedule, code))
+        allowed, category, flags, groups, limit, period = found
+        word = allowed << 176 | category << 168 | flags << 160 | groups << 144 | limit << 128 | period << 112
+        price = unpack_price(word)
+        return price if price.listed else None
 
     def membership(self, plan_id: bytes, member: str) -> Membership:
-        """When a member is covered."""
-        found = self._salus.call(self._salus.contract("Plans").functions.membership(plan_id, checked_address(member)))
-        return Membership(found[0], found[1])
+        """A member's cover."""
+        account = checked_address(member, "member")
+        return Membership(account, *self._salus.call(self._f.membership(plan_id, account)))
 
-    def _amounts(self, plan: Plan, decimals: int) -> tuple[int, int, list[int]]:
-        def units(values: Iterable[tuple[str, Decimal]]) -> list[int]:
-            return [smallest_units(value, decimals, source=plan.source, field=name) for name, value in values]
+    def contract_of(self, plan_id: bytes, provider: str) -> Contract:
+        """A provider's contract; all 0 when there never was one."""
+        account = self._salus.institutions.resolve(provider)
+        return Contract(*self._salus.call(self._f.contractOf(plan_id, account)))
 
-        deductible, maximum = units(
-            (("deductible", plan.deductible), ("outOfPocketMaximum", plan.out_of_pocket_maximum))
+    def authorization(self, plan_id: bytes, member: str, code: bytes) -> Authorization:
+        """A member's last pre-authorisation of a code."""
+        return Authorization(*self._salus.call(self._f.authorization(plan_id, checked_address(member, "member"), code)))
+
+    def referral(self, plan_id: bytes, member: str, *, to: str | None = None) -> Referral:
+        """A member's last referral to a provider, or to whomever the member chooses."""
+        account = checked_address(member, "member")
+        return Referral(*self._salus.call(self._f.referral(plan_id, account, self._whom(to))))
+
+    def used(self, plan_id: bytes, member: str, code: bytes, *, day: int, serial: int = 0) -> int:
+        """Units used at the claim desk: of a quantity limit in the period of a day, or of the pre-authorisation of a serial."""
+        desk, account = self._salus.book["ClaimDesk"].address, checked_address(member, "member")
+        return int(self._salus.call(self._f.used(desk, plan_id, account, code, day, serial)))
+
+    def category_paid(self, plan_id: bytes, member: str, *, year: int, number: int) -> int:
+        """What the claim desk had paid for a member in a benefit year in a category that has a limit."""
+        desk, account = self._salus.book["ClaimDesk"].address, checked_address(member, "member")
+        return int(self._salus.call(self._f.categoryPaid(desk, plan_id, account, year, number)))
+
+
+# ------------------------------------------------------------------------------------------------- files in units
+
+
+def term_units(plan: Plan, decimals: int) -> dict[str, int]:
+    """The amounts of a plan's terms by their names in :class:`Plan`, in the token's smallest units.
+
+    Raises:
+        BadInput: One that the token or the contract cannot hold.
+    """
+    return {
+        name: _units(plan, getattr(plan, name), decimals, field, _WIDE.get(name, 80)) for name, field in _AMOUNTS.items()
+    }
+
+
+def category_units(plan: Plan, decimals: int) -> list[Category]:
+    """A plan's categories as they are on chain; raises as :func:`term_units` does."""
+    return [
+        Category(
+            category.coinsurance,
+            category.coinsurance_out,
+            category.deductible,
+            _units(plan, category.copay, decimals, f"categories[{n}].copay"),
+            _units(plan, category.annual_limit, decimals, f"categories[{n}].annualLimit", 96),
         )
-        return (
-            deductible,
-            maximum,
-            units((f"prices[{n}].allowed", price.allowed) for n, price in enumerate(plan.prices)),
+        for n, category in enumerate(plan.categories)
+    ]
+
+
+def price_units(plan: Plan, decimals: int, schedule: int = 0) -> list[Price]:
+    """The prices of a plan's list, or of a schedule by its number, as they are on chain; raises as :func:`term_units` does."""
+    where = dict(_lists(plan))[schedule]
+    return [
+        Price(
+            allowed=_units(plan, price.allowed, decimals, f"{where}[{n}].allowed"),
+            category=plan.category_number(price.category),
+            covered=price.covered,
+            preauthorization=price.preauthorization,
+            referral=price.referral,
+            groups=plan.bits(price.groups),
+            limit=price.limit.units if price.limit else 0,
+            period=price.limit.days if price.limit else 0,
         )
+        for n, price in enumerate(_listed(plan, schedule))
+    ]
+
+
+def _units(plan: Plan, value: Decimal, decimals: int, field: str, bits: int = 80) -> int:
+    units = smallest_units(value, decimals, source=plan.source, field=field)
+    if units >= 1 << bits:
+        raise BadInput(plan.source, field, f"is {value:f}; the contract holds less than 2^{bits} units, give a smaller one")
+    return units
+
+
+def _lists(plan: Plan) -> Iterator[tuple[int, str]]:
+    """The numbers of a plan's price lists and where they stand in the file."""
+    yield 0, "prices"
+    for n, schedule in enumerate(plan.schedules):
+        yield schedule.number, f"schedules[{n}].prices"
+
+
+def _listed(plan: Plan, number: int) -> tuple[PlanPrice, ...]:
+    return plan.prices if number == 0 else next(s.prices for s in plan.schedules if s.number == number)
+
+
+def _rules(plan: Plan) -> int:
+    return (
+        _COPAY_FIRST * plan.copay_first
+        | _COPAY_COUNTS * plan.copay_counts
+        | _NETWORK * plan.network
+        | _OUTSIDE * plan.covers_outside
+    )
+
+
+def _parts(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    for first in range(0, len(items), size):
+        yield list(items[first : first + size])
+
+
+def _other(plan: Plan, place: str, what: str) -> BadInput:
+    return BadInput(
+        plan.source, place, f"the chain has {what} that the file does not have so; what is loaded never changes: restore the file"
+    )
