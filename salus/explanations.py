@@ -66,6 +66,10 @@ def moment(seconds: int) -> str:
         return f"second {seconds}"
 
 
+def _day(number: int) -> str:
+    return moment(number * 86_400).removesuffix(" 00:00:00 UTC")
+
+
 def _of(words: tuple[str, ...], number: int) -> str:
     return words[number] if 0 <= number < len(words) else f"has the state {number}, which this version does not know"
 
@@ -121,7 +125,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f" {', '.join(sorted(category_names(a['categories']))) or 'no category'}"
     ),
     "InvalidPeriod": lambda a: (
-        f"a period from {moment(a['start']) if a['start'] else 'now'} to {moment(a['end'])} has ended or is empty"
+        f"a period from {_day(a['from'])} until {_day(a['until'])} is empty: give an end after the beginning"
+        if "until" in a
+        else f"a period from {moment(a['start']) if a['start'] else 'now'} to {moment(a['end'])} has ended or is empty"
     ),
     "Superseded": lambda a: (
         _place(a) + f" the action of {moment(a['issuedAt'])} stands, and this one is not later; sign anew"
@@ -170,12 +176,15 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "PlanExists": lambda a: f"the plan {_hex(a['plan'])} is registered already",
     "UnknownPlan": lambda a: f"there is no plan {_hex(a['plan'])}",
     "AlreadyPublished": lambda a: f"the plan {_hex(a['plan'])} is published: its terms and prices never change again",
-    "NotPublished": lambda a: f"the plan {_hex(a['plan'])} is not published",
     "NotInsurer": lambda a: f"{a['account']} does not act for the insurer of the plan {_hex(a['plan'])}",
     "InvalidTerms": lambda a: f"the plan's {_text(a['field'])} is not possible",
-    "InvalidMembership": lambda a: (
-        f"{a['member']} cannot be a member from day {a['from']} to day {a['until']}: nobody, or an empty period"
+    "InvalidCategory": lambda a: (
+        f"the category at position {a['position']} has a rate above 100 %, or the plan would have more than 255"
     ),
+    "InvalidPrice": lambda a: (
+        f"the price {a['price']:#x} of the code {_hex(a['code'])} is not listed, has unknown bits, or a category that the plan does not have"
+    ),
+    "InvalidMember": lambda a: f"{a['member']} cannot be a member: accounts of so small a number stand for families",
     "PriceExists": lambda a: f"the plan {_hex(a['plan'])} has a price for the code {_hex(a['code'])} already",
     "LengthMismatch": lambda a: (
         f"{a['codes']} codes came with {a['prices']} prices"
