@@ -21,7 +21,8 @@ import {IPlans} from "interfaces/IPlans.sol";
 /// **Owed**: the pool was short. The claim is final, never denied, and is paid oldest first once the pool is funded, by anyone's call
 /// of `ITreasury.settle`. **Pended**: more would be paid than the plan's review threshold; what would be paid is reserved. When the
 /// insurer has not decided after the plan's review days, anyone's call lets the rules decide. A pended claim is judged by what holds
-/// when it is decided, the patient's consent included.
+/// when it is decided, the patient's consent included; only the provider's attestation and licence and the filing limit are those of
+/// its submission. Refused then, its number is free as after a withdrawal.
 ///
 /// One payment may cover several claims: claims of one `submit` that follow each other with the same insurer, token and provider
 /// are paid by one transfer, the event `Paid` of which names the first.
@@ -35,7 +36,7 @@ interface IClaimDesk is IAdjudication {
         Owed, // final; the pool was short, the debt waits
         Pended, // waits for review
         Denied, // by review
-        Withdrawn, // by the provider, before it was final
+        Withdrawn, // by the provider before it was final, or refused when it was to be decided
         Reversed, // given back
         Arbitrated // decided on appeal
     }
@@ -119,7 +120,7 @@ interface IClaimDesk is IAdjudication {
     /// @notice Submits claims of one provider or several; each is refused, or judged and paid, by itself; none stops another.
     /// @dev A claim is the provider's when the caller acts for the provider (role PROVIDER or PHARMACY), or when somebody who does signed it:
     /// EIP-712, `Claim(bytes32 plan,address patient,address provider,bytes32 number,uint24 serviceDay,bytes32 primary,Line[] lines)
-    /// Line(bytes32 code,uint16 units,uint80 charge,uint80 prior)`, or the provider's ERC-1271 wallet. Reverts `LengthMismatch`.
+    /// Line(bytes32 code,uint16 units,uint80 charge,uint80 prior)`, or the provider's ERC-1271 wallet (which gets 500,000 gas). Reverts `LengthMismatch`.
     /// @param signatures none when the caller acts for all providers, else one a claim (empty where the caller does)
     /// @return one result a claim, in order
     function submit(Claim[] calldata claims, bytes[] calldata signatures) external returns (Result[] memory);
@@ -141,7 +142,7 @@ interface IClaimDesk is IAdjudication {
 
     // ---- the provider --------------------------------------------------------------------------------------------
 
-    /// @notice Takes a pended claim back. The number is free again, but not for this same content.
+    /// @notice Takes a pended claim back. The number is free again, but never for this same content.
     /// @dev Caller: licensed for the provider, else `NotParty`. Reverts `WrongState`, `OtherContent`.
     function withdraw(Claim calldata claim) external;
 
@@ -158,7 +159,7 @@ interface IClaimDesk is IAdjudication {
     // ---- the arbiter ---------------------------------------------------------------------------------------------
 
     /// @notice Decides an appeal: so much more is paid from the insurer's pool (or owed), with a code.
-    /// @dev Caller: the AccessManager's role ARBITER. At most what the charges exceed what is paid already and what another payer paid.
+    /// @dev Caller: the AccessManager's role ARBITER. At most what the charges exceed what is paid already and the lines' `prior`.
     /// The accumulators stay. Reverts `NotAppealed`, `OtherContent`, `AwardTooHigh`.
     function arbitrate(Decided calldata decided, uint96 award, uint16 carc) external;
 

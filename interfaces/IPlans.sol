@@ -185,6 +185,7 @@ interface IPlans is IAdjudication {
     error InvalidPeriod(uint24 from, uint24 until);
     error InvalidMember(address member);
     error PriceExists(bytes32 plan, bytes32 code);
+    error ReferralExists(address member, address to, address by);
     error LengthMismatch(uint256 codes, uint256 prices);
 
     // ---- the insurer: a version ----------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ interface IPlans is IAdjudication {
     // ---- a provider ----------------------------------------------------------------------------------------------
 
     /// @notice The caller's institution (role PROVIDER) refers a member to another, or to whomever the member chooses (0).
-    /// @dev Reverts `NotLicensed`, `UnknownPlan`, `InvalidPeriod` (empty).
+    /// @dev Reverts `NotLicensed`, `UnknownPlan`, `InvalidPeriod` (empty), `ReferralExists` (another's, which has not ended).
     function refer(bytes32 plan, address member, address to, uint24 from, uint24 until) external;
 
     // ---- a desk --------------------------------------------------------------------------------------------------
@@ -239,7 +240,7 @@ interface IPlans is IAdjudication {
     /// @notice Judges a claim by the plan's gates (from `UnknownPlan` on) and by IAdjudication, and writes what the member used, unless it is
     /// refused or pended.
     /// @dev The caller is the desk, and answers for the gates before `UnknownPlan`.
-    /// @param reviewed true: the review threshold no longer counts
+    /// @param reviewed true: neither the review threshold nor the filing limit counts any more
     function adjudicate(Claim calldata claim, bool reviewed) external returns (Verdict memory);
 
     /// @notice What `adjudicate` would answer to `desk` now; writes nothing.

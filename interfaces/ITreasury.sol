@@ -132,9 +132,12 @@ interface ITreasury {
     /// @return false when the pool is short, or owes something older; then nothing happened
     function reserve(address insurer, address token, uint256 amount, bytes32 ref) external returns (bool);
 
-    /// @notice Moves it back.
-    /// @dev Reverts `ExceedsReserve`.
-    function release(address insurer, address token, uint256 amount, bytes32 ref) external;
+    /// @notice Moves it back, and pays `due` at once; as far as the reserve goes, ahead of what the pool owes.
+    /// @dev Otherwise as `pay`. Reverts `ExceedsReserve`.
+    /// @return false when `due` could not be paid: it exceeds what was reserved, and the pool is short or owes something older
+    function release(address insurer, address token, uint256 amount, address payee, uint256 due, bytes32 ref)
+        external
+        returns (bool);
 
     /// @notice What a payee has to give back: it is taken off what the pool pays it next.
     function setOff(address insurer, address token, address payee, uint256 amount, bytes32 ref) external;

@@ -49,6 +49,7 @@ library ClaimBook {
     struct Book {
         mapping(bytes32 id => Stored) claims;
         mapping(bytes32 id => Extra) extras;
+        mapping(bytes32 id => mapping(uint208 digest => bool)) withdrawn;
     }
 
     /// @dev The gates that need no plan.
@@ -60,7 +61,7 @@ library ClaimBook {
         if (!_wellFormed(c.lines)) return (IPlans.Refusal.Malformed, 16);
         Stored memory s = b.claims[id];
         bool open = s.state == IClaimDesk.State.None
-            || (s.state == IClaimDesk.State.Withdrawn && s.digest != Attestations.content(c));
+            || (s.state == IClaimDesk.State.Withdrawn && !b.withdrawn[id][Attestations.content(c)]);
         return open ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.Duplicate, 18);
     }
 
@@ -70,6 +71,13 @@ library ClaimBook {
             if (lines[i].units == 0) return false;
         }
         return true;
+    }
+
+    /// @dev What a plan said of a claim that it does not refuse.
+    function fill(IAdjudication.Claim calldata c, IClaimDesk.Result memory r, IPlans.Verdict memory v) internal pure {
+        r.state = v.pended ? IClaimDesk.State.Pended : IClaimDesk.State.Settled;
+        r.circumstances = uint256(c.serviceDay) << 72 | uint256(v.family) << 8 | (v.outOfNetwork ? OUTSIDE : 0);
+        (r.paid, r.lines) = (v.paid, v.lines);
     }
 
     /// @dev Final before the money moves: a token that calls back finds the claim settled and its number taken.
@@ -108,9 +116,9 @@ library ClaimBook {
         e = b.extras[id];
     }
 
-    function unpend(Book storage b, ITreasury treasury, bytes32 id, Extra memory e) internal {
-        delete b.extras[id];
-        if (e.reserved != 0) treasury.release(e.insurer, e.token, e.reserved, id);
+    /// @dev The number is free again, but for contents that were withdrawn.
+    function free(Book storage b, bytes32 id) internal {
+        b.claims[id] = Stored(IClaimDesk.State.Withdrawn, uint40(block.timestamp), 0);
     }
 
     function decided(Book storage b, IClaimDesk.Decided calldata d) internal view returns (Stored memory s) {

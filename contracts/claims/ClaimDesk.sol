@@ -49,7 +49,6 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     function submit(Claim[] calldata claims, bytes[] calldata signatures) external returns (Result[] memory results) {
         bool signed = signatures.length != 0;
         if (signed && signatures.length != claims.length) revert LengthMismatch(claims.length, signatures.length);
-
         (address caller, bool licensed) = _actsFor(msg.sender, PROVIDERS);
         results = new Result[](claims.length);
         ClaimBook.Payment memory payment;
@@ -78,13 +77,12 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         IPlans.Verdict memory v = plans.adjudicate(c, reviewed);
         (r.refusal, r.carc) = (v.refusal, v.carc);
         if (v.refusal != IPlans.Refusal.None) {
-            if (reviewed) delete _book.claims[r.id];
+            if (reviewed) _book.free(r.id);
             emit ClaimRefused(r.id, c.provider, c.plan, v.refusal, v.carc);
             return;
         }
-        _fill(c, r, v);
+        ClaimBook.fill(c, r, v);
         if (v.pended) return _pend(c, r, v);
-
         _book.conclude(c, r);
         if (r.paid == 0) return;
         bool same = payment.insurer == v.insurer && payment.token == v.token && payment.payee == c.provider;
@@ -94,12 +92,6 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
             (payment.amount, payment.first) = (0, i);
         }
         payment.amount += r.paid;
-    }
-
-    function _fill(Claim calldata c, Result memory r, IPlans.Verdict memory v) private pure {
-        r.state = v.pended ? State.Pended : State.Settled;
-        r.circumstances = uint256(c.serviceDay) << 72 | uint256(v.family) << 8 | (v.outOfNetwork ? ClaimBook.OUTSIDE : 0);
-        (r.paid, r.lines) = (v.paid, v.lines);
     }
 
     function _pend(Claim calldata c, Result memory r, IPlans.Verdict memory v) private {
@@ -121,13 +113,15 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         for (uint256 i = p.first; i < end; ++i) {
             Result memory r = results[i];
             if (r.state != State.Settled || r.paid == 0) continue;
-            if (_book.claims[r.id].state != State.Settled) continue; // reversed meanwhile, by a token that called back
-            if (treasury.pay(p.insurer, p.token, p.payee, r.paid, r.id)) continue;
-
-            r.state = State.Owed;
-            _book.claims[r.id].state = State.Owed;
-            _book.owe(treasury, r.id, p.insurer, p.token, p.payee, r.paid);
+            if (!treasury.pay(p.insurer, p.token, p.payee, r.paid, r.id)) _owe(r, p);
         }
+    }
+
+    function _owe(Result memory r, ClaimBook.Payment memory p) private {
+        r.state = State.Owed;
+        // A token that called back may have reversed it meanwhile: then the debt meets the set-off.
+        if (_book.claims[r.id].state == State.Settled) _book.claims[r.id].state = State.Owed;
+        _book.owe(treasury, r.id, p.insurer, p.token, p.payee, r.paid);
     }
 
     // ---- review --------------------------------------------------------------------------------------------------
@@ -147,10 +141,11 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         if (carc == 0) return _decide(c, id, e);
         if (carc > LAST_CARC) revert InvalidCarc(carc);
 
-        _book.unpend(treasury, id, e);
+        delete _book.extras[id];
         (r.id, r.state, r.lines) = (id, State.Denied, Adjudication.denied(c.lines, carc));
         r.circumstances = uint256(c.serviceDay) << 72 | ClaimBook.DENIED;
         _book.conclude(c, r);
+        _release(id, e, address(0), 0);
     }
 
     /// @inheritdoc IClaimDesk
@@ -158,20 +153,28 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
         _onlyFor(id, c.provider, PROVIDERS);
 
-        _book.unpend(treasury, id, e);
-        (_book.claims[id].state, _book.claims[id].at) = (State.Withdrawn, uint40(block.timestamp));
-
+        delete _book.extras[id];
+        _book.withdrawn[id][Attestations.content(c)] = true;
+        _book.free(id);
         emit ClaimWithdrawn(id);
+
+        _release(id, e, address(0), 0);
     }
 
-    function _decide(Claim calldata c, bytes32 id, ClaimBook.Extra memory e) private returns (Result memory) {
-        _book.unpend(treasury, id, e);
+    function _decide(Claim calldata c, bytes32 id, ClaimBook.Extra memory e) private returns (Result memory r) {
+        delete _book.extras[id];
         Result[] memory results = new Result[](1);
-        results[0].id = id;
+        r = results[0];
+        r.id = id;
         ClaimBook.Payment memory payment;
         _run(c, results, 0, payment, true);
-        _flush(payment, results, 1);
-        return results[0];
+        if (!_release(id, e, c.provider, payment.amount)) _owe(r, payment);
+    }
+
+    /// @dev What was reserved goes back, and what is due is paid.
+    function _release(bytes32 id, ClaimBook.Extra memory e, address payee, uint256 due) private returns (bool) {
+        if (e.reserved == 0 && due == 0) return true;
+        return treasury.release(e.insurer, e.token, e.reserved, payee, due, id);
     }
 
     // ---- reverse, appeal -----------------------------------------------------------------------------------------
@@ -248,14 +251,15 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         if (!licensed || institution != party) revert NotParty(id, msg.sender);
     }
 
-    /// @dev The signature's key, or else the provider as an ERC-1271 wallet.
+    /// @dev The signature's key, or else the provider as an ERC-1271 wallet; nobody's wallet is called but a licensed provider's.
     function _signedFor(Claim calldata c, bytes calldata signature) private view returns (address institution, bool licensed) {
         if (signature.length == 0) return (address(0), false);
         bytes32 hash = digest(c);
         (address signer,,) = ECDSA.tryRecover(hash, signature);
         (institution, licensed) = _actsFor(signer, PROVIDERS);
-        if (institution == c.provider || !Signatures.signed(c.provider, hash, signature)) return (institution, licensed);
-        return _actsFor(c.provider, PROVIDERS);
+        if (institution == c.provider) return (institution, licensed);
+        (address provider, bool may) = _actsFor(c.provider, PROVIDERS);
+        if (provider == c.provider && may && Signatures.signed(provider, hash, signature)) return (provider, true);
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
@@ -267,7 +271,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         if (r.refusal != IPlans.Refusal.None) return r;
         IPlans.Verdict memory v = plans.judge(address(this), c, false);
         (r.refusal, r.carc) = (v.refusal, v.carc);
-        if (v.refusal == IPlans.Refusal.None) _fill(c, r, v);
+        if (v.refusal == IPlans.Refusal.None) ClaimBook.fill(c, r, v);
     }
 
     /// @inheritdoc IClaimDesk

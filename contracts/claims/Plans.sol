@@ -135,11 +135,12 @@ contract Plans is IPlans, Licensed {
         bytes32 series = Ids.series(plan);
         if (_book.versions[series] == 0) revert UnknownPlan(plan);
         _checkPeriod(from, until);
-        Referral memory made = Referral(by, from, until);
+        Referral storage r = _book.referrals[series][member][to];
+        if (r.by != by && r.until > block.timestamp / 1 days) revert ReferralExists(member, to, r.by);
 
-        _book.referrals[series][member][to] = made;
+        (r.by, r.from, r.until) = (by, from, until);
 
-        emit Referred(series, member, to, made);
+        emit Referred(series, member, to, r);
     }
 
     function _ownedSeries(bytes32 plan) private view returns (bytes32 series) {
@@ -171,7 +172,7 @@ contract Plans is IPlans, Licensed {
     {
         k.desk = desk;
         k.plan = _book.plans[c.plan];
-        (v.refusal, v.carc) = _gates(c, k.plan, k);
+        (v.refusal, v.carc) = _gates(c, k.plan, k, reviewed);
         if (v.refusal != Refusal.None) return (k, t);
 
         (v.outOfNetwork, v.family, v.insurer, v.token) = (k.out, k.family, k.plan.insurer, k.plan.token);
@@ -181,7 +182,7 @@ contract Plans is IPlans, Licensed {
     }
 
     /// @dev In the order of `Refusal`; fills `k` on the way.
-    function _gates(Claim calldata c, PlanBook.Plan memory p, PlanBook.Case memory k)
+    function _gates(Claim calldata c, PlanBook.Plan memory p, PlanBook.Case memory k, bool reviewed)
         private
         view
         returns (Refusal, uint16 carc)
@@ -199,7 +200,8 @@ contract Plans is IPlans, Licensed {
         carc = _outside(day, m.from, m.until);
         if (carc != 0) return (Refusal.OutsideCover, carc);
         if (day < uint256(m.from) + p.waitingDays) return (Refusal.Waiting, 179);
-        if (p.filingDays != 0 && today > uint256(day) + p.filingDays) return (Refusal.FiledLate, 29);
+        bool late = p.filingDays != 0 && today > uint256(day) + p.filingDays;
+        if (late && !reviewed) return (Refusal.FiledLate, 29); // what is reviewed was filed before
         (k.family, k.groups) = (m.family, m.nextGroups != 0 && day >= m.nextFrom ? m.nextGroups : m.groups);
 
         if (p.rules & PlanBook.NETWORK != 0) {

@@ -2,11 +2,14 @@
 pragma solidity 0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {ITreasury} from "interfaces/ITreasury.sol";
 
-/// @title A token transfer that never stops what comes after it
+/// @title Transfers in, which must arrive whole, and out, which must never stop what comes after them
 library Transfers {
+    using SafeERC20 for IERC20;
+
     /// @dev Most gas that a token gets.
     uint256 internal constant GAS = 200_000;
     /// @dev What must be left so that it gets that: a call passes on 63/64 at most (EIP-150), after its own price.
@@ -27,5 +30,14 @@ library Transfers {
             case 0 { sent := and(sent, gt(extcodesize(token), 0)) }
             default { sent := and(sent, and(gt(returndatasize(), 0x1f), eq(mload(0), 1))) }
         }
+    }
+
+    /// @dev Takes an amount from the caller. What arrives counts, not what was asked for: reverts `ReceivedOther`, `ZeroAmount`.
+    function take(address token, uint256 amount) internal {
+        if (amount == 0) revert ITreasury.ZeroAmount();
+        uint256 before = IERC20(token).balanceOf(address(this));
+        IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
+        uint256 received = IERC20(token).balanceOf(address(this)) - before;
+        if (received != amount) revert ITreasury.ReceivedOther(token, amount, received);
     }
 }

@@ -59,19 +59,10 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
         if (desk.code.length == 0) revert InvalidDesk(desk);
         if (token.code.length == 0) revert InvalidToken(token);
 
-        _receive(token, amount);
+        Transfers.take(token, amount);
         _pools[desk][insurer][token].balance += amount.toUint104();
 
         emit PoolFunded(desk, insurer, token, msg.sender, amount);
-    }
-
-    /// @dev What arrives counts, not what was asked for; hence the transfer comes first, behind the guard.
-    function _receive(address token, uint256 amount) private {
-        if (amount == 0) revert ZeroAmount();
-        uint256 before = IERC20(token).balanceOf(address(this));
-        IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
-        uint256 received = IERC20(token).balanceOf(address(this)) - before;
-        if (received != amount) revert ReceivedOther(token, amount, received);
     }
 
     /// @inheritdoc ITreasury
@@ -134,9 +125,16 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
         external
         returns (bool)
     {
+        return _pay(_pools[msg.sender][insurer][token], insurer, token, payee, amount, ref, false);
+    }
+
+    /// @param first it goes ahead of what the pool owes
+    function _pay(Book storage p, address insurer, address token, address payee, uint256 amount, bytes32 ref, bool first)
+        private
+        returns (bool)
+    {
         if (amount == 0) return true;
-        Book storage p = _pools[msg.sender][insurer][token];
-        if (p.waiting != 0 || !_covers(p, msg.sender, insurer, token, payee, amount)) return false;
+        if ((p.waiting != 0 && !first) || !_covers(p, msg.sender, insurer, token, payee, amount)) return false;
 
         _send(p, msg.sender, insurer, token, payee, amount, ref);
         return true;
@@ -185,13 +183,16 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     }
 
     /// @inheritdoc ITreasury
-    function release(address insurer, address token, uint256 amount, bytes32 ref) external {
+    function release(address insurer, address token, uint256 amount, address payee, uint256 due, bytes32 ref)
+        external
+        returns (bool)
+    {
         Book storage p = _pools[msg.sender][insurer][token];
         if (amount > p.reserved) revert ExceedsReserve(amount, p.reserved);
-
         (p.balance, p.reserved) = (p.balance + uint104(amount), p.reserved - uint104(amount));
-
         emit Released(ref, insurer, msg.sender, token, amount);
+
+        return _pay(p, insurer, token, payee, due, ref, due <= amount);
     }
 
     /// @inheritdoc ITreasury
@@ -211,7 +212,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
         uint256 due = _setOffs[desk][insurer][token][payee];
         if (amount > due) revert ExceedsSetOff(amount, due);
 
-        _receive(token, amount);
+        Transfers.take(token, amount);
         Book storage p = _pools[desk][insurer][token];
         _takeOff(p, desk, insurer, token, payee, amount);
         p.balance += amount.toUint104();
