@@ -210,7 +210,7 @@ def test_predetermination_is_read_only_when_it_is_asked_for(claim, tmp_path):
 
 
 EDITS = {
-    "status": (lambda c: c.update(status="cancelled"), "status", "is 'cancelled'; only 'active' is submitted here"),
+    "status": (lambda c: c.update(status="cancelled"), "status", "is 'cancelled'; only 'active' is taken here"),
     "no lines": (lambda c: c.pop("item"), "item", "is missing; give at least one line"),
     "negative": (
         lambda c: c["item"][0]["net"].update(value=-1),
@@ -271,11 +271,6 @@ EDITS = {
         lambda c: c["item"][0]["productOrService"]["coding"].append({"code": "x"}),
         "item[0].productOrService.coding",
         "holds 2; keep the one that the plan prices, or mark it userSelected",
-    ),
-    "two insurances": (
-        lambda c: c["insurance"].append({**c["insurance"][0], "sequence": 2, "focal": False}),
-        "insurance",
-        "names several; there is no coordination of benefits, leave one",
     ),
     "two numbers": (
         lambda c: c["identifier"].append({"value": "x"}),

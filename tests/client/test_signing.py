@@ -241,3 +241,39 @@ def test_a_node_without_the_account_is_told(world):
 
     with pytest.raises(SalusError):
         NodeSigner(world.w3, "0x" + "12" * 20).sign_typed(order(world, "0x" + "12" * 20).typed())
+
+
+ROWS = "Bill(address who,Row[] rows)Row(bytes32 code,uint16 units)"
+ROW = {"code": b"\2" * 32, "units": 3}
+
+
+def test_a_list_of_structs_is_signed_as_the_standard_says():
+    typed = TypedData(ROWS, DOMAIN, {"who": SOMEBODY, "rows": [ROW, {**ROW, "units": 4}]})
+    kind = keccak(text="Row(bytes32 code,uint16 units)")
+    rows = b"".join(keccak(kind + b"\2" * 32 + units.to_bytes(32)) for units in (3, 4))
+    who = bytes.fromhex(SOMEBODY[2:]).rjust(32, b"\0")
+    assert typed.signable().body == keccak(keccak(text=ROWS) + who + keccak(rows))
+    assert typed.as_json()["message"]["rows"][0] == {"code": "0x" + "02" * 32, "units": "3"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"0": ROW}, "rows: is .* it must be a list"),
+        ([5], r"rows\[0\]: must be given as fields by name"),
+        ([{"code": b"\2" * 32}], r"rows\[0\].units: is missing"),
+        ([ROW, {**ROW, "units": 2**16}], r"rows\[1\].units: is 65536; it must be from 0 to 65535"),
+        ([{**ROW, "more": 1}], r"rows\[0\].more: is no field of what is signed"),
+    ],
+)
+def test_each_struct_of_a_list_is_checked(rows, said):
+    with pytest.raises(BadInput, match=said):
+        TypedData(ROWS, DOMAIN, {"who": SOMEBODY, "rows": rows})
+
+
+@pytest.mark.parametrize(
+    "kind", ["A(B[] b)", "A(B b)B(uint8 n)", "A(B[] b)B(C[] c)C(uint8 n)", "A(uint8 n)A(uint8 n)", "A(B[] b)B(uint8 n)B(uint8 n)"]
+)
+def test_deeper_types_are_not_built(kind):
+    with pytest.raises(ValueError, match="flat struct|occurs twice"):
+        TypedData(kind, DOMAIN, {})
