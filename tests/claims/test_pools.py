@@ -13,7 +13,7 @@ announceExit
 exit
 ├── nothing is announced → NoExit
 ├── a second too early, or too late → ExitNotOpen
-├── nothing is left, or all is owed → ExceedsBalance
+├── nothing is left, or all is owed or reserved → ExceedsBalance
 └── else the announced amount, or what is left of it, goes to the insurer
 """
 
@@ -72,7 +72,7 @@ def test_TP6_a_token_with_a_fee_is_refused(treasury, till, mischief, insurer):
     mischief.behave(MODES.index("fee"), {"from": insurer})
     with reverts(error("ReceivedOther", mischief, 100, 99)):
         fund(treasury, till, insurer, mischief, 100, insurer)
-    assert treasury.accounted(mischief) == 0
+    assert books(treasury, till, insurer, mischief) == (0, 0)
 
 
 def test_TP6_a_token_that_says_no_is_refused(treasury, till, mischief, insurer):
@@ -84,12 +84,17 @@ def test_TP6_a_token_that_says_no_is_refused(treasury, till, mischief, insurer):
 def test_TP6_a_token_without_answer_is_welcome(treasury, till, mischief, insurer):
     mischief.behave(MODES.index("no return"), {"from": insurer})
     fund(treasury, till, insurer, mischief, 100, insurer)
-    assert books(treasury, till, insurer, mischief) == (100, 100, 100)
+    assert books(treasury, till, insurer, mischief) == (100, 100)
 
 
-def test_fund_beyond_128_bits(treasury, till, mischief, insurer):
-    with reverts(error("SafeCastOverflowedUintDowncast", 128, 2**128)):
-        fund(treasury, till, insurer, mischief, 2**128, insurer)
+def test_TP6_a_pool_holds_104_bits_and_no_more(treasury, till, mischief, insurer, panics):
+    with reverts(error("SafeCastOverflowedUintDowncast", 104, 2**104)):
+        fund(treasury, till, insurer, mischief, 2**104, insurer)
+    fund(treasury, till, insurer, mischief, 2**104 - 1, insurer)
+    assert books(treasury, till, insurer, mischief) == (2**104 - 1, 2**104 - 1)
+    mischief.mint(insurer, 1, {"from": insurer})
+    mischief.approve(treasury, 1, {"from": insurer})
+    panics(treasury.fund, till, insurer, mischief, 1, sender=insurer)
 
 
 def test_anyone_funds(treasury, till, insurer, token, stranger):
@@ -97,7 +102,7 @@ def test_anyone_funds(treasury, till, insurer, token, stranger):
     assert dict(tx.events["PoolFunded"]) == {
         "desk": str(till), "insurer": insurer, "token": token, "from": stranger, "amount": 70,
     }  # fmt: skip
-    assert pool(treasury, till, insurer, token) == Pool(70, 0, 0)
+    assert pool(treasury, till, insurer, token) == Pool(70)
     assert (token.balanceOf(treasury), token.balanceOf(stranger)) == (70, 0)
 
 
@@ -110,12 +115,12 @@ def test_pools_are_apart(treasury, till, desk, insurer, rival, token, mischief):
     assert pool(treasury, desk, insurer, token).balance == 2
     assert pool(treasury, till, rival, token).balance == 4
     assert pool(treasury, till, insurer, mischief).balance == 8
-    assert (treasury.accounted(token), treasury.accounted(mischief)) == (7, 8)
+    assert (token.balanceOf(treasury), mischief.balanceOf(treasury)) == (7, 8)
 
 
 def test_TP3_a_gift_belongs_to_no_pool(treasury, till, full, insurer, token):
     token.mint(treasury, 1_000_000, {"from": insurer})
-    assert books(treasury, till, insurer, token)[:2] == (1000_00, 1000_00)
+    assert books(treasury, till, insurer, token) == (1000_00, 1000_00 + 1_000_000)
     assert not till.ask("pay", insurer, token, insurer, 1000_01, REFERENCE)
 
 
@@ -163,7 +168,7 @@ def test_announcing_nothing_cancels(treasury, till, full, insurer, token):
     treasury.announceExit(till, token, 300_00, {"from": insurer})
     tx = treasury.announceExit(till, token, 0, {"from": insurer})
     assert tx.events["ExitAnnounced"]["exitFrom"] == 0
-    assert pool(treasury, till, insurer, token) == Pool(1000_00, 0, 0)
+    assert pool(treasury, till, insurer, token) == Pool(1000_00)
     with reverts(error("NoExit", till, insurer, token)):
         treasury.exit(till, token, {"from": insurer})
 
@@ -187,9 +192,9 @@ def test_exit_within_its_window(treasury, till, opens, insurer, token, second):
     tx = treasury.exit(till, token, {"from": insurer})
     assert tx.timestamp == opens + second
     assert dict(tx.events["PoolExited"]) == {"desk": str(till), "insurer": insurer, "token": token, "amount": 300_00}
-    assert pool(treasury, till, insurer, token) == Pool(700_00, 0, 0)
+    assert pool(treasury, till, insurer, token) == Pool(700_00)
     assert token.balanceOf(insurer) == 300_00
-    assert books(treasury, till, insurer, token)[1:] == (700_00, 700_00)
+    assert token.balanceOf(treasury) == 700_00
     with reverts(error("NoExit", till, insurer, token)):
         treasury.exit(till, token, {"from": insurer})
 
@@ -214,7 +219,7 @@ def test_TP2_claims_are_paid_from_what_is_leaving(treasury, till, opens, insurer
     at(opens)
     treasury.exit(till, token, {"from": insurer})
     assert token.balanceOf(insurer) == 100_00
-    assert books(treasury, till, insurer, token) == (0, 0, 0)
+    assert books(treasury, till, insurer, token) == (0, 0)
 
 
 def test_exit_when_all_was_paid(treasury, till, opens, insurer, hospital, token):
@@ -224,19 +229,44 @@ def test_exit_when_all_was_paid(treasury, till, opens, insurer, hospital, token)
         treasury.exit(till, token, {"from": insurer})
 
 
-def test_TP2_an_exit_leaves_what_is_owed(treasury, till, opens, insurer, token):
-    till.tell("owe", insurer, token, 900_00, REFERENCE)
+def test_TP2_an_exit_leaves_what_is_owed(treasury, till, opens, insurer, hospital, token):
+    till.tell("owe", insurer, token, hospital, 900_00, REFERENCE)
     at(opens)
     treasury.exit(till, token, {"from": insurer})
     assert token.balanceOf(insurer) == 100_00
-    assert pool(treasury, till, insurer, token).balance == 900_00
+    assert pool(treasury, till, insurer, token) == Pool(900_00, owed=900_00, waiting=1)
 
 
-def test_TP2_no_exit_while_more_is_owed_than_there_is(treasury, till, opens, insurer, token):
-    till.tell("owe", insurer, token, 5000_00, REFERENCE)
+@pytest.mark.parametrize("owed", [1000_00, 5000_00])
+def test_TP2_no_exit_while_all_is_owed(treasury, till, opens, insurer, hospital, token, owed):
+    till.tell("owe", insurer, token, hospital, owed, REFERENCE)
     at(opens)
     with reverts(error("ExceedsBalance", 300_00, 0)):
         treasury.exit(till, token, {"from": insurer})
+
+
+def test_TP2_what_is_reserved_stays(treasury, till, opens, insurer, token):
+    till.tell("reserve", insurer, token, 900_00, REFERENCE)
+    at(opens)
+    treasury.exit(till, token, {"from": insurer})
+    assert token.balanceOf(insurer) == 100_00
+    assert pool(treasury, till, insurer, token) == Pool(0, reserved=900_00)
+
+
+def test_TP2_what_was_reserved_after_the_announcement_is_not_announced_anew(treasury, till, full, insurer, token):
+    till.tell("reserve", insurer, token, 900_00, REFERENCE)
+    with reverts(error("ExceedsBalance", 100_01, 100_00)):
+        treasury.announceExit(till, token, 100_01, {"from": insurer})
+    treasury.announceExit(till, token, 100_00, {"from": insurer})
+
+
+def test_TP2_an_exit_beside_debts_and_a_reserve(treasury, till, opens, insurer, hospital, token):
+    till.tell("reserve", insurer, token, 250_00, REFERENCE)
+    till.tell("owe", insurer, token, hospital, 650_00, REFERENCE)
+    at(opens)
+    treasury.exit(till, token, {"from": insurer})
+    assert token.balanceOf(insurer) == 100_00
+    assert pool(treasury, till, insurer, token) == Pool(650_00, 0, 0, 250_00, 650_00, 1)
 
 
 def test_the_times_are_as_promised(treasury):
