@@ -34,7 +34,7 @@ CLAIM_STATES = (
     "is owed",
     "waits for review",
     "was denied by review",
-    "was withdrawn",
+    "was withdrawn, or refused when it was to be decided",
     "was reversed",
     "was decided on appeal",
 )
@@ -185,6 +185,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"the price {a['price']:#x} of the code {_hex(a['code'])} is not listed, has unknown bits, or a category that the plan does not have"
     ),
     "InvalidMember": lambda a: f"{a['member']} cannot be a member: accounts of so small a number stand for families",
+    "ReferralExists": lambda a: (
+        f"{a['by']} referred {a['member']} to {a['to'] if int(a['to'], 16) else 'whomever it chooses'}, which has not ended"
+    ),
     "PriceExists": lambda a: f"the plan {_hex(a['plan'])} has a price for the code {_hex(a['code'])} already",
     "LengthMismatch": lambda a: (
         f"{a['codes']} codes came with {a['prices']} prices"

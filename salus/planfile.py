@@ -503,7 +503,7 @@ class _Reader:
             fix = f"is {plan.family_out_of_pocket_maximum}, below the family's deductible; give at least"
             self._note("familyOutOfPocketMaximum", f"{fix} {plan.family_deductible}")
         if (plan.version > 1) != bool(plan.series):
-            fix = "is missing; give the id of the version before" if plan.version > 1 else "belongs to later versions only"
+            fix = "is missing; give the id of the version before" if plan.version > 1 else "is given for version 1; leave it out"
             self._note("series", fix)
         if plan.covers_outside and not plan.network:
             self._note("network.coversOutside", "is true where there is no network; leave it out")

@@ -68,8 +68,8 @@ def _told(error: ValidationError) -> Iterator[tuple[list[str | int], str]]:
         for name in value:
             if name not in known:
                 near = get_close_matches(name, known, 1)
-                meant = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-                yield [*path, one_line(name, 40)], f"is unknown; {meant}"
+                fix = f"did you mean {near[0]}?" if near else "remove it; the schema is salus/plan.schema.json"
+                yield [*path, one_line(name, 40)], f"is unknown; {fix}"
     elif "propertyNames" in error.absolute_schema_path:
         yield [*path, one_line(value, 40)], f"is a name that cannot be; give {_title(rule)}"
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import claim_life, claim_money, claim_report  # noqa: F401  (they add their commands to the noun)
+from . import claim_life, claim_money, claim_plan, claim_report  # noqa: F401  (they add their commands to the noun)
 from .claim_noun import PLAN, by_file, noun, patients_of, tell_answers, tell_problems, where
 from .common import Context, command
 
