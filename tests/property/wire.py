@@ -6,14 +6,15 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import requests
 from brownie import web3
-from eth_abi import decode
+from eth_abi import decode, encode
 from eth_utils import keccak
 
-__all__ = ["Call", "Receipt", "Wire", "cases", "event", "seed"]
+__all__ = ["Call", "Face", "Receipt", "Wire", "cases", "event", "seed"]
 
 _BATCH = 100
 _PATIENCE = 60.0  # seconds for a batch of transactions to be mined
@@ -40,6 +41,11 @@ def _canonical(field: dict[str, Any]) -> str:
     return f"({inner}){field['type'][5:]}"
 
 
+@cache
+def _hash(signature: str) -> bytes:
+    return keccak(text=signature)
+
+
 def event(abi: Sequence[dict[str, Any]], log: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """A log's event and its arguments by name, indexed ones first; addresses in lower case.
 
@@ -48,10 +54,7 @@ def event(abi: Sequence[dict[str, Any]], log: dict[str, Any]) -> tuple[str, dict
     """
     for entry in abi:
         types = [_canonical(field) for field in entry.get("inputs", ())]
-        if (
-            entry["type"] != "event"
-            or log["topics"][0] != "0x" + keccak(text=f"{entry['name']}({','.join(types)})").hex()
-        ):
+        if entry["type"] != "event" or log["topics"][0] != "0x" + _hash(f"{entry['name']}({','.join(types)})").hex():
             continue
         indexed = [field for field in entry["inputs"] if field["indexed"]]
         plain = [field for field in entry["inputs"] if not field["indexed"]]
@@ -83,6 +86,27 @@ class Receipt:
     succeeded: bool
     time: int
     logs: list[dict[str, Any]]
+
+
+class Face:
+    """A contract's functions, spoken to without Brownie, which takes its time over every argument.
+
+    Addresses are hex text, bytes are bytes, structs are tuples.
+    """
+
+    def __init__(self, contract: Any) -> None:
+        self.address, self.abi = contract.address, contract.abi
+        self._functions = {entry["name"]: entry for entry in self.abi if entry["type"] == "function"}
+
+    def call(self, sender: Any, method: str, *args: Any) -> Call:
+        types = [_canonical(field) for field in self._functions[method]["inputs"]]
+        data = _hash(f"{method}({','.join(types)})")[:4] + encode(types, args)
+        return Call(str(sender), self.address, "0x" + data.hex())
+
+    def read(self, method: str, answer: bytes) -> Any:
+        """What a function answered: one value as it is, several as a tuple."""
+        values = decode([_canonical(field) for field in self._functions[method]["outputs"]], answer)
+        return values[0] if len(values) == 1 else values
 
 
 class Wire:
