@@ -38,7 +38,7 @@ class State(IntEnum):
     OWED = 2
     PENDED = 3
     DENIED = 4
-    WITHDRAWN = 5
+    WITHDRAWN = 5  # or refused when it was to be decided
     REVERSED = 6
     ARBITRATED = 7
 
@@ -51,7 +51,7 @@ class State(IntEnum):
             "owed: the pool was short, it is paid oldest first once the pool is funded",
             "waits for the insurer's review",
             "denied by the insurer's review",
-            "withdrawn by the provider",
+            "withdrawn by the provider, or refused when it was to be decided: its number is free",
             "reversed: what it used up is given back",
             "decided on appeal",
         )[self]

@@ -280,7 +280,9 @@ class Claims:
     def answered(self, claims: Sequence[PreparedClaim]) -> dict[bytes, ClaimAnswer]:
         """The answers, by claim id, of those claims that are on chain already with this very content."""
         records = self._records([claim.id for claim in claims])
-        taken = {c.id: (c, r) for c, r in zip(claims, records, strict=True) if r.state is not State.NONE}
+        # The number of a withdrawn claim is free; whether for this content the chain knows.
+        free = (State.NONE, State.WITHDRAWN)
+        taken = {c.id: (c, r) for c, r in zip(claims, records, strict=True) if r.state not in free}
         found: dict[bytes, ClaimAnswer] = {}
         for event in self._first_events([claim for claim, _ in taken.values()]):
             claim, record = taken.get(event.args["id"], (None, None))

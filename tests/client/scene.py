@@ -4,6 +4,7 @@ import json
 
 from salus.consent import DirectiveDraft, Effect
 from salus.planfile import load_plan, new_salt
+from salus.plans import Membership
 from tests.client.shared_data import EXAMPLES
 
 PLAN = {"name": "Basic", "version": 1, **json.loads((EXAMPLES / "plan.json").read_text())}
@@ -17,13 +18,14 @@ class Scene:
 
     world     the chain, see house.py
     token     an ERC-20 that anybody mints
+    changes   fields of the plan's file that are not as in examples/plan.json
     plan      the plan as its file holds it
     plan_id   its id on chain
     payer     client of the insurer
     desk      client of the hospital
     """
 
-    def __init__(self, world, token, folder, *, fund=100_000 * USD, consent=True, terms=None, **changes):
+    def __init__(self, world, token, folder, *, fund=100_000 * USD, consent=True, **changes):
         self.world, self.token = world, token
         (self.insurer, self.handle), (self.hospital, self.provider) = (
             world.institution("INSURER"),
@@ -34,7 +36,7 @@ class Scene:
         self.path.write_text(json.dumps({**PLAN, "insurer": self.handle, "salt": new_salt(), **changes}))
         self.plan = load_plan(self.path)
         self.payer, self.desk = world.client(self.insurer), world.client(self.hospital)
-        self.plan_id = install(self.payer, self.plan, token, **(terms or {}))
+        self.plan_id = self.payer.plans.install(self.plan, token=token)
         self.enroll(self.patient.address)
         if fund:
             self.fund(fund)
@@ -42,9 +44,9 @@ class Scene:
             self.permit()
 
     def enroll(self, *accounts, secondary=False):
-        membership = (self.plan.valid_from, self.plan.valid_until, 0, 0, 0, 0, secondary)
-        functions = self.payer.contract("Plans").functions
-        self.payer.send(functions.enroll(self.plan_id, [(account, membership) for account in accounts]))
+        first, last = self.plan.valid_from, self.plan.valid_until
+        members = [Membership(account, first, last, secondary=secondary) for account in accounts]
+        self.payer.plans.enroll(self.plan_id, members)
 
     def mint(self, account, amount):
         erc20 = self.world.w3.eth.contract(address=self.token, abi=self.world.build("TestToken")["abi"])
@@ -67,38 +69,3 @@ class Scene:
 
     def balance(self):
         return self.desk.treasury.balance(self.token, self.hospital.address)
-
-
-def install(payer, plan, token, **terms):
-    """Register, price and publish a plan; `terms` are fields of IPlans.Terms by name."""
-    insurer, functions = payer.need_signer().address, payer.contract("Plans").functions
-    whole = {
-        "insurer": insurer,
-        "validFrom": plan.valid_from,
-        "validUntil": plan.valid_until,
-        "token": token,
-        "coinsurance": plan.coinsurance,
-        "coinsuranceOut": plan.coinsurance,
-        "deductible": int(plan.deductible * USD),
-        "outOfPocketMaximum": int(plan.out_of_pocket_maximum * USD),
-        "familyDeductible": 0,
-        "familyOutOfPocketMaximum": 0,
-        "annualLimit": 0,
-        "lifetimeLimit": 0,
-        "waitingDays": 0,
-        "filingDays": plan.filing_days,
-        "reviewThreshold": 0,
-        "reviewDays": 0,
-        "appealDays": 0,
-        "rules": 0,
-        "document": plan.document,
-        **terms,
-    }
-    plan_id = plan.id(insurer)
-    payer.send(functions.register(bytes(32), tuple(whole.values())))
-    codes = [plan.code(price.system, price.code) for price in plan.prices]
-    prices = [int(price.allowed * USD) << 176 | 1 << 160 for price in plan.prices]  # listed, category 0
-    for first in range(0, len(codes), 200):
-        payer.send(functions.addPrices(plan_id, 0, codes[first : first + 200], prices[first : first + 200]))
-    payer.send(functions.publish(plan_id))
-    return plan_id

@@ -24,8 +24,7 @@ def ids(answers):
 
 
 def test_every_end_is_counted_once(world, token, tmp_path, claim):
-    terms = {"reviewThreshold": 30 * USD, "reviewDays": 5, "appealDays": 30}
-    scene = Scene(world, token, tmp_path, terms=terms)
+    scene = Scene(world, token, tmp_path, reviewThreshold="30.00", reviewDays=5, appealDays=30)
     # The first uses up the deductible; the others would be paid 76 for their visit, which is reviewed.
     scene.submit(numbered(claim, "small", lines=claim.lines[:1]))
     visits = numbered(claim, *"abcdef", lines=claim.lines[:1])
@@ -89,7 +88,7 @@ def test_the_same_line_under_two_numbers(scene, claim):
 
 
 def test_a_reversed_claim_is_no_sign(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path, terms={"appealDays": 30})
+    scene = Scene(world, token, tmp_path, appealDays=30)
     first, _ = ids(scene.submit(numbered(claim, "1", "2")))
     scene.desk.claims.reverse(first)
     assert of(scene).same_lines == ()

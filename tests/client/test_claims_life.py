@@ -11,13 +11,13 @@ from salus.errors import BadInput
 from tests.client.scene import REF, USD, Scene
 
 DAY = 24 * 3600
-REVIEWED = {"reviewThreshold": 10 * USD, "reviewDays": 5, "appealDays": 30}
+REVIEWED = {"reviewThreshold": "10.00", "reviewDays": 5, "appealDays": 30}
 
 
 @pytest.fixture
 def reviewed(world, token, tmp_path):
     """A plan that reviews what pays more than 10."""
-    return Scene(world, token, tmp_path, terms=REVIEWED)
+    return Scene(world, token, tmp_path, **REVIEWED)
 
 
 def submitted(scene, claim):
@@ -79,11 +79,23 @@ def test_a_withdrawn_claim_frees_its_number_for_another_content(reviewed, claim)
     _, wanted = submitted(reviewed, claim)
     reviewed.desk.claims.withdraw(wanted)
     assert reviewed.desk.claims.get(wanted).state is State.WITHDRAWN
-    assert reviewed.submit([claim])[0].state is State.WITHDRAWN  # known, so it is not sent
+    assert reviewed.submit([claim])[0].refusal is Refusal.DUPLICATE
     other = dataclasses.replace(claim, lines=claim.lines[:2])
     assert reviewed.submit([other])[0].state is State.PENDED
     with pytest.raises(BadInput, match="was never decided on this chain"):
         reviewed.desk.claims.reverse(wanted)
+
+
+def test_a_claim_that_is_refused_when_it_is_decided_may_come_again_TP9(reviewed, claim):
+    _, wanted = submitted(reviewed, claim)
+    reviewed.world.client(reviewed.patient).consent.revoke(reviewed.insurer.address)
+    reviewed.payer.claims.review(wanted)
+    assert reviewed.desk.claims.get(wanted).state is State.WITHDRAWN
+    assert reviewed.desk.claims.history(wanted)[-2].words.endswith("(CARC 227)")
+    assert reviewed.submit([claim])[0].refusal is Refusal.NO_CONSENT
+    reviewed.world.node.advance(1)
+    reviewed.permit()
+    assert reviewed.submit([claim])[0].state is State.PENDED
 
 
 # ---------------------------------------------------------------------------------------------------- after the decision
@@ -91,7 +103,7 @@ def test_a_withdrawn_claim_frees_its_number_for_another_content(reviewed, claim)
 
 @pytest.fixture
 def appealable(world, token, tmp_path):
-    return Scene(world, token, tmp_path, terms={"appealDays": 30})
+    return Scene(world, token, tmp_path, appealDays=30)
 
 
 def test_a_reversal_gives_back_what_was_used_and_is_set_off(appealable, claim):
@@ -147,8 +159,8 @@ def test_the_history_tells_every_step_in_words(reviewed, claim):
     assert [entry.name for entry in entries] == [
         "Reserved",
         "ClaimPended",
-        "Released",
         "ClaimDecided",
+        "Released",
         "Paid",
         "SetOffAdded",
         "ClaimReversed",

@@ -211,7 +211,7 @@ def test_attested_by_the_hospital_relayed_by_the_insurer(desk):
 
 
 def test_review_appeal_and_arbitration(desk):
-    scene = desk(terms={"reviewThreshold": 10 * USD, "reviewDays": 5, "appealDays": 30})
+    scene = desk(reviewThreshold="10.00", reviewDays=5, appealDays=30)
     (row,) = rows(scene.send().stdout)
     assert row["outcome"] == "pended"
     status = scene.run("status", row["id"]).stdout

@@ -99,7 +99,7 @@ def test_a_settled_claim_with_a_denied_line_is_partial(scene):
 
 
 def test_pended_denied_and_reversed_claims(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path, terms={"reviewThreshold": 1, "reviewDays": 5, "appealDays": 30})
+    scene = Scene(world, token, tmp_path, reviewThreshold="0.01", reviewDays=5, appealDays=30)
     other = dataclasses.replace(claim, number="2")
     pended, second = scene.submit([claim, other])
     assert pended.state is State.PENDED
@@ -164,7 +164,7 @@ def test_explanation_of_benefit_has_codes_units_and_network(scene, claim):
 
 
 def test_a_limit_of_the_plan(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path, terms={"annualLimit": 30 * USD})
+    scene = Scene(world, token, tmp_path, annualLimit="30.00")
     (answer,) = scene.submit([claim])
     assert answer.paid == 30 * USD
     told = amounts(parsed(answer)["item"][2]["adjudication"])
