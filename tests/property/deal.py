@@ -154,13 +154,14 @@ class Dealer:
     def membership(self, terms: Terms) -> Membership:
         dice, today = self.dice, self.today
         start = dice.choice((terms.valid_from, terms.valid_from, terms.valid_from + 40, today - 60))
+        birthday = dice.choice((0, today - 50, today))
         return Membership(
             start=start,
             until=dice.choice((LAST_DAY, LAST_DAY, today + 30, max(start + 1, today - 3))),
             family=dice.choice((0, 1, 1, 2**64 - 1)),
             groups=dice.choice(AGES) | dice.choice((*SEXES, 0)),
-            next_groups=dice.choice(AGES) | dice.choice(SEXES),
-            next_from=dice.choice((0, today - 50, today)),
+            next_groups=dice.choice(AGES) | dice.choice(SEXES) if birthday else 0,
+            next_from=birthday,
             secondary=dice.random() < 0.2,
         )
 
@@ -184,7 +185,8 @@ class Dealer:
     def agreed(self, terms: Terms) -> tuple[int, int, int]:
         """Units and days of a pre-authorisation."""
         units = self.dice.choice((0, 1, 4, 9, MOST_UNITS))
-        return units, terms.valid_from, self.dice.choice((self.today - 40, self.today + 1, LAST_DAY))
+        until = self.dice.choice((self.today - 40, self.today + 1, LAST_DAY))
+        return units, min(terms.valid_from, until - 1), until
 
     def referrals(
         self, members: dict[str, Membership], terms: Terms
@@ -194,7 +196,7 @@ class Dealer:
             if dice.random() < 0.7:
                 to = dice.choice((*self.providers, None))
                 until = dice.choice((LAST_DAY, self.today, self.today - 60))
-                found.append((dice.choice(self.providers), member, to, terms.valid_from, until))
+                found.append((dice.choice(self.providers), member, to, min(terms.valid_from, until - 1), until))
         return found
 
     def next(self, draw: Draw, number: int) -> Draw | None:
