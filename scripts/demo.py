@@ -24,16 +24,19 @@ sys.path.insert(0, str(ROOT))
 from eth_account import Account  # noqa: E402
 
 from salus import Salus  # noqa: E402
-from salus.claims import ClaimAnswer  # noqa: E402
+from salus.claimfiles import read_claim_files  # noqa: E402
+from salus.claims import ClaimAnswer, State  # noqa: E402
 from salus.cli.common import few  # noqa: E402
 from salus.client import open_node  # noqa: E402
 from salus.errors import Refused, SalusError, gate  # noqa: E402
-from salus.fhir.claim import read_claims  # noqa: E402
-from salus.fhir.response import claim_response  # noqa: E402
+from salus.explanations import moment  # noqa: E402
+from salus.fhir import ClaimInput, claim_response, explanation_of_benefit  # noqa: E402
 from salus.jsonfile import dump_json  # noqa: E402
 from salus.keystores import load_keystore, read_password_file, write_keystore, write_private  # noqa: E402
 from salus.loggers import berlinger, files  # noqa: E402
-from salus.plans import day_text, load_plan  # noqa: E402
+from salus.mapping import apply, load_mapping  # noqa: E402
+from salus.planfile import day_text, load_plan  # noqa: E402
+from salus.plans import Membership  # noqa: E402
 from salus.signing import KeySigner, NodeSigner  # noqa: E402
 from salus.temperature import ready_profiles  # noqa: E402
 from salus.transactions import Sender  # noqa: E402
@@ -239,36 +242,76 @@ def patient_account(stage: Stage, relation: str) -> str:
 
 
 def claims(stage: Stage) -> list[ClaimAnswer]:
-    """Plan, pool, member; claims from FHIR files; then the patient revokes and the next claim is refused."""
+    """Plan, pool, member; claims from files of three formats; one is reviewed and appealed; then the patient revokes."""
     insurer, hospital = stage["north-mutual"], stage["city-hospital"]
-    plan = load_plan(EXAMPLES / "plan.json")
+    # As in the examples, with a review of what would be paid more than 500.
+    written = json.loads((EXAMPLES / "plan.json").read_text())
+    file = stage.folder / "plan.json"
+    file.write_text(json.dumps({**written, "reviewThreshold": "500.00", "reviewDays": 14, "appealDays": 90}, indent=2))
+    plan = load_plan(file)
     token = demo_token(insurer)
     plan_id = insurer.plans.install(plan, token=token)
-    say(f"plan {plan.source.rpartition('/')[2]}: {len(plan.prices)} prices, codes salted, published")
-    insurer.treasury.fund(insurer.institutions.resolve("north-mutual"), token, 50_000 * 10**6)
+    say(f"plan {file.name}: {len(plan.prices)} prices, codes salted, published")
+    account = insurer.institutions.resolve("north-mutual")
+    insurer.treasury.fund(account, token, 50_000 * 10**6)
     say("pool funded with 50,000.00 in the demo's ERC-20; only the claim desk can pay from it")
     member = patient_account(stage, "north-mutual")
-    insurer.plans.enroll(plan_id, [member], from_day=plan.valid_from, until_day=plan.valid_until)
+    insurer.plans.enroll(plan_id, [Membership(member, plan.valid_from, plan.valid_until)])
     say(f"enrolled {member} from {day_text(plan.valid_from)}: the account this patient uses for this insurer alone")
+    in_force(stage, plan_id)
 
-    patients = {"Patient/patient-1": member}
+    def submit(inputs: list[ClaimInput], client: Salus = hospital) -> list[ClaimAnswer]:
+        # Whatever a file calls its one patient, it is this member.
+        patients = {claim.patient_ref: member for claim in inputs}
+        refs = {claim.provider_ref for claim in inputs}
+        return client.claims.submit(inputs, plan, patients, provider_refs=refs)
+
+    predetermined = read_claim_files([EXAMPLES / "claim-predetermination.json"], use="any")
+    (estimate,) = hospital.claims.estimate(hospital.claims.prepare(predetermined, plan, {"Patient/patient-1": member}))
+    share, paid = (estimate.money(units) for units in (estimate.patient_share, estimate.paid))
+    say(f"before the visit: the patient would bear {share}, the plan pay {paid}; nothing is sent for that")
+
     answers = []
-    for file in ("claim.json", "claims.ndjson", "claims-bundle.json"):
-        inputs = read_claims(EXAMPLES / file)
-        answers += hospital.claims.submit(inputs, plan, patients, provider_refs={"Organization/city-hospital"})
-        say(f"{file}: {len(inputs)} {'claim' if len(inputs) == 1 else 'claims'} submitted, judged and paid in one transaction")
+    codes = load_mapping(EXAMPLES / "codes.csv")
+    for name in ("claim.json", "claims.ndjson", "claims-bundle.json", "claim-secondary.json", "claims.csv", "claims-837p.txt"):
+        inputs = apply(read_claim_files([EXAMPLES / name]), codes)
+        answers += submit(inputs)
+        say(f"{name}: {len(inputs)} {'claim' if len(inputs) == 1 else 'claims'} submitted, judged and paid in one transaction")
+    answers = [reviewed(stage, answer) if answer.state is State.PENDED else answer for answer in answers]
 
     say("the patient takes HPAYMT back; the same file with a new claim number is then refused")
     command(stage, "consent", "revoke", "--from", "north-mutual", "--relay-as", "city-hospital.json")
-    late = [replace(read_claims(EXAMPLES / "claim.json")[0], id="claim-late", number="CH-2025-0099")]
-    answers += hospital.claims.submit(late, plan, patients, provider_refs={"Organization/city-hospital"})
+    answers += submit([replace(read_claim_files([EXAMPLES / "claim.json"])[0], id="claim-late", number="CH-2025-0099")])
 
     out = stage.folder / "fhir"
     out.mkdir()
     for answer in answers:
-        (out / f"ClaimResponse-{answer.input.id}.json").write_text(dump_json(claim_response(answer, insurer="north-mutual")))
-    say(f"{len(answers)} ClaimResponses in build/demo/fhir/")
+        name = answer.input.number
+        (out / f"ClaimResponse-{name}.json").write_text(dump_json(claim_response(answer, insurer="north-mutual")))
+        benefit = dump_json(explanation_of_benefit(answer, insurer="north-mutual"))
+        (out / f"ExplanationOfBenefit-{name}.json").write_text(benefit)
+    say(f"{len(answers)} ClaimResponses and ExplanationsOfBenefit in build/demo/fhir/")
     return answers
+
+
+def in_force(stage: Stage, plan_id: bytes) -> None:
+    """Wait until the plan judges; a local chain's clock is set, elsewhere the delay is the deployment's."""
+    salus = stage["payer"]
+    at = int(salus.call(salus.contract("Plans").functions.inForceAt(plan_id)))
+    if at > salus.now():
+        raise SystemExit(f"error: the plan judges from {moment(at)} on; run the demo on a deployment with RULES_DELAY=0")
+
+
+def reviewed(stage: Stage, answer: ClaimAnswer) -> ClaimAnswer:
+    """The insurer reviews a pended claim; what then stands is told from the chain."""
+    insurer, claim = stage["north-mutual"], bytes.fromhex(answer.id[2:])
+    say(f"{answer.input.number} would be paid {answer.money(answer.due)}: it waits for review, the money reserved")
+    insurer.claims.review(claim)
+    say("the insurer lets the rules decide; the history, from events alone:")
+    for entry in insurer.claims.history(claim):
+        say(f"  {entry.words}")
+    plan = load_plan(stage.folder / "plan.json")
+    return stage["city-hospital"].claims.told(claim, plan=plan, inputs=[answer.input])
 
 
 def demo_token(client: Salus) -> str:
@@ -354,17 +397,19 @@ def report(stage: Stage, answers: list[ClaimAnswer], shipped: dict[str, str]) ->
     """The report on the terminal and in build/demo/."""
     from rich.console import Console
 
-    console = Console(width=max(100, min(140, shutil.get_terminal_size().columns)))
+    console = Console(width=max(120, min(140, shutil.get_terminal_size().columns)))
     explained = explain(stage)
 
     rows = []
     for a in answers:
-        outcome = f"refused, CARC {a.carc}: {a.refusal.words}" if a.refusal else a.state.name.lower()
-        sums = (a.charge, a.allowed, a.deductible, a.coinsurance, a.paid, a.patient_share)
-        rows.append((a.input.id, *(f"{a.money(value):,.2f}" if not a.refusal else "" for value in sums), outcome))
-    columns = ("claim", ">charge", ">allowed", ">deductible", ">coinsurance", ">paid", ">patient", "outcome")
+        outcome = f"refused, CARC {a.carc}" if a.refusal else a.outcome
+        sums = (a.charge, a.allowed, a.total("deductible"), a.total("coinsurance"), a.total("prior"), a.paid, a.patient_share)
+        rows.append((a.input.number, *(f"{a.money(value):,.2f}" if not a.refusal else "" for value in sums), outcome))
+    columns = ("claim", ">charge", ">allowed", ">deductible", ">coinsurance", ">other payer", ">paid", ">patient", "outcome")
     print()
     console.print(table("Claims, each judged and paid in the transaction that submitted it", columns, rows))
+    print()
+    command(stage, "claim", "report")
 
     charts = {}
     for name, shipment in shipped.items():
@@ -388,7 +433,7 @@ def report(stage: Stage, answers: list[ClaimAnswer], shipped: dict[str, str]) ->
     }
     (stage.folder / "report.json").write_text(dump_json(document))
     say(f"the same as files in {stage.folder.relative_to(ROOT) if stage.folder.is_relative_to(ROOT) else stage.folder}/:")
-    say("report.json, consent.fhir.json, fhir/ClaimResponse-*.json, shipment-*.png")
+    say("report.json, consent.fhir.json, plan.json, fhir/*.json, shipment-*.png")
 
 
 def tell(url: str, folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from salus.cli.claim import identifier
+from salus.cli.claim_noun import identifier
 from salus.cli.common import Context
 from salus.coldchain import Verdict
 from salus.errors import SalusError

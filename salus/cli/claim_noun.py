@@ -50,6 +50,19 @@ def which_claim(function: F) -> F:
     return function
 
 
+def identifier(text: str, option: str) -> bytes:
+    """The 32 bytes of an id that was typed.
+
+    Raises:
+        BadInput: Not 0x and 64 hex digits.
+    """
+    from ..errors import BadInput, one_line
+
+    if not re.fullmatch(r"0x[0-9a-fA-F]{64}", text):
+        raise BadInput(option, "", f"is {one_line(text, 80)!r}; give 0x and 64 hex digits")
+    return bytes.fromhex(text[2:])
+
+
 def claim_of(salus: Salus, claim: str, plan_file: str | None, provider: str | None, number_system: str) -> bytes:
     """The id of a claim: 0x and 64 hex digits, or the provider's own number with --plan and --provider.
 

@@ -88,7 +88,12 @@ def tell_report(context: Context, found: Report) -> None:
     if codes:
         context.table("by code (CARC)", ("insurer", "what", "code", "claims", "amount", "meaning"), codes)
     signs: list[tuple[object, ...]] = [
-        ("the same line under several numbers", sign.member, day_text(sign.day), f"{len(sign.claims)} claims: {', '.join(sign.claims)}")
+        (
+            "the same line under several numbers",
+            sign.member,
+            day_text(sign.day),
+            f"code {sign.code[:10]}… in {len(sign.claims)} claims: {', '.join(sign.claims)}",
+        )
         for sign in found.same_lines
     ]
     signs += [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .claim import identifier
+from .claim_noun import identifier
 from .common import Context, command, group, moment, parse_moment
 from .shipment_words import export_words, facts, judgement_data
 
