@@ -288,9 +288,29 @@ def test_TC6_the_answer_of_the_moment_counts(its_claim, signature, wallet, stran
         assert relayed(its_claim, signature) == answer
 
 
-def test_TC6_a_suspended_wallet(its_claim, signature, wallet, institutions, regulator, relayed):
+def test_TP8_a_suspended_wallet_is_not_asked(its_claim, signature, wallet, institutions, regulator, relayed):
     institutions.suspend(wallet, {"from": regulator})
-    assert relayed(its_claim, signature) == UNLICENSED
+    assert relayed(its_claim, signature) == SHUT
+
+
+def test_TP10_a_wallet_burns_its_own_chance_only(open_desk, plan, patient, wallet, hospital, stranger, token):
+    """Three of its claims, between two of the hospital's, in a transaction of ordinary size."""
+    wallet.behave(BURNING, {"from": stranger})
+    who = [hospital, *[wallet.address] * 3, hospital]
+    claims = [a_claim(plan, patient, p, line(charge=150_00), number=str(i)) for i, p in enumerate(who)]
+    signatures = [sign(open_desk, c, hospital if p == hospital else key("director")) for c, p in zip(claims, who)]
+    tx = open_desk.submit(claims, signatures, {"from": stranger, "gas_limit": 3_000_000})
+    assert [event["refusal"] for event in tx.events["ClaimRefused"]] == [NOT_ATTESTED] * 3
+    assert token.balanceOf(hospital) == 160_00
+
+
+def test_TP10_nobody_calls_a_wallet_that_is_not_accredited(open_desk, plan, patient, salus_project, stranger):
+    bomb = salus_project.Wallet.deploy(key("director").address, {"from": stranger})
+    bomb.behave(BURNING, {"from": stranger})
+    claim = a_claim(plan, patient, bomb.address)
+    tx = open_desk.submit([claim], [sign(open_desk, claim, key("director"))], {"from": stranger})
+    assert tx.events["ClaimRefused"]["refusal"] == NOT_ATTESTED
+    assert tx.gas_used < 150_000
 
 
 def test_TC6_another_key_is_not_the_wallets(open_desk, its_claim, hospital, relayed):

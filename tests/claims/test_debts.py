@@ -7,7 +7,9 @@ settle
 └── meanwhile nothing new is paid or reserved
 cancel: what waits is gone, once; what is paid, or was never owed → false
 reserve: the pool is short, or a debt waits → false; else out of reach of payments, debts and exits
-release: more than is reserved → ExceedsReserve; else it is the balance's again
+release
+├── more than is reserved → ExceedsReserve
+└── else it is the balance's again, and what is due is paid, ahead of debts as far as the reserve goes
 setOff: nothing → ZeroAmount; else the payee's next payments shrink by it, debts too
 repay: nothing → ZeroAmount; more than is due → ExceedsSetOff; a fee → ReceivedOther; else it is the pool's again
 """
@@ -230,12 +232,24 @@ def test_where_all_are_cancelled_new_payments_go_on(treasury, till, full, owe, s
 # ---- reserve, release --------------------------------------------------------------------------------------------
 
 
-def test_reserve_and_release(treasury, till, full, standing, insurer, token):
+@pytest.fixture
+def release(till, insurer, token, hospital):
+    """Give a reserve back, and pay the hospital what is due; whether that was paid, with the transaction."""
+
+    def act(amount, due=0):
+        args = "release", insurer, token, amount, hospital, due, word("released")
+        return bool(till.ask(*args)), till.tell(*args)
+
+    return act
+
+
+def test_reserve_and_release(till, full, release, standing, insurer, token):
     tx = till.tell("reserve", insurer, token, 400_00, REFERENCE)
     assert dict(tx.events["Reserved"]) == entry(till, insurer, token, ref=REFERENCE, amount=400_00)
     assert standing() == Pool(600_00, reserved=400_00)
-    tx = till.tell("release", insurer, token, 150_00, REFERENCE)
-    assert dict(tx.events["Released"]) == entry(till, insurer, token, ref=REFERENCE, amount=150_00)
+    paid, tx = release(150_00)
+    assert paid and list(tx.events.keys()) == ["Released"]
+    assert dict(tx.events["Released"]) == entry(till, insurer, token, ref=word("released"), amount=150_00)
     assert standing() == Pool(750_00, reserved=250_00)
 
 
@@ -247,10 +261,16 @@ def test_reserve_no_more_than_there_is(till, full, standing, insurer, token, amo
 
 
 @pytest.mark.parametrize("amount", [401, 2**104, 2**256 - 1])
-def test_TP2_release_more_than_is_reserved(treasury, till, full, insurer, token, refused, amount):
+def test_TP2_release_more_than_is_reserved(treasury, till, full, insurer, hospital, token, refused, amount):
     till.tell("reserve", insurer, token, 400, REFERENCE)
-    call = till.contract.call, treasury, till._encoded("release", (insurer, token, amount, REFERENCE))
-    refused(*call, sender=insurer, why=error("ExceedsReserve", amount, 400))
+    data = till._encoded("release", (insurer, token, amount, hospital, 0, REFERENCE))
+    refused(till.contract.call, treasury, data, sender=insurer, why=error("ExceedsReserve", amount, 400))
+
+
+def test_TP7_a_reserve_is_its_desks(treasury, till, full, insurer, hospital, token, stranger, refused):
+    till.tell("reserve", insurer, token, 400, REFERENCE)
+    args = insurer, token, 1, stranger, 1, REFERENCE
+    refused(treasury.release, *args, sender=stranger, why=error("ExceedsReserve", 1, 0))
 
 
 def test_TP2_a_reserve_pays_nothing_else(treasury, till, full, owe, standing, insurer, hospital, token, stranger, refused):
@@ -259,6 +279,32 @@ def test_TP2_a_reserve_pays_nothing_else(treasury, till, full, owe, standing, in
     owe(hospital, 10_01)
     refused(treasury.settle, till, insurer, token, 1, sender=stranger, why=error("PoolShort", 10_01, 10_00))
     assert standing() == Pool(10_00, reserved=990_00, owed=10_01, waiting=1)
+
+
+@pytest.mark.parametrize("due, paid", [(0, True), (399_99, True), (400_00, True), (400_01, False), (1000_00, False)])
+def test_TP3_a_reserve_pays_ahead_of_debts(till, full, owe, release, standing, insurer, hospital, clinic, token, due, paid):
+    """As far as it goes; beyond it what is due waits like everything else."""
+    till.tell("reserve", insurer, token, 400_00, REFERENCE)
+    owe(clinic, 5000_00)
+    assert release(400_00, due)[0] is paid
+    sent = due if paid else 0
+    assert token.balanceOf(hospital) == sent
+    assert standing() == Pool(1000_00 - sent, owed=5000_00, waiting=1)
+
+
+@pytest.mark.parametrize("due, paid", [(1000_00, True), (1000_01, False)])
+def test_more_than_was_reserved_is_due(till, full, release, standing, insurer, hospital, token, due, paid):
+    till.tell("reserve", insurer, token, 400_00, REFERENCE)
+    assert release(400_00, due)[0] is paid
+    assert standing() == Pool(0 if paid else 1000_00)
+
+
+def test_what_is_released_shrinks_by_what_is_to_come_back(till, full, release, standing, insurer, hospital, token):
+    till.tell("reserve", insurer, token, 400_00, REFERENCE)
+    till.tell("setOff", insurer, token, hospital, 100_00, REFERENCE)
+    paid, tx = release(400_00, 300_00)
+    assert paid and list(tx.events.keys()) == ["Released", "SetOffTaken", "Transfer", "Paid"]
+    assert (token.balanceOf(hospital), standing()) == (200_00, Pool(800_00))
 
 
 # ---- set-off, repay ----------------------------------------------------------------------------------------------
@@ -376,7 +422,7 @@ def test_TP3_what_comes_and_goes_adds_up(treasury, till, owe, set_off, settle, s
     set_off(70)
     owe(clinic, 120)
     owe(hospital, 60)
-    till.tell("release", insurer, token, 90, REFERENCE)
+    till.tell("release", insurer, token, 90, NOBODY, 0, REFERENCE)
     assert settle()[0] == 2
     token.mint(stranger, 5, {"from": stranger})
     token.approve(treasury, 5, {"from": stranger})
