@@ -143,6 +143,8 @@ class _Examples:
     def all(self) -> Iterator[Example]:
         deductible, maximum = self._terms["deductible"], self._terms["out_of_pocket_maximum"]
         usual = [(entry, price) for entry, price in self._prices if price.covered and price.allowed]
+        # A copay that takes all of a price shows nothing: such come last.
+        usual.sort(key=lambda pair: pair[1].allowed <= self._categories[pair[1].category].copay)
         bearing = [pair for pair in usual if self._categories[pair[1].category].deductible]
         if deductible and bearing:
             within = [pair for pair in bearing if pair[1].allowed <= deductible]
@@ -206,8 +208,10 @@ def _about_prices(plan: Plan) -> Iterator[str]:
     used = {p.category for p in plan.prices}
     if unused := [category.name for category in plan.categories if category.name not in used]:
         yield f"no price is in the category {_few(unused)}"
-    if lost := [s for s in plan.schedules if {(p.system, p.code) for p in s.prices} - {(p.system, p.code) for p in plan.prices}]:
-        yield f"the schedules of {_few(s.provider for s in lost)} price codes that the plan's own list does not have: they are not covered"
+    listed = {(p.system, p.code) for p in plan.prices}
+    if lost := [s for s in plan.schedules if not listed.issuperset((p.system, p.code) for p in s.prices)]:
+        names = _few(s.provider for s in lost)
+        yield f"the schedules of {names} price codes that the plan's own list does not have: they are not covered"
 
 
 def _about_groups(plan: Plan) -> Iterator[str]:

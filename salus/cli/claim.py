@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import claim_life, claim_money, claim_plan, claim_report  # noqa: F401  (they add their commands to the noun)
+from . import claim_cover, claim_life, claim_money, claim_plan, claim_report  # noqa: F401  (they add their commands to the noun)
 from .claim_noun import PLAN, by_file, noun, patients_of, tell_answers, tell_problems, where
 from .common import Context, command
 
@@ -35,7 +35,9 @@ def _input_options(function):  # type: ignore[no-untyped-def]
     """The files, and what says how to read them."""
     for option in (
         click.option("--map", "mapping_file", type=click.Path(), help="Mapping file: the claims' codes to the plan's."),
-        click.option("--provider-ref", "provider_refs", multiple=True, help="What the claims call the provider, if not all the same."),
+        click.option(
+            "--provider-ref", "provider_refs", multiple=True, help="What the claims call the provider, if not all the same."
+        ),
         click.option("--patients", "patients_file", type=click.Path(), help="The same as a CSV file: patient,account."),
         click.option("--patient", "patients", multiple=True, help=_PATIENT),
         click.option("--plan", "plan_file", required=True, type=click.Path(), help=PLAN),

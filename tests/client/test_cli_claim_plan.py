@@ -11,7 +11,7 @@ from salus.planfile import load_plan
 from salus.plans import Contract
 from tests.client.commands import PASSWORD
 from tests.client.shared_data import EXAMPLES
-from tests.client.test_plans import SCT, USD, Insurance, many
+from tests.client.test_plans import BASIC, SCT, USD, Insurance, many
 
 FAMILY_FILE = EXAMPLES / "plan-family.json"
 
@@ -147,7 +147,7 @@ def test_loading_that_broke_off_is_taken_up(office, monkeypatch):
     from salus.client import Salus
     from salus.errors import Unreachable
 
-    office.write({key: value for key, value in json.loads(FAMILY_FILE.read_text()).items() if key != "schedules"}, prices=many(450), categories=[])
+    office.write(BASIC, prices=many(450))
     office.insure("register", office.path, "--token", office.token)
     real, sent = Salus.send, []
 
@@ -209,7 +209,8 @@ def test_bad_rows_are_named_and_the_rest_is_enrolled(office):
     office.begin()
     file = office.folder / "members.csv"
     good = [f"0x{n:040x},2025-01-01,2026-01-01,female" for n in range(2**100, 2**100 + 120)]
-    file.write_text("\n".join(["member,from,until,groups", *good[:60], "0x12,2025-01-01,2026-01-01,", *good[60:], f"{SOME[0]},2025-01-01,soon,"]))
+    bad = ["0x12,2025-01-01,2026-01-01,", f"{SOME[0]},2025-01-01,soon,"]
+    file.write_text("\n".join(["member,from,until,groups", *good[:60], bad[0], *good[60:], bad[1]]))
     result = office.insure("enroll", office.path, file, code=1)
     assert f"left out: {file}: line 62: member: is '0x12'" in result.stderr
     assert f"left out: {file}: line 123: until: is 'soon'" in result.stderr
@@ -221,8 +222,8 @@ def test_bad_rows_are_named_and_the_rest_is_enrolled(office):
 
 def test_members_by_option(office):
     office.begin()
-    words = ["enroll", office.path, "--member", SOME[0], "--member", SOME[1], "--from", "2025-02-01", "--family", 5, "--group", "male"]
-    office.insure(*words, "--group", "age 0–17", "--secondary")
+    words = ["enroll", office.path, "--member", SOME[0], "--member", SOME[1], "--from", "2025-02-01", "--family", 5]
+    office.insure(*words, "--group", "male", "--group", "age 0–17", "--secondary")
     found = office.payer.plans.membership(office.payer.plans.id_of(load_plan(office.path)), SOME[1])
     assert (found.family, found.groups, found.secondary, found.until_day) == (5, 1 << 13 | 1, True, 23_741)
     assert "was never enrolled" in office.run("show", office.path, "--member", f"0x{2**90:040x}").stdout

@@ -29,6 +29,7 @@ _80 = 2**80 - 1
 
 SHARE = Category(coinsurance=2000, coinsurance_out=5000)
 YEAR = Left(deductible=100_00, out_of_pocket=500_00)
+BEYOND = {"coinsurance": 20_00, "limited": 30_00, "paid": 50_00}
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,9 @@ YEAR = Left(deductible=100_00, out_of_pocket=500_00)
         # Another payer paid 30.00: the patient's coinsurance goes first, then the plan's part.
         (Asked(1, 100_00, 30_00), 100_00, SHARE, Left(0, 500_00), {"prior": 30_00, "paid": 70_00}),
         # Two limits: what exceeds the least stays with the patient.
-        (Asked(1, 100_00), 100_00, SHARE, Left(0, 500_00, 50_00, 60_00), {"coinsurance": 20_00, "limited": 30_00, "limit_carc": 119, "paid": 50_00}),
-        (Asked(1, 100_00), 100_00, SHARE, Left(0, 500_00, 60_00, 50_00), {"coinsurance": 20_00, "limited": 30_00, "limit_carc": 35, "paid": 50_00}),
-        (Asked(1, 100_00), 100_00, SHARE, Left(0, 500_00, 50_00, 50_00), {"coinsurance": 20_00, "limited": 30_00, "limit_carc": 119, "paid": 50_00}),
+        (Asked(1, 100_00), 100_00, SHARE, Left(0, 500_00, 50_00, 60_00), {**BEYOND, "limit_carc": 119}),
+        (Asked(1, 100_00), 100_00, SHARE, Left(0, 500_00, 60_00, 50_00), {**BEYOND, "limit_carc": 35}),
+        (Asked(1, 100_00), 100_00, SHARE, Left(0, 500_00, 50_00, 50_00), {**BEYOND, "limit_carc": 119}),
     ],
 )
 def test_by_hand(asked, price, category, left, changes):
@@ -117,7 +118,8 @@ def some_case(rng):
     limits = [rng.choice([None, amount(rng)]) for _ in range(3)]
     deductible = amount(rng)
     left = Left(deductible, rng.choice([amount(rng), deductible, 2**80 - 1]), *limits)
-    category = Category(rng.choice([0, 1, 3333, rng.randrange(10_001), 10_000]), 0, rng.random() < 0.7, rng.choice([0, amount(rng)]))
+    rate, copay = rng.choice([0, 1, 3333, rng.randrange(10_001), 10_000]), rng.choice([0, amount(rng)])
+    category = Category(rate, 0, rng.random() < 0.7, copay)
     order = Order(rng.random() < 0.5, rng.random() < 0.5)
     return amount(rng), amount(rng), category, left, order
 
@@ -135,8 +137,9 @@ def test_the_same_as_the_library_for_thousands_of_lines(world):
     calls = []
     for allowed, prior, category, left, order in cases:
         t = (left.deductible, left.out_of_pocket, wide(left.annual), wide(left.lifetime), 0, 0, 0)
-        r = (category.coinsurance, category.copay, wide(left.category), category.deductible, order.copay_first, order.copay_counts)
-        calls.append({"to": judge, "data": "0x" + (head + encode([tally, rule, "uint256", "uint256"], [t, r, allowed, prior])).hex()})
+        r = (category.coinsurance, category.copay, wide(left.category), category.deductible, *vars(order).values())
+        data = head + encode([tally, rule, "uint256", "uint256"], [t, r, allowed, prior])
+        calls.append({"to": judge, "data": "0x" + data.hex()})
     for (allowed, prior, category, left, order), raw in zip(cases, eth_calls(world.w3, calls, "latest"), strict=True):
         shares, payment, counted, t, r = decode(["uint256", "uint256", "uint256", tally, rule], raw)
         line, after = judge_line(Asked(1, allowed, prior), Price(allowed), category, left, order=order)

@@ -207,8 +207,9 @@ def test_another_document_is_no_plan(content, tmp_path):
 def test_equal_plans_have_one_document(written):
     """Layout, order of prices, ways of writing amounts, texts for people and schedules are not what is sealed."""
     first = load_plan(written()).document
-    prices = [{**price, "display": "x", "allowed": Decimal(price["allowed"]).__float__()} for price in reversed(PLAN["prices"])]
-    other = written(deductible=100, coinsurance="0.20", prices=prices, schedules=FAMILY["schedules"], order=["deductible", "copay", "coinsurance"])
+    prices = [{**price, "display": "x", "allowed": float(price["allowed"])} for price in reversed(PLAN["prices"])]
+    usual = {"order": ["deductible", "copay", "coinsurance"], "schedules": FAMILY["schedules"]}
+    other = written(deductible=100, coinsurance="0.20", prices=prices, **usual)
     assert load_plan(other).document == first
 
 

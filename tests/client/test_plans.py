@@ -139,7 +139,8 @@ def test_categories_are_taken_up_as_well(insurance):
 def test_a_schedule_may_grow_after_the_plan_is_sealed(insurance):
     plan, plan_id = insurance.install()
     (schedule,) = json.loads(insurance.path.read_text())["schedules"]
-    grown = insurance.write(schedules=[{**schedule, "prices": [*schedule["prices"], {"system": SCT, "code": "76601001", "allowed": "17"}]}])
+    schedule["prices"].append({"system": SCT, "code": "76601001", "allowed": "17"})
+    grown = insurance.write(schedules=[schedule])
     plans = insurance.payer.plans
     assert plans.id_of(grown) == plan_id
     assert (plans.missing(grown), len(plans.load(grown))) == ((0, 1), 1)
