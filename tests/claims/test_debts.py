@@ -90,7 +90,9 @@ def test_settle_where_nothing_waits(treasury, till, full, insurer, token, strang
     refused(treasury.settle, till, insurer, token, 1, sender=stranger, why=why)
 
 
-def test_TP3_a_debt_waits_for_the_pool(treasury, till, full, owe, settle, standing, insurer, hospital, token, refused, stranger):
+def test_TP3_a_debt_waits_for_the_pool(
+    treasury, till, full, owe, settle, standing, insurer, hospital, token, refused, stranger
+):
     owe(hospital, 1000_01)
     assert not till.tell("pay", insurer, token, hospital, 1, REFERENCE).events
     refused(treasury.settle, till, insurer, token, 9, sender=stranger, why=error("PoolShort", 1000_01, 1000_00))
@@ -104,7 +106,9 @@ def test_TP3_a_debt_waits_for_the_pool(treasury, till, full, owe, settle, standi
     assert tuple(treasury.debt(till, insurer, token, 0)) == (NOBODY, 0, NOTHING)
 
 
-def test_TP3_debts_are_paid_oldest_first(treasury, till, owe, settle, standing, insurer, hospital, clinic, carrier, token, stranger, refused):
+def test_TP3_debts_are_paid_oldest_first(
+    treasury, till, owe, settle, standing, insurer, hospital, clinic, carrier, token, stranger, refused
+):
     for payee, amount in ((hospital, 300), (clinic, 200), (carrier, 1)):
         owe(payee, amount)
     fund(treasury, till, insurer, token, 299, insurer)
@@ -202,7 +206,9 @@ def test_a_cancelled_debt_is_passed_over(treasury, till, full, owe, settle, stan
     assert standing() == Pool(1000_00 - 20)
 
 
-def test_TP10_many_cancelled_debts_are_looked_at_in_parts(treasury, till, owe, settle, standing, insurer, hospital, clinic, token):
+def test_TP10_many_cancelled_debts_are_looked_at_in_parts(
+    treasury, till, owe, settle, standing, insurer, hospital, clinic, token
+):
     for _ in range(7):
         owe(hospital, 10)
     owe(clinic, 10)
@@ -217,7 +223,9 @@ def test_TP10_many_cancelled_debts_are_looked_at_in_parts(treasury, till, owe, s
     assert (standing(), token.balanceOf(clinic)) == (Pool(0), 10)
 
 
-def test_where_all_are_cancelled_new_payments_go_on(treasury, till, full, owe, settle, standing, insurer, hospital, token, stranger, refused):
+def test_where_all_are_cancelled_new_payments_go_on(
+    treasury, till, full, owe, settle, standing, insurer, hospital, token, stranger, refused
+):
     for position in range(3):
         owe(hospital, 10)
         till.tell("cancel", insurer, token, position)
@@ -333,7 +341,9 @@ def test_what_is_to_come_back_adds_up(till, set_off, insurer, hospital, token):
 
 
 @pytest.mark.parametrize("amount, sent, left", [(10, 0, 20), (30, 0, 0), (31, 1, 0), (1000_00, 999_70, 0), (1000_30, 1000_00, 0)])
-def test_the_next_payment_shrinks_by_it(treasury, till, full, set_off, standing, insurer, hospital, token, amount, sent, left):
+def test_the_next_payment_shrinks_by_it(
+    treasury, till, full, set_off, standing, insurer, hospital, token, amount, sent, left
+):
     """A pool of 1,000.00 covers 1,000.30 of which 0.30 stay in it."""
     set_off(30)
     tx = till.tell("pay", insurer, token, hospital, amount, word("next"))
@@ -346,7 +356,9 @@ def test_the_next_payment_shrinks_by_it(treasury, till, full, set_off, standing,
     assert standing() == Pool(1000_00 - sent)
 
 
-def test_TP3_a_payment_beyond_the_pool_and_what_is_to_come_back(till, full, set_off, standing, insurer, hospital, clinic, token):
+def test_TP3_a_payment_beyond_the_pool_and_what_is_to_come_back(
+    till, full, set_off, standing, insurer, hospital, clinic, token
+):
     set_off(30)
     assert not till.ask("pay", insurer, token, hospital, 1000_31, REFERENCE)
     assert not till.ask("pay", insurer, token, clinic, 1000_01, REFERENCE)
@@ -414,7 +426,9 @@ def test_TP6_repay_in_a_token_with_a_fee(treasury, till, odd, insurer, hospital,
     refused(treasury.repay, till, insurer, odd, hospital, 30, sender=stranger, why=error("ReceivedOther", odd, 30, 29))
 
 
-def test_TP3_what_comes_and_goes_adds_up(treasury, till, owe, set_off, settle, standing, insurer, hospital, clinic, token, stranger):
+def test_TP3_what_comes_and_goes_adds_up(
+    treasury, till, owe, set_off, settle, standing, insurer, hospital, clinic, token, stranger
+):
     """Conservation: what was funded and repaid is what is here and what was sent."""
     fund(treasury, till, insurer, token, 500, insurer)
     till.tell("reserve", insurer, token, 200, REFERENCE)

@@ -254,7 +254,9 @@ def test_TP9_a_consent_that_has_ended(desk, plan, member, hospital, consents, in
     refuses(desk, claim, hospital, NO_CONSENT, 227)
 
 
-def test_TP9_an_insurer_without_licence_may_not_use_claims(open_desk, plan, patient, hospital, institutions, insurer, regulator):
+def test_TP9_an_insurer_without_licence_may_not_use_claims(
+    open_desk, plan, patient, hospital, institutions, insurer, regulator
+):
     institutions.suspend(insurer, {"from": regulator})
     refuses(open_desk, a_claim(plan, patient, hospital), hospital, NO_CONSENT, 227)
 

@@ -118,7 +118,9 @@ def test_the_familys_maximum(plans, draw_plan, shares, family, patient, neighbou
 
 
 @pytest.mark.parametrize("number, deductible", [(0, 100_00), (1, 1), (2**64 - 1, 1)])
-def test_only_a_member_of_a_family_has_a_familys_bound(plans, draw_plan, shares, family, patient, ledger, number, deductible):
+def test_only_a_member_of_a_family_has_a_familys_bound(
+    plans, draw_plan, shares, family, patient, ledger, number, deductible
+):
     plan = draw_plan(deductible=100_00, family_deductible=1, family_out_of_pocket_maximum=1)
     family(plan, patient, number=number)
     assert shares(plan, patient, line(charge=150_00)) == [(deductible, 0, 0, 0, 150_00 - deductible)]
@@ -323,7 +325,9 @@ def test_a_denied_line_has_no_other_payer(plans, draw_plan, patient, hospital, l
 # ---- the law -----------------------------------------------------------------------------------------------------
 
 
-def test_TP5_nothing_is_lost_between_lines_and_claims(plans, draw_plan, family, patient, neighbour, hospital, insurer, ledger):
+def test_TP5_nothing_is_lost_between_lines_and_claims(
+    plans, draw_plan, family, patient, neighbour, hospital, insurer, ledger
+):
     """Many random claims under a plan with everything: each line balances, and the year is the sum of its lines."""
     dice = random.Random(18)
     plan = draw_plan(

@@ -199,7 +199,9 @@ def test_two_insurers_and_two_tokens_are_paid_apart(
     assert pool(treasury, desk, rival, token) == Pool(1000_00 - 200_00)
 
 
-def test_TP3_the_pool_loses_what_the_providers_get(open_desk, plans, treasury, plan, patient, hospital, clinic, insurer, token):
+def test_TP3_the_pool_loses_what_the_providers_get(
+    open_desk, plans, treasury, plan, patient, hospital, clinic, insurer, token
+):
     for provider in (hospital, clinic):
         claims = [a_claim(plan, patient, provider, line("cast", 2, 50_01 * i), number=str(i)) for i in range(1, 8)]
         open_desk.submit(claims, [], {"from": provider})
@@ -246,7 +248,9 @@ def test_TP6_what_the_token_refuses_is_held_and_the_batch_goes_on(
     assert mischief.balanceOf(hospital) == 200_00
 
 
-def test_TP1_a_token_does_not_come_back_to_its_pool(odd_plan, desk, treasury, patient, hospital, insurer, mischief, institutions):
+def test_TP1_a_token_does_not_come_back_to_its_pool(
+    odd_plan, desk, treasury, patient, hospital, insurer, mischief, institutions
+):
     """The token is the hospital's own operator, and submits another claim while it is paid."""
     institutions.setOperator(mischief, PROVIDER, now() + DAY, {"from": hospital})
     hook(mischief, desk, "submit", [a_claim(odd_plan, patient, hospital, number="inner")], [])
@@ -275,7 +279,9 @@ def test_TP12_a_claim_is_final_while_it_is_paid(odd_plan, desk, patient, hospita
     assert int.from_bytes(heard(mischief), "big") == SETTLED
 
 
-def test_TP1_a_token_that_reverses_the_claim_it_pays(odd_plan, desk, plans, treasury, patient, hospital, insurer, mischief, institutions):
+def test_TP1_a_token_that_reverses_the_claim_it_pays(
+    odd_plan, desk, plans, treasury, patient, hospital, insurer, mischief, institutions
+):
     """It acts for the hospital: the hospital is paid, and owes it back."""
     institutions.setOperator(mischief, PROVIDER, now() + DAY, {"from": hospital})
     claim = a_claim(odd_plan, patient, hospital)
