@@ -43,7 +43,7 @@ interface IClaimDesk is IAdjudication {
 
     /// @param refusal `None` when the claim passed the gates
     /// @param carc the refusal's code, 0 when there is none
-    /// @param state what the claim is now
+    /// @param state what the claim is now; `None` when this submission was refused
     /// @param circumstances what else decided, see `Decided`
     /// @param paid sum over the lines
     /// @param lines one a line when it passed, else empty

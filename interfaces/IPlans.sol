@@ -89,7 +89,7 @@ interface IPlans is IAdjudication {
     /// @param until first service day no longer covered; 0 with `from` 0: never enrolled
     /// @param family number that the insurer gave the family, 0 for none
     /// @param groups age and sex groups of the price list; what they mean only the plan's file says
-    /// @param nextGroups groups from `nextFrom` on (a birthday that is foreseen), unless that is 0
+    /// @param nextGroups groups from `nextFrom` on (a birthday that is foreseen), unless `nextGroups` is 0
     /// @param secondary another payer goes first: a claim must say what that one answered
     struct Membership {
         uint24 from;

@@ -106,7 +106,7 @@ interface ITreasury {
 
     /// @notice Pays debts of a pool, oldest first, as far as it suffices, and looks at `count` at most (cancelled ones among them); by
     /// anyone's call.
-    /// @dev Reverts `NothingOwed`, `PoolShort` (the oldest cannot be paid).
+    /// @dev Reverts `NothingOwed`, `PoolShort` (the oldest cannot be paid, and no cancelled one was passed over).
     /// @return paid how many debts were paid
     function settle(address desk, address insurer, address token, uint256 count) external returns (uint256 paid);
 

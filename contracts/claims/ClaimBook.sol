@@ -73,8 +73,10 @@ library ClaimBook {
         return true;
     }
 
-    /// @dev What a plan said of a claim that it does not refuse.
+    /// @dev What a plan said of a claim.
     function fill(IAdjudication.Claim calldata c, IClaimDesk.Result memory r, IPlans.Verdict memory v) internal pure {
+        (r.refusal, r.carc) = (v.refusal, v.carc);
+        if (v.refusal != IPlans.Refusal.None) return;
         r.state = v.pended ? IClaimDesk.State.Pended : IClaimDesk.State.Settled;
         r.circumstances = uint256(c.serviceDay) << 72 | uint256(v.family) << 8 | (v.outOfNetwork ? OUTSIDE : 0);
         (r.paid, r.lines) = (v.paid, v.lines);

@@ -60,28 +60,28 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
             if (provider != c.provider && signed) (provider, may) = _signedFor(c, signatures[i]);
 
             (r.refusal, r.carc) = _book.refusal(c, r.id);
-            if (r.refusal == IPlans.Refusal.None && provider != c.provider) {
-                (r.refusal, r.carc) = (IPlans.Refusal.NotAttested, 16);
-            } else if (r.refusal == IPlans.Refusal.None && !may) {
-                (r.refusal, r.carc) = (IPlans.Refusal.NotLicensed, 185);
-            }
+            if (r.refusal == IPlans.Refusal.None) (r.refusal, r.carc) = _whose(c, provider, may);
             if (r.refusal != IPlans.Refusal.None) emit ClaimRefused(r.id, c.provider, c.plan, r.refusal, r.carc);
             else _run(c, results, i, payment, false);
         }
         _flush(payment, results, results.length);
     }
 
+    function _whose(Claim calldata c, address provider, bool licensed) private pure returns (IPlans.Refusal, uint16 carc) {
+        if (provider != c.provider) return (IPlans.Refusal.NotAttested, 16);
+        return licensed ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.NotLicensed, 185);
+    }
+
     /// @dev Judges a claim whose gates here are open, and goes on with what the plan says; the money is left to `payment`.
     function _run(Claim calldata c, Result[] memory results, uint256 i, ClaimBook.Payment memory payment, bool reviewed) private {
         Result memory r = results[i];
         IPlans.Verdict memory v = plans.adjudicate(c, reviewed);
-        (r.refusal, r.carc) = (v.refusal, v.carc);
+        ClaimBook.fill(c, r, v);
         if (v.refusal != IPlans.Refusal.None) {
             if (reviewed) _book.free(r.id);
             emit ClaimRefused(r.id, c.provider, c.plan, v.refusal, v.carc);
             return;
         }
-        ClaimBook.fill(c, r, v);
         if (v.pended) return _pend(c, r, v);
         _book.conclude(c, r);
         if (r.paid == 0) return;
@@ -203,17 +203,16 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     /// @inheritdoc IClaimDesk
     function appeal(Decided calldata d) external {
-        bytes32 id = d.id;
         ClaimBook.Stored memory s = _book.decided(d);
-        if (msg.sender != d.patient) _onlyFor(id, d.provider, PROVIDERS);
-        ClaimBook.Extra storage e = _book.extras[id];
+        if (msg.sender != d.patient) _onlyFor(d.id, d.provider, PROVIDERS);
+        ClaimBook.Extra storage e = _book.extras[d.id];
         bool open = s.state == State.Settled || s.state == State.Owed || s.state == State.Denied || s.state == State.Reversed;
-        if (!open || e.heard) revert WrongState(id, s.state);
-        ClaimBook.within(id, s.at, plans.terms(d.plan).appealDays);
+        if (!open || e.heard) revert WrongState(d.id, s.state);
+        ClaimBook.within(d.id, s.at, plans.terms(d.plan).appealDays);
 
         (e.appealed, e.heard) = (true, true);
 
-        emit ClaimAppealed(id);
+        emit ClaimAppealed(d.id);
     }
 
     /// @inheritdoc IClaimDesk
@@ -268,10 +267,11 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     function estimate(Claim calldata c) external view returns (Result memory r) {
         r.id = Ids.claim(c.provider, c.number);
         (r.refusal, r.carc) = _book.refusal(c, r.id);
+        (address provider, bool may) = _actsFor(c.provider, PROVIDERS);
+        if (r.refusal == IPlans.Refusal.None) (r.refusal, r.carc) = _whose(c, provider, may);
         if (r.refusal != IPlans.Refusal.None) return r;
         IPlans.Verdict memory v = plans.judge(address(this), c, false);
-        (r.refusal, r.carc) = (v.refusal, v.carc);
-        if (v.refusal == IPlans.Refusal.None) ClaimBook.fill(c, r, v);
+        ClaimBook.fill(c, r, v);
     }
 
     /// @inheritdoc IClaimDesk
