@@ -57,7 +57,8 @@ def block_time(salus: Salus, block: int) -> int:
 def _last(salus: Salus, name: str, claim_id: bytes, what: str) -> Event:
     found = salus.logs("ClaimDesk", name, {"id": claim_id})
     if not found:
-        raise BadInput("claim", "0x" + claim_id.hex(), f"was never {what} on this chain; `salus claim status` tells where it stands")
+        fix = f"was never {what} on this chain; `salus claim status` tells where it stands"
+        raise BadInput("claim", "0x" + claim_id.hex(), fix)
     return found[-1]
 
 

@@ -225,7 +225,8 @@ class _Counting:
                 self._plan_of[event.args["id"]].appealed += 1
 
     def _count_money(self) -> None:
-        paid_in = {event.args["ref"]: event.block for event in self._salus.logs("Treasury", "DebtSettled") if not event.args["cancelled"]}
+        debts = self._salus.logs("Treasury", "DebtSettled")
+        paid_in = {event.args["ref"]: event.block for event in debts if not event.args["cancelled"]}
         for claim, decided in self._decided.items():
             if self._ends[claim] == "owed" and claim in paid_in:
                 self._ends[claim] = "settled"

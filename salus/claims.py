@@ -18,15 +18,15 @@ from .answers import (
     Refusal,
     State,
     claim_id,
-    money,
     unpack_lines,
 )
 from .attestations import Attested, of
+from .claimanswers import answer_of, blank_input, lines_of, same_claim
 from .claimlog import Entry
 from .errors import BadAnswer, BadInput, NodeRefused, gate, one_line
 from .fhir.claim import ClaimInput, LineInput, noting, refuse_duplicates
 from .jsonfile import smallest_units
-from .planfile import Plan, PlanPrice
+from .planfile import Plan
 from .signing import address as checked_address
 from .signing import recover
 
@@ -271,7 +271,7 @@ class Claims:
         for claim, event in zip(claims, events, strict=True):
             # One transfer pays claims that follow each other, and names the first.
             held = transfers.get(claim.id, held)
-            answer = _answer(claim, event, at)
+            answer = answer_of(claim, event, at)
             if claim.id in owed:
                 answer = replace(answer, state=State.OWED)
             answers.append(replace(answer, held=held and answer.state is State.SETTLED and answer.paid > 0))
@@ -286,8 +286,8 @@ class Claims:
         found: dict[bytes, ClaimAnswer] = {}
         for event in self._first_events([claim for claim, _ in taken.values()]):
             claim, record = taken.get(event.args["id"], (None, None))
-            if claim is not None and record is not None and _same(claim, event):
-                answer = _answer(claim, event, record.at)
+            if claim is not None and record is not None and same_claim(claim, event):
+                answer = answer_of(claim, event, record.at)
                 found[claim.id] = replace(answer, state=record.state, review_by=record.review_by, earlier=True)
         return found
 
@@ -368,7 +368,7 @@ class Claims:
                 state=State(result.state),
                 refusal=Refusal(result.refusal),
                 carc=result.carc,
-                lines=_lines(claim, result.lines, Circumstances.of(result.circumstances).out_of_network),
+                lines=lines_of(claim, result.lines, Circumstances.of(result.circumstances).out_of_network),
                 decimals=claim.decimals,
                 decided_at=now,
                 out_of_network=Circumstances.of(result.circumstances).out_of_network,
@@ -521,37 +521,6 @@ class Claims:
 # ---------------------------------------------------------------------------------------------------------- shared
 
 
-def blank_input(
-    number: str,
-    patient: str,
-    provider: str,
-    day: int,
-    lines: Sequence[Any],
-    decimals: int,
-    currency: str = "XXX",
-    known: Mapping[bytes, PlanPrice] | None = None,
-) -> ClaimInput:
-    """A claim of which only the chain's side is known: the number is the id, codes that are not ``known`` are hashes."""
-    rows = []
-    for n, (code, units, charge, prior) in enumerate(lines, 1):
-        charged, before = (money(amount, decimals) for amount in (charge, prior))
-        price = (known or {}).get(bytes(code))
-        named = (price.system, price.code) if price else ("urn:salus:code", "0x" + bytes(code).hex())
-        rows.append(LineInput(n, *named, units, charged, price.display if price else "", before))
-    return ClaimInput(
-        source="the chain",
-        id="",
-        number=number,
-        number_system="urn:salus:claim",
-        provider_ref=f"urn:salus:institution|{provider}",
-        patient_ref=f"urn:salus:account|{patient}",
-        insurer_ref=None,
-        service_day=day,
-        currency=currency,
-        lines=tuple(rows),
-    )
-
-
 def _line(claim: ClaimInput, line: LineInput, plan: Plan, decimals: int) -> tuple[bytes, int, int, int]:
     amounts = []
     for name, amount in (("net", line.charge), ("prior", line.prior)):
@@ -574,48 +543,3 @@ def _parts(claims: Sequence[PreparedClaim], batch: int) -> Iterator[list[Prepare
         part.append(claim)
     if part:
         yield part
-
-
-def _lines(claim: PreparedClaim, packed: Sequence[Any], out_of_network: bool) -> tuple[LineAnswer, ...]:
-    if len(packed) not in (0, len(claim.lines)):
-        raise BadAnswer(f"{len(packed)} results for the {len(claim.lines)} lines of {claim.input.source}")
-    if not packed:
-        return ()
-    sequences = [line.sequence for line in claim.input.lines]
-    return unpack_lines(packed, out_of_network=out_of_network, sequences=sequences)
-
-
-def _same(claim: PreparedClaim, event: Event) -> bool:
-    """Whether an event is about this very claim, and not about another one with its number."""
-    a = event.args
-    if event.name == "ClaimPended":
-        told = a["claim"]
-        return (*tuple(told)[:-1], [tuple(line) for line in told.lines]) == claim.struct()
-    lines = [(bytes(line.code), line.judged >> 176) for line in a["lines"]]
-    head = (a["plan"], a["patient"], Circumstances.of(a["circumstances"]).service_day)
-    wanted = [(code, charge) for code, _, charge, _ in claim.lines]
-    return head == (claim.plan, claim.patient, claim.input.service_day) and lines == wanted
-
-
-def _answer(claim: PreparedClaim, event: Event, at: int) -> ClaimAnswer:
-    a, refused, waits = event.args, event.name == "ClaimRefused", event.name == "ClaimPended"
-    told = Circumstances.of(a.get("circumstances", 0))
-    outside = told.out_of_network
-    state = State.NONE if refused else State.PENDED if waits else State.DENIED if told.denied else State.SETTLED
-    return ClaimAnswer(
-        input=claim.input,
-        id="0x" + claim.id.hex(),
-        plan="0x" + claim.plan.hex(),
-        patient=claim.patient,
-        provider=claim.provider,
-        state=state,
-        refusal=Refusal(a["refusal"]) if refused else Refusal.NONE,
-        carc=a["carc"] if refused else 0,
-        lines=() if refused or waits else _lines(claim, a["lines"], outside),
-        decimals=claim.decimals,
-        decided_at=at,
-        transaction=event.transaction,
-        out_of_network=outside,
-        review_by=a["reviewBy"] if waits else 0,
-        due=a["due"] if waits else 0,
-    )

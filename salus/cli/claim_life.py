@@ -34,7 +34,8 @@ def status(
     record, entries = salus.claims.get(wanted), salus.claims.history(wanted)
     lines = [record.state.words + ("; an appeal waits for the arbiter" if record.appealed else "")]
     if record.review_by:
-        lines.append(f"the insurer reviews until {moment(record.review_by)}; then anyone's `salus claim decide` lets the rules decide")
+        until = moment(record.review_by)
+        lines.append(f"the insurer reviews until {until}; then anyone's `salus claim decide` lets the rules decide")
     lines += [f"{moment(entry.at)}  {entry.words}  ({entry.transaction})" for entry in entries]
     data = {
         "claim": record.id,
@@ -61,7 +62,9 @@ noun.add_command(status, "show")
 
 @command(noun, "eob")
 @which_claim
-@click.option("--file", "files", multiple=True, type=click.Path(), help="The claim's own file, for its codes, texts and references.")
+@click.option(
+    "--file", "files", multiple=True, type=click.Path(), help="The claim's own file, for its texts and references."
+)
 @click.option("--response", is_flag=True, help="A ClaimResponse instead.")
 def eob(
     context: Context,

@@ -97,7 +97,12 @@ def tell_report(context: Context, found: Report) -> None:
         for sign in found.same_lines
     ]
     signs += [
-        (f"more than {found.units_a_day} units a day", sign.provider, day_text(sign.day), f"{sign.units} units in {sign.claims} claims")
+        (
+            f"more than {found.units_a_day} units a day",
+            sign.provider,
+            day_text(sign.day),
+            f"{sign.units} units in {sign.claims} claims",
+        )
         for sign in found.long_days
     ]
     signs += [("licence no longer stands", sign.provider, sign.standing, f"{sign.claims} claims") for sign in found.lapsed]

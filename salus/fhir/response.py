@@ -1,9 +1,10 @@
 """FHIR R4 ClaimResponses out: how a claim was judged, line by line.
 
-Each line has the amounts of HL7's adjudication categories ``submitted``, ``eligible`` (what the plan allows), ``deductible``,
-``copay`` and ``benefit`` (what the plan pays), and of CARIN Blue Button's where HL7 has none: ``coinsurance``, ``noncovered`` (denied,
-or beyond a limit), ``discount`` (written off), ``priorpayerpaid``. The reason of each amount that is taken away is its CARC with its
-group code; see :mod:`salus.carc`. These and ``benefit`` sum to ``submitted``. The outcome is
+Each line has the amounts of HL7's adjudication categories ``submitted``, ``eligible`` (what the plan allows),
+``deductible``, ``copay`` and ``benefit`` (what the plan pays), and of CARIN Blue Button's where HL7 has none:
+``coinsurance``, ``noncovered`` (denied, or beyond a limit), ``discount`` (written off), ``priorpayerpaid``. The reason of
+each amount that is taken away is its CARC with its group code; see :mod:`salus.carc`. These and ``benefit`` sum to
+``submitted``. The outcome is
 
 - ``complete``: settled, denied by review, reversed, decided on appeal;
 - ``partial``: settled, and a part was denied by the rules;
@@ -80,7 +81,9 @@ def claim_response(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
         ]
     if answer.lines:
         money = money_of(answer)
-        response["item"] = [{"itemSequence": line.sequence, "adjudication": adjudication(line, money)} for line in answer.lines]
+        response["item"] = [
+            {"itemSequence": line.sequence, "adjudication": adjudication(line, money)} for line in answer.lines
+        ]
         response["total"] = totals(answer, money)
         response |= payment(answer, money)
     return response
@@ -108,9 +111,8 @@ def write_claim_responses(answers: Sequence[ClaimAnswer], folder: str | Path, *,
                 paths.append(path)
                 break
     except OSError as trouble:
-        raise BadInput(
-            str(folder), "", f"cannot be written to ({trouble.strerror}); name another folder. What is on chain stays: `salus claim status`"
-        ) from None
+        fix = f"cannot be written to ({trouble.strerror}); name another folder. What is on chain stays: `salus claim status`"
+        raise BadInput(str(folder), "", fix) from None
     return paths
 
 
@@ -220,7 +222,8 @@ def adjudication(line: LineAnswer, money: Money) -> list[dict[str, Any]]:
 def _category_of(adjustment: Adjustment, line: LineAnswer) -> str:
     known = {1: "deductible", 2: "coinsurance", 3: "copay", 23: "priorpayerpaid", 45: "discount"}
     # A reviewer may deny with any of these codes as well.
-    return "noncovered" if adjustment.amount == line.denied and adjustment.carc == line.carc else known.get(adjustment.carc, "noncovered")
+    denied = adjustment.amount == line.denied and adjustment.carc == line.carc
+    return "noncovered" if denied else known.get(adjustment.carc, "noncovered")
 
 
 def _reason(adjustment: Adjustment) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from salus.errors import BadInput
 from salus.fhir import read_claims
 from salus.planfile import load_plan
 from tests.client.scene import PLAN, REF, USD, Scene
-from tests.client.shared_data import EXAMPLES, shared
+from tests.client.shared_data import EXAMPLES
 
 # --------------------------------------------------------------------------------------------------------- treasury
 
