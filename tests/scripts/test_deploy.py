@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400
 HOUR = 3_600
 PROFILE = (200, 800, 3600, 0, [(0, 0, 801, 30)])
+DECIDED = (bytes(32), bytes(32), NOBODY, NOBODY, 0, [])
 NAMES = [
     "AccessManager",
     "Institutions",
@@ -76,7 +77,14 @@ def test_the_script_says_what_it_does(house, spoken):
 
 
 @pytest.mark.parametrize(
-    ("role", "delay"), [(script.ADMIN, 2 * DAY), (script.REGISTRAR, 0), (script.RULE_MAKER, HOUR), (script.REVIEWER, 0)]
+    ("role", "delay"),
+    [
+        (script.ADMIN, 2 * DAY),
+        (script.REGISTRAR, 0),
+        (script.RULE_MAKER, HOUR),
+        (script.REVIEWER, 0),
+        (script.ARBITER, 0),
+    ],
 )
 def test_the_regulator_has_its_roles_with_their_delays(manager, regulator, role, delay):
     assert tuple(manager.hasRole(role, regulator)) == (True, delay)
@@ -84,7 +92,7 @@ def test_the_regulator_has_its_roles_with_their_delays(manager, regulator, role,
 
 def test_the_guardian_has_its_role_and_no_other(manager, guardian):
     held = [manager.hasRole(role, guardian)[0] for role in (script.ADMIN, *script.ROLES)]
-    assert held == [False, False, False, True, False]
+    assert held == [role == script.GUARDIAN for role in (script.ADMIN, *script.ROLES)]
 
 
 def test_a_guardian_that_is_not_named_is_the_regulator(people, module_isolation):
@@ -93,7 +101,7 @@ def test_a_guardian_that_is_not_named_is_the_regulator(people, module_isolation)
 
 
 def test_the_deployer_has_no_role(manager, deployer):
-    assert [manager.hasRole(role, deployer)[0] for role in (script.ADMIN, *script.ROLES)] == [False] * 5
+    assert [manager.hasRole(role, deployer)[0] for role in (script.ADMIN, *script.ROLES)] == [False] * 6
 
 
 @pytest.mark.parametrize(("role", "powers"), script.POWERS.items())
@@ -103,7 +111,7 @@ def test_each_restricted_function_has_its_role(house, manager, role, powers):
         assert manager.getTargetFunctionRole(house[name], house[name].signatures[function]) == role
 
 
-@pytest.mark.parametrize("role", [script.REGISTRAR, script.RULE_MAKER, script.REVIEWER])
+@pytest.mark.parametrize("role", script.POWERS)
 def test_each_role_has_its_guardian_and_its_administrator(manager, role):
     assert manager.getRoleGuardian(role) == script.GUARDIAN
     assert manager.getRoleAdmin(role) == script.ADMIN
@@ -124,7 +132,7 @@ def test_nobody_else_was_told_of(house, manager):
     log = web3.eth.get_logs({"address": manager.address, "fromBlock": 0})
     granted = [entry for entry in log if entry["topics"][0] == web3.keccak(text="RoleGranted(uint64,address,uint32,uint48,bool)")]
     revoked = [entry for entry in log if entry["topics"][0] == web3.keccak(text="RoleRevoked(uint64,address)")]
-    assert (len(granted), len(revoked)) == (6, 1)
+    assert (len(granted), len(revoked)) == (7, 1)
 
 
 # ---- the deployer ----------------------------------------------------------------------------------------------------
@@ -140,6 +148,8 @@ def test_the_deployer_has_no_power_left(house, manager, institutions, coldchain,
         (coldchain.registerProfile, PROFILE),
         (house["AccessLog"].review, HANDLE, 1),
         (house["AccessLog"].setAuthority, deployer),
+        (house["ClaimDesk"].arbitrate, DECIDED, 1, 1),
+        (house["ClaimDesk"].setAuthority, deployer),
         (institutions.setAuthority, deployer),
         (coldchain.setAuthority, deployer),
     ):
@@ -216,6 +226,10 @@ def test_the_guardian_cancels_a_rule_that_waits(manager, coldchain, regulator, g
     assert refusal(manager.execute, coldchain, call, sender=regulator) == error("AccessManagerNotScheduled", operation)
 
 
+def test_TP7_a_plan_waits_as_long_as_a_rule(house):
+    assert house["Plans"].PUBLISH_DELAY() == HOUR
+
+
 def test_the_registrar_acts_at_once(institutions, regulator):
     """A suspension must not wait."""
     institutions.accredit(PERSON, HANDLE, 1, FOR_EVER, {"from": regulator})
@@ -271,9 +285,9 @@ def test_the_books_arguments_are_those_of_the_constructors(book, house, deployer
         "Guardians": [],
         "ConsentRegistry": [address["Institutions"], address["Guardians"], "1"],
         "AccessLog": [address[name] for name in ("AccessManager", "Institutions", "ConsentRegistry")],
-        "Plans": [address["Institutions"]],
+        "Plans": [address["Institutions"], address["ConsentRegistry"], str(HOUR)],
         "Treasury": [address["Institutions"]],
-        "ClaimDesk": [address[name] for name in ("Institutions", "ConsentRegistry", "Plans", "Treasury")],
+        "ClaimDesk": [address[name] for name in ("AccessManager", "Institutions", "Plans", "Treasury")],
         "ColdChain": [address["AccessManager"], address["Institutions"]],
     }
     assert {name: [arg.lower() for arg in entry["args"]] for name, entry in book["contracts"].items()} == expected
