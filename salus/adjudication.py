@@ -180,7 +180,7 @@ def accepted(price: Price, units: int, member: Member) -> tuple[int, int]:
             return 0, 197
         if member.authorized < units:
             units, carc = member.authorized, 198
-    if price.limit and units:
+    if price.limit:
         left = price.limit if member.period is None else member.period
         if left < units:
             units, carc = left, _MAXIMUM

@@ -80,6 +80,7 @@ def test_the_copay_first_or_second_and_counted():
         (Price(1, referral=True), Member(), (0, 288)),
         (Price(1, preauthorization=True), Member(), (0, 197)),
         (Price(1, preauthorization=True), Member(authorized=3), (3, 198)),
+        (Price(1, preauthorization=True), Member(authorized=5), (5, 0)),
         (Price(1, preauthorization=True, limit=4), Member(authorized=3), (3, 198)),
         (Price(1, preauthorization=True, limit=4), Member(authorized=3, period=2), (2, 119)),
         (Price(1, preauthorization=True, limit=4), Member(authorized=0, period=0), (0, 198)),
