@@ -185,6 +185,7 @@ interface IPlans is IAdjudication {
     error InvalidPeriod(uint24 from, uint24 until);
     error InvalidMember(address member);
     error PriceExists(bytes32 plan, bytes32 code);
+    error OwnReferral(address provider);
     error ReferralExists(address member, address to, address by);
     error LengthMismatch(uint256 codes, uint256 prices);
 
@@ -232,7 +233,8 @@ interface IPlans is IAdjudication {
     // ---- a provider ----------------------------------------------------------------------------------------------
 
     /// @notice The caller's institution (role PROVIDER) refers a member to another, or to whomever the member chooses (0).
-    /// @dev Reverts `NotLicensed`, `UnknownPlan`, `InvalidPeriod` (empty), `ReferralExists` (another's, which has not ended).
+    /// @dev Reverts `NotLicensed`, `UnknownPlan`, `InvalidPeriod` (empty), `OwnReferral` (to itself), `ReferralExists` (another's,
+    /// which counts today).
     function refer(bytes32 plan, address member, address to, uint24 from, uint24 until) external;
 
     // ---- a desk --------------------------------------------------------------------------------------------------

@@ -186,8 +186,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "InvalidMember": lambda a: f"{a['member']} cannot be a member: accounts of so small a number stand for families",
     "ReferralExists": lambda a: (
-        f"{a['by']} referred {a['member']} to {a['to'] if int(a['to'], 16) else 'whomever it chooses'}, which has not ended"
+        f"{a['by']} referred {a['member']} to {a['to'] if int(a['to'], 16) else 'whomever it chooses'}, which counts today"
     ),
+    "OwnReferral": lambda a: f"{a['provider']} cannot refer a member to itself",
     "PriceExists": lambda a: f"the plan {_hex(a['plan'])} has a price for the code {_hex(a['code'])} already",
     "LengthMismatch": lambda a: (
         f"{a['codes']} codes came with {a['prices']} prices"

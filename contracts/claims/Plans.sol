@@ -135,8 +135,11 @@ contract Plans is IPlans, Licensed {
         bytes32 series = Ids.series(plan);
         if (_book.versions[series] == 0) revert UnknownPlan(plan);
         _checkPeriod(from, until);
+        if (by == to) revert OwnReferral(by);
         Referral storage r = _book.referrals[series][member][to];
-        if (r.by != by && r.until > block.timestamp / 1 days) revert ReferralExists(member, to, r.by);
+        // Only what counts today stands in the way, so that nobody can keep a place with a period far off.
+        bool counts = r.from <= block.timestamp / 1 days && block.timestamp / 1 days < r.until;
+        if (counts && r.by != by) revert ReferralExists(member, to, r.by);
 
         (r.by, r.from, r.until) = (by, from, until);
 
@@ -170,8 +173,7 @@ contract Plans is IPlans, Licensed {
         view
         returns (PlanBook.Case memory k, Adjudication.Tally memory t)
     {
-        k.desk = desk;
-        k.plan = _book.plans[c.plan];
+        (k.desk, k.plan) = (desk, _book.plans[c.plan]);
         (v.refusal, v.carc) = _gates(c, k.plan, k, reviewed);
         if (v.refusal != Refusal.None) return (k, t);
 

@@ -190,7 +190,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
         Book storage p = _pools[msg.sender][insurer][token];
         if (amount > p.reserved) revert ExceedsReserve(amount, p.reserved);
         (p.balance, p.reserved) = (p.balance + uint104(amount), p.reserved - uint104(amount));
-        emit Released(ref, insurer, msg.sender, token, amount);
+        if (amount != 0) emit Released(ref, insurer, msg.sender, token, amount);
 
         return _pay(p, insurer, token, payee, due, ref, due <= amount);
     }

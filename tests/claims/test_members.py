@@ -5,7 +5,7 @@ contractProvider: replaces; an end not after the beginning ends it
 authorize: an empty period → InvalidPeriod; else the next number, with units that none has used
 refer
 ├── the caller is no licensed provider (a pharmacy is none) → NotLicensed
-├── no such series → UnknownPlan; an empty period → InvalidPeriod; another's that has not ended → ReferralExists
+├── no such series → UnknownPlan; an empty period → InvalidPeriod; another's that counts today → ReferralExists; to itself → OwnReferral
 └── else noted under the caller's institution
 adjudicate
 ├── a stranger is a desk of its own: no other's books move
@@ -148,16 +148,28 @@ def test_refer_notes_the_institution(plans, plan, patient, clinic, hospital, nur
 def test_TP10_nobody_replaces_anothers_referral(plans, plan, patient, clinic, hospital, refused, allowed, chain):
     """The hospital's until tomorrow; its own it may replace, and what has ended anybody may."""
     day = today()
-    plans.refer(plan, patient, clinic, 0, day + 1, {"from": hospital})
-    args = plan, patient, clinic, day, day + 2
-    refused(plans.refer, *args, sender=clinic, why=error("ReferralExists", patient, clinic, hospital))
-    allowed(plans.refer, plan, patient, NOBODY, day, day + 2, sender=clinic)
+    plans.refer(plan, patient, NOBODY, 0, day + 1, {"from": hospital})
+    args = plan, patient, NOBODY, day, day + 2
+    refused(plans.refer, *args, sender=clinic, why=error("ReferralExists", patient, NOBODY, hospital))
+    allowed(plans.refer, plan, patient, hospital, day, day + 2, sender=clinic)
     allowed(plans.refer, *args, sender=hospital)
     chain.mine(timestamp=(day + 1) * build.DAY - 1)
-    refused(plans.refer, *args, sender=clinic, why=error("ReferralExists", patient, clinic, hospital))
+    refused(plans.refer, *args, sender=clinic, why=error("ReferralExists", patient, NOBODY, hospital))
     chain.mine(timestamp=(day + 1) * build.DAY)
     plans.refer(*args, {"from": clinic})
-    assert tuple(plans.referral(plan, patient, clinic)) == (clinic, day, day + 2)
+    assert tuple(plans.referral(plan, patient, NOBODY)) == (clinic, day, day + 2)
+
+
+def test_TP10_a_period_far_off_keeps_no_place(plans, plan, patient, clinic, hospital):
+    day = today()
+    plans.refer(plan, patient, NOBODY, day + 1, LAST_DAY, {"from": hospital})
+    plans.refer(plan, patient, NOBODY, day, day + 2, {"from": clinic})
+    assert tuple(plans.referral(plan, patient, NOBODY)) == (clinic, day, day + 2)
+
+
+def test_TP10_nobody_refers_to_itself(plans, plan, patient, clinic, nurse, hospital, refused):
+    refused(plans.refer, plan, patient, clinic, 1, 2, sender=clinic, why=error("OwnReferral", clinic))
+    refused(plans.refer, plan, patient, hospital, 1, 2, sender=nurse, why=error("OwnReferral", hospital))
 
 
 # ---- books by desk -----------------------------------------------------------------------------------------------
