@@ -106,13 +106,13 @@ class Dealer:
             deductible=deductible,
             out_of_pocket_maximum=maximum,
             family_deductible=family,
-            family_out_of_pocket_maximum=dice.choice((0, max(family, maximum + small()))),
-            annual_limit=dice.choice((0, 0, large(), 8 * scale)),
-            lifetime_limit=dice.choice((0, 0, large(), 8 * scale)),
-            waiting_days=dice.choice((0, 0, 20)),
-            filing_days=dice.choice((0, 0, 365, MOST_UNITS)),
-            review_threshold=dice.choice((0, 0, scale // 2)),
-            review_days=dice.choice((0, 7)),
+            family_out_of_pocket_maximum=dice.choice((0, min(LARGEST_AMOUNT, max(family, maximum + small())))),
+            annual_limit=(0, large(), 0, 8 * scale)[number % 4],
+            lifetime_limit=(0, 0, scale, large())[number % 4],
+            waiting_days=(0, 20, 0, 60)[number % 4],
+            filing_days=(0, 30, 365, MOST_UNITS)[number % 4],
+            review_threshold=(0, scale // 2, scale // 3)[number % 3],
+            review_days=(7, 0)[number // 4 % 2],
             appeal_days=dice.choice((0, 30)),
             rules=number % 16,
         )
@@ -154,14 +154,13 @@ class Dealer:
     def membership(self, terms: Terms) -> Membership:
         dice, today = self.dice, self.today
         start = dice.choice((terms.valid_from, terms.valid_from, terms.valid_from + 40, today - 60))
-        birthday = dice.choice((0, today - 50, today))
         return Membership(
             start=start,
-            until=dice.choice((LAST_DAY, LAST_DAY, today + 30, max(start + 1, today - 3))),
+            until=max(start + 1, dice.choice((LAST_DAY, LAST_DAY, today + 30, today - 3))),
             family=dice.choice((0, 1, 1, 2**64 - 1)),
             groups=dice.choice(AGES) | dice.choice((*SEXES, 0)),
-            next_groups=dice.choice(AGES) | dice.choice(SEXES) if birthday else 0,
-            next_from=birthday,
+            next_groups=dice.choice((0, dice.choice(AGES) | dice.choice(SEXES))),
+            next_from=dice.choice((0, today - 50, today)),
             secondary=dice.random() < 0.2,
         )
 
@@ -194,9 +193,11 @@ class Dealer:
         dice, found = self.dice, []
         for member in members:
             if dice.random() < 0.7:
-                to = dice.choice((*self.providers, None))
+                # To another, or to anybody: then also by the one who treats, for whom it does not count.
+                by, to = dice.sample(self.providers, 2)
                 until = dice.choice((LAST_DAY, self.today, self.today - 60))
-                found.append((dice.choice(self.providers), member, to, min(terms.valid_from, until - 1), until))
+                start = min(terms.valid_from, until - 1)
+                found.append((by, member, dice.choice((to, to, None)), start, until))
         return found
 
     def next(self, draw: Draw, number: int) -> Draw | None:
@@ -279,11 +280,11 @@ class Dealer:
         kinds: list[list[dict[str, Any]]] = [
             [{"lines": ()}, {"lines": (replace(line, units=0),)}, {"lines": (line,) * (MOST_LINES + 1)}],
             [{"plan": dice.randbytes(32)}, {"plan": claim.plan[:28] + bytes(4)}],
-            [{"patient": patient} for patient in self.patients],
+            [{"patient": patient} for patient in self.patients if patient not in version.series.members] or [{}],
             [{"service_day": today + 1}, {"service_day": LAST_DAY}],
             [{"service_day": terms.valid_from - 1}, {"service_day": terms.valid_until}],
             [{"service_day": cover.start - 1}, {"service_day": cover.until}],
-            [{"service_day": first - 1}, {"service_day": first}],
+            [{"service_day": day} for day in (first - 1, first - 1, first)],
             [{"primary": NOTHING}],
         ]
         if terms.filing_days and late > terms.valid_from:

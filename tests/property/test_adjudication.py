@@ -17,8 +17,14 @@ from tests.reference.adjudicator import CARC, Refusal
 from tests.reference.desk import State
 
 #: The codes of lines and of limits, with 45 for what is written off, 23 for another payer's part, 1 to 3 for the patient's.
-LINE_CODES = {204, 96, 18, 6, 7, 288, 197, 198, 119, 35, 45, 23, 1, 2, 3}
-GATE_CODES = {*CARC.values(), 26, 27} - {0}
+LINE_CODES = (204, 96, 18, 6, 7, 288, 197, 198, 119, 35, 45, 23, 1, 2, 3)
+#: What a thousand cases must have shown.
+WANTED = {
+    *(("line", code) for code in LINE_CODES),
+    *(("gate", gate) for gate in Refusal),
+    *(("gate code", code) for code in (*CARC.values(), 26, 27)),
+    *(("state", state) for state in (State.SETTLED, State.OWED, State.PENDED, State.DENIED)),
+}
 
 
 class Scene(ClaimBench):
@@ -45,7 +51,7 @@ class Scene(ClaimBench):
         tokens = [low(token) for token in self.tokens]
         today = self.now // DAY
         self.dealer = Dealer(dice, today, self.insurers, tokens, self.providers, self.patients)
-        self.seen = set()
+        self.missing = set(WANTED)
 
     def pool(self):
         return self.dice.choice(list(self.money.pools))
@@ -71,21 +77,18 @@ class Scene(ClaimBench):
 
     # ---- what happens ------------------------------------------------------------------------------------------------
 
-    def licensed(self):
-        return [provider for provider in self.providers if provider not in self.suspended]
-
     def claim(self, provider=None):
         plan = self.dice.choice(list(self.book.versions))
         return self.dealer.claim(plan, self.book.versions[plan], provider)
 
     def look(self, results):
-        """Remember what was seen of the codes."""
+        """What is seen is no longer missing."""
         for result in results:
-            self.seen |= {("gate", result.refusal), ("gate code", result.carc), ("state", result.state)}
+            self.missing -= {("gate", result.refusal), ("gate code", result.carc), ("state", result.state)}
             for line in result.lines:
                 shares = {1: line.deductible, 2: line.coinsurance, 3: line.copay, 23: line.prior, 45: line.written_off}
                 codes = {line.carc, line.limit_carc} | {code for code, amount in shares.items() if amount}
-                self.seen |= {("line", code) for code in codes}
+                self.missing -= {("line", code) for code in codes}
 
     def submit_some(self):
         """Of one provider; one in ten batches holds a claim twice, and one in twelve is sent by somebody else."""
@@ -98,9 +101,9 @@ class Scene(ClaimBench):
         return len(claims)
 
     def estimate_some(self):
-        claims = [self.claim(self.dice.choice(self.licensed())) for _ in range(8)]
+        claims = [self.claim() for _ in range(8)]
         known = [record.decided.claim for record in self.reference.records.values() if record.decided]
-        if known and not self.suspended:
+        if known:
             claims.append(self.dice.choice(known))
         self.look(self.estimate(claims))
         return len(claims)
@@ -111,10 +114,10 @@ class Scene(ClaimBench):
             if record.state is State.PENDED and self.dice.random() < 0.5:
                 claim = record.claim
                 insurer = self.book.versions[claim.plan].terms.insurer
-                act = self.dice.randrange(4)
-                if act == 0:
+                act = self.dice.choice(("withdraw", "deny", "deny", "let the rules decide"))
+                if act == "withdraw":
                     self.withdraw(claim.provider, claim)
-                elif result := self.review(insurer, claim, 50 if act == 1 else 0):
+                elif result := self.review(insurer, claim, 50 if act == "deny" else 0):
                     self.look([result])
             elif record.state in (State.SETTLED, State.OWED) and record.judged and self.dice.random() < 0.03:
                 done = self.reverse(record.decided.claim.provider, record.decided)
@@ -157,27 +160,21 @@ class Scene(ClaimBench):
 def test_random_claims(house, people, salus_project):
     dice = random.Random(seed())
     scene = Scene(house, people, salus_project, dice)
-    for patient in scene.patients:
-        for insurer in scene.insurers:
-            scene.consent(patient, insurer)
+    # One patient says nothing to the second insurer.
+    for patient, insurer in [(each, insurer) for each in scene.patients for insurer in scene.insurers][:-1]:
+        scene.consent(patient, insurer)
     for number in range(max(2, min(16, cases() // 60))):
         scene.plan(number)
 
     judged = 0
-    while judged < cases():
+    # A rule that no case reaches is a rule that nobody looks at: a full run goes on until each was reached.
+    while judged < cases() or scene.missing and 1_000 <= cases() > judged // 4:
         judged += scene.submit_some() + scene.estimate_some()
         if dice.random() < 0.3:
             scene.change()
-        if dice.random() < 0.15:
+        if dice.random() < 0.25:
             scene.go_on()
     scene.compare_records()
     scene.compare_used()
     scene.compare_money(scene.tokens, scene.providers)
-    if cases() >= 1_000:
-        # A rule that no case reaches is a rule that nobody looks at.
-        assert {code for kind, code in scene.seen if kind == "line"} >= LINE_CODES
-        assert {code for kind, code in scene.seen if kind == "gate code"} >= GATE_CODES
-        assert {gate for kind, gate in scene.seen if kind == "gate"} == set(Refusal)
-        assert {state for kind, state in scene.seen if kind == "state"} >= {
-            State.SETTLED, State.OWED, State.PENDED, State.DENIED,
-        }  # fmt: skip
+    assert cases() < 1_000 or not scene.missing

@@ -167,7 +167,7 @@ class Membership:
     secondary: bool = False
 
     def groups_on(self, day: int) -> int:
-        return self.next_groups if self.next_from and day >= self.next_from else self.groups
+        return self.next_groups if self.next_groups and day >= self.next_from else self.groups
 
 
 @dataclass(frozen=True)

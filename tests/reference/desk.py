@@ -74,7 +74,8 @@ class Result:
 class Record:
     """A claim, and everything that ever happened to it.
 
-    ``claim``: what is pended; ``decided``: what is final; ``withdrawn``: what must not come again; ``judged``: what stands as used.
+    ``claim``: what is pended; ``decided``: what is final; ``judged``: what stands as used; ``withdrawn``: what must not come again.
+    A claim that was refused when it was to be decided is withdrawn as well, but may come again.
     """
 
     state: State = State.NONE
@@ -148,16 +149,15 @@ class Desk:
         return self.plans.judge(claim, self.used, now)
 
     def estimate(self, claim: Claim, now: int) -> Result:
-        """What ``submit`` would answer to whoever may; no pool is asked."""
+        """What ``submit`` would answer to whoever may act for the provider; no pool is asked."""
         verdict, _ = self._judge(claim, now, attested=True)
         if verdict.refusal:
-            return self._refused(claim, verdict)
+            return self._refused(verdict)
         return self._result(claim, verdict, State.PENDED if verdict.pended else State.SETTLED)
 
-    def _refused(self, claim: Claim, verdict: Verdict) -> Result:
-        record = self.records.get((claim.provider, claim.number), Record())
-        state = self.state(record) if verdict.refusal is Refusal.DUPLICATE else State.NONE
-        return Result(verdict.refusal, verdict.carc, state, 0, 0, ())
+    @staticmethod
+    def _refused(verdict: Verdict) -> Result:
+        return Result(verdict.refusal, verdict.carc, State.NONE, 0, 0, ())
 
     def _result(self, claim: Claim, verdict: Verdict, state: State, **more: Any) -> Result:
         decided = self._decided(claim, verdict)
@@ -176,7 +176,7 @@ class Desk:
     def _submit(self, claim: Claim, now: int, attested: bool) -> Result:
         verdict, judged = self._judge(claim, now, attested)
         if verdict.refusal:
-            return self._refused(claim, verdict)
+            return self._refused(verdict)
         record = self.records.setdefault((claim.provider, claim.number), Record())
         if not verdict.pended:
             return self._final(record, claim, verdict, judged, now)
@@ -187,15 +187,14 @@ class Desk:
         return self._result(claim, verdict, State.PENDED, reserved=reserved)
 
     def _final(self, record: Record, claim: Claim, verdict: Verdict, judged: list[Judged], now: int) -> Result:
-        """What the reserve has is paid out of it; without one the claim waits its turn."""
         for line in judged:
             self.used.add(line)
         record.judged = judged
         record.decided = self._decided(claim, verdict)
-        money = (*self._pool(claim), claim.provider, verdict.paid)
-        reserved, record.reserved = record.reserved, 0
-        paid = self.treasury.pay_reserved(*money, reserved) if reserved else self.treasury.pay(*money)
-        debt = None if paid else self.treasury.owe(*money, self._identify(claim.provider, claim.number))
+        money = claim.provider, verdict.paid
+        paid = self.treasury.release(*self._pool(claim), record.reserved, *money)
+        record.reserved = 0
+        debt = None if paid else self.treasury.owe(*self._pool(claim), *money, self._id(claim))
         record.debts = [] if debt is None else [debt]
         self._close(record, State.SETTLED if paid else State.OWED, now)
         return self._result(claim, verdict, record.state, debt=debt)
@@ -239,11 +238,8 @@ class Desk:
         if not verdict.refusal:
             return self._final(record, claim, verdict, judged, now)
         self._release(record)
-        del self.records[claim.provider, claim.number]
-        if record.withdrawn:
-            # What was withdrawn before stays barred.
-            self.records[claim.provider, claim.number] = Record(State.WITHDRAWN, now, withdrawn=record.withdrawn)
-        return self._refused(claim, verdict)
+        self._close(record, State.WITHDRAWN, now)
+        return Result(verdict.refusal, verdict.carc, State.WITHDRAWN, 0, 0, ())
 
     def withdraw(self, claim: Claim, party: Party, account: str, now: int) -> None:
         record, errors = self._pended(claim)

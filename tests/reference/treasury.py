@@ -28,6 +28,7 @@ class Debt:
     payee: str
     left: int
     ref: bytes
+    cancelled: bool = False
 
 
 @dataclass
@@ -110,14 +111,14 @@ class Treasury:
         return amount
 
     def settle(self, desk: str, insurer: str, token: str, count: int) -> int:
-        """Pay the oldest debts; returns how many."""
+        """Pay the oldest debts, pass over cancelled ones; returns how many were paid. Short is who cannot move on at all."""
         pool = self.pool(insurer, token)
         if not pool.waiting:
             raise Broken(NothingOwed=(desk, insurer, token))
         paid, head = 0, pool.head
         for debt in self._oldest(pool, count):
             if debt.left and not self._covers(pool, debt.payee, debt.left):
-                if not paid:
+                if head == pool.head:
                     raise Broken(PoolShort=(debt.left, pool.balance))
                 break
             if debt.left:
@@ -149,8 +150,10 @@ class Treasury:
 
     def cancel(self, insurer: str, token: str, position: int) -> bool:
         debt = self.pool(insurer, token).debts[position]
-        waited, debt.left = debt.left > 0, 0
-        return waited
+        if not debt.left:
+            return False
+        debt.left, debt.cancelled = 0, True
+        return True
 
     def reserve(self, insurer: str, token: str, amount: int) -> bool:
         pool = self.pool(insurer, token)
@@ -160,22 +163,17 @@ class Treasury:
         pool.reserved += amount
         return True
 
-    def release(self, insurer: str, token: str, amount: int) -> None:
+    def release(self, insurer: str, token: str, amount: int, payee: str = "", due: int = 0) -> bool:
+        """What was put aside for a payment is paid, older debts or not; only what goes beyond it has to wait its turn."""
         pool = self.pool(insurer, token)
         if amount > pool.reserved:
             raise Broken(ExceedsReserve=(amount, pool.reserved))
         pool.balance += amount
         pool.reserved -= amount
-
-    def pay_reserved(self, insurer: str, token: str, payee: str, amount: int, reserved: int) -> bool:
-        """Pay what was put aside for it, older debts or not; only what goes beyond it has to wait its turn."""
-        pool = self.pool(insurer, token)
-        if amount <= reserved:
-            self.release(insurer, token, reserved)
-            self._move(insurer, token, payee, amount)
-            return True
-        self.release(insurer, token, reserved)
-        return self.pay(insurer, token, payee, amount)
+        if due > amount:
+            return self.pay(insurer, token, payee, due)
+        self._move(insurer, token, payee, due)
+        return True
 
     def give_back(self, insurer: str, token: str, payee: str, amount: int) -> None:
         """`setOff`: from now on the payee has to."""
