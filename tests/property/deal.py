@@ -95,7 +95,7 @@ class Dealer:
         start = self.today - dice.choice((100, 500, 900, 900))
         deductible = dice.choice((0, small(), small(), dice.randint(0, scale)))
         family = dice.choice((0, deductible + small()))
-        maximum = deductible + dice.choice((0, small(), large()))
+        maximum = min(LARGEST_AMOUNT, deductible + dice.choice((0, small(), large())))
         return Terms(
             insurer=dice.choice(self.insurers),
             valid_from=start,

@@ -1,203 +1,220 @@
-"""Pools and claims against a model of a few lines of Python: solvency, conservation, each claim paid at most once.
+"""The treasury against its reference: pools, debts, reserves, set-offs and exits, told by a desk that does anything in any order.
 
 The invariants carry the numbers of tests/INVARIANTS.md.
 """
 
-from brownie import accounts, chain, reverts
+import random
+from inspect import signature
+
+import pytest
 from brownie.test import strategy
+from hypothesis import HealthCheck
 
-from tests.claims import build
-from tests.conftest import PROVIDER, accredit
-from tests.errors import error
+from tests.conftest import INSURER, accredit
+from tests.property.claims import ClaimBench, low
+from tests.property.house import DAY, newcomers
+from tests.property.wire import Face, cases, seed
 
-DEDUCTIBLE, MAXIMUM, BASIS, PRICE = 500, 2_000, 33_33, 1_000
-PROVIDERS = 2
+WAITS = (600, 29 * DAY, 31 * DAY, 38 * DAY)
+# How high each rule's numbers go.
+MOST = {
+    "st_amount": 3_000,
+    "st_due": 3_000,
+    "st_payee": 2,
+    "st_insurer": 1,
+    "st_pick": 255,
+    "st_count": 6,
+    "st_share": 110,
+    "st_wait": len(WAITS) - 1,
+}
+EVENTS = {
+    "paid", "owed", "settled", "cancelled", "short", "reserved", "released", "paid ahead", "set off", "repaid", "held", "collected",
+    "exited",
+}  # fmt: skip
 
 
 class Pools:
-    """One insurer, two members, two providers, one token that may refuse a payee."""
+    """Two insurers with a pool each, three payees whom the token may refuse, and a desk that is told what to do."""
 
-    st_amount = strategy("uint16", min_value=1, max_value=4_000)
-    st_charges = strategy("uint16[3]", max_value=1_500)
-    st_member = strategy("uint8", max_value=1)
-    st_provider = strategy("uint8", max_value=PROVIDERS - 1)
-    st_pick = strategy("uint8")
-    st_share = strategy("uint8", max_value=110)
-
-    def __init__(cls, house, salus_project, insurer, hospital, regulator, deployer):
-        cls.insurer, cls.deployer = insurer, deployer
-        cls.plans, cls.treasury, cls.desk = house["Plans"], house["Treasury"], house["ClaimDesk"]
-        cls.token = salus_project.MisbehavingToken.deploy({"from": deployer})
-        cls.members = accounts[23:25]
-        cls.providers = [hospital, accounts[25]]
-        accredit(house["Institutions"], regulator, cls.providers[1], "second", PROVIDER)
-        # No filing limit and no end: a run moves through years.
-        terms = build.Terms(
-            str(insurer), 0, 2**24 - 1, BASIS, str(cls.token), DEDUCTIBLE, MAXIMUM, 0, build.word("pool")
-        )
-        cls.plan = build.publish(cls.plans, terms, {"visit": PRICE}, cls.members)
-        for member in cls.members:
-            build.permit(house["ConsentRegistry"], member, insurer)
+    def __init__(cls, house, salus_project, people):
+        first, second, *payees = list(newcomers())[:5]
+        cls.insurers = [low(first), low(second)]
+        cls.payees = [low(each) for each in payees]
+        cls.token = salus_project.MisbehavingToken.deploy({"from": people.deployer})
+        for insurer in cls.insurers:
+            cls.token.mint(insurer, 2**100, {"from": people.deployer})
+            cls.token.approve(house["Treasury"], 2**256 - 1, {"from": insurer})
+        cls.till = Face(salus_project.Caller.deploy({"from": people.deployer}))
+        cls.blocked = set()
+        cls.bench = ClaimBench(house, people, lambda _, payee: payee in cls.blocked)
+        cls.bench.desk, cls.money_token, cls.owner = cls.till, low(cls.token), people.deployer
 
     def setup(self):
-        self.pool = self.exiting = self.exit_from = self.debt = 0
-        self.funded = self.left = 0
-        self.number = 0
-        self.spent = {}  # (member, year) -> [deductible, out of pocket]
-        self.claims = {}  # id -> [state, paid, provider]
-        self.sent, self.held = [0] * PROVIDERS, [0] * PROVIDERS
-        self.blocked = set()
+        self.bench.restart()
+        self.blocked.clear()
+        self.said = 0
+        self.seen = set()
+        for insurer in self.insurers:
+            self.bench.fund(insurer, self.money_token, 2_000)
 
-    # ------------------------------------------------------------------------------------------------------ the model
+    def tell(self, method, *args, act):
+        """The desk calls the treasury; the answer must be the reference's. ``None`` when both refused."""
+        treasury = self.bench.treasury
+        data = bytes.fromhex(treasury.call(self.owner, method, *args).data[2:])
+        call = self.till.call(self.owner, "call", treasury.address, data)
+        answers = [] if self.bench.wire.error(call, treasury.abi) else self.bench.wire.ask([call])
+        done = self.bench.both(
+            self.till, self.owner, "call", [treasury.address, data], lambda _: act(self.bench.money), errors=treasury.abi
+        )
+        if done is None:
+            return None
+        raw = self.till.read("call", answers[0])
+        assert (int.from_bytes(raw, "big") if raw else None) == (None if done[1] is None else int(done[1]))
+        return done[1]
 
-    def judge(self, member, charge):
-        """What the plan owes for one visit; the member's year grows."""
-        year = self.spent.setdefault((member, build.this_year()), [0, 0])
-        allowed = min(charge, PRICE)
-        room = MAXIMUM - year[1]
-        deductible = min(allowed, DEDUCTIBLE - year[0], room)
-        coinsurance = min(-(-(allowed - deductible) * BASIS // 10_000), room - deductible)
-        year[0] += deductible
-        year[1] += deductible + coinsurance
-        return allowed - deductible - coinsurance
+    def place(self, insurer):
+        return self.insurers[insurer], self.money_token
 
-    def pay(self, provider, amount):
-        """Pays, or holds for the payee; False when the pool is short."""
-        if self.pool < amount:
-            return False
-        self.pool -= amount
-        (self.held if provider in self.blocked else self.sent)[provider] += amount
-        return True
+    def ref(self):
+        self.said += 1
+        return self.said.to_bytes(32, "big")
 
-    # ------------------------------------------------------------------------------------------------------ the rules
+    def pool(self, insurer):
+        return self.bench.money.pool(*self.place(insurer))
 
-    def rule_fund(self, st_amount):
-        build.fund(self.treasury, self.desk, self.insurer, self.token, st_amount, self.deployer)
-        self.pool += st_amount
-        self.funded += st_amount
+    # ---- the rules ---------------------------------------------------------------------------------------------------
 
-    def rule_submit(self, st_charges, st_member, st_provider):
-        """A batch of three, in which the first comes twice."""
-        provider, member = self.providers[st_provider], self.members[st_member]
-        batch = []
-        for charge in st_charges:
-            self.number += 1
-            batch.append(
-                build.a_claim(self.plan, member, provider, build.line(charge=charge), number=str(self.number))
-            )
-        results, _ = build.submit(self.desk, [*batch, batch[0]], provider)
-        for charge, result in zip(st_charges, results):
-            due = self.judge(st_member, charge)
-            state = build.SETTLED if self.pay(st_provider, due) else build.OWED
-            assert (result.refusal, result.state, result.paid) == (build.PASSED, state, due)
-            self.claims[result.id] = [state, due, st_provider]
-            self.debt += due if state == build.OWED else 0
-        assert results[3].refusal == build.DUPLICATE
+    def rule_fund(self, st_amount, st_insurer):
+        self.bench.fund(*self.place(st_insurer), st_amount)
 
-    def rule_settle(self, st_pick):
-        if not self.claims:
-            return
-        id_ = sorted(self.claims)[st_pick % len(self.claims)]
-        state, due, provider = self.claims[id_]
-        if state != build.OWED:
-            with reverts(error("NotOwed", id_, state)):
-                self.desk.settle(id_, {"from": self.deployer})
-        elif self.pool < due:
-            with reverts(error("PoolShort", id_, due)):
-                self.desk.settle(id_, {"from": self.deployer})
+    def rule_pay_or_owe(self, st_amount, st_payee, st_insurer):
+        place, ref = self.place(st_insurer), self.ref()
+        whom = (self.payees[st_payee], st_amount)
+        paid = self.tell("pay", *place, *whom, ref, act=lambda money: money.pay(*place, *whom))
+        if paid:
+            self.seen |= {"paid"} | ({"held"} if st_payee in self.blocked_numbers() else set())
         else:
-            self.desk.settle(id_, {"from": self.deployer})
-            assert self.pay(provider, due)
-            self.debt -= due
-            self.claims[id_][0] = build.SETTLED
+            self.tell("owe", *place, *whom, ref, act=lambda money: money.owe(*place, *whom, ref))
+            self.seen.add("owed")
 
-    def rule_announce(self, st_share):
-        amount = self.pool * st_share // 100
-        if amount > self.pool:
-            with reverts(error("ExceedsBalance", amount, self.pool)):
-                self.treasury.announceExit(self.desk, self.token, amount, {"from": self.insurer})
-            return
-        tx = self.treasury.announceExit(self.desk, self.token, amount, {"from": self.insurer})
-        self.exiting = amount
-        self.exit_from = tx.timestamp + 30 * build.DAY if amount else 0
+    def blocked_numbers(self):
+        return {self.payees.index(payee) for payee in self.blocked}
 
-    def rule_exit(self):
-        """Well inside the window: the seconds at its ends have tests of their own."""
-        if not self.exiting:
-            with reverts(error("NoExit", self.desk, self.insurer, self.token)):
-                self.treasury.exit(self.desk, self.token, {"from": self.insurer})
-            return
-        if build.now() < self.exit_from:
-            with reverts(error("ExitNotOpen", self.exit_from, self.exit_from + 7 * build.DAY)):
-                self.treasury.exit(self.desk, self.token, {"from": self.insurer})
-            chain.sleep(self.exit_from + build.DAY - build.now())
-            chain.mine()
-        free = max(0, self.pool - self.debt)
-        if not min(self.exiting, free):
-            with reverts(error("ExceedsBalance", self.exiting, free)):
-                self.treasury.exit(self.desk, self.token, {"from": self.insurer})
-            return
-        self.treasury.exit(self.desk, self.token, {"from": self.insurer})
-        self.pool -= min(self.exiting, free)
-        self.left += min(self.exiting, free)
-        self.exiting = self.exit_from = 0
+    def rule_settle(self, st_insurer, st_count):
+        done = self.bench.settle(*self.place(st_insurer), st_count)
+        self.seen.add("settled" if done else "short")
 
-    def rule_block(self, st_provider):
-        blocked = st_provider not in self.blocked
-        self.token.setBlocked(self.providers[st_provider], blocked, {"from": self.deployer})
-        self.blocked ^= {st_provider}
+    def rule_cancel(self, st_insurer, st_pick):
+        pool, place = self.pool(st_insurer), self.place(st_insurer)
+        if pool.debts:
+            position = st_pick % len(pool.debts)
+            if self.tell("cancel", *place, position, act=lambda money: money.cancel(*place, position)):
+                self.seen.add("cancelled")
 
-    def rule_collect(self, st_provider):
-        who = self.providers[st_provider]
-        if not self.held[st_provider]:
-            with reverts(error("NothingHeld", who, self.token)):
-                self.treasury.collect(self.token, {"from": who})
-        elif st_provider in self.blocked:
-            with reverts(error("Blocked", who)):
-                self.treasury.collect(self.token, {"from": who})
-        else:
-            self.treasury.collect(self.token, {"from": who})
-            self.sent[st_provider] += self.held[st_provider]
-            self.held[st_provider] = 0
+    def rule_reserve(self, st_amount, st_insurer):
+        place = self.place(st_insurer)
+        if self.tell("reserve", *place, st_amount, self.ref(), act=lambda money: money.reserve(*place, st_amount)):
+            self.seen.add("reserved")
+
+    def rule_release(self, st_amount, st_due, st_payee, st_insurer, st_share):
+        """A part of the reserve, or more than there is, for a payment that is larger or smaller, or for none."""
+        place, payee, pool = self.place(st_insurer), self.payees[st_payee], self.pool(st_insurer)
+        amount = pool.reserved * st_share // 100
+        due = st_due % (amount + 2) if st_amount % 3 else st_due
+        waited = pool.waiting
+        paid = self.tell(
+            "release", *place, amount, payee, due, self.ref(), act=lambda money: money.release(*place, amount, payee, due)
+        )
+        if paid:
+            self.seen |= {"released"} | ({"paid ahead"} if waited and due else set())
+
+    def rule_set_off(self, st_amount, st_payee, st_insurer):
+        args = (*self.place(st_insurer), self.payees[st_payee], st_amount)
+        self.tell("setOff", *args, self.ref(), act=lambda money: money.give_back(*args))
+        self.seen.add("set off")
+
+    def rule_repay(self, st_payee, st_insurer, st_share):
+        payee = self.payees[st_payee]
+        amount = self.pool(st_insurer).set_off[payee] * st_share // 100
+        if self.bench.repay(*self.place(st_insurer), payee, amount):
+            self.seen.add("repaid")
+
+    def rule_announce(self, st_insurer, st_share):
+        self.bench.announce(*self.place(st_insurer), self.pool(st_insurer).balance * st_share // 100)
+
+    def rule_exit(self, st_insurer):
+        self.leave(st_insurer)
+
+    def rule_leave_in_time(self, st_insurer, st_share):
+        """Announced, and waited for as long as it takes."""
+        self.bench.announce(*self.place(st_insurer), self.pool(st_insurer).balance * min(100, st_share) // 100)
+        self.bench.wire.mine(self.bench.now + 31 * DAY)
+        self.leave(st_insurer)
+
+    def leave(self, insurer):
+        if self.bench.exit(*self.place(insurer)):
+            self.seen.add("exited")
+
+    def rule_wait(self, st_wait):
+        self.bench.wire.mine(self.bench.now + WAITS[st_wait])
+
+    def rule_block(self, st_payee):
+        payee = self.payees[st_payee]
+        self.token.setBlocked(payee, payee not in self.blocked, {"from": self.owner})
+        self.blocked ^= {payee}
+
+    def rule_collect(self, st_payee):
+        if self.bench.collect(self.payees[st_payee], self.token):
+            self.seen.add("collected")
 
     def rule_give(self, st_amount):
         """A plain transfer belongs to nobody's pool."""
-        self.token.mint(self.treasury, st_amount, {"from": self.deployer})
+        self.token.mint(self.bench.treasury.address, st_amount, {"from": self.owner})
 
-    # ------------------------------------------------------------------------------------------------- the invariants
+    # ---- the invariants ----------------------------------------------------------------------------------------------
 
-    def invariant_pool(self):
-        """CL1, CL2: what is accounted is what came in less what went out, and it is here."""
-        assert build.pool(self.treasury, self.desk, self.insurer, self.token) == (
-            self.pool, self.exiting, self.exit_from,
-        )  # fmt: skip
-        accounted = self.treasury.accounted(self.token)
-        assert accounted == self.pool + sum(self.held) == self.funded - self.left - sum(self.sent)
-        assert accounted <= self.token.balanceOf(self.treasury)
+    def invariant_books(self):
+        """CL3, CL4, CL12, CL13: pools, debts in their order, set-offs, what is held and what was received."""
+        self.bench.compare_money([self.token], self.payees)
 
-    def invariant_claims(self):
-        """CL3, CL4: each claim's money moved once, and the debts are those of the owed claims."""
-        for id_, (state, due, provider) in self.claims.items():
-            record = build.record(self.desk, id_)
-            assert (record.state, record.paid, record.payee) == (state, due, self.providers[provider])
-        owed = sum(due for state, due, _ in self.claims.values() if state == build.OWED)
-        assert self.treasury.owed(self.desk, self.insurer, self.token) == self.debt == owed
-        for number, provider in enumerate(self.providers):
-            settled = sum(due for s, due, who in self.claims.values() if (s, who) == (build.SETTLED, number))
-            assert self.token.balanceOf(provider) == self.sent[number]
-            assert self.treasury.held(provider, self.token) == self.held[number]
-            assert self.sent[number] + self.held[number] == settled
-
-    def invariant_years(self):
-        """CL6: the accumulators are the sums of what the members were charged, and stay below the plan's bounds."""
-        for (member, year), spent in self.spent.items():
-            stored = build.accumulators(self.desk, self.plan, self.members[member], year)
-            assert stored == tuple(spent)
-            assert stored.deductible <= DEDUCTIBLE and stored.out_of_pocket <= MAXIMUM
+    def invariant_solvent_and_conserved(self):
+        """CL1, CL2: by the contract's own words, and what came in and went out."""
+        bench, money = self.bench, self.bench.money
+        keys = [(self.till.address, insurer, self.money_token) for insurer in self.insurers]
+        pools = sum(told[0] + told[3] for told in bench.view(bench.treasury, "pool", keys))
+        held = sum(bench.view(bench.treasury, "held", [(payee, self.money_token) for payee in self.payees]))
+        (here,) = bench.view(Face(self.token), "balanceOf", [(bench.treasury.address,)])
+        assert pools + held <= here
+        received = sum(money.received.values())
+        assert pools + held == money.funded[self.money_token] - money.left[self.money_token] - received
 
 
-def test_pools_against_the_model(state_machine, house, salus_project, insurer, hospital, regulator, deployer):
-    state_machine(
-        Pools, house, salus_project, insurer, hospital, regulator, deployer,
-        settings={"max_examples": 8, "stateful_step_count": 15},
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def two_insurers(house, regulator):
+    """Accredited for longer than any walk."""
+    for handle, account in zip(("first", "second"), newcomers(), strict=False):
+        accredit(house["Institutions"], regulator, account, handle, INSURER, years=500)
+    return house
+
+
+for name, most in MOST.items():
+    setattr(Pools, name, strategy("uint16", max_value=most))
+
+
+def test_pools_against_the_reference(state_machine, two_insurers, salus_project, people):
+    patience = [HealthCheck.data_too_large, HealthCheck.too_slow]
+    settings = {"max_examples": 20, "stateful_step_count": 20, "suppress_health_check": patience}
+    state_machine(Pools, two_insurers, salus_project, people, settings=settings)
+
+
+def test_a_long_walk_TP2_TP3(two_insurers, salus_project, people):
+    """All rules, each as often as any other, in one history of hundreds of steps."""
+    machine, dice = Pools(two_insurers, salus_project, people), random.Random(seed())
+    machine.setup()
+    rules = [getattr(machine, name) for name in sorted(dir(Pools)) if name.startswith("rule_")]
+    for _ in range(max(300, cases() // 2)):
+        rule = dice.choice(rules)
+        rule(**{name: dice.randint(0, MOST[name]) for name in signature(rule).parameters})
+        machine.invariant_books()
+        machine.invariant_solvent_and_conserved()
+    assert machine.seen == EVENTS
