@@ -2,9 +2,10 @@
 pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 
 import {ImplicitPolicy} from "contracts/consent/ImplicitPolicy.sol";
+import {Orders} from "contracts/consent/Orders.sol";
 import {Places} from "contracts/consent/Places.sol";
 import {Signatures} from "contracts/consent/Signatures.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
@@ -18,21 +19,17 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     using ImplicitPolicy for Policy;
     using Places for uint256;
 
-    bytes32 private constant GRANT = keccak256(
-        "Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56 categories,uint40 start,uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)"
-    );
-    bytes32 private constant REVOKE =
-        keccak256("Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)");
-
     /// @dev Directives of one pair; the bound of every loop here.
-    uint8 private constant MAX_DIRECTIVES = 4;
+    uint256 private constant MAX_DIRECTIVES = 4;
     /// @dev In a revocation: all of the grantee's.
     uint8 private constant ALL = type(uint8).max;
 
     /// @param controller who signs for the patient; 0 while the account itself does
+    /// @param places the directives for each grantee, see Places
     struct Patient {
         uint40 revokedUntil;
         address controller;
+        mapping(address grantee => uint256[MAX_DIRECTIVES]) places;
     }
 
     IInstitutions public immutable institutions;
@@ -40,8 +37,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @inheritdoc IConsentRegistry
     Policy public immutable policy;
 
-    mapping(address patient => mapping(address grantee => mapping(uint256 index => uint256 place))) private _places;
-    mapping(address patient => Patient) private _patients;
+    mapping(address account => Patient) private _patients;
 
     constructor(IInstitutions institutions_, IGuardians guardians_, Policy policy_) EIP712("Salus Consent", "1") {
         institutions = institutions_;
@@ -52,156 +48,187 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     // ---- grant ---------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IConsentRegistry
-    function grant(Directive calldata directive_) external {
-        _grant(msg.sender, directive_, uint40(block.timestamp), false);
+    function grant(address grantee, Terms terms, bytes32 document) external {
+        uint256 t = Terms.unwrap(terms);
+        if (t.issuedAt() | t.deadline() != 0) revert UnexpectedTimes(t.issuedAt(), t.deadline());
+        Patient storage patient = _patients[msg.sender];
+        (uint40 revoked, address controller) = (patient.revokedUntil, patient.controller);
+        if (controller != address(0)) revert InvalidSignature(controller);
+        _grant(msg.sender, patient.places[grantee], grantee, t.issue(block.timestamp), document, revoked, false);
     }
 
-    function _grant(address patient, Directive calldata d, uint40 issuedAt, bool signed) private {
-        // An institution, or one known role: a directive for anything else would never match, and a deny be lost in silence.
-        uint256 number = uint160(d.grantee);
-        if (number <= type(uint32).max && !Roles.isOne(number)) revert InvalidGrantee(d.grantee);
-        if (d.index >= MAX_DIRECTIVES) revert InvalidIndex(d.index);
-        if (d.effect == Effect.None) revert InvalidEffect(d.effect);
-        if (d.purposes == 0 || d.categories == 0) revert EmptyScope(d.purposes, d.categories);
-        if (d.end <= d.start || d.end <= block.timestamp) revert InvalidPeriod(d.start, d.end);
-
-        mapping(uint256 => uint256) storage places = _places[patient][d.grantee];
-        uint256 place = places[d.index];
-        Patient memory account = _patients[patient];
-        uint40 since = account.revokedUntil;
-        if (!signed && account.controller != address(0)) revert InvalidSignature(account.controller);
+    /// @param since what was issued until then is revoked
+    function _grant(
+        address account,
+        uint256[MAX_DIRECTIVES] storage places,
+        address grantee,
+        uint256 terms,
+        bytes32 document,
+        uint256 since,
+        bool signed
+    ) private {
+        _check(grantee, terms);
+        uint256 index = terms.used();
+        uint256 first = places[0];
+        uint256 place = index == 0 ? first : places[index];
         if (signed) {
-            uint40 refused = d.index == 0 ? place.refusedUntil() : places[0].refusedUntil();
-            since = uint40(Math.max(since, Math.max(place.issuedAt(), refused)));
+            if (since < place.issuedAt()) since = place.issuedAt();
+            if (since < first.refusedUntil()) since = first.refusedUntil();
         }
-        if (issuedAt <= since) revert Superseded(patient, d.grantee, d.index, since);
+        if (terms.issuedAt() <= since) revert Superseded(account, grantee, uint8(index), uint40(since));
 
-        _store(places, d.index, place.write(uint8(d.effect), d.purposes, d.categories, d.start, d.end, issuedAt));
+        place = place.write(terms);
+        if (index == 0) {
+            places[0] = place.count(0);
+        } else {
+            places[index] = place;
+            if (first.used() <= index) places[0] = first.count(index);
+        }
 
-        emit ConsentGranted(
-            patient, d.grantee, d.index, d.effect, d.purposes, d.categories, d.start, d.end, issuedAt, d.document
-        );
+        emit ConsentGranted(account, grantee, Terms.wrap(terms), document);
+    }
+
+    function _check(address grantee, uint256 terms) private view {
+        // An institution, or one known role: a directive for anything else would never match, and a deny be lost in silence.
+        uint256 number = uint160(grantee);
+        if (number <= type(uint32).max && !Roles.isOne(number)) revert InvalidGrantee(grantee);
+        uint8 index = terms.indexOf();
+        if (index >= MAX_DIRECTIVES) revert InvalidIndex(index);
+        uint8 effect = terms.effectOf();
+        if (effect == 0 || effect > uint8(Effect.Deny)) revert InvalidEffect(effect);
+        (uint32 purposes, uint56 categories) = (terms.purposesOf(), terms.categoriesOf());
+        if (purposes == 0 || categories == 0) revert EmptyScope(purposes, categories);
+        (uint40 start, uint40 end) = (terms.startsAt(), terms.endsAt());
+        if (end <= start || end <= block.timestamp) revert InvalidPeriod(start, end);
     }
 
     // ---- revoke --------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IConsentRegistry
     function revoke(address grantee, uint8 index) external {
-        if (_controllerOf(msg.sender) != msg.sender) revert InvalidSignature(_controllerOf(msg.sender));
-        _revoke(msg.sender, grantee, index, uint40(block.timestamp), false);
+        Patient storage patient = _patients[msg.sender];
+        if (patient.controller != address(0)) revert InvalidSignature(patient.controller);
+        _revoke(msg.sender, patient, grantee, index, uint40(block.timestamp), false);
     }
 
-    function _revoke(address patient, address grantee, uint8 index, uint40 issuedAt, bool signed) private {
+    function _revoke(address account, Patient storage patient, address grantee, uint8 index, uint40 issuedAt, bool signed)
+        private
+    {
         bool changed;
         if (grantee == address(0)) {
             if (index != ALL) revert InvalidGrantee(grantee);
-            changed = issuedAt > _patients[patient].revokedUntil;
-            if (changed) _patients[patient].revokedUntil = issuedAt;
+            changed = issuedAt > patient.revokedUntil;
+            if (changed) patient.revokedUntil = issuedAt;
         } else {
             if (index != ALL && index >= MAX_DIRECTIVES) revert InvalidIndex(index);
-            mapping(uint256 => uint256) storage places = _places[patient][grantee];
-            changed = index == ALL ? _revokeAll(places, issuedAt) : _revokeOne(places, index, issuedAt);
-            // A signed revocation of one place leaves the others alone: the order of arrival must not matter.
-            if (index == ALL || !signed) changed = _refuse(places, issuedAt) || changed;
+            changed = _revokeOf(patient.places[grantee], index, issuedAt, signed);
         }
-        if (changed) emit ConsentRevoked(patient, grantee, index, issuedAt);
-        else if (signed) revert Superseded(patient, grantee, index, issuedAt);
+        if (changed) emit ConsentRevoked(account, grantee, index, issuedAt);
+        else if (signed) revert Superseded(account, grantee, index, issuedAt);
     }
 
-    function _revokeOne(mapping(uint256 => uint256) storage places, uint8 index, uint40 issuedAt)
+    /// @dev The pair's first place is written once, with all that changes in it.
+    function _revokeOf(uint256[MAX_DIRECTIVES] storage places, uint256 index, uint256 issuedAt, bool signed)
         private
-        returns (bool)
+        returns (bool changed)
     {
-        uint256 place = places[index];
-        if (issuedAt < place.issuedAt() || (issuedAt == place.issuedAt() && place.effectOf() == 0)) return false;
-
-        _store(places, index, place.revoke(issuedAt));
-        return true;
-    }
-
-    function _revokeAll(mapping(uint256 => uint256) storage places, uint40 issuedAt) private returns (bool changed) {
-        uint256 used = places[0].used();
-        for (uint8 i; i < used; ++i) {
-            // What is there and was issued later stands.
-            if (places[i].effectOf() != 0) changed = _revokeOne(places, i, issuedAt) || changed;
-        }
-    }
-
-    /// @dev From here on signed grants of the pair issued until `issuedAt` are dead, at whichever place.
-    function _refuse(mapping(uint256 => uint256) storage places, uint40 issuedAt) private returns (bool) {
-        uint256 first = places[0];
-        if (issuedAt <= first.refusedUntil()) return false;
-        places[0] = first.refuse(issuedAt);
-        return true;
-    }
-
-    /// @dev Writes one place, and the pair's count of places when it grows.
-    function _store(mapping(uint256 => uint256) storage places, uint8 index, uint256 place) private {
+        uint256 before = places[0];
+        uint256 first = before;
         if (index == 0) {
-            places[0] = place.used() == 0 ? place.setUsed(1) : place;
+            first = first.revoke(issuedAt);
+        } else if (index == ALL) {
+            // What is there and was issued later stands.
+            if (first.effectOf() != 0) first = first.revoke(issuedAt);
+            for (uint256 i = 1; i < before.used(); ++i) {
+                if (places[i].effectOf() != 0) changed = _revokeAt(places, i, issuedAt) || changed;
+            }
         } else {
-            places[index] = place;
-            uint256 first = places[0];
-            if (first.used() <= index) places[0] = first.setUsed(index + 1);
+            changed = _revokeAt(places, index, issuedAt);
+            if (changed) first = first.count(index);
         }
+        // From here on signed grants of the pair issued until now are dead, at whichever place. A signed revocation of one place
+        // leaves the others alone: the order of arrival must not matter.
+        if ((!signed || index == ALL) && issuedAt > first.refusedUntil()) first = first.refuse(issuedAt);
+        if (first == before) return changed;
+        places[0] = first;
+        return true;
+    }
+
+    function _revokeAt(uint256[MAX_DIRECTIVES] storage places, uint256 index, uint256 issuedAt) private returns (bool) {
+        uint256 place = places[index];
+        uint256 revoked = place.revoke(issuedAt);
+        if (revoked == place) return false;
+        places[index] = revoked;
+        return true;
     }
 
     // ---- relay ---------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IConsentRegistry
-    function relay(Order[] calldata orders) external {
+    function relay(Order[] calldata orders, Proof[] calldata proofs) external {
+        bytes32 domain = _domainSeparatorV4();
         for (uint256 i; i < orders.length; ++i) {
-            Order calldata order = orders[i];
-            Directive calldata d = order.directive;
-            if (order.issuedAt > block.timestamp) revert IssuedInFuture(order.issuedAt, block.timestamp);
-            if (order.deadline < block.timestamp) revert DeadlinePassed(order.deadline, block.timestamp);
-            _authorize(order);
+            _carryOut(orders[i], proofs, domain);
+        }
+    }
 
-            if (d.effect != Effect.None) {
-                _grant(order.patient, d, order.issuedAt, true);
-            } else {
-                // The signature of a revocation does not cover these: they must not be there.
-                if (d.purposes != 0 || d.categories != 0) revert EmptyScope(d.purposes, d.categories);
-                if (d.start != 0 || d.end != 0 || d.document != 0) revert InvalidPeriod(d.start, d.end);
-                _revoke(order.patient, d.grantee, d.index, order.issuedAt, true);
-            }
+    function _carryOut(Order calldata order, Proof[] calldata proofs, bytes32 domain) private {
+        (address account, address grantee) = (order.patient, order.grantee);
+        (uint256 terms, bytes32 document) = (Terms.unwrap(order.terms), order.document);
+        if (terms.issuedAt() > block.timestamp) revert IssuedInFuture(terms.issuedAt(), block.timestamp);
+        if (terms.deadline() < block.timestamp) revert DeadlinePassed(terms.deadline(), block.timestamp);
+
+        Patient storage patient = _patients[account];
+        (uint256 revoked, address controller) = (patient.revokedUntil, patient.controller);
+        if (controller == address(0)) controller = account;
+        bytes32 hash = MessageHashUtils.toTypedDataHash(domain, Orders.structHash(account, grantee, terms, document));
+        if (order.r != 0) {
+            if (!Signatures.signed(controller, hash, order.r, order.vs)) revert InvalidSignature(controller);
+        } else {
+            if (uint256(order.vs) >= proofs.length) revert InvalidSignature(controller);
+            address signer = _prove(proofs[uint256(order.vs)], hash, controller);
+            if (signer != controller) _delegated(order, patient, signer);
+        }
+
+        if (terms.effectOf() != 0) {
+            _grant(account, patient.places[grantee], grantee, terms, document, revoked, true);
+        } else {
+            // The signature of a revocation does not cover these: they must not be there.
+            (uint32 purposes, uint56 categories) = (terms.purposesOf(), terms.categoriesOf());
+            if (purposes != 0 || categories != 0) revert EmptyScope(purposes, categories);
+            (uint40 start, uint40 end) = (terms.startsAt(), terms.endsAt());
+            if (start != 0 || end != 0 || document != 0) revert InvalidPeriod(start, end);
+            _revoke(account, patient, grantee, terms.indexOf(), terms.issuedAt(), true);
         }
     }
 
     /// @inheritdoc IConsentRegistry
-    function digest(Order calldata order) public view returns (bytes32) {
-        Directive calldata d = order.directive;
-        (address patient, uint40 issuedAt, uint40 deadline) = (order.patient, order.issuedAt, order.deadline);
-        if (d.effect == Effect.None) {
-            bytes memory revocation = abi.encode(REVOKE, patient, d.grantee, d.index, issuedAt, deadline);
-            return _hashTypedDataV4(keccak256(revocation));
-        }
-        bytes memory encoded = abi.encode(
-            GRANT, patient, d.grantee, d.index, d.effect, d.purposes, d.categories, d.start, d.end, d.document, issuedAt, deadline
+    function digest(Order calldata order) external view returns (bytes32) {
+        return _hashTypedDataV4(
+            Orders.structHash(order.patient, order.grantee, Terms.unwrap(order.terms), order.document)
         );
-        return _hashTypedDataV4(keccak256(encoded));
     }
 
-    /// @dev Reverts unless who controls the patient's account, or a delegate within its scope, signed the order or sends it.
-    function _authorize(Order calldata order) private {
-        address controller = _controllerOf(order.patient);
-        address signer = order.signer == address(0) ? controller : order.signer;
-        bool own = order.signature.length == 0;
-        if (own ? msg.sender != signer : !Signatures.signed(signer, digest(order), order.signature)) {
-            revert InvalidSignature(signer);
-        }
-        if (signer == controller) return;
+    /// @dev Who signed, or sends this itself.
+    function _prove(Proof calldata proof, bytes32 hash, address controller) private view returns (address signer) {
+        signer = proof.signer == address(0) ? controller : proof.signer;
+        bool own = proof.signature.length == 0;
+        if (own ? msg.sender != signer : !Signatures.signed(signer, hash, proof.signature)) revert InvalidSignature(signer);
+    }
 
-        // A delegate replaces or revokes only what it could have granted; several at once, or what was never written, only when it
-        // could grant anything: such a revocation kills what the patient signed and nobody submitted yet.
-        Directive calldata d = order.directive;
-        uint256 place = d.index < MAX_DIRECTIVES ? _places[order.patient][d.grantee][d.index] : 0;
-        bool any = d.effect == Effect.None && place.issuedAt() == 0;
-        uint32 purposes = any ? type(uint32).max : d.purposes | place.purposesOf();
-        uint56 categories = any ? type(uint56).max : d.categories | place.categoriesOf();
-        if (!guardians.mayAct(order.patient, signer, purposes, categories)) revert OutOfScope(order.patient, signer);
+    /// @dev A delegate replaces or revokes only what it could have granted; several at once, or where nothing stands, only when it
+    /// could grant anything: such a revocation kills what the patient signed and nobody submitted yet.
+    function _delegated(Order calldata order, Patient storage patient, address delegate) private {
+        uint256 terms = Terms.unwrap(order.terms);
+        uint256 index = terms.indexOf();
+        uint256 place = index < MAX_DIRECTIVES ? patient.places[order.grantee][index] : 0;
+        bool stands = place.stands(patient.revokedUntil);
+        bool any = terms.effectOf() == 0 && !stands;
+        uint32 purposes = any ? type(uint32).max : terms.purposesOf() | (stands ? place.purposesOf() : 0);
+        uint56 categories = any ? type(uint56).max : terms.categoriesOf() | (stands ? place.categoriesOf() : 0);
+        if (!guardians.mayAct(order.patient, delegate, purposes, categories)) revert OutOfScope(order.patient, delegate);
 
-        emit SignedByDelegate(order.patient, signer);
+        emit SignedByDelegate(order.patient, delegate);
     }
 
     function _controllerOf(address patient) private view returns (address) {
@@ -225,53 +252,60 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     function decide(address patient, address actor, uint32 purpose, uint56 categories)
         external
         view
-        returns (Decision memory d)
+        returns (Answer answer, Reason reason, address grantee, uint256 index)
     {
-        if (purpose == 0 || categories == 0) return d;
+        if (purpose == 0 || categories == 0) return (answer, reason, grantee, index);
         (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standing(actor);
-        if (status != IInstitutions.Standing.Licensed) return Decision(Answer.Deny, Reason.NotLicensed, address(0), 0);
+        if (status != IInstitutions.Standing.Licensed) return (Answer.Deny, Reason.NotLicensed, grantee, index);
 
-        uint40 since = _patients[patient].revokedUntil;
-        (d.answer, d.reason, d.index) = _level(patient, institution, since, purpose, categories);
-        if (d.reason != Reason.NoDirective) d.grantee = institution;
-        if (d.answer != Answer.None) return d;
+        Patient storage p = _patients[patient];
+        uint40 since = p.revokedUntil;
+        (answer, reason, index) = _level(p.places[institution], since, purpose, categories);
+        if (reason != Reason.NoDirective) grantee = institution;
+        if (answer != Answer.None) return (answer, reason, grantee, index);
 
         // All roles of the institution are one level: a deny for any goes before a permit for another. A permit must be for a role
         // that the actor has; a deny binds every actor of the institution, or an operator with fewer roles would escape it.
         uint32 own = roles;
-        bool said = d.reason != Reason.NoDirective || since != 0;
+        bool said = reason != Reason.NoDirective || since != 0;
         if (institution != actor) (, roles,) = institutions.standing(institution);
         while (roles != 0) {
             uint32 role = roles & (~roles + 1);
             roles ^= role;
-            address grantee = address(uint160(role));
-            (Answer answer, Reason reason, uint8 index) = _level(patient, grantee, since, purpose, categories);
-            if (answer == Answer.Deny) return Decision(answer, Reason.Role, grantee, index);
-            said = said || reason != Reason.NoDirective;
-            if (own & role == 0 || d.answer != Answer.None) continue;
-            if (answer == Answer.Permit) d = Decision(answer, Reason.Role, grantee, index);
-            else if (reason > d.reason) (d.reason, d.grantee, d.index) = (reason, grantee, index);
+            (Answer a, Reason r, uint256 i) = _level(p.places[address(uint160(role))], since, purpose, categories);
+            if (a == Answer.Deny) return (a, Reason.Role, address(uint160(role)), i);
+            said = said || r != Reason.NoDirective;
+            if (own & role == 0 || answer != Answer.None) continue;
+            if (a == Answer.Permit) (answer, r) = (a, Reason.Role);
+            else if (r <= reason) continue;
+            (reason, grantee, index) = (r, address(uint160(role)), i);
         }
         // The deployment's policy speaks only where the patient never did.
-        if (!said && policy.permits(own, purpose, categories)) (d.answer, d.reason) = (Answer.Permit, Reason.Implied);
+        if (!said && policy.permits(own, purpose, categories)) (answer, reason) = (Answer.Permit, Reason.Implied);
     }
 
     /// @dev What the directives of one grantee answer, with the index of the one that decides; or none, with the nearest miss.
-    function _level(address patient, address grantee, uint40 since, uint32 purpose, uint56 categories)
+    function _level(uint256[MAX_DIRECTIVES] storage places, uint256 since, uint256 purpose, uint256 categories)
         private
         view
-        returns (Answer answer, Reason reason, uint8 index)
+        returns (Answer answer, Reason reason, uint256 index)
     {
-        mapping(uint256 => uint256) storage places = _places[patient][grantee];
         uint256 place = places[0];
         uint256 used = place.used();
-        if (used == 0 && place.refusedUntil() != 0) reason = Reason.Revoked; // before anything was ever granted
-        for (uint8 i; i < used; ++i) {
-            if (i != 0) place = places[i];
-            (Reason found, bool denies) = place.judge(since, purpose, categories);
-            if (found == Reason.Named && denies) return (Answer.Deny, found, i);
-            if (found == Reason.Named && answer == Answer.None) (answer, reason, index) = (Answer.Permit, found, i);
-            else if (answer == Answer.None && found > reason) (reason, index) = (found, i);
+        // Nothing was ever granted: at most revoked.
+        if (used == 0) return (answer, place != 0 ? Reason.Revoked : reason, index);
+        for (uint256 i; ;) {
+            Reason found = place.judge(since, purpose, categories);
+            if (found == Reason.Named) {
+                if (place.denies()) return (Answer.Deny, found, i);
+                if (answer == Answer.None) (answer, reason, index) = (Answer.Permit, found, i);
+            } else if (answer == Answer.None && found > reason) {
+                (reason, index) = (found, i);
+            }
+            unchecked {
+                if (++i == used) return (answer, reason, index); // at most four
+            }
+            place = places[i];
         }
     }
 
@@ -279,8 +313,9 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function directive(address patient, address grantee, uint8 index) external view returns (Record memory) {
-        uint256 p = _places[patient][grantee][index];
-        Status status = p.status(_patients[patient].revokedUntil);
+        Patient storage account = _patients[patient];
+        uint256 p = index < MAX_DIRECTIVES ? account.places[grantee][index] : 0;
+        Status status = p.status(account.revokedUntil);
         // Revoking everything leaves the places as they are: who reads the effect alone must not take it for a permit.
         Effect effect = status == Status.Revoked ? Effect.None : Effect(p.effectOf());
         return Record(effect, p.purposesOf(), p.categoriesOf(), p.startsAt(), p.endsAt(), p.issuedAt(), status);
@@ -293,6 +328,16 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function refusedUntil(address patient, address grantee) external view returns (uint40) {
-        return _places[patient][grantee][0].refusedUntil();
+        return _patients[patient].places[grantee][0].refusedUntil();
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function pack(Fields calldata fields) external pure returns (Terms) {
+        return Terms.wrap(Places.pack(fields));
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function unpack(Terms terms) external pure returns (Fields memory) {
+        return Terms.unwrap(terms).unpack();
     }
 }
