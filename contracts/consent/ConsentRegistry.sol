@@ -6,6 +6,7 @@ import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/Messa
 
 import {ImplicitPolicy} from "contracts/consent/ImplicitPolicy.sol";
 import {Orders} from "contracts/consent/Orders.sol";
+import {Pairs} from "contracts/consent/Pairs.sol";
 import {Places} from "contracts/consent/Places.sol";
 import {Signatures} from "contracts/consent/Signatures.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
@@ -17,19 +18,18 @@ import {IInstitutions} from "interfaces/IInstitutions.sol";
 /// @dev One slot a directive. Nobody has any power here but the patient: no owner, no pause.
 contract ConsentRegistry is IConsentRegistry, EIP712 {
     using ImplicitPolicy for Policy;
+    using Pairs for Pairs.Pair;
     using Places for uint256;
 
-    /// @dev Directives of one pair; the bound of every loop here.
-    uint256 private constant MAX_DIRECTIVES = 4;
     /// @dev In a revocation: all of the grantee's.
-    uint8 private constant ALL = type(uint8).max;
+    uint8 private constant ALL = uint8(Pairs.ALL);
 
     /// @param controller who signs for the patient; 0 while the account itself does
-    /// @param places the directives for each grantee, see Places
+    /// @param pairs the directives for each grantee
     struct Patient {
         uint40 revokedUntil;
         address controller;
-        mapping(address grantee => uint256[MAX_DIRECTIVES]) places;
+        mapping(address grantee => Pairs.Pair) pairs;
     }
 
     IInstitutions public immutable institutions;
@@ -37,7 +37,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @inheritdoc IConsentRegistry
     Policy public immutable policy;
 
-    mapping(address account => Patient) private _patients;
+    mapping(address patient => Patient) private _patients;
 
     constructor(IInstitutions institutions_, IGuardians guardians_, Policy policy_) EIP712("Salus Consent", "1") {
         institutions = institutions_;
@@ -51,49 +51,34 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     function grant(address grantee, Terms terms, bytes32 document) external {
         uint256 t = Terms.unwrap(terms);
         if (t.issuedAt() | t.deadline() != 0) revert UnexpectedTimes(t.issuedAt(), t.deadline());
-        Patient storage patient = _patients[msg.sender];
-        (uint40 revoked, address controller) = (patient.revokedUntil, patient.controller);
+        Patient storage account = _patients[msg.sender];
+        (uint256 revoked, address controller) = (account.revokedUntil, account.controller);
         if (controller != address(0)) revert InvalidSignature(controller);
-        _grant(msg.sender, patient.places[grantee], grantee, t.issue(block.timestamp), document, revoked, false);
+
+        _grant(msg.sender, account, grantee, t.issue(block.timestamp), document, revoked, false);
     }
 
-    /// @param since what was issued until then is revoked
     function _grant(
-        address account,
-        uint256[MAX_DIRECTIVES] storage places,
+        address patient,
+        Patient storage account,
         address grantee,
         uint256 terms,
         bytes32 document,
-        uint256 since,
+        uint256 revoked,
         bool signed
     ) private {
         _check(grantee, terms);
-        uint256 index = terms.used();
-        uint256 first = places[0];
-        uint256 place = index == 0 ? first : places[index];
-        if (signed) {
-            if (since < place.issuedAt()) since = place.issuedAt();
-            if (since < first.refusedUntil()) since = first.refusedUntil();
-        }
-        if (terms.issuedAt() <= since) revert Superseded(account, grantee, uint8(index), uint40(since));
+        (bool granted, uint40 last) = account.pairs[grantee].grant(terms, revoked, signed);
+        if (!granted) revert Superseded(patient, grantee, terms.indexOf(), last);
 
-        place = place.write(terms);
-        if (index == 0) {
-            places[0] = place.count(0);
-        } else {
-            places[index] = place;
-            if (first.used() <= index) places[0] = first.count(index);
-        }
-
-        emit ConsentGranted(account, grantee, Terms.wrap(terms), document);
+        emit ConsentGranted(patient, grantee, Terms.wrap(terms), document);
     }
 
     function _check(address grantee, uint256 terms) private view {
         // An institution, or one known role: a directive for anything else would never match, and a deny be lost in silence.
         uint256 number = uint160(grantee);
         if (number <= type(uint32).max && !Roles.isOne(number)) revert InvalidGrantee(grantee);
-        uint8 index = terms.indexOf();
-        if (index >= MAX_DIRECTIVES) revert InvalidIndex(index);
+        if (terms.at() >= Pairs.PLACES) revert InvalidIndex(terms.indexOf());
         uint8 effect = terms.effectOf();
         if (effect == 0 || effect > uint8(Effect.Deny)) revert InvalidEffect(effect);
         (uint32 purposes, uint56 categories) = (terms.purposesOf(), terms.categoriesOf());
@@ -106,60 +91,26 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function revoke(address grantee, uint8 index) external {
-        Patient storage patient = _patients[msg.sender];
-        if (patient.controller != address(0)) revert InvalidSignature(patient.controller);
-        _revoke(msg.sender, patient, grantee, index, uint40(block.timestamp), false);
+        Patient storage account = _patients[msg.sender];
+        if (account.controller != address(0)) revert InvalidSignature(account.controller);
+
+        _revoke(msg.sender, account, grantee, index, uint40(block.timestamp), false);
     }
 
-    function _revoke(address account, Patient storage patient, address grantee, uint8 index, uint40 issuedAt, bool signed)
+    function _revoke(address patient, Patient storage account, address grantee, uint8 index, uint40 issuedAt, bool signed)
         private
     {
         bool changed;
         if (grantee == address(0)) {
             if (index != ALL) revert InvalidGrantee(grantee);
-            changed = issuedAt > patient.revokedUntil;
-            if (changed) patient.revokedUntil = issuedAt;
+            changed = issuedAt > account.revokedUntil;
+            if (changed) account.revokedUntil = issuedAt;
         } else {
-            if (index != ALL && index >= MAX_DIRECTIVES) revert InvalidIndex(index);
-            changed = _revokeOf(patient.places[grantee], index, issuedAt, signed);
+            if (index != ALL && index >= Pairs.PLACES) revert InvalidIndex(index);
+            changed = account.pairs[grantee].revoke(index, issuedAt, signed);
         }
-        if (changed) emit ConsentRevoked(account, grantee, index, issuedAt);
-        else if (signed) revert Superseded(account, grantee, index, issuedAt);
-    }
-
-    /// @dev The pair's first place is written once, with all that changes in it.
-    function _revokeOf(uint256[MAX_DIRECTIVES] storage places, uint256 index, uint256 issuedAt, bool signed)
-        private
-        returns (bool changed)
-    {
-        uint256 before = places[0];
-        uint256 first = before;
-        if (index == 0) {
-            first = first.revoke(issuedAt);
-        } else if (index == ALL) {
-            // What is there and was issued later stands.
-            if (first.effectOf() != 0) first = first.revoke(issuedAt);
-            for (uint256 i = 1; i < before.used(); ++i) {
-                if (places[i].effectOf() != 0) changed = _revokeAt(places, i, issuedAt) || changed;
-            }
-        } else {
-            changed = _revokeAt(places, index, issuedAt);
-            if (changed) first = first.count(index);
-        }
-        // From here on signed grants of the pair issued until now are dead, at whichever place. A signed revocation of one place
-        // leaves the others alone: the order of arrival must not matter.
-        if ((!signed || index == ALL) && issuedAt > first.refusedUntil()) first = first.refuse(issuedAt);
-        if (first == before) return changed;
-        places[0] = first;
-        return true;
-    }
-
-    function _revokeAt(uint256[MAX_DIRECTIVES] storage places, uint256 index, uint256 issuedAt) private returns (bool) {
-        uint256 place = places[index];
-        uint256 revoked = place.revoke(issuedAt);
-        if (revoked == place) return false;
-        places[index] = revoked;
-        return true;
+        if (changed) emit ConsentRevoked(patient, grantee, index, issuedAt);
+        else if (signed) revert Superseded(patient, grantee, index, issuedAt);
     }
 
     // ---- relay ---------------------------------------------------------------------------------------------------
@@ -173,44 +124,41 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     }
 
     function _carryOut(Order calldata order, Proof[] calldata proofs, bytes32 domain) private {
-        (address account, address grantee) = (order.patient, order.grantee);
+        (address patient, address grantee) = (order.patient, order.grantee);
         (uint256 terms, bytes32 document) = (Terms.unwrap(order.terms), order.document);
         if (terms.issuedAt() > block.timestamp) revert IssuedInFuture(terms.issuedAt(), block.timestamp);
         if (terms.deadline() < block.timestamp) revert DeadlinePassed(terms.deadline(), block.timestamp);
-
-        Patient storage patient = _patients[account];
-        (uint256 revoked, address controller) = (patient.revokedUntil, patient.controller);
-        if (controller == address(0)) controller = account;
-        bytes32 hash = MessageHashUtils.toTypedDataHash(domain, Orders.structHash(account, grantee, terms, document));
-        if (order.r != 0) {
-            if (!Signatures.signed(controller, hash, order.r, order.vs)) revert InvalidSignature(controller);
-        } else {
-            if (uint256(order.vs) >= proofs.length) revert InvalidSignature(controller);
-            address signer = _prove(proofs[uint256(order.vs)], hash, controller);
-            if (signer != controller) _delegated(order, patient, signer);
+        Patient storage account = _patients[patient];
+        (uint256 revoked, address controller) = (account.revokedUntil, account.controller);
+        if (controller == address(0)) controller = patient;
+        bytes32 hash = MessageHashUtils.toTypedDataHash(domain, Orders.structHash(patient, grantee, terms, document));
+        if (order.r == 0) {
+            address signer = _proven(order.vs, proofs, hash, controller);
+            if (signer != controller) _delegated(order, account, signer);
+        } else if (!Signatures.signed(controller, hash, order.r, order.vs)) {
+            revert InvalidSignature(controller);
         }
 
         if (terms.effectOf() != 0) {
-            _grant(account, patient.places[grantee], grantee, terms, document, revoked, true);
+            _grant(patient, account, grantee, terms, document, revoked, true);
         } else {
             // The signature of a revocation does not cover these: they must not be there.
             (uint32 purposes, uint56 categories) = (terms.purposesOf(), terms.categoriesOf());
             if (purposes != 0 || categories != 0) revert EmptyScope(purposes, categories);
             (uint40 start, uint40 end) = (terms.startsAt(), terms.endsAt());
             if (start != 0 || end != 0 || document != 0) revert InvalidPeriod(start, end);
-            _revoke(account, patient, grantee, terms.indexOf(), terms.issuedAt(), true);
+            _revoke(patient, account, grantee, terms.indexOf(), terms.issuedAt(), true);
         }
     }
 
-    /// @inheritdoc IConsentRegistry
-    function digest(Order calldata order) external view returns (bytes32) {
-        return _hashTypedDataV4(
-            Orders.structHash(order.patient, order.grantee, Terms.unwrap(order.terms), order.document)
-        );
-    }
-
-    /// @dev Who signed, or sends this itself.
-    function _prove(Proof calldata proof, bytes32 hash, address controller) private view returns (address signer) {
+    /// @dev Who signed by a proof, or sends this itself; reverts when nobody did.
+    function _proven(bytes32 number, Proof[] calldata proofs, bytes32 hash, address controller)
+        private
+        view
+        returns (address signer)
+    {
+        if (uint256(number) >= proofs.length) revert InvalidSignature(controller);
+        Proof calldata proof = proofs[uint256(number)];
         signer = proof.signer == address(0) ? controller : proof.signer;
         bool own = proof.signature.length == 0;
         if (own ? msg.sender != signer : !Signatures.signed(signer, hash, proof.signature)) revert InvalidSignature(signer);
@@ -218,30 +166,33 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @dev A delegate replaces or revokes only what it could have granted; several at once, or where nothing stands, only when it
     /// could grant anything: such a revocation kills what the patient signed and nobody submitted yet.
-    function _delegated(Order calldata order, Patient storage patient, address delegate) private {
+    function _delegated(Order calldata order, Patient storage account, address delegate) private {
         uint256 terms = Terms.unwrap(order.terms);
         uint256 index = terms.indexOf();
-        uint256 place = index < MAX_DIRECTIVES ? patient.places[order.grantee][index] : 0;
-        bool stands = place.stands(patient.revokedUntil);
-        bool any = terms.effectOf() == 0 && !stands;
-        uint32 purposes = any ? type(uint32).max : terms.purposesOf() | (stands ? place.purposesOf() : 0);
-        uint56 categories = any ? type(uint56).max : terms.categoriesOf() | (stands ? place.categoriesOf() : 0);
+        uint256 place = index < Pairs.PLACES ? account.pairs[order.grantee].places[index] : 0;
+        // What was revoked binds nobody: whether it or its revocation arrived first must not matter.
+        if (!place.stands(account.revokedUntil)) place = 0;
+        bool any = terms.effectOf() == 0 && place == 0;
+        uint32 purposes = any ? type(uint32).max : terms.purposesOf() | place.purposesOf();
+        uint56 categories = any ? type(uint56).max : terms.categoriesOf() | place.categoriesOf();
         if (!guardians.mayAct(order.patient, delegate, purposes, categories)) revert OutOfScope(order.patient, delegate);
 
         emit SignedByDelegate(order.patient, delegate);
     }
 
-    function _controllerOf(address patient) private view returns (address) {
-        address controller = _patients[patient].controller;
-        return controller == address(0) ? patient : controller;
+    /// @inheritdoc IConsentRegistry
+    function digest(Order calldata order) external view returns (bytes32) {
+        uint256 terms = Terms.unwrap(order.terms);
+        return _hashTypedDataV4(Orders.structHash(order.patient, order.grantee, terms, order.document));
     }
 
     /// @inheritdoc IConsentRegistry
     function follow(address patient) external {
         address controller = guardians.controllerOf(patient);
-        if (controller == _controllerOf(patient)) return;
+        address kept = controller == patient ? address(0) : controller;
+        if (kept == _patients[patient].controller) return;
 
-        _patients[patient].controller = controller == patient ? address(0) : controller;
+        _patients[patient].controller = kept;
 
         emit ControllerFollowed(patient, controller);
     }
@@ -258,55 +209,46 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standing(actor);
         if (status != IInstitutions.Standing.Licensed) return (Answer.Deny, Reason.NotLicensed, grantee, index);
 
-        Patient storage p = _patients[patient];
-        uint40 since = p.revokedUntil;
-        (answer, reason, index) = _level(p.places[institution], since, purpose, categories);
+        Patient storage account = _patients[patient];
+        uint256 revoked = account.revokedUntil;
+        (answer, reason, index) = account.pairs[institution].answer(revoked, purpose, categories);
         if (reason != Reason.NoDirective) grantee = institution;
         if (answer != Answer.None) return (answer, reason, grantee, index);
 
-        // All roles of the institution are one level: a deny for any goes before a permit for another. A permit must be for a role
-        // that the actor has; a deny binds every actor of the institution, or an operator with fewer roles would escape it.
-        uint32 own = roles;
-        bool said = reason != Reason.NoDirective || since != 0;
-        if (institution != actor) (, roles,) = institutions.standing(institution);
-        while (roles != 0) {
-            uint32 role = roles & (~roles + 1);
-            roles ^= role;
-            (Answer a, Reason r, uint256 i) = _level(p.places[address(uint160(role))], since, purpose, categories);
-            if (a == Answer.Deny) return (a, Reason.Role, address(uint160(role)), i);
+        uint32 house = roles;
+        if (institution != actor) (, house,) = institutions.standing(institution);
+        return _byRole(account, roles, house, revoked, purpose, categories, reason, grantee, index);
+    }
+
+    /// @dev All roles of the institution are one level: a deny for any goes before a permit for another. A permit must be for a role
+    /// that the actor has (`own`); a deny binds every actor of the institution (of the roles `house`), or an operator with fewer
+    /// roles would escape it. The last three come, and go, as the nearest miss.
+    function _byRole(
+        Patient storage account,
+        uint32 own,
+        uint32 house,
+        uint256 revoked,
+        uint32 purpose,
+        uint56 categories,
+        Reason reason,
+        address grantee,
+        uint256 index
+    ) private view returns (Answer answer, Reason, address, uint256) {
+        bool said = reason != Reason.NoDirective || revoked != 0;
+        while (house != 0) {
+            uint32 role = house & (~house + 1);
+            house ^= role;
+            address named = address(uint160(role));
+            (Answer a, Reason r, uint256 i) = account.pairs[named].answer(revoked, purpose, categories);
+            if (a == Answer.Deny) return (a, Reason.Role, named, i);
             said = said || r != Reason.NoDirective;
             if (own & role == 0 || answer != Answer.None) continue;
-            if (a == Answer.Permit) (answer, r) = (a, Reason.Role);
-            else if (r <= reason) continue;
-            (reason, grantee, index) = (r, address(uint160(role)), i);
+            if (a == Answer.Permit) (answer, reason, grantee, index) = (a, Reason.Role, named, i);
+            else if (r > reason) (reason, grantee, index) = (r, named, i);
         }
         // The deployment's policy speaks only where the patient never did.
         if (!said && policy.permits(own, purpose, categories)) (answer, reason) = (Answer.Permit, Reason.Implied);
-    }
-
-    /// @dev What the directives of one grantee answer, with the index of the one that decides; or none, with the nearest miss.
-    function _level(uint256[MAX_DIRECTIVES] storage places, uint256 since, uint256 purpose, uint256 categories)
-        private
-        view
-        returns (Answer answer, Reason reason, uint256 index)
-    {
-        uint256 place = places[0];
-        uint256 used = place.used();
-        // Nothing was ever granted: at most revoked.
-        if (used == 0) return (answer, place != 0 ? Reason.Revoked : reason, index);
-        for (uint256 i; ;) {
-            Reason found = place.judge(since, purpose, categories);
-            if (found == Reason.Named) {
-                if (place.denies()) return (Answer.Deny, found, i);
-                if (answer == Answer.None) (answer, reason, index) = (Answer.Permit, found, i);
-            } else if (answer == Answer.None && found > reason) {
-                (reason, index) = (found, i);
-            }
-            unchecked {
-                if (++i == used) return (answer, reason, index); // at most four
-            }
-            place = places[i];
-        }
+        return (answer, reason, grantee, index);
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
@@ -314,7 +256,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @inheritdoc IConsentRegistry
     function directive(address patient, address grantee, uint8 index) external view returns (Record memory) {
         Patient storage account = _patients[patient];
-        uint256 p = index < MAX_DIRECTIVES ? account.places[grantee][index] : 0;
+        uint256 p = index < Pairs.PLACES ? account.pairs[grantee].places[index] : 0;
         Status status = p.status(account.revokedUntil);
         // Revoking everything leaves the places as they are: who reads the effect alone must not take it for a permit.
         Effect effect = status == Status.Revoked ? Effect.None : Effect(p.effectOf());
@@ -328,7 +270,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function refusedUntil(address patient, address grantee) external view returns (uint40) {
-        return _patients[patient].places[grantee][0].refusedUntil();
+        return _patients[patient].pairs[grantee].places[0].refusedUntil();
     }
 
     /// @inheritdoc IConsentRegistry

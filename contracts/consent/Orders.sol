@@ -13,34 +13,28 @@ library Orders {
     bytes32 private constant REVOKE =
         keccak256("Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)");
 
-    /// @dev EIP-712's hash of the order, without its domain.
-    function structHash(address patient, address grantee, uint256 terms, bytes32 document)
-        internal
-        pure
-        returns (bytes32 hash)
-    {
-        uint256 index = terms.indexOf();
+    /// @dev EIP-712's hash of the order's fields, without its domain.
+    function structHash(address patient, address grantee, uint256 terms, bytes32 document) internal pure returns (bytes32) {
         if (terms.effectOf() == 0) {
-            return keccak256(abi.encode(REVOKE, patient, grantee, index, terms.issuedAt(), terms.deadline()));
+            return keccak256(
+                abi.encode(REVOKE, patient, grantee, terms.indexOf(), terms.issuedAt(), terms.deadline())
+            );
         }
-        bytes32 kind = GRANT;
-        // abi.encode, but in memory that stays free: a long list of orders would pay for ever more of it. Safe, for nothing is
-        // written below the free pointer, and nothing else runs between writing and hashing.
-        assembly ("memory-safe") {
-            let words := mload(0x40)
-            mstore(words, kind)
-            mstore(add(words, 0x20), shr(96, shl(96, patient)))
-            mstore(add(words, 0x40), shr(96, shl(96, grantee)))
-            mstore(add(words, 0x60), index)
-            mstore(add(words, 0x80), and(terms, 3))
-            mstore(add(words, 0xa0), and(shr(64, terms), 0xffffffff))
-            mstore(add(words, 0xc0), and(shr(8, terms), 0xffffffffffffff))
-            mstore(add(words, 0xe0), and(shr(176, terms), 0xffffffffff))
-            mstore(add(words, 0x100), and(shr(136, terms), 0xffffffffff))
-            mstore(add(words, 0x120), document)
-            mstore(add(words, 0x140), shr(216, terms))
-            mstore(add(words, 0x160), and(shr(96, terms), 0xffffffffff))
-            hash := keccak256(words, 0x180)
-        }
+        return keccak256(
+            abi.encode(
+                GRANT,
+                patient,
+                grantee,
+                terms.indexOf(),
+                terms.effectOf(),
+                terms.purposesOf(),
+                terms.categoriesOf(),
+                terms.startsAt(),
+                terms.endsAt(),
+                document,
+                terms.issuedAt(),
+                terms.deadline()
+            )
+        );
     }
 }

@@ -78,9 +78,14 @@ library Places {
         return first >> 2 & 0x3f;
     }
 
-    /// @dev 0 to 62, or 255 for all.
+    /// @dev The index as it stands in terms, 0 to 63.
+    function at(uint256 terms) internal pure returns (uint256) {
+        return terms >> 2 & ALL_ONES;
+    }
+
+    /// @dev The index as everywhere else: 0 to 62, or 255 for all.
     function indexOf(uint256 terms) internal pure returns (uint8) {
-        uint256 index = terms >> 2 & ALL_ONES;
+        uint256 index = at(terms);
         return index == ALL_ONES ? ALL : uint8(index);
     }
 
@@ -135,17 +140,21 @@ library Places {
         view
         returns (IConsentRegistry.Reason)
     {
-        if (!stands(place, since)) {
+        if (effectOf(place) == 0 || issuedAt(place) <= since) {
             return issuedAt(place) == 0 ? IConsentRegistry.Reason.NoDirective : IConsentRegistry.Reason.Revoked;
         }
         if (block.timestamp < startsAt(place)) return IConsentRegistry.Reason.NotYet;
         if (block.timestamp >= endsAt(place)) return IConsentRegistry.Reason.Expired;
 
         // A permit must hold the request whole, a deny any part of it.
-        (uint256 both, uint256 all) = (place >> 64 & purpose, place >> 8 & categories);
-        bool deny = denies(place);
-        if (deny ? both == 0 : both != purpose) return IConsentRegistry.Reason.WrongPurpose;
-        return (deny ? all != 0 : all == categories) ? IConsentRegistry.Reason.Named : IConsentRegistry.Reason.WrongCategory;
+        if (denies(place)) {
+            if (place >> 64 & purpose == 0) return IConsentRegistry.Reason.WrongPurpose;
+            if (place >> 8 & categories == 0) return IConsentRegistry.Reason.WrongCategory;
+        } else {
+            if (~(place >> 64) & purpose != 0) return IConsentRegistry.Reason.WrongPurpose;
+            if (~(place >> 8) & categories != 0) return IConsentRegistry.Reason.WrongCategory;
+        }
+        return IConsentRegistry.Reason.Named;
     }
 
     function denies(uint256 place) internal pure returns (bool) {

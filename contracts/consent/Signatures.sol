@@ -5,27 +5,23 @@ import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// @title Whether an account signed: by its key, or as an ERC-1271 wallet
-/// @dev The key first: an account with an EIP-7702 delegation has code and still signs with its key. (OpenZeppelin's own checker
-/// asks the code alone, and needs a newer EVM.)
 library Signatures {
+    /// @dev The key first: an account with an EIP-7702 delegation has code and still signs with its key. A wallet that reverts,
+    /// answers junk or has no code does not sign. (OpenZeppelin's own checker needs a newer EVM.)
     function signed(address account, bytes32 hash, bytes calldata signature) internal view returns (bool) {
-        (address signer,,) = ECDSA.tryRecover(hash, signature);
-        return _is(signer, account) || _byWallet(account, hash, signature);
+        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(hash, signature);
+        if (error == ECDSA.RecoverError.NoError && signer == account) return true;
+        return _byWallet(account, hash, signature);
     }
 
-    /// @dev The same for an ERC-2098 signature: `vs` is s with the parity of v as its highest bit. A wallet gets 65 bytes.
+    /// @dev The same for 64 bytes, r and `vs`: s with the parity of v as its highest bit (ERC-2098). A wallet is asked with the 65
+    /// bytes that they stand for.
     function signed(address account, bytes32 hash, bytes32 r, bytes32 vs) internal view returns (bool) {
         (address signer,,) = ECDSA.tryRecover(hash, r, vs);
-        if (_is(signer, account)) return true;
+        if (signer == account && signer != address(0)) return true; // 0 for what is nobody's
         return _byWallet(account, hash, abi.encodePacked(r, vs << 1 >> 1, uint8(27 + (uint256(vs) >> 255))));
     }
 
-    /// @dev What is nobody's signature is signed by 0.
-    function _is(address signer, address account) private pure returns (bool) {
-        return signer == account && signer != address(0);
-    }
-
-    /// @dev A wallet that reverts, answers junk or has no code does not sign.
     function _byWallet(address account, bytes32 hash, bytes memory signature) private view returns (bool) {
         if (account.code.length == 0) return false;
 

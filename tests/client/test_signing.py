@@ -203,11 +203,9 @@ def order(world, patient, **changes):
 
 
 def digest_of_the_contract(world, it):
-    d = it.directive
-    given = (d.grantee, d.index, int(d.effect), d.purposes, d.categories, d.start, d.end, d.document)
+    given = (it.patient, it.directive.grantee, it.packed(), it.directive.document, bytes(32), bytes(32))
     client = world.client()
-    function = client.contract("ConsentRegistry").functions.digest
-    return client.call(function((it.patient, given, it.issued_at, it.deadline, "0x" + "0" * 40, it.signature)))
+    return client.call(client.contract("ConsentRegistry").functions.digest(given))
 
 
 @pytest.mark.parametrize("effect", [Effect.PERMIT, Effect.DENY])
