@@ -3,7 +3,7 @@
 Whole transactions (receipt.gasUsed) where not said otherwise. The cold-chain keys `coldchain.log.*` are gas per reading, all
 others gas per operation. The naive baseline is contracts/mocks/naive: structs with strings, one transaction an item or step.
 
-Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}}.
+Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}}. With names of parts (`make bench ARGS=consents`) only theirs.
 """
 
 import contextlib
@@ -164,8 +164,8 @@ def claims(s):
     crowd = [Account.create().address for _ in range(100)]
     plans.enroll(plan, [member], today - 400, today + 400, {"from": insurer})
     s.gas["plan.enroll.batch100"] = used(plans.enroll(plan, crowd, today - 400, today + 400, {"from": insurer})) // 100
-    terms = pack(effect=1, purposes=HPAYMT, categories=CLAIM, end=s.now + YEAR)
-    s.house["ConsentRegistry"].grant(insurer, terms, bytes(32), {"from": member})
+    said = pack(effect=1, purposes=HPAYMT, categories=CLAIM, end=s.now + YEAR)
+    s.house["ConsentRegistry"].grant(insurer, said, bytes(32), {"from": member})
 
     numbers = iter(range(10**6))
 
@@ -244,24 +244,32 @@ def table(gas, naive):
     """The figures as lines of text."""
     lines = [f"{'key':36} {'Salus':>10} {'naive':>12} {'ratio':>8}  what"]
     for key, meaning in MEANING.items():
+        if key not in gas:
+            continue
         beside = f"{naive[key]:>12,} {naive[key] / gas[key]:>6.1f} ×" if key in naive else 21 * " "
         lines.append(f"{key:36} {gas[key]:>10,} {beside}  {meaning}")
     return "\n".join(lines)
 
 
 def main():
+    parts = {part.__name__: part for part in (consents, claims, cold_chain)}
+    chosen = sys.argv[1:] or list(parts)
+    if unknown := set(chosen) - set(parts):
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     contracts = project.load(ROOT, name="SalusProject")
     network.connect("development")
     network.gas_price("2 gwei")  # ganache waits for ever on a transaction that offers nothing
     # Brownie writes four lines for each transaction.
     with contextlib.redirect_stdout(io.StringIO()):
         scenario = Scenario(contracts)
-        for part in (consents, claims, cold_chain):
-            say(part.__name__.replace("_", " "))
-            part(scenario)
+        for name in chosen:
+            say(name.replace("_", " "))
+            parts[name](scenario)
     results = {"gas": scenario.gas, "naive": scenario.naive}
     path = ROOT / "benchmarks" / "results.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
+    if chosen != list(parts):
+        results = {column: {**kept.get(column, {}), **figures} for column, figures in results.items()}
     path.write_text(json.dumps({**kept, **results}, indent=2) + "\n")
     print(table(**results))
     print(f"written: {path.relative_to(ROOT)}")
