@@ -185,7 +185,8 @@ class Consent:
         directive = draft if isinstance(draft, Directive) else self.directive(patient, draft, index=index)
         # In the second of a "revoke everything" nothing can be granted.
         earliest = self.revoked_until(patient) + 1
-        return send_at(self._salus, self._f.grant(directive.grantee, directive.packed(), directive.document), earliest, gas=_GAS_OF_ONE)
+        fn = self._f.grant(directive.grantee, directive.packed(), directive.document)
+        return send_at(self._salus, fn, earliest, gas=_GAS_OF_ONE)
 
     def revoke(self, grantee: str | None, *, index: int = ALL_PLACES) -> Receipt:
         """The signer, a patient, revokes.

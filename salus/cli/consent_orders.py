@@ -136,10 +136,10 @@ def facts_of(step: Step) -> list[tuple[str, object]]:
 
 
 def confirm(context: Context, salus: Salus, steps: Sequence[Step], options: dict[str, Any]) -> None:
-    """Show what will be signed, where, and how it travels; ask. A grant that serves nobody now is allowed, with a warning."""
+    """Show what will be signed, where, and how it travels; ask. A grant to no institution is allowed, with a warning."""
     for grantee in dict.fromkeys(step.directive.grantee for step in steps if step.directive.effect):
         if int(grantee, 16) >> 32 and salus.institutions.get(grantee) is None:
-            context.note(f"warning: {grantee} is no accredited institution: nobody can use data by this grant as long as it is none")
+            context.note(f"warning: {grantee} is no accredited institution: until it is one, this directive serves nobody")
     facts = [fact for step in steps for fact in [*facts_of(step), ("", "")]]
     context.confirm([*facts, *_route_facts(context, salus, options)], "Sign this?")
 

@@ -159,10 +159,9 @@ def test_a_grant_in_the_second_of_a_lesser_revocation_stands(consents, wallet, h
 
 @pytest.mark.parametrize("index", range(4))
 def test_a_directive_is_kept_word_for_word(consents, patient, hospital, index):
-    tx = consents.grant(
-        *granting(permit(hospital, index=index, effect=DENY, purposes=TREAT | HPAYMT, categories=0xABCDE, start=7, end=FOR_EVER - 8)),
-        {"from": patient},
-    )
+    scope = {"purposes": TREAT | HPAYMT, "categories": 0xABCDE}
+    told = permit(hospital, index=index, effect=DENY, **scope, start=7, end=FOR_EVER - 8)
+    tx = consents.grant(*granting(told), {"from": patient})
     expected = Record(DENY, TREAT | HPAYMT, 0xABCDE, 7, FOR_EVER - 8, tx.timestamp, ACTIVE)
     assert record(consents, patient, hospital, index) == expected
 
@@ -217,7 +216,8 @@ def test_the_pairs_own_facts_survive_a_grant_at_the_first_place(consents, patien
     """They share its word: the last refusal, and how many places were ever written."""
     consents.grant(*granting(permit(hospital, index=3, effect=DENY)), {"from": patient})
     refused = consents.revoke(hospital, 1, {"from": patient}).timestamp
-    consents.grant(*granting(permit(hospital, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY, start=1)), {"from": patient})
+    widest = permit(hospital, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY, start=1)
+    consents.grant(*granting(widest), {"from": patient})
     assert consents.refusedUntil(patient, hospital) == refused
     assert consents.decide(patient, hospital, TREAT, OBSERVATION)["index"] == 3
 
@@ -234,7 +234,8 @@ def test_the_four_places_stand_beside_each_other(consents, patient, hospital):
 
 
 def test_a_grant_replaces_what_was_at_its_place(consents, patient, hospital):
-    consents.grant(*granting(permit(hospital, effect=DENY, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY)), {"from": patient})
+    widest = permit(hospital, effect=DENY, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY)
+    consents.grant(*granting(widest), {"from": patient})
     tx = consents.grant(*granting(permit(hospital, purposes=HPAYMT, start=9, end=FOR_EVER - 1)), {"from": patient})
     assert record(consents, patient, hospital) == Record(
         PERMIT, HPAYMT, OBSERVATION, 9, FOR_EVER - 1, tx.timestamp, ACTIVE
@@ -269,7 +270,8 @@ def test_an_index_that_cannot_be_is_empty(consents, patient, hospital):
 
 # ---- one word --------------------------------------------------------------------------------------------------------
 
-WIDTHS = {"index": 8, "effect": 8, "purposes": 32, "categories": 56, "start": 40, "end": 40, "issued_at": 40, "deadline": 40}
+TIMES = {"start": 40, "end": 40, "issued_at": 40, "deadline": 40}
+WIDTHS = {"index": 8, "effect": 8, "purposes": 32, "categories": 56, **TIMES}
 
 
 @given(st.data())
