@@ -214,9 +214,9 @@ contract Plans is IPlans, Licensed {
         }
         if (m.secondary && c.primary == 0) return (Refusal.NotCoordinated, 22);
 
-        IConsentRegistry.Decision memory consent =
+        (IConsentRegistry.Answer answer,,,) =
             consents.decide(c.patient, p.insurer, ConsentCodes.HPAYMT, ConsentCodes.CLAIM);
-        return consent.answer == IConsentRegistry.Answer.Permit ? (Refusal.None, 0) : (Refusal.NoConsent, 227);
+        return answer == IConsentRegistry.Answer.Permit ? (Refusal.None, 0) : (Refusal.NoConsent, 227);
     }
 
     /// @dev 26 before the period, 27 after it, 0 within.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Context, command, group, moment, parse_moment
+from .common import Context, command, group, moment, parse_end
 from .consent_views import check_out, look_options, noun, patients
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def delegate_add(
     """
 
     def prepare(salus: Salus, patient: str | None) -> Request:
-        until = parse_moment(end, salus.now)
+        until = parse_end(end, salus.now)
         return salus.guardians.prepare_delegate(account, purposes, categories or ("all",), until, patient=patient)
 
     _change(context, options, prepare, f"{account} is a delegate")

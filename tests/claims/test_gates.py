@@ -54,7 +54,6 @@ from tests.claims.build import (
     word,
 )
 
-DENY = 2
 
 
 def refuses(desk, claim, sender, refusal, carc):
@@ -238,7 +237,7 @@ def test_TP9_no_such_consent(desk, plan, member, hospital, consents, consent, in
     if said == "another insurer":
         permit(consents, member, rival)
     if said == "deny":
-        consents.grant((str(insurer), 0, DENY, HPAYMT, CLAIM, 0, build.FOR_EVER, b"\0" * 32), {"from": member})
+        consents.grant(*granting(deny(insurer, purposes=HPAYMT, categories=CLAIM)), {"from": member})
     refuses(desk, a_claim(plan, member, hospital), hospital, NO_CONSENT, 227)
     permit(consents, member, insurer)
     passes(desk, a_claim(plan, member, hospital))

@@ -9,6 +9,7 @@ from typing import Any
 from brownie import web3
 from eth_utils import keccak
 
+from tests.consent.build import granting, permit
 from tests.property.house import CLAIM, DAY, HPAYMT
 from tests.property.wire import Face, Receipt, Wire, event
 from tests.reference.adjudicator import (
@@ -177,8 +178,8 @@ class ClaimBench:
         effect = Effect.DENY if deny else Effect.PERMIT
         terms = Directive(int(str(grantee), 16), index, effect, purposes, categories, 0, FOR_EVER)
         self.tick()
-        words = (str(grantee), index, effect, purposes, categories, 0, FOR_EVER, terms.document)
-        self.do(self.consents, patient, "grant", words)
+        said = permit(grantee, index=index, effect=effect, purposes=purposes, categories=categories, end=FOR_EVER)
+        self.do(self.consents, patient, "grant", *granting(said))
         self.registry.grant(int(str(patient), 16), terms, self.now)
 
     def revoke(self, patient: Any, grantee: Any) -> None:
