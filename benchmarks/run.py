@@ -122,7 +122,8 @@ def consents(s):
     institutions, meter = s.house["Institutions"], s.mock("GasMeter")
     s.gas["consent.decide"] = meter.measure(registry, call)[0]
     standing = institutions.standing.encode_input(hospital)
-    s.gas["consent.decide.warm"] = meter.measureAfter(institutions, standing, registry, call)[0]
+    warm = s.mock("WarmGasMeter").measure(meter, institutions, standing, registry, call)
+    s.gas["consent.decide.warm"] = warm[0]
     s.gas["consent.revoke"] = used(registry.revoke(hospital, 0, {"from": patient}))
     s.gas["consent.grant.relayed"] = relayed(1)
     s.gas["consent.grant.relayed.batch100"] = relayed(100) // 100

@@ -180,6 +180,7 @@ interface IConsentRegistry {
     /// @notice Carries out signed orders. All or none: the first that is refused reverts with its reason.
     /// @dev The signature is checked as a key's first and, when that fails and the patient has code, as an ERC-1271 wallet's, so
     /// accounts with an EIP-7702 delegation sign with their key.
+    /// @param proofs of the orders that have no `r`; empty when all of them are simply signed
     function relay(Order[] calldata orders, Proof[] calldata proofs) external;
 
     /// @notice Takes over from Guardians who controls a patient's account after a recovery; anyone may call it.
@@ -215,12 +216,12 @@ interface IConsentRegistry {
     /// are refused, at whichever place.
     function refusedUntil(address patient, address grantee) external view returns (uint40);
 
-    /// @notice The EIP-712 digest that the patient signs for an order.
+    /// @notice The EIP-712 digest that the patient signs for an order, whatever stands in its `r` and `vs`.
     function digest(Order calldata order) external view returns (bytes32);
 
     /// @notice One word of its fields. Reverts `InvalidIndex` when the index is neither below 63 nor 255.
     function pack(Fields calldata fields) external pure returns (Terms);
 
-    /// @notice The fields of one word.
+    /// @notice The fields of one word. Reverts `InvalidEffect` when its effect is none.
     function unpack(Terms terms) external pure returns (Fields memory);
 }
