@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from brownie import chain, web3
+from eth_abi import encode
 
 from tests.consent import build as consent
 
@@ -334,15 +335,29 @@ def packed(price) -> int:
     return p.allowed << 176 | p.category << 168 | p.flags << 160 | p.groups << 144 | p.limit << 128 | p.period << 112
 
 
+def price_list(prices: dict) -> tuple:
+    """Codes and packed prices, as `addPrices` takes them."""
+    return [word(text) for text in prices], [packed(price) for price in prices.values()]
+
+
 def add_prices(plans, plan, prices: dict, owner, schedule=0):
-    codes = [word(text) for text in prices]
-    return plans.addPrices(plan, schedule, codes, [packed(price) for price in prices.values()], {"from": owner})
+    return plans.addPrices(plan, schedule, *price_list(prices), {"from": owner})
+
+
+def member_list(members, **kwargs) -> list:
+    """Accounts covered for ever, or as a `Membership` of these fields."""
+    cover = Membership(**{"start": 0, "until": LAST_DAY, **kwargs})
+    return [(str(member), cover) for member in members]
 
 
 def enroll(plans, plan, owner, *members, **kwargs):
-    """Enrol accounts for ever, or as a `Membership` of these fields."""
-    cover = Membership(**{"start": 0, "until": LAST_DAY, **kwargs})
-    return plans.enroll(plan, [(str(member), cover) for member in members], {"from": owner})
+    return plans.enroll(plan, member_list(members, **kwargs), {"from": owner})
+
+
+def plan_id(insurer, document, version=1) -> str:
+    """The id of a version of a new series, by the rule of contracts/Ids.sol."""
+    fields = [web3.keccak(text="salus.plan"), str(insurer), bytes.fromhex(document[2:])]
+    return f"{web3.keccak(encode(['bytes32', 'address', 'bytes32'], fields)).to_0x_hex()[:-8]}{version:08x}"
 
 
 def register(plans, terms: Terms, series=NOTHING) -> str:
@@ -350,15 +365,23 @@ def register(plans, terms: Terms, series=NOTHING) -> str:
     return str(tx.events["PlanRegistered"]["plan"])
 
 
-def publish(plans, terms: Terms, prices: dict, members=(), *, categories=(), series=NOTHING, **cover) -> str:
-    """Register a plan with its categories and price list, seal it and enrol its members; returns its id."""
-    plan = register(plans, terms, series)
+def publish(plans, terms: Terms, prices: dict, members=(), *, categories=(), series=NOTHING, office=None, **cover) -> str:
+    """Register a plan with its categories and price list, seal it and enrol its members; returns its id.
+
+    office  a contract that is the insurer's operator, and makes one transaction of it all (contracts/mocks/Wallet.sol)
+    """
+    plan = register(plans, terms, series) if office is None else plan_id(terms.insurer, terms.document)
+    steps = [(plans.addPrices, plan, 0, *price_list(prices)), (plans.publish, plan)]
     if categories:
-        plans.addCategories(plan, list(categories), {"from": terms.insurer})
-    add_prices(plans, plan, prices, terms.insurer)
-    plans.publish(plan, {"from": terms.insurer})
+        steps.insert(0, (plans.addCategories, plan, list(categories)))
     if members:
-        enroll(plans, plan, terms.insurer, *members, **cover)
+        steps.append((plans.enroll, plan, member_list(members, **cover)))
+    if office is None:
+        for method, *args in steps:
+            method(*args, {"from": terms.insurer})
+    else:
+        steps.insert(0, (plans.register, NOTHING, terms))
+        office.run(plans, [method.encode_input(*args) for method, *args in steps], {"from": terms.insurer})
     return plan
 
 
@@ -370,7 +393,8 @@ def permit(consents, patient, insurer, purposes=HPAYMT, categories=CLAIM, end=FO
 
 def fund(treasury, desk, insurer, token, amount, sender):
     token.mint(sender, amount, {"from": sender})
-    token.approve(treasury, amount, {"from": sender})
+    if token.allowance(sender, treasury) < amount:
+        token.approve(treasury, 2**256 - 1, {"from": sender})  # for good: a transaction costs a test 40 ms
     return treasury.fund(desk, insurer, token, amount, {"from": sender})
 
 

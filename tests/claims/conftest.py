@@ -74,8 +74,8 @@ def terms(bare):
 
 
 @pytest.fixture(scope="module")
-def plan(plans, terms, patient):
-    return build.publish(plans, terms, PRICES, members=[patient])
+def plan(plans, terms, patient, office):
+    return build.publish(plans, terms, PRICES, [patient], office=office)
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +97,20 @@ def open_desk(desk, plan, consent, funded):
 
 
 @pytest.fixture(scope="module")
-def draw_plan(plans, bare, patient, consent):
+def office(institutions, insurer, salus_project, deployer):
+    """A contract that acts for the insurer, many steps at a time."""
+    contract = salus_project.Wallet.deploy(insurer, {"from": deployer})
+    institutions.setOperator(contract, INSURER, build.now() + 365 * build.DAY, {"from": insurer})
+    return contract
+
+
+@pytest.fixture(scope="module")
+def draw_plan(plans, bare, patient, consent, office):
     """Publish another plan of the insurer's, of which the patient is a member: terms and prices as a test wants them."""
 
-    def draw(prices=None, *, members=(patient,), categories=(), series=build.NOTHING, cover=None, **changes):
+    def draw(prices=PRICES, *, categories=(), cover=None, **changes):
         new = bare._replace(**{"document": build.word(f"drawn in block {len(chain)}"), **changes})
-        return build.publish(
-            plans, new, prices or PRICES, members, categories=categories, series=series, **(cover or {})
-        )
+        return build.publish(plans, new, prices, [patient], categories=categories, office=office, **(cover or {}))
 
     return draw
 

@@ -20,8 +20,7 @@ publish: once only; what it seals never changes, and judges from the delay on
 """
 
 import pytest
-from brownie import reverts, web3
-from eth_abi import encode
+from brownie import reverts
 
 from tests.claims.build import (
     DAY,
@@ -45,6 +44,7 @@ from tests.claims.build import (
     line,
     packed,
     permit,
+    plan_id,
     publish,
     register,
     today,
@@ -125,12 +125,6 @@ def test_functions_of_the_series_take_series_and_versions(plans, draft, insurer,
 
 
 # ---- register ----------------------------------------------------------------------------------------------------
-
-
-def plan_id(insurer, document):
-    kind = web3.keccak(text="salus.plan")
-    whole = web3.keccak(encode(["bytes32", "address", "bytes32"], [kind, str(insurer), bytes.fromhex(document[2:])]))
-    return version_of(whole.to_0x_hex(), 1)
 
 
 def test_register_in_the_name_of_another(plans, plan, terms, insurer, rival, refused):

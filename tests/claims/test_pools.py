@@ -62,10 +62,10 @@ def test_fund_nothing(treasury, till, token, insurer):
         treasury.fund(till, insurer, token, 0, {"from": insurer})
 
 
-def test_fund_without_allowance(treasury, till, token, insurer):
-    token.mint(insurer, 5, {"from": insurer})
+def test_fund_without_allowance(treasury, till, token, insurer, carrier):
+    token.mint(carrier, 5, {"from": carrier})
     with reverts(error("ERC20InsufficientAllowance", treasury, 0, 5)):
-        treasury.fund(till, insurer, token, 5, {"from": insurer})
+        treasury.fund(till, insurer, token, 5, {"from": carrier})
 
 
 def test_TP6_a_token_with_a_fee_is_refused(treasury, till, mischief, insurer):

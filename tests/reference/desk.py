@@ -74,7 +74,7 @@ class Result:
 class Record:
     """A claim, and everything that ever happened to it.
 
-    ``claim``: what is pended; ``decided``: what is final; ``judged``: what stands as used; ``withdrawn``: what must not come again.
+    ``claim``: what is or was pended; ``decided``: what is final; ``judged``: what stands as used; ``withdrawn``: what must not come again.
     A claim that was refused when it was to be decided is withdrawn as well, but may come again.
     """
 
@@ -92,7 +92,7 @@ class Record:
 
 
 class Desk:
-    """The claim desk with its plans and the pools that name it.
+    """The claim desk with its plans and the pools that name it; its errors name a claim's state as it is kept, ``OWED`` when it was owed.
 
     Args:
         identify: The id of a claim by provider and number, as errors name it.
@@ -201,7 +201,7 @@ class Desk:
 
     @staticmethod
     def _close(record: Record, state: State, now: int) -> None:
-        record.state, record.at, record.review_by, record.claim = state, now, 0, None
+        record.state, record.at, record.review_by = state, now, 0
 
     # ---- a pended claim ----------------------------------------------------------------------------------------------
 
@@ -259,7 +259,7 @@ class Desk:
         """The record, and what is wrong with acting on it as pended."""
         record = self.records.get((claim.provider, claim.number), Record())
         if record.state is not State.PENDED:
-            return record, {"WrongState": (self._id(claim), self.state(record))}
+            return record, {"WrongState": (self._id(claim), record.state)}
         return record, {} if record.claim == claim else {"OtherContent": (self._id(claim),)}
 
     def _id(self, claim: Claim) -> Any:
@@ -292,7 +292,7 @@ class Desk:
         if now > closes:
             errors["WindowClosed"] = (self._id(decided.claim), closes)
         if record.appeals:
-            errors["WrongState"] = (self._id(decided.claim), self.state(record))
+            errors["WrongState"] = (self._id(decided.claim), record.state)
         if party not in (Party.PROVIDER, Party.PATIENT):
             errors["NotParty"] = (self._id(decided.claim), account)
         if errors:
@@ -322,7 +322,9 @@ class Desk:
 
     def _decided_as(self, decided: Decided, *states: State) -> tuple[Record, dict[str, Any]]:
         record = self.records.get((decided.claim.provider, decided.claim.number), Record())
-        state = self.state(record)
-        if state not in states:
-            return record, {"WrongState": (self._id(decided.claim), state)}
-        return record, {} if record.decided == decided else {"OtherContent": (self._id(decided.claim),)}
+        errors: dict[str, Any] = {}
+        if record.state not in states:
+            errors["WrongState"] = (self._id(decided.claim), record.state)
+        if record.decided != decided:
+            errors["OtherContent"] = (self._id(decided.claim),)
+        return record, errors
