@@ -55,7 +55,6 @@ from tests.claims.build import (
 )
 
 
-
 def refuses(desk, claim, sender, refusal, carc):
     """Submit a claim that must be refused just so, and find no trace of it."""
     expected = (refusal, carc, NONE, 0, 0, ())
