@@ -53,6 +53,7 @@ from tests.claims.build import (
     today,
     word,
 )
+from tests.consent.build import deny, granting
 
 
 def refuses(desk, claim, sender, refusal, carc):
