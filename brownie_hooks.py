@@ -1,14 +1,19 @@
 """What Brownie must be told before it loads this project; Brownie imports this file by its name."""
 
+import contextlib
 import hashlib
 import os
 import re
 import socket
 import sys
+import time
 from pathlib import Path
 
 from brownie._config import CONFIG
+from brownie.network import web3
 from brownie.network.rpc import anvil
+from brownie.network.transaction import Status, TransactionReceipt
+from web3.exceptions import TransactionNotFound
 
 ROOT = Path(__file__).resolve().parent
 ARTEFACTS = ROOT / "build" / "contracts"
@@ -50,6 +55,28 @@ def _mend_mining() -> None:
     anvil.mine = mine
 
 
+def _mend_waiting() -> None:
+    """Let Brownie look twice before it calls a transaction dropped.
+
+    A loaded anvil counts the sender's transaction a moment before it hands out the receipt; Brownie asks in just that order.
+    """
+    wait_once = TransactionReceipt._await_confirmation
+
+    def wait(self, block_number: int | None = None, required_confs: int = 1) -> None:
+        wait_once(self, block_number, required_confs)
+        for _ in range(100):
+            if self.status != Status.Dropped:
+                return
+            time.sleep(0.05)
+            with contextlib.suppress(TransactionNotFound):
+                web3.eth.get_transaction_receipt(self.txid)
+                self.status = Status.Pending
+                self._confirmed.clear()
+                wait_once(self, block_number, required_confs)
+
+    TransactionReceipt._await_confirmation = wait
+
+
 def _fingerprint() -> str:
     """A hash over all that changes what Brownie compiles without Brownie noticing.
 
@@ -79,4 +106,5 @@ def _drop_stale_artefacts() -> None:
 _find_tools()
 _choose_port()
 _mend_mining()
+_mend_waiting()
 _drop_stale_artefacts()
