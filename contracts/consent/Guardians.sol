@@ -95,7 +95,10 @@ contract Guardians is IGuardians, EIP712 {
             last = guardians[i];
         }
         // None at all: then nobody has to agree on anything, and the record says so.
-        if (guardians.length == 0 && threshold == 0 && delay == 0) return;
+        if (guardians.length == 0 && threshold == 0) {
+            if (delay != 0) revert InvalidGuardians("delay");
+            return;
+        }
         if (threshold == 0 || threshold > guardians.length) revert InvalidGuardians("threshold");
         if (delay < MIN_DELAY || delay > MAX_DELAY) revert InvalidGuardians("delay");
     }

@@ -131,3 +131,9 @@ def test_no_guardians_have_no_threshold(setting):
     assert setting([], 0, delay=0) is PASSED
     assert setting([], 1, delay=MIN_DELAY) == error("InvalidGuardians", "threshold")
     assert setting([], 1, delay=0) == error("InvalidGuardians", "threshold")
+
+
+@pytest.mark.parametrize("delay", [1, MIN_DELAY, MAX_DELAY])
+def test_no_guardians_have_no_delay(setting, delay):
+    """It is the delay that is named, for nothing else is wrong."""
+    assert setting([], 0, delay=delay) == error("InvalidGuardians", "delay")
