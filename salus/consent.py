@@ -34,7 +34,7 @@ from .directives import (
 )
 from .errors import BadInput, WalletError
 from .institutions import ZERO
-from .signing import address
+from .signing import address, compact
 from .timing import send_at
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ class Consent:
         directive = draft if isinstance(draft, Directive) else self.directive(patient, draft, index=index)
         # In the second of a "revoke everything" nothing can be granted.
         earliest = self.revoked_until(patient) + 1
-        return send_at(self._salus, self._f.grant(_tuple(directive)), earliest, gas=_GAS_OF_ONE)
+        fn = self._f.grant(directive.grantee, directive.packed(), directive.document)
+        return send_at(self._salus, fn, earliest, gas=_GAS_OF_ONE)
 
     def revoke(self, grantee: str | None, *, index: int = ALL_PLACES) -> Receipt:
         """The signer, a patient, revokes.
@@ -286,9 +287,8 @@ class Consent:
             self._check_home(order)
             if not order.signature:
                 raise BadInput("", "signature", "is missing; the patient signs first")
-        given = [(o.patient, _tuple(o.directive), o.issued_at, o.deadline, o.signer or ZERO, o.signature) for o in orders]
         latest = max(o.issued_at for o in orders)
-        return send_at(self._salus, self._f.relay(given), latest, gas=_GAS_OF_ONE * len(orders))
+        return send_at(self._salus, self._f.relay(*_words(orders)), latest, gas=_GAS_OF_ONE * len(orders))
 
     def _check_home(self, order: Order) -> None:
         here = self._salus.book["ConsentRegistry"].address
@@ -412,7 +412,8 @@ class Consent:
 
 
 def _decision(found: Any) -> Decision:
-    return Decision(Answer(found.answer), Reason(found.reason), found.grantee, found.index)
+    answer, reason, grantee, index = found
+    return Decision(Answer(answer), Reason(reason), grantee, index)
 
 
 def _atoms(records: Iterable[Record]) -> list[str]:
@@ -436,5 +437,14 @@ def _purposes(records: Iterable[Record]) -> list[str]:
     return [*codes.PURPOSES, *(use for use, bit in duo.purposes().items() if named & bit)]
 
 
-def _tuple(d: Directive) -> tuple[Any, ...]:
-    return d.grantee, d.index, int(d.effect), d.purposes, d.categories, d.start, d.end, d.document
+def _words(orders: Iterable[Order]) -> tuple[list[Any], list[Any]]:
+    """Orders and proofs as ``relay`` takes them: what is not simply signed by a key has its number in the proofs instead."""
+    given: list[Any] = []
+    proofs: list[Any] = []
+    for o in orders:
+        signature = None if o.signer else compact(o.signature)
+        if signature is None:
+            signature = bytes(32), len(proofs).to_bytes(32)
+            proofs.append((o.signer or ZERO, o.signature))
+        given.append((o.patient, o.directive.grantee, o.packed(), o.directive.document, *signature))
+    return given, proofs

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from . import terms
+
 __all__ = [
     "ABI_FOLDER",
     "Struct",
@@ -209,7 +211,7 @@ def event_topic(contract: str, event: str) -> bytes:
 
 
 def decode_event(contract: str, topics: Sequence[bytes], data: bytes) -> tuple[str, Mapping[str, Any]] | None:
-    """The name and the arguments of an event, None when the contract's ABI does not know it.
+    """The name and the arguments of an event, None when the contract's ABI does not know it; packed terms as their fields.
 
     Raises:
         ValueError: The log does not fit the ABI.
@@ -226,7 +228,11 @@ def decode_event(contract: str, topics: Sequence[bytes], data: bytes) -> tuple[s
         for part, topic in zip(indexed, topics[1:], strict=True)
     )
     by_data = iter(decode_values([part for part in inputs if not part["indexed"]], data))
-    arguments = {part["name"]: next(by_topic if part["indexed"] else by_data) for part in inputs}
+    arguments: dict[str, Any] = {}
+    for part in inputs:
+        value = next(by_topic if part["indexed"] else by_data)
+        # A packed word is told field by field.
+        arguments |= terms.unpack(value) if part["internalType"] == terms.TERMS else {part["name"]: value}
     return entry["name"], MappingProxyType(arguments)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from . import codes
+from . import codes, terms
 from .errors import BadInput
 from .explanations import REASONS
 from .signing import Domain, TypedData
@@ -144,6 +144,26 @@ class Directive:
     end: int = 0
     document: bytes = _NO_DOCUMENT
 
+    def packed(self, issued_at: int = 0, deadline: int = 0) -> int:
+        """All but grantee and document, and the two times of a signed one, as the contract takes it: one word.
+
+        Raises:
+            BadInput: A value is out of range.
+        """
+        try:
+            return terms.pack(
+                index=self.index,
+                effect=self.effect,
+                purposes=self.purposes,
+                categories=self.categories,
+                start=self.start,
+                end=self.end,
+                issuedAt=issued_at,
+                deadline=deadline,
+            )
+        except ValueError as trouble:
+            raise BadInput("", "directive", str(trouble)) from None
+
 
 @dataclass(frozen=True)
 class Order:
@@ -168,6 +188,14 @@ class Order:
     contract: str
     signature: bytes = b""
     signer: str = ""
+
+    def packed(self) -> int:
+        """Its terms as the contract takes them: one word.
+
+        Raises:
+            BadInput: A value is out of range.
+        """
+        return self.directive.packed(self.issued_at, self.deadline)
 
     def typed(self) -> TypedData:
         """What the patient, or the delegate, signs.

@@ -117,6 +117,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "Superseded": lambda a: (
         _place(a) + f" the action of {moment(a['issuedAt'])} stands, and this one is not later; sign anew"
     ),
+    "UnexpectedTimes": lambda a: "a direct grant counts from its block: it has no time of issue and no deadline",
     "IssuedInFuture": lambda a: (
         f"it was issued at {moment(a['issuedAt'])}, and the chain's clock says {moment(a['nowAt'])}; submit it later"
     ),
@@ -132,7 +133,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "InvalidGuardians": lambda a: {
         "guardians": "the guardians must be at most ten, in ascending order, and not the patient",
         "threshold": "the threshold must be from 1 to the number of guardians",
-        "delay": "the delay of a recovery is shorter or longer than it may be",
+        "delay": "the delay of a recovery is shorter or longer than it may be; without guardians there is none",
     }.get(a["field"], f"the guardians' {_text(a['field'])} is not possible"),
     "InvalidSuccessor": lambda a: f"{a['successor']} cannot take over: it is nobody, or controls the account already",
     "TooFewGuardians": lambda a: (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
     from web3 import Web3
 
-__all__ = ["Domain", "KeySigner", "NodeSigner", "Signer", "TypedData", "address", "recover"]
+__all__ = ["Domain", "KeySigner", "NodeSigner", "Signer", "TypedData", "address", "compact", "recover"]
 
 # Half the order of secp256k1: a signature has a twin with s above it, which is refused everywhere.
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -225,6 +225,18 @@ def recover(typed: TypedData, signature: bytes) -> str:
         return str(Account.recover_message(typed.signable(), signature=bytes(signature)))
     except (BadSignature, ValidationError, ValueError):
         raise BadInput(typed.primary, "signature", "is nobody's") from None
+
+
+def compact(signature: bytes) -> tuple[bytes, bytes] | None:
+    """The two words of a key's signature as ERC-2098 packs it: r, and s with the parity of v as its highest bit.
+
+    Returns:
+        None for what has no such form: a wallet's signature, or a key's that is not in the one form of :func:`recover`.
+    """
+    if len(signature) != 65 or signature[64] not in (27, 28) or not any(signature[:32]):
+        return None
+    s = int.from_bytes(signature[32:64])
+    return (signature[:32], (s | (signature[64] - 27) << 255).to_bytes(32)) if s <= _HALF_ORDER else None
 
 
 # ------------------------------------------------------------------------------------------------------------- signers

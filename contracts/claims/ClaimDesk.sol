@@ -210,9 +210,9 @@ contract ClaimDesk is IClaimDesk, Licensed, ReentrancyGuard {
     }
 
     function _consented(address patient, address insurer) private view returns (bool) {
-        IConsentRegistry.Decision memory decision =
+        (IConsentRegistry.Answer answer,,,) =
             consents.decide(patient, insurer, ConsentCodes.HPAYMT, ConsentCodes.CLAIM);
-        return decision.answer == IConsentRegistry.Answer.Permit;
+        return answer == IConsentRegistry.Answer.Permit;
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------

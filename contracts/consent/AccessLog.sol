@@ -57,10 +57,10 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
         view
         returns (bool allowed, IConsentRegistry.Reason reason, bytes32 id)
     {
-        IConsentRegistry.Decision memory decision = consents.decide(patient, actor, purpose, categories);
-        if (decision.answer == IConsentRegistry.Answer.Permit) return (true, decision.reason, 0);
+        IConsentRegistry.Answer answer;
+        (answer, reason,,) = consents.decide(patient, actor, purpose, categories);
+        if (answer == IConsentRegistry.Answer.Permit) return (true, reason, 0);
 
-        reason = decision.reason;
         // An unlicensed institution has no emergencies; and one for care opens nothing for other purposes.
         if (reason == IConsentRegistry.Reason.NotLicensed || purpose == 0 || purpose & ~CARE != 0) return (false, reason, 0);
         id = _latest[patient][institution];
@@ -73,7 +73,8 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
 
     /// @dev The patient's word on emergencies counts before the glass is broken and after.
     function _denied(address patient, address actor, uint56 categories) private view returns (bool) {
-        return consents.decide(patient, actor, ConsentCodes.ETREAT, categories).answer == IConsentRegistry.Answer.Deny;
+        (IConsentRegistry.Answer answer,,,) = consents.decide(patient, actor, ConsentCodes.ETREAT, categories);
+        return answer == IConsentRegistry.Answer.Deny;
     }
 
     // ---- emergencies ---------------------------------------------------------------------------------------------

@@ -11,6 +11,18 @@ library Signatures {
     function signed(address account, bytes32 hash, bytes calldata signature) internal view returns (bool) {
         (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(hash, signature);
         if (error == ECDSA.RecoverError.NoError && signer == account) return true;
+        return _byWallet(account, hash, signature);
+    }
+
+    /// @dev The same for 64 bytes, r and `vs`: s with the parity of v as its highest bit (ERC-2098). A wallet is asked with the 65
+    /// bytes that they stand for.
+    function signed(address account, bytes32 hash, bytes32 r, bytes32 vs) internal view returns (bool) {
+        (address signer,,) = ECDSA.tryRecover(hash, r, vs);
+        if (signer == account && signer != address(0)) return true; // 0 for what is nobody's
+        return _byWallet(account, hash, abi.encodePacked(r, vs << 1 >> 1, uint8(27 + (uint256(vs) >> 255))));
+    }
+
+    function _byWallet(address account, bytes32 hash, bytes memory signature) private view returns (bool) {
         if (account.code.length == 0) return false;
 
         (bool success, bytes memory answer) =

@@ -252,7 +252,7 @@ def history(context: Context, patient: str | None, relation: str | None) -> None
             "at": a.at,
             "signer": a.signer or None,
             "by": "guardians" if not a.signer else "delegate" if a.delegate else "patient",
-            **{key: value for key, value in a.event.args.items() if key not in ("patient", "issuedAt")},
+            **{key: value for key, value in a.event.args.items() if key not in ("patient", "issuedAt", "deadline")},
             "block": a.event.block,
             "transaction": a.event.transaction,
         }

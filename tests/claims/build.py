@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from brownie import chain, web3
 
+from tests.consent import build as consent
+
 DAY = 24 * 3600
 EPOCH = date(1970, 1, 1)
 HPAYMT = 1 << 2
@@ -179,7 +181,8 @@ def publish(plans, terms: Terms, prices: dict, members=(), cover=None) -> str:
 
 def permit(consents, patient, insurer, purposes=HPAYMT, categories=CLAIM, end=FOR_EVER):
     """The patient lets the insurer use claims for payment."""
-    return consents.grant((str(insurer), 0, 1, purposes, categories, 0, end, b"\0" * 32), {"from": patient})
+    said = consent.permit(insurer, purposes=purposes, categories=categories, end=end)
+    return consents.grant(*consent.granting(said), {"from": patient})
 
 
 def fund(treasury, desk, insurer, token, amount, sender):

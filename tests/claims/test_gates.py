@@ -48,9 +48,8 @@ from tests.claims.build import (
     word,
 )
 from tests.conftest import PHARMACY, PROVIDER, accredit
+from tests.consent.build import deny, granting
 from tests.errors import error
-
-DENY = 2
 
 
 def refused(desk, claim, sender, refusal, carc):
@@ -293,7 +292,7 @@ def test_TP9_a_consent_of_another_patient(open_desk, plan, member, hospital):
 
 
 def test_TP9_a_deny(desk, plan, member, hospital, consents, insurer):
-    consents.grant((str(insurer), 0, DENY, HPAYMT, CLAIM, 0, build.FOR_EVER, b"\0" * 32), {"from": member})
+    consents.grant(*granting(deny(insurer, purposes=HPAYMT, categories=CLAIM)), {"from": member})
     refused(desk, a_claim(plan, member, hospital), hospital, NO_CONSENT, 227)
 
 

@@ -2,11 +2,12 @@
 
 import pytest
 from eth_account import Account
+from eth_account.messages import encode_defunct
 from eth_utils.crypto import keccak
 
 from salus.consent import Directive, Effect, Order
 from salus.errors import BadInput, WalletError
-from salus.signing import Domain, KeySigner, NodeSigner, Signer, TypedData, address, recover
+from salus.signing import Domain, KeySigner, NodeSigner, Signer, TypedData, address, compact, recover
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -203,11 +204,9 @@ def order(world, patient, **changes):
 
 
 def digest_of_the_contract(world, it):
-    d = it.directive
-    given = (d.grantee, d.index, int(d.effect), d.purposes, d.categories, d.start, d.end, d.document)
+    given = (it.patient, it.directive.grantee, it.packed(), it.directive.document, bytes(32), bytes(32))
     client = world.client()
-    function = client.contract("ConsentRegistry").functions.digest
-    return client.call(function((it.patient, given, it.issued_at, it.deadline, "0x" + "0" * 40, it.signature)))
+    return client.call(client.contract("ConsentRegistry").functions.digest(given))
 
 
 @pytest.mark.parametrize("effect", [Effect.PERMIT, Effect.DENY])
@@ -241,3 +240,35 @@ def test_a_node_without_the_account_is_told(world):
 
     with pytest.raises(SalusError):
         NodeSigner(world.w3, "0x" + "12" * 20).sign_typed(order(world, "0x" + "12" * 20).typed())
+
+
+# ------------------------------------------------------------------------------------------------------ in two words
+
+# The two examples of ERC-2098: a key, a message, r and vs.
+KEY = "0x1234567890123456789012345678901234567890123456789012345678901234"
+EXAMPLES = [
+    (
+        "Hello World",
+        "68a020a209d3d56c46f38cc50a33f704f4a9a10a59377f8dd762ac66910e9b90",
+        "7e865ad05c4035ab5792787d4a0297a43617ae897930a6fe4d822b8faea52064",
+    ),
+    (
+        "It's a small(er) world",
+        "9328da16089fcba9bececa81663203989f2df5fe1faa6291a45381c81bd17f76",
+        "939c6d6b623b42da56557e5e734a43dc83345ddfadec52cbe24d0cc64f550793",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "r", "vs"), EXAMPLES)
+def test_a_signature_in_two_words_is_that_of_the_standard(text, r, vs):
+    signature = bytes(Account.sign_message(encode_defunct(text=text), KEY).signature)
+    assert tuple(word.hex() for word in compact(signature)) == (r, vs)
+
+
+def test_what_is_no_keys_signature_has_no_two_words():
+    good = bytes(Account.sign_message(encode_defunct(text="Hello World"), KEY).signature)
+    assert compact(good) is not None
+    high = (1 << 255).to_bytes(32, "big")
+    for bad in (b"", good[:64], good + b"\0", good[:64] + b"\0", good[:32] + high + good[64:], bytes(32) + good[32:]):
+        assert compact(bad) is None

@@ -67,6 +67,69 @@ class Order(NamedTuple):
     signature: bytes = b""
 
 
+# The word of terms, as IConsentRegistry lays it out: names and bits from the top.
+LAYOUT = {
+    "issued_at": 40,
+    "start": 40,
+    "end": 40,
+    "deadline": 40,
+    "purposes": 32,
+    "categories": 56,
+    "index": 6,
+    "effect": 2,
+}
+ALL_PACKED = 63
+
+
+def terms(d: Directive, issued_at: int = 0, deadline: int = 0) -> int:
+    """A directive, with its times when it is signed, in one word; a value that is too wide is an error of the test."""
+    values = {**d._asdict(), "issued_at": issued_at, "deadline": deadline}
+    if d.index == ALL:
+        values["index"] = ALL_PACKED
+    word = 0
+    for name, bits in LAYOUT.items():
+        assert 0 <= values[name] < 1 << bits, (name, values[name])
+        word = word << bits | values[name]
+    return word
+
+
+def granting(d: Directive) -> tuple:
+    """The arguments of a direct grant."""
+    return d.grantee, terms(d), d.document
+
+
+def words(order: Order, r: bytes, vs: bytes) -> tuple:
+    """An order as the contract takes it."""
+    d = order.directive
+    return order.patient, d.grantee, terms(d, order.issued_at, order.deadline), d.document, r, vs
+
+
+def compact(signature: bytes) -> tuple[bytes, bytes]:
+    """A key's 65 bytes as ERC-2098 packs them: r, and s with the parity of v on top."""
+    r, s, v = signature[:32], int.from_bytes(signature[32:64], "big"), signature[64]
+    return r, (s | (v - 27) << 255).to_bytes(32, "big")
+
+
+def relaying(*orders: Order) -> tuple[list, list]:
+    """The arguments of ``relay``: every order with its signature in two words where that is a key's for the patient, and
+    with the number of a proof where not."""
+    given, proofs = [], []
+    for order in orders:
+        signature = order.signature
+        if order.signer == NOBODY and len(signature) == 65 and signature[64] in (27, 28) and signature[32] < 0x80:
+            given.append(words(order, *compact(signature)))
+        else:
+            given.append(words(order, bytes(32), len(proofs).to_bytes(32, "big")))
+            proofs.append((order.signer, signature))
+    return given, proofs
+
+
+def proven(*orders: Order) -> tuple[list, list]:
+    """The same with a proof for each, whatever its signature."""
+    given = [words(order, bytes(32), number.to_bytes(32, "big")) for number, order in enumerate(orders)]
+    return given, [(order.signer, order.signature) for order in orders]
+
+
 class Record(NamedTuple):
     effect: int
     purposes: int
@@ -94,6 +157,22 @@ def deny(grantee, **terms) -> Directive:
 
 def revocation(grantee=NOBODY, index=ALL) -> Directive:
     return Directive(str(grantee), index, NOTHING, 0, 0, 0, 0)
+
+
+def granted(event) -> dict:
+    """What a grant's event says, its terms by name."""
+    told = dict(event)
+    word = told.pop("terms")
+    found = {}
+    for name, bits in reversed(LAYOUT.items()):
+        found[name] = word & (1 << bits) - 1
+        word >>= bits
+    return {**told, **found}
+
+
+def digest(consents, order: Order) -> bytes:
+    """What the contract says is to be signed."""
+    return bytes(consents.digest(words(order, bytes(32), bytes(32))))
 
 
 def record(consents, patient, grantee, index=0) -> Record:

@@ -27,13 +27,13 @@ def wallet(salus_project, consents, deployer, ana):
 @pytest.fixture
 def relay(consents, stranger):
     """Hands in orders, as anyone may."""
-    return lambda *orders: consents.relay(list(orders), {"from": stranger})
+    return lambda *orders: consents.relay(*build.relaying(*orders), {"from": stranger})
 
 
 @pytest.fixture
 def refused(consents, stranger):
     """How orders would be refused now."""
-    return lambda *orders: edge.refusal(consents.relay, list(orders), sender=stranger)
+    return lambda *orders: edge.refusal(consents.relay, *build.relaying(*orders), sender=stranger)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from tests.consent.build import (
     WRONG_PURPOSE,
     decide,
     deny,
+    granting,
     permit,
     role,
 )
@@ -58,7 +59,7 @@ def recording(access_log, people):
 
 
 def test_TC10_only_the_licensed_record(access_log, institutions, people, nurse, recording, consents):
-    consents.grant(permit(people.hospital), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
     every = 2**32 - 1
     unknown = institutions.standing(people.stranger)[2]
     assert recording(use(people.patient), by=people.stranger) == error("NotLicensed", people.stranger, every, unknown)
@@ -78,23 +79,23 @@ def test_a_use_without_a_permit_is_refused_with_the_reason_of_the_decision(conse
         return error("AccessRefused", patient, hospital, reason)
 
     assert recording(use(patient)) == refused(NO_DIRECTIVE)
-    consents.grant(permit(hospital), {"from": patient})
+    consents.grant(*granting(permit(hospital)), {"from": patient})
     assert recording(use(patient, HPAYMT)) == refused(WRONG_PURPOSE)
     assert recording(use(patient, TREAT | HRESCH)) == refused(WRONG_PURPOSE)
     assert recording(use(patient, categories=OBSERVATION | HIV)) == refused(WRONG_CATEGORY)
     assert recording(use(patient, 0)) == refused(NO_DIRECTIVE)
     assert recording(use(patient, categories=0)) == refused(NO_DIRECTIVE)
     assert recording(use(people.clinic)) == refused(NO_DIRECTIVE).replace(patient.address.lower(), people.clinic.address.lower())
-    consents.grant(deny(hospital, index=1, categories=OBSERVATION), {"from": patient})
+    consents.grant(*granting(deny(hospital, index=1, categories=OBSERVATION)), {"from": patient})
     assert recording(use(patient)) == refused(NAMED)
     consents.revoke(hospital, ALL, {"from": patient})
     assert recording(use(patient)) == refused(REVOKED)
-    consents.grant(deny(role(PROVIDER)), {"from": patient})
+    consents.grant(*granting(deny(role(PROVIDER))), {"from": patient})
     assert recording(use(patient)) == refused(ROLE)
 
 
 def test_a_use_is_told_in_one_event(access_log, consents, people, nurse):
-    consents.grant(permit(people.hospital), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
     tx = access_log.record([use(people.patient)], {"from": nurse})
     assert len(tx.events) == 1
     assert dict(tx.events["AccessRecorded"]) == {
@@ -110,7 +111,7 @@ def test_a_use_is_told_in_one_event(access_log, consents, people, nurse):
 
 def test_uses_of_several_patients_in_one_go(access_log, consents, people):
     for patient in (people.patient, people.stranger):
-        consents.grant(permit(people.hospital), {"from": patient})
+        consents.grant(*granting(permit(people.hospital)), {"from": patient})
     records = [bytes([i]) * 32 for i in range(20)]
     uses = [use((people.patient, people.stranger)[i % 2], record=record) for i, record in enumerate(records)]
     tx = access_log.record(uses, {"from": people.hospital})
@@ -119,7 +120,7 @@ def test_uses_of_several_patients_in_one_go(access_log, consents, people):
 
 @pytest.mark.parametrize("bad", range(3))
 def test_one_use_without_a_permit_stops_all(consents, people, recording, bad):
-    consents.grant(permit(people.hospital), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
     uses = [use(people.patient) for _ in range(3)]
     uses[bad] = use(people.patient, HRESCH)
     assert recording(*uses) == error("AccessRefused", people.patient, people.hospital, WRONG_PURPOSE)
@@ -130,14 +131,14 @@ def test_no_uses_are_no_trouble(access_log, hospital):
 
 
 def test_a_use_after_the_revocation_is_refused(access_log, consents, people, recording):
-    consents.grant(permit(people.hospital), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
     access_log.record([use(people.patient)], {"from": people.hospital})
     consents.revoke(people.hospital, 0, {"from": people.patient})
     assert recording(use(people.patient)) == error("AccessRefused", people.patient, people.hospital, REVOKED)
 
 
 def test_may_access_says_what_recording_does(access_log, consents, people):
-    consents.grant(permit(people.hospital), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
     assert tuple(access_log.mayAccess(people.patient, people.hospital, TREAT, OBSERVATION)) == (True, NAMED, NO_EMERGENCY)
     refused = (False, WRONG_PURPOSE, NO_EMERGENCY)
     assert tuple(access_log.mayAccess(people.patient, people.hospital, HPAYMT, OBSERVATION)) == refused

@@ -17,6 +17,7 @@ from tests.consent.build import (
     OBSERVATION,
     TREAT,
     WITHDRAWN,
+    granting,
     permit,
     record,
     revocation,
@@ -42,14 +43,14 @@ def closed(house, manager, institutions, people):
 
 def test_requirement_8_a_closed_house_revokes(consents, ana, people, now, relay, request):
     relay(sign(consents, ana, permit(people.hospital), now))
-    consents.grant(permit(people.hospital), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
     request.getfixturevalue("closed")
     relay(sign(consents, ana, revocation(people.hospital), now))
     consents.revoke(people.hospital, 0, {"from": people.patient})
     for patient in (ana.address, people.patient):
         assert record(consents, patient, people.hospital).status == WITHDRAWN
     assert refusal(consents.revoke, NOBODY, ALL, sender=people.patient) is PASSED
-    assert refusal(consents.grant, permit(people.clinic), sender=people.patient) is PASSED
+    assert refusal(consents.grant, *granting(permit(people.clinic)), sender=people.patient) is PASSED
 
 
 def test_requirement_8_a_closed_house_lets_the_patient_go_on(guardians, recovering, ana, people, closed):
@@ -82,7 +83,7 @@ def test_requirement_8_there_is_no_switch(house, name):
 
 def test_TC12_all_of_a_grantees_costs_four_places_at_most(consents, patient, hospital):
     for index in range(4):
-        consents.grant(permit(hospital, index=index), {"from": patient})
+        consents.grant(*granting(permit(hospital, index=index)), {"from": patient})
     first = consents.revoke(hospital, ALL, {"from": patient})
     assert [record(consents, patient, hospital, index).status for index in range(4)] == [WITHDRAWN] * 4
     assert first.gas_used < 70_000
@@ -93,9 +94,9 @@ def test_TC12_years_of_use_make_nothing_dearer(consents, patient, hospital):
     costs = []
     for year in range(4):
         for index in range(4):
-            consents.grant(permit(hospital, index=index), {"from": patient})
+            consents.grant(*granting(permit(hospital, index=index)), {"from": patient})
         for other in range(10):
-            consents.grant(permit(role(1 << 40 | year << 8 | other)), {"from": patient})
+            consents.grant(*granting(permit(role(1 << 40 | year << 8 | other))), {"from": patient})
         at(clock() + 365 * 86_400)
         costs.append(consents.revoke(hospital, ALL, {"from": patient}).gas_used)
     # The first revocation of a pair writes what it refuses for the first time; in the same slot, so not even that shows.

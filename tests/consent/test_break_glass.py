@@ -36,6 +36,7 @@ from tests.consent.build import (
     TREAT,
     WRONG_PURPOSE,
     deny,
+    granting,
     permit,
     role,
 )
@@ -146,14 +147,14 @@ def test_every_cause_for_a_second_or_a_day(declaring, access_log, cause, duratio
 def test_TC10_the_patients_deny_of_emergencies_is_respected(consents, people, declaring, named):
     """Where it touches what would be opened."""
     grantee = people.hospital if named else role(PROVIDER)
-    consents.grant(deny(grantee, purposes=ETREAT, categories=PSY), {"from": people.patient})
+    consents.grant(*granting(deny(grantee, purposes=ETREAT, categories=PSY)), {"from": people.patient})
     assert declaring(categories=OBSERVATION) is PASSED
     for categories in (PSY, OBSERVATION | PSY, EVERY_CATEGORY):
         assert declaring(categories=categories) == error("EmergencyRefused", people.patient, people.hospital)
 
 
 def test_a_deny_of_treatment_is_no_deny_of_emergencies(consents, people, declaring):
-    consents.grant(deny(people.hospital, purposes=TREAT), {"from": people.patient})
+    consents.grant(*granting(deny(people.hospital, purposes=TREAT)), {"from": people.patient})
     assert declaring() is PASSED
 
 
@@ -234,7 +235,7 @@ def test_TC10_a_use_through_the_glass_names_the_declaration(access_log, people, 
 
 
 def test_a_use_that_consent_permits_names_none(access_log, consents, people, broken):
-    consents.grant(permit(people.hospital), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
     tx = access_log.record([use(people.patient), use(people.patient, ETREAT)], {"from": people.hospital})
     assert [event["emergency"] for event in tx.events["AccessRecorded"]] == [NO_EMERGENCY, broken["emergency"]]
 
@@ -263,7 +264,7 @@ def test_TC10_revoked_staff_gets_nothing_through_it(access_log, institutions, pe
 
 
 def test_TC10_the_patient_closes_the_glass_with_a_deny(consents, people, broken, recording):
-    consents.grant(deny(people.hospital, purposes=ETREAT, categories=CONDITION), {"from": people.patient})
+    consents.grant(*granting(deny(people.hospital, purposes=ETREAT, categories=CONDITION)), {"from": people.patient})
     assert recording(use(people.patient, categories=OBSERVATION)) == PASSED
     refused = error("AccessRefused", people.patient, people.hospital, WRONG_PURPOSE)
     assert recording(use(people.patient, categories=CONDITION)) == refused

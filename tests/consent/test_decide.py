@@ -35,6 +35,7 @@ from tests.consent.build import (
     Decision,
     decide,
     deny,
+    granting,
     permit,
     revocation,
     role,
@@ -255,7 +256,7 @@ def tell(consents, people, said, asked_at):
             start=0 if start is None else asked_at + start,
             end=FOR_EVER if end is None else asked_at + end,
         )
-        consents.grant(directive, {"from": people.patient})
+        consents.grant(*granting(directive), {"from": people.patient})
 
 
 @pytest.mark.parametrize("row", TABLE)
@@ -276,8 +277,8 @@ UNLICENSED = Decision(DENY, NOT_LICENSED, NOBODY, 0)
 @pytest.fixture
 def permitted(consents, people):
     """The hospital is permitted by name, its role as well."""
-    consents.grant(permit(people.hospital), {"from": people.patient})
-    consents.grant(permit(role(PROVIDER)), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
+    consents.grant(*granting(permit(role(PROVIDER))), {"from": people.patient})
     return Decision(PERMIT, NAMED, people.hospital.address, 0)
 
 
@@ -331,7 +332,7 @@ def test_an_operator_of_a_suspended_institution_is_denied(consents, institutions
 
 
 def test_a_permit_for_a_role_is_only_for_operators_who_have_it(consents, institutions, people, nurse):
-    consents.grant(permit(role(PHARMACY)), {"from": people.patient})
+    consents.grant(*granting(permit(role(PHARMACY))), {"from": people.patient})
     institutions.setOperator(nurse, PROVIDER, FOR_EVER, {"from": people.clinic})
     assert decide(consents, people.patient, nurse)[:2] == (NONE, NO_DIRECTIVE)
     institutions.setOperator(nurse, PHARMACY, FOR_EVER, {"from": people.clinic})
@@ -339,7 +340,7 @@ def test_a_permit_for_a_role_is_only_for_operators_who_have_it(consents, institu
 
 
 def test_a_role_that_was_taken_away_no_longer_counts(consents, institutions, people):
-    consents.grant(permit(role(PHARMACY)), {"from": people.patient})
+    consents.grant(*granting(permit(role(PHARMACY))), {"from": people.patient})
     assert decide(consents, people.patient, people.clinic)[:2] == (PERMIT, ROLE)
     institutions.renew(people.clinic, PROVIDER, FOR_EVER, {"from": people.regulator})
     assert decide(consents, people.patient, people.clinic)[:2] == (NONE, NO_DIRECTIVE)
@@ -347,7 +348,7 @@ def test_a_role_that_was_taken_away_no_longer_counts(consents, institutions, peo
 
 def test_a_consent_given_to_an_operator_is_not_its_institutions(consents, institutions, people, nurse):
     institutions.setOperator(nurse, PROVIDER, FOR_EVER, {"from": people.hospital})
-    consents.grant(permit(nurse), {"from": people.patient})
+    consents.grant(*granting(permit(nurse)), {"from": people.patient})
     assert decide(consents, people.patient, nurse)[:2] == (NONE, NO_DIRECTIVE)
 
 
@@ -357,9 +358,9 @@ def test_nine_roles_are_still_one_question(consents, institutions, people):
     for bit in range(9):
         for index in range(4):
             grantee = role(1 << bit)
-            consents.grant(permit(grantee, index=index, categories=CLAIM), {"from": people.patient})
+            consents.grant(*granting(permit(grantee, index=index, categories=CLAIM)), {"from": people.patient})
     assert decide(consents, people.patient, people.hospital) == (NONE, WRONG_CATEGORY, role(1), 0)
-    consents.grant(deny(role(1 << 8), index=3), {"from": people.patient})
+    consents.grant(*granting(deny(role(1 << 8), index=3)), {"from": people.patient})
     assert decide(consents, people.patient, people.hospital) == (DENY, ROLE, role(1 << 8), 3)
     assert consents.decide.estimate_gas(people.patient, people.hospital, TREAT, OBSERVATION, {"from": people.patient}) < 250_000
 
@@ -389,8 +390,8 @@ def test_the_roles_accounts_are_the_roles_bits(consents, institutions, people):
 
 def test_TC1_a_deny_for_a_role_is_not_dodged_through_an_operator(consents, institutions, people, nurse):
     """The clinic is a pharmacy, and the patient wants no pharmacy to see it; a key with fewer roles is still the clinic's."""
-    consents.grant(permit(role(PROVIDER)), {"from": people.patient})
-    consents.grant(deny(role(PHARMACY)), {"from": people.patient})
+    consents.grant(*granting(permit(role(PROVIDER))), {"from": people.patient})
+    consents.grant(*granting(deny(role(PHARMACY))), {"from": people.patient})
     assert decide(consents, people.patient, people.clinic)[:2] == (DENY, ROLE)
     institutions.setOperator(nurse, PROVIDER, FOR_EVER, {"from": people.clinic})
     assert decide(consents, people.patient, nurse)[:2] == (DENY, ROLE)

@@ -10,6 +10,8 @@ given a patient who names a delegate
 given an order that a delegate signed or sends
     when it is out of its scope, or its time is over            it is refused: OutOfScope
     when somebody else signed                                   it is refused: InvalidSignature
+    when it replaces or revokes what it could not grant         it is refused: OutOfScope
+    when it revokes where nothing stands                        it is refused: OutOfScope, unless it may do anything
     when it is within                                           it is carried out, and who signed is told
 """
 
@@ -29,6 +31,7 @@ from tests.consent.build import (
     HRESCH,
     NOBODY,
     OBSERVATION,
+    PERMIT,
     TREAT,
     WITHDRAWN,
     decide,
@@ -36,6 +39,7 @@ from tests.consent.build import (
     key,
     permit,
     record,
+    relaying,
     revocation,
     sign,
 )
@@ -262,14 +266,14 @@ def test_a_delegate_sends_its_order_itself(consents, guardians, people, now, hos
     guardians.setDelegate(people.patient, people.clinic, TREAT, OBSERVATION, FOR_EVER, DIRECT, {"from": people.patient})
     order = sign(consents, key("ben"), permit(hospital), now, patient=people.patient)
     order = order._replace(signer=people.clinic.address, signature=b"")
-    assert refusal(consents.relay, [order], sender=people.stranger) == error("InvalidSignature", people.clinic)
-    consents.relay([order], {"from": people.clinic})
+    assert refusal(consents.relay, *relaying(order), sender=people.stranger) == error("InvalidSignature", people.clinic)
+    consents.relay(*relaying(order), {"from": people.clinic})
     assert record(consents, people.patient, hospital).status == ACTIVE
 
 
 def test_a_patient_sends_its_order_itself(consents, people, now, hospital):
     order = sign(consents, key("ben"), permit(hospital), now, patient=people.patient)._replace(signature=b"")
-    consents.relay([order], {"from": people.patient})
+    consents.relay(*relaying(order), {"from": people.patient})
     assert record(consents, people.patient, hospital).issued_at == now
 
 
@@ -277,9 +281,9 @@ def test_a_wallet_is_a_delegate_too(consents, guardians, wallet, ana, people, ho
     """ERC-1271, as for patients; in its own name."""
     guardians.setDelegate(people.patient, wallet, TREAT, OBSERVATION, FOR_EVER, DIRECT, {"from": people.patient})
     order = sign(consents, ana, permit(hospital), now, patient=people.patient)._replace(signer=wallet.address)
-    assert refusal(consents.relay, [order], sender=people.stranger) is PASSED
+    assert refusal(consents.relay, *relaying(order), sender=people.stranger) is PASSED
     wallet.behave(4, {"from": people.stranger})
-    assert refusal(consents.relay, [order], sender=people.stranger) == error("InvalidSignature", wallet)
+    assert refusal(consents.relay, *relaying(order), sender=people.stranger) == error("InvalidSignature", wallet)
 
 
 # ---- revoking for the patient ----------------------------------------------------------------------------------------
@@ -337,11 +341,11 @@ def test_TC13_nobody_lends_its_name_by_a_call(consents, guardians, salus_project
     order = sign(consents, key("ben"), permit(hospital), now, patient=people.patient)._replace(signature=b"")
     message = error("InvalidSignature", people.patient)
     with brownie.reverts(message):
-        caller.call(consents, consents.relay.encode_input([order]), {"from": people.patient})
+        caller.call(consents, consents.relay.encode_input(*relaying(order)), {"from": people.patient})
     naming = guardians.setDelegate.encode_input(people.patient, CARER, TREAT, OBSERVATION, FOR_EVER, DIRECT)
     with brownie.reverts(message):
         caller.call(guardians, naming, {"from": people.patient})
-    appended = consents.relay.encode_input([order]) + people.patient.address[2:]
+    appended = consents.relay.encode_input(*relaying(order)) + people.patient.address[2:]
     with brownie.reverts(message):
         people.stranger.transfer(consents, data=appended)
     for contract in (consents, guardians):
@@ -374,3 +378,51 @@ def test_TC3_a_removal_is_replayed_in_vain(guardians, ana, carer, now, named, na
     named(now - 5, until=0)
     replay = signed_delegate(guardians, ana, carer.address, now - 5, until=0)
     assert naming(*replay) == error("Superseded", ana.address, now - 5)
+
+
+REVOKED_BY = {
+    "one": lambda hospital: revocation(hospital, 1),
+    "all of a grantee's": revocation,
+    "everything": lambda _: revocation(),
+}
+
+
+@pytest.mark.parametrize("revoked", REVOKED_BY)
+@pytest.mark.parametrize("said", [deny, permit], ids=["deny", "permit"])
+def test_a_delegate_grants_where_a_wider_directive_was_revoked(
+    consents, ana, carer, hospital, now, named, relay, refused, acting, said, revoked
+):
+    """The patient has taken it back: nothing stands there that the delegate could take back."""
+    named()
+    wide = sign(consents, ana, said(hospital, index=1, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY), now - 9)
+    relay(wide)
+    assert refused(acting(permit(hospital, index=1))) == error("OutOfScope", ana.address, carer.address)
+    relay(sign(consents, ana, REVOKED_BY[revoked](hospital), now - 8))
+    assert refused(acting(permit(hospital, index=1))) is PASSED
+    assert refused(acting(permit(hospital, index=1, purposes=HPAYMT))) == error("OutOfScope", ana.address, carer.address)
+
+
+def test_TC2_a_delegates_grant_does_not_wait_for_what_was_revoked(consents, ana, hospital, clinic, now, named, relay, acting):
+    """A wide grant, its revocation, the delegate's grant: alike whether the first ever arrived."""
+    named()
+    relay(sign(consents, ana, permit(hospital, purposes=EVERY_PURPOSE), now - 9))
+    for grantee in (hospital, clinic):
+        relay(sign(consents, ana, revocation(grantee, 0), now - 8))
+        relay(acting(permit(grantee)))
+        assert record(consents, ana.address, grantee) == (PERMIT, TREAT, OBSERVATION, 0, FOR_EVER, now, ACTIVE)
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["granted before", "never granted"])
+@pytest.mark.parametrize("revoked", REVOKED_BY)
+def test_TC1_a_delegate_does_not_revoke_what_is_revoked(
+    consents, ana, carer, hospital, now, named, relay, refused, acting, revoked, arrived
+):
+    """It would only stop what the patient signed since and nobody submitted yet, whatever its scope."""
+    named()
+    if arrived:
+        relay(sign(consents, ana, permit(hospital, index=1), now - 9))
+    relay(sign(consents, ana, REVOKED_BY[revoked](hospital), now - 8))
+    assert refused(acting(revocation(hospital, 1))) == error("OutOfScope", ana.address, carer.address)
+    at(now + 10)
+    named(purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY)
+    assert refused(acting(revocation(hospital, 1))) is PASSED

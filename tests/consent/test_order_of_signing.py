@@ -24,8 +24,10 @@ from tests.consent.build import (
     WITHDRAWN,
     decide,
     deny,
+    granting,
     permit,
     record,
+    relaying,
     revocation,
     sign,
 )
@@ -86,11 +88,11 @@ def answers(consents, patient, grantee):
 
 def hand_in(consents, order, sender):
     """One order; whether it was carried out."""
-    message = refusal(consents.relay, [order], sender=sender)
+    message = refusal(consents.relay, *relaying(order), sender=sender)
     if message is not PASSED:
         assert message.startswith("Superseded: ")
         return False
-    consents.relay([order], {"from": sender})
+    consents.relay(*relaying(order), {"from": sender})
     return True
 
 
@@ -155,7 +157,7 @@ def test_of_two_grants_of_one_second_the_first_to_come_stands(consents, ana, hos
 
 def test_a_direct_grant_goes_before_a_signed_one_of_the_same_second(consents, people, hospital, refused):
     key = key_of(people.patient)
-    tx = consents.grant(deny(hospital), {"from": people.patient})
+    tx = consents.grant(*granting(deny(hospital)), {"from": people.patient})
     signed = sign(consents, key, permit(hospital), tx.timestamp)
     assert refused(signed) == error("Superseded", key.address, hospital, 0, tx.timestamp)
 

@@ -36,6 +36,7 @@ from tests.consent.build import (
     Decision,
     decide,
     deny,
+    granting,
     permit,
     role,
 )
@@ -141,13 +142,13 @@ NORMAL = "normal"
 
 def test_a_deny_goes_before_the_policy(registries, people):
     registry = registries[NORMAL]
-    registry.grant(deny(people.hospital), {"from": people.patient})
+    registry.grant(*granting(deny(people.hospital)), {"from": people.patient})
     assert decide(registry, people.patient, people.hospital)[:2] == (DENY, NAMED)
 
 
 def test_a_permit_goes_before_the_policy(registries, people):
     registry = registries[NORMAL]
-    registry.grant(permit(people.hospital), {"from": people.patient})
+    registry.grant(*granting(permit(people.hospital)), {"from": people.patient})
     assert decide(registry, people.patient, people.hospital)[:2] == (PERMIT, NAMED)
 
 
@@ -157,14 +158,14 @@ def test_whatever_was_said_of_another_purpose_silences_the_policy(registries, pe
     """The patient took it into its own hands: nothing is implied for this institution any more."""
     registry = registries[NORMAL]
     grantee = people.hospital.address if named else role(PROVIDER)
-    registry.grant(kind(grantee, purposes=HRESCH), {"from": people.patient})
+    registry.grant(*granting(kind(grantee, purposes=HRESCH)), {"from": people.patient})
     assert decide(registry, people.patient, people.hospital) == (NONE, WRONG_PURPOSE, grantee, 0)
 
 
 @pytest.mark.parametrize("index", [0, ALL])
 def test_what_was_revoked_is_not_implied(registries, people, index):
     registry = registries[NORMAL]
-    registry.grant(permit(people.hospital), {"from": people.patient})
+    registry.grant(*granting(permit(people.hospital)), {"from": people.patient})
     registry.revoke(people.hospital, index, {"from": people.patient})
     assert decide(registry, people.patient, people.hospital)[:2] == (NONE, REVOKED)
 
@@ -179,15 +180,15 @@ def test_whoever_revoked_everything_implies_nothing(registries, people):
 
 def test_TC8_a_consent_that_ended_is_no_reason_to_imply_one(registries, people, now):
     registry = registries[NORMAL]
-    registry.grant(permit(people.hospital, end=now + 100), {"from": people.patient})
+    registry.grant(*granting(permit(people.hospital, end=now + 100)), {"from": people.patient})
     at(now + 100)
     assert decide(registry, people.patient, people.hospital).answer == NONE
 
 
 def test_what_was_said_to_one_silences_nothing_for_another(registries, people):
     registry = registries[NORMAL]
-    registry.grant(deny(people.hospital), {"from": people.patient})
-    registry.grant(deny(role(INSURER), purposes=HPAYMT), {"from": people.patient})
+    registry.grant(*granting(deny(people.hospital)), {"from": people.patient})
+    registry.grant(*granting(deny(role(INSURER), purposes=HPAYMT)), {"from": people.patient})
     assert decide(registry, people.patient, people.clinic) == GRANTED
     assert decide(registry, people.stranger, people.hospital) == GRANTED
     assert decide(registry, people.patient, people.insurer, HPAYMT)[:2] == (DENY, ROLE)
@@ -209,6 +210,6 @@ def test_TC1_fewer_roles_imply_no_more(registries, institutions, people, kind):
     """The patient spoke to the clinic's pharmacy; the key of somebody who is none is still the clinic's."""
     registry = registries[NORMAL]
     institutions.setOperator(accounts[20], PROVIDER, FOR_EVER, {"from": people.clinic})
-    registry.grant(kind(role(PHARMACY), purposes=HRESCH), {"from": people.patient})
+    registry.grant(*granting(kind(role(PHARMACY), purposes=HRESCH)), {"from": people.patient})
     for actor in (people.clinic, accounts[20]):
         assert decide(registry, people.patient, actor).answer == NONE

@@ -22,9 +22,11 @@ from tests.consent.build import (
     TREAT,
     WITHDRAWN,
     decide,
+    granting,
     key,
     permit,
     record,
+    relaying,
     revocation,
     sign,
 )
@@ -334,11 +336,11 @@ def test_TC9_the_old_key_sends_nothing_any_more(consents, guardians, people, suc
     guardians.finishRecovery(patient, {"from": people.stranger})
     consents.follow(patient, {"from": people.stranger})
     refused = error("InvalidSignature", successor.address)
-    assert refusal(consents.grant, permit(hospital), sender=patient) == refused
+    assert refusal(consents.grant, *granting(permit(hospital)), sender=patient) == refused
     assert refusal(consents.revoke, hospital, 0, sender=patient) == refused
     assert refusal(consents.revoke, NOBODY, ALL, sender=patient) == refused
     order = sign(consents, key_of(patient), permit(hospital), tx.timestamp)
-    assert refusal(consents.relay, [order._replace(signature=b"")], sender=patient) == refused
+    assert refusal(consents.relay, *relaying(order._replace(signature=b"")), sender=patient) == refused
     assert refusal(guardians.setDelegate, patient, hospital, TREAT, 1, 9, DIRECT, sender=patient) == refused
 
 
@@ -365,9 +367,9 @@ def test_a_wallet_takes_over_and_signs(consents, guardians, wallet, guarded, peo
     guardians.finishRecovery(ana.address, {"from": people.stranger})
     consents.follow(ana.address, {"from": people.stranger})
     order = sign(consents, ana, permit(hospital), tx.timestamp)
-    assert refusal(consents.relay, [order], sender=people.stranger) is PASSED
+    assert refusal(consents.relay, *relaying(order), sender=people.stranger) is PASSED
     wallet.behave(4, {"from": people.stranger})
-    assert refusal(consents.relay, [order], sender=people.stranger) == error("InvalidSignature", wallet)
+    assert refusal(consents.relay, *relaying(order), sender=people.stranger) == error("InvalidSignature", wallet)
 
 
 def test_moving_one_patient_moves_no_other(consents, guardians, moved, successor, hospital, refused):
@@ -387,7 +389,7 @@ def test_a_patient_who_comes_back_to_its_own_account_grants_directly(consents, g
         guardians.finishRecovery(patient, {"from": people.stranger})
         consents.follow(patient, {"from": people.stranger})
         assert guardians.controllerOf(patient) == successor
-    consents.grant(permit(hospital), {"from": patient})
+    consents.grant(*granting(permit(hospital)), {"from": patient})
     consents.revoke(hospital, 0, {"from": patient})
     assert record(consents, patient, hospital).status == WITHDRAWN
 

@@ -5,6 +5,7 @@ given an order
     when its deadline has passed                                it is refused: DeadlinePassed
     when the signature is not the patient's, over every field, for this contract on this chain
                                                                 it is refused: InvalidSignature
+    when it has neither a signature nor a proof of its own      it is refused: InvalidSignature
     when it breaks a rule of granting                           it is refused as a grant is
     when it is a revocation with anything else than its place   it is refused: EmptyScope, InvalidPeriod
     when a later action stands                                  it is refused: Superseded
@@ -40,15 +41,20 @@ from tests.consent.build import (
     Order,
     Record,
     deny,
+    digest,
+    granted,
     key,
     permit,
+    proven,
     record,
+    relaying,
     revocation,
     sign,
     signed,
+    words,
 )
 from tests.errors import error
-from tests.institutions.edge import PASSED, at
+from tests.institutions.edge import PASSED, at, refusal
 
 HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -92,13 +98,13 @@ def test_TC8_a_grant_that_ended_before_it_came_is_refused(consents, ana, hospita
 
 def test_the_digest_of_a_grant_is_what_a_wallet_signs(consents, ana, full, now):
     order = Order(ana.address, full, now, now + 99)
-    assert bytes(consents.digest(order)) == bytes(signed(consents, order, ana).message_hash)
+    assert digest(consents, order) == bytes(signed(consents, order, ana).message_hash)
 
 
 @pytest.mark.parametrize(("named", "index"), [(True, 0), (True, 3), (True, ALL), (False, ALL)])
 def test_the_digest_of_a_revocation_is_what_a_wallet_signs(consents, ana, hospital, now, named, index):
     order = Order(ana.address, revocation(hospital if named else NOBODY, index), now, now + 99)
-    assert bytes(consents.digest(order)) == bytes(signed(consents, order, ana).message_hash)
+    assert digest(consents, order) == bytes(signed(consents, order, ana).message_hash)
 
 
 def test_the_domain_is_published(consents):
@@ -163,11 +169,43 @@ def test_TC4_a_revocation_carries_nothing_that_is_not_signed(consents, ana, hosp
     assert refused(order._replace(directive=smuggled)) == error(name, *details)
 
 
+@pytest.mark.parametrize("kind", ["grant", "revocation"])
+def test_TC4_no_bit_of_the_word_is_the_relayers_choice(consents, ana, hospital, stranger, full, now, kind):
+    """Each of the 256, whether it makes the order one of another time, another scope, or of no meaning at all."""
+    directive = full if kind == "grant" else revocation(hospital, 1)
+    order = sign(consents, ana, directive, now - 5, now + 500)
+    patient, grantee, word, *rest = relaying(order)[0][0]
+    assert refusal(consents.relay, [(patient, grantee, word, *rest)], [], sender=stranger) is PASSED
+    for bit in range(256):
+        flipped = word ^ 1 << bit
+        issued_at, deadline = flipped >> 216, flipped >> 96 & FOR_EVER
+        expected = error("InvalidSignature", patient)
+        if issued_at > now:
+            expected = error("IssuedInFuture", issued_at, now)
+        elif deadline < now:
+            expected = error("DeadlinePassed", deadline, now)
+        elif kind == "revocation" and 8 <= bit < 96:
+            expected = error("EmptyScope", flipped >> 64 & EVERY_PURPOSE, flipped >> 8 & EVERY_CATEGORY)
+        elif kind == "revocation" and 136 <= bit < 216:
+            expected = error("InvalidPeriod", flipped >> 176 & FOR_EVER, flipped >> 136 & FOR_EVER)
+        message = refusal(consents.relay, [(patient, grantee, flipped, *rest)], [], sender=stranger)
+        assert message == expected, bit
+
+
+def test_TC5_no_bit_of_the_signature_can_be_changed(consents, ana, hospital, stranger, now):
+    *order, r, vs = relaying(sign(consents, ana, permit(hospital), now))[0][0]
+    whole = int.from_bytes(r + vs, "big")
+    for bit in range(512):
+        changed = (whole ^ 1 << bit).to_bytes(64, "big")
+        message = refusal(consents.relay, [(*order, changed[:32], changed[32:])], [], sender=stranger)
+        assert message == error("InvalidSignature", ana.address), bit
+
+
 def test_TC3_a_grant_is_no_revocation_and_the_reverse(consents, ana, hospital, now, refused):
-    granted = sign(consents, ana, permit(hospital), now)
+    permitted = sign(consents, ana, permit(hospital), now)
     revoked = sign(consents, ana, revocation(hospital, 0), now)
-    assert refused(granted._replace(signature=revoked.signature)) == error("InvalidSignature", ana.address)
-    assert refused(revoked._replace(signature=granted.signature)) == error("InvalidSignature", ana.address)
+    assert refused(permitted._replace(signature=revoked.signature)) == error("InvalidSignature", ana.address)
+    assert refused(revoked._replace(signature=permitted.signature)) == error("InvalidSignature", ana.address)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +228,7 @@ def test_TC3_another_registry_refuses_what_was_signed_for_this_one(consents, sal
     second = salus_project.ConsentRegistry.deploy(institutions, guardians, 1, {"from": deployer})
     order = sign(consents, ana, permit(hospital), now)
     with brownie.reverts(error("InvalidSignature", ana.address)):
-        second.relay([order], {"from": deployer})
+        second.relay(*relaying(order), {"from": deployer})
 
 
 # ---- malformed signatures --------------------------------------------------------------------------------------------
@@ -221,18 +259,70 @@ def mangled(signature: bytes) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("flaw", mangled(bytes(31) + b"\1" + bytes(31) + b"\1" + b"\x1b"))
-def test_TC5_a_mangled_signature_is_refused(consents, ana, hospital, now, refused, flaw):
+FLAWS = pytest.mark.parametrize("flaw", mangled(bytes(31) + b"\1" + bytes(31) + b"\1" + b"\x1b"))
+# In the order itself where it can be said there, or as a proof.
+WAYS = pytest.mark.parametrize("way", [relaying, proven], ids=["order", "proof"])
+
+
+@WAYS
+@FLAWS
+def test_TC5_a_mangled_signature_is_refused(consents, ana, hospital, stranger, now, way, flaw):
     order = sign(consents, ana, permit(hospital), now)
-    message = refused(order._replace(signature=mangled(order.signature)[flaw]))
-    assert message == error("InvalidSignature", ana.address)
+    order = order._replace(signature=mangled(order.signature)[flaw])
+    assert refusal(consents.relay, *way(order), sender=stranger) == error("InvalidSignature", ana.address)
 
 
-@pytest.mark.parametrize("flaw", mangled(bytes(31) + b"\1" + bytes(31) + b"\1" + b"\x1b"))
-def test_TC5_nobody_has_no_consent_to_give(consents, ana, hospital, now, refused, flaw):
+@WAYS
+@FLAWS
+def test_TC5_nobody_has_no_consent_to_give(consents, ana, hospital, stranger, now, way, flaw):
     """A key that cannot be recovered is number 0, which must not pass as the patient 0."""
     order = sign(consents, ana, permit(hospital), now, patient=NOBODY)
-    assert refused(order._replace(signature=mangled(order.signature)[flaw])) == error("InvalidSignature", NOBODY)
+    order = order._replace(signature=mangled(order.signature)[flaw])
+    assert refusal(consents.relay, *way(order), sender=stranger) == error("InvalidSignature", NOBODY)
+
+
+@pytest.mark.parametrize("s", [HALF + 1, (1 << 255) - 1])
+def test_TC5_the_upper_half_of_the_curve_is_refused_in_two_words(consents, ana, hospital, stranger, now, s):
+    order = sign(consents, ana, permit(hospital), now)
+    for parity in (0, 1):
+        spelled = words(order, order.signature[:32], (s | parity << 255).to_bytes(32, "big"))
+        assert refusal(consents.relay, [spelled], [], sender=stranger) == error("InvalidSignature", ana.address)
+
+
+def test_TC5_both_spellings_of_a_signature_are_one_order(consents, ana, hospital, clinic, stranger, now):
+    """Nothing is kept or found by a signature: the second comes as late as the same a second time."""
+    for grantee, first, second in ((hospital, relaying, proven), (clinic, proven, relaying)):
+        order = sign(consents, ana, permit(grantee), now - 1)
+        consents.relay(*first(order), {"from": stranger})
+        late = error("Superseded", ana.address, grantee, 0, now - 1)
+        assert refusal(consents.relay, *second(order), sender=stranger) == late
+
+
+@pytest.mark.parametrize("number", [1, 2, 1 << 255])
+def test_TC5_a_proof_that_is_not_there_proves_nothing(consents, ana, hospital, stranger, now, number):
+    order = sign(consents, ana, permit(hospital), now)
+    spelled = words(order, bytes(32), number.to_bytes(32, "big"))
+    proof = (NOBODY, order.signature)
+    assert refusal(consents.relay, [spelled], [proof], sender=stranger) == error("InvalidSignature", ana.address)
+    assert refusal(consents.relay, [words(order, bytes(32), bytes(32))], [proof], sender=stranger) is PASSED
+
+
+def test_TC5_a_proof_is_of_its_own_order_alone(consents, ana, hospital, clinic, stranger, now):
+    orders = [sign(consents, ana, permit(grantee), now) for grantee in (hospital, clinic)]
+    given, proofs = proven(*orders)
+    assert refusal(consents.relay, given, proofs, sender=stranger) is PASSED
+    assert refusal(consents.relay, given, proofs[::-1], sender=stranger) == error("InvalidSignature", ana.address)
+    shared = [given[0], words(orders[1], bytes(32), bytes(32))]
+    assert refusal(consents.relay, shared, proofs, sender=stranger) == error("InvalidSignature", ana.address)
+
+
+def test_who_sends_several_orders_itself_proves_all_at_once(consents, people, now):
+    """An empty signature: the caller is the patient."""
+    to = (people.hospital, people.clinic, people.insurer)
+    own = [words(Order(people.patient.address, permit(grantee), now), bytes(32), bytes(32)) for grantee in to]
+    proof = (NOBODY, b"")
+    assert refusal(consents.relay, own, [proof], sender=people.stranger) == error("InvalidSignature", people.patient)
+    assert len(consents.relay(own, [proof], {"from": people.patient}).events["ConsentGranted"]) == 3
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 9])
@@ -246,8 +336,7 @@ def test_TC5_a_precompiled_contract_is_no_wallet(consents, ana, hospital, now, r
 def test_TC5_a_signature_of_the_bare_hash_is_refused(consents, ana, hospital, now, refused):
     """What a wallet signs as a personal message has another prefix."""
     order = Order(ana.address, permit(hospital), now)
-    digest = bytes(consents.digest(order))
-    personal = web3.keccak(b"\x19Ethereum Signed Message:\n32" + digest)
+    personal = web3.keccak(b"\x19Ethereum Signed Message:\n32" + digest(consents, order))
     signature = keys.PrivateKey(ana.key).sign_msg_hash(personal).to_bytes()
     message = refused(order._replace(signature=signature[:64] + bytes([signature[64] + 27])))
     assert message == error("InvalidSignature", ana.address)
@@ -275,9 +364,9 @@ def test_a_signed_grant_obeys_the_same_rules(consents, ana, hospital, now, refus
     [
         (revocation(NOBODY, 0), error("InvalidGrantee", NOBODY)),
         (revocation("0x00000000000000000000000000000000000ABCdE", 4), error("InvalidIndex", 4)),
-        (revocation("0x00000000000000000000000000000000000ABCdE", 254), error("InvalidIndex", 254)),
+        (revocation("0x00000000000000000000000000000000000ABCdE", 62), error("InvalidIndex", 62)),
     ],
-    ids=["one of nobody", "index 4", "index 254"],
+    ids=["one of nobody", "index 4", "index 62"],
 )
 def test_a_signed_revocation_obeys_the_same_rules(consents, ana, now, refused, directive, message):
     assert refused(sign(consents, ana, directive, now)) == message
@@ -348,7 +437,7 @@ def test_a_signed_grant_holds_as_of_its_issue(consents, ana, full, hospital, now
         PERMIT, TREAT, OBSERVATION, 77, FOR_EVER - 5, now - 50, ACTIVE
     )
     assert len(tx.events) == 1
-    assert dict(tx.events["ConsentGranted"]) == {
+    assert granted(tx.events["ConsentGranted"]) == {
         "patient": ana.address,
         "grantee": hospital,
         "index": 1,
@@ -357,7 +446,8 @@ def test_a_signed_grant_holds_as_of_its_issue(consents, ana, full, hospital, now
         "categories": OBSERVATION,
         "start": 77,
         "end": FOR_EVER - 5,
-        "issuedAt": now - 50,
+        "issued_at": now - 50,
+        "deadline": FOR_EVER,
         "document": "0x" + "11" * 32,
     }
 
@@ -409,7 +499,7 @@ def test_whoever_hands_it_in_the_outcome_is_one(consents, ana, people, now):
     order = sign(consents, ana, permit(people.hospital), now - 1)
     for sender in (people.hospital, people.insurer, people.stranger, people.regulator):
         chain.snapshot()
-        consents.relay([order], {"from": sender})
+        consents.relay(*relaying(order), {"from": sender})
         assert record(consents, ana.address, people.hospital).issued_at == now - 1
         assert record(consents, sender, people.hospital).issued_at == 0
         chain.revert()
@@ -437,8 +527,8 @@ def test_TC7_a_field_that_no_type_names_is_not_signed(consents, ana, hospital, n
     """A screen may show it, the wallet ignores it: what counts is the digest that the contract publishes."""
     order = Order(ana.address, permit(hospital), now)
     wider = order._replace(directive=order.directive._replace(purposes=EVERY_PURPOSE))
-    assert consents.digest(order) != consents.digest(wider)
+    assert digest(consents, order) != digest(consents, wider)
     assert NO_DOCUMENT == order.directive.document
-    signature = Account.unsafe_sign_hash(bytes(consents.digest(order)), ana.key).signature
+    signature = Account.unsafe_sign_hash(digest(consents, order), ana.key).signature
     assert refused(order._replace(signature=bytes(signature))) is PASSED
     assert refused(wider._replace(signature=bytes(signature))) == error("InvalidSignature", ana.address)

@@ -26,6 +26,7 @@ from tests.consent.build import (
     Decision,
     decide,
     deny,
+    granting,
     permit,
 )
 
@@ -40,7 +41,7 @@ def asked(consents, hospital, patient):
 
 @pytest.mark.parametrize("granted", USES)
 def test_a_permit_covers_itself_and_what_is_narrower(granted, asked, consents, hospital, patient):
-    consents.grant(permit(hospital, purposes=purpose_bits([granted]), categories=ALL_RECORDS), {"from": patient})
+    consents.grant(*granting(permit(hospital, purposes=purpose_bits([granted]), categories=ALL_RECORDS)), {"from": patient})
     for use in USES:
         covered = use == granted or use in duo.narrower(granted)
         expected = (PERMIT, NAMED) if covered else (NOTHING, WRONG_PURPOSE)
@@ -52,8 +53,8 @@ def test_a_permit_covers_itself_and_what_is_narrower(granted, asked, consents, h
 def test_a_denial_is_not_lost_behind_a_broader_permit(denied, asked, consents, hospital, patient):
     everything = permit(hospital, purposes=purpose_bits(["HRESCH", "TREAT"]), categories=ALL_RECORDS)
     narrow = deny(hospital, index=1, purposes=purpose_bits([denied], deny=True), categories=ALL_RECORDS)
-    consents.grant(everything, {"from": patient})
-    consents.grant(narrow, {"from": patient})
+    consents.grant(*granting(everything), {"from": patient})
+    consents.grant(*granting(narrow), {"from": patient})
     for use in USES:
         touched = use == denied or use in duo.narrower(denied) or use in duo.above(denied)
         expected = (DENY, NAMED, str(hospital), 1) if touched else (PERMIT, NAMED, str(hospital), 0)
@@ -62,6 +63,6 @@ def test_a_denial_is_not_lost_behind_a_broader_permit(denied, asked, consents, h
 
 
 def test_several_uses_must_all_be_granted(asked, consents, hospital, patient):
-    consents.grant(permit(hospital, purposes=purpose_bits(["GRU"]), categories=ALL_RECORDS), {"from": patient})
+    consents.grant(*granting(permit(hospital, purposes=purpose_bits(["GRU"]), categories=ALL_RECORDS)), {"from": patient})
     assert asked(request_bits(["HMB", "GSO"])) == Decision(PERMIT, NAMED, str(hospital), 0)
     assert asked(request_bits(["HMB", "POA"])) == Decision(NOTHING, WRONG_PURPOSE, str(hospital), 0)

@@ -30,6 +30,7 @@ from tests.consent.build import (
     TREAT,
     WITHDRAWN,
     decide,
+    granting,
     permit,
     record,
     revocation,
@@ -46,7 +47,7 @@ def consented(consents, patient, hospital):
     """Four directives for the hospital."""
     for index in range(4):
         terms = permit(hospital, index=index, purposes=TREAT | 1 << index + 4, start=index + 1, end=FOR_EVER - index)
-        consents.grant(terms, {"from": patient})
+        consents.grant(*granting(terms), {"from": patient})
     return consents
 
 
@@ -99,14 +100,14 @@ def test_a_revocation_is_told_in_one_event(consented, patient, hospital):
 
 
 def test_a_revocation_of_the_first_place_keeps_the_pairs_count(consented, patient, hospital):
-    consented.grant(permit(hospital, index=3, effect=DENY), {"from": patient})
+    consented.grant(*granting(permit(hospital, index=3, effect=DENY)), {"from": patient})
     consented.revoke(hospital, 0, {"from": patient})
     assert decide(consented, patient, hospital).index == 3
 
 
 def test_a_directive_may_be_granted_anew(consented, patient, hospital):
     consented.revoke(hospital, 1, {"from": patient})
-    consented.grant(permit(hospital, index=1), {"from": patient})
+    consented.grant(*granting(permit(hospital, index=1)), {"from": patient})
     assert statuses(consented, patient, hospital) == [ACTIVE] * 4
 
 
@@ -121,9 +122,9 @@ def test_all_of_a_grantees_are_revoked(consented, patient, hospital):
 
 
 def test_other_grantees_and_other_patients_stand(consented, patient, stranger, hospital, clinic):
-    consented.grant(permit(clinic), {"from": patient})
-    consented.grant(permit(role(1)), {"from": patient})
-    consented.grant(permit(hospital), {"from": stranger})
+    consented.grant(*granting(permit(clinic)), {"from": patient})
+    consented.grant(*granting(permit(role(1))), {"from": patient})
+    consented.grant(*granting(permit(hospital)), {"from": stranger})
     consented.revoke(hospital, ALL, {"from": patient})
     assert record(consented, patient, clinic).status == ACTIVE
     assert record(consented, patient, role(1)).status == ACTIVE
@@ -131,8 +132,8 @@ def test_other_grantees_and_other_patients_stand(consented, patient, stranger, h
 
 
 def test_everything_of_the_patient_is_revoked(consented, patient, stranger, hospital, clinic):
-    consented.grant(permit(clinic, index=3), {"from": patient})
-    consented.grant(permit(hospital), {"from": stranger})
+    consented.grant(*granting(permit(clinic, index=3)), {"from": patient})
+    consented.grant(*granting(permit(hospital)), {"from": stranger})
     tx = consented.revoke(NOBODY, ALL, {"from": patient})
     assert statuses(consented, patient, hospital) == [WITHDRAWN] * 4
     assert record(consented, patient, clinic, 3).status == WITHDRAWN
@@ -149,7 +150,7 @@ def test_everything_of_the_patient_is_revoked(consented, patient, stranger, hosp
 def test_what_is_granted_after_revoking_everything_stands(consented, patient, hospital):
     everything = consented.revoke(NOBODY, ALL, {"from": patient}).timestamp
     at(everything + 1)
-    consented.grant(permit(hospital, index=1), {"from": patient})
+    consented.grant(*granting(permit(hospital, index=1)), {"from": patient})
     assert statuses(consented, patient, hospital) == [WITHDRAWN, ACTIVE, WITHDRAWN, WITHDRAWN]
 
 
@@ -179,7 +180,7 @@ def test_the_same_twice_in_a_second_is_told_once(consents, wallet, hospital, str
 
 
 def test_a_grant_and_its_revocation_in_one_second_leave_nothing(consents, wallet, hospital, stranger):
-    calls = [consents.grant.encode_input(permit(hospital)), consents.revoke.encode_input(hospital, 0)]
+    calls = [consents.grant.encode_input(*granting(permit(hospital))), consents.revoke.encode_input(hospital, 0)]
     wallet.run(consents, calls, {"from": stranger})
     assert record(consents, wallet, hospital).status == WITHDRAWN
 
@@ -214,7 +215,7 @@ def test_TC1_a_replay_of_a_revoked_grant_is_refused(consents, people, hospital, 
 def test_TC1_a_direct_grant_supersedes_the_wider_one_that_was_withheld(consents, people, hospital, now, refused):
     patient = key_of(people.patient)
     wide = sign(consents, patient, permit(hospital, purposes=TREAT | HPAYMT), now)
-    tx = consents.grant(permit(hospital), {"from": people.patient})
+    tx = consents.grant(*granting(permit(hospital)), {"from": people.patient})
     assert refused(wide) == error("Superseded", patient.address, hospital, 0, tx.timestamp)
 
 
@@ -245,12 +246,12 @@ def test_a_suspended_institution_can_be_revoked(consented, institutions, regulat
 
 
 def test_TC12_revoking_costs_the_same_however_much_was_granted(consents, patient, hospital, clinic):
-    consents.grant(permit(clinic), {"from": patient})
+    consents.grant(*granting(permit(clinic)), {"from": patient})
     at(consents.revoke(NOBODY, ALL, {"from": patient}).timestamp + 10)
     few = consents.revoke(NOBODY, ALL, {"from": patient})
     at(few.timestamp + 10)
     for grantee in range(1, 41):
-        consents.grant(permit(role(1 << 40 | grantee), categories=OBSERVATION), {"from": patient})
+        consents.grant(*granting(permit(role(1 << 40 | grantee), categories=OBSERVATION)), {"from": patient})
     at(few.timestamp + 100)
     assert consents.revoke(NOBODY, ALL, {"from": patient}).gas_used == few.gas_used
 

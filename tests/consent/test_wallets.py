@@ -14,7 +14,7 @@ given a patient with a key whose account has code besides (EIP-7702)
 import pytest
 from brownie import web3
 
-from tests.consent.build import ACTIVE, WITHDRAWN, key, permit, record, revocation, sign
+from tests.consent.build import ACTIVE, WITHDRAWN, granting, key, permit, record, relaying, revocation, sign
 from tests.errors import error
 from tests.institutions.edge import PASSED, refusal, set_code
 
@@ -88,7 +88,7 @@ def test_TC6_an_account_without_code_is_no_wallet(consents, ana, hospital, now, 
 
 
 def test_a_wallet_acts_directly_too(consents, wallet, hospital, stranger):
-    wallet.run(consents, [consents.grant.encode_input(permit(hospital))], {"from": stranger})
+    wallet.run(consents, [consents.grant.encode_input(*granting(permit(hospital)))], {"from": stranger})
     assert record(consents, wallet, hospital).status == ACTIVE
 
 
@@ -116,4 +116,4 @@ def test_TC6_where_the_key_did_not_sign_its_code_is_asked(consents, ana, hospita
 
 def test_TC6_a_burning_wallet_leaves_enough_gas_to_be_refused(consents, wallet, order, stranger):
     wallet.behave(BURNING, {"from": stranger})
-    assert refusal(consents.relay, [order], sender=stranger) == error("InvalidSignature", wallet)
+    assert refusal(consents.relay, *relaying(order), sender=stranger) == error("InvalidSignature", wallet)

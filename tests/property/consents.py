@@ -9,12 +9,13 @@ from typing import Any
 
 from brownie import web3
 
+from tests.consent import build
 from tests.keys import key_of
 from tests.property.wire import Call, Receipt, Wire, event
 from tests.reference.registry import Action, Decision, Directive, Effect, Order, Refused, Registry, Standing, Status
 from tests.reference.typed import GRANT, REVOKE, Domain, digest
 
-__all__ = ["Actor", "ConsentBench", "address", "order_words"]
+__all__ = ["Actor", "ConsentBench", "address", "order_words", "relaying"]
 
 ANY_TIME = 2**40 - 1
 
@@ -45,26 +46,34 @@ class Actor:
         return Standing(int(self.institution or "0", 16), self.roles if licensed else 0, licensed, self.house_roles)
 
 
-def order_words(order: Order, signature: bytes) -> tuple[Any, ...]:
-    """An order as the contract takes it."""
-    words = address(order.patient), directive_words(order.directive), order.issued_at, order.deadline
-    return (*words, address(order.delegate), signature)
+def relaying(*orders: tuple[Order, bytes]) -> tuple[list[Any], list[Any]]:
+    """Orders, each with its signature, as ``relay`` takes them."""
+    return build.relaying(*(_order(order, signature) for order, signature in orders))
+
+
+def order_words(order: Order) -> tuple[Any, ...]:
+    """An unsigned order as ``digest`` takes it."""
+    return build.words(_order(order, b""), bytes(32), bytes(32))
+
+
+def _order(order: Order, signature: bytes) -> build.Order:
+    directive = build.Directive(*directive_words(order.directive))
+    times = order.issued_at, order.deadline
+    return build.Order(address(order.patient), directive, *times, address(order.delegate), signature)
 
 
 def directive_words(directive: Directive) -> tuple[Any, ...]:
     return (address(directive.grantee), *list(vars(directive).values())[1:])
 
 
-def expected_event(action: Action) -> tuple[str, dict[str, Any]]:
+def expected_event(action: Action, deadline: int) -> tuple[str, dict[str, Any]]:
     """The event of an accepted action, as `tests.property.wire.event` reads it."""
     directive = action.directive
-    base = {"patient": address(action.patient), "grantee": address(directive.grantee), "index": directive.index}
+    base = {"patient": address(action.patient), "grantee": address(directive.grantee)}
     if not action.grants:
-        return "ConsentRevoked", {**base, "issuedAt": action.issued_at}
-    scope = {
-        name: getattr(directive, name) for name in ("effect", "purposes", "categories", "start", "end", "document")
-    }
-    return "ConsentGranted", {**base, **scope, "issuedAt": action.issued_at}
+        return "ConsentRevoked", {**base, "index": directive.index, "issuedAt": action.issued_at}
+    terms = build.terms(build.Directive(*directive_words(directive)), action.issued_at, deadline)
+    return "ConsentGranted", {**base, "terms": terms, "document": directive.document}
 
 
 class ConsentBench:
@@ -92,7 +101,8 @@ class ConsentBench:
 
     def grant(self, patient: int, directive: Directive) -> bool:
         """The patient grants directly; returns whether it was accepted (by both, or this raises)."""
-        call = self.call(self._accounts[patient], "grant", directive_words(directive))
+        words = build.granting(build.Directive(*directive_words(directive)))
+        call = self.call(self._accounts[patient], "grant", *words)
         return self._both(call, lambda now: self.reference.grant(patient, directive, now))
 
     def revoke(self, patient: int, grantee: int, index: int) -> bool:
@@ -100,7 +110,7 @@ class ConsentBench:
         return self._both(call, lambda now: self.reference.revoke(patient, grantee, index, now))
 
     def relay(self, orders: Sequence[Order]) -> bool:
-        call = self.call(self.relayer, "relay", [order_words(order, self.sign(order)) for order in orders])
+        call = self.call(self.relayer, "relay", *relaying(*((order, self.sign(order)) for order in orders)))
         return self._both(call, lambda now: self.reference.relay(orders, now), orders)
 
     def digest(self, order: Order) -> bytes:
@@ -134,7 +144,7 @@ class ConsentBench:
             assert told[0] in refused.names, f"the contract says {told}, the reference {refused}"
             return False
         assert receipt.succeeded, f"the contract refused: {told}"
-        self._compare_events(receipt, self.reference.actions[len(before) :])
+        self._compare_events(receipt, self.reference.actions[len(before) :], [order.deadline for order in orders] or [0])
         return True
 
     def follow(self, patient: int) -> None:
@@ -161,14 +171,14 @@ class ConsentBench:
                 return True
         return False
 
-    def _compare_events(self, receipt: Receipt, actions: Sequence[Action]) -> None:
+    def _compare_events(self, receipt: Receipt, actions: Sequence[Action], deadlines: Sequence[int]) -> None:
         """One event for each accepted action, in order; one that took nothing back may have none."""
         logs = [event(self.contract.abi, log) for log in receipt.logs]
-        for action in actions:
+        for action, deadline in zip(actions, deadlines, strict=True):
             if action.by not in (0, self.reference.controller_of(action.patient)):
                 names = {"patient": address(action.patient), "delegate": address(action.by)}
                 assert logs and logs.pop(0) == ("SignedByDelegate", names), action
-            if logs and logs[0] == expected_event(action):
+            if logs and logs[0] == expected_event(action, deadline):
                 logs.pop(0)
             else:
                 assert action.idle, f"no event for {action}"

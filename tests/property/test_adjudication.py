@@ -15,6 +15,7 @@ from brownie import web3
 from eth_utils import keccak
 
 from tests.conftest import INSURER, accredit
+from tests.consent.build import granting, permit
 from tests.property.house import CLAIM, DAY, HPAYMT, newcomers
 from tests.property.wire import Call, Wire, cases, event, seed
 from tests.reference.adjudicator import (
@@ -187,8 +188,8 @@ class Bench:
     def consent(self, patient, grantee, purposes, categories, effect):
         terms = Directive(int(str(grantee), 16), self.dice.randrange(2), effect, purposes, categories, 0, 2**40 - 1)
         self.tick()
-        words = (str(grantee), terms.index, effect, purposes, categories, 0, terms.end, terms.document)
-        self.house["ConsentRegistry"].grant(words, {"from": patient})
+        said = permit(grantee, index=terms.index, effect=effect, purposes=purposes, categories=categories, end=terms.end)
+        self.house["ConsentRegistry"].grant(*granting(said), {"from": patient})
         self.registry.grant(int(str(patient), 16), terms, self.wire.now())
 
     def revoke(self, patient):

@@ -140,17 +140,18 @@ class Registry:
             yield "OutOfScope"
 
     def _scope(self, order: Order) -> tuple[int, int]:
-        """What a delegate must be allowed: what it says, and what was said at the place, which it puts an end to."""
+        """What a delegate must be allowed: what it says, and what stands at the place, which it puts an end to.
+
+        What was revoked does not stand. A revocation where nothing stands kills what was signed and not submitted yet,
+        whatever that says: so only who may do anything may do that.
+        """
         directive = order.directive
-        own = [
-            action.directive
-            for action in self._on(order.patient, directive.grantee, directive.index)
-            if action.directive.index != ALL
-        ]
-        if directive.effect is Effect.NONE and not own:
+        actions = list(self._on(order.patient, directive.grantee, directive.index))
+        last = max(reversed(actions), key=lambda action: action.issued_at, default=None)
+        standing = last.directive if last is not None and last.grants else Directive(0, 0)
+        if directive.effect is Effect.NONE and standing.effect is Effect.NONE:
             return EVERYTHING
-        said = next((earlier for earlier in reversed(own) if earlier.effect is not Effect.NONE), Directive(0, 0))
-        return directive.purposes | said.purposes, directive.categories | said.categories
+        return directive.purposes | standing.purposes, directive.categories | standing.categories
 
     def _complaints(self, action: Action, now: int, *, grants: bool) -> Iterator[str]:
         directive = action.directive

@@ -27,6 +27,7 @@ from eth_utils import keccak
 from web3 import HTTPProvider, Web3
 
 from salus.node import LocalNode
+from salus.terms import pack
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -333,8 +334,8 @@ def test_everything_planted_is_found(story):
             planted["calldata"].add((token, form))
         document = keccak(text=token)
         grantee = Account.create().address
-        directive = (grantee, 0, 1, 1, 1, 0, 2**40 - 1, document)
-        consents.functions.grant(directive).transact(plain)
+        terms = pack(effect=1, purposes=1, categories=1, end=2**40 - 1)
+        consents.functions.grant(grantee, terms, document).transact(plain)
         planted["event data"].add((token, "keccak256"))
     factory = w3.eth.contract(abi=build["abi"], bytecode=build["bytecode"])
     factory.constructor("Encounter for check up", "CH-2025-0001", 6).transact(plain)
