@@ -5,8 +5,10 @@ Exit codes: 0 done, 1 refused by the rules (the reason on stderr), 2 usage or ba
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -25,9 +27,24 @@ _NOUNS = {
     "shipment": "Ship vaccines, log temperatures, see the verdict.",
 }
 
+_JSON = "salus.json"  # whether the answer is to be JSON, an error in the words typed too
+
 
 class _Nouns(click.Group):
     """A group that knows its commands by name and loads only the one that is used."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if not ctx.meta[_JSON]:
+                raise
+            click.echo(json.dumps({"error": "UsageError", "message": error.format_message()}), err=True)
+            ctx.exit(error.exit_code)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_NOUNS)

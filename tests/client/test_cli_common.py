@@ -223,6 +223,23 @@ def test_wrong_usage_is_2(words):
     assert "Error: " in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nothing"], "nothing"),
+        (["consent", "grant", "--nothing"], "--nothing"),
+        (["consent", "relay"], "FILES"),
+        (["consent", "revoke", "--index", "9"], "--index"),
+    ],
+)
+def test_wrong_usage_is_json_too_where_json_is_asked_for(words, said):
+    result = CliRunner().invoke(cli, [*words, "--json"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    told = json.loads(result.stderr)
+    assert told.keys() == {"error", "message"}
+    assert told["error"] == "UsageError" and said in told["message"]
+
+
 def test_a_chain_that_is_not_there_is_3(tmp_path):
     result = CliRunner().invoke(cli, ["institution", "list", "--rpc", "http://127.0.0.1:9"])
     assert result.exit_code == 3
