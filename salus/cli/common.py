@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..signing import Signer
     from ..wallet import Wallet
 
-__all__ = ["Context", "HELP", "command", "few", "group", "moment", "parse_moment", "safe"]
+__all__ = ["Context", "HELP", "command", "few", "group", "moment", "parse_end", "parse_moment", "safe"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +76,22 @@ def parse_moment(text: str, now: Callable[[], int], option: str = "--until") -> 
     if not 0 < seconds < 1 << 40:
         raise wrong
     return seconds
+
+
+def parse_end(text: str, now: Callable[[], int], *, start: int = 0) -> int:
+    """The moment of ``--until``, which must lie ahead, and after ``start``.
+
+    Raises:
+        BadInput: No moment, or one that is past: the chain would refuse it, after a password was typed and an order signed.
+    """
+    from ..errors import BadInput
+
+    end = parse_moment(text, now)
+    if end <= now():
+        raise BadInput("--until", "", f"{moment(end)} is past; the chain's clock says {moment(now())}")
+    if end <= start:
+        raise BadInput("--until", "", f"{moment(end)} is not after --from, {moment(start)}")
+    return end
 
 
 def moment(seconds: int) -> str:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import consent_access, consent_guardians, consent_inbox
-from .common import Context, command, moment, parse_moment
-from .consent_orders import Step, acting, carry_out, confirm, facts_of, route_options
-from .consent_views import TO, check_out, noun
+from .common import Context, command, moment, parse_end, parse_moment
+from .consent_orders import Step, acting, carry_out, check_way, confirm, facts_of, route_options
+from .consent_views import TO, noun
 
 if TYPE_CHECKING:
+    from ..client import Salus
     from ..consent import DirectiveDraft, Order
 
 __all__ = ["consent_access", "consent_guardians", "consent_inbox", "noun"]
@@ -84,7 +85,7 @@ def _direct(
 
     index = options["index"]
     salus = context.connect()
-    check_out(options["out"])
+    check_way(options)
     if actors and not from_fhir:
         raise BadInput("--actor", "", "says who is meant in the file of --from-fhir, which is missing")
     if from_fhir:
@@ -96,11 +97,14 @@ def _direct(
             missing = "--to" if not options["grantee"] else "--purpose"
             raise BadInput(missing, "", "is missing; say to whom and what for, or use --from-fhir")
         start = parse_moment(options["start"], salus.now, "--from") if options["start"] else 0
-        end = parse_moment(options["end"] or "+1y", salus.now)
+        end = parse_end(options["end"] or "+1y", salus.now, start=start)
         categories = frozenset(options["categories"] or ("all",))
         drafts = [DirectiveDraft(options["grantee"], effect, frozenset(options["purposes"]), categories, start, end)]
     if index is not None and len(drafts) > 1:
         raise BadInput("--index", "", f"can name one place only, and there are {len(drafts)} directives")
+
+    for draft in drafts:
+        _check(salus, draft, from_fhir or "")
 
     steps: list[Step] = []
     taken: set[tuple[str, str, int]] = set()
@@ -111,6 +115,19 @@ def _direct(
         steps.append(Step(client, who, delegate, directive))
     confirm(context, salus, steps, options)
     carry_out(context, steps, options)
+
+
+def _check(salus: Salus, draft: DirectiveDraft, file: str) -> None:
+    """Before anybody is asked for a password: whatever can be found wrong without one."""
+    from ..codes import category_bits, purpose_bits
+    from ..consent import Effect
+    from ..errors import BadInput
+
+    salus.consent.resolve(draft.grantee, file=file)
+    purpose_bits(draft.purposes, deny=draft.effect is Effect.DENY, file=file)
+    category_bits(draft.categories, file=file)
+    if draft.end <= salus.now():
+        raise BadInput(file, "period", f"has ended: {moment(draft.end)} is past")
 
 
 def _from_fhir(file: str, actors: tuple[str, ...]) -> list[DirectiveDraft]:
@@ -145,9 +162,9 @@ def revoke(context: Context, grantee: str | None, everything: bool, index: int |
     if bool(grantee) == everything or (everything and index is not None):
         raise BadInput("--from", "", "say from whom, or --everything (then without --index)")
     salus = context.connect()
-    check_out(options["out"])
+    check_way(options)
+    target = salus.consent.resolve(grantee) if grantee else ZERO
     client, who, delegate = acting(context, salus, grantee or "", options)
-    target = client.consent.resolve(grantee) if grantee else ZERO
     directive = Directive(target, ALL_PLACES if index is None else index, Effect.NONE)
     steps = [Step(client, who, delegate, directive)]
     confirm(context, salus, steps, options)
@@ -167,9 +184,11 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, **
       salus consent renew --to city-hospital --until +1y --relay-as hospital.json
     """
     salus = context.connect()
-    check_out(options["out"])
+    check_way(options)
+    until = parse_end(end or "+1y", salus.now)
+    salus.consent.resolve(grantee)
     client, who, delegate = acting(context, salus, grantee, options)
-    directive = client.consent.renewal(who, grantee, parse_moment(end or "+1y", salus.now), index=index)
+    directive = client.consent.renewal(who, grantee, until, index=index)
     steps = [Step(client, who, delegate, directive)]
     confirm(context, salus, steps, options)
     carry_out(context, steps, options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Context, command, group, moment, parse_moment
+from .common import Context, command, group, moment, parse_end
 from .consent_views import check_out, look_options, noun, patients
 
 if TYPE_CHECKING:
@@ -53,8 +53,14 @@ def _change_options(function: Any) -> Any:
     return function
 
 
-def _change(context: Context, options: dict[str, Any], prepare: Callable[[Salus, str | None], Request], done: str) -> None:
-    """Prepare a change that the patient signs, show it, sign it, and send it on its way."""
+def _change(
+    context: Context,
+    options: dict[str, Any],
+    prepare: Callable[[Salus, str | None], Request],
+    done: str,
+    check: Callable[[Salus], None] = lambda _: None,
+) -> None:
+    """Prepare a change that the patient signs, show it, sign it, and send it on its way; ``check`` comes before the password."""
     from ..errors import BadInput
     from ..guardian_requests import save
 
@@ -62,6 +68,7 @@ def _change(context: Context, options: dict[str, Any], prepare: Callable[[Salus,
         raise BadInput("--out", "", "and --relay-as exclude each other: write the request, or submit it")
     salus = context.connect()
     check_out(options["out"])
+    check(salus)
     client = salus.with_signer(_signer(context, options["relation"]))
     request = prepare(client, options["patient"])
     context.confirm(_facts(context, client, request), "Sign this?")
@@ -148,11 +155,18 @@ def delegate_add(
       salus consent delegate add 0x7099… --purpose TREAT --until 2031-05-06 --relation city-hospital
     """
 
+    def check(salus: Salus) -> None:
+        from ..codes import category_bits, purpose_bits
+
+        parse_end(end, salus.now)
+        purpose_bits(purposes)
+        category_bits(categories)
+
     def prepare(salus: Salus, patient: str | None) -> Request:
-        until = parse_moment(end, salus.now)
+        until = parse_end(end, salus.now)
         return salus.guardians.prepare_delegate(account, purposes, categories or ("all",), until, patient=patient)
 
-    _change(context, options, prepare, f"{account} is a delegate")
+    _change(context, options, prepare, f"{account} is a delegate", check)
 
 
 @command(delegate, "remove")

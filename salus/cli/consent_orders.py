@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .common import Context, moment
+from .consent_views import check_out
 
 if TYPE_CHECKING:
     from ..client import Salus
     from ..consent import Directive, Order
 
-__all__ = ["Step", "acting", "carry_out", "confirm", "facts_of", "route_options"]
+__all__ = ["Step", "acting", "carry_out", "check_way", "confirm", "facts_of", "route_options"]
 
 _RELATION = "The wallet's account to use [default: the one for that institution]."
 
@@ -55,6 +56,15 @@ def route_options(function: Any) -> Any:
     ):
         function = option(function)
     return function
+
+
+def check_way(options: dict[str, Any]) -> None:
+    """Before anybody is asked for a password: where an order goes is said once, and no file that is there is overwritten."""
+    from ..errors import BadInput
+
+    if (options["out"] or options["qr"]) and options["relay_as"]:
+        raise BadInput("--out", "", "and --qr exclude --relay-as: write the order, or submit it")
+    check_out(options["out"])
 
 
 def acting(context: Context, salus: Salus, grantee: str, options: dict[str, Any]) -> tuple[Salus, str, str]:
@@ -126,7 +136,10 @@ def facts_of(step: Step) -> list[tuple[str, object]]:
 
 
 def confirm(context: Context, salus: Salus, steps: Sequence[Step], options: dict[str, Any]) -> None:
-    """Show what will be signed, where, and how it travels; ask."""
+    """Show what will be signed, where, and how it travels; ask. A grant to no institution is allowed, with a warning."""
+    for grantee in dict.fromkeys(step.directive.grantee for step in steps if step.directive.effect):
+        if int(grantee, 16) >> 32 and salus.institutions.get(grantee) is None:
+            context.note(f"warning: {grantee} is no accredited institution: until it is one, this directive serves nobody")
     facts = [fact for step in steps for fact in [*facts_of(step), ("", "")]]
     context.confirm([*facts, *_route_facts(context, salus, options)], "Sign this?")
 
@@ -163,12 +176,8 @@ def _order(step: Step) -> Order:
 def carry_out(context: Context, steps: Sequence[Step], options: dict[str, Any]) -> None:
     """Sign into a file or a QR code, or sign and submit, or submit directly; and answer."""
     from .. import orders as files
-    from ..errors import BadInput
 
-    aside = options["out"] or options["qr"]
-    if aside and options["relay_as"]:
-        raise BadInput("--out", "", "and --qr exclude --relay-as: write the order, or submit it")
-    if aside:
+    if options["out"] or options["qr"]:
         orders = [_order(step) for step in steps]
         if options["out"]:
             files.save(orders, options["out"])

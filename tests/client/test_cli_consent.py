@@ -173,12 +173,74 @@ def test_bad_input_is_one_line(run, hospital, wallet, words, said):
     assert result.out == ""
 
 
-def test_a_period_that_has_ended_is_refused_by_the_rules(run, hospital, wallet):
+PAST = ("--until", "2001-01-01")
+BEFORE_THE_PASSWORD = {
+    "a grant that has ended": (("grant", "--purpose", "TREAT", *PAST), "--until: 2001-01-01 00:00:00 UTC is past; the chain"),
+    "a deny that has ended": (("deny", "--purpose", "TREAT", *PAST), "--until: 2001-01-01 00:00:00 UTC is past; the chain"),
+    "a renewal into the past": (("renew", *PAST), "--until: 2001-01-01 00:00:00 UTC is past; the chain"),
+    "an end before the start": (
+        ("grant", "--purpose", "TREAT", "--from", "2101-01-01", "--until", "2100-12-31"),
+        "--until: 2100-12-31 00:00:00 UTC is not after --from, 2101-01-01 00:00:00 UTC",
+    ),
+    "an unknown purpose": (("grant", "--purpose", "SPY"), "there is no 'SPY'; known are TREAT"),
+    "an unknown category": (("deny", "--purpose", "TREAT", "--category", "Shoes"), "there is no 'Shoes'; known are Patient"),
+    "two ways at once": (("grant", "--purpose", "TREAT", "--out", "order.json"), "--out: and --qr exclude --relay-as"),
+    "two ways to revoke": (("revoke", "--qr"), "--out: and --qr exclude --relay-as"),
+}
+
+
+@pytest.mark.parametrize("mistake", BEFORE_THE_PASSWORD)
+def test_what_is_wrong_is_said_before_a_password_is_asked_for(run, hospital, wallet, monkeypatch, tmp_path, mistake):
+    monkeypatch.delenv("SALUS_PASSWORD")
+    monkeypatch.chdir(tmp_path)
     name, file, _ = hospital
-    words = ("--to", name, "--purpose", "TREAT", "--until", "2001-01-01", "--yes", "--relay-as", file)
-    result = run("consent", "grant", *words)
-    assert result.code == 1
-    assert result.err.splitlines()[-1] == "refused: a period from now to 2001-01-01 00:00:00 UTC has ended or is empty"
+    (verb, *words), said = BEFORE_THE_PASSWORD[mistake]
+    result = run("consent", verb, "--from" if verb == "revoke" else "--to", name, *words, "--relay-as", file)
+    (line,) = result.err.splitlines()
+    assert (result.code, result.out) == (2, "")
+    assert line.startswith("error: ") and said in line
+    assert not (tmp_path / "order.json").exists()
+
+
+def test_a_file_whose_period_has_ended_is_named(run, hospital, wallet, monkeypatch, tmp_path):
+    name, file, _ = hospital
+    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--until", "2100-01-01", "--yes", "--relay-as", file)
+    out = tmp_path / "consent.json"
+    run("consent", "show", "--fhir", "--relation", name, "--out", out)
+    out.write_text(out.read_text().replace("2100-01-01", "2001-01-01").replace("2099-12-31", "2000-12-31"))
+    monkeypatch.delenv("SALUS_PASSWORD")
+    result = run("consent", "grant", "--from-fhir", out, "--relay-as", file)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert result.err.startswith(f"error: {out}: period: has ended: ")
+
+
+def test_an_end_in_the_past_is_no_delegates_either(run, hospital, wallet, monkeypatch):
+    monkeypatch.delenv("SALUS_PASSWORD")
+    result = run("consent", "delegate", "add", "0x" + "12" * 20, "--purpose", "TREAT", *PAST)
+    assert result.code == 2
+    assert result.err.startswith("error: --until: 2001-01-01 00:00:00 UTC is past; ")
+
+
+@pytest.mark.parametrize("verb", ["grant", "deny"])
+def test_a_grant_to_no_institution_is_allowed_and_warned_of(run, world, hospital, keystore, verb):
+    """To an account that may be accredited later; seen with --yes as well, and apart from the answer."""
+    patient, nobody = world.person(), world.patient().address
+    words = ("--purpose", "TREAT", "--yes", "--json", "--keystore", keystore(patient))
+    result = run("consent", verb, "--to", nobody, *words)
+    warning = f"warning: {nobody} is no accredited institution: "
+    assert (result.code, len(result.json())) == (0, 1)
+    assert [line.startswith(warning) for line in result.err.splitlines()].index(True) == 0
+    assert world.client().consent.list(patient.address)[0].grantee == nobody
+    for known in (hospital[0], "role:PROVIDER"):
+        assert "warning" not in run("consent", verb, "--to", known, *words).err
+
+
+def test_an_operator_is_no_institution(run, world, hospital, keystore):
+    """Consent names whom it works for: what names the operator alone would never be asked for."""
+    staff, (_, file, _) = world.patient().address, hospital
+    assert run("institution", "operator", staff, "--role", "PROVIDER", "--keystore", file, "--yes").code == 0
+    words = ("--purpose", "TREAT", "--yes", "--keystore", keystore(world.person()))
+    assert run("consent", "grant", "--to", staff, *words).err.startswith(f"warning: {staff} is no accredited institution: ")
 
 
 def test_without_a_wallet_it_says_how_to_make_one(run, hospital):
