@@ -3,7 +3,7 @@
 Whole transactions (receipt.gasUsed) where not said otherwise. The cold-chain keys `coldchain.log.*` are gas per reading, all
 others gas per operation. The naive baseline is contracts/mocks/naive: structs with strings, one transaction an item or step.
 
-Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}}.
+Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}}. With names of parts (`make bench ARGS=consents`) only theirs.
 """
 
 import contextlib
@@ -19,6 +19,8 @@ sys.path.insert(0, str(ROOT))
 from brownie import accounts, chain, network, project, web3  # noqa: E402
 from eth_account import Account  # noqa: E402
 
+from salus.signing import compact  # noqa: E402
+from salus.terms import pack  # noqa: E402
 from scripts.deploy import deploy  # noqa: E402
 
 DAY = 24 * 3600
@@ -34,7 +36,8 @@ MEANING = {
     "consent.grant.relayed": "signed by the patient, relayed, new pair",
     "consent.grant.relayed.batch100": "the same, 100 patients in one transaction, each",
     "consent.revoke": "revocation",
-    "consent.decide": "decision, called by another contract, licence included (execution)",
+    "consent.decide": "decision, called by another contract, licence included (execution, everything cold)",
+    "consent.decide.warm": "the same for who has checked that licence before (as ClaimDesk and AccessLog do)",
     "plan.price.load": "one code of the price list, 100 in a batch",
     "plan.enroll.batch100": "one member, 100 in a batch",
     "claim.settle.1line": "claim of one line, submit to paid, the member's next",
@@ -98,24 +101,31 @@ def consents(s):
     registry, hospital, patient = s.house["ConsentRegistry"], s.accredited("hospital", PROVIDER), next(s.people)
     document = web3.keccak(text="the signed document")
 
-    def directive(scope=TREAT):
-        return (hospital.address, 0, 1, scope, 0x1FFF, 0, s.now + YEAR, document)
+    def directive(scope=TREAT, **times):
+        terms = pack(effect=1, purposes=scope, categories=0x1FFF, end=s.now + YEAR, **times)
+        return (hospital.address, terms, document)
 
     def order():
         key = Account.create()
         issued = chain[-1].timestamp
-        nobody = "0x" + 40 * "0"
-        unsigned = (key.address, directive(), issued, issued + DAY, nobody, b"")
-        digest = registry.digest(unsigned)
-        return (*unsigned[:5], key.unsafe_sign_hash(digest).signature)
+        unsigned = (key.address, *directive(issuedAt=issued, deadline=issued + DAY))
+        digest = registry.digest((*unsigned, bytes(32), bytes(32)))
+        return (*unsigned, *compact(bytes(key.unsafe_sign_hash(digest).signature)))
 
-    s.gas["consent.grant"] = used(registry.grant(directive(), {"from": patient}))
-    s.gas["consent.grant.again"] = used(registry.grant(directive(3), {"from": patient}))
+    def relayed(number):
+        return used(registry.relay([order() for _ in range(number)], [], {"from": hospital}))
+
+    s.gas["consent.grant"] = used(registry.grant(*directive(), {"from": patient}))
+    s.gas["consent.grant.again"] = used(registry.grant(*directive(3), {"from": patient}))
     call = registry.decide.encode_input(patient, hospital, TREAT, 1)
-    s.gas["consent.decide"] = s.mock("GasMeter").measure(registry, call)[0]
+    institutions, meter = s.house["Institutions"], s.mock("GasMeter")
+    s.gas["consent.decide"] = meter.measure(registry, call)[0]
+    standing = institutions.standing.encode_input(hospital)
+    warm = s.mock("WarmGasMeter").measure(meter, institutions, standing, registry, call)
+    s.gas["consent.decide.warm"] = warm[0]
     s.gas["consent.revoke"] = used(registry.revoke(hospital, 0, {"from": patient}))
-    s.gas["consent.grant.relayed"] = used(registry.relay([order()], {"from": hospital}))
-    s.gas["consent.grant.relayed.batch100"] = used(registry.relay([order() for _ in range(100)], {"from": hospital})) // 100
+    s.gas["consent.grant.relayed"] = relayed(1)
+    s.gas["consent.grant.relayed.batch100"] = relayed(100) // 100
 
     naive, key = s.mock("NaiveConsents"), Account.create()
     text = (hospital, "treatment", "all medical records", s.now, s.now + YEAR)
@@ -155,7 +165,8 @@ def claims(s):
     crowd = [Account.create().address for _ in range(100)]
     plans.enroll(plan, [member], today - 400, today + 400, {"from": insurer})
     s.gas["plan.enroll.batch100"] = used(plans.enroll(plan, crowd, today - 400, today + 400, {"from": insurer})) // 100
-    s.house["ConsentRegistry"].grant((insurer, 0, 1, HPAYMT, CLAIM, 0, s.now + YEAR, bytes(32)), {"from": member})
+    said = pack(effect=1, purposes=HPAYMT, categories=CLAIM, end=s.now + YEAR)
+    s.house["ConsentRegistry"].grant(insurer, said, bytes(32), {"from": member})
 
     numbers = iter(range(10**6))
 
@@ -234,24 +245,32 @@ def table(gas, naive):
     """The figures as lines of text."""
     lines = [f"{'key':36} {'Salus':>10} {'naive':>12} {'ratio':>8}  what"]
     for key, meaning in MEANING.items():
+        if key not in gas:
+            continue
         beside = f"{naive[key]:>12,} {naive[key] / gas[key]:>6.1f} ×" if key in naive else 21 * " "
         lines.append(f"{key:36} {gas[key]:>10,} {beside}  {meaning}")
     return "\n".join(lines)
 
 
 def main():
+    parts = {part.__name__: part for part in (consents, claims, cold_chain)}
+    chosen = sys.argv[1:] or list(parts)
+    if unknown := set(chosen) - set(parts):
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     contracts = project.load(ROOT, name="SalusProject")
     network.connect("development")
     network.gas_price("2 gwei")  # ganache waits for ever on a transaction that offers nothing
     # Brownie writes four lines for each transaction.
     with contextlib.redirect_stdout(io.StringIO()):
         scenario = Scenario(contracts)
-        for part in (consents, claims, cold_chain):
-            say(part.__name__.replace("_", " "))
-            part(scenario)
+        for name in chosen:
+            say(name.replace("_", " "))
+            parts[name](scenario)
     results = {"gas": scenario.gas, "naive": scenario.naive}
     path = ROOT / "benchmarks" / "results.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
+    if chosen != list(parts):
+        results = {column: {**kept.get(column, {}), **figures} for column, figures in results.items()}
     path.write_text(json.dumps({**kept, **results}, indent=2) + "\n")
     print(table(**results))
     print(f"written: {path.relative_to(ROOT)}")
