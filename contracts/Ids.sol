@@ -33,8 +33,16 @@ library Ids {
 
     /// @param provider the institution that did the work
     /// @param number commitment to the provider's own claim number
-    function claim(address provider, bytes32 number) internal pure returns (bytes32) {
-        return keccak256(abi.encode(CLAIM, provider, number));
+    function claim(address provider, bytes32 number) internal pure returns (bytes32 id) {
+        (bytes32 kind, bytes32 said) = (CLAIM, number);
+        // keccak256(abi.encode(CLAIM, provider, number)) beyond the free memory, which stays free: 80 gas less, once a claim.
+        assembly ("memory-safe") {
+            let at := mload(0x40)
+            mstore(at, kind)
+            mstore(add(at, 0x20), provider)
+            mstore(add(at, 0x40), said)
+            id := keccak256(at, 0x60)
+        }
     }
 
     /// @param manufacturer the institution that made the lot

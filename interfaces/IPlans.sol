@@ -14,7 +14,7 @@ import {IAdjudication} from "interfaces/IAdjudication.sol";
 /// that no time zone moves a claim; other times are Unix seconds. Procedure codes never appear in the clear:
 /// `code = keccak256(abi.encode(salt, system, code))` with a salt of at least 128 bit that only the plan's parties hold.
 ///
-/// What is used up is kept **by desk**: the contract that calls `adjudicate`. Whoever calls it keeps books of its own.
+/// What is used up is kept **by desk**: the contract that calls `award`. Whoever calls it keeps books of its own.
 interface IPlans is IAdjudication {
     /// @param insurer the institution that owes
     /// @param validFrom first service day that this version judges
@@ -34,7 +34,7 @@ interface IPlans is IAdjudication {
     /// @param reviewDays within which the insurer reviews; after them the rules decide
     /// @param appealDays after the decision within which the claim may be appealed, or reversed by the insurer
     /// @param rules bit set: 1 copay first, 2 the copay counts to the deductible, 4 the plan has a network (only then
-    /// do providers' contracts count), 8 it covers outside too
+    /// do providers' contracts count), 8 it covers outside too, 16 providers' payments have caps (see `Cap`; `reviewDays` must not be 0)
     /// @param document commitment to the plan's file: distinguishes the insurer's plans and versions
     struct Terms {
         address insurer;
@@ -115,6 +115,16 @@ interface IPlans is IAdjudication {
         uint32 schedule;
     }
 
+    /// @notice How much a provider is paid before a person looks: a bound on what a stolen key, or a wrong system, can take.
+    /// @dev A claim that would be paid more than the cap leaves waits for review, as one beyond `reviewThreshold` does, and counts when it is decided.
+    /// A reversal gives nothing back to a cap. The insurer may change caps at any time; they count in plans with the rule.
+    /// @param most paid in a period to one provider for all members of the series, 0 for no cap
+    /// @param period its length in days, counted from 1970-01-01 by the day of the decision
+    struct Cap {
+        uint96 most;
+        uint16 period;
+    }
+
     /// @param serial number of this pre-authorisation of the member's code, from 1; 0: there is none
     /// @param units that claims may use up
     struct Authorization {
@@ -150,7 +160,7 @@ interface IPlans is IAdjudication {
     }
 
     /// @param refusal `None` when the claim passed the gates; else everything below `carc` is empty
-    /// @param pended the plan wants a review: nothing is written
+    /// @param pended the plan, or a cap, wants a review: nothing is written
     /// @param family the member's, at judgement
     /// @param outOfNetwork judged out of network
     /// @param paid sum over the lines
@@ -172,6 +182,7 @@ interface IPlans is IAdjudication {
     event PlanPublished(bytes32 indexed plan, uint40 inForceAt);
     event MemberEnrolled(bytes32 indexed series, address indexed member, Membership membership);
     event ProviderContracted(bytes32 indexed series, address indexed provider, Contract terms);
+    event ProviderCapped(bytes32 indexed series, address indexed provider, Cap cap);
     event Authorized(bytes32 indexed series, address indexed member, bytes32 indexed code, Authorization authorization);
     event Referred(bytes32 indexed series, address indexed member, address indexed to, Referral referral);
 
@@ -185,6 +196,7 @@ interface IPlans is IAdjudication {
     error InvalidPeriod(uint24 from, uint24 until);
     error InvalidMember(address member);
     error PriceExists(bytes32 plan, bytes32 code);
+    error InvalidCap(uint96 most, uint16 period);
     error OwnReferral(address provider);
     error ReferralExists(address member, address to, address by);
     error LengthMismatch(uint256 codes, uint256 prices);
@@ -195,7 +207,7 @@ interface IPlans is IAdjudication {
     /// @dev Reverts `NotLicensed`, `NotInsurer` (terms name another insurer, or the series is another's), `PlanExists`, `UnknownPlan` (no
     /// such series), `InvalidTerms` naming the field: `validUntil` (not after `validFrom`), `validFrom` (before the end of the version
     /// before), `token` (no code there, or not the series'), `coinsurance`, `coinsuranceOut` (above 10,000), `outOfPocketMaximum`,
-    /// `familyOutOfPocketMaximum` (below the deductible), `rules` (unknown bits), `document` (0).
+    /// `familyOutOfPocketMaximum` (below the deductible), `rules` (unknown bits), `reviewDays` (0 with caps), `document` (0).
     /// @param series 0 for a new plan, or the series (or any version) that this version continues
     /// @return plan the version's id
     function register(bytes32 series, Terms calldata terms) external returns (bytes32 plan);
@@ -226,6 +238,10 @@ interface IPlans is IAdjudication {
     /// @dev Reverts `NotInsurer`.
     function contractProvider(bytes32 plan, address provider, Contract calldata terms) external;
 
+    /// @notice Sets a provider's cap, or (provider 0) that of all who have none of their own; a `most` of 0 takes it back.
+    /// @dev Reverts `NotInsurer`, `InvalidCap` (without a period).
+    function capProvider(bytes32 plan, address provider, Cap calldata cap) external;
+
     /// @notice Pre-authorises units of a code for a member; replaces what is left of an earlier one.
     /// @dev Reverts `NotInsurer`, `InvalidPeriod` (empty).
     function authorize(bytes32 plan, address member, bytes32 code, uint16 units, uint24 from, uint24 until) external;
@@ -243,9 +259,9 @@ interface IPlans is IAdjudication {
     /// refused or pended.
     /// @dev The caller is the desk, and answers for the gates before `UnknownPlan`.
     /// @param reviewed true: neither the review threshold nor the filing limit counts any more
-    function adjudicate(Claim calldata claim, bool reviewed) external returns (Verdict memory);
+    function award(Claim calldata claim, bool reviewed) external returns (Verdict memory);
 
-    /// @notice What `adjudicate` would answer to `desk` now; writes nothing.
+    /// @notice What `award` would answer to `desk` now; writes nothing.
     function judge(address desk, Claim calldata claim, bool reviewed) external view returns (Verdict memory);
 
     /// @notice Gives back exactly what a claim of the calling desk used up.
@@ -277,6 +293,12 @@ interface IPlans is IAdjudication {
     function authorization(bytes32 plan, address member, bytes32 code) external view returns (Authorization memory);
 
     function referral(bytes32 plan, address member, address to) external view returns (Referral memory);
+
+    /// @notice The cap that holds for a provider: its own, or else everyone's.
+    function capOf(bytes32 plan, address provider) external view returns (Cap memory);
+
+    /// @notice What a provider was paid at a desk in the running period of its cap; 0 while it has none, or the plan no such rule.
+    function paidTo(address desk, bytes32 plan, address provider) external view returns (uint256);
 
     /// @notice What a member, or a family (its number as an account), has used at a desk in a benefit year; year 0: ever (`paid` alone).
     function accumulators(address desk, bytes32 plan, address member, uint16 year) external view returns (Accumulators memory);

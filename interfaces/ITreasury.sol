@@ -18,6 +18,7 @@ interface ITreasury {
     /// @param reserved beside the balance: kept for payments under review
     /// @param owed sum of the debts that wait
     /// @param waiting how many debts wait
+    /// @param haltedUntil first second at which it pays again, when its insurer halted it; else 0
     struct Pool {
         uint104 balance;
         uint104 exiting;
@@ -25,6 +26,7 @@ interface ITreasury {
         uint104 reserved;
         uint104 owed;
         uint24 waiting;
+        uint40 haltedUntil;
     }
 
     /// @param amount 0: paid or cancelled
@@ -35,6 +37,8 @@ interface ITreasury {
     }
 
     event PoolFunded(address indexed desk, address indexed insurer, address indexed token, address from, uint256 amount);
+    /// @param until first second at which the pool pays again; 0: at once
+    event PoolHalted(address indexed desk, address indexed insurer, address indexed token, uint40 until);
     event ExitAnnounced(address indexed desk, address indexed insurer, address indexed token, uint256 amount, uint40 exitFrom);
     event PoolExited(address indexed desk, address indexed insurer, address indexed token, uint256 amount);
     /// @param held true: the token refused the transfer, the amount waits for the payee in `collect`
@@ -66,6 +70,11 @@ interface ITreasury {
     error InvalidDesk(address desk);
     error InvalidToken(address token);
     error ReceivedOther(address token, uint256 expected, uint256 received);
+    /// @notice A permit did not serve, and there is no allowance either.
+    error NotAllowed(address token, uint256 amount, uint256 allowed);
+    error HaltTooLong(uint40 until, uint256 most);
+    /// @notice The insurer stopped the pool's payments.
+    error Halted(address desk, address insurer, address token, uint40 until);
     error ExceedsBalance(uint256 asked, uint256 balance);
     error NoExit(address desk, address insurer, address token);
     error ExitNotOpen(uint40 opensAt, uint40 closesAt);
@@ -85,6 +94,9 @@ interface ITreasury {
     /// @notice Seconds for which an announced exit stays open; then it must be announced anew.
     function EXIT_WINDOW() external view returns (uint40);
 
+    /// @notice Most seconds for which a pool can be halted at a time.
+    function MAX_HALT() external view returns (uint40);
+
     /// @notice Most gas that a token gets for a payment; a payment needs a little more than this left when it begins.
     function TRANSFER_GAS() external view returns (uint256);
 
@@ -94,6 +106,29 @@ interface ITreasury {
     /// @dev Reverts `NotAnInsurer` (never accredited as one; a suspended or expired one can be funded, for what it owes), `InvalidDesk`
     /// (no code), `InvalidToken` (no code), `ZeroAmount`, `ReceivedOther` (the token took a fee or lied).
     function fund(address desk, address insurer, address token, uint256 amount) external;
+
+    /// @notice The same with a permit (EIP-2612) of the caller for `amount` to this contract, in place of an approval before.
+    /// @dev A permit that does not serve harms nobody who has approved otherwise, or whose permit somebody else has used before. Reverts
+    /// `NotAllowed`, else as `fund`.
+    /// @param deadline with `v`, `r`, `s`: the permit
+    function fundWithPermit(
+        address desk,
+        address insurer,
+        address token,
+        uint256 amount,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external;
+
+    /// @notice The insurer stops all payments of a pool until a time (a circuit breaker: a provider's key was stolen, a price is wrong), or lets
+    /// them go on.
+    /// @dev What becomes due meanwhile is owed, and paid in its order afterwards; reserving, reversing, funding and a due exit (of what is not owed)
+    /// go on. It ends by itself: to stop longer the insurer must say so again. Caller: the insurer's own account or an operator with the role.
+    /// Reverts `NotLicensed`, `HaltTooLong`.
+    /// @param until first second at which the pool pays again, 0 or a past one: now
+    function halt(address desk, address token, uint40 until) external;
 
     /// @notice The insurer announces that it will withdraw; replaces an earlier announcement, 0 cancels it.
     /// @dev Caller: the insurer's own account or an operator with the role. Reverts `NotLicensed`, `ExceedsBalance`.
@@ -106,15 +141,15 @@ interface ITreasury {
 
     /// @notice Pays debts of a pool, oldest first, as far as it suffices, and looks at `count` at most (cancelled ones among them); by
     /// anyone's call.
-    /// @dev Reverts `NothingOwed`, `PoolShort` (the oldest cannot be paid, and no cancelled one was passed over).
+    /// @dev Reverts `NothingOwed`, `Halted`, `PoolShort` (the oldest cannot be paid, and no cancelled one was passed over).
     /// @return paid how many debts were paid
     function settle(address desk, address insurer, address token, uint256 count) external returns (uint256 paid);
 
     // ---- the desk ------------------------------------------------------------------------------------------------
 
     /// @notice Pays from the pool that names the caller as its desk, less what the payee has to give back.
-    /// @dev A payee that cannot receive never blocks: the amount is then held for it. Only a pool that is short, or owes something
-    /// older, makes it false; then nothing happened. `amount` 0 is true and moves nothing. Reverts `GasTooLow` when the token could
+    /// @dev A payee that cannot receive never blocks: the amount is then held for it. Only a pool that is short, owes something
+    /// older or is halted makes it false; then nothing happened. `amount` 0 is true and moves nothing. Reverts `GasTooLow` when the token could
     /// not get `TRANSFER_GAS`: a caller must not starve a good transfer into a held amount.
     /// @param ref what is paid, e.g. the claim's id; of several that are paid together, the first
     /// @return true when the payee has, or can collect, the amount
@@ -134,7 +169,7 @@ interface ITreasury {
 
     /// @notice Moves it back, and pays `due` at once; as far as the reserve goes, ahead of what the pool owes.
     /// @dev Otherwise as `pay`. Reverts `ExceedsReserve`.
-    /// @return false when `due` could not be paid: it exceeds what was reserved, and the pool is short or owes something older
+    /// @return false when `due` could not be paid: the pool is halted; or `due` exceeds what was reserved, and the pool is short or owes something older
     function release(address insurer, address token, uint256 amount, address payee, uint256 due, bytes32 ref)
         external
         returns (bool);

@@ -22,7 +22,8 @@ from .explanations import OUTCOMES
 from .signing import address
 
 if TYPE_CHECKING:
-    from .client import Receipt, Salus
+    from .client import Salus
+    from .receipts import Receipt
 
 __all__ = ["Access", "Accesses", "Cause", "Emergency", "Outcome", "Permission", "Use", "commit"]
 

@@ -9,7 +9,8 @@ from .errors import gate
 from .signing import address
 
 if TYPE_CHECKING:
-    from .client import Event, Salus
+    from .client import Salus
+    from .receipts import Event
 
 __all__ = ["Action", "actions"]
 

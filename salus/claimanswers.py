@@ -10,8 +10,8 @@ from .errors import BadAnswer
 from .fhir.claim import ClaimInput, LineInput
 
 if TYPE_CHECKING:
-    from .client import Event
     from .planfile import PlanPrice
+    from .receipts import Event
 
 __all__ = ["answer_of", "blank_input", "lines_of", "same_claim"]
 

@@ -11,7 +11,8 @@ from .carc import carc_words
 from .errors import BadInput, gate
 
 if TYPE_CHECKING:
-    from .client import Event, Salus
+    from .client import Salus
+    from .receipts import Event
 
 __all__ = ["Entry", "as_decided", "block_time", "decided", "history", "pended"]
 

@@ -16,7 +16,8 @@ from .errors import BadInput
 from .institutions import Standing
 
 if TYPE_CHECKING:
-    from .client import Event, Salus
+    from .client import Salus
+    from .receipts import Event
 
 __all__ = ["UNITS_A_DAY", "LapsedProvider", "LongDay", "PlanReport", "Report", "SameLine", "report"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from . import claimlog
+from . import claimlog, claimprepare
 from .answers import (
     Circumstances,
     ClaimAnswer,
@@ -23,15 +23,15 @@ from .answers import (
 from .attestations import Attested, of
 from .claimanswers import answer_of, blank_input, lines_of, same_claim
 from .claimlog import Entry
-from .errors import BadAnswer, BadInput, NodeRefused, gate, one_line
-from .fhir.claim import ClaimInput, LineInput, noting, refuse_duplicates
-from .jsonfile import smallest_units
+from .claimprepare import PRIMARY
+from .errors import BadAnswer, BadInput, NodeRefused, gate
+from .fhir.claim import ClaimInput
 from .planfile import Plan
 from .signing import address as checked_address
-from .signing import recover
 
 if TYPE_CHECKING:
-    from .client import Event, Receipt, Salus
+    from .client import Salus
+    from .receipts import Event, Receipt
 
 __all__ = [
     "PRIMARY",
@@ -51,9 +51,6 @@ __all__ = [
 #: Claims in one transaction, unless told otherwise.
 BATCH = 100
 
-#: With the plan's salt and this system, what names the answer of the payer that goes first becomes ``Claim.primary``.
-PRIMARY = "urn:salus:primary-answer"
-
 # Lines in one transaction, at most: with them, not with the claims, grows its gas.
 _LINES_A_TRANSACTION = 250
 
@@ -64,7 +61,6 @@ _MOST_GAS = 1 << 24
 _FEW = 8
 
 _ANSWERS = ("ClaimDecided", "ClaimRefused", "ClaimPended")
-_DAYS = 2**24
 _UNITS = 2**80
 
 
@@ -103,7 +99,8 @@ class Claims:
 
         Args:
             inputs: From :func:`salus.claimfiles.read_claim_files`.
-            plan: The plan that judges them.
+            plan: The plan that judges them, by any of its files: of its versions on chain, the one in force on a claim's service
+                day judges it.
             patients: The account of each patient for this insurer, by what the claims call the patient.
             provider_refs: What the claims may call the provider; by default they must agree on one.
             provider: Account or name of the institution that is paid; by default the signer's, and no other can submit
@@ -111,72 +108,17 @@ class Claims:
             problems: Takes what is wrong with a claim, which is then left out; without it the first problem is raised.
 
         Raises:
-            BadInput: A claim that cannot go on chain; names its file and field. Or the plan is not on this chain.
+            BadInput: A claim that cannot go on chain, or whose day no version of the plan covers; names its file and field. Or
+                the plan is not on this chain.
         """
         payee = self._provider() if provider is None else self._salus.institutions.resolve(provider)
-        plan_id, decimals = self._published(plan)
-        most_lines = int(self._salus.call(self._f.MAX_LINES()))
-        accounts = {ref: checked_address(account, f"patient {ref}") for ref, account in patients.items()}
-        prepared = []
-        for claim in refuse_duplicates(inputs, problems):
-            with noting(problems):
-                self._expect_fitting(claim, plan, accounts, most_lines)
-                self._expect_provider(claim, provider_refs or {inputs[0].provider_ref})
-                smallest_units(claim.total, decimals, source=claim.source, field="total")
-                prepared.append(
-                    PreparedClaim(
-                        input=claim,
-                        plan=plan_id,
-                        patient=accounts[claim.patient_ref],
-                        provider=payee,
-                        number=plan.number(claim.number_system, claim.number),
-                        lines=tuple(_line(claim, line, plan, decimals) for line in claim.lines),
-                        decimals=decimals,
-                        primary=plan.code(PRIMARY, claim.primary) if claim.primary else bytes(32),
-                    )
-                )
-        return prepared
-
-    def _published(self, plan: Plan) -> tuple[bytes, int]:
-        """The id of a plan that is published on this chain, and its token's decimals."""
-        plan_id, functions = self._salus.plans.id_of(plan), self._salus.contract("Plans").functions
-        if not self._salus.call(functions.inForceAt(plan_id)):
-            raise BadInput(
-                plan.source, "", "is not a published plan on this chain; publish it with `salus claim plan publish`"
-            )
-        return plan_id, self._salus.treasury.decimals(self._salus.call(functions.terms(plan_id)).token)
+        return claimprepare.prepare(
+            self._salus, inputs, plan, patients, payee=payee, provider_refs=provider_refs, problems=problems
+        )
 
     def _provider(self) -> str:
         signer = self._salus.need_signer().address
         return str(self._salus.call(self._salus.contract("Institutions").functions.standing(signer))[0])
-
-    def _expect_fitting(self, claim: ClaimInput, plan: Plan, patients: Mapping[str, str], most_lines: int) -> None:
-        if claim.currency != plan.currency:
-            raise BadInput(
-                claim.source,
-                "currency",
-                f"is {one_line(claim.currency, 20)}, the plan's is {plan.currency}; bill in that one",
-            )
-        if claim.patient_ref not in patients:
-            ref = one_line(claim.patient_ref, 100)
-            raise BadInput(
-                claim.source, "patient", f"is {ref!r}, for whom no account is given; add --patient {ref}=0x…"
-            )
-        if len(claim.lines) > most_lines:
-            raise BadInput(
-                claim.source, "item", f"has {len(claim.lines)} lines; split the claim, {most_lines} fit in one"
-            )
-        if not 0 <= claim.service_day < _DAYS:
-            raise BadInput(claim.source, "servicedDate", "is out of range; give a date of this age")
-
-    def _expect_provider(self, claim: ClaimInput, refs: Collection[str]) -> None:
-        if claim.provider_ref not in refs:
-            raise BadInput(
-                claim.source,
-                "provider",
-                f"is {one_line(claim.provider_ref, 80)!r}, not {one_line(', '.join(sorted(refs)), 200)};"
-                " submit each provider's claims by itself, or name all of its names with --provider-ref",
-            )
 
     # ---- submit --------------------------------------------------------------------------------------------------
 
@@ -318,39 +260,7 @@ class Claims:
             BadInput: They are for another chain or contract, a plan is unknown here, or a signature is by a key that acts for
                 another institution.
         """
-        desk = self._salus.book["ClaimDesk"].address
-        claims: list[PreparedClaim] = []
-        signatures: dict[bytes, bytes] = {}
-        for n, item in enumerate(attested):
-            if (item.chain_id, item.contract.lower()) != (self._salus.chain_id, desk.lower()):
-                raise BadInput("attested claim", f"[{n}].contract", "is of another chain or claim desk; use its --book")
-            claim = self._taken(item, n)
-            self._expect_signed(item, claim, n)
-            claims.append(claim)
-            signatures[claim.id] = item.signature
-        return claims, signatures
-
-    def _taken(self, item: Attested, n: int) -> PreparedClaim:
-        plan, patient, provider, number, day, primary, lines = item.claim
-        terms = self._salus.call(self._salus.contract("Plans").functions.terms(plan))
-        if int(terms.insurer, 16) == 0:
-            raise BadInput("attested claim", f"[{n}].plan", "is unknown on this chain; ask the provider")
-        decimals = self._salus.treasury.decimals(terms.token)
-        told = blank_input(
-            "0x" + claim_id(provider, number).hex(), patient, self._salus.institutions.name(provider), day, lines, decimals
-        )
-        rows = tuple(tuple(line) for line in lines)
-        return PreparedClaim(told, plan, patient, provider, number, rows, decimals, primary)
-
-    def _expect_signed(self, item: Attested, claim: PreparedClaim, n: int) -> None:
-        if len(item.signature) != 65:
-            return  # a contract wallet's, which only the chain can judge
-        standing = self._salus.institutions.standing(recover(item.typed(), item.signature))
-        wallet = bool(self._salus.w3.eth.get_code(claim.provider))  # type: ignore[arg-type]
-        if standing.institution != claim.provider and not wallet:
-            raise BadInput(
-                "attested claim", f"[{n}].signature", "is not by somebody who acts for the provider; ask it to sign anew"
-            )
+        return claimprepare.take(self._salus, attested)
 
     # ---- look ----------------------------------------------------------------------------------------------------
 
@@ -519,18 +429,6 @@ class Claims:
 
 
 # ---------------------------------------------------------------------------------------------------------- shared
-
-
-def _line(claim: ClaimInput, line: LineInput, plan: Plan, decimals: int) -> tuple[bytes, int, int, int]:
-    amounts = []
-    for name, amount in (("net", line.charge), ("prior", line.prior)):
-        field = f"item {line.sequence}: {name}"
-        units = smallest_units(amount, decimals, source=claim.source, field=field)
-        if units >= _UNITS:
-            raise BadInput(claim.source, field, f"is {amount:f}; a line holds less than 2^80 units, give a smaller one")
-        amounts.append(units)
-    charge, prior = amounts
-    return plan.code(line.system, line.code), line.quantity, charge, prior
 
 
 def _parts(claims: Sequence[PreparedClaim], batch: int) -> Iterator[list[PreparedClaim]]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from . import decoding
 from .book import Book, abi_hash, default_book
 from .connection import open_node
 from .errors import BadAnswer, BadInput, NodeRefused, NoSigner, NotDeployed, WrongChain, gate
+from .receipts import Event, Receipt
 from .transactions import Sender, eth_call, eth_calls
 
 if TYPE_CHECKING:
@@ -38,51 +38,6 @@ if TYPE_CHECKING:
     from .treasury import Treasury
 
 __all__ = ["Event", "Receipt", "Salus"]
-
-@dataclass(frozen=True)
-class Event:
-    """One event of a contract in the book.
-
-    Attributes:
-        name: E.g. ``ConsentGranted``.
-        contract: The contract's name in the book.
-        address: Its address.
-        args: By name; structs as :class:`salus.decoding.Struct`, enums as integers.
-        block: The block's number.
-        index: The log's place in the block.
-        transaction: The transaction's hash, 0x-hex.
-    """
-
-    name: str
-    contract: str
-    address: str
-    args: Mapping[str, Any]
-    block: int
-    index: int
-    transaction: str
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """A transaction that is in a block and did not fail.
-
-    Attributes:
-        hash: 0x-hex.
-        block: The block's number.
-        gas_used: Units of gas.
-        status: Always 1; a failed transaction is an exception.
-        logs: The events of the contracts in the book, in order.
-    """
-
-    hash: str
-    block: int
-    gas_used: int
-    status: int
-    logs: tuple[Event, ...]
-
-    def events(self, name: str) -> tuple[Event, ...]:
-        """The events of one name."""
-        return tuple(event for event in self.logs if event.name == name)
 
 
 class Salus:

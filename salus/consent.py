@@ -38,7 +38,8 @@ from .signing import address, compact
 from .timing import send_at
 
 if TYPE_CHECKING:
-    from .client import Event, Receipt, Salus
+    from .client import Salus
+    from .receipts import Event, Receipt
     from .signing import Signer
 
 __all__ = [

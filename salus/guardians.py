@@ -25,7 +25,8 @@ from .signing import address
 from .timing import send_at
 
 if TYPE_CHECKING:
-    from .client import Event, Receipt, Salus
+    from .client import Salus
+    from .receipts import Event, Receipt
     from .signing import Signer
 
 __all__ = ["Delegation", "GuardianSet", "Guardians", "Recovery"]

@@ -18,7 +18,8 @@ from .errors import BadInput
 from .signing import address
 
 if TYPE_CHECKING:
-    from .client import Receipt, Salus
+    from .client import Salus
+    from .receipts import Receipt
 
 __all__ = ["Institution", "Institutions", "Operator", "Standing", "StandingNow", "handle_bytes", "handle_text"]
 

@@ -77,6 +77,7 @@ def in_words(plan: Plan) -> list[tuple[str, str]]:
         ("waiting", f"{plan.waiting_days} days from the first covered day" if plan.waiting_days else "none"),
         ("filing", f"within {plan.filing_days} days after the service day" if plan.filing_days else "at any time"),
         ("review", f"above {amount(plan.review_threshold)}, within {plan.review_days} days" if plan.review_threshold else "none"),
+        *([("caps", "what a provider is paid in a period is capped; what is beyond waits for review")] if plan.capped else []),
         ("appeal", f"within {plan.appeal_days} days after the decision" if plan.appeal_days else "none"),
         ("prices", _counted(plan)),
     ]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .adjudication import Category, Price, pack_price, unpack_price
 from .errors import BadInput
-from .jsonfile import smallest_units
 from .planfile import Plan, PlanPrice, Schedule, day_number, day_text, load_plan, new_salt
+from .planrecords import Authorization, Cap, Contract, Membership, Referral, Terms
+from .planunits import category_units, listed, lists_of, price_units, rules, term_units
 from .signing import address as checked_address
 
 if TYPE_CHECKING:
-    from .client import Receipt, Salus
+    from .client import Salus
+    from .receipts import Receipt
 
 __all__ = [
     "Authorization",
+    "Cap",
     "Contract",
     "Membership",
     "Plan",
@@ -42,121 +43,13 @@ _CATEGORIES_A_TRANSACTION = 100
 _MEMBERS_A_TRANSACTION = 100
 
 _NOBODY = "0x" + "00" * 20
-_COPAY_FIRST, _COPAY_COUNTS, _NETWORK, _OUTSIDE = 1, 2, 4, 8
 
-# Widths of amounts in the contract, by the field of the plan.
-_WIDE = {"annual_limit": 96, "lifetime_limit": 96}
 _SUMS = (
     *("deductible", "out_of_pocket_maximum", "family_deductible", "family_out_of_pocket_maximum"),
     *("annual_limit", "lifetime_limit"),
 )
-_AMOUNTS = {
-    "deductible": "deductible",
-    "out_of_pocket_maximum": "outOfPocketMaximum",
-    "family_deductible": "familyDeductible",
-    "family_out_of_pocket_maximum": "familyOutOfPocketMaximum",
-    "annual_limit": "annualLimit",
-    "lifetime_limit": "lifetimeLimit",
-    "review_threshold": "reviewThreshold",
-}
-
 #: Told of progress: done so far, of how many.
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """A version's terms on chain; amounts in the token's smallest units, see ``IPlans.Terms``.
-
-    Args:
-        id: The version's id, 0x-hex.
-        insurer: The insurer's account, 0 when the version is unknown.
-        token: The ERC-20 in which everything is counted.
-        valid_from: First service day.
-        valid_until: First service day no longer judged.
-        coinsurance: Basis points.
-        coinsurance_out: Basis points, out of network.
-        rules: Bit set, see ``IPlans.Terms``.
-        in_force_at: Unix seconds from which claims are judged, 0 while not published.
-    """
-
-    id: str
-    insurer: str
-    token: str
-    valid_from: int
-    valid_until: int
-    coinsurance: int
-    coinsurance_out: int
-    deductible: int
-    out_of_pocket_maximum: int
-    family_deductible: int
-    family_out_of_pocket_maximum: int
-    annual_limit: int
-    lifetime_limit: int
-    waiting_days: int
-    filing_days: int
-    review_threshold: int
-    review_days: int
-    appeal_days: int
-    rules: int
-    in_force_at: int
-
-
-@dataclass(frozen=True)
-class Membership:
-    """A member's cover.
-
-    Args:
-        member: The account that the patient uses for this insurer.
-        from_day: First service day covered.
-        until_day: First service day no longer covered; both 0 when never enrolled.
-        family: The family's number, 0 for none.
-        groups: Bits of the member's age and sex groups.
-        next_groups: Bits from ``next_from`` on, unless that is 0.
-        secondary: Another payer goes first.
-    """
-
-    member: str
-    from_day: int
-    until_day: int
-    family: int = 0
-    groups: int = 0
-    next_groups: int = 0
-    next_from: int = 0
-    secondary: bool = False
-
-    def struct(self) -> tuple[Any, ...]:
-        """The struct ``IPlans.Membership``."""
-        groups = (self.family, self.groups, self.next_groups, self.next_from)
-        return (self.from_day, self.until_day, *groups, self.secondary)
-
-
-@dataclass(frozen=True)
-class Contract:
-    """A provider's contract: from the first service day until the first after it; its own list's number, 0 for none."""
-
-    from_day: int
-    until_day: int
-    schedule: int = 0
-
-
-@dataclass(frozen=True)
-class Authorization:
-    """A pre-authorisation: units of a code for a member on days; ``serial`` 0 when there is none."""
-
-    from_day: int
-    until_day: int
-    units: int
-    serial: int
-
-
-@dataclass(frozen=True)
-class Referral:
-    """Who referred a member, account 0 for nobody, and for which service days."""
-
-    by: str
-    from_day: int
-    until_day: int
 
 
 class Plans:
@@ -223,7 +116,7 @@ class Plans:
         # Before the first transaction: nothing is installed by halves for want of a decimal.
         amounts = term_units(plan, decimals)
         category_units(plan, decimals)
-        for number, _ in _lists(plan):
+        for number, _ in lists_of(plan):
             price_units(plan, decimals, number)
         series = plan.series_id(insurer)
         if plan.version > 1 and (there := self.versions(series)) != plan.version - 1:
@@ -232,7 +125,7 @@ class Plans:
             )
         head = (insurer, plan.valid_from, plan.valid_until, token, plan.coinsurance, plan.coinsurance_out)
         days = (plan.waiting_days, plan.filing_days, amounts["review_threshold"], plan.review_days, plan.appeal_days)
-        struct = (*head, *(amounts[name] for name in _SUMS), *days, _rules(plan), plan.document)
+        struct = (*head, *(amounts[name] for name in _SUMS), *days, rules(plan), plan.document)
         return self._salus.send(self._f.register(bytes(32) if plan.version == 1 else series, struct))
 
     def load(self, plan: Plan, *, progress: Progress | None = None) -> tuple[Receipt, ...]:
@@ -294,9 +187,9 @@ class Plans:
                 raise _other(plan, f"categories[{n}]", "a category")
         loaded = self.prices(plan_id)
         lists = {}
-        for number, where in _lists(plan):
+        for number, where in lists_of(plan):
             prices = price_units(plan, decimals, number)
-            codes = [plan.code(price.system, price.code) for price in _listed(plan, number)]
+            codes = [plan.code(price.system, price.code) for price in listed(plan, number)]
             known = loaded.get(number, {})
             for n, (code, price) in enumerate(zip(codes, prices, strict=True)):
                 if code in known and known[code] != price:
@@ -361,6 +254,16 @@ class Plans:
             if self.contract_of(plan_id, schedule.provider) != wanted:
                 receipts[schedule.provider] = self.contract(plan_id, schedule.provider, wanted)
         return receipts
+
+    def cap(self, plan_id: bytes, cap: Cap, *, provider: str | None = None) -> Receipt:
+        """Cap what a provider (account or name) is paid in a period, or all that have no cap of their own.
+
+        Counts in plans with the rule (``providerCaps`` of the file); a ``most`` of 0 takes it back.
+
+        Raises:
+            NotInsurer, InvalidCap: By the rules.
+        """
+        return self._salus.send(self._f.capProvider(plan_id, self._whom(provider), (cap.most, cap.period)))
 
     def authorize(
         self, plan_id: bytes, member: str, code: bytes, units: int, *, from_day: int, until_day: int
@@ -429,6 +332,15 @@ class Plans:
         account = self._salus.institutions.resolve(provider)
         return Contract(*self._salus.call(self._f.contractOf(plan_id, account)))
 
+    def cap_of(self, plan_id: bytes, *, provider: str | None = None) -> Cap:
+        """The cap that holds for a provider: its own, or else everyone's."""
+        return Cap(*self._salus.call(self._f.capOf(plan_id, self._whom(provider))))
+
+    def paid_to(self, plan_id: bytes, provider: str) -> int:
+        """What the claim desk paid a provider in the running period of its cap."""
+        desk, account = self._salus.book["ClaimDesk"].address, self._salus.institutions.resolve(provider)
+        return int(self._salus.call(self._f.paidTo(desk, plan_id, account)))
+
     def authorization(self, plan_id: bytes, member: str, code: bytes) -> Authorization:
         """A member's last pre-authorisation of a code."""
         return Authorization(*self._salus.call(self._f.authorization(plan_id, checked_address(member, "member"), code)))
@@ -449,77 +361,7 @@ class Plans:
         return int(self._salus.call(self._f.categoryPaid(desk, plan_id, account, year, number)))
 
 
-# ------------------------------------------------------------------------------------------------- files in units
-
-
-def term_units(plan: Plan, decimals: int) -> dict[str, int]:
-    """The amounts of a plan's terms by their names in :class:`Plan`, in the token's smallest units.
-
-    Raises:
-        BadInput: One that the token or the contract cannot hold.
-    """
-    return {
-        name: _units(plan, getattr(plan, name), decimals, field, _WIDE.get(name, 80)) for name, field in _AMOUNTS.items()
-    }
-
-
-def category_units(plan: Plan, decimals: int) -> list[Category]:
-    """A plan's categories as they are on chain; raises as :func:`term_units` does."""
-    return [
-        Category(
-            category.coinsurance,
-            category.coinsurance_out,
-            category.deductible,
-            _units(plan, category.copay, decimals, f"categories[{n}].copay"),
-            _units(plan, category.annual_limit, decimals, f"categories[{n}].annualLimit", 96),
-        )
-        for n, category in enumerate(plan.categories)
-    ]
-
-
-def price_units(plan: Plan, decimals: int, schedule: int = 0) -> list[Price]:
-    """The prices of a plan's list, or of a schedule by its number, as they are on chain; raises as :func:`term_units` does."""
-    where = dict(_lists(plan))[schedule]
-    return [
-        Price(
-            allowed=_units(plan, price.allowed, decimals, f"{where}[{n}].allowed"),
-            category=plan.category_number(price.category),
-            covered=price.covered,
-            preauthorization=price.preauthorization,
-            referral=price.referral,
-            groups=plan.bits(price.groups),
-            limit=price.limit.units if price.limit else 0,
-            period=price.limit.days if price.limit else 0,
-        )
-        for n, price in enumerate(_listed(plan, schedule))
-    ]
-
-
-def _units(plan: Plan, value: Decimal, decimals: int, field: str, bits: int = 80) -> int:
-    units = smallest_units(value, decimals, source=plan.source, field=field)
-    if units >= 1 << bits:
-        raise BadInput(plan.source, field, f"is {value:f}; the contract holds less than 2^{bits} units, give a smaller one")
-    return units
-
-
-def _lists(plan: Plan) -> Iterator[tuple[int, str]]:
-    """The numbers of a plan's price lists and where they stand in the file."""
-    yield 0, "prices"
-    for n, schedule in enumerate(plan.schedules):
-        yield schedule.number, f"schedules[{n}].prices"
-
-
-def _listed(plan: Plan, number: int) -> tuple[PlanPrice, ...]:
-    return plan.prices if number == 0 else next(s.prices for s in plan.schedules if s.number == number)
-
-
-def _rules(plan: Plan) -> int:
-    return (
-        _COPAY_FIRST * plan.copay_first
-        | _COPAY_COUNTS * plan.copay_counts
-        | _NETWORK * plan.network
-        | _OUTSIDE * plan.covers_outside
-    )
+# -------------------------------------------------------------------------------------------------------------- shared
 
 
 def _parts(items: Sequence[T], size: int) -> Iterator[list[T]]:

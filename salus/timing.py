@@ -10,7 +10,8 @@ from .errors import gate
 if TYPE_CHECKING:
     from web3.contract.contract import ContractFunction
 
-    from .client import Receipt, Salus
+    from .client import Salus
+    from .receipts import Receipt
 
 __all__ = ["send_at"]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import decoding
+from . import decoding, permits
 from .errors import BadInput
 from .signing import address as checked_address
 
 if TYPE_CHECKING:
-    from .client import Receipt, Salus
+    from .client import Salus
+    from .receipts import Receipt
 
 __all__ = ["Pool", "Treasury"]
 
@@ -28,6 +29,7 @@ class Pool:
         reserved: Beside the balance: kept for payments under review.
         owed: Sum of the debts that wait.
         waiting: How many debts wait.
+        halted_until: First second at which it pays again, when its insurer halted it; else 0.
     """
 
     insurer: str
@@ -38,6 +40,7 @@ class Pool:
     reserved: int
     owed: int
     waiting: int
+    halted_until: int = 0
 
 
 class Treasury:
@@ -73,7 +76,10 @@ class Treasury:
         return int(self._salus.call(self.token(token).functions.balanceOf(checked_address(account))))
 
     def fund(self, insurer: str, token: str, amount: int, *, desk: str | None = None) -> Receipt:
-        """Add to an insurer's pool from the signer's balance, approving first what is needed, and no more.
+        """Add to an insurer's pool from the signer's balance.
+
+        A token with permits (EIP-2612) is funded in one transaction, by a key that signs typed data; else what is needed, and
+        no more, is approved first.
 
         Args:
             insurer: The insurer's account.
@@ -85,24 +91,50 @@ class Treasury:
             BadInput: The signer has less.
             Refused: See ITreasury.
         """
-        self._approve(token, amount)
         functions = self._salus.contract("Treasury").functions
         place = self._place(insurer, token, desk)
+        if self._allowed(token, amount) < amount and (permit := self._permit(token, amount)):
+            return self._salus.send(functions.fundWithPermit(*place, amount, *permit))
+        self._approve(token, amount)
         return self._salus.send(functions.fund(*place, amount))
 
-    def _approve(self, token: str, amount: int) -> None:
-        """Let the treasury take an amount from the signer."""
+    def _permit(self, token: str, amount: int) -> tuple[int, int, bytes, bytes] | None:
+        """The signer's permit for the treasury: deadline, v, r, s; None where the token has none, or no key can sign it."""
+        return permits.sign(self._salus, checked_address(token, "token"), self._salus.contract("Treasury").address, amount)
+
+    def _allowed(self, token: str, amount: int) -> int:
+        """What the treasury may take from the signer already.
+
+        Raises:
+            BadInput: The signer has less than the amount.
+        """
         signer = self._salus.need_signer().address
         held = self.balance(token, signer)
         if held < amount:
             raise BadInput("amount", "", f"is {amount} units, but {signer} has {held} of {token}; send it tokens first")
+        treasury = self._salus.contract("Treasury").address
+        return int(self._salus.call(self.token(token).functions.allowance(signer, treasury)))
+
+    def _approve(self, token: str, amount: int) -> None:
+        """Let the treasury take an amount from the signer."""
         erc20, treasury = self.token(token), self._salus.contract("Treasury")
-        allowed = self._salus.call(erc20.functions.allowance(signer, treasury.address))
+        allowed = self._allowed(token, amount)
         if allowed < amount:
             if allowed:
                 # Some tokens refuse to change one allowance into another.
                 self._salus.send(erc20.functions.approve(treasury.address, 0))
             self._salus.send(erc20.functions.approve(treasury.address, amount))
+
+    def halt(self, token: str, until: int, *, desk: str | None = None) -> Receipt:
+        """Stop the payments of the signer's insurer's pool until a second of the chain's time, at most 30 days; 0 lets them go on.
+
+        What becomes due meanwhile is owed, and paid in its order afterwards.
+
+        Raises:
+            NotLicensed, HaltTooLong: By the rules.
+        """
+        functions = self._salus.contract("Treasury").functions
+        return self._salus.send(functions.halt(self._desk(desk), checked_address(token, "token"), until))
 
     def settle(self, insurer: str, token: str, *, count: int = 50, desk: str | None = None) -> Receipt:
         """Pay what a pool owes, oldest first, as far as it suffices; anyone may.
@@ -111,7 +143,7 @@ class Treasury:
             count: Debts that are looked at, at most.
 
         Raises:
-            NothingOwed, PoolShort: By the rules.
+            NothingOwed, PoolShort, Halted: By the rules.
         """
         functions = self._salus.contract("Treasury").functions
         place = self._place(insurer, token, desk)
@@ -140,7 +172,7 @@ class Treasury:
         functions = self._salus.contract("Treasury").functions
         place = self._place(insurer, token, desk)
         found = self._salus.call(functions.pool(*place))
-        sums = (found.balance, found.exiting, found.exitFrom, found.reserved, found.owed, found.waiting)
+        sums = (found.balance, found.exiting, found.exitFrom, found.reserved, found.owed, found.waiting, found.haltedUntil)
         return Pool(place[1], place[2], *sums)
 
     def announce_exit(self, token: str, amount: int, *, desk: str | None = None) -> Receipt:

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Lines} from "contracts/claims/Lines.sol";
 import {IAdjudication} from "interfaces/IAdjudication.sol";
 
 /// @title The money rule of IAdjudication, the packing of its results, and the calendar that it needs
 /// @dev Pure: the same input, the same money, whoever computes it.
 library Adjudication {
+    using Lines for Lines.Flat;
+
     uint256 internal constant LIFETIME = 35;
     uint256 internal constant BENEFIT_MAXIMUM = 119;
 
@@ -123,21 +126,18 @@ library Adjudication {
         r.allowed = r.deductible + r.copay + r.coinsurance + r.limited + r.prior + r.paid;
     }
 
-    /// @notice The lines of a claim, each denied whole.
-    function denied(IAdjudication.Line[] calldata lines, uint16 carc)
-        internal
-        pure
-        returns (IAdjudication.PackedLine[] memory results)
-    {
-        results = new IAdjudication.PackedLine[](lines.length);
+    /// @notice Denies each line of a claim whole.
+    /// @param results as many, to be filled
+    function deny(IAdjudication.Line[] calldata lines, uint16 carc, Lines.Flat results) internal pure {
+        results.setCount(lines.length);
         for (uint256 i; i < lines.length; ++i) {
             uint256 charge = lines[i].charge;
-            results[i] = IAdjudication.PackedLine(lines[i].code, charge << 176 | charge << 96 | carc, 0, 0);
+            results.write(i, lines[i].code, charge << 176 | charge << 96 | carc, 0, 0);
         }
     }
 
     /// @return sum of what was paid
-    function paid(IAdjudication.PackedLine[] calldata lines) internal pure returns (uint256 sum) {
+    function paidFor(IAdjudication.PackedLine[] calldata lines) internal pure returns (uint256 sum) {
         for (uint256 i; i < lines.length; ++i) {
             sum += uint80(lines[i].payment >> 16);
         }
@@ -157,20 +157,23 @@ library Adjudication {
     // ---- calendar ------------------------------------------------------------------------------------------------
 
     /// @notice The calendar year (UTC, Gregorian) of a day.
-    /// @param day days since 1970-01-01
-    function yearOf(uint24 day) internal pure returns (uint16) {
-        // The mean length of a year is off by less than two days at any day, hence by one year at most.
-        uint256 year = 1970 + uint256(day) * 400 / DAYS_PER_400_YEARS;
-        if (day < _firstDayOf(year)) --year;
-        else if (day >= _firstDayOf(year + 1)) ++year;
-        // 24 bits of days end in the year 47,904.
-        return uint16(year);
+    /// @param day days since 1970-01-01, 24 bits
+    function yearOf(uint256 day) internal pure returns (uint256 year) {
+        // The mean length of a year is off by less than two days at any day, hence by one year at most. 24 bits of days end in the year
+        // 47,904: nothing here can wrap.
+        unchecked {
+            year = 1970 + day * 400 / DAYS_PER_400_YEARS;
+            if (day < _firstDayOf(year)) --year;
+            else if (day >= _firstDayOf(year + 1)) ++year;
+        }
     }
 
     /// @dev Days from 1970-01-01 to January 1 of a year not before 1970. 477 leap days lie before 1970.
     function _firstDayOf(uint256 year) private pure returns (uint256) {
-        uint256 before = year - 1;
-        return (year - 1970) * 365 + before / 4 - before / 100 + before / 400 - 477;
+        unchecked {
+            uint256 before = year - 1;
+            return (year - 1970) * 365 + before / 4 - before / 100 + before / 400 - 477;
+        }
     }
 
     function _min(uint256 a, uint256 b) private pure returns (uint256) {

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IAdjudication} from "interfaces/IAdjudication.sol";
+import {IClaimDesk} from "interfaces/IClaimDesk.sol";
 
 /// @title The hashes that stand for a claim: what its provider signs, and what the desk remembers of it
 library Attestations {
@@ -25,15 +26,10 @@ library Attestations {
         return uint208(uint256(keccak256(abi.encode(c))));
     }
 
-    /// @notice What the desk remembers of a decided claim.
+    /// @notice What the desk remembers of a decided claim: `Results.tell` makes it where the event lies.
     /// @dev 208 bits: nobody finds two contents of one digest with less than 2^104 trials.
-    function content(
-        bytes32 plan,
-        address patient,
-        address provider,
-        uint256 circumstances,
-        IAdjudication.PackedLine[] memory lines
-    ) internal pure returns (uint208) {
-        return uint208(uint256(keccak256(abi.encode(plan, patient, provider, circumstances, lines))));
+    function content(IClaimDesk.Decided calldata d) internal pure returns (uint208) {
+        bytes memory told = abi.encode(d.patient, d.circumstances, d.lines);
+        return uint208(uint256(keccak256(bytes.concat(abi.encode(d.plan, d.provider), told))));
     }
 }

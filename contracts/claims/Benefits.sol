@@ -2,7 +2,10 @@
 pragma solidity 0.8.30;
 
 import {Adjudication} from "contracts/claims/Adjudication.sol";
+import {Caps} from "contracts/claims/Caps.sol";
+import {Lines} from "contracts/claims/Lines.sol";
 import {PlanBook} from "contracts/claims/PlanBook.sol";
+import {PlanWords} from "contracts/claims/PlanWords.sol";
 import {Prices} from "contracts/claims/Prices.sol";
 import {Totals} from "contracts/claims/Totals.sol";
 import {IAdjudication} from "interfaces/IAdjudication.sol";
@@ -10,6 +13,9 @@ import {IPlans} from "interfaces/IPlans.sol";
 
 /// @title How the lines of a claim are judged by a plan, and what that uses up
 library Benefits {
+    using Caps for PlanBook.Book;
+    using Lines for Lines.Flat;
+    using PlanWords for PlanBook.Case;
     using Prices for uint256;
     using Totals for uint256;
 
@@ -20,40 +26,47 @@ library Benefits {
     // ---- judging -------------------------------------------------------------------------------------------------
 
     /// @notice Judges the lines of a claim; writes nothing.
-    function judge(PlanBook.Book storage b, IAdjudication.Claim calldata c, PlanBook.Case memory k)
-        internal
-        view
-        returns (IAdjudication.PackedLine[] memory lines, Adjudication.Tally memory t)
-    {
+    /// @param said the lines of `c`
+    /// @param lines as many, to be filled
+    /// @param t empty, to be filled; `rule` likewise, for its own use
+    /// @return paid sum over the lines
+    function judge(
+        PlanBook.Book storage b,
+        IAdjudication.Claim calldata c,
+        IAdjudication.Line[] calldata said,
+        PlanBook.Case memory k,
+        Lines.Flat lines,
+        Adjudication.Tally memory t,
+        Adjudication.Rule memory rule
+    ) internal view returns (uint256 paid) {
         _tally(b, c, k, t);
         mapping(bytes32 => uint256) storage prices = b.prices[c.plan][0];
-        Adjudication.Rule memory rule;
         uint256 ruled = NO_LIMIT; // the category of `rule`
-        lines = new IAdjudication.PackedLine[](c.lines.length);
-        for (uint256 i; i < lines.length; ++i) {
-            IAdjudication.Line calldata line = c.lines[i];
-            IAdjudication.PackedLine memory r = lines[i];
-            r.code = line.code;
-            uint256 price = prices[r.code];
-            (uint256 units, uint256 carc, uint256 serial) = _accepted(b, c, k, price, i, lines);
-            uint256 charge = line.charge;
-            uint256 rest = units == line.units ? charge : charge * units / line.units;
-            r.judged = charge << 176 | (charge - rest) << 96 | carc;
-            if (units == 0) continue;
+        for (uint256 i; i < said.length; ++i) {
+            IAdjudication.Line calldata line = said[i];
+            bytes32 code = line.code;
+            uint256 price = prices[code];
+            (uint256 units, uint256 carc, uint256 serial) = _accepted(b, c, said, k, price, i, lines);
+            (uint256 charge, uint256 asked) = (line.charge, line.units);
+            uint256 rest = units == asked ? charge : charge * units / asked;
+            uint256 judged = charge << 176 | (charge - rest) << 96 | carc;
+            if (units == 0) {
+                lines.write(i, code, judged, 0, 0);
+                continue;
+            }
 
             if (price.counted()) k.counted = true;
             if (price.category() != ruled) {
                 ruled = price.category();
                 _rule(b, c, k, ruled, lines, i, rule);
             }
-            uint256 own = k.schedule == 0 ? 0 : b.prices[c.plan][k.schedule][r.code];
+            uint256 own = k.schedule == 0 ? 0 : b.prices[c.plan][k.schedule][code];
             uint256 allowed = (own == 0 ? price : own).allowed() * units;
-            uint256 counted;
-            (r.shares, r.payment, counted) = Adjudication.share(t, rule, allowed < rest ? allowed : rest, line.prior);
-            r.judged |= counted << 16;
-            r.shares |= serial;
-            r.payment |= units;
+            (uint256 shares, uint256 payment, uint256 counted) =
+                Adjudication.share(t, rule, allowed < rest ? allowed : rest, line.prior);
+            lines.write(i, code, judged | counted << 16, shares | serial, payment | units);
         }
+        return t.paid;
     }
 
     /// @dev What the member, and the family, have left.
@@ -63,11 +76,13 @@ library Benefits {
         PlanBook.Case memory k,
         Adjudication.Tally memory t
     ) private view {
-        uint256 mine = b.totals[PlanBook.totalKey(k.desk, k.series, c.patient, k.year, 0)];
-        t.deductible = _left(k.plan.deductible, mine.deductible());
-        t.outOfPocket = _left(k.plan.outOfPocketMaximum, mine.outOfPocket());
+        k.mine = PlanBook.totalKey(k.desk, k.series, c.patient, k.year, 0);
+        uint256 mine = b.totals[k.mine];
+        k.used = mine;
+        t.deductible = _left(k.deductible(), mine.deductible());
+        t.outOfPocket = _left(k.outOfPocketMaximum(), mine.outOfPocket());
         (t.annual, t.lifetime) = (NO_LIMIT, NO_LIMIT);
-        if (k.plan.rules & RARE == 0) return;
+        if (!k.has(RARE)) return;
 
         PlanBook.Bounds memory most = b.bounds[c.plan];
         if (most.annualLimit != 0) t.annual = _left(most.annualLimit, mine.paid());
@@ -91,21 +106,22 @@ library Benefits {
     function _accepted(
         PlanBook.Book storage b,
         IAdjudication.Claim calldata c,
+        IAdjudication.Line[] calldata said,
         PlanBook.Case memory k,
         uint256 price,
         uint256 i,
-        IAdjudication.PackedLine[] memory lines
+        Lines.Flat lines
     ) private view returns (uint256 units, uint256 carc, uint256 serial) {
-        IAdjudication.Line calldata line = c.lines[i];
+        IAdjudication.Line calldata line = said[i];
         if (price == 0) return (0, 204, 0);
         if (price.has(Prices.NOT_COVERED)) return (0, 96, 0);
         units = line.units;
         bytes32 code = line.code;
         uint256 before; // units of the code in earlier lines
         for (uint256 j; j < i; ++j) {
-            if (lines[j].code != code) continue;
-            if (c.lines[j].units == units && c.lines[j].charge == line.charge) return (0, 18, 0);
-            before += uint16(lines[j].payment);
+            if (lines.code(j) != code) continue;
+            if (said[j].units == units && said[j].charge == line.charge) return (0, 18, 0);
+            before += lines.units(j);
         }
         if (price.plain()) return (units, 0, 0);
 
@@ -146,15 +162,15 @@ library Benefits {
         IAdjudication.Claim calldata c,
         PlanBook.Case memory k,
         uint256 number,
-        IAdjudication.PackedLine[] memory lines,
+        Lines.Flat lines,
         uint256 i,
         Adjudication.Rule memory r
     ) private view {
-        r.copayFirst = k.plan.rules & PlanBook.COPAY_FIRST != 0;
-        r.counts = k.plan.rules & PlanBook.COPAY_COUNTS != 0;
+        r.copayFirst = k.has(PlanBook.COPAY_FIRST);
+        r.counts = k.has(PlanBook.COPAY_COUNTS);
         r.limit = NO_LIMIT;
         if (number == 0) {
-            (r.rate, r.bears, r.copay) = (k.out ? k.plan.coinsuranceOut : k.plan.coinsurance, true, 0);
+            (r.rate, r.bears, r.copay) = (k.coinsurance(k.out), true, 0);
             return;
         }
         IPlans.Category memory t = b.categories[c.plan][number];
@@ -162,7 +178,7 @@ library Benefits {
         if (t.limit == 0) return;
         uint256 paid = b.totals[PlanBook.totalKey(k.desk, k.series, c.patient, k.year, number)].paid();
         for (uint256 j; j < i; ++j) {
-            if (b.prices[c.plan][0][lines[j].code].category() == number) paid += uint80(lines[j].payment >> 16);
+            if (b.prices[c.plan][0][lines.code(j)].category() == number) paid += lines.paid(j);
         }
         r.limit = _left(t.limit, paid);
     }
@@ -174,13 +190,18 @@ library Benefits {
         PlanBook.Book storage b,
         IAdjudication.Claim calldata c,
         PlanBook.Case memory k,
-        IAdjudication.PackedLine[] memory lines,
+        Lines.Flat lines,
         Adjudication.Tally memory t
     ) internal {
-        _change(b, c.plan, c.patient, k, Totals.pack(t.usedDeductible, t.usedOutOfPocket, t.paid), Totals.add);
+        uint256 sum = Totals.pack(t.usedDeductible, t.usedOutOfPocket, t.paid);
+        b.totals[k.mine] = k.used.add(sum);
+        if (k.has(PlanBook.FAMILY | PlanBook.EVER | PlanBook.CAPS)) {
+            _changeRare(b, c.plan, c.patient, k, sum, Totals.add);
+            if (k.has(PlanBook.CAPS)) b.count(k, c.provider, t.paid);
+        }
         if (!k.counted) return;
-        for (uint256 i; i < lines.length; ++i) {
-            (bytes32 code, uint256 units) = (lines[i].code, uint16(lines[i].payment));
+        for (uint256 i; i < lines.count(); ++i) {
+            (bytes32 code, uint256 units) = (lines.code(i), lines.units(i));
             uint256 price = b.prices[c.plan][0][code];
             if (units == 0 || !price.counted()) continue;
             if (price.limit() != 0) b.units[PlanBook.periodKey(k, c.patient, code, price.period())] += units;
@@ -191,7 +212,7 @@ library Benefits {
             uint256 number = price.category();
             if (number != 0 && b.categories[c.plan][number].limit != 0) {
                 bytes32 key = PlanBook.totalKey(k.desk, k.series, c.patient, k.year, number);
-                b.totals[key] = b.totals[key].add(uint80(lines[i].payment >> 16));
+                b.totals[key] = b.totals[key].add(lines.paid(i));
             }
         }
     }
@@ -223,11 +244,13 @@ library Benefits {
                 b.totals[key] = b.totals[key].subtract(r.paid);
             }
         }
-        _change(b, plan, member, k, sum, Totals.subtract);
+        bytes32 mine = PlanBook.totalKey(k.desk, k.series, member, k.year, 0);
+        b.totals[mine] = b.totals[mine].subtract(sum);
+        if (k.has(PlanBook.FAMILY | PlanBook.EVER)) _changeRare(b, plan, member, k, sum, Totals.subtract);
     }
 
-    /// @dev Adds or subtracts a claim's sums wherever the plan keeps them.
-    function _change(
+    /// @dev Adds or subtracts a claim's sums where the plan keeps them beside the member's year.
+    function _changeRare(
         PlanBook.Book storage b,
         bytes32 plan,
         address member,
@@ -235,13 +258,12 @@ library Benefits {
         uint256 sum,
         function(uint256, uint256) pure returns (uint256) change
     ) private {
-        bytes32 key = PlanBook.totalKey(k.desk, k.series, member, k.year, 0);
-        b.totals[key] = change(b.totals[key], sum);
-        if (k.plan.rules & PlanBook.EVER != 0) {
+        bytes32 key;
+        if (k.has(PlanBook.EVER)) {
             key = PlanBook.totalKey(k.desk, k.series, member, 0, 0);
             b.totals[key] = change(b.totals[key], sum.paid());
         }
-        if (k.family != 0 && k.plan.rules & PlanBook.FAMILY != 0) {
+        if (k.family != 0 && k.has(PlanBook.FAMILY)) {
             PlanBook.Bounds memory most = b.bounds[plan];
             sum = Totals.pack(
                 most.familyDeductible == 0 ? 0 : sum.deductible(),

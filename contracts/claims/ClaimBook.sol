@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Ids} from "contracts/Ids.sol";
 import {Attestations} from "contracts/claims/Attestations.sol";
+import {Results} from "contracts/claims/Results.sol";
 import {IAdjudication} from "interfaces/IAdjudication.sol";
 import {IClaimDesk} from "interfaces/IClaimDesk.sol";
 import {IPlans} from "interfaces/IPlans.sol";
@@ -10,11 +11,12 @@ import {ITreasury} from "interfaces/ITreasury.sol";
 
 /// @title What the desk remembers of claims
 library ClaimBook {
+    using Results for Results.Flat;
+
     /// @dev Most lines of a claim.
     uint256 internal constant MAX_LINES = 100;
 
-    /// @dev Circumstances of a claim: `OUTSIDE` when judged out of network, `DENIED` when a review denied it.
-    uint256 internal constant OUTSIDE = 1;
+    /// @dev Circumstances of a claim that a review denied.
     uint256 internal constant DENIED = 2;
 
     /// @param digest of what was decided, or (pended, withdrawn) of the claim
@@ -53,15 +55,16 @@ library ClaimBook {
     }
 
     /// @dev The gates that need no plan.
-    function refusal(Book storage b, IAdjudication.Claim calldata c, bytes32 id)
+    /// @param lines those of `c`
+    function refusal(Book storage b, IAdjudication.Claim calldata c, IAdjudication.Line[] calldata lines, bytes32 id)
         internal
         view
         returns (IPlans.Refusal, uint16 carc)
     {
-        if (!_wellFormed(c.lines)) return (IPlans.Refusal.Malformed, 16);
-        Stored memory s = b.claims[id];
-        bool open = s.state == IClaimDesk.State.None
-            || (s.state == IClaimDesk.State.Withdrawn && !b.withdrawn[id][Attestations.content(c)]);
+        if (!_wellFormed(lines)) return (IPlans.Refusal.Malformed, 16);
+        IClaimDesk.State state = b.claims[id].state;
+        bool open = state == IClaimDesk.State.None
+            || (state == IClaimDesk.State.Withdrawn && !b.withdrawn[id][Attestations.content(c)]);
         return open ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.Duplicate, 18);
     }
 
@@ -73,21 +76,28 @@ library ClaimBook {
         return true;
     }
 
-    /// @dev What a plan said of a claim.
+    function whose(address provider, address signer, bool licensed) internal pure returns (IPlans.Refusal, uint16 carc) {
+        if (signer != provider) return (IPlans.Refusal.NotAttested, 16);
+        return licensed ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.NotLicensed, 185);
+    }
+
+    /// @dev What a plan would say of a claim.
     function fill(IAdjudication.Claim calldata c, IClaimDesk.Result memory r, IPlans.Verdict memory v) internal pure {
         (r.refusal, r.carc) = (v.refusal, v.carc);
         if (v.refusal != IPlans.Refusal.None) return;
         r.state = v.pended ? IClaimDesk.State.Pended : IClaimDesk.State.Settled;
-        r.circumstances = uint256(c.serviceDay) << 72 | uint256(v.family) << 8 | (v.outOfNetwork ? OUTSIDE : 0);
+        r.circumstances = uint256(c.serviceDay) << 72 | uint256(v.family) << 8 | (v.outOfNetwork ? Results.OUTSIDE : 0);
         (r.paid, r.lines) = (v.paid, v.lines);
     }
 
     /// @dev Final before the money moves: a token that calls back finds the claim settled and its number taken.
-    function conclude(Book storage b, IAdjudication.Claim calldata c, IClaimDesk.Result memory r) internal {
-        uint208 digest = Attestations.content(c.plan, c.patient, c.provider, r.circumstances, r.lines);
-        b.claims[r.id] = Stored(r.state, uint40(block.timestamp), digest);
-
-        emit IClaimDesk.ClaimDecided(r.id, c.provider, c.plan, c.patient, r.circumstances, r.lines);
+    function conclude(Book storage b, IAdjudication.Claim calldata c, Results.Flat memory r) internal {
+        Stored storage s = b.claims[r.id];
+        uint256 word = r.tell(c) << 48 | block.timestamp << 8 | uint256(r.state);
+        // The struct's one slot, written once; the compiler writes it field by field. The digest loses its highest bits, as `uint208` does.
+        assembly ("memory-safe") {
+            sstore(s.slot, word)
+        }
     }
 
     function owe(
@@ -127,8 +137,7 @@ library ClaimBook {
         s = b.claims[d.id];
         bool open = s.state == IClaimDesk.State.Pended || s.state == IClaimDesk.State.Withdrawn;
         if (s.state == IClaimDesk.State.None || open) revert IClaimDesk.WrongState(d.id, s.state);
-        uint208 said = Attestations.content(d.plan, d.patient, d.provider, d.circumstances, d.lines);
-        if (s.digest != said) revert IClaimDesk.OtherContent(d.id);
+        if (s.digest != Attestations.content(d)) revert IClaimDesk.OtherContent(d.id);
     }
 
     function within(bytes32 id, uint40 since, uint16 numberOfDays) internal view {

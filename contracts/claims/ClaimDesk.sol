@@ -2,14 +2,14 @@
 pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {Ids} from "contracts/Ids.sol";
 import {Adjudication} from "contracts/claims/Adjudication.sol";
 import {Attestations} from "contracts/claims/Attestations.sol";
 import {ClaimBook} from "contracts/claims/ClaimBook.sol";
-import {Signatures} from "contracts/consent/Signatures.sol";
+import {Parties} from "contracts/claims/Parties.sol";
+import {Results} from "contracts/claims/Results.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
 import {IClaimDesk} from "interfaces/IClaimDesk.sol";
 import {IInstitutions} from "interfaces/IInstitutions.sol";
@@ -20,12 +20,13 @@ import {ITreasury} from "interfaces/ITreasury.sol";
 /// @dev No owner, no pause, no setter; the AccessManager's arbiter decides appeals and nothing else. A usual claim costs one slot.
 contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     using ClaimBook for ClaimBook.Book;
+    using Parties for IInstitutions;
+    using Results for Results.Flat;
+    using Results for Results.Flat[];
 
     /// @inheritdoc IClaimDesk
     uint256 public constant MAX_LINES = ClaimBook.MAX_LINES;
 
-
-    uint32 private constant PROVIDERS = Roles.PROVIDER | Roles.PHARMACY;
     uint16 private constant LAST_CARC = 999;
 
     IInstitutions public immutable institutions;
@@ -46,78 +47,88 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     // ---- submit --------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IClaimDesk
-    function submit(Claim[] calldata claims, bytes[] calldata signatures) external returns (Result[] memory results) {
+    function submit(Claim[] calldata claims, bytes[] calldata signatures) external returns (Result[] memory) {
         bool signed = signatures.length != 0;
         if (signed && signatures.length != claims.length) revert LengthMismatch(claims.length, signatures.length);
-        (address caller, bool licensed) = _actsFor(msg.sender, PROVIDERS);
-        results = new Result[](claims.length);
+        (address caller, bool licensed) = institutions.actsFor(msg.sender, Parties.PROVIDERS);
         ClaimBook.Payment memory payment;
+        Results.Flat[] memory results = Results.room(claims.length);
         for (uint256 i; i < claims.length; ++i) {
             Claim calldata c = claims[i];
-            Result memory r = results[i];
-            r.id = Ids.claim(c.provider, c.number);
-            (address provider, bool may) = (caller, licensed);
-            if (provider != c.provider && signed) (provider, may) = _signedFor(c, signatures[i]);
+            address provider = c.provider;
+            bytes32 id = Ids.claim(provider, c.number);
+            (address signer, bool may) = (caller, licensed);
+            if (signer != provider && signed) (signer, may) = _signedFor(c, signatures[i]);
 
-            (r.refusal, r.carc) = _book.refusal(c, r.id);
-            if (r.refusal == IPlans.Refusal.None) (r.refusal, r.carc) = _whose(c, provider, may);
-            if (r.refusal != IPlans.Refusal.None) emit ClaimRefused(r.id, c.provider, c.plan, r.refusal, r.carc);
-            else _run(c, results, i, payment, false);
+            Line[] calldata lines = c.lines;
+            (IPlans.Refusal refusal, uint16 carc) = _book.refusal(c, lines, id);
+            if (refusal == IPlans.Refusal.None) (refusal, carc) = ClaimBook.whose(provider, signer, may);
+            if (refusal == IPlans.Refusal.None) {
+                _run(c, lines, id, results, i, payment, false);
+            } else {
+                results.begin(i, id, 0);
+                (results[i].refusal, results[i].carc) = (refusal, carc);
+                emit ClaimRefused(id, provider, c.plan, refusal, carc);
+            }
         }
         _flush(payment, results, results.length);
-    }
-
-    function _whose(Claim calldata c, address provider, bool licensed) private pure returns (IPlans.Refusal, uint16 carc) {
-        if (provider != c.provider) return (IPlans.Refusal.NotAttested, 16);
-        return licensed ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.NotLicensed, 185);
+        results.give();
     }
 
     /// @dev Judges a claim whose gates here are open, and goes on with what the plan says; the money is left to `payment`.
-    function _run(Claim calldata c, Result[] memory results, uint256 i, ClaimBook.Payment memory payment, bool reviewed) private {
-        Result memory r = results[i];
-        IPlans.Verdict memory v = plans.adjudicate(c, reviewed);
-        ClaimBook.fill(c, r, v);
-        if (v.refusal != IPlans.Refusal.None) {
-            if (reviewed) _book.free(r.id);
-            emit ClaimRefused(r.id, c.provider, c.plan, v.refusal, v.carc);
+    function _run(
+        Claim calldata c,
+        Line[] calldata lines,
+        bytes32 id,
+        Results.Flat[] memory results,
+        uint256 i,
+        ClaimBook.Payment memory payment,
+        bool reviewed
+    ) private {
+        results.begin(i, id, lines.length);
+        Results.Flat memory r = results[i];
+        (bool pended, address insurer, address token) = Results.award(plans, c, lines, reviewed, r);
+        if (r.refusal != IPlans.Refusal.None) {
+            if (reviewed) _book.free(id);
+            emit ClaimRefused(id, c.provider, c.plan, r.refusal, r.carc);
             return;
         }
-        if (v.pended) return _pend(c, r, v);
+        if (pended) return _pend(c, r, insurer, token);
         _book.conclude(c, r);
         if (r.paid == 0) return;
-        bool same = payment.insurer == v.insurer && payment.token == v.token && payment.payee == c.provider;
+        bool same = payment.insurer == insurer && payment.token == token && payment.payee == c.provider;
         if (!same) {
             _flush(payment, results, i);
-            (payment.insurer, payment.token, payment.payee) = (v.insurer, v.token, c.provider);
+            (payment.insurer, payment.token, payment.payee) = (insurer, token, c.provider);
             (payment.amount, payment.first) = (0, i);
         }
         payment.amount += r.paid;
     }
 
-    function _pend(Claim calldata c, Result memory r, IPlans.Verdict memory v) private {
-        bool reserved = r.paid == 0 || treasury.reserve(v.insurer, v.token, r.paid, r.id);
+    function _pend(Claim calldata c, Results.Flat memory r, address insurer, address token) private {
+        bool reserved = r.paid == 0 || treasury.reserve(insurer, token, r.paid, r.id);
         uint40 reviewBy = uint40(block.timestamp) + uint40(plans.terms(c.plan).reviewDays) * 1 days;
         _book.claims[r.id] = ClaimBook.Stored(State.Pended, uint40(block.timestamp), Attestations.content(c));
         ClaimBook.Extra storage e = _book.extras[r.id];
         (e.reviewBy, e.reserved) = (reviewBy, reserved ? r.paid : 0);
-        (e.insurer, e.token) = (v.insurer, v.token);
+        (e.insurer, e.token) = (insurer, token);
 
         emit ClaimPended(r.id, c.provider, c.plan, c, r.paid, reserved, reviewBy);
     }
 
     /// @dev Pays together what is due for the claims up to `end`; one by one when the pool is short, and owes the rest.
-    function _flush(ClaimBook.Payment memory p, Result[] memory results, uint256 end) private {
+    function _flush(ClaimBook.Payment memory p, Results.Flat[] memory results, uint256 end) private {
         if (p.amount == 0) return;
         if (treasury.pay(p.insurer, p.token, p.payee, p.amount, results[p.first].id)) return;
 
         for (uint256 i = p.first; i < end; ++i) {
-            Result memory r = results[i];
+            Results.Flat memory r = results[i];
             if (r.state != State.Settled || r.paid == 0) continue;
             if (!treasury.pay(p.insurer, p.token, p.payee, r.paid, r.id)) _owe(r, p);
         }
     }
 
-    function _owe(Result memory r, ClaimBook.Payment memory p) private {
+    function _owe(Results.Flat memory r, ClaimBook.Payment memory p) private {
         r.state = State.Owed;
         // A token that called back may have reversed it meanwhile: then the debt meets the set-off.
         if (_book.claims[r.id].state == State.Settled) _book.claims[r.id].state = State.Owed;
@@ -130,28 +141,32 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     function decide(Claim calldata c) external returns (Result memory) {
         (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
         if (block.timestamp <= e.reviewBy) revert ReviewOpen(id, e.reviewBy);
-        return _decide(c, id, e);
+        _decide(c, id, e);
     }
 
     /// @inheritdoc IClaimDesk
-    function review(Claim calldata c, uint16 carc) external returns (Result memory r) {
+    function review(Claim calldata c, uint16 carc) external returns (Result memory) {
         (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
         _onlyFor(id, e.insurer, Roles.INSURER);
         if (block.timestamp > e.reviewBy) revert ReviewOver(id, e.reviewBy);
-        if (carc == 0) return _decide(c, id, e);
+        if (carc == 0) _decide(c, id, e);
         if (carc > LAST_CARC) revert InvalidCarc(carc);
 
         delete _book.extras[id];
-        (r.id, r.state, r.lines) = (id, State.Denied, Adjudication.denied(c.lines, carc));
-        r.circumstances = uint256(c.serviceDay) << 72 | ClaimBook.DENIED;
+        Results.Flat[] memory results = Results.room(1);
+        results.begin(0, id, c.lines.length);
+        Results.Flat memory r = results[0];
+        (r.state, r.circumstances) = (State.Denied, uint256(c.serviceDay) << 72 | ClaimBook.DENIED);
+        Adjudication.deny(c.lines, carc, r.linesOf());
         _book.conclude(c, r);
         _release(id, e, address(0), 0);
+        results.giveOnly();
     }
 
     /// @inheritdoc IClaimDesk
     function withdraw(Claim calldata c) external {
         (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
-        _onlyFor(id, c.provider, PROVIDERS);
+        _onlyFor(id, c.provider, Parties.PROVIDERS);
 
         delete _book.extras[id];
         _book.withdrawn[id][Attestations.content(c)] = true;
@@ -161,14 +176,14 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         _release(id, e, address(0), 0);
     }
 
-    function _decide(Claim calldata c, bytes32 id, ClaimBook.Extra memory e) private returns (Result memory r) {
+    /// @dev Ends the call with the result.
+    function _decide(Claim calldata c, bytes32 id, ClaimBook.Extra memory e) private {
         delete _book.extras[id];
-        Result[] memory results = new Result[](1);
-        r = results[0];
-        r.id = id;
         ClaimBook.Payment memory payment;
-        _run(c, results, 0, payment, true);
-        if (!_release(id, e, c.provider, payment.amount)) _owe(r, payment);
+        Results.Flat[] memory results = Results.room(1);
+        _run(c, c.lines, id, results, 0, payment, true);
+        if (!_release(id, e, c.provider, payment.amount)) _owe(results[0], payment);
+        results.giveOnly();
     }
 
     /// @dev What was reserved goes back, and what is due is paid.
@@ -185,12 +200,12 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         ClaimBook.Stored memory s = _book.decided(d);
         if (s.state != State.Settled && s.state != State.Owed) revert WrongState(id, s.state);
         IPlans.Terms memory t = plans.terms(d.plan);
-        (address party, bool licensed) = _actsFor(msg.sender, PROVIDERS);
+        (address party, bool licensed) = institutions.actsFor(msg.sender, Parties.PROVIDERS);
         if (!licensed || party != d.provider) {
             _onlyFor(id, t.insurer, Roles.INSURER);
             ClaimBook.within(id, s.at, t.appealDays);
         }
-        uint96 amount = uint96(Adjudication.paid(d.lines));
+        uint96 amount = uint96(Adjudication.paidFor(d.lines));
 
         _book.claims[id].state = State.Reversed;
         _book.claims[id].at = uint40(block.timestamp);
@@ -204,7 +219,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     /// @inheritdoc IClaimDesk
     function appeal(Decided calldata d) external {
         ClaimBook.Stored memory s = _book.decided(d);
-        if (msg.sender != d.patient) _onlyFor(d.id, d.provider, PROVIDERS);
+        if (msg.sender != d.patient) _onlyFor(d.id, d.provider, Parties.PROVIDERS);
         ClaimBook.Extra storage e = _book.extras[d.id];
         bool open = s.state == State.Settled || s.state == State.Owed || s.state == State.Denied || s.state == State.Reversed;
         if (!open || e.heard) revert WrongState(d.id, s.state);
@@ -222,7 +237,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         if (!_book.extras[id].appealed) revert NotAppealed(id);
         if (carc == 0 || carc > LAST_CARC) revert InvalidCarc(carc);
         bool paid = s.state == State.Settled || s.state == State.Owed;
-        uint256 most = Adjudication.billed(d.lines) - (paid ? Adjudication.paid(d.lines) : 0);
+        uint256 most = Adjudication.billed(d.lines) - (paid ? Adjudication.paidFor(d.lines) : 0);
         if (award > most) revert AwardTooHigh(award, most);
 
         _book.extras[id].appealed = false;
@@ -236,29 +251,13 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     // ---- who -----------------------------------------------------------------------------------------------------
 
-    /// @return institution whom the account acts for, 0 for nobody
-    /// @return licensed whether it may now, in one of the roles
-    function _actsFor(address account, uint32 roles) private view returns (address institution, bool licensed) {
-        uint32 own;
-        IInstitutions.Standing status;
-        (institution, own, status) = institutions.standing(account);
-        licensed = status == IInstitutions.Standing.Licensed && own & roles != 0;
-    }
-
     function _onlyFor(bytes32 id, address party, uint32 roles) private view {
-        (address institution, bool licensed) = _actsFor(msg.sender, roles);
+        (address institution, bool licensed) = institutions.actsFor(msg.sender, roles);
         if (!licensed || institution != party) revert NotParty(id, msg.sender);
     }
 
-    /// @dev The signature's key, or else the provider as an ERC-1271 wallet; nobody's wallet is called but a licensed provider's.
-    function _signedFor(Claim calldata c, bytes calldata signature) private view returns (address institution, bool licensed) {
-        if (signature.length == 0) return (address(0), false);
-        bytes32 hash = digest(c);
-        (address signer,,) = ECDSA.tryRecover(hash, signature);
-        (institution, licensed) = _actsFor(signer, PROVIDERS);
-        if (institution == c.provider) return (institution, licensed);
-        (address provider, bool may) = _actsFor(c.provider, PROVIDERS);
-        if (provider == c.provider && may && Signatures.signed(provider, hash, signature)) return (provider, true);
+    function _signedFor(Claim calldata c, bytes calldata signature) private view returns (address, bool) {
+        return signature.length == 0 ? (address(0), false) : institutions.signedFor(c.provider, digest(c), signature);
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
@@ -266,9 +265,9 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     /// @inheritdoc IClaimDesk
     function estimate(Claim calldata c) external view returns (Result memory r) {
         r.id = Ids.claim(c.provider, c.number);
-        (r.refusal, r.carc) = _book.refusal(c, r.id);
-        (address provider, bool may) = _actsFor(c.provider, PROVIDERS);
-        if (r.refusal == IPlans.Refusal.None) (r.refusal, r.carc) = _whose(c, provider, may);
+        (r.refusal, r.carc) = _book.refusal(c, c.lines, r.id);
+        (address provider, bool may) = institutions.actsFor(c.provider, Parties.PROVIDERS);
+        if (r.refusal == IPlans.Refusal.None) (r.refusal, r.carc) = ClaimBook.whose(c.provider, provider, may);
         if (r.refusal != IPlans.Refusal.None) return r;
         IPlans.Verdict memory v = plans.judge(address(this), c, false);
         ClaimBook.fill(c, r, v);

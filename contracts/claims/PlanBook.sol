@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Ids} from "contracts/Ids.sol";
+import {Adjudication} from "contracts/claims/Adjudication.sol";
 import {IAdjudication} from "interfaces/IAdjudication.sol";
 import {IPlans} from "interfaces/IPlans.sol";
 
@@ -11,17 +12,18 @@ import {IPlans} from "interfaces/IPlans.sol";
 library PlanBook {
     uint16 internal constant WHOLE = 10_000;
 
-    // Bits of `rules`: the first four are the terms', the others say which of the rarer bounds there are.
+    // Bits of `rules`: the first five are the terms', the others say which of the rarer bounds there are.
     uint256 internal constant COPAY_FIRST = 1;
     uint256 internal constant COPAY_COUNTS = 2;
     uint256 internal constant NETWORK = 4;
     uint256 internal constant OUTSIDE = 8;
-    uint256 internal constant TERMS = 15;
-    uint256 internal constant FAMILY = 16;
-    uint256 internal constant ANNUAL = 32;
-    uint256 internal constant EVER = 64;
+    uint256 internal constant CAPS = 16;
+    uint256 internal constant TERMS = 31;
+    uint256 internal constant FAMILY = 32;
+    uint256 internal constant ANNUAL = 64;
+    uint256 internal constant EVER = 128;
 
-    /// @dev Three slots. `insurer` 0: not registered; `inForceAt` 0: not sealed.
+    /// @dev Three slots, which the judge reads by PlanWords. `insurer` 0: not registered; `inForceAt` 0: not sealed.
     struct Plan {
         address insurer;
         uint24 validFrom;
@@ -58,12 +60,16 @@ library PlanBook {
         mapping(bytes32 series => mapping(address provider => IPlans.Contract)) contracts;
         mapping(bytes32 series => mapping(address member => mapping(bytes32 code => IPlans.Authorization))) authorizations;
         mapping(bytes32 series => mapping(address member => mapping(address to => IPlans.Referral))) referrals;
+        mapping(bytes32 series => mapping(address provider => IPlans.Cap)) caps; // of provider 0: everyone's
         mapping(bytes32 key => uint256) totals; // `Totals` of what was used; see `totalKey`
-        mapping(bytes32 key => uint256) units; // see `periodKey` and `serialKey`
+        mapping(bytes32 key => uint256) units; // see `periodKey` and `serialKey`; or amounts, see Caps
     }
 
     /// @notice Whose claim it is, of which day, and what its lines share.
     /// @param counted whether anything is counted line by line: units, or a category's limit
+    /// @param mine key of what the member used in the year
+    /// @param used what was there before the claim
+    /// @param first with `second` and `third`: the version's slots, see PlanWords
     struct Case {
         address desk;
         bytes32 series;
@@ -74,7 +80,34 @@ library PlanBook {
         uint32 schedule;
         bool out;
         bool counted;
-        Plan plan;
+        bytes32 mine;
+        uint256 used;
+        uint256 first;
+        uint256 second;
+        uint256 third;
+    }
+
+    /// @notice An empty case, tally and rule, each as an array of one.
+    /// @dev Cleared at once; the compiler would clear them word by word, 600 gas a claim.
+    function room()
+        internal
+        pure
+        returns (Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules)
+    {
+        // 14 words of a case, 7 of a tally, 6 of a rule, and for each array its length and its one pointer; taken from the free memory.
+        assembly ("memory-safe") {
+            cases := mload(0x40)
+            mstore(0x40, add(cases, 0x420))
+            calldatacopy(add(cases, 0xc0), calldatasize(), 0x360)
+            tallies := add(cases, 0x40)
+            rules := add(cases, 0x80)
+            mstore(cases, 1)
+            mstore(add(cases, 0x20), add(cases, 0xc0))
+            mstore(tallies, 1)
+            mstore(add(tallies, 0x20), add(cases, 0x280))
+            mstore(rules, 1)
+            mstore(add(rules, 0x20), add(cases, 0x360))
+        }
     }
 
     // ---- terms ---------------------------------------------------------------------------------------------------
@@ -112,6 +145,8 @@ library PlanBook {
             revert IPlans.InvalidTerms("familyOutOfPocketMaximum");
         }
         if (t.rules > TERMS) revert IPlans.InvalidTerms("rules");
+        // What a cap holds back is reviewed: without days for that it would be paid a second later.
+        if (t.rules & CAPS != 0 && t.reviewDays == 0) revert IPlans.InvalidTerms("reviewDays");
         if (t.document == 0) revert IPlans.InvalidTerms("document");
     }
 
@@ -142,6 +177,10 @@ library PlanBook {
             reviewDays: t.reviewDays,
             appealDays: t.appealDays
         });
+    }
+
+    function checkPeriod(uint24 from, uint24 until) internal pure {
+        if (until <= from) revert IPlans.InvalidPeriod(from, until);
     }
 
     function addCategories(Book storage b, bytes32 plan, IPlans.Category[] calldata categories) internal {

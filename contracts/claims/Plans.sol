@@ -4,10 +4,13 @@ pragma solidity 0.8.30;
 import {Ids} from "contracts/Ids.sol";
 import {Adjudication} from "contracts/claims/Adjudication.sol";
 import {Benefits} from "contracts/claims/Benefits.sol";
+import {Caps} from "contracts/claims/Caps.sol";
+import {Gates} from "contracts/claims/Gates.sol";
+import {Lines} from "contracts/claims/Lines.sol";
 import {PlanBook} from "contracts/claims/PlanBook.sol";
+import {PlanWords} from "contracts/claims/PlanWords.sol";
 import {Prices} from "contracts/claims/Prices.sol";
 import {Totals} from "contracts/claims/Totals.sol";
-import {ConsentCodes} from "contracts/consent/ConsentCodes.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
 import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
@@ -17,7 +20,10 @@ import {IPlans} from "interfaces/IPlans.sol";
 /// @title Plans: what insurers promised, sealed before the first claim, and the judge of claims by it
 contract Plans is IPlans, Licensed {
     using Benefits for PlanBook.Book;
+    using Caps for PlanBook.Book;
+    using Lines for Lines.Flat;
     using PlanBook for PlanBook.Book;
+    using PlanWords for PlanBook.Case;
 
     IConsentRegistry public immutable consents;
     /// @inheritdoc IPlans
@@ -96,7 +102,7 @@ contract Plans is IPlans, Licensed {
         bytes32 series = _ownedSeries(plan);
         for (uint256 i; i < members.length; ++i) {
             (address account, Membership calldata m) = (members[i].account, members[i].membership);
-            _checkPeriod(m.from, m.until);
+            PlanBook.checkPeriod(m.from, m.until);
             // Accounts of so small a number stand for families.
             if (uint160(account) <= type(uint64).max) revert InvalidMember(account);
 
@@ -118,13 +124,23 @@ contract Plans is IPlans, Licensed {
     /// @inheritdoc IPlans
     function authorize(bytes32 plan, address member, bytes32 code, uint16 units, uint24 from, uint24 until) external {
         bytes32 series = _ownedSeries(plan);
-        _checkPeriod(from, until);
+        PlanBook.checkPeriod(from, until);
         Authorization storage a = _book.authorizations[series][member][code];
 
         (a.from, a.until, a.units) = (from, until, units);
         ++a.serial;
 
         emit Authorized(series, member, code, a);
+    }
+
+    /// @inheritdoc IPlans
+    function capProvider(bytes32 plan, address provider, Cap calldata cap) external {
+        bytes32 series = _ownedSeries(plan);
+        if (cap.most != 0 && cap.period == 0) revert InvalidCap(cap.most, cap.period);
+
+        _book.caps[series][provider] = cap;
+
+        emit ProviderCapped(series, provider, cap);
     }
 
     // ---- a provider ----------------------------------------------------------------------------------------------
@@ -134,7 +150,7 @@ contract Plans is IPlans, Licensed {
         address by = _licensed(msg.sender, Roles.PROVIDER);
         bytes32 series = Ids.series(plan);
         if (_book.versions[series] == 0) revert UnknownPlan(plan);
-        _checkPeriod(from, until);
+        PlanBook.checkPeriod(from, until);
         if (by == to) revert OwnReferral(by);
         Referral storage r = _book.referrals[series][member][to];
         // Only what counts today stands in the way, so that nobody can keep a place with a period far off.
@@ -151,85 +167,56 @@ contract Plans is IPlans, Licensed {
         _owned(Ids.version(series, 1));
     }
 
-    function _checkPeriod(uint24 from, uint24 until) private pure {
-        if (until <= from) revert InvalidPeriod(from, until);
-    }
-
     // ---- a desk --------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IPlans
-    function adjudicate(Claim calldata c, bool reviewed) external returns (Verdict memory v) {
-        (PlanBook.Case memory k, Adjudication.Tally memory t) = _judge(msg.sender, c, reviewed, v);
-        if (v.refusal == Refusal.None && !v.pended) _book.commit(c, k, v.lines, t);
+    function award(Claim calldata c, bool reviewed) external returns (Verdict memory) {
+        (PlanBook.Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules) = PlanBook.room();
+        (PlanBook.Case memory k, Adjudication.Tally memory t) = (cases[0], tallies[0]);
+        (Lines.Flat lines, bool pended) = _judge(msg.sender, c, k, t, rules[0], reviewed);
+        if (!pended) _book.commit(c, k, lines, t);
+        lines.answer(pended, k.out, k.family, k.insurer(), k.token(), t.paid);
     }
 
     /// @inheritdoc IPlans
-    function judge(address desk, Claim calldata c, bool reviewed) external view returns (Verdict memory v) {
-        _judge(desk, c, reviewed, v);
+    function judge(address desk, Claim calldata c, bool reviewed) external view returns (Verdict memory) {
+        (PlanBook.Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules) = PlanBook.room();
+        (PlanBook.Case memory k, Adjudication.Tally memory t) = (cases[0], tallies[0]);
+        (Lines.Flat lines, bool pended) = _judge(desk, c, k, t, rules[0], reviewed);
+        lines.answer(pended, k.out, k.family, k.insurer(), k.token(), t.paid);
     }
 
-    function _judge(address desk, Claim calldata c, bool reviewed, Verdict memory v)
-        private
-        view
-        returns (PlanBook.Case memory k, Adjudication.Tally memory t)
-    {
-        (k.desk, k.plan) = (desk, _book.plans[c.plan]);
-        (v.refusal, v.carc) = _gates(c, k.plan, k, reviewed);
-        if (v.refusal != Refusal.None) return (k, t);
+    /// @dev Ends the call when a gate stays shut. `k`, `t` and `rule` are empty, and filled here.
+    function _judge(
+        address desk,
+        Claim calldata c,
+        PlanBook.Case memory k,
+        Adjudication.Tally memory t,
+        Adjudication.Rule memory rule,
+        bool reviewed
+    ) private view returns (Lines.Flat lines, bool pended) {
+        Line[] calldata said = c.lines;
+        lines = Lines.begin(said.length);
+        k.desk = desk;
+        k.load(_book.plans[c.plan]);
+        (Refusal refusal, uint256 carc) = Gates.pass(_book, consents, c, k, reviewed);
+        if (refusal != Refusal.None) lines.refuse(refusal, carc);
 
-        (v.outOfNetwork, v.family, v.insurer, v.token) = (k.out, k.family, k.plan.insurer, k.plan.token);
-        (v.lines, t) = _book.judge(c, k);
-        v.paid = uint96(t.paid); // at most 100 lines of 80 bits
-        v.pended = !reviewed && k.plan.reviewThreshold != 0 && t.paid > k.plan.reviewThreshold;
-    }
-
-    /// @dev In the order of `Refusal`; fills `k` on the way.
-    function _gates(Claim calldata c, PlanBook.Plan memory p, PlanBook.Case memory k, bool reviewed)
-        private
-        view
-        returns (Refusal, uint16 carc)
-    {
-        uint24 day = c.serviceDay;
-        (k.series, k.day, k.year) = (Ids.series(c.plan), day, Adjudication.yearOf(day));
-        uint256 today = block.timestamp / 1 days;
-        if (p.inForceAt == 0 || block.timestamp < p.inForceAt) return (Refusal.UnknownPlan, 31);
-        if (day > today) return (Refusal.FutureService, 110);
-        carc = _outside(day, p.validFrom, p.validUntil);
-        if (carc != 0) return (Refusal.OutsidePlan, carc);
-
-        Membership memory m = _book.members[k.series][c.patient];
-        if (m.until == 0) return (Refusal.NotEnrolled, 31);
-        carc = _outside(day, m.from, m.until);
-        if (carc != 0) return (Refusal.OutsideCover, carc);
-        if (day < uint256(m.from) + p.waitingDays) return (Refusal.Waiting, 179);
-        bool late = p.filingDays != 0 && today > uint256(day) + p.filingDays;
-        if (late && !reviewed) return (Refusal.FiledLate, 29); // what is reviewed was filed before
-        (k.family, k.groups) = (m.family, m.nextGroups != 0 && day >= m.nextFrom ? m.nextGroups : m.groups);
-
-        if (p.rules & PlanBook.NETWORK != 0) {
-            Contract memory own = _book.contracts[k.series][c.provider];
-            k.out = day < own.from || day >= own.until;
-            if (k.out && p.rules & PlanBook.OUTSIDE == 0) return (Refusal.OutOfNetwork, 242);
-            if (!k.out) k.schedule = own.schedule;
-        }
-        if (m.secondary && c.primary == 0) return (Refusal.NotCoordinated, 22);
-
-        (IConsentRegistry.Answer answer,,,) =
-            consents.decide(c.patient, p.insurer, ConsentCodes.HPAYMT, ConsentCodes.CLAIM);
-        return answer == IConsentRegistry.Answer.Permit ? (Refusal.None, 0) : (Refusal.NoConsent, 227);
-    }
-
-    /// @dev 26 before the period, 27 after it, 0 within.
-    function _outside(uint256 day, uint256 from, uint256 until) private pure returns (uint16) {
-        if (day < from) return 26;
-        return day < until ? 0 : 27;
+        k.year = Adjudication.yearOf(k.day);
+        lines.setCount(said.length);
+        uint256 paid = _book.judge(c, said, k, lines, t, rule);
+        if (reviewed) return (lines, false);
+        uint256 threshold = k.reviewThreshold();
+        if (threshold != 0) pended = paid > threshold;
+        if (k.has(PlanBook.CAPS)) pended = pended || _book.exceeds(k, c.provider, paid);
     }
 
     /// @inheritdoc IPlans
     function restore(bytes32 plan, address patient, uint24 day, uint64 family, PackedLine[] calldata lines) external {
         PlanBook.Case memory k;
         (k.desk, k.series, k.day, k.year) = (msg.sender, Ids.series(plan), day, Adjudication.yearOf(day));
-        (k.family, k.plan) = (family, _book.plans[plan]);
+        k.family = family;
+        k.load(_book.plans[plan]);
         _book.restore(plan, patient, k, lines);
     }
 
@@ -278,6 +265,16 @@ contract Plans is IPlans, Licensed {
     /// @inheritdoc IPlans
     function referral(bytes32 plan, address member, address to) external view returns (Referral memory) {
         return _book.referrals[Ids.series(plan)][member][to];
+    }
+
+    /// @inheritdoc IPlans
+    function capOf(bytes32 plan, address provider) external view returns (Cap memory) {
+        return _book.capOf(Ids.series(plan), provider);
+    }
+
+    /// @inheritdoc IPlans
+    function paidTo(address desk, bytes32 plan, address provider) external view returns (uint256) {
+        return _book.paidTo(desk, Ids.series(plan), provider);
     }
 
     /// @inheritdoc IPlans

@@ -20,12 +20,16 @@ library Transfers {
     function send(address token, address payee, uint256 amount) internal returns (bool sent) {
         if (gasleft() < NEEDED_GAS) revert ITreasury.GasTooLow(NEEDED_GAS, gasleft());
 
-        bytes memory data = abi.encodeCall(IERC20.transfer, (payee, amount));
-        uint256 gasLimit = GAS;
-        // Assembly takes one word of the answer at most, so that a long one cannot burn our gas. It writes scratch space only.
+        (uint256 selector, uint256 gasLimit) = (uint32(IERC20.transfer.selector), GAS);
+        // Assembly takes one word of the answer at most, so that a long one cannot burn our gas. It writes scratch space, and beyond the
+        // free memory, which stays free.
         // A token without return value counts when it has code, and a pool's token has had: `fund` asked.
         assembly ("memory-safe") {
-            sent := call(gasLimit, token, 0, add(data, 0x20), mload(data), 0, 0x20)
+            let q := mload(0x40)
+            mstore(q, selector)
+            mstore(add(q, 0x20), payee)
+            mstore(add(q, 0x40), amount)
+            sent := call(gasLimit, token, 0, add(q, 0x1c), 0x44, 0, 0x20)
             switch returndatasize()
             case 0 { sent := and(sent, gt(extcodesize(token), 0)) }
             default { sent := and(sent, and(gt(returndatasize(), 0x1f), eq(mload(0), 1))) }

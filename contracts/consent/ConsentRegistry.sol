@@ -10,6 +10,7 @@ import {Pairs} from "contracts/consent/Pairs.sol";
 import {Places} from "contracts/consent/Places.sol";
 import {Signatures} from "contracts/consent/Signatures.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
+import {Standings} from "contracts/institutions/Standings.sol";
 import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
 import {IGuardians} from "interfaces/IGuardians.sol";
 import {IInstitutions} from "interfaces/IInstitutions.sol";
@@ -20,6 +21,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     using ImplicitPolicy for Policy;
     using Pairs for Pairs.Pair;
     using Places for uint256;
+    using Standings for IInstitutions;
 
     /// @dev In a revocation: all of the grantee's.
     uint8 private constant ALL = uint8(Pairs.ALL);
@@ -206,7 +208,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         returns (Answer answer, Reason reason, address grantee, uint256 index)
     {
         if (purpose == 0 || categories == 0) return (answer, reason, grantee, index);
-        (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standing(actor);
+        (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standingOf(actor);
         if (status != IInstitutions.Standing.Licensed) return (Answer.Deny, Reason.NotLicensed, grantee, index);
 
         Patient storage account = _patients[patient];
@@ -216,7 +218,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         if (answer != Answer.None) return (answer, reason, grantee, index);
 
         uint32 house = roles;
-        if (institution != actor) (, house,) = institutions.standing(institution);
+        if (institution != actor) (, house,) = institutions.standingOf(institution);
         return _byRole(account, roles, house, revoked, purpose, categories, reason, grantee, index);
     }
 

@@ -152,16 +152,25 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function standing(address account) external view returns (address institution_, uint32 roles, Standing status) {
-        Entry memory entry = _entries[account];
-        institution_ = entry.institution;
+        uint256 own = _word(account);
+        institution_ = address(uint160(own));
         if (institution_ == address(0)) return (address(0), 0, Standing.Unknown);
 
-        Entry memory employer = institution_ == account ? entry : _entries[institution_];
+        uint256 employer = institution_ == account ? own : _word(institution_);
         // The institution's own state goes before its operator's: it is the graver news.
-        if (employer.suspended) return (institution_, 0, Standing.Suspended);
-        if (employer.until <= block.timestamp) return (institution_, 0, Standing.Expired);
-        if (entry.until <= block.timestamp) return (institution_, 0, Standing.OperatorExpired);
-        return (institution_, entry.roles & employer.roles, Standing.Licensed);
+        if (employer >> 232 != 0) return (institution_, 0, Standing.Suspended);
+        if (uint40(employer >> 192) <= block.timestamp) return (institution_, 0, Standing.Expired);
+        if (uint40(own >> 192) <= block.timestamp) return (institution_, 0, Standing.OperatorExpired);
+        return (institution_, uint32((own & employer) >> 160), Standing.Licensed);
+    }
+
+    /// @dev An entry as it lies in its slot, from the lowest bit: institution 160, roles 32, until 40, suspended 8. Every other contract asks
+    /// this often, and the compiler's copy in memory would be a third of what it costs beside the slot.
+    function _word(address account) private view returns (uint256 word) {
+        Entry storage entry = _entries[account];
+        assembly ("memory-safe") {
+            word := sload(entry.slot)
+        }
     }
 
     /// @inheritdoc IInstitutions

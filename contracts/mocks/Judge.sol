@@ -14,7 +14,7 @@ contract Judge {
         return (shares, payment, counted, t, r);
     }
 
-    function yearOf(uint24 day) external pure returns (uint16) {
+    function yearOf(uint24 day) external pure returns (uint256) {
         return Adjudication.yearOf(day);
     }
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..planfile import Plan
     from ..plans import Membership
 
-__all__ = ["authorize", "contract", "enroll", "refer"]
+__all__ = ["authorize", "cap", "contract", "enroll", "refer"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -183,6 +183,33 @@ def contract(
     receipt = salus.plans.contract(salus.plans.id_of(found), provider, Contract(first, last, schedule))
     text = f"{provider} has no contract any more" if ended else f"{provider} is contracted for {what}"
     context.sent(receipt, text, provider=provider, **{"from": first, "until": last}, schedule=schedule)
+
+
+@command(plan, "cap")
+@plan_argument
+@click.argument("amount")
+@click.option("--provider", help="Name or account [default: all that have no cap of their own].")
+@click.option("--days", type=click.IntRange(1, 65535), default=1, show_default=True, help="Length of the period.")
+def cap(context: Context, plan_file: str, amount: str, provider: str | None, days: int) -> None:
+    """Cap what a provider is paid in a period; a claim beyond it waits for review. 0 takes it back. The signer acts for the insurer.
+
+    \b
+    Example:
+      salus claim plan cap plan.json 50000.00 --days 1 --keystore insurer.json
+    """
+    from ..plans import Cap
+    from .claim_noun import amount_of, pool_of
+
+    found, salus = opened(context, plan_file)
+    if not found.capped:
+        context.note("warning: the plan does not say providerCaps, so caps do not count in this version")
+    _, _, decimals = pool_of(salus, found)
+    units, whose = amount_of(amount, decimals, "AMOUNT"), provider or "all without their own"
+    facts: list[tuple[str, object]] = [("providers", whose), ("cap", f"{amount} {found.currency} in {days} days" if units else "none")]
+    context.confirm([*facts, *where(context, salus)], "Set it?")
+    receipt = salus.plans.cap(salus.plans.id_of(found), Cap(units, days if units else 0), provider=provider)
+    text = f"{whose}: at most {amount} {found.currency} in {days} days, then review" if units else f"{whose}: no cap"
+    context.sent(receipt, text, provider=provider, most=units, period=days if units else 0)
 
 
 @command(plan, "authorize")

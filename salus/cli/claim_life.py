@@ -12,7 +12,8 @@ from .common import Context, command, moment
 
 if TYPE_CHECKING:
     from ..answers import ClaimAnswer
-    from ..client import Receipt, Salus
+    from ..client import Salus
+    from ..receipts import Receipt
 
 __all__ = ["appeal", "arbitrate", "decide", "eob", "reverse", "review", "status", "withdraw"]
 

@@ -12,7 +12,7 @@ from .common import Context, command, moment
 if TYPE_CHECKING:
     from ..client import Salus
 
-__all__ = ["collect", "fund", "leave", "pool", "repay", "settle"]
+__all__ = ["collect", "fund", "halt", "leave", "pool", "repay", "settle"]
 
 
 @command(noun, "fund")
@@ -21,7 +21,7 @@ __all__ = ["collect", "fund", "leave", "pool", "repay", "settle"]
 def fund(context: Context, plan_file: str, amount: str) -> None:
     """Add to the pool from which a plan's claims are paid, from the signer's tokens.
 
-    Only the claim desk can spend the money; its insurer leaves by an announced exit.
+    A token that has permits (EIP-2612) is paid in by one transaction, any other by an approval before. Only the claim desk can spend the money; its insurer leaves by an announced exit.
 
     \b
     Example:
@@ -72,9 +72,42 @@ def pool(context: Context, plan_file: str, payees: tuple[str, ...]) -> None:
     ]
     if found.exiting:
         lines.append(f"leaving   {sums['exiting']}, from {moment(found.exit_from)}")
+    if found.halted_until > salus.now():
+        lines.append(f"halted    its insurer lets it pay nothing until {moment(found.halted_until)}")
     lines += [f"to be given back by {payee}: {amount}" for payee, amount in back.items()]
     data = {"insurer": insurer, "token": token, **sums, "waiting": found.waiting, "exitFrom": found.exit_from, "setOffs": back}
+    data["haltedUntil"] = found.halted_until
     context.answer(data, "\n".join(lines))
+
+
+@command(noun, "halt")
+@click.argument("plan_file", metavar="PLAN", type=click.Path())
+@click.option("--days", type=click.FloatRange(0, 30, min_open=True), help="For how long, 30 days at most [default: 1].")
+@click.option("--end", "ended", is_flag=True, help="Let the payments go on now.")
+def halt(context: Context, plan_file: str, days: float | None, ended: bool) -> None:
+    """Stop all payments of a plan's pool for a while, when something is wrong. The signer acts for the insurer.
+
+    What becomes due meanwhile is owed, and paid afterwards by `salus claim settle`; reverse what was wrong before.
+
+    \b
+    Example:
+      salus claim halt plan.json --days 2 --keystore insurer.json
+      salus claim halt plan.json --end --keystore insurer.json
+    """
+    from ..errors import BadInput
+    from ..planfile import load_plan
+
+    if ended and days is not None:
+        raise BadInput("--end", "", "is given with --days; give one of them")
+    plan = load_plan(plan_file)
+    salus = context.connect_signing()
+    insurer, token, _ = pool_of(salus, plan)
+    until = 0 if ended else salus.now() + int((days or 1) * 24 * 3600)
+    what = "go on" if ended else f"halted until {moment(until)}"
+    context.confirm([("pool of", plan.insurer), ("payments", what), *where(context, salus)], "Do it?")
+    receipt = salus.treasury.halt(token, until)
+    text = f"the pool of {plan.insurer} pays again" if ended else f"the pool of {plan.insurer} pays nothing until {moment(until)}"
+    context.sent(receipt, text, insurer=insurer, token=token, until=until)
 
 
 @command(noun, "settle")

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ..client import Receipt, Salus
+    from ..client import Salus
+    from ..receipts import Receipt
     from ..signing import Signer
     from ..wallet import Wallet
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..accesses import Emergency, Use
-    from ..client import Event, Salus
+    from ..client import Salus
     from ..consent import Record
+    from ..receipts import Event
 
 __all__ = ["inbox"]
 

@@ -41,7 +41,7 @@ NONE, SETTLED, OWED, PENDED, DENIED, WITHDRAWN, REVERSED, ARBITRATED = range(8)
 ) = range(15)
 
 # Rules of a plan, flags of a price, and flags of a decided claim's circumstances.
-COPAY_FIRST, COPAY_COUNTS, NETWORK, OUTSIDE = 1, 2, 4, 8
+COPAY_FIRST, COPAY_COUNTS, NETWORK, OUTSIDE, CAPS = 1, 2, 4, 8, 16
 LISTED, NOT_COVERED, AUTHORIZE, REFER = 1, 2, 4, 8
 JUDGED_OUTSIDE, DENIED_BY_REVIEW = 1, 2
 
@@ -183,6 +183,7 @@ class Pool(NamedTuple):
     reserved: int = 0
     owed: int = 0
     waiting: int = 0
+    halted_until: int = 0
 
 
 # ---- words, time -------------------------------------------------------------------------------------------------
@@ -287,10 +288,10 @@ def judge(plans, claim, desk=NOBODY, reviewed=False) -> Verdict:
     return verdict(plans.judge(desk, claim, reviewed))
 
 
-def adjudicate(plans, claim, desk, reviewed=False):
+def award(plans, claim, desk, reviewed=False):
     """Let a plan judge a claim, for an account that is a desk of its own; returns the verdict with the transaction."""
     judged = judge(plans, claim, desk, reviewed)
-    return judged, plans.adjudicate(claim, reviewed, {"from": desk})
+    return judged, plans.award(claim, reviewed, {"from": desk})
 
 
 def submit(desk, claims, sender, signatures=()):

@@ -9,9 +9,12 @@ from brownie import web3
 from tests.claims.build import (
     ARBITRATED,
     AUTHORIZE,
+    CAPS,
+    DAY,
     DENIED,
     DENIED_BY_REVIEW,
     EPOCH,
+    NOBODY,
     NOTHING,
     OWED,
     PENDED,
@@ -72,9 +75,11 @@ class Replay:
         self.terms, self.force, self.versions = {}, {}, defaultdict(int)
         self.categories, self.prices = defaultdict(list), {}
         self.members, self.contracts, self.authorizations, self.referrals = {}, {}, {}, {}
+        self.caps = {}
         # what the desk used up
         self.totals = defaultdict(lambda: [0, 0, 0])
         self.category_paid, self.units = defaultdict(int), defaultdict(int)
+        self.paid_to = defaultdict(int)
         # the desk
         self.records, self.decided, self.serials, self.positions = {}, {}, {}, {}
         # the treasury
@@ -114,6 +119,9 @@ class Replay:
     def on_Authorized(self, a, second):
         self.authorizations[a["series"], a["member"], a["code"]] = a["authorization"]
 
+    def on_ProviderCapped(self, a, second):
+        self.caps[a["series"], a["provider"]] = a["cap"]
+
     def on_Referred(self, a, second):
         self.referrals[a["series"], a["member"], a["to"]] = a["referral"]
 
@@ -124,7 +132,16 @@ class Replay:
         denied = said.circumstances & DENIED_BY_REVIEW
         self.records[said.id] = Record(DENIED if denied else SETTLED, second, 0, False)
         self.decided[said.id] = said
+        if not denied:
+            self._count(said, second)
         self._use(said, 1)
+
+    def _count(self, said, second):
+        """What counts to the provider's cap, in the period of the decision."""
+        series, provider = series_of(said.plan), said.provider
+        most, days = self.caps.get((series, provider)) or self.caps.get((series, NOBODY)) or (0, 0)
+        if most and self.terms[said.plan].rules & CAPS:
+            self.paid_to[series, provider, days, second // DAY // days] += sum(unpack(line).paid for line in said.lines)
 
     def _use(self, said, sign):
         """What a decided claim uses up, or a reversed one gives back."""
@@ -209,6 +226,10 @@ class Replay:
     def on_ExitAnnounced(self, a, second):
         key = a["desk"], a["insurer"], a["token"]
         self.pools[key] = self.pools[key]._replace(exiting=a["amount"], exit_from=a["exitFrom"])
+
+    def on_PoolHalted(self, a, second):
+        key = a["desk"], a["insurer"], a["token"]
+        self.pools[key] = self.pools[key]._replace(halted_until=a["until"])
 
     def on_PoolExited(self, a, second):
         self._move(a, balance=-a["amount"])

@@ -29,7 +29,7 @@ from tests.claims.build import (
 )
 from tests.conftest import INSURER, PHARMACY, PROVIDER, accredit
 from tests.errors import error
-from tests.institutions.edge import set_code
+from tests.institutions.edge import forked, set_code
 
 GOOD, REVERTING, SHORT, DIRTY, WRONG, EMPTY, LONG, BURNING, WRITING = range(9)
 BAD = {"reverting": REVERTING, "short": SHORT, "dirty": DIRTY, "wrong": WRONG, "empty": EMPTY, "writing": WRITING}
@@ -202,6 +202,14 @@ def test_TC4_every_field_is_signed(open_desk, claim, hospital, clinic, relayed, 
 )
 def test_TC3_a_signature_for_elsewhere(open_desk, claim, hospital, relayed, change):
     assert relayed(claim, sign(open_desk, claim, hospital, **change)) == SHUT
+
+
+def test_TC3_after_a_fork_the_separator_is_that_of_the_chain(open_desk, claim, hospital, relayed):
+    """Requirement 1."""
+    here, there = sign(open_desk, claim, hospital), sign(open_desk, claim, hospital, chainId=31338)
+    assert (relayed(claim, here), relayed(claim, there)) == (THROUGH, SHUT)
+    with forked(31338):
+        assert (relayed(claim, here), relayed(claim, there)) == (SHUT, THROUGH)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Who bears how much of several lines and claims, asked of the plan itself
 
-judge, adjudicate
+judge, award
 ├── the member's deductible and maximum run through lines, claims and versions of a benefit year
 ├── the family's bounds: the smaller room counts, and each that the plan has grows by what its members bear
 ├── categories: rate in and out of network, deductible or none, copay once a line, a limit of their own
@@ -31,7 +31,7 @@ from tests.claims.build import (
     Price,
     a_claim,
     accumulators,
-    adjudicate,
+    award,
     enroll,
     judge,
     line,
@@ -58,7 +58,7 @@ def shares(plans, hospital, ledger):
     """Let the ledger use a claim up; (deductible, copay, coinsurance, limited, paid) of each line."""
 
     def use(plan, member, *lines, **kwargs):
-        verdict, _ = adjudicate(plans, a_claim(plan, member, hospital, *lines, **kwargs), ledger)
+        verdict, _ = award(plans, a_claim(plan, member, hospital, *lines, **kwargs), ledger)
         assert verdict.refusal == PASSED
         return [(r.deductible, r.copay, r.coinsurance, r.limited, r.paid) for r in verdict.lines]
 
@@ -296,7 +296,7 @@ def test_what_another_payer_paid(plans, draw_plan, patient, hospital, insurer, l
     plan = draw_plan(coinsurance=20_00)
     enroll(plans, plan, insurer, patient, secondary=True)
     claim = a_claim(plan, patient, hospital, line(charge=180_00, prior=prior), primary=word("answer"))
-    answer, _ = adjudicate(plans, claim, ledger)
+    answer, _ = award(plans, claim, ledger)
     expected = LineResult(1, 180_00, allowed=150_00, coinsurance=coinsurance, prior=told, paid=paid)
     assert answer.lines == (expected,)
     assert accumulators(plans, ledger, plan, patient) == (0, coinsurance, paid)
@@ -352,7 +352,7 @@ def test_TP5_nothing_is_lost_between_lines_and_claims(
                  dice.choice([0, 0, dice.randint(0, 500_00)]))
             for _ in range(dice.randint(1, 9))
         ]  # fmt: skip
-        verdict, _ = adjudicate(plans, a_claim(plan, member, hospital, *lines), ledger)
+        verdict, _ = award(plans, a_claim(plan, member, hospital, *lines), ledger)
         for said, r in zip(lines, verdict.lines):
             shares = r.deductible + r.copay + r.coinsurance
             written_off = r.charge - r.denied - r.allowed

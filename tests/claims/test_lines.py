@@ -27,7 +27,7 @@ from tests.claims.build import (
     Price,
     a_claim,
     add_prices,
-    adjudicate,
+    award,
     enroll,
     judge,
     line,
@@ -55,7 +55,7 @@ def use(plans, patient, hospital, ledger):
     """Let the ledger use lines of a claim up."""
 
     def write(plan, *lines, **kwargs):
-        adjudicate(plans, a_claim(plan, patient, hospital, *lines, **kwargs), ledger)
+        award(plans, a_claim(plan, patient, hospital, *lines, **kwargs), ledger)
 
     return write
 

@@ -7,12 +7,12 @@ refer
 ├── the caller is no licensed provider (a pharmacy is none) → NotLicensed
 ├── no such series → UnknownPlan; an empty period → InvalidPeriod; another's that counts today → ReferralExists; to itself → OwnReferral
 └── else noted under the caller's institution
-adjudicate
+award
 ├── a stranger is a desk of its own: no other's books move
 ├── refused, or pended → nothing is written; judge never writes
 └── else the year, the lifetime, the category, the units, each under its key
 restore
-├── gives back to the unit what adjudicate took
+├── gives back to the unit what award took
 └── what the desk never used → a panic
 """
 
@@ -34,7 +34,7 @@ from tests.claims.build import (
     Price,
     a_claim,
     accumulators,
-    adjudicate,
+    award,
     enroll,
     judge,
     line,
@@ -221,8 +221,8 @@ def claim(rich, patient, hospital):
     return a_claim(rich, patient, hospital, line("drug", 2, 70_00), line(charge=150_00), line("mri", 3, 1000_00))
 
 
-def test_TP5_adjudicate_keeps_books_of_everything(plans, rich, claim, patient, ledger):
-    judged, tx = adjudicate(plans, claim, ledger)
+def test_TP5_award_keeps_books_of_everything(plans, rich, claim, patient, ledger):
+    judged, tx = award(plans, claim, ledger)
     # drug: deductible 60.00; visit: deductible 40.00, 20 % of 110.00; mri: 20 % of 1,000.00
     assert [(each.deductible, each.copay, each.coinsurance, each.paid) for each in judged.lines] == [
         (60_00, 0, 0, 0),
@@ -236,10 +236,10 @@ def test_TP5_adjudicate_keeps_books_of_everything(plans, rich, claim, patient, l
     assert not tx.events
 
 
-def test_TP1_a_stranger_who_adjudicates_touches_only_its_own_books(plans, rich, claim, patient, stranger, desk, ledger):
+def test_TP1_a_stranger_who_awards_touches_only_its_own_books(plans, rich, claim, patient, stranger, desk, ledger):
     before = judge(plans, claim, desk)
     for _ in range(2):
-        adjudicate(plans, claim, stranger)
+        award(plans, claim, stranger)
     assert books(plans, desk, rich, patient) == books(plans, ledger, rich, patient) == EMPTY
     assert judge(plans, claim, desk) == before != judge(plans, claim, stranger)
 
@@ -252,12 +252,12 @@ def test_TP9_judge_writes_nothing(plans, rich, claim, patient, ledger):
 
 def test_a_refused_or_pended_claim_uses_nothing(plans, rich, claim, patient, insurer, consents, ledger, draw_plan):
     consents.revoke(insurer, 255, {"from": patient})
-    judged, _ = adjudicate(plans, claim, ledger)
+    judged, _ = award(plans, claim, ledger)
     assert judged == (build.NO_CONSENT, 227, False, False, 0, NOBODY, NOBODY, 0, ())
     assert books(plans, ledger, rich, patient) == EMPTY
     build.permit(consents, patient, insurer)
     careful = draw_plan(review_threshold=149_99)
-    judged, _ = adjudicate(plans, a_claim(careful, patient, ledger, line(charge=150_00)), ledger)
+    judged, _ = award(plans, a_claim(careful, patient, ledger, line(charge=150_00)), ledger)
     assert (judged.pended, judged.paid) == (True, 150_00)
     assert accumulators(plans, ledger, careful, patient) == (0, 0, 0)
 
@@ -274,7 +274,7 @@ def test_what_is_paid_more_than_the_threshold_waits(plans, draw_plan, patient, l
 def given(plans, rich, claim, ledger):
     """The words of the claim's lines, after the ledger has used them up."""
     raw = plans.judge(ledger, claim, False)[-1]
-    adjudicate(plans, claim, ledger)
+    award(plans, claim, ledger)
     return [(str(code), *rest) for code, *rest in raw]
 
 
@@ -282,7 +282,7 @@ def test_TP5_restore_gives_back_to_the_unit(plans, rich, claim, given, patient, 
     second = claim._replace(number=word("2"), lines=[line("drug", 1, 31_07), line("mri", 1, 333_33)])
     after_one = books(plans, ledger, rich, patient)
     raw = [(str(code), *rest) for code, *rest in plans.judge(ledger, second, False)[-1]]
-    adjudicate(plans, second, ledger)
+    award(plans, second, ledger)
     assert books(plans, ledger, rich, patient) != after_one
     # In the order in which they came, or in the other one: what is left is the other's share.
     plans.restore(rich, patient, claim.day, 77, raw, {"from": ledger})
@@ -337,7 +337,7 @@ def test_books_go_on_in_the_next_version(plans, bare, consent, patient, ledger):
     first = build.publish(plans, old, {"visit": 150_00}, [patient])
     second = build.publish(plans, old._replace(valid_from=july, valid_until=LAST_DAY), {"visit": 150_00}, series=first)
     shares = [
-        adjudicate(plans, a_claim(plan, patient, ledger, line(charge=60_00), day=day), ledger)[0].lines[0].deductible
+        award(plans, a_claim(plan, patient, ledger, line(charge=60_00), day=day), ledger)[0].lines[0].deductible
         for plan, day in ((first, july - 1), (second, july))
     ]
     assert shares == [60_00, 40_00]

@@ -55,7 +55,7 @@ def story(
     day = today()
     terms = Terms(
         str(insurer), day - 300, day + 100, str(token), 20_00, 40_00, 100_00, 600_00, 150_00, 0, 50_000_00, 90_000_00,
-        0, 90, 1400_00, 7, 30, build.COPAY_COUNTS | NETWORK | OUTSIDE, word("story"),
+        0, 90, 1400_00, 7, 30, build.COPAY_COUNTS | NETWORK | OUTSIDE | build.CAPS, word("story"),
     )  # fmt: skip
     categories = [Category(10_00, 20_00, True, 5_00, 900_00), Category()]
     plan = publish(plans, terms, PRICES, categories=categories)
@@ -66,6 +66,8 @@ def story(
     build.add_prices(plans, plan, {"visit": 120_00}, insurer, schedule=3)
     plans.contractProvider(plan, clinic, (0, LAST_DAY, 3), owner)
     plans.authorize(plan, patient, word("mri"), 3, 0, LAST_DAY, owner)
+    plans.capProvider(plan, NOBODY, (500_000_00, 60_000), owner)
+    plans.capProvider(plan, clinic, (400_000_00, 50_000), owner)
     plans.refer(plan, patient, NOBODY, 0, LAST_DAY, {"from": clinic})
     for member in (patient, neighbour):
         permit(consents, member, insurer)
@@ -129,6 +131,7 @@ def story(
     token.approve(treasury, 3_00, {"from": clinic})
     treasury.repay(desk, insurer, token, clinic, 3_00, {"from": clinic})
     plans.authorize(plan, patient, word("mri"), 9, 0, LAST_DAY, owner)
+    treasury.halt(desk, token, build.now() + 30 * DAY, owner)
     # Another pool, of a desk of the insurer's own, which it leaves.
     fund(treasury, token, insurer, token, 9_00, stranger)
     treasury.announceExit(token, token, 4_00, owner)
@@ -189,6 +192,14 @@ def test_what_was_used_is_rebuilt(replay, plans, desk, story):
             day = which * kind if kind else today()
             assert plans.used(desk, story, member, code, day, 0) == units
     assert serials == {1}
+
+
+def test_what_counts_to_caps_is_rebuilt(replay, plans, desk, story, hospital, clinic):
+    assert {(provider, days) for _, provider, days, _ in replay.paid_to} == {(hospital, 60_000), (clinic, 50_000)}
+    for (series, provider, _, _), paid in replay.paid_to.items():
+        assert plans.paidTo(desk, series, provider) == paid > 0
+    for key, cap in replay.caps.items():
+        assert tuple(plans.capOf(*key)) == cap
 
 
 def test_claims_are_rebuilt(replay, desk):

@@ -48,6 +48,12 @@ class Scene:
         members = [Membership(account, first, last, secondary=secondary) for account in accounts]
         self.payer.plans.enroll(self.plan_id, members)
 
+    def cover_late(self):
+        """From the plan's third day on; returns a day of the plan that is not covered."""
+        members = [Membership(self.patient.address, self.plan.valid_from + 2, self.plan.valid_until)]
+        self.payer.plans.enroll(self.plan_id, members)
+        return self.plan.valid_from + 1
+
     def mint(self, account, amount):
         erc20 = self.world.w3.eth.contract(address=self.token, abi=self.world.build("TestToken")["abi"])
         self.payer.send(erc20.functions.mint(account, amount))

@@ -36,7 +36,7 @@ def test_every_end_is_counted_once(world, token, tmp_path, claim):
         scene.payer.claims.review(claim_id)
     scene.desk.claims.reverse(d)
     scene.desk.claims.appeal(e)
-    scene.submit(numbered(claim, "early", service_day=scene.plan.valid_from - 1))
+    scene.submit(numbered(claim, "early", service_day=scene.cover_late()))
     (plan,) = of(scene).plans
     counts = ("submitted", "settled", "owed", "pended", "denied", "withdrawn", "reversed", "arbitrated", "appealed")
     assert {name: getattr(plan, name) for name in counts} == {

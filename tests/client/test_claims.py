@@ -112,9 +112,9 @@ def test_another_claim_under_the_same_number_is_a_duplicate_TP1(scene, claim):
 
 def test_a_bad_claim_in_a_batch_stops_no_other(scene, claim):
     claims = [dataclasses.replace(claim, number=str(n)) for n in range(3)]
-    claims[1] = dataclasses.replace(claims[1], service_day=scene.plan.valid_from - 1)
+    claims[1] = dataclasses.replace(claims[1], service_day=scene.cover_late())
     answers = scene.submit(claims)
-    assert [answer.refusal for answer in answers] == [Refusal.NONE, Refusal.OUTSIDE_PLAN, Refusal.NONE]
+    assert [answer.refusal for answer in answers] == [Refusal.NONE, Refusal.OUTSIDE_COVER, Refusal.NONE]
     assert len({answer.transaction for answer in answers}) == 1
     assert scene.balance() == sum(answer.paid for answer in answers) > answers[0].paid
 
@@ -168,11 +168,11 @@ def test_refusal_of_the_node_that_no_halving_cures(message, scene, claim, monkey
 
 def test_refusals_are_answers(scene, claim):
     stranger = scene.world.person()
-    early = dataclasses.replace(claim, number="3", service_day=scene.plan.valid_from - 1)
-    late = dataclasses.replace(claim, number="4", service_day=23_000)
+    early = dataclasses.replace(claim, number="3", service_day=scene.cover_late())
+    late = dataclasses.replace(claim, number="4", service_day=scene.plan.valid_until - 1)
     answers = scene.submit([early, late])
     assert [(a.refusal, a.carc, a.lines, a.state, a.outcome) for a in answers] == [
-        (Refusal.OUTSIDE_PLAN, 26, (), State.NONE, "refused"),
+        (Refusal.OUTSIDE_COVER, 26, (), State.NONE, "refused"),
         (Refusal.FUTURE_SERVICE, 110, (), State.NONE, "refused"),
     ]
     (unenrolled,) = scene.desk.claims.submit([claim], scene.plan, {REF: stranger.address})

@@ -176,7 +176,7 @@ def test_the_history_tells_every_step_in_words(reviewed, claim):
 
 def test_the_history_of_a_refused_and_of_an_owed_claim(world, token, tmp_path, claim):
     scene = Scene(world, token, tmp_path, fund=0)
-    early = dataclasses.replace(claim, service_day=scene.plan.valid_from - 1)
+    early = dataclasses.replace(claim, service_day=scene.cover_late())
     _, wanted = submitted(scene, early)
     submitted(scene, claim)
     scene.fund(100 * USD)
@@ -190,7 +190,7 @@ def test_the_history_of_a_refused_and_of_an_owed_claim(world, token, tmp_path, c
         "DebtSettled",
         "Paid",
     ]
-    assert entries[0].words == "refused: this version of the plan does not judge that service day (CARC 26)"
+    assert entries[0].words == "refused: the patient was not covered on that service day (CARC 26)"
     assert entries[3].words == "the pool is short: 41.36 is owed, number 0 of its debts"
 
 

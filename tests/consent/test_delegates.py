@@ -417,7 +417,8 @@ def test_TC2_a_delegates_grant_does_not_wait_for_what_was_revoked(consents, ana,
 def test_TC1_a_delegate_does_not_revoke_what_is_revoked(
     consents, ana, carer, hospital, now, named, relay, refused, acting, revoked, arrived
 ):
-    """It would only stop what the patient signed since and nobody submitted yet, whatever its scope."""
+    """TC9: it would only stop what the patient signed since and nobody submitted yet, whatever its scope; after "revoke
+    everything" as well, which leaves the place itself as it is."""
     named()
     if arrived:
         relay(sign(consents, ana, permit(hospital, index=1), now - 9))

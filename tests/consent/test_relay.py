@@ -54,8 +54,9 @@ from tests.consent.build import (
     words,
 )
 from tests.errors import error
-from tests.institutions.edge import PASSED, at, refusal
+from tests.institutions.edge import PASSED, at, forked, refusal
 
+FORK = 31338
 HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -229,6 +230,18 @@ def test_TC3_another_registry_refuses_what_was_signed_for_this_one(consents, sal
     order = sign(consents, ana, permit(hospital), now)
     with brownie.reverts(error("InvalidSignature", ana.address)):
         second.relay(*relaying(order), {"from": deployer})
+
+
+def test_TC3_after_a_fork_the_separator_is_that_of_the_chain(consents, ana, hospital, now, refused):
+    """Requirement 1: a separator kept from the deployment would count on both chains."""
+    order = Order(ana.address, permit(hospital), now)
+    here, there = (
+        order._replace(signature=bytes(signed(consents, order, ana, chainId=id_).signature)) for id_ in (chain.id, FORK)
+    )
+    assert (refused(here), refused(there)) == (PASSED, error("InvalidSignature", ana.address))
+    with forked(FORK):
+        assert consents.eip712Domain()[3] == FORK
+        assert (refused(here), refused(there)) == (error("InvalidSignature", ana.address), PASSED)
 
 
 # ---- malformed signatures --------------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ A transaction's block has the time that the node gives it; a call sees the time 
 mine at any second that lies ahead. So a rule about time is asked one second before, at and after its limit.
 """
 
+from contextlib import contextmanager
 from functools import cache
 
+import pytest
 from brownie import chain, project, web3
 from eth_abi import decode
 from eth_utils import keccak
@@ -57,6 +59,19 @@ def _errors() -> dict[bytes, tuple[str, list[str]]]:
                 types = [field["type"] for field in entry["inputs"]]
                 found[keccak(text=f"{entry['name']}({','.join(types)})")[:4]] = (entry["name"], types)
     return found
+
+
+@contextmanager
+def forked(chain_id: int):
+    """The chain as it would be after a fork with another id; only anvil can show it."""
+    if "anvil" not in web3.client_version.lower():
+        pytest.skip("this node cannot change its chain's id")
+    before = web3.eth.chain_id
+    web3.provider.make_request("anvil_setChainId", [chain_id])
+    try:
+        yield
+    finally:
+        web3.provider.make_request("anvil_setChainId", [before])
 
 
 def set_code(account, code: str) -> None:

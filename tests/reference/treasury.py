@@ -53,7 +53,7 @@ class Pool:
 
     def facts(self) -> tuple[int, ...]:
         """As ``ITreasury.Pool``."""
-        return self.balance, self.exiting, self.exit_from, self.reserved, self.owed, self.waiting
+        return self.balance, self.exiting, self.exit_from, self.reserved, self.owed, self.waiting, 0  # nobody halts here
 
 
 class Treasury:
