@@ -35,7 +35,8 @@ library Ids {
     /// @param number commitment to the provider's own claim number
     function claim(address provider, bytes32 number) internal pure returns (bytes32 id) {
         (bytes32 kind, bytes32 said) = (CLAIM, number);
-        // keccak256(abi.encode(CLAIM, provider, number)) beyond the free memory, which stays free: 80 gas less, once a claim.
+        // keccak256(abi.encode(CLAIM, provider, number)) beyond the free memory, which stays free: 80 gas less, once a
+        // claim.
         assembly ("memory-safe") {
             let at := mload(0x40)
             mstore(at, kind)

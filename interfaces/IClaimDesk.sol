@@ -19,10 +19,11 @@ import {IPlans} from "interfaces/IPlans.sol";
 /// ```
 ///
 /// **Owed**: the pool was short. The claim is final, never denied, and is paid oldest first once the pool is funded, by anyone's call
-/// of `ITreasury.settle`. **Pended**: more would be paid than the plan's review threshold, or the provider's cap; what would be paid is reserved. When the
-/// insurer has not decided after the plan's review days, anyone's call lets the rules decide. A pended claim is judged by what holds
-/// when it is decided, the patient's consent included; only the provider's attestation and licence and the filing limit are those of
-/// its submission. Refused then, its number is free as after a withdrawal.
+/// of `ITreasury.settle`. **Pended**: more would be paid than the plan's review threshold, or the provider's cap; what
+/// would be paid is reserved. When the insurer has not decided after the plan's review days, anyone's call lets the
+/// rules decide. A pended claim is judged by what holds when it is decided, the patient's consent included; only the
+/// provider's attestation and licence and the filing limit are those of its submission. Refused then, its number is
+/// free as after a withdrawal.
 ///
 /// One payment may cover several claims: claims of one `submit` that follow each other with the same insurer, token and provider
 /// are paid by one transfer, the event `Paid` of which names the first.

@@ -34,7 +34,8 @@ interface IPlans is IAdjudication {
     /// @param reviewDays within which the insurer reviews; after them the rules decide
     /// @param appealDays after the decision within which the claim may be appealed, or reversed by the insurer
     /// @param rules bit set: 1 copay first, 2 the copay counts to the deductible, 4 the plan has a network (only then
-    /// do providers' contracts count), 8 it covers outside too, 16 providers' payments have caps (see `Cap`; `reviewDays` must not be 0)
+    /// do providers' contracts count), 8 it covers outside too, 16 providers' payments have caps (see `Cap`;
+    /// `reviewDays` must not be 0)
     /// @param document commitment to the plan's file: distinguishes the insurer's plans and versions
     struct Terms {
         address insurer;
@@ -115,9 +116,11 @@ interface IPlans is IAdjudication {
         uint32 schedule;
     }
 
-    /// @notice How much a provider is paid before a person looks: a bound on what a stolen key, or a wrong system, can take.
-    /// @dev A claim that would be paid more than the cap leaves waits for review, as one beyond `reviewThreshold` does, and counts when it is decided.
-    /// A reversal gives nothing back to a cap. The insurer may change caps at any time; they count in plans with the rule.
+    /// @notice How much a provider is paid before a person looks: a bound on what a stolen key, or a wrong system, can
+    /// take.
+    /// @dev A claim that would be paid more than the cap leaves waits for review, as one beyond `reviewThreshold` does,
+    /// and counts when it is decided. A reversal gives nothing back to a cap. The insurer may change caps at any time;
+    /// they count in plans with the rule.
     /// @param most paid in a period to one provider for all members of the series, 0 for no cap
     /// @param period its length in days, counted from 1970-01-01 by the day of the decision
     struct Cap {
@@ -207,7 +210,8 @@ interface IPlans is IAdjudication {
     /// @dev Reverts `NotLicensed`, `NotInsurer` (terms name another insurer, or the series is another's), `PlanExists`, `UnknownPlan` (no
     /// such series), `InvalidTerms` naming the field: `validUntil` (not after `validFrom`), `validFrom` (before the end of the version
     /// before), `token` (no code there, or not the series'), `coinsurance`, `coinsuranceOut` (above 10,000), `outOfPocketMaximum`,
-    /// `familyOutOfPocketMaximum` (below the deductible), `rules` (unknown bits), `reviewDays` (0 with caps), `document` (0).
+    /// `familyOutOfPocketMaximum` (below the deductible), `rules` (unknown bits), `reviewDays` (0 with caps),
+    /// `document` (0).
     /// @param series 0 for a new plan, or the series (or any version) that this version continues
     /// @return plan the version's id
     function register(bytes32 series, Terms calldata terms) external returns (bytes32 plan);
@@ -238,7 +242,8 @@ interface IPlans is IAdjudication {
     /// @dev Reverts `NotInsurer`.
     function contractProvider(bytes32 plan, address provider, Contract calldata terms) external;
 
-    /// @notice Sets a provider's cap, or (provider 0) that of all who have none of their own; a `most` of 0 takes it back.
+    /// @notice Sets a provider's cap, or (provider 0) that of all who have none of their own; a `most` of 0 takes it
+    /// back.
     /// @dev Reverts `NotInsurer`, `InvalidCap` (without a period).
     function capProvider(bytes32 plan, address provider, Cap calldata cap) external;
 
@@ -297,7 +302,8 @@ interface IPlans is IAdjudication {
     /// @notice The cap that holds for a provider: its own, or else everyone's.
     function capOf(bytes32 plan, address provider) external view returns (Cap memory);
 
-    /// @notice What a provider was paid at a desk in the running period of its cap; 0 while it has none, or the plan no such rule.
+    /// @notice What a provider was paid at a desk in the running period of its cap; 0 while it has none, or the plan no
+    /// such rule.
     function paidTo(address desk, bytes32 plan, address provider) external view returns (uint256);
 
     /// @notice What a member, or a family (its number as an account), has used at a desk in a benefit year; year 0: ever (`paid` alone).

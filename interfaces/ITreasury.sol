@@ -107,8 +107,10 @@ interface ITreasury {
     /// (no code), `InvalidToken` (no code), `ZeroAmount`, `ReceivedOther` (the token took a fee or lied).
     function fund(address desk, address insurer, address token, uint256 amount) external;
 
-    /// @notice The same with a permit (EIP-2612) of the caller for `amount` to this contract, in place of an approval before.
-    /// @dev A permit that does not serve harms nobody who has approved otherwise, or whose permit somebody else has used before. Reverts
+    /// @notice The same with a permit (EIP-2612) of the caller for `amount` to this contract, in place of an approval
+    /// before.
+    /// @dev A permit that does not serve harms nobody who has approved otherwise, or whose permit somebody else has
+    /// used before. Reverts
     /// `NotAllowed`, else as `fund`.
     /// @param deadline with `v`, `r`, `s`: the permit
     function fundWithPermit(
@@ -122,11 +124,11 @@ interface ITreasury {
         bytes32 s
     ) external;
 
-    /// @notice The insurer stops all payments of a pool until a time (a circuit breaker: a provider's key was stolen, a price is wrong), or lets
-    /// them go on.
-    /// @dev What becomes due meanwhile is owed, and paid in its order afterwards; reserving, reversing, funding and a due exit (of what is not owed)
-    /// go on. It ends by itself: to stop longer the insurer must say so again. Caller: the insurer's own account or an operator with the role.
-    /// Reverts `NotLicensed`, `HaltTooLong`.
+    /// @notice The insurer stops all payments of a pool until a time (a circuit breaker: a provider's key was stolen, a
+    /// price is wrong), or lets them go on.
+    /// @dev What becomes due meanwhile is owed, and paid in its order afterwards; reserving, reversing, funding and a
+    /// due exit (of what is not owed) go on. It ends by itself: to stop longer the insurer must say so again. Caller:
+    /// the insurer's own account or an operator with the role. Reverts `NotLicensed`, `HaltTooLong`.
     /// @param until first second at which the pool pays again, 0 or a past one: now
     function halt(address desk, address token, uint40 until) external;
 
@@ -141,16 +143,18 @@ interface ITreasury {
 
     /// @notice Pays debts of a pool, oldest first, as far as it suffices, and looks at `count` at most (cancelled ones among them); by
     /// anyone's call.
-    /// @dev Reverts `NothingOwed`, `Halted`, `PoolShort` (the oldest cannot be paid, and no cancelled one was passed over).
+    /// @dev Reverts `NothingOwed`, `Halted`, `PoolShort` (the oldest cannot be paid, and no cancelled one was passed
+    /// over).
     /// @return paid how many debts were paid
     function settle(address desk, address insurer, address token, uint256 count) external returns (uint256 paid);
 
     // ---- the desk ------------------------------------------------------------------------------------------------
 
     /// @notice Pays from the pool that names the caller as its desk, less what the payee has to give back.
-    /// @dev A payee that cannot receive never blocks: the amount is then held for it. Only a pool that is short, owes something
-    /// older or is halted makes it false; then nothing happened. `amount` 0 is true and moves nothing. Reverts `GasTooLow` when the token could
-    /// not get `TRANSFER_GAS`: a caller must not starve a good transfer into a held amount.
+    /// @dev A payee that cannot receive never blocks: the amount is then held for it. Only a pool that is short, owes
+    /// something older or is halted makes it false; then nothing happened. `amount` 0 is true and moves nothing.
+    /// Reverts `GasTooLow` when the token could not get `TRANSFER_GAS`: a caller must not starve a good transfer into a
+    /// held amount.
     /// @param ref what is paid, e.g. the claim's id; of several that are paid together, the first
     /// @return true when the payee has, or can collect, the amount
     function pay(address insurer, address token, address payee, uint256 amount, bytes32 ref) external returns (bool);
@@ -169,7 +173,8 @@ interface ITreasury {
 
     /// @notice Moves it back, and pays `due` at once; as far as the reserve goes, ahead of what the pool owes.
     /// @dev Otherwise as `pay`. Reverts `ExceedsReserve`.
-    /// @return false when `due` could not be paid: the pool is halted; or `due` exceeds what was reserved, and the pool is short or owes something older
+    /// @return false when `due` could not be paid: the pool is halted; or `due` exceeds what was reserved, and the pool
+    /// is short or owes something older
     function release(address insurer, address token, uint256 amount, address payee, uint256 due, bytes32 ref)
         external
         returns (bool);

@@ -178,6 +178,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "UnknownPlan": lambda a: f"there is no plan {_hex(a['plan'])}",
     "AlreadyPublished": lambda a: f"the plan {_hex(a['plan'])} is published: its terms and prices never change again",
     "NotInsurer": lambda a: f"{a['account']} does not act for the insurer of the plan {_hex(a['plan'])}",
+    "InvalidCap": lambda a: f"a cap of {a['most']} in {a['period']} days has no period; give at least one day",
     "InvalidTerms": lambda a: f"the plan's {_text(a['field'])} is not possible",
     "InvalidCategory": lambda a: (
         f"the category at position {a['position']} has a rate above 100 %, or the plan would have more than 255"
@@ -205,6 +206,13 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "NotAppealed": lambda a: f"nobody appealed the claim {_hex(a['id'])}, or the appeal is decided",
     "InvalidCarc": lambda a: f"{a['carc']} is no claim adjustment reason code: give 1 to 999",
     "AwardTooHigh": lambda a: f"{a['award']} is more than the {a['most']} that was billed and not paid",
+    "Halted": lambda a: (
+        f"the pool of {a['insurer']} is halted until {moment(a['until'])}; what it owes is paid from then on, or when the insurer says so"
+    ),
+    "HaltTooLong": lambda a: f"a halt until {moment(a['until'])} is too long; it may last until {moment(a['most'])}, and be said again",
+    "NotAllowed": lambda a: (
+        f"the treasury may take {a['allowed']} of {a['token']}, not {a['amount']}, and the permit does not serve; approve it or sign anew"
+    ),
     "PoolShort": lambda a: f"the oldest debt is {a['due']}, and the pool holds {a['balance']}",
     "PoolBusy": lambda a: f"the pool of {a['insurer']} in {a['token']} is paying in this very transaction; a token may not call back",
     "NothingOwed": lambda a: f"the pool of {a['insurer']} in {a['token']} owes nothing",

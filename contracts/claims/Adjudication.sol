@@ -159,8 +159,8 @@ library Adjudication {
     /// @notice The calendar year (UTC, Gregorian) of a day.
     /// @param day days since 1970-01-01, 24 bits
     function yearOf(uint256 day) internal pure returns (uint256 year) {
-        // The mean length of a year is off by less than two days at any day, hence by one year at most. 24 bits of days end in the year
-        // 47,904: nothing here can wrap.
+        // The mean length of a year is off by less than two days at any day, hence by one year at most. 24 bits of days
+        // end in the year 47,904: nothing here can wrap.
         unchecked {
             year = 1970 + day * 400 / DAYS_PER_400_YEARS;
             if (day < _firstDayOf(year)) --year;

@@ -94,7 +94,8 @@ library ClaimBook {
     function conclude(Book storage b, IAdjudication.Claim calldata c, Results.Flat memory r) internal {
         Stored storage s = b.claims[r.id];
         uint256 word = r.tell(c) << 48 | block.timestamp << 8 | uint256(r.state);
-        // The struct's one slot, written once; the compiler writes it field by field. The digest loses its highest bits, as `uint208` does.
+        // The struct's one slot, written once; the compiler writes it field by field. The digest loses its highest
+        // bits, as `uint208` does.
         assembly ("memory-safe") {
             sstore(s.slot, word)
         }

@@ -62,8 +62,8 @@ library Gates {
         uint256 selector = uint32(IConsentRegistry.decide.selector);
         (uint256 purpose, uint256 categories) = (ConsentCodes.HPAYMT, ConsentCodes.CLAIM);
         uint256 permit = uint256(IConsentRegistry.Answer.Permit);
-        // Spares decoding four words of which one counts, 250 gas. Written beyond the free memory, which stays free; the answer's first word lands in
-        // scratch space, and only an answer with code behind it is that long.
+        // Spares decoding four words of which one counts, 250 gas. Written beyond the free memory, which stays free;
+        // the answer's first word lands in scratch space, and only an answer with code behind it is that long.
         assembly ("memory-safe") {
             let q := mload(0x40)
             mstore(q, selector)

@@ -5,11 +5,12 @@ import {IAdjudication} from "interfaces/IAdjudication.sol";
 import {IPlans} from "interfaces/IPlans.sol";
 
 /// @title The lines of a judged claim, flat in memory, as they leave in an answer, an event and a digest
-/// @dev The compiler keeps an array of structs as pointers: each time it leaves, it is copied line by line, at some 400 gas. Here the four words
-/// of each `IAdjudication.PackedLine` follow one another after their number, and are written once.
+/// @dev The compiler keeps an array of structs as pointers: each time it leaves, it is copied line by line, at some 400
+/// gas. Here the four words of each `IAdjudication.PackedLine` follow one another after their number, and are written
+/// once.
 ///
-/// `Flat` is where the number stands. All assembly here reads and writes only what `begin` took from the free memory, at positions below that
-/// number; callers loop up to it.
+/// `Flat` is where the number stands. All assembly here reads and writes only what `begin` took from the free memory,
+/// at positions below that number; callers loop up to it.
 library Lines {
     type Flat is uint256;
 

@@ -27,7 +27,8 @@ library Parties {
         licensed = status == IInstitutions.Standing.Licensed && own & roles != 0;
     }
 
-    /// @dev The signature's key, or else the provider as an ERC-1271 wallet; nobody's wallet is called but a licensed provider's.
+    /// @dev The signature's key, or else the provider as an ERC-1271 wallet; nobody's wallet is called but a licensed
+    /// provider's.
     function signedFor(IInstitutions institutions, address provider, bytes32 hash, bytes calldata signature)
         internal
         view

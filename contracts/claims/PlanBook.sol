@@ -94,7 +94,8 @@ library PlanBook {
         pure
         returns (Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules)
     {
-        // 14 words of a case, 7 of a tally, 6 of a rule, and for each array its length and its one pointer; taken from the free memory.
+        // 14 words of a case, 7 of a tally, 6 of a rule, and for each array its length and its one pointer; taken from
+        // the free memory.
         assembly ("memory-safe") {
             cases := mload(0x40)
             mstore(0x40, add(cases, 0x420))

@@ -5,13 +5,15 @@ import {PlanBook} from "contracts/claims/PlanBook.sol";
 import {IPlans} from "interfaces/IPlans.sol";
 
 /// @title What the judge reads of a plan's version and of a membership, in the words in which they lie
-/// @dev The compiler unpacks a struct field by field into memory, 1,500 gas for these; most claims look at half of them. The places are those
-/// that the compiler gives the fields of `PlanBook.Plan` and `IPlans.Membership`, from the lowest bit of a slot up; a test reads both ways.
+/// @dev The compiler unpacks a struct field by field into memory, 1,500 gas for these; most claims look at half of
+/// them. The places are those that the compiler gives the fields of `PlanBook.Plan` and `IPlans.Membership`, from the
+/// lowest bit of a slot up; a test reads both ways.
 library PlanWords {
     // ---- a version -----------------------------------------------------------------------------------------------
     // `first`: insurer 160, validFrom 24, validUntil 24, coinsurance 16, coinsuranceOut 16, filingDays 16
     // `second`: token 160, deductible 80, waitingDays 16
-    // `third`: outOfPocketMaximum 80, inForceAt 40, reviewThreshold 80, rules 8, categories 8, reviewDays 16, appealDays 16
+    // `third`: outOfPocketMaximum 80, inForceAt 40, reviewThreshold 80, rules 8, categories 8, reviewDays 16,
+    // appealDays 16
 
     function load(PlanBook.Case memory k, PlanBook.Plan storage p) internal view {
         (uint256 first, uint256 second, uint256 third) = (0, 0, 0);

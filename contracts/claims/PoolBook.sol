@@ -11,7 +11,8 @@ library PoolBook {
     uint8 internal constant BUSY = 1;
     uint8 internal constant HALTED = 2;
 
-    /// @dev What stands above `balance` and `exiting` in a pool's first slot: whatever makes a payment less than simple.
+    /// @dev What stands above `balance` and `exiting` in a pool's first slot: whatever makes a payment less than
+    /// simple.
     uint256 private constant SPECIAL = 208;
 
     /// @dev A payment reads and writes the first slot alone: what else there may be is counted, or marked, there.
@@ -37,7 +38,8 @@ library PoolBook {
     }
 
     function keyOf(address desk, address insurer, address token) internal pure returns (bytes32 key) {
-        // keccak256(abi.encode(desk, insurer, token)) beyond the free memory, which stays free: one hash in place of three.
+        // keccak256(abi.encode(desk, insurer, token)) beyond the free memory, which stays free: one hash in place of
+        // three.
         assembly ("memory-safe") {
             let at := mload(0x40)
             mstore(at, desk)
@@ -128,8 +130,8 @@ library PoolBook {
     ) private {
         // The pool's own guard: it costs no slot of its own.
         if (slot >> SPECIAL & BUSY != 0) revert ITreasury.PoolBusy(desk, insurer, token);
-        // The balance is the slot's lowest field and large enough: nothing is borrowed from the next. Written once, where the compiler would
-        // write each field.
+        // The balance is the slot's lowest field and large enough: nothing is borrowed from the next. Written once,
+        // where the compiler would write each field.
         assembly ("memory-safe") {
             sstore(p.slot, or(sub(slot, amount), shl(SPECIAL, BUSY)))
         }
@@ -156,7 +158,8 @@ library PoolBook {
         mapping(uint64 => ITreasury.Debt) storage debts = b.debts[key];
         uint64 from = p.head;
         for (uint256 i; i < count && p.waiting != 0; ++i) {
-            // Asked each time: a token that is called may halt the pool in between, through an insurer that is a contract.
+            // Asked each time: a token that is called may halt the pool in between, through an insurer that is a
+            // contract.
             if (halted(p)) revert ITreasury.Halted(desk, insurer, token, p.haltedUntil);
             uint64 position = p.head;
             ITreasury.Debt memory d = debts[position];

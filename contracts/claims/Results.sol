@@ -6,12 +6,13 @@ import {IAdjudication} from "interfaces/IAdjudication.sol";
 import {IClaimDesk} from "interfaces/IClaimDesk.sol";
 import {IPlans} from "interfaces/IPlans.sol";
 
-/// @title The results of a submission, flat in memory as they are returned, so that no line is copied on its way from the plan to the digest,
-/// the event and the answer
-/// @dev What the compiler would do with nested structs costs 4,000 gas a claim. Assembly here writes to results that `begin` took from the free memory,
-/// and beyond the free memory.
+/// @title The results of a submission, flat in memory as they are returned, so that no line is copied on its way from
+/// the plan to the digest, the event and the answer
+/// @dev What the compiler would do with nested structs costs 4,000 gas a claim. Assembly here writes to results that
+/// `begin` took from the free memory, and beyond the free memory.
 library Results {
-    /// @notice `IClaimDesk.Result` as the ABI has it: `offset` (0xe0) says where the lines begin, and they follow their `count`.
+    /// @notice `IClaimDesk.Result` as the ABI has it: `offset` (0xe0) says where the lines begin, and they follow their
+    /// `count`.
     struct Flat {
         bytes32 id;
         IPlans.Refusal refusal;
@@ -29,7 +30,8 @@ library Results {
     /// @dev Circumstances: judged out of network.
     uint256 internal constant OUTSIDE = 1;
 
-    /// @notice Room for so many results; each must be begun in its turn, and nothing else be kept in memory after the first.
+    /// @notice Room for so many results; each is begun in its turn. What is kept in memory between them goes out with
+    /// them, and says nothing: an answer's readers go by its offsets.
     function room(uint256 count) internal pure returns (Flat[] memory results) {
         // The word before them is for `give`.
         assembly ("memory-safe") {
@@ -70,8 +72,9 @@ library Results {
         uint256 carc;
         uint256 circumstances;
         uint256 paid;
-        // The claim goes on word by word as it came (the plan checks what it reads), its lines behind its six other words. Of the
-        // verdict, which is a contract's of ours, eight words are read beyond the free memory; its lines go where they belong.
+        // The claim goes on word by word as it came (the plan checks what it reads), its lines behind its six other
+        // words. Of the verdict, which is a contract's of ours, eight words are read beyond the free memory; its lines
+        // go where they belong.
         assembly ("memory-safe") {
             let q := mload(0x40)
             let size := shl(7, lines.length)
@@ -108,7 +111,8 @@ library Results {
         bytes32 topic = IClaimDesk.ClaimDecided.selector;
         (bytes32 id, bytes32 plan, address provider, address patient) = (r.id, c.plan, c.provider, c.patient);
         (IClaimDesk.State state, uint256 circumstances, uint96 paid) = (r.state, r.circumstances, r.paid);
-        // What precedes the lines in the event, and in the digest, stands for a moment where the result has its own words.
+        // What precedes the lines in the event, and in the digest, stands for a moment where the result has its own
+        // words.
         assembly ("memory-safe") {
             mstore(add(r, 0x40), plan)
             mstore(add(r, 0x60), provider)
@@ -125,7 +129,7 @@ library Results {
 
     /// @notice Ends the call with the results.
     function give(Flat[] memory results) internal pure {
-        // Pointers become offsets from the first of them; what lies between the results and behind them is none of anybody's business.
+        // Pointers become offsets from the first of them.
         assembly ("memory-safe") {
             let first := add(results, 0x20)
             let end := add(first, shl(5, mload(results)))

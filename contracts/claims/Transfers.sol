@@ -21,8 +21,8 @@ library Transfers {
         if (gasleft() < NEEDED_GAS) revert ITreasury.GasTooLow(NEEDED_GAS, gasleft());
 
         (uint256 selector, uint256 gasLimit) = (uint32(IERC20.transfer.selector), GAS);
-        // Assembly takes one word of the answer at most, so that a long one cannot burn our gas. It writes scratch space, and beyond the
-        // free memory, which stays free.
+        // Assembly takes one word of the answer at most, so that a long one cannot burn our gas. It writes scratch
+        // space, and beyond the free memory, which stays free.
         // A token without return value counts when it has code, and a pool's token has had: `fund` asked.
         assembly ("memory-safe") {
             let q := mload(0x40)

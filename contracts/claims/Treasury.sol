@@ -56,7 +56,8 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     ) external nonReentrant {
         if (token.code.length == 0) revert InvalidToken(token);
 
-        // Whoever saw the signature may have used it before this call: then it fails here, and the allowance is there all the same.
+        // Whoever saw the signature may have used it before this call: then it fails here, and the allowance is there
+        // all the same.
         try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         uint256 allowed = IERC20(token).allowance(msg.sender, address(this));
         if (allowed < amount) revert NotAllowed(token, amount, allowed);

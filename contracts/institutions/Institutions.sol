@@ -164,8 +164,9 @@ contract Institutions is IInstitutions, AccessManaged {
         return (institution_, uint32((own & employer) >> 160), Standing.Licensed);
     }
 
-    /// @dev An entry as it lies in its slot, from the lowest bit: institution 160, roles 32, until 40, suspended 8. Every other contract asks
-    /// this often, and the compiler's copy in memory would be a third of what it costs beside the slot.
+    /// @dev An entry as it lies in its slot, from the lowest bit: institution 160, roles 32, until 40, suspended 8.
+    /// Every other contract asks this often, and the compiler's copy in memory would be a third of what it costs beside
+    /// the slot.
     function _word(address account) private view returns (uint256 word) {
         Entry storage entry = _entries[account];
         assembly ("memory-safe") {

@@ -6,8 +6,8 @@ import {IInstitutions} from "interfaces/IInstitutions.sol";
 /// @title The question of the house, asked cheaply
 library Standings {
     /// @notice `institutions.standing(account)`.
-    /// @dev The answer is three words of which two are small numbers of a contract of ours: taken as they come, 150 gas less than the compiler's
-    /// call. An answer that is shorter, as where there is no code, counts as a failure.
+    /// @dev The answer is three words of which two are small numbers of a contract of ours: taken as they come, 150 gas
+    /// less than the compiler's call. An answer that is shorter, as where there is no code, counts as a failure.
     function standingOf(IInstitutions institutions, address account)
         internal
         view

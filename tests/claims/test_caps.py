@@ -40,6 +40,7 @@ from tests.claims.build import (
 from tests.claims.replay import series_of
 from tests.conftest import INSURER
 from tests.errors import error
+from tests.institutions.edge import at as mine_at
 
 CAP = (250_00, 1)
 
@@ -156,10 +157,11 @@ def test_a_provider_s_own_cap_goes_before_everyone_s(cap, send, noon, hospital, 
 def test_the_next_period_counts_anew(plans, desk, capped, cap, send, noon, hospital):
     cap(most=100_00)
     assert send(2) == [SETTLED, PENDED]
-    at((today() + 1) * DAY - 1)
-    assert send(1) == [PENDED]
-    at(today() * DAY + DAY)
-    assert plans.paidTo(desk, capped, hospital) == 100_00  # as of the block before
+    midnight = (today() + 1) * DAY
+    mine_at(midnight - 2)
+    assert (plans.paidTo(desk, capped, hospital), send(1)) == (100_00, [PENDED])
+    mine_at(midnight)
+    assert plans.paidTo(desk, capped, hospital) == 0
     assert send(2) == [SETTLED, PENDED]
 
 

@@ -27,8 +27,10 @@ from tests.claims.build import (
     LARGEST,
     LAST_DAY,
     LISTED,
+    NETWORK,
     NOBODY,
     NOTHING,
+    OUTSIDE,
     OUT_OF_ROLE,
     PASSED,
     SUSPENDED,
@@ -37,6 +39,7 @@ from tests.claims.build import (
     WIDEST,
     Category,
     Price,
+    Terms,
     a_claim,
     add_prices,
     enroll,
@@ -160,7 +163,7 @@ def test_register_a_version_of_no_series(plans, terms, insurer, refused):
         ("coinsuranceOut", lambda t: {"coinsurance_out": 10_001}),
         ("outOfPocketMaximum", lambda t: {"deductible": t.out_of_pocket_maximum + 1}),
         ("familyOutOfPocketMaximum", lambda t: {"family_deductible": 2, "family_out_of_pocket_maximum": 1}),
-        ("rules", lambda t: {"rules": 16}),
+        ("rules", lambda t: {"rules": 32}),
         ("rules", lambda t: {"rules": 255}),
         ("document", lambda t: {"document": NOTHING}),
     ],
@@ -193,7 +196,7 @@ def test_register_terms_at_their_bounds(plans, terms):
         review_threshold=LARGEST,
         review_days=2**16 - 1,
         appeal_days=2**16 - 1,
-        rules=15,
+        rules=31,
     )
     assert tuple(plans.terms(register(plans, edge))) == unsaid(edge)
 
@@ -391,3 +394,28 @@ def test_TP7_a_version_judges_from_the_delay_on(salus_project, institutions, con
     assert judge(later, claim).refusal == PASSED
     with reverts(error("AlreadyPublished", plan)):
         later.publish(plan, {"from": insurer})
+
+
+def test_the_judge_reads_the_words_that_the_compiler_wrote(plans, draw_plan, insurer, patient, hospital, clinic, desk):
+    """`terms` reads the struct field by field, the judge by its place in three words: both must find the same."""
+    plan = draw_plan(
+        {"visit": 1000_00},
+        coinsurance=12_34,
+        coinsurance_out=56_78,
+        deductible=70_01,
+        out_of_pocket_maximum=300_02,
+        review_threshold=500_03,
+        review_days=3,
+        filing_days=2**16 - 1,
+        rules=NETWORK | OUTSIDE,
+    )
+    said = Terms(*plans.terms(plan))
+    plans.contractProvider(plan, clinic, (0, LAST_DAY, 0), {"from": insurer})
+    inside = judge(plans, a_claim(plan, patient, clinic, line(charge=100_00)), desk)
+    outside = judge(plans, a_claim(plan, patient, hospital, line(charge=1000_00)), desk)
+    assert {(verdict.insurer, verdict.token) for verdict in (inside, outside)} == {(said.insurer, said.token)}
+    assert (inside.pended, inside.out_of_network, outside.pended, outside.out_of_network) == (False, False, True, True)
+    rest = 100_00 - said.deductible
+    assert (inside.lines[0].deductible, inside.lines[0].coinsurance) == (said.deductible, -(-rest * said.coinsurance // 10_000))
+    assert outside.lines[0].coinsurance == said.out_of_pocket_maximum - said.deductible
+    assert outside.paid == 1000_00 - said.out_of_pocket_maximum > said.review_threshold

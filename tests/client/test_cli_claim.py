@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from salus.cli import cli
 from salus.keystores import write_keystore
+from salus.plans import Membership
 from tests.client.scene import REF, USD, Scene
 from tests.client.shared_data import EXAMPLES, shared
 
@@ -98,15 +99,25 @@ def test_running_twice_pays_once(desk):
     assert (scene.balance(), scene.world.w3.eth.block_number, len(list(out.iterdir()))) == (paid, block, 1)
 
 
-def test_refused_claim_ends_with_1(desk):
+def test_a_day_that_no_version_of_the_plan_covers_is_bad_input(desk):
     scene = desk(validFrom="2025-04-01")
+    block = scene.world.w3.eth.block_number
+    said = scene.send(code=2).stderr.splitlines()[-1]
+    assert said.startswith(f"error: {CLAIM}: servicedDate: is 2025-03-")
+    assert "which no version of the plan covers (2025-04-01 to 2034-12-31); bill the plan of that day" in said
+    assert scene.world.w3.eth.block_number == block
+
+
+def test_refused_claim_ends_with_1(desk):
+    scene = desk()
+    scene.payer.plans.enroll(scene.plan_id, [Membership(scene.patient.address, 20_200, scene.plan.valid_until)])
     result = scene.send(code=1)
     assert rows(result.stdout)[0]["outcome"] == "refused (26)"
-    said = "refused: claim CH-2025-0001: this version of the plan does not judge that service day (CARC 26)"
+    said = "refused: claim CH-2025-0001: the patient was not covered on that service day (CARC 26)"
     assert said in result.stderr.splitlines()
     as_json = scene.send(words=("--json",), code=1)
     assert json.loads(as_json.stdout)[0]["outcome"] == "error"
-    assert json.loads(as_json.stderr.splitlines()[-1])["error"] == "OUTSIDE_PLAN"
+    assert json.loads(as_json.stderr.splitlines()[-1])["error"] == "OUTSIDE_COVER"
 
 
 def test_json(desk):

@@ -72,7 +72,7 @@ def test_what_is_taken_away_and_paid_sums_to_what_was_submitted(make, scene):
 
 
 def test_response_to_a_refused_claim(scene, claim):
-    early = dataclasses.replace(claim, service_day=scene.plan.valid_from - 1)
+    early = dataclasses.replace(claim, service_day=scene.cover_late())
     (answer,) = scene.submit([early])
     response = parsed(answer)
     assert (response["outcome"], "item" in response, "payment" in response) == ("error", False, False)
