@@ -144,7 +144,9 @@ class Pipeline:
         rows = [self.queue.popleft() for _ in range(many)]
         if not self._gas_limit:
             self._gas_limit = self._nodes.survey(self._account, self._store.next_nonce()).gas_limit
-        allowed, refused = self._dry.check(rows, self._gas_limit, trying=self._settings.trying)
+        allowed, refused = self._dry.check(
+            rows, self._gas_limit, flying=bool(self._flights), trying=self._settings.trying
+        )
         changes: list[Change] = []
         if refused:
             self._store.refuse(refused)
