@@ -79,7 +79,7 @@ class Mint:
     def expect_once(self, numbers):
         """Each effect happened, once."""
         wrong = {n: found for n in numbers if (found := self.balance(n)) != 1000 + n}
-        assert not wrong
+        assert wrong == {}
 
     def count(self, signer=None):
         return self.w3.eth.get_transaction_count((signer or self.signer).address)
