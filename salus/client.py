@@ -11,7 +11,7 @@ chain's clock (:meth:`Salus.now`), never of this machine's.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from . import decoding
 from .book import Book, abi_hash, default_book
 from .connection import open_node
-from .errors import BadAnswer, BadInput, NodeRefused, NoSigner, NotDeployed, WrongChain, gate
+from .errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain, gate
+from .events import Event, Events, find_index
 from .transactions import Sender, eth_call, eth_calls
 
 if TYPE_CHECKING:
@@ -32,34 +33,13 @@ if TYPE_CHECKING:
     from .coldchain import ColdChain
     from .consent import Consent
     from .guardians import Guardians
+    from .index.reader import Reader
     from .institutions import Institutions
     from .plans import Plans
     from .signing import Signer
     from .treasury import Treasury
 
 __all__ = ["Event", "Receipt", "Salus"]
-
-@dataclass(frozen=True)
-class Event:
-    """One event of a contract in the book.
-
-    Attributes:
-        name: E.g. ``ConsentGranted``.
-        contract: The contract's name in the book.
-        address: Its address.
-        args: By name; structs as :class:`salus.decoding.Struct`, enums as integers.
-        block: The block's number.
-        index: The log's place in the block.
-        transaction: The transaction's hash, 0x-hex.
-    """
-
-    name: str
-    contract: str
-    address: str
-    args: Mapping[str, Any]
-    block: int
-    index: int
-    transaction: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +72,7 @@ class Salus:
         w3: The node.
         book: The contracts.
         signer: Who sends transactions and signs; None to read only.
+        index: What reads the local index of events; None to ask the node for all of them.
 
     Most callers want :meth:`connect`, which also checks that node and book fit.
 
@@ -100,10 +81,11 @@ class Salus:
         patience: Seconds to wait for a transaction to be in a block.
     """
 
-    def __init__(self, w3: Web3, book: Book, signer: Signer | None = None) -> None:
+    def __init__(self, w3: Web3, book: Book, signer: Signer | None = None, index: Reader | None = None) -> None:
         self.w3 = w3
         self.book = book
         self.signer = signer
+        self.index = index
         self.fee_ceiling = 1_000 * 10**9
         self.patience = 180.0
         self._contracts: dict[str, Contract] = {}
@@ -116,6 +98,7 @@ class Salus:
         book: Book | str | os.PathLike[str] | None = None,
         signer: Signer | None = None,
         timeout: float = 30,
+        index: str | os.PathLike[str] | None = None,
     ) -> Salus:
         """Connect to a node, and check that it is on the book's chain and has the book's code.
 
@@ -124,9 +107,12 @@ class Salus:
             book: The address book or its file; by default ``deployments/<chainid>.json`` below the working folder.
             signer: Who signs; None to read only.
             timeout: Seconds for one answer.
+            index: The index of events that ``salus index sync`` made, a file or the URL of a PostgreSQL database; by default
+                the one beside the address book, where there is one; "" for none.
 
         Raises:
             BadInput: The address or the book is malformed.
+            IndexTrouble: The index that was named cannot be read.
             Unreachable: No answer.
             WrongChain: The node is on another chain than the book.
             NotDeployed: No code, or other code, at an address of the book.
@@ -143,7 +129,7 @@ class Salus:
                     )
                 book = path
             book = Book.load(book)
-        client = cls(w3, book, signer)
+        client = cls(w3, book, signer, find_index(index, book))
         client.check()
         return client
 
@@ -273,7 +259,7 @@ class Salus:
 
     def with_signer(self, signer: Signer | None) -> Salus:
         """The same node and book with another signer."""
-        other = Salus(self.w3, self.book, signer)
+        other = Salus(self.w3, self.book, signer, self.index)
         other.fee_ceiling, other.patience, other._contracts = self.fee_ceiling, self.patience, self._contracts
         return other
 
@@ -340,7 +326,10 @@ class Salus:
     def logs(
         self, contract: str, event: str, where: Mapping[str, str | bytes] | None = None, *, since: int | None = None
     ) -> tuple[Event, ...]:
-        """Past events of a contract, oldest first.
+        """Past events of a contract, oldest first: up to the node's latest block, which may still be replaced by another.
+
+        Where the client has an index (see :meth:`connect`) they come from it as far as it reaches, and from the node after
+        that; the answer is the same.
 
         Args:
             contract: Its name in the book.
@@ -348,52 +337,11 @@ class Salus:
             where: Values that indexed arguments must have: addresses, or 32 bytes.
             since: The first block to look at; by default the contract's own.
         """
-        entry = self.book[contract]
-        abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
-        topics: list[Any] = [decoding.event_topic(contract, event)]
-        for part in abi["inputs"]:
-            if part["indexed"]:
-                value = (where or {}).get(part["name"])
-                topics.append(None if value is None else _word(value))
-        with gate("asking for the latest block"):
-            last = int(self.w3.eth.block_number)
-        raw = self._logs(entry.address, topics, entry.block if since is None else since, last)
-        found = {(e.block, e.index): e for e in map(self._event, raw) if e is not None and e.name == event}
-        return tuple(found[place] for place in sorted(found) if _fits(found[place], entry.address, where))
-
-    def _logs(self, address: str, topics: list[Any], first: int, last: int) -> list[Mapping[str, Any]]:
-        if first > last:
-            return []
-        wanted = {"address": address, "topics": topics, "fromBlock": first, "toBlock": last}
-        try:
-            with gate("reading events"):
-                return list(self.w3.eth.get_logs(wanted))  # type: ignore[arg-type]
-        except (BadAnswer, NodeRefused):
-            # Nodes limit how many blocks or logs one answer may span; smaller questions get through.
-            if first == last:
-                raise
-            middle = (first + last) // 2
-            return self._logs(address, topics, first, middle) + self._logs(address, topics, middle + 1, last)
-
-    def _event(self, log: Mapping[str, Any]) -> Event | None:
-        """A log as an event; None where it is of no contract of the book or was taken back."""
-        try:
-            contract = self._by_address.get(str(log["address"]).lower())
-            if contract is None or log.get("removed"):
-                return None
-            decoded = decoding.decode_event(contract, [bytes(topic) for topic in log["topics"]], bytes(log["data"]))
-            if decoded is None:
-                return None
-            name, args = decoded
-            place = int(log["blockNumber"]), int(log["logIndex"]), "0x" + bytes(log["transactionHash"]).hex()
-        except (KeyError, TypeError, ValueError) as trouble:
-            raise BadAnswer(f"the node gave a log that does not fit: {trouble}") from None
-        return Event(name, contract, self.book[contract].address, args, *place)
+        return self._events.find(contract, event, where, since)
 
     @cached_property
-    def _by_address(self) -> Mapping[str, str]:
-        known = decoding.abi_names()
-        return {entry.address.lower(): name for name, entry in self.book.contracts.items() if name in known}
+    def _events(self) -> Events:
+        return Events(self.w3, self.book, self.index)
 
     # --------------------------------------------------------------------------------------------------------- sending
 
@@ -422,27 +370,10 @@ class Salus:
         call = {"from": signer.address, "to": fn.address, "data": self._encode(fn), "value": 0, "chainId": self.chain_id}
         sender = Sender(self.w3, signer, ceiling=self.fee_ceiling, patience=self.patience)
         raw = sender.send(call, name, gas=gas, preflight=preflight)
-        logs = tuple(event for event in map(self._event, raw["logs"]) if event is not None)
+        logs = tuple(event for event in map(self._events.read, raw["logs"]) if event is not None)
         sent = "0x" + bytes(raw["transactionHash"]).hex()
         return Receipt(sent, int(raw["blockNumber"]), int(raw["gasUsed"]), 1, logs)
 
 
 def _name(fn: ContractFunction) -> str:
     return str(fn.fn_name)
-
-
-def _word(value: str | bytes) -> bytes:
-    raw = bytes.fromhex(value[2:]) if isinstance(value, str) else bytes(value)
-    return raw.rjust(32, b"\0")
-
-
-def _fits(event: Event, address: str, where: Mapping[str, str | bytes] | None) -> bool:
-    """Whether a node answered what was asked: it may give more, be it by mistake."""
-    if event.address != address:
-        return False
-    items: Iterable[tuple[str, str | bytes]] = (where or {}).items()
-    for name, value in items:
-        there = event.args[name]
-        if (there.lower() if isinstance(there, str) else there) != (value.lower() if isinstance(value, str) else value):
-            return False
-    return True
