@@ -30,7 +30,7 @@ def writer(store: Store) -> Iterator[None]:
     """
     taken = IndexTrouble(
         f"the index {store.shown} is being written by another program (perhaps `salus index sync --follow`);"
-        " one is enough, or name another --index"
+        " one is enough, or name another --events"
     )
     file = store.file
     if file is None:
@@ -48,7 +48,7 @@ def writer(store: Store) -> Iterator[None]:
     try:
         handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as trouble:
-        raise IndexTrouble(f"{path} cannot be written ({trouble.strerror}); name another --index") from None
+        raise IndexTrouble(f"{path} cannot be written ({trouble.strerror}); name another --events") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

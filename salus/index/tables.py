@@ -199,13 +199,13 @@ def _postgres(text: str) -> URL:
     try:
         url = make_url(text)
         if url.get_backend_name() != "postgresql":
-            raise BadInput("--index", shown(text), "must be a file, or postgresql://user@host/name")
+            raise BadInput("--events", shown(text), "must be a file, or postgresql://user@host/name")
         url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError):
-        raise BadInput("--index", shown(text), "is no URL; write a file's name, or postgresql://user@host/name") from None
+        raise BadInput("--events", shown(text), "is no URL; write a file's name, or postgresql://user@host/name") from None
     except ImportError:
-        raise BadInput("--index", shown(text), "needs psycopg: pip install 'salus[postgres]'") from None
+        raise BadInput("--events", shown(text), "needs psycopg: pip install 'salus[postgres]'") from None
     return url
 
 
