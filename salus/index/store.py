@@ -124,6 +124,16 @@ class Store:
             yield connection
 
     @contextlib.contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of one's own, for what lasts longer than a transaction.
+
+        Raises:
+            IndexTrouble: The database does not do it.
+        """
+        with self._gate(), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def _change(self) -> Iterator[Connection]:
         with self._gate(), self._writing.begin() as connection:
             yield connection
