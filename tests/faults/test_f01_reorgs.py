@@ -10,6 +10,13 @@ from tests.faults.ledger import REGISTRY, Ledger, count, differences, word
 DEPTHS = (1, 2, 3, 5, 8, 16, 33, 64)
 
 
+@pytest.fixture
+def module_node():
+    """A chain for each test: one that was put back again and again may have lost states that a deep reorg goes back to."""
+    with LocalNode(timestamp=1_800_000_000) as node:
+        yield node
+
+
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_f1_a_reorg_at_the_same_height_is_seen_without_a_new_block(ledger, depth):
     ledger.grants(66)  # in every block one: an empty block that is made again is the same
