@@ -1,4 +1,4 @@
-"""F1, F2, F5, F6: the chain changes under an index. Whatever happened, the index equals one that is built from the chain anew."""
+"""F1, F2, F5, F6: the chain changes under an index. Whatever happened, the index equals one that is built anew."""
 
 import pytest
 
