@@ -24,7 +24,7 @@ from .attestations import Attested, of
 from .claimanswers import answer_of, blank_input, lines_of, same_claim
 from .claimlog import Entry
 from .claimprepare import PRIMARY
-from .errors import BadAnswer, BadInput, NodeRefused, gate, one_line
+from .errors import BadAnswer, BadInput, NodeRefused, gate
 from .fhir.claim import ClaimInput
 from .outbox.bulk import send_each, take_up
 from .planfile import Plan

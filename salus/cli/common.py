@@ -117,6 +117,7 @@ class Context:
         password_file: Where its password stands, None to take SALUS_PASSWORD or to ask.
         yes: Do not ask.
         json: Answer with one JSON document.
+        index: The local index of events, None for the default, "" for none.
     """
 
     rpc: str = _DEFAULT_RPC
@@ -125,6 +126,7 @@ class Context:
     password_file: str | None = None
     yes: bool = False
     json: bool = False
+    index: str | None = None
 
     # ---- the node and the signer
 
@@ -132,7 +134,7 @@ class Context:
         """A client for reading, or for a given signer."""
         from ..client import Salus
 
-        return Salus.connect(self.rpc.split(",")[0], book=self.book, signer=signer)
+        return Salus.connect(self.rpc.split(",")[0], book=self.book, signer=signer, index=self.index)
 
     @contextlib.contextmanager
     def outbox(self, salus: Salus, path: str | None = None, **options: Any) -> Iterator[Outbox | None]:
@@ -320,6 +322,11 @@ _COMMON = (
         "--book", envvar="SALUS_BOOK", type=click.Path(), help="Address book [default: deployments/<chainid>.json]."
     ),
     click.option(
+        "--events",
+        envvar="SALUS_INDEX",
+        help="Index of events: a file, postgresql://…, or none [default: the one beside the book, where there is one].",
+    ),
+    click.option(
         "--keystore",
         envvar="SALUS_KEYSTORE",
         type=click.Path(),
@@ -354,13 +361,14 @@ def command(parent: click.Group, name: str, **settings: Any) -> Callable[[F], cl
             *,
             rpc: str,
             book: str | None,
+            events: str | None,
             keystore: str | None,
             password_file: str | None,
             yes: bool,
             as_json: bool,
             **options: Any,
         ) -> None:
-            context = Context(rpc, book, keystore, password_file, yes, as_json)
+            context = Context(rpc, book, keystore, password_file, yes, as_json, "" if events == "none" else events)
             with failing(as_json):
                 function(context, **options)
 

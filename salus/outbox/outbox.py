@@ -29,7 +29,8 @@ from .store import Attempt, Row, Store
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..client import Receipt, Salus
+    from ..client import Salus
+    from ..receipts import Receipt
 
 __all__ = ["Outbox", "Status", "look"]
 
