@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .book import Book
-    from .client import Event, Receipt, Salus
+    from .client import Salus
     from .errors import SalusError
+    from .receipts import Event, Receipt
     from .signing import KeySigner, NodeSigner, Signer
     from .wallet import Wallet
 
@@ -21,10 +22,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Book": "book",
-    "Event": "client",
+    "Event": "receipts",
     "KeySigner": "signing",
     "NodeSigner": "signing",
-    "Receipt": "client",
+    "Receipt": "receipts",
     "Salus": "client",
     "SalusError": "errors",
     "Signer": "signing",

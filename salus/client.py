@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from . import decoding
 from .book import Book, abi_hash, default_book
 from .connection import open_node
 from .errors import BadAnswer, BadInput, NodeRefused, NoSigner, NotDeployed, WrongChain, gate
+from .receipts import Event, Receipt
 from .transactions import Sender, eth_call, eth_calls
 
 if TYPE_CHECKING:
@@ -33,56 +33,12 @@ if TYPE_CHECKING:
     from .consent import Consent
     from .guardians import Guardians
     from .institutions import Institutions
+    from .outbox import Outbox
     from .plans import Plans
     from .signing import Signer
     from .treasury import Treasury
 
 __all__ = ["Event", "Receipt", "Salus"]
-
-@dataclass(frozen=True)
-class Event:
-    """One event of a contract in the book.
-
-    Attributes:
-        name: E.g. ``ConsentGranted``.
-        contract: The contract's name in the book.
-        address: Its address.
-        args: By name; structs as :class:`salus.decoding.Struct`, enums as integers.
-        block: The block's number.
-        index: The log's place in the block.
-        transaction: The transaction's hash, 0x-hex.
-    """
-
-    name: str
-    contract: str
-    address: str
-    args: Mapping[str, Any]
-    block: int
-    index: int
-    transaction: str
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """A transaction that is in a block and did not fail.
-
-    Attributes:
-        hash: 0x-hex.
-        block: The block's number.
-        gas_used: Units of gas.
-        status: Always 1; a failed transaction is an exception.
-        logs: The events of the contracts in the book, in order.
-    """
-
-    hash: str
-    block: int
-    gas_used: int
-    status: int
-    logs: tuple[Event, ...]
-
-    def events(self, name: str) -> tuple[Event, ...]:
-        """The events of one name."""
-        return tuple(event for event in self.logs if event.name == name)
 
 
 class Salus:
@@ -422,13 +378,51 @@ class Salus:
         call = {"from": signer.address, "to": fn.address, "data": self._encode(fn), "value": 0, "chainId": self.chain_id}
         sender = Sender(self.w3, signer, ceiling=self.fee_ceiling, patience=self.patience)
         raw = sender.send(call, name, gas=gas, preflight=preflight)
+        return self._receipt(raw)
+
+    def _receipt(self, raw: Mapping[str, Any]) -> Receipt:
         logs = tuple(event for event in map(self._event, raw["logs"]) if event is not None)
         sent = "0x" + bytes(raw["transactionHash"]).hex()
         return Receipt(sent, int(raw["blockNumber"]), int(raw["gasUsed"]), 1, logs)
 
+    def receipt(self, raw: Mapping[str, Any]) -> Receipt:
+        """A receipt as a node wrote it in JSON, with the events of the contracts in the book.
+
+        Raises:
+            BadAnswer: It does not fit.
+        """
+        try:
+            return self._receipt({**_unhexed(raw), "logs": [_unhexed(log) for log in raw["logs"]]})
+        except (KeyError, TypeError, ValueError) as trouble:
+            raise BadAnswer(f"the node gave a receipt that does not fit: {trouble}") from None
+
+    def outbox(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Outbox:
+        """The signer's outbox: many transactions, each exactly once, fast, through crashes and reorganisations.
+
+        Args:
+            path: Its file; by default one for each chain and account below ``$SALUS_HOME/outbox``.
+            options: See :class:`salus.outbox.Outbox`.
+        """
+        from .outbox import Outbox
+
+        return Outbox(self, path, **options)
+
 
 def _name(fn: ContractFunction) -> str:
     return str(fn.fn_name)
+
+
+def _unhexed(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A receipt or a log of JSON with the values that count as web3 gives them."""
+    found = dict(raw)
+    for name in ("blockNumber", "gasUsed", "logIndex"):
+        if name in raw:
+            found[name] = int(raw[name], 16)
+    found["transactionHash"] = bytes.fromhex(raw["transactionHash"][2:])
+    if "data" in raw:
+        found["data"] = bytes.fromhex(raw["data"][2:])
+        found["topics"] = [bytes.fromhex(topic[2:]) for topic in raw["topics"]]
+    return found
 
 
 def _word(value: str | bytes) -> bytes:

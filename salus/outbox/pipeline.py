@@ -1,0 +1,413 @@
+"""The loop that sends: a window of signed transactions in flight, filled from a queue and emptied by receipts.
+
+Whatever is asked here may be asked again after a crash at any point: the file says what was signed, the chain says what
+was mined, and nothing else is believed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NodeRefused, NotMined, SalusError
+from .dryrun import DryRun
+from .envelope import Fees, Unsigned, signing
+from .files import key_lock
+from .items import State
+from .nodes import BATCH, Nodes
+from .replies import Reply, read
+from .store import Attempt, Row, Store
+from .tracking import Mined, NonceTaken, Tracker
+
+if TYPE_CHECKING:
+    from ..signing import Signer
+
+__all__ = ["Change", "Pipeline", "Settings"]
+
+# A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the nonce.
+_MISSING = 2.0
+_FIRST_RESEND, _LONGEST_RESEND = 1.0, 15.0
+_SHORTEST_LOOK, _LONGEST_LOOK = 0.002, 0.25
+_BUMPED_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an outbox sends; see :class:`Outbox`."""
+
+    window: int
+    confirmations: int | None
+    bump_blocks: int
+    ceiling: int
+    patience: float
+    trying: bool = True
+    hook: Callable[[str], None] = field(default=lambda step: None)
+
+
+@dataclass(slots=True)
+class _Flight:
+    row: Row
+    attempts: list[Attempt]
+    missing: float | None = None  # since when its nonce is used and no receipt is there
+
+
+#: An item that stands somewhere else now, and its receipt where one was read.
+Change = tuple[Row, Mapping[str, Any] | None]
+
+
+class Pipeline:
+    """One run of an outbox.
+
+    Args:
+        settings: How.
+    """
+
+    def __init__(self, store: Store, nodes: Nodes, signer: Signer, chain_id: int, settings: Settings) -> None:
+        self._store, self._nodes, self._settings = store, nodes, settings
+        self._chain_id, self._account = chain_id, signer.address
+        self._sign = signing(signer, chain_id)
+        self._dry = DryRun(nodes, signer.address)
+        self.tracker = Tracker(nodes, signer.address, settings.confirmations)
+        self.queue: deque[Row] = deque()
+        self._flights: dict[int, _Flight] = {}
+        self._gas_limit = 0
+        self._count = self._head = -1
+        self._moved, self._moved_head = time.monotonic(), -1
+        self._resend, self._resent = _FIRST_RESEND, 0.0
+        self._look = _SHORTEST_LOOK
+        self._poor: int | None = None  # the lowest nonce that a node refused for want of ether
+        self._short: int | None = None  # the count at which the balance, or the ceiling, let nothing more be signed
+        self._cheap = False  # whether a node refused a fee as too low
+
+    # ------------------------------------------------------------------------------------------------------- the loop
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is queued or in flight."""
+        return bool(self.queue or self._flights)
+
+    def flying(self, row: Row) -> bool:
+        """Whether an item is in flight."""
+        return row.nonce in self._flights
+
+    def adopt(self, rows: Iterable[Row]) -> None:
+        """Take over what was signed, by an earlier run or by another process, and send the same bytes again."""
+        taken = []
+        for row in rows:
+            assert row.nonce is not None
+            if row.nonce not in self._flights:
+                self._flights[row.nonce] = _Flight(row, self._store.attempts(row.id))
+                taken.append(row)
+        last = [(row.id, row.nonce or 0, a.hash, a.raw) for row in taken for a in self._flights[row.nonce or 0].attempts[-1:]]
+        for first in range(0, len(last), BATCH):
+            self._broadcast(last[first : first + BATCH])
+        if taken:
+            self._stir()
+
+    def step(self) -> list[Change]:
+        """Fill the window, look for receipts, repair; a short rest where nothing happened."""
+        changes: list[Change] = []
+        room = self._settings.window - len(self._flights)
+        batch = min(BATCH, self._settings.window, len(self.queue))
+        if batch and room >= batch and self._poor is None and self._short != self._count:
+            changes += self._launch(batch)
+        changes += self._collect()
+        if changes:
+            self._look = _SHORTEST_LOOK
+        elif self._flights:
+            self._repair()
+            time.sleep(self._look)
+            self._look = min(self._look * 1.3, _LONGEST_LOOK)
+        return changes
+
+    def _stir(self) -> None:
+        """Something moved: patience, and the waiting before a repair, begin anew."""
+        self._moved, self._resent, self._resend = time.monotonic(), time.monotonic(), _FIRST_RESEND
+        self._moved_head = self._head
+
+    # ------------------------------------------------------------------------------------------------------ launching
+
+    def _launch(self, many: int) -> list[Change]:
+        """Try, sign, write down and send the next ones."""
+        rows = [self.queue.popleft() for _ in range(many)]
+        if not self._gas_limit:
+            self._gas_limit = self._nodes.survey(self._account, self._store.next_nonce()).gas_limit
+        allowed, refused = self._dry.check(rows, self._gas_limit, trying=self._settings.trying)
+        changes: list[Change] = []
+        if refused:
+            self._store.refuse(refused)
+            for row, error in refused:
+                row.state, row.error = State.REFUSED, error
+                changes.append((row, None))
+        if not allowed:
+            return changes
+        with key_lock(self._chain_id, self._nodes.genesis, self._account, self._settings.patience):
+            mine = {row.id for row in self._store.still_queued([row for row, _ in allowed])}
+            others = [row for row, _ in allowed if row.id not in mine]
+            self._sign_and_send([(row, gas) for row, gas in allowed if row.id in mine])
+        if others:
+            changes += self._signed_elsewhere(others)
+        return changes
+
+    def _signed_elsewhere(self, rows: Sequence[Row]) -> list[Change]:
+        """Another process was faster: what it signed is followed like our own."""
+        changes: list[Change] = []
+        for row in self._store.rows(keys=[row.item.key for row in rows]):
+            if row.state in (State.STORED, State.SENT):
+                assert row.nonce is not None
+                self._flights[row.nonce] = _Flight(row, self._store.attempts(row.id))
+            elif row.state is State.QUEUED:
+                self.queue.append(row)
+            else:
+                changes.append((row, None))
+        return changes
+
+    def _sign_and_send(self, calls: Sequence[tuple[Row, int]]) -> None:
+        if not calls:
+            return
+        own = self._store.next_nonce()
+        survey = self._nodes.survey(self._account, own)
+        if survey.pending > own and own:
+            self._store.used_elsewhere(own, survey.pending - 1)
+        first = max(own, survey.pending)
+        affordable = self._affordable(calls, survey.fees, survey.balance - self._store.reserved())
+        signed: list[tuple[Row, int, Attempt]] = []
+        for nonce, (row, gas) in enumerate(calls[:affordable], first):
+            item = row.item
+            raw, hash_ = self._sign(Unsigned(nonce, item.target, item.data, gas, survey.fees, item.value))
+            signed.append((row, nonce, Attempt("0x" + hash_.hex(), raw, gas, survey.fees.most, survey.fees.tip)))
+        # What cannot be paid for is not signed: its nonces stay free, and no gap is left.
+        self.queue.extendleft(row for row, _ in reversed(calls[affordable:]))
+        if not signed:
+            self._short = self._count
+            return
+        hook = self._settings.hook
+        hook("after_sign")
+        self._store.sign(signed)
+        for row, nonce, attempt in signed:
+            row.nonce, row.state = nonce, State.STORED
+            self._flights[nonce] = _Flight(row, [attempt])
+        hook("after_store")
+        self._broadcast([(row.id, nonce, attempt.hash, attempt.raw) for row, nonce, attempt in signed])
+        hook("after_send")
+        self._stir()
+
+    def _affordable(self, calls: Sequence[tuple[Row, int]], fees: Fees, balance: int) -> int:
+        """How many of the calls the balance pays for, come what may; none also where the fee is beyond the ceiling.
+
+        Raises:
+            NodeRefused: None, and nothing is in flight that one could wait for.
+        """
+        if fees.most > self._settings.ceiling:
+            if self._flights:
+                return 0
+            raise NodeRefused(
+                f"the node asks {fees.most / 1e9:,.1f} gwei a unit of gas, above the ceiling of"
+                f" {self._settings.ceiling / 1e9:,.1f}; wait, or raise the client's fee_ceiling",
+                name="FeeTooHigh",
+            )
+        for n, (row, gas) in enumerate(calls):
+            cost = gas * fees.most + row.item.value
+            if cost > balance:
+                if n == 0 and not self._flights:
+                    raise self._out_of_ether(len(self.queue) + len(calls), cost)
+                return n
+            balance -= cost
+        return len(calls)
+
+    def _out_of_ether(self, left: int, cost: int) -> NodeRefused:
+        return NodeRefused(
+            f"{self._account} has too little ether for the next of {left} items ({cost / 1e18:.6f} may be needed); nothing is"
+            " lost: give it ether, then `salus outbox resume`",
+            name="InsufficientFunds",
+        )
+
+    def _broadcast(self, signed: Sequence[tuple[int, int, str, bytes]]) -> None:
+        """Send raw bytes (item's id, nonce, hash, raw), be it again."""
+        answers = self._nodes.ask([("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, _, _, raw in signed])
+        there = []
+        for (id_, nonce, hash_, _), answer in zip(signed, answers, strict=True):
+            reply = read(answer, hash_)
+            if reply is Reply.THERE:
+                there.append(id_)
+                if nonce == self._poor:
+                    self._poor = None
+            elif reply is Reply.POOR:
+                self._poor = min(nonce, self._poor if self._poor is not None else nonce)
+            elif reply is Reply.CHEAP:
+                self._cheap = True
+        if there:
+            self._store.sent(there)
+            known = set(there)
+            for flight in self._flights.values():
+                if flight.row.id in known and flight.row.state is State.STORED:
+                    flight.row.state = State.SENT
+
+    # ------------------------------------------------------------------------------------------------------ collecting
+
+    def _collect(self) -> list[Change]:
+        """Take from the window what is in a block."""
+        if not self._flights:
+            return []
+        count, head = self.tracker.now()
+        blocks = range(self._head + 1, head + 1) if self._head >= 0 else range(0, 1 << 62)
+        if count > self._count or self._count < 0:
+            self._count, self._head = count, head
+            self._stir()
+        self._count, self._head = count, head
+        gone = [flight for nonce, flight in self._flights.items() if nonce < count]
+        if not gone:
+            return []
+        found = self.tracker.receipts((a.hash for flight in gone for a in flight.attempts), blocks)
+        self._settings.hook("after_receipt")
+        changes: list[Change] = []
+        for flight in gone:
+            mined = next((found[a.hash] for a in flight.attempts if a.hash in found), None)
+            if mined is not None:
+                self.record(flight.row, flight.attempts, mined)
+                changes.append((flight.row, mined.raw))
+            elif self._lost(flight):
+                changes.append((flight.row, None))
+        self._store.settle(row for row, _ in changes)
+        for row, _ in changes:
+            del self._flights[row.nonce or 0]
+        return changes
+
+    def record(self, row: Row, attempts: Sequence[Attempt], mined: Mined) -> None:
+        """Note in which block an item is, and how it went."""
+        row.block, row.block_hash, row.mined, row.gas_used = mined.block, mined.block_hash, mined.hash, mined.gas_used
+        row.deep, row.error = False, None
+        row.state = State.INCLUDED if mined.succeeded else State.FAILED
+        if not mined.succeeded:
+            gas = next(a.gas for a in attempts if a.hash == mined.hash)
+            row.error = self.tracker.reason(row, mined, gas)
+
+    def _lost(self, flight: _Flight) -> bool:
+        """Whether another transaction has the nonce; only said when that one is found."""
+        now = time.monotonic()
+        if flight.missing is None:
+            flight.missing = now
+        if now - flight.missing < _MISSING:
+            return False
+        flight.missing = now  # the next look is as far away
+        row = flight.row
+        assert row.nonce is not None
+        culprit = self.tracker.culprit(row.nonce, 0, self._head)
+        if culprit is None or culprit[0] in {attempt.hash for attempt in flight.attempts}:
+            return False
+        row.state, row.mined, row.block, row.deep = State.LOST, culprit[0], culprit[1], False
+        row.block_hash = row.gas_used = None
+        row.error = NonceTaken(row.nonce, *culprit)
+        self._store.used_elsewhere(row.nonce, row.nonce)
+        return True
+
+    # ------------------------------------------------------------------------------------------------------- repairing
+
+    def _repair(self) -> None:
+        """Nothing moved: send what a node may have lost again, and pay more for what is stuck.
+
+        Raises:
+            NotMined: For longer than the patience.
+            NodeRefused: For want of ether.
+        """
+        now = time.monotonic()
+        lowest = min(self._flights)
+        if self._poor is not None and self._count >= self._poor:
+            nonce, self._poor = self._poor, None
+            attempt = self._flights[nonce].attempts[-1] if nonce in self._flights else None
+            raise self._out_of_ether(
+                len(self.queue) + len(self._flights), attempt.gas * attempt.most if attempt is not None else 0
+            )
+        if now - self._moved > self._settings.patience:
+            raise NotMined(self._flights[lowest].attempts[-1].hash, self._settings.patience)
+        stuck = self._head - self._moved_head >= self._settings.bump_blocks
+        if lowest >= self._count and (stuck or (self._cheap and now - self._resent > self._resend)):
+            self._cheap = False
+            self._bump()
+        elif now - self._resent > self._resend:
+            # Whoever signed them: a nonce that is missing stops all that follow.
+            self._broadcast(self._store.waiting_from(self._count, BATCH))
+            self._resent = time.monotonic()
+            self._resend = min(self._resend * 2, _LONGEST_RESEND)
+
+    def _bump(self) -> None:
+        """Sign the lowest ones anew with their own nonces, for more; whichever attempt is mined, it is one effect."""
+        self._moved_head, self._resent = self._head, time.monotonic()
+        with key_lock(self._chain_id, self._nodes.genesis, self._account, self._settings.patience):
+            survey = self._nodes.survey(self._account, self._store.next_nonce())
+            bumped: list[tuple[_Flight, Attempt]] = []
+            for nonce in sorted(self._flights)[:_BUMPED_AT_ONCE]:
+                flight = self._flights[nonce]
+                # Another process may have bumped it.
+                flight.attempts = self._store.attempts(flight.row.id)
+                last, item = flight.attempts[-1], flight.row.item
+                fees = Fees(last.most, last.tip).raised(survey.fees, self._settings.ceiling)
+                if fees is None:
+                    continue
+                raw, hash_ = self._sign(Unsigned(nonce, item.target, item.data, last.gas, fees, item.value))
+                attempt = Attempt("0x" + hash_.hex(), raw, last.gas, fees.most, fees.tip, last.number + 1)
+                bumped.append((flight, attempt))
+            if bumped:
+                self._store.bump((flight.row.id, attempt) for flight, attempt in bumped)
+                for flight, attempt in bumped:
+                    flight.attempts.append(attempt)
+                self._settings.hook("after_bump")
+        self._broadcast(self._store.waiting_from(self._count, BATCH))
+
+    # --------------------------------------------------------------------------------------------------- reorganisations
+
+    def recheck(self, rows: Sequence[Row], *, changed: bool = True) -> list[Change]:
+        """Look again at what is in a block that may still go away: what moved, is final, was un-mined or taken.
+
+        What was un-mined is in flight again, by the same bytes.
+        """
+        if not rows:
+            return []
+        _, head = self.tracker.now()
+        attempts = {row.id: self._store.attempts(row.id) for row in rows}
+        found = self.tracker.receipts(self._hashes(rows, attempts))
+        absent = [row for row in rows if not any(hash_ in found for hash_ in self._hashes([row], attempts))]
+        if absent:
+            # Twice: a node that is behind, or busy, is no reorganisation.
+            time.sleep(0.3)
+            found |= self.tracker.receipts(self._hashes(absent, attempts))
+        final = self.tracker.last_final(head)
+        changes: list[Change] = []
+        deep: list[Row] = []
+        again: list[Row] = []
+        for row in rows:
+            mined = next((found[a.hash] for a in attempts[row.id] if a.hash in found), None)
+            if mined is None and row.state is State.LOST and row.mined in found:
+                mined = found[row.mined]  # the other one's
+                row.block, row.block_hash = mined.block, mined.block_hash
+            elif mined is None:
+                row.state, row.block, row.block_hash, row.mined, row.gas_used = State.SENT, None, None, None, None
+                row.error = None
+                again.append(row)
+                changes.append((row, None))
+                continue
+            elif (mined.block_hash, mined.hash) != (row.block_hash, row.mined):
+                self.record(row, attempts[row.id], mined)
+                changes.append((row, mined.raw))
+            if mined.block <= final:
+                deep.append(row)
+        standing = self.tracker.stand([(row.block or 0, row.block_hash or "") for row in deep])
+        for row in deep:
+            if (row.block, row.block_hash) in standing:
+                row.deep = True
+                if row.state is State.INCLUDED:
+                    row.state = State.FINAL
+                if not any(other is row for other, _ in changes):
+                    raw = next((found[a.hash].raw for a in attempts[row.id] if a.hash in found), None)
+                    changes.append((row, raw))
+        self._store.settle(rows)
+        self.adopt(again)
+        return changes
+
+    @staticmethod
+    def _hashes(rows: Sequence[Row], attempts: Mapping[int, Sequence[Attempt]]) -> list[str]:
+        own = [a.hash for row in rows for a in attempts[row.id]]
+        return own + [row.mined for row in rows if row.state is State.LOST and row.mined]

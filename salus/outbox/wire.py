@@ -1,0 +1,211 @@
+"""One JSON-RPC endpoint over one connection that stays open; what comes back is taken as a stranger's."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import BadAnswer, BadInput, Unreachable, from_revert, one_line, revert_data
+from ..errors import NodeRefused, SalusError
+
+__all__ = ["Call", "Endpoint", "Overloaded", "Trouble", "number", "shown"]
+
+#: A question: the method and its parameters.
+Call = tuple[str, list[Any]]
+
+# Of one reply, bytes; a hundred receipts with a hundred events each stay below.
+_LONGEST = 64 * 1024 * 1024
+_LONGEST_WAIT = 10.0  # seconds that a node may ask to be left alone
+
+
+class Overloaded(Unreachable):
+    """The endpoint asks to be left alone for a while.
+
+    Attributes:
+        seconds: How long, as it says; 0 when it does not.
+    """
+
+    def __init__(self, message: str, seconds: float = 0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error that a node answered to one question.
+
+    Attributes:
+        code: Its number.
+        message: Its words, from outside.
+        whole: As it was given.
+    """
+
+    code: int
+    message: str
+    whole: Any
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same question may be answered a little later."""
+        said = self.message.lower()
+        signs = ("rate limit", "too many requests", "limit exceeded", "timeout", "timed out", "try again", "internal error")
+        return self.code in (-32005, 429) or (self.revert is None and any(sign in said for sign in signs))
+
+    @property
+    def revert(self) -> bytes | None:
+        """With what a contract reverted; None where it was no revert."""
+        return revert_data(self.whole)
+
+    def error(self, doing: str) -> SalusError:
+        """The exception for it."""
+        if (data := self.revert) is not None:
+            return from_revert(data)
+        if "insufficient funds" in self.message.lower() or "enough funds" in self.message.lower():
+            return NodeRefused("the sender has too little ether for the fee", name="InsufficientFunds")
+        return BadAnswer(f"the node answered with an error while {doing}: {one_line(self.message)}")
+
+
+def shown(url: str) -> str:
+    """An endpoint's address without what may be a secret: no user, no path, no query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+
+
+class Endpoint:
+    """One node.
+
+    Args:
+        url: ``http://`` or ``https://``.
+        timeout: Seconds for one reply, from the first byte sent to the last received.
+    """
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        import requests
+
+        try:
+            parts = urlsplit(url)
+            fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            fine = False
+        if not fine:
+            raise BadInput("--rpc", "", f"{one_line(url)!r} is not the address of a node: write http://host:port or https://host")
+        self.url, self.name, self.timeout = url, shown(url), timeout
+        self._session = requests.Session()
+        if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+            self._session.trust_env = False  # a proxy that the environment names is for the world outside
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.name})"
+
+    def close(self) -> None:
+        """End the connection."""
+        self._session.close()
+
+    def ask(self, calls: Sequence[Call]) -> list[Any]:
+        """Ask several things in one message.
+
+        Returns:
+            What each was answered, in order: JSON values, or :class:`Trouble`.
+
+        Raises:
+            Unreachable: No reply in time, or none that is whole.
+            BadAnswer: A reply that does not fit the questions.
+            Overloaded: The endpoint says that it is busy.
+        """
+        body = json.dumps(
+            [{"jsonrpc": "2.0", "id": n, "method": method, "params": params} for n, (method, params) in enumerate(calls)],
+            separators=(",", ":"),
+        )
+        reply = self._post(body.encode())
+        try:
+            answers = json.loads(reply)
+        except (ValueError, RecursionError):
+            raise BadAnswer(f"what {self.name} replied is no JSON-RPC") from None
+        return self._in_order(answers, len(calls))
+
+    def _post(self, body: bytes) -> bytes:
+        import requests
+
+        end = time.monotonic() + self.timeout
+        headers = {"Content-Type": "application/json"}
+        try:
+            with self._session.post(
+                self.url, data=body, headers=headers, timeout=self.timeout, stream=True, allow_redirects=False
+            ) as reply:
+                if reply.status_code in (429, 503):
+                    wait = _seconds(reply.headers.get("Retry-After"))
+                    raise Overloaded(f"{self.name} answers with HTTP {reply.status_code}", wait)
+                if reply.status_code != 200:
+                    raise Unreachable(f"{self.name} answers with HTTP {reply.status_code}")
+                parts, size = [], 0
+                # A reply that drips must not hold us beyond the time for the whole.
+                for part in reply.iter_content(1 << 16):
+                    parts.append(part)
+                    size += len(part)
+                    if size > _LONGEST:
+                        raise BadAnswer(f"the reply of {self.name} has more than {_LONGEST:,} bytes")
+                    if time.monotonic() > end:
+                        raise Unreachable(f"{self.name} gave no whole reply in {self.timeout:g} s")
+                return b"".join(parts)
+        except requests.exceptions.Timeout:
+            raise Unreachable(f"{self.name} gave no reply in {self.timeout:g} s") from None
+        except (requests.exceptions.RequestException, OSError) as trouble:
+            raise Unreachable(f"{self.name} cannot be reached ({type(trouble).__name__})") from None
+
+    def _in_order(self, answers: Any, count: int) -> list[Any]:
+        """The answers in the order of the questions; nodes may give them in any, the ids tell."""
+        if isinstance(answers, Mapping) and isinstance(error := answers.get("error"), Mapping):
+            trouble = _trouble(error)
+            if trouble.passing:
+                raise Overloaded(f"{self.name} answers: {one_line(trouble.message)}")
+            raise BadAnswer(f"{self.name} refuses {count} questions in one message: {one_line(trouble.message)}")
+        wrong = BadAnswer(f"the answers of {self.name} do not fit the questions")
+        if not isinstance(answers, list) or len(answers) != count:
+            raise wrong
+        found: list[Any] = [wrong] * count
+        for answer in answers:
+            if not isinstance(answer, Mapping) or type(n := answer.get("id")) is not int or not 0 <= n < count:
+                raise wrong
+            if found[n] is not wrong:
+                raise wrong
+            if (error := answer.get("error")) is not None:
+                found[n] = _trouble(error)
+            elif "result" in answer:
+                found[n] = answer["result"]
+            else:
+                raise wrong
+        return found
+
+
+def _trouble(error: Any) -> Trouble:
+    if not isinstance(error, Mapping):
+        return Trouble(0, str(error), error)
+    code = error.get("code")
+    return Trouble(code if type(code) is int else 0, str(error.get("message", "")), error)
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        return min(max(float(text or 0), 0), _LONGEST_WAIT)
+    except ValueError:  # a date, or nonsense
+        return 0
+
+
+def number(value: Any, what: str, *, most: int = 1 << 256) -> int:
+    """A quantity as nodes write it, ``0x1f``.
+
+    Raises:
+        BadAnswer: Not one, or too large.
+    """
+    try:
+        if isinstance(value, str) and value.startswith("0x") and 2 < len(value) <= 66:
+            found = int(value, 16)
+            if 0 <= found < most:
+                return found
+    except ValueError:
+        pass
+    raise BadAnswer(f"the node's answer for {what} is {one_line(value, 40)!r}, no number")
