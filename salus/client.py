@@ -11,15 +11,16 @@ chain's clock (:meth:`Salus.now`), never of this machine's.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import decoding
 from .book import Book, abi_hash, default_book
 from .connection import open_node
-from .errors import BadAnswer, BadInput, NodeRefused, NoSigner, NotDeployed, WrongChain, gate
-from .receipts import Event, Receipt
+from .errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain, gate
+from .events import Event, Events, find_index
+from .receipts import Receipt
 from .transactions import Sender, eth_call, eth_calls
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .coldchain import ColdChain
     from .consent import Consent
     from .guardians import Guardians
+    from .index.reader import Reader
     from .institutions import Institutions
     from .outbox import Outbox
     from .plans import Plans
@@ -48,6 +50,7 @@ class Salus:
         w3: The node.
         book: The contracts.
         signer: Who sends transactions and signs; None to read only.
+        index: What reads the local index of events; None to ask the node for all of them.
 
     Most callers want :meth:`connect`, which also checks that node and book fit.
 
@@ -56,10 +59,11 @@ class Salus:
         patience: Seconds to wait for a transaction to be in a block.
     """
 
-    def __init__(self, w3: Web3, book: Book, signer: Signer | None = None) -> None:
+    def __init__(self, w3: Web3, book: Book, signer: Signer | None = None, index: Reader | None = None) -> None:
         self.w3 = w3
         self.book = book
         self.signer = signer
+        self.index = index
         self.fee_ceiling = 1_000 * 10**9
         self.patience = 180.0
         self._contracts: dict[str, Contract] = {}
@@ -72,6 +76,7 @@ class Salus:
         book: Book | str | os.PathLike[str] | None = None,
         signer: Signer | None = None,
         timeout: float = 30,
+        index: str | os.PathLike[str] | None = None,
     ) -> Salus:
         """Connect to a node, and check that it is on the book's chain and has the book's code.
 
@@ -80,9 +85,12 @@ class Salus:
             book: The address book or its file; by default ``deployments/<chainid>.json`` below the working folder.
             signer: Who signs; None to read only.
             timeout: Seconds for one answer.
+            index: The index of events that ``salus index sync`` made, a file or the URL of a PostgreSQL database; by default
+                the one beside the address book, where there is one; "" for none.
 
         Raises:
             BadInput: The address or the book is malformed.
+            IndexTrouble: The index that was named cannot be read.
             Unreachable: No answer.
             WrongChain: The node is on another chain than the book.
             NotDeployed: No code, or other code, at an address of the book.
@@ -99,7 +107,7 @@ class Salus:
                     )
                 book = path
             book = Book.load(book)
-        client = cls(w3, book, signer)
+        client = cls(w3, book, signer, find_index(index, book))
         client.check()
         return client
 
@@ -229,7 +237,7 @@ class Salus:
 
     def with_signer(self, signer: Signer | None) -> Salus:
         """The same node and book with another signer."""
-        other = Salus(self.w3, self.book, signer)
+        other = Salus(self.w3, self.book, signer, self.index)
         other.fee_ceiling, other.patience, other._contracts = self.fee_ceiling, self.patience, self._contracts
         return other
 
@@ -296,7 +304,10 @@ class Salus:
     def logs(
         self, contract: str, event: str, where: Mapping[str, str | bytes] | None = None, *, since: int | None = None
     ) -> tuple[Event, ...]:
-        """Past events of a contract, oldest first.
+        """Past events of a contract, oldest first: up to the node's latest block, which may still be replaced by another.
+
+        Where the client has an index (see :meth:`connect`) they come from it as far as it reaches, and from the node after
+        that; the answer is the same.
 
         Args:
             contract: Its name in the book.
@@ -304,52 +315,11 @@ class Salus:
             where: Values that indexed arguments must have: addresses, or 32 bytes.
             since: The first block to look at; by default the contract's own.
         """
-        entry = self.book[contract]
-        abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
-        topics: list[Any] = [decoding.event_topic(contract, event)]
-        for part in abi["inputs"]:
-            if part["indexed"]:
-                value = (where or {}).get(part["name"])
-                topics.append(None if value is None else _word(value))
-        with gate("asking for the latest block"):
-            last = int(self.w3.eth.block_number)
-        raw = self._logs(entry.address, topics, entry.block if since is None else since, last)
-        found = {(e.block, e.index): e for e in map(self._event, raw) if e is not None and e.name == event}
-        return tuple(found[place] for place in sorted(found) if _fits(found[place], entry.address, where))
-
-    def _logs(self, address: str, topics: list[Any], first: int, last: int) -> list[Mapping[str, Any]]:
-        if first > last:
-            return []
-        wanted = {"address": address, "topics": topics, "fromBlock": first, "toBlock": last}
-        try:
-            with gate("reading events"):
-                return list(self.w3.eth.get_logs(wanted))  # type: ignore[arg-type]
-        except (BadAnswer, NodeRefused):
-            # Nodes limit how many blocks or logs one answer may span; smaller questions get through.
-            if first == last:
-                raise
-            middle = (first + last) // 2
-            return self._logs(address, topics, first, middle) + self._logs(address, topics, middle + 1, last)
-
-    def _event(self, log: Mapping[str, Any]) -> Event | None:
-        """A log as an event; None where it is of no contract of the book or was taken back."""
-        try:
-            contract = self._by_address.get(str(log["address"]).lower())
-            if contract is None or log.get("removed"):
-                return None
-            decoded = decoding.decode_event(contract, [bytes(topic) for topic in log["topics"]], bytes(log["data"]))
-            if decoded is None:
-                return None
-            name, args = decoded
-            place = int(log["blockNumber"]), int(log["logIndex"]), "0x" + bytes(log["transactionHash"]).hex()
-        except (KeyError, TypeError, ValueError) as trouble:
-            raise BadAnswer(f"the node gave a log that does not fit: {trouble}") from None
-        return Event(name, contract, self.book[contract].address, args, *place)
+        return self._events.find(contract, event, where, since)
 
     @cached_property
-    def _by_address(self) -> Mapping[str, str]:
-        known = decoding.abi_names()
-        return {entry.address.lower(): name for name, entry in self.book.contracts.items() if name in known}
+    def _events(self) -> Events:
+        return Events(self.w3, self.book, self.index)
 
     # --------------------------------------------------------------------------------------------------------- sending
 
@@ -381,7 +351,7 @@ class Salus:
         return self._receipt(raw)
 
     def _receipt(self, raw: Mapping[str, Any]) -> Receipt:
-        logs = tuple(event for event in map(self._event, raw["logs"]) if event is not None)
+        logs = tuple(event for event in map(self._events.read, raw["logs"]) if event is not None)
         sent = "0x" + bytes(raw["transactionHash"]).hex()
         return Receipt(sent, int(raw["blockNumber"]), int(raw["gasUsed"]), 1, logs)
 
@@ -423,20 +393,3 @@ def _unhexed(raw: Mapping[str, Any]) -> dict[str, Any]:
         found["data"] = bytes.fromhex(raw["data"][2:])
         found["topics"] = [bytes.fromhex(topic[2:]) for topic in raw["topics"]]
     return found
-
-
-def _word(value: str | bytes) -> bytes:
-    raw = bytes.fromhex(value[2:]) if isinstance(value, str) else bytes(value)
-    return raw.rjust(32, b"\0")
-
-
-def _fits(event: Event, address: str, where: Mapping[str, str | bytes] | None) -> bool:
-    """Whether a node answered what was asked: it may give more, be it by mistake."""
-    if event.address != address:
-        return False
-    items: Iterable[tuple[str, str | bytes]] = (where or {}).items()
-    for name, value in items:
-        there = event.args[name]
-        if (there.lower() if isinstance(there, str) else there) != (value.lower() if isinstance(value, str) else value):
-            return False
-    return True

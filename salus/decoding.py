@@ -23,6 +23,7 @@ __all__ = [
     "decode_values",
     "encode_calls",
     "event_topic",
+    "events_of",
     "load_abi",
     "plain",
     "selector",
@@ -192,7 +193,12 @@ def encode_calls(entry: Mapping[str, Any], many: Sequence[Sequence[Any]]) -> lis
 
 
 @cache
-def _events_of(name: str) -> Mapping[bytes, Mapping[str, Any]]:
+def events_of(name: str) -> Mapping[bytes, Mapping[str, Any]]:
+    """The events of a contract's ABI by their first topics.
+
+    Raises:
+        KeyError: No such contract.
+    """
     from eth_utils.crypto import keccak
 
     return {keccak(text=signature(entry)): entry for entry in load_abi(name) if entry["type"] == "event"}
@@ -204,7 +210,7 @@ def event_topic(contract: str, event: str) -> bytes:
     Raises:
         KeyError: The contract has no such event.
     """
-    for topic, entry in _events_of(contract).items():
+    for topic, entry in events_of(contract).items():
         if entry["name"] == event:
             return topic
     raise KeyError(f"{contract}.{event}")
@@ -216,7 +222,7 @@ def decode_event(contract: str, topics: Sequence[bytes], data: bytes) -> tuple[s
     Raises:
         ValueError: The log does not fit the ABI.
     """
-    if not topics or (entry := _events_of(contract).get(bytes(topics[0]))) is None:
+    if not topics or (entry := events_of(contract).get(bytes(topics[0]))) is None:
         return None
     inputs = entry["inputs"]
     indexed = [part for part in inputs if part["indexed"]]

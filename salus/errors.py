@@ -12,6 +12,8 @@
     ├── WalletError             2   keys, keystores, mnemonics
     │   ├── WrongPassword       2
     │   └── NoSigner            2   something had to be signed and nobody can
+    ├── IndexTrouble            2   the local index: in use, of another book, full, damaged; names the fix
+    │   └── IndexParted         2   the chain is another one than the index has read, further back than it keeps
     ├── Aborted                 2   the user said no
     └── Unreachable             3   no answer from a node
         ├── WrongChain          3   the node is on another chain than the address book
@@ -43,6 +45,8 @@ __all__ = [
     "Aborted",
     "BadAnswer",
     "BadInput",
+    "IndexParted",
+    "IndexTrouble",
     "NoSigner",
     "NodeRefused",
     "NotDeployed",
@@ -144,6 +148,16 @@ class Aborted(SalusError):
     exit_code = 2
 
 
+class IndexTrouble(SalusError):
+    """Something about the local index of events: in use, never filled, of another book, without room, damaged."""
+
+    exit_code = 2
+
+
+class IndexParted(IndexTrouble):
+    """The chain and the index part further back than the index keeps blocks; it is left as it is, and must be built anew."""
+
+
 # ------------------------------------------------------------------------------------------------------------- the node
 
 
@@ -195,7 +209,7 @@ def _classes() -> Mapping[str, type[Refused]]:
         entry["name"] for abi in decoding.abi_names() for entry in decoding.load_abi(abi) if entry["type"] == "error"
     }
     taken = {"Refused", "Reverted", "UnknownRefusal", "NodeRefused"} | {
-        kind.__name__ for kind in (BadInput, WalletError, Unreachable, *WalletError.__subclasses__())
+        kind.__name__ for kind in (BadInput, WalletError, IndexTrouble, Unreachable, *WalletError.__subclasses__())
     }
     if both := names & taken:
         raise AssertionError(f"errors of contracts that have a name of the tree: {sorted(both)}")

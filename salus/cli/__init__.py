@@ -25,6 +25,7 @@ _NOUNS = {
     "consent": "Grant, revoke, relay and explain consent.",
     "claim": "Submit claims and see how they were judged.",
     "shipment": "Ship vaccines, log temperatures, see the verdict.",
+    "index": "Keep all events in a local database; compare it with the chain.",
 }
 
 _JSON = "salus.json"  # whether the answer is to be JSON, an error in the words typed too

@@ -115,6 +115,7 @@ class Context:
         password_file: Where its password stands, None to take SALUS_PASSWORD or to ask.
         yes: Do not ask.
         json: Answer with one JSON document.
+        index: The local index of events, None for the default, "" for none.
     """
 
     rpc: str = _DEFAULT_RPC
@@ -123,6 +124,7 @@ class Context:
     password_file: str | None = None
     yes: bool = False
     json: bool = False
+    index: str | None = None
 
     # ---- the node and the signer
 
@@ -130,7 +132,7 @@ class Context:
         """A client for reading, or for a given signer."""
         from ..client import Salus
 
-        return Salus.connect(self.rpc, book=self.book, signer=signer)
+        return Salus.connect(self.rpc, book=self.book, signer=signer, index=self.index)
 
     def connect_signing(self, relation: str | None = None) -> Salus:
         """A client that signs; see :meth:`signer`. The node is asked before the password is."""
@@ -304,6 +306,11 @@ _COMMON = (
         "--book", envvar="SALUS_BOOK", type=click.Path(), help="Address book [default: deployments/<chainid>.json]."
     ),
     click.option(
+        "--index",
+        envvar="SALUS_INDEX",
+        help="Index of events: a file, postgresql://…, or none [default: the one beside the book, where there is one].",
+    ),
+    click.option(
         "--keystore",
         envvar="SALUS_KEYSTORE",
         type=click.Path(),
@@ -338,13 +345,14 @@ def command(parent: click.Group, name: str, **settings: Any) -> Callable[[F], cl
             *,
             rpc: str,
             book: str | None,
+            index: str | None,
             keystore: str | None,
             password_file: str | None,
             yes: bool,
             as_json: bool,
             **options: Any,
         ) -> None:
-            context = Context(rpc, book, keystore, password_file, yes, as_json)
+            context = Context(rpc, book, keystore, password_file, yes, as_json, "" if index == "none" else index)
             with failing(as_json):
                 function(context, **options)
 

@@ -1,0 +1,273 @@
+"""``salus index``: all events of the contracts in a local database, in step with the chain."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import Context, command, group, moment
+
+if TYPE_CHECKING:
+    from ..book import Book
+    from ..index import Indexer, Report
+    from ..index.status import Status
+
+
+@group("index")
+def noun() -> None:
+    """Keep all events in a local database; compare it with the chain.
+
+    Lists, histories and reports of the other commands then come from it as far as it reaches, and from the node after that,
+    with the same answers.
+
+    \b
+    Example:
+      salus index sync
+      salus index status
+    """
+
+
+@command(noun, "sync")
+@click.option("--follow", is_flag=True, help="Stay, and add new blocks as they come, until Ctrl-C.")
+@click.option("--interval", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True, help="Seconds between looks.")
+@click.option("--window", type=click.IntRange(1, 100_000), help="Blocks back that a reorg is followed [default: 256].")
+def sync(context: Context, follow: bool, interval: float, window: int | None) -> None:
+    """Bring the index up to the chain's newest block; blocks that the chain dropped are taken back.
+
+    One program writes an index at a time. A sync that is broken off goes on where it was.
+
+    \b
+    Example:
+      salus index sync --follow
+    """
+    with _indexer(context, window) as indexer:
+        if follow:
+            _follow(context, indexer, interval)
+            return
+        with _Watch(context, indexer) as watch:
+            report = indexer.sync(heard=watch.hear)
+        _done(context, indexer, report)
+
+
+@command(noun, "rebuild")
+@click.option("--window", type=click.IntRange(1, 100_000), help="Blocks back that a reorg is followed [default: 256].")
+def rebuild(context: Context, window: int | None) -> None:
+    """Forget the index and build it anew from the chain.
+
+    \b
+    Example:
+      salus index rebuild --yes
+    """
+    with _indexer(context, window) as indexer:
+        context.confirm([("index", indexer.store.shown)], "Build it anew?")
+        with _Watch(context, indexer) as watch:
+            report = indexer.rebuild(heard=watch.hear)
+        _done(context, indexer, report)
+
+
+@command(noun, "status")
+def status(context: Context) -> None:
+    """Show up to where the index speaks, how far the chain is ahead, and what is in it.
+
+    Ends with 0 when it can be read from, 2 when it must be built anew or synced after a change of the chain, 3 when no node
+    answered.
+
+    \b
+    Example:
+      salus index status --json
+    """
+    from ..index.chain import Chain
+    from ..index.rpc import Endpoint
+    from ..index.status import look
+    from ..index.store import Store
+
+    book = _book(context)
+    found = look(Store(_where(context, book)), book, Chain(Endpoint(context.rpc, patience=3), book))
+    context.answer(_json(found), lambda: _show(context, found))
+    if found.trouble:
+        context.note(f"error: {found.trouble}")
+        sys.exit(3)
+    if found.misfit or not found.stands:
+        sys.exit(2)
+
+
+# -------------------------------------------------------------------------------------------------------------- helpers
+
+
+def _book(context: Context) -> Book:
+    from ..book import Book, default_book
+    from ..errors import BadInput, Unreachable
+    from ..index.rows import number
+    from ..index.rpc import Endpoint
+
+    if context.book is not None:
+        return Book.load(context.book)
+    try:
+        chain_id = number(Endpoint(context.rpc, patience=3).one("eth_chainId"))
+    except (TypeError, ValueError):
+        raise Unreachable(f"the node at {context.rpc} does not say which chain it is on") from None
+    path = default_book(chain_id)
+    if not path.is_file():
+        raise BadInput(
+            path, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
+        )
+    return Book.load(path)
+
+
+def _where(context: Context, book: Book) -> str:
+    from ..errors import BadInput
+    from ..events import default_index
+
+    if context.index == "":
+        raise BadInput("--index", "none", "is no place for an index; name a file, or postgresql://user@host/name")
+    return context.index or str(default_index(book))
+
+
+def _indexer(context: Context, window: int | None) -> Indexer:
+    from ..index import WINDOW, Indexer
+
+    book = _book(context)
+    return Indexer(context.rpc, book, _where(context, book), window=window or WINDOW)
+
+
+class _Watch:
+    """A progress line, and a line for each retraction, on stderr."""
+
+    def __init__(self, context: Context, indexer: Indexer) -> None:
+        self._context = context
+        at = indexer.store.cursor() if _there(indexer) else None
+        self._at = 0 if at is None else at.block
+        self._told = 0
+        self._bar = context.progress("indexing", 1)
+
+    def __enter__(self) -> _Watch:
+        self._bar.__enter__()
+        self._bar.length = 0
+        return self
+
+    def __exit__(self, *words: Any) -> None:
+        self._bar.__exit__(*words)
+
+    def hear(self, report: Report) -> None:
+        """Show how far a sync is."""
+        if len(report.retractions) > self._told:
+            self._told = len(report.retractions)
+            _retracted(self._context, report)
+            self._at = report.block
+        if not self._bar.length:
+            self._bar.length = max(1, report.head - self._at)
+        self._bar.update(max(0, report.block - self._at))
+        self._at = report.block
+
+
+def _there(indexer: Indexer) -> bool:
+    file = indexer.store.file
+    return file is None or Path(file).stat().st_size > 0
+
+
+def _retracted(context: Context, report: Report) -> None:
+    last = report.retractions[-1]
+    context.note(
+        f"the chain changed: {last.blocks} blocks above block {last.ancestor} are taken back, with {last.events} events"
+    )
+
+
+def _done(context: Context, indexer: Indexer, report: Report) -> None:
+    text = f"block {report.block}: {report.events:,} events of {report.blocks:,} blocks added to {indexer.store.shown}"
+    if report.quarantined:
+        text += f"; {report.quarantined:,} logs fit no ABI and are put aside, see `salus index status`"
+    context.answer(_report(report), text)
+
+
+def _report(report: Report) -> dict[str, Any]:
+    return {
+        "block": report.block,
+        "hash": report.hash,
+        "head": report.head,
+        "blocksAdded": report.blocks,
+        "eventsAdded": report.events,
+        "quarantined": report.quarantined,
+        "retractions": [{"ancestor": r.ancestor, "blocks": r.blocks, "events": r.events} for r in report.retractions],
+    }
+
+
+def _follow(context: Context, indexer: Indexer, interval: float) -> None:
+    from ..errors import SalusError
+
+    stop = threading.Event()
+
+    def end(_number: int, _frame: Any) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    told = 0
+
+    def heard(report: Report) -> None:
+        nonlocal told
+        if len(report.retractions) > told:
+            told = len(report.retractions)
+            _retracted(context, report)
+        elif report.block < report.head:
+            return  # far behind: one line at the end of the catching up is enough
+        context.note(f"block {report.block}, {report.events:,} events so far")
+
+    def trouble(error: SalusError) -> None:
+        context.note(f"{error}; it is asked again")
+
+    report = indexer.follow(stop, interval=interval, heard=heard, trouble=trouble)
+    _done(context, indexer, report)
+
+
+def _json(found: Status) -> dict[str, Any]:
+    return {
+        "index": found.where,
+        "state": found.words,
+        "chainId": found.chain_id,
+        "block": found.block,
+        "hash": found.hash,
+        "time": found.time,
+        "head": found.head,
+        "behind": found.behind,
+        "safe": found.safe,
+        "finalized": found.finalized,
+        "stands": found.stands,
+        "misfit": found.misfit,
+        "window": found.window,
+        "events": found.events,
+        "quarantined": found.quarantined,
+        "retractions": found.retractions,
+        "deepest": found.deepest,
+        "withoutAbi": list(found.without_abi),
+    }
+
+
+def _show(context: Context, found: Status) -> None:
+    context.table("Index", ("what", "value"), _facts(found))
+    rows = [(contract, event, f"{count:,}") for contract, kinds in found.events.items() for event, count in kinds.items()]
+    if rows:
+        context.table("Events", ("contract", "event", "events"), rows)
+    aside = [(name, reason, f"{count:,}") for name, kinds in found.quarantined.items() for reason, count in kinds.items()]
+    if aside:
+        context.table("Put aside", ("contract", "reason", "logs"), aside)
+
+
+def _facts(found: Status) -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [("index", found.where), ("state", found.words), ("chain", found.chain_id)]
+    if found.block >= 0:
+        facts.append(("block", f"{found.block}, {moment(found.time)}"))
+    facts += [(name, number) for name, number in _numbers(found) if number is not None]
+    if found.retractions:
+        facts.append(("taken back", f"{found.retractions} times, at most {found.deepest} blocks at once"))
+    if found.without_abi:
+        facts.append(("not indexed", ", ".join(found.without_abi) + " (no ABI here)"))
+    return facts
+
+
+def _numbers(found: Status) -> list[tuple[str, int | None]]:
+    return [("head", found.head), ("safe", found.safe), ("final", found.finalized), ("window", found.window or None)]
