@@ -236,7 +236,7 @@ def cli():
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "SALUS_HOME": home, "SALUS_PASSWORD": "a password of this benchmark"}
         run = lambda *words: timed(  # noqa: E731
-            lambda: subprocess.run([command, *words], check=True, env=environment, stdout=subprocess.DEVNULL, timeout=60)
+            lambda: subprocess.run([command, *words], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
         )
         run("wallet", "new")
         help_, offline = zip(*[(run("--help"), run("wallet", "list")) for _ in range(9)], strict=True)

@@ -105,7 +105,8 @@ class Ground:
         """Arguments of ``relay`` for orders."""
         types = ["(address,address,uint256,bytes32,bytes32,bytes32)[]"]
         whole = encode(["uint256", "uint256"], [32, len(orders)]) + b"".join(orders)
-        return (decode(types, whole)[0], [])
+        decoded = decode(types, whole)[0]
+        return ([(to_checksum_address(a), to_checksum_address(b), *others) for a, b, *others in decoded], [])
 
     def relays(self, orders, size):
         """Calls of ``relay``, so many orders in each."""
