@@ -30,13 +30,15 @@ class DryRun:
         self._gas: dict[bytes, int] = {}  # by kind
 
     def check(
-        self, rows: Sequence[Row], gas_limit: int, *, trying: bool = True
+        self, rows: Sequence[Row], gas_limit: int, *, flying: bool = False, trying: bool = True
     ) -> tuple[list[tuple[Row, int]], list[tuple[Row, SalusError]]]:
-        """Try calls on the pending block.
+        """Try calls as they would go in the next block.
 
         Args:
             rows: What will be sent.
             gas_limit: Gas in a block.
+            flying: Whether something of ours waits for a block. Then the latest block is asked first, and the pending one
+                only for what that refuses: anvil runs all that waits anew for each question about the pending block.
             trying: False only finds the gas of those that name none, from one of each kind.
 
         Returns:
@@ -49,7 +51,10 @@ class DryRun:
         for row in left:
             gas[row.id] = row.item.gas or self._gas[row.item.kind]
         if trying:
-            self._try(left, gas, gas_limit, refused)
+            doubtful = self._try(left, gas, "latest") if flying else left
+            doubtful = self._try(doubtful, gas, "pending", refused)
+            if doubtful:
+                gas |= self._estimate(doubtful, gas_limit, refused)
         allowed = [(row, gas[row.id]) for row in rows if row.id not in refused]
         return allowed, [(row, refused[row.id]) for row in rows if row.id in refused]
 
@@ -82,19 +87,21 @@ class DryRun:
             self._gas[row.item.kind] = max(found[row.id], self._gas.get(row.item.kind, 0))
         return found
 
-    def _try(self, rows: Sequence[Row], gas: dict[int, int], gas_limit: int, refused: dict[int, SalusError]) -> None:
-        asked: list[Call] = [("eth_call", [{**self._call(row), "gas": hex(gas[row.id])}, "pending"]) for row in rows]
+    def _try(
+        self, rows: Sequence[Row], gas: dict[int, int], block: str, refused: dict[int, SalusError] | None = None
+    ) -> list[Row]:
+        """Try calls on a block. Takes note of those that are refused; gives those of which it cannot tell."""
+        asked: list[Call] = [("eth_call", [{**self._call(row), "gas": hex(gas[row.id])}, block]) for row in rows]
         doubtful = []
         for row, answer in zip(rows, self._nodes.ask(asked), strict=True):
             if not isinstance(answer, Trouble):
                 continue
-            if not answer.revert and row.item.gas is None:
-                # Perhaps only the gas of its kind was too little for it.
+            # Without a reason: perhaps only the gas of its kind was too little for it.
+            if refused is None or (not answer.revert and row.item.gas is None):
                 doubtful.append(row)
-                continue
-            refused[row.id] = answer.error(f"trying {row.item.name or row.item.key}")
-        if doubtful:
-            gas |= self._estimate(doubtful, gas_limit, refused)
+            else:
+                refused[row.id] = answer.error(f"trying {row.item.name or row.item.key}")
+        return doubtful
 
     def _call(self, row: Row) -> dict[str, Any]:
         item = row.item

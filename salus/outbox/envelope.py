@@ -63,20 +63,31 @@ class Unsigned:
     value: int = 0
 
 
-def rlp(value: bytes | int | list[Any]) -> bytes:
-    """The recursive length prefix encoding of bytes, whole numbers and lists of them."""
-    if isinstance(value, int):
-        value = value.to_bytes((value.bit_length() + 7) // 8)
-    if isinstance(value, list):
-        return _headed(b"".join(map(rlp, value)), 0xC0)
-    return value if len(value) == 1 and value[0] < 0x80 else _headed(value, 0x80)
+def rlp(fields: list[bytes | int]) -> bytes:
+    """The recursive length prefix encoding of bytes and whole numbers one after the other, as a list holds them."""
+    parts = []
+    for field in fields:
+        raw = field if isinstance(field, bytes) else field.to_bytes((field.bit_length() + 7) // 8)
+        size = len(raw)
+        if size != 1 or raw[0] >= 0x80:
+            parts.append(_SHORT[size] if size < 56 else _head(size, 0x80))
+        parts.append(raw)
+    return b"".join(parts)
 
 
-def _headed(body: bytes, offset: int) -> bytes:
-    if len(body) < 56:
-        return bytes([offset + len(body)]) + body
-    length = len(body).to_bytes((len(body).bit_length() + 7) // 8)
-    return bytes([offset + 55 + len(length)]) + length + body
+_SHORT = [bytes([0x80 + size]) for size in range(56)]
+_EMPTY_LIST = b"\xc0"
+
+
+def _head(size: int, offset: int) -> bytes:
+    if size < 56:
+        return bytes([offset + size])
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes([offset + 55 + len(length)]) + length
+
+
+def _listed(body: bytes) -> bytes:
+    return _head(len(body), 0xC0) + body
 
 
 def signing(signer: Signer, chain_id: int) -> Callable[[Unsigned], tuple[bytes, bytes]]:
@@ -87,7 +98,7 @@ def signing(signer: Signer, chain_id: int) -> Callable[[Unsigned], tuple[bytes, 
     Raises:
         WalletError: The function does, where the signer signed something else.
     """
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak  # below eth_utils, whose checks take as long as the hash
 
     if not isinstance(signer, KeySigner):
         return _asking(signer, chain_id)
@@ -98,14 +109,13 @@ def signing(signer: Signer, chain_id: int) -> Callable[[Unsigned], tuple[bytes, 
     def sign(call: Unsigned) -> tuple[bytes, bytes]:
         fees = call.fees
         if fees.tip is None:
-            fields = [call.nonce, fees.most, call.gas, call.to, call.value, call.data]
-            signature = key.sign_recoverable(keccak(rlp([*fields, chain_id, 0, 0])), hasher=None)
-            v = 35 + 2 * chain_id + signature[64]
-            raw = rlp([*fields, v, *_halves(signature)])
+            body = rlp([call.nonce, fees.most, call.gas, call.to, call.value, call.data])
+            signature = key.sign_recoverable(keccak(_listed(body + rlp([chain_id, 0, 0]))), hasher=None)
+            raw = _listed(body + rlp([35 + 2 * chain_id + signature[64], *_halves(signature)]))
         else:
-            fields = [chain_id, call.nonce, fees.tip, fees.most, call.gas, call.to, call.value, call.data, []]
-            signature = key.sign_recoverable(keccak(b"\x02" + rlp(fields)), hasher=None)
-            raw = b"\x02" + rlp([*fields, signature[64], *_halves(signature)])
+            body = rlp([chain_id, call.nonce, fees.tip, fees.most, call.gas, call.to, call.value, call.data]) + _EMPTY_LIST
+            signature = key.sign_recoverable(keccak(b"\x02" + _listed(body)), hasher=None)
+            raw = b"\x02" + _listed(body + rlp([signature[64], *_halves(signature)]))
         return raw, keccak(raw)
 
     return sign

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import BadInput, SalusError
@@ -75,7 +76,7 @@ class Item:
     def __post_init__(self) -> None:
         if not isinstance(self.key, str) or not 0 < len(self.key) <= _LONGEST_KEY or not self.key.isprintable():
             raise BadInput("outbox", "key", f"is {self.key!r:.60}; give 1 to {_LONGEST_KEY} printable characters")
-        checked_address(self.to, "to", "outbox")
+        _expect_address(self.to)
         if self.value < 0 or (self.gas is not None and self.gas <= 0):
             raise BadInput("outbox", self.key, "has a negative value or no gas")
 
@@ -99,6 +100,12 @@ class Item:
     def digest(self) -> bytes:
         """What is done, as 16 bytes: one key must not stand for two things."""
         return hashlib.blake2b(self.target + self.value.to_bytes(32) + self.data, digest_size=16).digest()
+
+
+@lru_cache(1024)
+def _expect_address(text: str) -> None:
+    """Checked once: many calls go to few contracts, and the checksum is a hash."""
+    checked_address(text, "to", "outbox")
 
 
 #: What :meth:`Outbox.send_all` takes: an item, or a key and a function of a contract with its arguments.

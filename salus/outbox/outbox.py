@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +24,7 @@ from .files import default_file
 from .items import Item, Result, Sendable, State
 from .nodes import Nodes
 from .pipeline import Pipeline, Settings
-from .store import Row, Store
+from .store import Attempt, Row, Store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -72,7 +72,9 @@ def look(path: str | os.PathLike[str]) -> tuple[Status, list[Result]]:
     """
     store = Store(path, make=False)
     try:
-        return _status(store), [_result(store, row) for row in store.rows()]
+        rows = store.rows()
+        attempts = store.attempts(rows)
+        return _status(store), [_result(row, attempts[row.id], earlier=True) for row in rows]
     finally:
         store.close()
 
@@ -88,8 +90,8 @@ class Outbox:
         window: Transactions in flight, at most.
         confirmations: Blocks, its own included, after which a block counts as final; None for the node's own word
             (``finalized``).
-        bump_blocks: After so many blocks without a transaction of ours the fees are raised by an eighth, never above the
-            client's ``fee_ceiling``.
+        bump_blocks, bump_seconds: After so many blocks, and so many seconds, without a transaction of ours the fees are
+            raised by an eighth, never above the client's ``fee_ceiling``.
         timeout: Seconds for one reply of a node.
         patience: Seconds without any progress, all tries together; by default the client's.
         hook: Called with the name of each step that was just taken (``after_sign``, ``after_store``, ``after_send``,
@@ -110,6 +112,7 @@ class Outbox:
         window: int = 200,
         confirmations: int | None = 12,
         bump_blocks: int = 3,
+        bump_seconds: float = 5,
         timeout: float = 10,
         patience: float | None = None,
         hook: Callable[[str], None] | None = None,
@@ -124,7 +127,13 @@ class Outbox:
         first = self._nodes.ask([("eth_blockNumber", [])])  # which vets an endpoint, and tells the first block
         assert first and self._nodes.genesis
         self._settings = Settings(
-            window, confirmations, bump_blocks, salus.fee_ceiling, self._patience, hook=hook or (lambda step: None)
+            window,
+            confirmations,
+            bump_blocks,
+            bump_seconds,
+            salus.fee_ceiling,
+            self._patience,
+            hook=hook or (lambda step: None),
         )
         file = default_file(salus.chain_id, self._nodes.genesis, self._signer.address) if path is None else Path(path)
         self._store = Store(file)
@@ -240,7 +249,7 @@ class Outbox:
         s = self._settings
         if window is not None and window < 1:
             raise ValueError("the window must be at least 1")
-        return Settings(window or s.window, s.confirmations, s.bump_blocks, s.ceiling, s.patience, trying, s.hook)
+        return replace(s, window=window or s.window, trying=trying)
 
     def _queue(self, items: Sequence[Item], again: Collection[str]) -> list[Row]:
         seen: set[str] = set()
@@ -272,15 +281,17 @@ class Outbox:
         # What an earlier run left open stands in the way of all that follows; what is not final yet may have gone away.
         pipeline.adopt(self._store.rows(State.STORED, State.SENT))
         shaky = self._store.rows(State.INCLUDED, State.FAILED, State.LOST, deep=False)
-        moved = dict((row.id, (row, raw)) for row, raw in pipeline.recheck(shaky))
-        changes: list[tuple[Row, Any]] = list(moved.values()) if everything else []
+        moved = {change.row.id: change for change in pipeline.recheck(shaky)}
+        changes = list(moved.values()) if everything else []
         looked, more = time.monotonic(), True
         moved_at, seen = looked, -1
         while more or awaited:
             if more and len(pipeline.queue) < settings.window:
                 rows = next(chunks, None)
                 more = rows is not None
-                for row in self._store.rows(keys=[r.item.key for r in rows]) if rows else ():
+                rows = self._store.rows(keys=[row.item.key for row in rows or ()])
+                told = self._store.attempts(row for row in rows if not row.state.open)
+                for row in rows:
                     known.add(row.id)
                     if row.state.open or (until == "final" and row.state is State.INCLUDED):
                         awaited[row.id] = row
@@ -290,7 +301,7 @@ class Outbox:
                             pipeline.adopt([row])
                     else:
                         settled += 1
-                        yield _result(self._store, row, earlier=row.id not in moved)
+                        yield _result(row, told[row.id], earlier=row.id not in moved)
                 total = max(total, len(known))
             changes += pipeline.step() if pipeline.busy else []
             if until == "final" and time.monotonic() - looked > _FINAL_LOOK:
@@ -301,7 +312,8 @@ class Outbox:
                 elif looked - moved_at > settings.patience:
                     # Where no block comes nothing becomes final.
                     raise NotMined(next(row.mined or "" for row in awaited.values()), settings.patience)
-            for row, raw in changes:
+            for change in changes:
+                row = change.row
                 if row.id in awaited:
                     awaited[row.id] = row
                 if row.state.open or (until == "final" and row.state is State.INCLUDED):
@@ -311,7 +323,7 @@ class Outbox:
                 mine = awaited.pop(row.id, None) is not None
                 if mine or everything:
                     settled += mine
-                    yield _result(self._store, row, raw)
+                    yield _result(row, change.attempts, change.raw)
             if changes and progress:
                 progress(settled, max(total, settled))
             changes = []
@@ -326,7 +338,9 @@ class Outbox:
 
     def results(self, *states: State, keys: Sequence[str] | None = None) -> list[Result]:
         """Items as they were written last: all, those in some states, or those of some keys; no node is asked."""
-        return [_result(self._store, row, earlier=True) for row in self._store.rows(*states, keys=keys)]
+        rows = self._store.rows(*states, keys=keys)
+        attempts = self._store.attempts(rows)
+        return [_result(row, attempts[row.id], earlier=True) for row in rows]
 
     def receipt(self, result: Result) -> Receipt:
         """The receipt of an item that is in a block, with its events.
@@ -355,8 +369,9 @@ class Outbox:
         rows = self._store.rows(keys=[key])
         if not rows:
             raise BadInput(self.path, f"key {key}", "is not in the outbox")
+        attempts = self._store.attempts(rows)
         self._free(key)
-        return _result(self._store, rows[0], earlier=True)
+        return _result(rows[0], attempts[rows[0].id], earlier=True)
 
     def _free(self, key: str) -> None:
         """Make a key that failed, was lost or refused, or never signed, free.
@@ -392,17 +407,16 @@ def _status(store: Store) -> Status:
     return Status(store.path, account, int(chain), store.counts(), tuple(store.foreign()))
 
 
-def _result(store: Store, row: Row, raw: Any = None, *, earlier: bool = False) -> Result:
-    attempts = tuple(a.hash for a in store.attempts(row.id)) if row.nonce is not None else ()
-    last = attempts[-1] if attempts else None
-    transaction = row.mined if row.mined in attempts else last
+def _result(row: Row, attempts: Sequence[Attempt], raw: Any = None, *, earlier: bool = False) -> Result:
+    hashes = tuple(attempt.hash for attempt in attempts)
+    last = hashes[-1] if hashes else None
     return Result(
         row.item.key,
         row.item.name,
         row.state,
         row.nonce,
-        transaction,
-        attempts,
+        row.mined if row.mined in hashes else last,
+        hashes,
         row.block,
         row.gas_used,
         row.error,

@@ -30,7 +30,7 @@ __all__ = ["Change", "Pipeline", "Settings"]
 # A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the nonce.
 _MISSING = 2.0
 _FIRST_RESEND, _LONGEST_RESEND = 1.0, 15.0
-_SHORTEST_LOOK, _LONGEST_LOOK = 0.002, 0.25
+_SHORTEST_LOOK, _LONGEST_LOOK = 0.003, 0.25
 _BUMPED_AT_ONCE = 16
 
 
@@ -41,6 +41,7 @@ class Settings:
     window: int
     confirmations: int | None
     bump_blocks: int
+    bump_seconds: float
     ceiling: int
     patience: float
     trying: bool = True
@@ -54,8 +55,13 @@ class _Flight:
     missing: float | None = None  # since when its nonce is used and no receipt is there
 
 
-#: An item that stands somewhere else now, and its receipt where one was read.
-Change = tuple[Row, Mapping[str, Any] | None]
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An item that stands somewhere else now, its attempts, and its receipt where one was read."""
+
+    row: Row
+    attempts: Sequence[Attempt] = ()
+    raw: Mapping[str, Any] | None = None
 
 
 class Pipeline:
@@ -74,9 +80,9 @@ class Pipeline:
         self.queue: deque[Row] = deque()
         self._flights: dict[int, _Flight] = {}
         self._gas_limit = 0
-        self._count = self._head = -1
+        self._count = self._head = self._before = -1
         self._moved, self._moved_head = time.monotonic(), -1
-        self._resend, self._resent = _FIRST_RESEND, 0.0
+        self._resend, self._resent, self._bumped = _FIRST_RESEND, 0.0, 0.0
         self._look = _SHORTEST_LOOK
         self._poor: int | None = None  # the lowest nonce that a node refused for want of ether
         self._short: int | None = None  # the count at which the balance, or the ceiling, let nothing more be signed
@@ -95,17 +101,20 @@ class Pipeline:
 
     def adopt(self, rows: Iterable[Row]) -> None:
         """Take over what was signed, by an earlier run or by another process, and send the same bytes again."""
-        taken = []
-        for row in rows:
+        taken = [row for row in rows if row.nonce not in self._flights]
+        last = []
+        for row, attempts in self._with_attempts(taken):
             assert row.nonce is not None
-            if row.nonce not in self._flights:
-                self._flights[row.nonce] = _Flight(row, self._store.attempts(row.id))
-                taken.append(row)
-        last = [(row.id, row.nonce or 0, a.hash, a.raw) for row in taken for a in self._flights[row.nonce or 0].attempts[-1:]]
+            self._flights[row.nonce] = _Flight(row, attempts)
+            last.append((row.id, row.nonce, attempts[-1].hash, attempts[-1].raw))
         for first in range(0, len(last), BATCH):
             self._broadcast(last[first : first + BATCH])
         if taken:
             self._stir()
+
+    def _with_attempts(self, rows: Sequence[Row]) -> list[tuple[Row, list[Attempt]]]:
+        found = self._store.attempts(rows)
+        return [(row, found[row.id]) for row in rows]
 
     def step(self) -> list[Change]:
         """Fill the window, look for receipts, repair; a short rest where nothing happened."""
@@ -135,13 +144,15 @@ class Pipeline:
         rows = [self.queue.popleft() for _ in range(many)]
         if not self._gas_limit:
             self._gas_limit = self._nodes.survey(self._account, self._store.next_nonce()).gas_limit
-        allowed, refused = self._dry.check(rows, self._gas_limit, trying=self._settings.trying)
+        allowed, refused = self._dry.check(
+            rows, self._gas_limit, flying=bool(self._flights), trying=self._settings.trying
+        )
         changes: list[Change] = []
         if refused:
             self._store.refuse(refused)
             for row, error in refused:
                 row.state, row.error = State.REFUSED, error
-                changes.append((row, None))
+                changes.append(Change(row))
         if not allowed:
             return changes
         with key_lock(self._chain_id, self._nodes.genesis, self._account, self._settings.patience):
@@ -155,14 +166,14 @@ class Pipeline:
     def _signed_elsewhere(self, rows: Sequence[Row]) -> list[Change]:
         """Another process was faster: what it signed is followed like our own."""
         changes: list[Change] = []
-        for row in self._store.rows(keys=[row.item.key for row in rows]):
+        for row, attempts in self._with_attempts(self._store.rows(keys=[row.item.key for row in rows])):
             if row.state in (State.STORED, State.SENT):
                 assert row.nonce is not None
-                self._flights[row.nonce] = _Flight(row, self._store.attempts(row.id))
+                self._flights[row.nonce] = _Flight(row, attempts)
             elif row.state is State.QUEUED:
                 self.queue.append(row)
             else:
-                changes.append((row, None))
+                changes.append(Change(row, attempts))
         return changes
 
     def _sign_and_send(self, calls: Sequence[tuple[Row, int]]) -> None:
@@ -253,11 +264,14 @@ class Pipeline:
         if not self._flights:
             return []
         count, head = self.tracker.now()
+        # A node may answer the second question later than the first: only the head of the look before is from before this
+        # count.
+        self._before = self._head
         blocks = range(self._head + 1, head + 1) if self._head >= 0 else range(0, 1 << 62)
-        if count > self._count or self._count < 0:
-            self._count, self._head = count, head
-            self._stir()
+        moved = count > self._count or self._count < 0
         self._count, self._head = count, head
+        if moved:
+            self._stir()
         gone = [flight for nonce, flight in self._flights.items() if nonce < count]
         if not gone:
             return []
@@ -268,12 +282,13 @@ class Pipeline:
             mined = next((found[a.hash] for a in flight.attempts if a.hash in found), None)
             if mined is not None:
                 self.record(flight.row, flight.attempts, mined)
-                changes.append((flight.row, mined.raw))
+                changes.append(Change(flight.row, flight.attempts, mined.raw))
             elif self._lost(flight):
-                changes.append((flight.row, None))
-        self._store.settle(row for row, _ in changes)
-        for row, _ in changes:
-            del self._flights[row.nonce or 0]
+                changes.append(Change(flight.row, flight.attempts))
+        if changes:
+            self._store.settle(change.row for change in changes)
+        for change in changes:
+            del self._flights[change.row.nonce or 0]
         return changes
 
     def record(self, row: Row, attempts: Sequence[Attempt], mined: Mined) -> None:
@@ -323,7 +338,12 @@ class Pipeline:
             )
         if now - self._moved > self._settings.patience:
             raise NotMined(self._flights[lowest].attempts[-1].hash, self._settings.patience)
-        stuck = self._head - self._moved_head >= self._settings.bump_blocks
+        # Seconds as well: anvil mines some hundred empty blocks a second when it is busy.
+        stuck = (
+            self._before - self._moved_head >= self._settings.bump_blocks
+            and now - self._bumped > self._settings.bump_seconds
+            and now - self._moved > self._settings.bump_seconds
+        )
         if lowest >= self._count and (stuck or (self._cheap and now - self._resent > self._resend)):
             self._cheap = False
             self._bump()
@@ -336,13 +356,15 @@ class Pipeline:
     def _bump(self) -> None:
         """Sign the lowest ones anew with their own nonces, for more; whichever attempt is mined, it is one effect."""
         self._moved_head, self._resent = self._head, time.monotonic()
+        self._bumped = self._resent
         with key_lock(self._chain_id, self._nodes.genesis, self._account, self._settings.patience):
             survey = self._nodes.survey(self._account, self._store.next_nonce())
             bumped: list[tuple[_Flight, Attempt]] = []
-            for nonce in sorted(self._flights)[:_BUMPED_AT_ONCE]:
-                flight = self._flights[nonce]
-                # Another process may have bumped it.
-                flight.attempts = self._store.attempts(flight.row.id)
+            lowest = {nonce: self._flights[nonce] for nonce in sorted(self._flights)[:_BUMPED_AT_ONCE]}
+            # Another process may have bumped them.
+            known = self._store.attempts(flight.row for flight in lowest.values())
+            for nonce, flight in lowest.items():
+                flight.attempts = known[flight.row.id]
                 last, item = flight.attempts[-1], flight.row.item
                 fees = Fees(last.most, last.tip).raised(survey.fees, self._settings.ceiling)
                 if fees is None:
@@ -367,7 +389,7 @@ class Pipeline:
         if not rows:
             return []
         _, head = self.tracker.now()
-        attempts = {row.id: self._store.attempts(row.id) for row in rows}
+        attempts = self._store.attempts(rows)
         found = self.tracker.receipts(self._hashes(rows, attempts))
         absent = [row for row in rows if not any(hash_ in found for hash_ in self._hashes([row], attempts))]
         if absent:
@@ -387,11 +409,11 @@ class Pipeline:
                 row.state, row.block, row.block_hash, row.mined, row.gas_used = State.SENT, None, None, None, None
                 row.error = None
                 again.append(row)
-                changes.append((row, None))
+                changes.append(Change(row, attempts[row.id]))
                 continue
             elif (mined.block_hash, mined.hash) != (row.block_hash, row.mined):
                 self.record(row, attempts[row.id], mined)
-                changes.append((row, mined.raw))
+                changes.append(Change(row, attempts[row.id], mined.raw))
             if mined.block <= final:
                 deep.append(row)
         standing = self.tracker.stand([(row.block or 0, row.block_hash or "") for row in deep])
@@ -400,9 +422,9 @@ class Pipeline:
                 row.deep = True
                 if row.state is State.INCLUDED:
                     row.state = State.FINAL
-                if not any(other is row for other, _ in changes):
+                if row.id not in {change.row.id for change in changes}:
                     raw = next((found[a.hash].raw for a in attempts[row.id] if a.hash in found), None)
-                    changes.append((row, raw))
+                    changes.append(Change(row, attempts[row.id], raw))
         self._store.settle(rows)
         self.adopt(again)
         return changes

@@ -64,6 +64,8 @@ CREATE TABLE attempts (
 CREATE TABLE foreign_use (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at REAL NOT NULL);
 """
 
+_AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
+
 _COLUMNS = "id, key, name, target, data, value, gas, state, nonce, block, block_hash, mined, gas_used, deep, error"
 
 
@@ -214,14 +216,14 @@ class Store:
                 " ON CONFLICT (key) DO NOTHING",
                 rows,
             )
-            found: list[Row] = []
-            for item, row in zip(items, rows, strict=True):
-                there = self._db.execute(f"SELECT {_COLUMNS}, digest FROM items WHERE key = ?", (item.key,)).fetchone()
-                if there[-1] != row[1]:
-                    raise BadInput(
-                        self.path, f"key {item.key}", "stands for another call already; give each call a key of its own"
-                    )
-                found.append(_row(there))
+            there = self._by("key", [item.key for item in items], f"key, digest, {_COLUMNS}")
+            digests = {key: digest for key, digest, *_ in there}
+            by_key = {key: _row(columns) for key, _, *columns in there}
+            for key, digest, *_ in rows:
+                if digests[key] != digest:
+                    fix = "stands for another call already; give each call a key of its own"
+                    raise BadInput(self.path, f"key {key}", fix)
+            found = [by_key[item.key] for item in items]
             refused = [row for row in found if row.state is State.REFUSED]
             self._db.executemany(
                 "UPDATE items SET state = ?, error = NULL, gas = ? WHERE id = ?",
@@ -240,10 +242,16 @@ class Store:
     def still_queued(self, rows: Sequence[Row]) -> list[Row]:
         """Those that no other process has signed meanwhile."""
         with self._told():
-            marks = ",".join("?" * len(rows))
-            asked = f"SELECT id FROM items WHERE state = 'queued' AND id IN ({marks})"
-            there = {found[0] for found in self._db.execute(asked, [row.id for row in rows])}
+            there = {id_ for id_, state in self._by("id", [row.id for row in rows], "id, state") if state == "queued"}
         return [row for row in rows if row.id in there]
+
+    def _by(self, column: str, values: Sequence[Any], columns: str, table: str = "items") -> list[tuple[Any, ...]]:
+        """Columns of the rows that have one of some values, in any order."""
+        found: list[tuple[Any, ...]] = []
+        for first in range(0, len(values), _AT_ONCE):
+            some = values[first : first + _AT_ONCE]
+            found += self._db.execute(f"SELECT {columns} FROM {table} WHERE {column} IN ({','.join('?' * len(some))})", some)
+        return found
 
     # ------------------------------------------------------------------------------------------------------- signing
 
@@ -328,9 +336,8 @@ class Store:
         """Items by state, by nonce and then in the order in which they were queued; or those of some keys, in their order."""
         with self._told():
             if keys is not None:
-                asked = f"SELECT {_COLUMNS} FROM items WHERE key = ?"
-                one_by_one = (self._db.execute(asked, (key,)).fetchone() for key in keys)
-                return [_row(found) for found in one_by_one if found is not None]
+                by_key = {row.item.key: row for row in map(_row, self._by("key", keys, _COLUMNS))}
+                return [by_key[key] for key in keys if key in by_key]
             where: list[str] = []
             values: list[Any] = []
             if states:
@@ -342,12 +349,15 @@ class Store:
             asked = f"SELECT {_COLUMNS} FROM items {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY nonce, id"
             return [_row(found) for found in self._db.execute(asked, values)]
 
-    def attempts(self, row: int) -> list[Attempt]:
-        """An item's attempts, oldest first."""
-        asked = "SELECT hash, raw, gas, most, tip, number FROM attempts WHERE item = ? ORDER BY number"
+    def attempts(self, rows: Iterable[Row]) -> dict[int, list[Attempt]]:
+        """Items' attempts by the item's id, oldest first."""
+        ids = [row.id for row in rows]
+        found: dict[int, list[Attempt]] = {id_: [] for id_ in ids}
         with self._told():
-            found = self._db.execute(asked, (row,)).fetchall()
-        return [Attempt(h, raw, gas, int(most), None if tip is None else int(tip), n) for h, raw, gas, most, tip, n in found]
+            there = self._by("item", ids, "number, item, hash, raw, gas, most, tip", "attempts")
+        for n, id_, hash_, raw, gas, most, tip in sorted(there, key=lambda one: one[0]):
+            found[id_].append(Attempt(hash_, raw, gas, int(most), None if tip is None else int(tip), n))
+        return found
 
     def reserved(self) -> int:
         """Wei that what is signed and in no block may cost at most."""
