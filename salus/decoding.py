@@ -28,6 +28,7 @@ __all__ = [
     "plain",
     "selector",
     "signature",
+    "type_name",
 ]
 
 #: Where the ABIs lie that ``scripts/export.py`` takes from the build.
@@ -119,16 +120,17 @@ def load_abi(name: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(json.loads(path.read_text()))
 
 
-def _type(entry: Mapping[str, Any]) -> str:
+def type_name(entry: Mapping[str, Any]) -> str:
+    """The canonical type of a value, structs as their parts in brackets."""
     kind: str = entry["type"]
     if kind.startswith("tuple"):
-        return f"({','.join(_type(part) for part in entry['components'])}){kind[len('tuple'):]}"
+        return f"({','.join(type_name(part) for part in entry['components'])}){kind[len('tuple'):]}"
     return kind
 
 
 def signature(entry: Mapping[str, Any]) -> str:
     """``name(type,type)`` of a function, an event or an error."""
-    return f"{entry['name']}({','.join(_type(part) for part in entry['inputs'])})"
+    return f"{entry['name']}({','.join(type_name(part) for part in entry['inputs'])})"
 
 
 def selector(entry: Mapping[str, Any]) -> bytes:
@@ -153,7 +155,7 @@ def decode_values(entries: Sequence[Mapping[str, Any]], data: bytes) -> tuple[An
     if len(data) > _LONGEST:
         raise ValueError(f"{len(data):,} bytes, more than {_LONGEST:,}")
     try:
-        values = decode([_type(entry) for entry in entries], data)
+        values = decode([type_name(entry) for entry in entries], data)
     except (DecodingError, InsufficientDataBytes, OverflowError, UnicodeDecodeError) as trouble:
         raise ValueError(f"not as the ABI says: {trouble}") from None
     return tuple(_named(entry, entry["type"], value) for entry, value in zip(entries, values, strict=True))
@@ -185,7 +187,7 @@ def encode_calls(entry: Mapping[str, Any], many: Sequence[Sequence[Any]]) -> lis
     from eth_abi.abi import encode
     from eth_abi.exceptions import EncodingError
 
-    head, types = selector(entry), [_type(part) for part in entry["inputs"]]
+    head, types = selector(entry), [type_name(part) for part in entry["inputs"]]
     try:
         return [head + encode(types, row) for row in many]
     except (EncodingError, TypeError) as trouble:

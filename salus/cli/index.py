@@ -35,7 +35,7 @@ def noun() -> None:
 @command(noun, "sync")
 @click.option("--follow", is_flag=True, help="Stay, and add new blocks as they come, until Ctrl-C.")
 @click.option("--interval", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True, help="Seconds between looks.")
-@click.option("--window", type=click.IntRange(1, 100_000), help="Blocks back that a reorg is followed [default: 256].")
+@click.option("--window", type=click.IntRange(2, 100_000), help="Blocks back that a reorg is followed [default: 256].")
 def sync(context: Context, follow: bool, interval: float, window: int | None) -> None:
     """Bring the index up to the chain's newest block; blocks that the chain dropped are taken back.
 
@@ -55,7 +55,7 @@ def sync(context: Context, follow: bool, interval: float, window: int | None) ->
 
 
 @command(noun, "rebuild")
-@click.option("--window", type=click.IntRange(1, 100_000), help="Blocks back that a reorg is followed [default: 256].")
+@click.option("--window", type=click.IntRange(2, 100_000), help="Blocks back that a reorg is followed [default: as before].")
 def rebuild(context: Context, window: int | None) -> None:
     """Forget the index and build it anew from the chain.
 
@@ -129,10 +129,10 @@ def _where(context: Context, book: Book) -> str:
 
 
 def _indexer(context: Context, window: int | None) -> Indexer:
-    from ..index import WINDOW, Indexer
+    from ..index import Indexer
 
     book = _book(context)
-    return Indexer(context.rpc, book, _where(context, book), window=window or WINDOW)
+    return Indexer(context.rpc, book, _where(context, book), window=window)
 
 
 class _Watch:

@@ -29,6 +29,7 @@ _LARGEST = 64 * 1024 * 1024  # bytes of one answer that are read at all
 _CHUNK = 1 << 16
 _PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds: the first pause, and the most that it grows to
 _BUSY = (408, 425, 429, 500, 502, 503, 504)  # HTTP: ask again
+_PASSING = (429, -32603, -32029, -32097)  # JSON-RPC: an inner error, too many questions a second
 # What nodes write where they want fewer questions a second, and where they want less in one message.
 _SLOWER = ("rate limit", "rate exceeded", "too many requests", "throttl", "capacity", "busy", "timeout", "timed out")
 _SMALLER = ("batch", "too large", "too big", "response size")
@@ -49,7 +50,7 @@ class Fault:
     @property
     def unknown_method(self) -> bool:
         """Whether the node has no such method."""
-        return self.code in (-32601, -32004) or "not supported" in self.message or "not found" in self.message
+        return self.code == -32601 or "method" in self.message and "not" in self.message
 
 
 class _Again(Exception):
@@ -238,11 +239,11 @@ class Endpoint:
 
 
 def _wants_pause(answer: Any) -> bool:
-    """Whether a refusal is of the kind that passes: too many questions a second."""
+    """Whether a refusal is of the kind that passes."""
     if not isinstance(answer, Fault):
         return False
     said = answer.message.lower()
-    return answer.code in (429, -32029, -32097) or any(word in said for word in _SLOWER)
+    return answer.code in _PASSING or any(word in said for word in _SLOWER)
 
 
 def wants_less(fault: Fault) -> bool:

@@ -74,7 +74,8 @@ class Indexer:
         url: The node.
         book: The contracts to index.
         where: A file, or the URL of a PostgreSQL database.
-        window: How many blocks back a change of the chain is followed; an index keeps the number it was begun with.
+        window: How many blocks back a change of the chain is followed, at least 2, by default :data:`WINDOW`; an index keeps
+            the number that it was begun with, and where none is given a rebuilt one the number that it had.
         timeout: Seconds for one answer.
         patience: Seconds after which a node that does not answer, or contradicts itself, is given up.
         sleep: How to pause; tests hand in another.
@@ -89,7 +90,7 @@ class Indexer:
         book: Book,
         where: str | os.PathLike[str],
         *,
-        window: int = WINDOW,
+        window: int | None = None,
         timeout: float = 30,
         patience: float = 60,
         sleep: Callable[[float], None] = time.sleep,
@@ -173,8 +174,16 @@ class Indexer:
         with writer(self.store):
             self.chain.look(0)
             self.chain.check_code()
+            self.window = self.window or self._had()
             self.store.clear()
             return self._sync(Report(), None, heard)
+
+    def _had(self) -> int | None:
+        try:
+            found = self.store.cursor()
+        except IndexTrouble:  # of another version, or damaged
+            return None
+        return None if found is None else found.window
 
     # --------------------------------------------------------------------------------------------------------- one sync
 
@@ -209,7 +218,7 @@ class Indexer:
             (block,) = self.chain.blocks([number])
             if block is None:
                 raise BadAnswer(f"the node has no block {number}, before which the book's contracts came to be")
-            self.store.begin(self.book, block, self.window)
+            self.store.begin(self.book, block, self.window or WINDOW)
             found = self.store.cursor()
             assert found is not None
         elif why := self.store.misfit(self.book):
@@ -267,7 +276,8 @@ class Indexer:
 
     def _take_back(self, at: Cursor, report: Report, heard: Heard | None) -> Cursor:
         with self.store.reading() as connection:
-            kept = self.store.headers(connection, max(at.block - at.window, self._base - 1))
+            # Not the block before the contracts: a chain that shares no more than that was started anew.
+            kept = self.store.headers(connection, max(at.block - at.window, self._base))
         self._not_just_behind(at, kept)
         ancestor = self._ancestor(at, kept)
         older = self._older(at, kept[-1], ancestor)
