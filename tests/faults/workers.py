@@ -29,7 +29,7 @@ def run(work: Callable[..., None], setting: Setting, worker: str, *words: str) -
     """A process: what the client says against it ends with 3, anything else that escapes with 1."""
     _tie()
     try:
-        work(setting, *words)
+        work(setting, lambda: setting.file(f"{worker}.up").write_text(str(os.getpid())), *words)
     except SalusError as trouble:
         note(setting, worker, error=type(trouble).__name__, text=str(trouble))
         sys.exit(REFUSED)
@@ -49,11 +49,12 @@ def _tie() -> None:
 # ------------------------------------------------------------------------------------------------------------- sending
 
 
-def send(setting: Setting, sender: str, part: str, of: str) -> None:
+def send(setting: Setting, up: Callable[[], object], sender: str, part: str, of: str) -> None:
     """Every ``of``-th chunk of a sender's work, until there is an end written down; then what is left is brought to an end."""
     work, hint = Work(setting), setting.file(f"{sender}-{part}.chunk")
     client = Salus.connect(setting.url, book=work.book, signer=setting.signer(sender), timeout=TIMEOUT)
     with opened(client, setting, sender) as outbox:
+        up()
         chunk = int(hint.read_text()) if hint.exists() else int(part)
         while chunk < end(setting):
             # What was cut off in the middle is given once more, whole.
@@ -97,9 +98,10 @@ def end(setting: Setting) -> int:
 # ------------------------------------------------------------------------------------------------------------ indexing
 
 
-def index(setting: Setting) -> None:
+def index(setting: Setting, up: Callable[[], object]) -> None:
     """Follow the chain until killed."""
     with Indexer(
         setting.url, Work(setting).book, setting.file("live.sqlite"), timeout=TIMEOUT, patience=PATIENCE
     ) as indexer:
+        up()
         indexer.follow(threading.Event(), interval=0.05)
