@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class Soak:
     def run(self) -> list[str]:
         """Everything; what was wrong, as lines."""
         now = int(time.time())
-        with LocalNode(timestamp=now, accounts=3) as self.node, LocalNode(timestamp=now, accounts=3) as other:
+        with LocalNode(timestamp=now, kept_states=200) as self.node, LocalNode(timestamp=now) as other:
             assert other.request("eth_getBlockByNumber", "0x0", False) == self._block(0)
             self._settle_in()
             with FaultProxy(self.node.url, seed=self.seed, other=other.url) as self.proxy:
@@ -130,8 +130,7 @@ class Soak:
             order = Order(who.address, Directive(scene.insurer.address, 0, *scope), began - 1, began + YEAR, 31337, where)
             orders.append(Order(**{**order.__dict__, "signature": who.sign_typed(order.typed())}))
         scene.desk.send(scene.desk.contract("ConsentRegistry").functions.relay(*_words(orders)))
-        for account in self._accounts():
-            self.node.request("anvil_setBalance", account, RICH)
+        self._enrich()
         self._mine()
         self.base = self.highest = self._head()
         self.nonces = {name: self._nonce(who) for name, who in zip(("hospital", "clinic"), self._accounts(), strict=True)}
@@ -208,13 +207,12 @@ class Soak:
         """One thing that goes wrong, or just another block."""
         if self.poor_until and time.monotonic() > self.poor_until:
             self.poor_until = 0.0
-            for account in self._accounts():
-                self.node.request("anvil_setBalance", account, RICH)
+            self._enrich()
         blows = {
             self._mine: 60,
             self._switch: 3,
-            self._reorganise: 6,
-            self._roll_back: 3,
+            self.reorganise: 6,
+            self.roll_back: 3,
             self._drop: 4,
             self._raise_fee: 2,
             self._impoverish: 1,
@@ -232,6 +230,8 @@ class Soak:
         else:
             self.counts[blow.__name__.strip("_").replace("_", " ")] += 1
         self.highest = max(self.highest, self._head())
+        if self.node.request("eth_getCode", self.house.book["Plans"].address, "latest") == "0x":
+            self.failures.append(f"the node itself lost the contracts, after {blow.__name__.strip('_')}")
 
     def _mine(self, blocks: int = 1) -> None:
         self.node.request("anvil_mine", hex(blocks), timeout=120)
@@ -243,7 +243,27 @@ class Soak:
     def _room(self) -> int:
         """How many blocks may go: none of the contracts', and none that counted as final."""
         head = self._head()
+        self.highest = max(self.highest, head)
         return max(0, min(DEEPEST - (self.highest - head), head - self.base))
+
+    def _quiet(self, act: Callable[[], None]) -> None:
+        """Do something while no transaction makes a block by itself: how deep it goes must not depend on what comes between."""
+        automine = self.node.request("anvil_getAutomine")
+        self.node.request("evm_setAutomine", False)
+        try:
+            act()
+        finally:
+            self.node.request("evm_setAutomine", automine)
+            # What was set for an account is a part of the state, and may be back as it was.
+            if not self.poor_until:
+                self._enrich()
+
+    def _enrich(self) -> None:
+        for account in self._accounts():
+            self.node.request("anvil_setBalance", account, RICH)
+
+    def reorganise(self) -> None:
+        self._quiet(self._reorganise)
 
     def _reorganise(self) -> None:
         """F1 to F4: other blocks of the same height; without their transactions, with some, or with a stranger's instead."""
@@ -264,6 +284,9 @@ class Soak:
             nonce = int(self.node.request("eth_getTransactionCount", account, hex(self._head() - depth)), 16)
             again = [[self._foreign(name, nonce), 0]]
         self.node.request("anvil_reorg", depth, again)
+
+    def roll_back(self) -> None:
+        self._quiet(self._roll_back)
 
     def _roll_back(self) -> None:
         """F5: the head goes backwards."""
@@ -324,8 +347,7 @@ class Soak:
         self.proxy.clear()
         self.node.request("evm_setAutomine", True)
         self.node.request("anvil_setNextBlockBaseFeePerGas", "0x0")
-        for account in self._accounts():
-            self.node.request("anvil_setBalance", account, RICH)
+        self._enrich()
         hints = {self.setting.file(f"{slot}.chunk"): int(part) for slot, (_, part, _) in SLOTS.items()}
         self.chunks = max(int(hint.read_text()) if hint.exists() else part for hint, part in hints.items()) + 1
         self.setting.file("end.json").write_text(json.dumps(self.chunks))
