@@ -306,7 +306,7 @@ _COMMON = (
         "--book", envvar="SALUS_BOOK", type=click.Path(), help="Address book [default: deployments/<chainid>.json]."
     ),
     click.option(
-        "--index",
+        "--events",
         envvar="SALUS_INDEX",
         help="Index of events: a file, postgresql://…, or none [default: the one beside the book, where there is one].",
     ),
@@ -345,14 +345,14 @@ def command(parent: click.Group, name: str, **settings: Any) -> Callable[[F], cl
             *,
             rpc: str,
             book: str | None,
-            index: str | None,
+            events: str | None,
             keystore: str | None,
             password_file: str | None,
             yes: bool,
             as_json: bool,
             **options: Any,
         ) -> None:
-            context = Context(rpc, book, keystore, password_file, yes, as_json, "" if index == "none" else index)
+            context = Context(rpc, book, keystore, password_file, yes, as_json, "" if events == "none" else events)
             with failing(as_json):
                 function(context, **options)
 

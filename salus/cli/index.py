@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +14,9 @@ from .common import Context, command, group, moment
 if TYPE_CHECKING:
     from ..book import Book
     from ..index import Indexer, Report
+    from ..index.audit import Audit
     from ..index.status import Status
+    from ..index.store import Store
 
 
 @group("index")
@@ -49,7 +50,7 @@ def sync(context: Context, follow: bool, interval: float, window: int | None) ->
         if follow:
             _follow(context, indexer, interval)
             return
-        with _Watch(context, indexer) as watch:
+        with _Watch(context, indexer.store) as watch:
             report = indexer.sync(heard=watch.hear)
         _done(context, indexer, report)
 
@@ -65,7 +66,7 @@ def rebuild(context: Context, window: int | None) -> None:
     """
     with _indexer(context, window) as indexer:
         context.confirm([("index", indexer.store.shown)], "Build it anew?")
-        with _Watch(context, indexer) as watch:
+        with _Watch(context, indexer.store) as watch:
             report = indexer.rebuild(heard=watch.hear)
         _done(context, indexer, report)
 
@@ -96,6 +97,39 @@ def status(context: Context) -> None:
         sys.exit(2)
 
 
+@command(noun, "audit")
+@click.option("--no-rebuild", is_flag=True, help="Compare with the contracts' storage only, not with an index built anew.")
+def audit(context: Context, no_rebuild: bool) -> None:
+    """Compare the index with the contracts' storage, and with an index that is built anew from the chain.
+
+    Every directive, institution, plan, claim, pool and shipment that the events speak of is asked for at the block up to which
+    the index speaks; every row is compared with a fresh one, byte for byte. Each difference is named, and then it ends with 1.
+
+    \b
+    Example:
+      salus index audit
+    """
+    from ..client import Salus
+    from ..index.audit import audit as compare
+    from ..index.store import Store
+
+    book = _book(context)
+    store = Store(_where(context, book))
+    salus = Salus.connect(context.rpc, book=book, index="")
+    with _Watch(context, store, "building anew", 0) as watch:
+        found = compare(salus, store, context.rpc, rebuild=not no_rebuild, heard=watch.hear)
+    data = {
+        "block": found.block,
+        "views": found.views,
+        "without": list(found.without),
+        "rebuilt": found.rebuilt,
+        "differences": [vars(difference) for difference in found.differences],
+    }
+    context.answer(data, lambda: _audited(context, found))
+    if found.differences:
+        sys.exit(1)
+
+
 # -------------------------------------------------------------------------------------------------------------- helpers
 
 
@@ -124,7 +158,7 @@ def _where(context: Context, book: Book) -> str:
     from ..events import default_index
 
     if context.index == "":
-        raise BadInput("--index", "none", "is no place for an index; name a file, or postgresql://user@host/name")
+        raise BadInput("--events", "none", "is no place for an index; name a file, or postgresql://user@host/name")
     return context.index or str(default_index(book))
 
 
@@ -138,12 +172,11 @@ def _indexer(context: Context, window: int | None) -> Indexer:
 class _Watch:
     """A progress line, and a line for each retraction, on stderr."""
 
-    def __init__(self, context: Context, indexer: Indexer) -> None:
+    def __init__(self, context: Context, store: Store, label: str = "indexing", at: int | None = None) -> None:
         self._context = context
-        at = indexer.store.cursor() if _there(indexer) else None
-        self._at = 0 if at is None else at.block
+        self._at = _reached(store) if at is None else at
         self._told = 0
-        self._bar = context.progress("indexing", 1)
+        self._bar = context.progress(label, 1)
 
     def __enter__(self) -> _Watch:
         self._bar.__enter__()
@@ -165,9 +198,15 @@ class _Watch:
         self._at = report.block
 
 
-def _there(indexer: Indexer) -> bool:
-    file = indexer.store.file
-    return file is None or Path(file).stat().st_size > 0
+def _reached(store: Store) -> int:
+    """Up to where an index speaks; 0 for one that does not yet, or not any more."""
+    from ..errors import IndexTrouble
+
+    try:
+        at = store.cursor()
+    except IndexTrouble:
+        return 0
+    return 0 if at is None else at.block
 
 
 def _retracted(context: Context, report: Report) -> None:
@@ -222,6 +261,16 @@ def _follow(context: Context, indexer: Indexer, interval: float) -> None:
 
     report = indexer.follow(stop, interval=interval, heard=heard, trouble=trouble)
     _done(context, indexer, report)
+
+
+def _audited(context: Context, found: Audit) -> None:
+    context.table("Compared at block " + str(found.block), ("contract", "answers"), sorted(found.views.items()))
+    if found.without:
+        click.echo(f"not compared with storage: {', '.join(found.without)}")
+    if found.differences:
+        rows = [(d.where, d.what, d.index, d.chain) for d in found.differences]
+        context.table("Differences", ("where", "what", "the index says", "the chain says"), rows)
+    click.echo(f"{len(found.differences) or 'no'} differences" + ("" if found.rebuilt else "; not compared with one built anew"))
 
 
 def _json(found: Status) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..decoding import events_of
 from ..errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
 from .rows import Sorted, Sorter, number, unhex
 from .rpc import Endpoint, Fault, wants_less
@@ -71,6 +73,7 @@ class Chain:
         self.sorter = Sorter(book)
         self._sleep = sleep
         self._blooms = [_bloom(bytes.fromhex(address[2:])) for address in self.sorter.addresses]
+        self._signs = _signs(self.sorter)
         self._whole_blocks = True  # whether the node knows eth_getBlockReceipts
 
     # ---------------------------------------------------------------------------------------------------- is it ours?
@@ -287,7 +290,17 @@ class Chain:
             raise BadAnswer("the logs of its receipts are not numbered without a hole")
         if bloom != block.bloom:
             raise BadAnswer("its receipts are not those of its header")
-        return self.sorter.of(logs)
+        mine = self.sorter.of(logs)
+        # The bloom of a whole block takes a hash for each topic of each log: only where something seems to be missing.
+        if self._seems_short(block, mine) and _bloom_of(logs) != block.bloom:
+            raise BadAnswer("its header speaks of logs that its receipts do not have")
+        return mine
+
+    def _seems_short(self, block: Block, mine: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the bloom has one of our contracts, or one of its events, that no log is of."""
+        there = {str(log["address"]).lower() for log in mine}
+        there |= {str(log["address"]).lower() + str(log["topics"][0]) for log in mine if log["topics"]}
+        return any(block.bloom & bloom == bloom and what not in there for what, bloom in self._signs)
 
     def _put(self, block: Block, logs: Any) -> Sorted:
         if not isinstance(logs, list) or not all(isinstance(log, Mapping) for log in logs):
@@ -297,12 +310,34 @@ class Chain:
         return rows
 
 
-def _bloom(address: bytes) -> int:
-    """The three bits of 2048 that an address sets in ``logsBloom`` (Yellow Paper, 4.3.1)."""
+@lru_cache(1 << 16)
+def _bloom(thing: bytes) -> int:
+    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1)."""
     from eth_utils.crypto import keccak
 
-    digest = keccak(address)
+    digest = keccak(thing)
     return sum({1 << (int.from_bytes(digest[i : i + 2]) & 2047) for i in (0, 2, 4)})
+
+
+def _bloom_of(logs: Sequence[Mapping[str, Any]]) -> int:
+    """The ``logsBloom`` of all of a block's logs."""
+    found = 0
+    try:
+        for thing in {thing for log in logs for thing in (log["address"], *log["topics"])}:
+            found |= _bloom(unhex(thing))
+    except (KeyError, TypeError, ValueError) as trouble:
+        raise BadAnswer(f"its logs are none: {one_line(trouble)}") from None
+    return found
+
+
+def _signs(sorter: Sorter) -> list[tuple[str, int]]:
+    """What a bloom has of each contract, and of each of its events: the address, alone and with the topic behind it."""
+    signs: list[tuple[str, int]] = []
+    for address, name in sorter.names.items():
+        own = _bloom(bytes.fromhex(address[2:]))
+        signs.append((address, own))
+        signs += [(address + "0x" + topic.hex(), own | _bloom(topic)) for topic in events_of(name)]
+    return signs
 
 
 def _sure(what: str, reading: Callable[[Any], Any], answer: Any) -> Any:

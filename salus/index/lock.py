@@ -13,12 +13,18 @@ from sqlalchemy import text
 from ..errors import IndexTrouble
 
 if TYPE_CHECKING:
+    from sqlalchemy import TextClause
+
     from .store import Store
 
 __all__ = ["writer"]
 
-# PostgreSQL's advisory locks are numbers: this one is "salus" in ASCII.
-_NUMBER = int.from_bytes(b"salus")
+# PostgreSQL's advisory locks are pairs of numbers: this one is of "salu" in ASCII, and of the schema that the tables are in.
+_NUMBER = int.from_bytes(b"salu")
+
+
+def _statement(function: str) -> TextClause:
+    return text(f"SELECT {function}(:number, hashtext(current_schema()))").bindparams(number=_NUMBER)
 
 
 @contextlib.contextmanager
@@ -30,25 +36,27 @@ def writer(store: Store) -> Iterator[None]:
     """
     taken = IndexTrouble(
         f"the index {store.shown} is being written by another program (perhaps `salus index sync --follow`);"
-        " one is enough, or name another --index"
+        " one is enough, or name another --events"
     )
     file = store.file
     if file is None:
-        with store.reading() as connection:
-            # Held by this connection until it is closed; other schemas of one database do not mind each other.
-            key = text("SELECT pg_try_advisory_lock(:n, hashtext(current_schema()))").bindparams(n=_NUMBER & 0x7FFFFFFF)
-            if not connection.execute(key).scalar_one():
+        # An advisory lock is its session's: it goes with the connection, should this program die.
+        with store.session() as connection:
+            if not connection.execute(_statement("pg_try_advisory_lock")).scalar_one():
                 raise taken
             connection.commit()
-            yield
-            connection.invalidate()  # ends the session, and with it the lock
+            try:
+                yield
+            finally:
+                connection.execute(_statement("pg_advisory_unlock"))
+                connection.commit()
         return
     # Beside the file and never removed: who removes a lock file may remove the one that another has just taken.
     path = f"{file}.lock"
     try:
         handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as trouble:
-        raise IndexTrouble(f"{path} cannot be written ({trouble.strerror}); name another --index") from None
+        raise IndexTrouble(f"{path} cannot be written ({trouble.strerror}); name another --events") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -64,7 +64,7 @@ class Reader:
                 if at is None or why:
                     raise IndexTrouble(
                         f"the index {self.store.shown} is not one of {self.book.path or 'this book'}: {why};"
-                        " build it anew with `salus index rebuild`, or name another --index"
+                        " build it anew with `salus index rebuild`, or name another --events"
                     )
                 if since > at.block:
                     return None

@@ -124,6 +124,16 @@ class Store:
             yield connection
 
     @contextlib.contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of one's own, for what lasts longer than a transaction.
+
+        Raises:
+            IndexTrouble: The database does not do it.
+        """
+        with self._gate(), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def _change(self) -> Iterator[Connection]:
         with self._gate(), self._writing.begin() as connection:
             yield connection
@@ -163,8 +173,18 @@ class Store:
 
     def clear(self) -> None:
         """Remove everything, for an index that is built anew."""
-        with self._gate():
-            t.drop(self._engine)
+        try:
+            with self._gate():
+                t.drop(self._engine)
+        except IndexTrouble:
+            if self.file is None:
+                raise
+            # A file that is damaged, or no database at all.
+            self._engine.dispose()
+            with self._gate():
+                for path in (f"{self.file}-wal", f"{self.file}-shm", self.where):
+                    Path(path).unlink(missing_ok=True)
+            t.secure(Path(self.where), True)
 
     def cursor(self, connection: Connection | None = None) -> Cursor | None:
         """Up to where the index speaks; None where it was not begun.

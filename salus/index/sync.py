@@ -224,7 +224,7 @@ class Indexer:
         elif why := self.store.misfit(self.book):
             raise IndexTrouble(
                 f"the index {self.store.shown} is not one of {self.book.path or 'this book'}: {why};"
-                " build it anew with `salus index rebuild`, or name another --index"
+                " build it anew with `salus index rebuild`, or name another --events"
             )
         return found
 

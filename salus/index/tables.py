@@ -43,7 +43,21 @@ from ..errors import BadInput, IndexTrouble
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
 
-__all__ = ["SCHEMA", "SHARED", "blocks", "contracts", "cursor", "diary", "events", "open_engine", "quarantine", "shown"]
+__all__ = [
+    "SCHEMA",
+    "SHARED",
+    "blocks",
+    "contracts",
+    "create",
+    "cursor",
+    "diary",
+    "drop",
+    "events",
+    "open_engine",
+    "quarantine",
+    "secure",
+    "shown",
+]
 
 #: Version of the tables; an index of another version is built anew.
 SCHEMA = 1
@@ -174,7 +188,7 @@ def open_engine(where: str | os.PathLike[str], *, writer: bool = False) -> Engin
         pool = {} if writer else {"poolclass": NullPool}
         return create_engine(_postgres(text), isolation_level="REPEATABLE READ", **pool)
     path = Path(text)
-    _secure(path, writer)
+    secure(path, writer)
     # Absolute, and as a path of the system: SQLAlchemy would take a `?` in a name for the start of options.
     engine = create_engine("sqlite://", creator=lambda: _connect(path.absolute()), poolclass=QueuePool if writer else NullPool)
     event.listen(engine, "begin", _begin)
@@ -185,17 +199,17 @@ def _postgres(text: str) -> URL:
     try:
         url = make_url(text)
         if url.get_backend_name() != "postgresql":
-            raise BadInput("--index", shown(text), "must be a file, or postgresql://user@host/name")
+            raise BadInput("--events", shown(text), "must be a file, or postgresql://user@host/name")
         url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError):
-        raise BadInput("--index", shown(text), "is no URL; write a file's name, or postgresql://user@host/name") from None
+        raise BadInput("--events", shown(text), "is no URL; write a file's name, or postgresql://user@host/name") from None
     except ImportError:
-        raise BadInput("--index", shown(text), "needs psycopg: pip install 'salus[postgres]'") from None
+        raise BadInput("--events", shown(text), "needs psycopg: pip install 'salus[postgres]'") from None
     return url
 
 
-def _secure(path: Path, create_file: bool) -> None:
+def secure(path: Path, create_file: bool) -> None:
     """Make sure of a file that its owner alone reads and writes; SQLite gives its companions the same rights."""
     try:
         if create_file:
