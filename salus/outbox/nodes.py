@@ -23,6 +23,7 @@ __all__ = ["Nodes", "Survey"]
 
 BATCH = 100  # questions in one message; no common node allows fewer
 _BYTES = 1_000_000  # in one message
+_SILENCE = Trouble(0, "no answer", None)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 
@@ -88,6 +89,23 @@ class Nodes:
         found: list[Any] = []
         for part in _parts(calls):
             found += self._ask(part)
+        return found
+
+    def ask_once(self, calls: Sequence[Call]) -> list[Any]:
+        """The same with one try for each message; what was not answered is :class:`Trouble` without a code."""
+        found: list[Any] = []
+        for part in _parts(calls):
+            try:
+                found += self._vet(self._current()).ask(part)
+            except (WrongChain, NotDeployed):
+                if len(self._barred) == len(self._endpoints):
+                    raise
+                self._next()
+                found += [_SILENCE] * len(part)
+            except Unreachable:
+                self._vetted.discard(self._current())
+                self._next()
+                found += [_SILENCE] * len(part)
         return found
 
     def _ask(self, calls: Sequence[Call]) -> list[Any]:

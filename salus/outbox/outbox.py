@@ -281,8 +281,8 @@ class Outbox:
         # What an earlier run left open stands in the way of all that follows; what is not final yet may have gone away.
         pipeline.adopt(self._store.rows(State.STORED, State.SENT))
         shaky = self._store.rows(State.INCLUDED, State.FAILED, State.LOST, deep=False)
-        moved = {change.row.id: change for change in pipeline.recheck(shaky)}
-        changes = list(moved.values()) if everything else []
+        moved = pipeline.recheck(shaky)
+        changes = moved if everything else []
         looked, more = time.monotonic(), True
         moved_at, seen = looked, -1
         while more or awaited:
@@ -301,7 +301,7 @@ class Outbox:
                             pipeline.adopt([row])
                     else:
                         settled += 1
-                        yield _result(row, told[row.id], earlier=row.id not in moved)
+                        yield _result(row, told[row.id], earlier=True)
                 total = max(total, len(known))
             changes += pipeline.step() if pipeline.busy else []
             if until == "final" and time.monotonic() - looked > _FINAL_LOOK:

@@ -29,7 +29,7 @@ __all__ = ["Change", "Pipeline", "Settings"]
 
 # A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the nonce.
 _MISSING = 2.0
-_FIRST_RESEND, _LONGEST_RESEND = 1.0, 15.0
+_DOUBT, _FIRST_RESEND, _LONGEST_RESEND = 0.1, 1.0, 15.0
 _SHORTEST_LOOK, _LONGEST_LOOK = 0.003, 0.25
 _BUMPED_AT_ONCE = 16
 
@@ -86,6 +86,7 @@ class Pipeline:
         self._look = _SHORTEST_LOOK
         self._poor: int | None = None  # the lowest nonce that a node refused for want of ether
         self._short: int | None = None  # the count at which the balance, or the ceiling, let nothing more be signed
+        self._doubt = False  # whether a node did not answer to raw bytes, or not as expected
         self._cheap = False  # whether a node refused a fee as too low
 
     # ------------------------------------------------------------------------------------------------------- the loop
@@ -108,7 +109,7 @@ class Pipeline:
             self._flights[row.nonce] = _Flight(row, attempts)
             last.append((row.id, row.nonce, attempts[-1].hash, attempts[-1].raw))
         for first in range(0, len(last), BATCH):
-            self._broadcast(last[first : first + BATCH])
+            self._broadcast_missing(last[first : first + BATCH])
         if taken:
             self._stir()
 
@@ -237,8 +238,12 @@ class Pipeline:
         )
 
     def _broadcast(self, signed: Sequence[tuple[int, int, str, bytes]]) -> None:
-        """Send raw bytes (item's id, nonce, hash, raw), be it again."""
-        answers = self._nodes.ask([("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, _, _, raw in signed])
+        """Send raw bytes (item's id, nonce, hash, raw).
+
+        Once: whether a node has what it did not answer to is asked before it is sent again. ganache mines an account's very
+        first transaction twice when it is given twice.
+        """
+        answers = self._nodes.ask_once([("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, _, _, raw in signed])
         there = []
         for (id_, nonce, hash_, _), answer in zip(signed, answers, strict=True):
             reply = read(answer, hash_)
@@ -250,6 +255,19 @@ class Pipeline:
                 self._poor = min(nonce, self._poor if self._poor is not None else nonce)
             elif reply is Reply.CHEAP:
                 self._cheap = True
+            elif reply is Reply.LATER:
+                self._doubt = True
+        self._note_sent(there)
+
+    def _broadcast_missing(self, signed: Sequence[tuple[int, int, str, bytes]]) -> None:
+        """Send raw bytes again that the node does not have."""
+        answers = self._nodes.ask([("eth_getTransactionByHash", [hash_]) for _, _, hash_, _ in signed])
+        known = [isinstance(answer, Mapping) for answer in answers]
+        self._note_sent([one[0] for one, there in zip(signed, known, strict=True) if there])
+        if missing := [one for one, there in zip(signed, known, strict=True) if not there]:
+            self._broadcast(missing)
+
+    def _note_sent(self, there: Sequence[int]) -> None:
         if there:
             self._store.sent(there)
             known = set(there)
@@ -347,11 +365,13 @@ class Pipeline:
         if lowest >= self._count and (stuck or (self._cheap and now - self._resent > self._resend)):
             self._cheap = False
             self._bump()
-        elif now - self._resent > self._resend:
+        elif (self._doubt and now - self._resent > _DOUBT) or now - self._resent > self._resend:
+            if not self._doubt:
+                self._resend = min(self._resend * 2, _LONGEST_RESEND)
+            self._doubt = False
             # Whoever signed them: a nonce that is missing stops all that follow.
-            self._broadcast(self._store.waiting_from(self._count, BATCH))
+            self._broadcast_missing(self._store.waiting_from(self._count, BATCH))
             self._resent = time.monotonic()
-            self._resend = min(self._resend * 2, _LONGEST_RESEND)
 
     def _bump(self) -> None:
         """Sign the lowest ones anew with their own nonces, for more; whichever attempt is mined, it is one effect."""
@@ -377,7 +397,7 @@ class Pipeline:
                 for flight, attempt in bumped:
                     flight.attempts.append(attempt)
                 self._settings.hook("after_bump")
-        self._broadcast(self._store.waiting_from(self._count, BATCH))
+        self._broadcast_missing(self._store.waiting_from(self._count, BATCH))
 
     # --------------------------------------------------------------------------------------------------- reorganisations
 
