@@ -45,18 +45,22 @@ class Ground:
         self.client = self.house.client(signer)
         self.registry = self.client.contract("ConsentRegistry")
         self.now = self.client.now()
-        self._snapshot = self.node.request("evm_snapshot")
         self._files = 0
+        self.keep()
         return self
 
     def __exit__(self, *trouble):
         self.node.stop()
         self.folder.cleanup()
 
+    def keep(self):
+        """From now on :meth:`reset` comes back to here."""
+        self._snapshot = self.node.request("evm_snapshot")
+
     def reset(self):
         """Set the chain back, so that each run finds the same one: it is slower the more it holds."""
         assert self.node.request("evm_revert", self._snapshot)
-        self._snapshot = self.node.request("evm_snapshot")
+        self.keep()
 
     def file(self):
         """The name of a new file."""

@@ -15,8 +15,9 @@ from eth_utils import to_checksum_address
 from salus import Salus
 from salus.decoding import load_abi, selector
 from salus.directives import Status
-from salus.index import Indexer
+from salus.index import Indexer, Store
 from salus.index import tables as t
+from salus.index.audit import audit
 from salus.node import LocalNode
 from salus.outbox import Result, State
 from salus.planfile import Plan
@@ -73,8 +74,13 @@ def index_is_fresh(setting: Setting, node: LocalNode) -> Iterator[str]:
 # ----------------------------------------------------------------------------------------- (b) the index is the storage
 
 
-def index_is_storage(setting: Setting, client: Salus) -> Iterator[str]:
-    """What the events of the index say of each directive and each claim, and what the contracts' storage says."""
+def index_is_storage(setting: Setting, node: LocalNode, client: Salus) -> Iterator[str]:
+    """What the events of the index say and what the contracts' storage says: by the index's own audit, and, of directives and
+    claims, by nothing but their events."""
+    store = Store(setting.file("live.sqlite"))
+    for difference in audit(client, store, node.url, rebuild=False).differences:
+        yield f"audit: {difference}"
+    store.close()
     granted: dict[tuple[str, str, int], int] = {}
     for name in ("ConsentGranted", "ConsentRevoked"):
         for event in client.logs("ConsentRegistry", name):

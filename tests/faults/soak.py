@@ -391,7 +391,7 @@ class Soak:
         self.failures += oracles.index_is_fresh(setting, node)
         reader = Salus.connect(node.url, book=setting.book, index=setting.file("live.sqlite"))
         chain = oracles.Chain(node, self.base + 1)
-        self.failures += oracles.index_is_storage(setting, reader)
+        self.failures += oracles.index_is_storage(setting, node, reader)
         self.failures += oracles.money_is_right(
             setting, reader, chain, 1_000_000 * USD, self.scene.insurer.address, self.scene.token
         )
