@@ -22,7 +22,7 @@ from tests.client.house import YEAR, House
 
 GWEI = 10**9
 GRANT_GAS = 100_000  # what a grant takes, and as much again
-ORDER_GAS = 70_000  # of each order that is relayed
+ORDER_GAS = 45_000  # of each order that is relayed
 
 
 class Ground:
