@@ -26,12 +26,14 @@ from .claimlog import Entry
 from .errors import BadAnswer, BadInput, NodeRefused, gate, one_line
 from .fhir.claim import ClaimInput, LineInput, noting, refuse_duplicates
 from .jsonfile import smallest_units
+from .outbox.bulk import send_each, take_up
 from .planfile import Plan
 from .signing import address as checked_address
 from .signing import recover
 
 if TYPE_CHECKING:
     from .client import Event, Receipt, Salus
+    from .outbox import Outbox
 
 __all__ = [
     "PRIMARY",
@@ -59,6 +61,9 @@ _LINES_A_TRANSACTION = 250
 
 # No transaction may be given more gas than this (EIP-7825).
 _MOST_GAS = 1 << 24
+
+# What a claim takes more, at most, when it is paid and not only counted.
+_GAS_OF_PAYING = 80_000
 
 # Of how many claims each is asked for by itself; of more, all that the provider ever had.
 _FEW = 8
@@ -218,6 +223,7 @@ class Claims:
         *,
         batch: int = BATCH,
         signatures: Mapping[bytes, bytes] | None = None,
+        outbox: Outbox | None = None,
     ) -> Iterator[list[ClaimAnswer]]:
         """Submit what was prepared; gives the answers of each transaction as soon as it is in a block.
 
@@ -228,27 +234,53 @@ class Claims:
             claims: Of one provider, or attested.
             batch: Claims in a transaction, at most.
             signatures: The provider's, by claim id, when somebody else submits; see :meth:`attest`.
+            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left open; None
+                to send one after the other.
         """
         if batch < 1:
             raise ValueError(f"a batch of {batch}; give at least 1")
+        take_up(outbox)
         earlier = self.answered(claims)
         if earlier:
             yield [earlier[claim.id] for claim in claims if claim.id in earlier]
         waiting = list(_parts([claim for claim in claims if claim.id not in earlier], batch))
+        if outbox is None:
+            while waiting:
+                part = waiting.pop(0)
+                try:
+                    submit = self._submission(part, signatures)
+                    receipt = self._salus.send(submit, gas=self._gas(submit))
+                except NodeRefused as refused:
+                    waiting[:0] = _halves(part, refused)
+                    continue
+                yield self._answers(part, receipt)
+            return
+        sent: list[list[PreparedClaim]] = []
+        for n, receipt in send_each(self._salus, outbox, "claims", self._submissions(waiting, signatures, sent)):
+            yield self._answers(sent[n], receipt)
+
+    def _submission(self, part: Sequence[PreparedClaim], signatures: Mapping[bytes, bytes] | None) -> Any:
+        signed = [signatures.get(claim.id, b"") for claim in part] if signatures else []
+        return self._f.submit([claim.struct() for claim in part], signed)
+
+    def _submissions(
+        self,
+        waiting: list[list[PreparedClaim]],
+        signatures: Mapping[bytes, bytes] | None,
+        sent: list[list[PreparedClaim]],
+    ) -> Iterator[tuple[Any, int]]:
+        """The call for each part, and its gas."""
         while waiting:
             part = waiting.pop(0)
-            signed = [signatures.get(claim.id, b"") for claim in part] if signatures else []
-            submit = self._f.submit([claim.struct() for claim in part], signed)
+            submit = self._submission(part, signatures)
             try:
-                receipt = self._salus.send(submit, gas=self._gas(submit))
+                gas = self._gas(submit)
             except NodeRefused as refused:
-                # Too much for one block: halves may fit. Nothing was sent, or it would not be a refusal of the node.
-                if len(part) == 1 or "gas" not in str(refused).lower() or refused.transaction:
-                    raise
-                middle = len(part) // 2
-                waiting[:0] = [part[:middle], part[middle:]]
+                waiting[:0] = _halves(part, refused)
                 continue
-            yield self._answers(part, receipt)
+            sent.append(part)
+            # What is on its way before it may have met a deductible meanwhile: then these claims are paid, which takes more.
+            yield submit, min(gas + _GAS_OF_PAYING * (1 + len(part)), _MOST_GAS)
 
     def _gas(self, submit: Any) -> int:
         """What a transaction is given; below what one may take at all."""
@@ -531,6 +563,18 @@ def _line(claim: ClaimInput, line: LineInput, plan: Plan, decimals: int) -> tupl
         amounts.append(units)
     charge, prior = amounts
     return plan.code(line.system, line.code), line.quantity, charge, prior
+
+
+def _halves(part: list[PreparedClaim], refused: NodeRefused) -> list[list[PreparedClaim]]:
+    """Too much for one block: halves may fit. Nothing was sent, or it would not be a refusal of the node.
+
+    Raises:
+        NodeRefused: Another refusal, or there is nothing to halve.
+    """
+    if len(part) == 1 or "gas" not in str(refused).lower() or refused.transaction:
+        raise refused
+    middle = len(part) // 2
+    return [part[:middle], part[middle:]]
 
 
 def _parts(claims: Sequence[PreparedClaim], batch: int) -> Iterator[list[PreparedClaim]]:

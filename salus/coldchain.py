@@ -11,12 +11,14 @@ from .errors import BadAnswer, BadInput, gate
 from .gs1 import gtin_number, lot_number
 from .loggers.export import LoggerExport, Reading
 from .loggers.packing import MAX_READINGS, ReadingBatch, pack, unpack
+from .outbox.bulk import send_each
 from .signing import Domain, TypedData
 from .signing import address as checked_address
 from .temperature import Bound, Judgement, Profile, Rule, Span, judgement_of, ready_profiles
 
 if TYPE_CHECKING:
     from .client import Event, Receipt, Salus
+    from .outbox import Outbox
     from .signing import Signer
 
 __all__ = [
@@ -225,19 +227,25 @@ class ColdChain:
         )
 
     def log(
-        self, batches: Sequence[SignedBatch], *, progress: Callable[[int, int], None] | None = None
+        self,
+        batches: Sequence[SignedBatch],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        outbox: Outbox | None = None,
     ) -> list[Receipt]:
         """Log signed batches, each judged reading by reading; the signer only relays.
 
         Args:
             batches: From :meth:`sign_batches`, in order.
             progress: Told how many of the readings are in.
+            outbox: Writes each down before it is sent; each follows upon the one before. None to send the plain way.
         """
         total = sum(signed.batch.count for signed in batches)
         receipts, done = [], 0
-        for signed in batches:
-            receipts.append(self._salus.send(self._f.log(signed.struct(), signed.signature)))
-            done += signed.batch.count
+        calls = ((self._f.log(signed.struct(), signed.signature), None) for signed in batches)
+        for n, receipt in send_each(self._salus, outbox, "readings", calls, window=1):
+            receipts.append(receipt)
+            done += batches[n].batch.count
             if progress:
                 progress(done, total)
         return receipts

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .adjudication import Category, Price, pack_price, unpack_price
 from .errors import BadInput
 from .jsonfile import smallest_units
+from .outbox.bulk import send_each, take_up
 from .planfile import Plan, PlanPrice, Schedule, day_number, day_text, load_plan, new_salt
 from .signing import address as checked_address
 
 if TYPE_CHECKING:
     from .client import Receipt, Salus
+    from .outbox import Outbox
 
 __all__ = [
     "Authorization",
@@ -179,7 +181,9 @@ class Plans:
 
     # ---- the insurer: a version ----------------------------------------------------------------------------------
 
-    def install(self, plan: Plan, *, token: str, progress: Progress | None = None) -> bytes:
+    def install(
+        self, plan: Plan, *, token: str, progress: Progress | None = None, outbox: Outbox | None = None
+    ) -> bytes:
         """Register a plan, add its categories and prices, contract its schedules' providers, and publish it.
 
         What broke off is taken up where it was.
@@ -188,6 +192,7 @@ class Plans:
             plan: From :func:`load_plan`.
             token: The ERC-20 in which the plan is counted.
             progress: Told how many prices are in.
+            outbox: See :meth:`load`.
 
         Returns:
             The version's id.
@@ -204,7 +209,7 @@ class Plans:
             raise BadInput(
                 plan.source, "token", f"is {token}, but the plan is registered with {terms.token}; use that one"
             )
-        self.load(plan, progress=progress)
+        self.load(plan, progress=progress, outbox=outbox)
         self.contract_all(plan)
         if not terms.in_force_at:
             self.publish(plan)
@@ -235,31 +240,34 @@ class Plans:
         struct = (*head, *(amounts[name] for name in _SUMS), *days, _rules(plan), plan.document)
         return self._salus.send(self._f.register(bytes(32) if plan.version == 1 else series, struct))
 
-    def load(self, plan: Plan, *, progress: Progress | None = None) -> tuple[Receipt, ...]:
+    def load(
+        self, plan: Plan, *, progress: Progress | None = None, outbox: Outbox | None = None
+    ) -> tuple[Receipt, ...]:
         """Add what the chain does not have yet of a registered plan's categories, prices and schedules, in batches.
 
         Args:
             progress: Told how many prices are in, of all lists together.
+            outbox: Sends them, several at a time and each once, and takes up what an earlier run left open; None to send one
+                after the other.
 
         Raises:
             BadInput: The plan is not registered, or the chain has something else than the file.
         """
+        take_up(outbox)
         plan_id, decimals = self._registered(plan)
         categories, lists = self._missing(plan, plan_id, decimals)
-        receipts = [
-            self._salus.send(self._f.addCategories(plan_id, part))
-            for part in _parts(categories, _CATEGORIES_A_TRANSACTION)
-        ]
+        some = [(self._f.addCategories(plan_id, part), None) for part in _parts(categories, _CATEGORIES_A_TRANSACTION)]
+        receipts = dict(send_each(self._salus, outbox, "categories", some))
         of = len(plan.prices) + sum(len(schedule.prices) for schedule in plan.schedules)
         done = of - sum(map(len, lists.values()))
-        for number, rest in lists.items():
-            for part in _parts(rest, _PRICES_A_TRANSACTION):
-                codes, words = ([row[n] for row in part] for n in (0, 1))
-                receipts.append(self._salus.send(self._f.addPrices(plan_id, number, codes, words)))
-                done += len(part)
-                if progress:
-                    progress(done, of)
-        return tuple(receipts)
+        parts = [(number, part) for number, rest in lists.items() for part in _parts(rest, _PRICES_A_TRANSACTION)]
+        calls = ((self._f.addPrices(plan_id, number, *map(list, zip(*part, strict=True))), None) for number, part in parts)
+        for n, receipt in send_each(self._salus, outbox, "prices", calls):
+            receipts[len(some) + n] = receipt
+            done += len(parts[n][1])
+            if progress:
+                progress(done, of)
+        return tuple(receipts[n] for n in sorted(receipts))
 
     def publish(self, plan: Plan) -> Receipt:
         """Seal a version, once the chain has all of it: terms, categories and prices never change again.
@@ -319,7 +327,12 @@ class Plans:
     # ---- the insurer: the series ---------------------------------------------------------------------------------
 
     def enroll(
-        self, plan_id: bytes, members: Sequence[Membership], *, progress: Progress | None = None
+        self,
+        plan_id: bytes,
+        members: Sequence[Membership],
+        *,
+        progress: Progress | None = None,
+        outbox: Outbox | None = None,
     ) -> tuple[Receipt, ...]:
         """Enrol members, or replace what was said of them, 100 a transaction; who is enrolled so already is left out.
 
@@ -327,16 +340,20 @@ class Plans:
             plan_id: Any version, or the series.
             members: From :func:`salus.members.read_members`, or made.
             progress: Told how many are in.
+            outbox: See :meth:`load`.
         """
+        take_up(outbox)
         rest = self.not_enrolled(plan_id, members)
-        done, receipts = len(members) - len(rest), []
-        for part in _parts(rest, _MEMBERS_A_TRANSACTION):
-            structs = [(checked_address(m.member, "member"), m.struct()) for m in part]
-            receipts.append(self._salus.send(self._f.enroll(plan_id, structs)))
-            done += len(part)
+        done, receipts = len(members) - len(rest), {}
+        parts = list(_parts(rest, _MEMBERS_A_TRANSACTION))
+        rows = ([(checked_address(m.member, "member"), m.struct()) for m in part] for part in parts)
+        calls = ((self._f.enroll(plan_id, structs), None) for structs in rows)
+        for n, receipt in send_each(self._salus, outbox, "members", calls):
+            receipts[n] = receipt
+            done += len(parts[n])
             if progress:
                 progress(done, len(members))
-        return tuple(receipts)
+        return tuple(receipts[n] for n in sorted(receipts))
 
     def not_enrolled(self, plan_id: bytes, members: Sequence[Membership]) -> list[Membership]:
         """Those that are not enrolled, or otherwise than this, asked for in few questions."""

@@ -18,9 +18,10 @@ from salus.cli.common import Context
 from salus.coldchain import Verdict
 from salus.errors import SalusError
 from salus.loggers import read
+from salus.outbox.bulk import take_up
 
 
-def log_shipment(salus, shipment, file, device, *, utc_offset=None, say=lambda text: None):
+def log_shipment(salus, shipment, file, device, *, utc_offset=None, outbox=None, say=lambda text: None):
     """Read an export, sign its readings with the device's key and log them.
 
     salus       client whose signer pays; it needs no role
@@ -28,13 +29,17 @@ def log_shipment(salus, shipment, file, device, *, utc_offset=None, say=lambda t
     file        Berlinger text export, or CSV time,celsius
     device      signer that is the logger's device key
     utc_offset  for CSV whose times name no offset
+    outbox      writes each transaction down before it is sent, from Salus.outbox; None sends the plain way
     say         told of progress, a line at a time
 
     Readings that are judged already are left out. Returns the verdict, the judgement and the receipts.
     """
     export = read(file, utc_offset=utc_offset)
+    take_up(outbox)
     signed = salus.coldchain.sign_batches(export, shipment, device)
-    receipts = salus.coldchain.log(signed, progress=lambda done, of: say(f"{done} of {of} readings judged"))
+    receipts = salus.coldchain.log(
+        signed, progress=lambda done, of: say(f"{done} of {of} readings judged"), outbox=outbox
+    )
     return salus.coldchain.verdict(shipment), salus.coldchain.judgement(shipment), receipts
 
 
@@ -71,14 +76,16 @@ def main():
             ],
             "Sign and log the readings?",
         )
-        verdict, judged, receipts = log_shipment(
-            salus,
-            shipment,
-            given.file,
-            device,
-            utc_offset=given.utc_offset,
-            say=lambda text: print(text, file=sys.stderr),
-        )
+        with context.outbox(salus) as outbox:
+            verdict, judged, receipts = log_shipment(
+                salus,
+                shipment,
+                given.file,
+                device,
+                utc_offset=given.utc_offset,
+                outbox=outbox,
+                say=lambda text: print(text, file=sys.stderr),
+            )
     except SalusError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -3,8 +3,8 @@
     python scripts/submit_claims.py claims.ndjson --plan plan.json --patient Patient/1=0x… --out answers
 
 Who signs and where, as for `salus`: --rpc, --book and --keystore, or SALUS_RPC, SALUS_BOOK, SALUS_KEYSTORE and
-SALUS_PASSWORD. Each value is printed before anything is sent. What is on chain already is not sent again: run it once more
-after anything that broke off. The exit code is 1 when the rules refused any claim, or one could not be read.
+SALUS_PASSWORD. Each value is printed before anything is sent. What is on chain already is not sent again, and what was signed
+and not mined is taken up: run it once more after anything that broke off. The exit code is 1 when the rules refused any claim, or one could not be read.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from salus.planfile import load_plan
 
 
 def submit_claims(
-    salus, files, plan, patients, *, mapping=None, out=None, batch=100, provider_refs=None, problems=None, say=lambda text: None
+    salus, files, plan, patients, *, mapping=None, out=None, batch=100, provider_refs=None, problems=None, outbox=None,
+    say=lambda text: None
 ):
     """Submit the claims of files and write a FHIR ClaimResponse for each.
 
@@ -36,6 +37,7 @@ def submit_claims(
     batch          claims in one transaction, at most
     provider_refs  what the claims may call the provider, when they do not agree on one
     problems       takes what is wrong with a file or a claim, which is then left out; None raises the first
+    outbox         sends several transactions at a time, each once, from Salus.outbox; None sends one after the other
     say            told of progress, a line at a time
 
     Everything is read and checked before the first transaction. Returns one ClaimAnswer a claim, in order.
@@ -48,7 +50,7 @@ def submit_claims(
         # A folder that cannot be made is told before anything is sent.
         write_claim_responses([], out, insurer=plan.insurer)
     answers = {}
-    for part in salus.claims.submit_prepared(prepared, batch=batch):
+    for part in salus.claims.submit_prepared(prepared, batch=batch, outbox=outbox):
         answers |= {answer.id: answer for answer in part}
         if out is not None:
             write_claim_responses([answer for answer in part if not answer.earlier], out, insurer=plan.insurer)
@@ -93,18 +95,20 @@ def main():
         )
         patients = {ref: account for ref, _, account in (text.rpartition("=") for text in given.patient)}
         problems = []
-        answers = submit_claims(
-            salus,
-            given.files,
-            plan,
-            patients,
-            mapping=load_mapping(given.map) if given.map else None,
-            out=given.out,
-            batch=given.batch,
-            provider_refs=given.provider_ref,
-            problems=problems,
-            say=lambda text: print(text, file=sys.stderr),
-        )
+        with context.outbox(salus) as outbox:
+            answers = submit_claims(
+                salus,
+                given.files,
+                plan,
+                patients,
+                mapping=load_mapping(given.map) if given.map else None,
+                out=given.out,
+                batch=given.batch,
+                provider_refs=given.provider_ref,
+                problems=problems,
+                outbox=outbox,
+                say=lambda text: print(text, file=sys.stderr),
+            )
     except SalusError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

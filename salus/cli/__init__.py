@@ -26,6 +26,7 @@ _NOUNS = {
     "claim": "Submit claims and see how they were judged.",
     "shipment": "Ship vaccines, log temperatures, see the verdict.",
     "index": "Keep all events in a local database; compare it with the chain.",
+    "outbox": "What was sent in bulk: look, take up, forget.",
 }
 
 _JSON = "salus.json"  # whether the answer is to be JSON, an error in the words typed too

@@ -262,8 +262,8 @@ def _send(
     from ..fhir.response import write_claim_responses
 
     found: dict[str, ClaimAnswer] = {}
-    with context.progress("claims", len(prepared)) as bar:
-        for part in salus.claims.submit_prepared(prepared, batch=batch, signatures=signatures):
+    with context.outbox(salus) as outbox, context.progress("claims", len(prepared)) as bar:
+        for part in salus.claims.submit_prepared(prepared, batch=batch, signatures=signatures, outbox=outbox):
             found |= {answer.id: answer for answer in part}
             if out:
                 # An earlier run may have been stopped between the chain and the file.

@@ -133,8 +133,8 @@ def _enroll(context: Context, salus: Salus, found: Plan, wanted: Sequence[Member
         return 0
     facts: list[tuple[str, object]] = [("plan", found.name), ("members", f"{len(rest)} of {len(wanted)} to enrol or to change")]
     context.confirm([*facts, *where(context, salus)], "Enrol them?")
-    with context.progress("members", len(rest)) as bar:
-        salus.plans.enroll(plan_id, rest, progress=lambda done, _: bar.update(done - bar.pos))
+    with context.outbox(salus) as outbox, context.progress("members", len(rest)) as bar:
+        salus.plans.enroll(plan_id, rest, progress=lambda done, _: bar.update(done - bar.pos), outbox=outbox)
     return len(rest)
 
 

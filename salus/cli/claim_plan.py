@@ -180,9 +180,9 @@ def prices(context: Context, plan_file: str) -> None:
     if categories or rest:
         more = [("categories", f"{categories} of {len(found.categories)} to add"), ("prices", f"{rest} of {of} to add")]
         context.confirm([("plan", found.name), *more, *where(context, salus)], "Load them?")
-        with context.progress("prices", of) as bar:
+        with context.outbox(salus) as outbox, context.progress("prices", of) as bar:
             bar.update(of - rest)
-            sent = len(salus.plans.load(found, progress=lambda done, _: bar.update(done - bar.pos)))
+            sent = len(salus.plans.load(found, progress=lambda done, _: bar.update(done - bar.pos), outbox=outbox))
     data = {"plan": salus.plans.id_of(found), "categories": categories, "prices": rest, "transactions": sent}
     context.answer(data, f"{categories} categories and {rest} prices added in {sent} transactions; all {of} prices are on chain")
 

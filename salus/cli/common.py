@@ -21,6 +21,7 @@ import click
 
 if TYPE_CHECKING:
     from ..client import Receipt, Salus
+    from ..outbox import Outbox
     from ..signing import Signer
     from ..wallet import Wallet
 
@@ -109,7 +110,7 @@ class Context:
     """What the common options say, and what follows from them; made anew for every command.
 
     Attributes:
-        rpc: The node's address.
+        rpc: The node's address; further ones, after commas, take over where the first fails.
         book: The address book's file, None for the default.
         keystore: A keystore file or a wallet's folder, None for the default wallet.
         password_file: Where its password stands, None to take SALUS_PASSWORD or to ask.
@@ -132,7 +133,21 @@ class Context:
         """A client for reading, or for a given signer."""
         from ..client import Salus
 
-        return Salus.connect(self.rpc, book=self.book, signer=signer, index=self.index)
+        return Salus.connect(self.rpc.split(",")[0], book=self.book, signer=signer, index=self.index)
+
+    @contextlib.contextmanager
+    def outbox(self, salus: Salus, path: str | None = None, **options: Any) -> Iterator[Outbox | None]:
+        """The signer's outbox, for commands that send in bulk; further addresses of ``--rpc`` take over where the first fails.
+
+        None where the node holds the key: it signs and sends in one, so that nothing could be written down before.
+        """
+        from ..signing import NodeSigner
+
+        if isinstance(salus.need_signer(), NodeSigner):
+            yield None
+            return
+        with salus.outbox(path, also=self.rpc.split(",")[1:], **options) as outbox:
+            yield outbox
 
     def connect_signing(self, relation: str | None = None) -> Salus:
         """A client that signs; see :meth:`signer`. The node is asked before the password is."""
@@ -182,7 +197,7 @@ class Context:
         from ..errors import BadInput, gate
         from ..signing import NodeSigner
 
-        w3 = open_node(self.rpc)
+        w3 = open_node(self.rpc.split(",")[0])
         with gate("asking for the node's accounts", node=self.rpc):
             accounts = [str(account) for account in w3.eth.accounts]
         if which.isdecimal() and int(which) < len(accounts):
@@ -301,7 +316,7 @@ class Context:
 # --------------------------------------------------------------------------------------------------------- decorators
 
 _COMMON = (
-    click.option("--rpc", envvar="SALUS_RPC", default=_DEFAULT_RPC, show_default=True, help="The node's address."),
+    click.option("--rpc", envvar="SALUS_RPC", default=_DEFAULT_RPC, show_default=True, help="The node's address; more after commas, for commands that send in bulk."),
     click.option(
         "--book", envvar="SALUS_BOOK", type=click.Path(), help="Address book [default: deployments/<chainid>.json]."
     ),

@@ -258,11 +258,15 @@ def log(
     """
     from ..coldchain import Verdict
     from ..loggers import read
+    from ..outbox.bulk import take_up
 
     wanted = identifier(shipment, _SHIPMENT)
     export = read(file, utc_offset=utc_offset)
     signer = context.open_keystore(device, device_password_file)
     salus = context.connect_signing()
+    with context.outbox(salus) as outbox:
+        # Batches follow upon each other: what an earlier run left on its way comes before what is signed now.
+        take_up(outbox)
     signed = salus.coldchain.sign_batches(export, wanted, signer)
     total = sum(part.batch.count for part in signed)
     context.confirm(
@@ -275,8 +279,8 @@ def log(
         ],
         "Sign and log them?",
     )
-    with context.progress("readings", total) as bar:
-        receipts = salus.coldchain.log(signed, progress=lambda done, of: bar.update(done - bar.pos))
+    with context.outbox(salus) as outbox, context.progress("readings", total) as bar:
+        receipts = salus.coldchain.log(signed, progress=lambda done, of: bar.update(done - bar.pos), outbox=outbox)
     verdict, judgement = salus.coldchain.verdict(wanted), salus.coldchain.judgement(wanted)
     gas = sum(receipt.gas_used for receipt in receipts)
     context.answer(

@@ -64,14 +64,38 @@ def _expect_own(path: Path, status: os.stat_result) -> None:
         raise BadInput(path, "", "belongs to another user; name another --outbox")
 
 
+class Given:
+    """The next nonce as the last holder of the lock left it: a hint, for what a node counts a moment late.
+
+    Args:
+        handle: Of the lock's file.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    @property
+    def next(self) -> int:
+        """The hint; 0 where there is none."""
+        text = os.pread(self._handle, 32, 0).strip()
+        return int(text) if text.isdigit() else 0
+
+    def note(self, nonce: int) -> None:
+        """Leave a hint."""
+        os.pwrite(self._handle, f"{nonce:<20}".encode(), 0)
+
+
 @contextlib.contextmanager
-def key_lock(chain_id: int, genesis: str, account: str, patience: float) -> Iterator[None]:
+def key_lock(chain_id: int, genesis: str, account: str, patience: float) -> Iterator[Given]:
     """Hold an account's nonces on a chain for this process; whoever else wants to give one away waits.
 
     The lock goes with the process, however it ends.
 
     Args:
         patience: Seconds to wait for another process.
+
+    Returns:
+        What the lock's holders tell each other.
 
     Raises:
         Unreachable: Another process holds it for longer.
@@ -94,6 +118,6 @@ def key_lock(chain_id: int, genesis: str, account: str, patience: float) -> Iter
                     ) from None
                 time.sleep(pause)
                 pause = min(pause * 1.5, 0.05)
-        yield
+        yield Given(handle)
     finally:
         os.close(handle)

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NodeRefused, NotMined, SalusError
 from .dryrun import DryRun
 from .envelope import Fees, Unsigned, signing
-from .files import key_lock
+from .files import Given, key_lock
 from .items import State
-from .nodes import BATCH, Nodes
+from .nodes import BATCH, Nodes, Survey
+from .rechecking import Change, recheck
 from .replies import Reply, read
 from .store import Attempt, Row, Store
-from .tracking import Mined, NonceTaken, Tracker
+from .tracking import NonceTaken, Tracker
 
 if TYPE_CHECKING:
     from ..signing import Signer
@@ -31,6 +32,7 @@ __all__ = ["Change", "Pipeline", "Settings"]
 _MISSING = 2.0
 _DOUBT, _FIRST_RESEND, _LONGEST_RESEND = 0.1, 1.0, 15.0
 _SHORTEST_LOOK, _LONGEST_LOOK = 0.003, 0.25
+_LATE = 2.0
 _BUMPED_AT_ONCE = 16
 
 
@@ -53,15 +55,6 @@ class _Flight:
     row: Row
     attempts: list[Attempt]
     missing: float | None = None  # since when its nonce is used and no receipt is there
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An item that stands somewhere else now, its attempts, and its receipt where one was read."""
-
-    row: Row
-    attempts: Sequence[Attempt] = ()
-    raw: Mapping[str, Any] | None = None
 
 
 class Pipeline:
@@ -156,10 +149,10 @@ class Pipeline:
                 changes.append(Change(row))
         if not allowed:
             return changes
-        with key_lock(self._chain_id, self._nodes.genesis, self._account, self._settings.patience):
+        with key_lock(self._chain_id, self._nodes.genesis, self._account, self._settings.patience) as given:
             mine = {row.id for row in self._store.still_queued([row for row, _ in allowed])}
             others = [row for row, _ in allowed if row.id not in mine]
-            self._sign_and_send([(row, gas) for row, gas in allowed if row.id in mine])
+            self._sign_and_send([(row, gas) for row, gas in allowed if row.id in mine], given)
         if others:
             changes += self._signed_elsewhere(others)
         return changes
@@ -177,11 +170,11 @@ class Pipeline:
                 changes.append(Change(row, attempts))
         return changes
 
-    def _sign_and_send(self, calls: Sequence[tuple[Row, int]]) -> None:
+    def _sign_and_send(self, calls: Sequence[tuple[Row, int]], given: Given) -> None:
         if not calls:
             return
         own = self._store.next_nonce()
-        survey = self._nodes.survey(self._account, own)
+        survey = self._survey(own, given.next)
         if survey.pending > own and own:
             self._store.used_elsewhere(own, survey.pending - 1)
         first = max(own, survey.pending)
@@ -204,8 +197,18 @@ class Pipeline:
             self._flights[nonce] = _Flight(row, [attempt])
         hook("after_store")
         self._broadcast([(row.id, nonce, attempt.hash, attempt.raw) for row, nonce, attempt in signed])
+        given.note(first + len(signed))
         hook("after_send")
         self._stir()
+
+    def _survey(self, own: int, hint: int) -> Survey:
+        """What the signature depends on. A node that counts less than another outbox of the key has just sent is waited for."""
+        end = time.monotonic() + _LATE
+        while True:
+            survey = self._nodes.survey(self._account, own)
+            if max(own, survey.pending) >= hint or time.monotonic() > end:
+                return survey
+            time.sleep(_LONGEST_LOOK)
 
     def _affordable(self, calls: Sequence[tuple[Row, int]], fees: Fees, balance: int) -> int:
         """How many of the calls the balance pays for, come what may; none also where the fee is beyond the ceiling.
@@ -299,7 +302,7 @@ class Pipeline:
         for flight in gone:
             mined = next((found[a.hash] for a in flight.attempts if a.hash in found), None)
             if mined is not None:
-                self.record(flight.row, flight.attempts, mined)
+                self.tracker.record(flight.row, flight.attempts, mined)
                 changes.append(Change(flight.row, flight.attempts, mined.raw))
             elif self._lost(flight):
                 changes.append(Change(flight.row, flight.attempts))
@@ -308,15 +311,6 @@ class Pipeline:
         for change in changes:
             del self._flights[change.row.nonce or 0]
         return changes
-
-    def record(self, row: Row, attempts: Sequence[Attempt], mined: Mined) -> None:
-        """Note in which block an item is, and how it went."""
-        row.block, row.block_hash, row.mined, row.gas_used = mined.block, mined.block_hash, mined.hash, mined.gas_used
-        row.deep, row.error = False, None
-        row.state = State.INCLUDED if mined.succeeded else State.FAILED
-        if not mined.succeeded:
-            gas = next(a.gas for a in attempts if a.hash == mined.hash)
-            row.error = self.tracker.reason(row, mined, gas)
 
     def _lost(self, flight: _Flight) -> bool:
         """Whether another transaction has the nonce; only said when that one is found."""
@@ -401,55 +395,11 @@ class Pipeline:
 
     # --------------------------------------------------------------------------------------------------- reorganisations
 
-    def recheck(self, rows: Sequence[Row], *, changed: bool = True) -> list[Change]:
-        """Look again at what is in a block that may still go away: what moved, is final, was un-mined or taken.
+    def recheck(self, rows: Sequence[Row]) -> list[Change]:
+        """Look again at what is in a block that may still go away; see :func:`salus.outbox.rechecking.recheck`.
 
         What was un-mined is in flight again, by the same bytes.
         """
-        if not rows:
-            return []
-        _, head = self.tracker.now()
-        attempts = self._store.attempts(rows)
-        found = self.tracker.receipts(self._hashes(rows, attempts))
-        absent = [row for row in rows if not any(hash_ in found for hash_ in self._hashes([row], attempts))]
-        if absent:
-            # Twice: a node that is behind, or busy, is no reorganisation.
-            time.sleep(0.3)
-            found |= self.tracker.receipts(self._hashes(absent, attempts))
-        final = self.tracker.last_final(head)
-        changes: list[Change] = []
-        deep: list[Row] = []
-        again: list[Row] = []
-        for row in rows:
-            mined = next((found[a.hash] for a in attempts[row.id] if a.hash in found), None)
-            if mined is None and row.state is State.LOST and row.mined in found:
-                mined = found[row.mined]  # the other one's
-                row.block, row.block_hash = mined.block, mined.block_hash
-            elif mined is None:
-                row.state, row.block, row.block_hash, row.mined, row.gas_used = State.SENT, None, None, None, None
-                row.error = None
-                again.append(row)
-                changes.append(Change(row, attempts[row.id]))
-                continue
-            elif (mined.block_hash, mined.hash) != (row.block_hash, row.mined):
-                self.record(row, attempts[row.id], mined)
-                changes.append(Change(row, attempts[row.id], mined.raw))
-            if mined.block <= final:
-                deep.append(row)
-        standing = self.tracker.stand([(row.block or 0, row.block_hash or "") for row in deep])
-        for row in deep:
-            if (row.block, row.block_hash) in standing:
-                row.deep = True
-                if row.state is State.INCLUDED:
-                    row.state = State.FINAL
-                if row.id not in {change.row.id for change in changes}:
-                    raw = next((found[a.hash].raw for a in attempts[row.id] if a.hash in found), None)
-                    changes.append(Change(row, attempts[row.id], raw))
-        self._store.settle(rows)
-        self.adopt(again)
+        changes = recheck(self._store, self.tracker, rows)
+        self.adopt([change.row for change in changes if change.row.state is State.SENT])
         return changes
-
-    @staticmethod
-    def _hashes(rows: Sequence[Row], attempts: Mapping[int, Sequence[Attempt]]) -> list[str]:
-        own = [a.hash for row in rows for a in attempts[row.id]]
-        return own + [row.mined for row in rows if row.state is State.LOST and row.mined]

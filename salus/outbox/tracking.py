@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadAnswer, Refused, Reverted, SalusError
+from .items import State
 from .nodes import Nodes
-from .store import Row
+from .store import Attempt, Row
 from .wire import Call, Trouble, number
 
 __all__ = ["Mined", "NonceTaken", "Tracker"]
@@ -129,14 +130,22 @@ class Tracker:
                 return str(transaction.get("hash")).lower(), first
         return None
 
-    def reason(self, row: Row, mined: Mined, gas: int) -> SalusError:
+    def record(self, row: Row, attempts: Sequence[Attempt], mined: Mined) -> None:
+        """Note in which block an item is, and how it went there."""
+        row.block, row.block_hash, row.mined, row.gas_used = mined.block, mined.block_hash, mined.hash, mined.gas_used
+        row.deep, row.error = False, None
+        row.state = State.INCLUDED if mined.succeeded else State.FAILED
+        if not mined.succeeded:
+            row.error = self._reason(row, mined, next(a.gas for a in attempts if a.hash == mined.hash))
+
+    def _reason(self, row: Row, mined: Mined, gas: int) -> SalusError:
         """Why a transaction failed in its block: the same call on the state after it tells."""
         item, name = row.item, row.item.name or row.item.key
         call = {"from": self._account, "to": item.to, "data": "0x" + item.data.hex(), "value": hex(item.value)}
         (answer,) = self._nodes.ask([("eth_call", [call, hex(mined.block)])])
         if isinstance(answer, Trouble) and answer.revert is not None:
             reason = answer.error(f"asking why {name} failed")
-        elif mined.gas_used >= gas:
+        elif mined.gas_used * 10 >= gas * 9:  # a call inside gets a 64th less than all
             reason = Reverted(f"{name} ran out of gas ({gas:,})", name="OutOfGas")
         else:
             reason = Reverted(f"{name} failed in block {mined.block}, and would not fail any more")

@@ -1,0 +1,199 @@
+"""``salus outbox``: what commands sent in bulk, and what became of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .claim_noun import where
+from .common import Context, command, group, safe
+
+if TYPE_CHECKING:
+    from ..outbox import Result, Status
+
+__all__ = ["drop", "list_", "noun", "resume", "status"]
+
+
+@group("outbox")
+def noun() -> None:
+    """What was sent in bulk: look, take up, forget.
+
+    Commands that send much (`claim submit`, `claim plan prices`, `claim plan enroll`, `shipment log`) write every transaction
+    into an outbox before it is sent: one file for each chain and account, in the folder outbox of SALUS_HOME. Whatever breaks
+    off is taken up by the same command, or by `salus outbox resume`, and nothing happens twice.
+    """
+
+
+_FILE = click.option(
+    "--outbox", "file", type=click.Path(), help="An outbox's file [default: those in the folder outbox of SALUS_HOME]."
+)
+_STATES = ("queued", "stored", "sent", "included", "final", "failed", "refused", "lost")
+
+
+@command(noun, "list")
+@_FILE
+@click.option("--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these; may be repeated.")
+def list_(context: Context, file: str | None, states: tuple[str, ...]) -> None:
+    """List the items as they were written down last; no node is asked.
+
+    `included` is in a block, `final` in one that will stay. What is `lost` did not happen: its nonce was used by a transaction
+    from elsewhere.
+
+    \b
+    Example:
+      salus outbox list --state failed --state lost
+    """
+    found = [(status, r) for status, results in _all(file) for r in results if not states or r.state.value in states]
+    rows = [(r.key, r.name, r.state.value, _cell(r.nonce), _cell(r.block), _cell(r.gas_used), r.transaction or "", _why(r)) for _, r in found]
+
+    def tell() -> None:
+        if rows:
+            context.table("items", ("key", "call", "state", "nonce", "block", "gas", "transaction", "why"), rows)
+        else:
+            click.echo("no items")
+
+    context.answer([{"account": status.account, **_document(result)} for status, result in found], tell)
+
+
+@command(noun, "status")
+@_FILE
+def status(context: Context, file: str | None) -> None:
+    """Show how many items stand where; the exit code is 1 when something is open, failed or was lost. No node is asked.
+
+    \b
+    Example:
+      salus outbox status
+    """
+    found = [status for status, _ in _all(file)]
+    rows = [(s.account, s.chain_id, *(s.counts[state] for state in s.counts), _ranges(s), s.path) for s in found]
+    documents = [
+        {
+            "file": str(s.path),
+            "account": s.account,
+            "chain": s.chain_id,
+            "counts": {state.value: count for state, count in s.counts.items()},
+            "usedElsewhere": [list(pair) for pair in s.foreign],
+        }
+        for s in found
+    ]
+
+    def tell() -> None:
+        if rows:
+            context.table("outboxes", ("account", "chain", *_STATES, "nonces used elsewhere", "file"), rows)
+        else:
+            click.echo("nothing was sent in bulk yet")
+
+    context.answer(documents, tell)
+    troubled = ("failed", "lost")
+    if any(s.open or any(count for state, count in s.counts.items() if state.value in troubled) for s in found):
+        sys.exit(1)
+
+
+@command(noun, "resume")
+@_FILE
+@click.option("--final", is_flag=True, help="Wait until all of it is final, not only in a block.")
+@click.option("--confirmations", type=click.IntRange(1, 10_000), default=12, show_default=True, help="Blocks until one is final.")
+def resume(context: Context, file: str | None, final: bool, confirmations: int) -> None:
+    """Take up what broke off: send again what was signed, sign what is queued, look again at what is not final.
+
+    What a reorganisation took out of its block is sent again as it was. What lost its nonce to another transaction is told, and
+    never signed again by itself. The exit code is 1 when an item was refused, failed or was lost.
+
+    \b
+    Example:
+      salus outbox resume --keystore hospital.json
+    """
+    salus = context.connect_signing()
+    with context.outbox(salus, file, confirmations=confirmations) as outbox:
+        if outbox is None:
+            _no_outbox()
+        before = outbox.status()
+        facts: list[tuple[str, object]] = [("outbox", outbox.path), ("open", before.open)]
+        context.confirm([*facts, *where(context, salus)], "Take it up?")
+        results = []
+        with context.progress("items", before.open) as bar:
+            progress = lambda done, _: bar.update(done - bar.pos)  # noqa: E731
+            for result in outbox.resume(until="final" if final else "included", progress=progress):
+                results.append(result)
+        after = outbox.status()
+
+    def tell() -> None:
+        rows = [(r.key, r.name, r.state.value, _cell(r.block), r.transaction or "", _why(r)) for r in results]
+        if rows:
+            context.table("taken up", ("key", "call", "state", "block", "transaction", "why"), rows)
+        counts = ", ".join(f"{count} {state.value}" for state, count in after.counts.items() if count)
+        click.echo(safe(f"{counts or 'nothing'} in {after.path}"))
+
+    context.answer([_document(result) for result in results], tell)
+    if any(result.error for result in results):
+        sys.exit(1)
+
+
+@command(noun, "drop")
+@click.argument("key")
+@_FILE
+def drop(context: Context, key: str, file: str | None) -> None:
+    """Forget an item that has no effect, so that its key is free: one that is queued, was refused, or failed or was lost for good.
+
+    What is done, or may still happen, cannot be dropped.
+
+    \b
+    Example:
+      salus outbox drop invoice-17 --keystore hospital.json
+    """
+    salus = context.connect_signing()
+    with context.outbox(salus, file) as outbox:
+        if outbox is None:
+            _no_outbox()
+        context.confirm([("item", key), ("outbox", outbox.path), *where(context, salus)], "Forget it?")
+        dropped = outbox.drop(key)
+    context.answer(_document(dropped), f"{key} was {dropped.state.value} and is forgotten")
+
+
+# -------------------------------------------------------------------------------------------------------------- shared
+
+
+def _all(file: str | None) -> list[tuple[Status, list[Result]]]:
+    """The outboxes that are meant, as they were written last."""
+    from ..outbox import look
+    from ..outbox.files import folder
+
+    files = [Path(file)] if file else sorted(folder().glob("*.sqlite"))
+    return [look(path) for path in files]
+
+
+def _no_outbox() -> Any:
+    from ..errors import BadInput
+
+    raise BadInput("--keystore", "", "names an account of the node, which signs and sends in one; such accounts have no outbox")
+
+
+def _document(result: Result) -> dict[str, Any]:
+    return {
+        "key": result.key,
+        "call": result.name,
+        "state": result.state.value,
+        "nonce": result.nonce,
+        "block": result.block,
+        "gas": result.gas_used,
+        "transaction": result.transaction,
+        "attempts": list(result.attempts),
+        "error": getattr(result.error, "name", None),
+        "message": str(result.error) if result.error else None,
+        "arguments": dict(getattr(result.error, "arguments", {})),
+    }
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value
+
+
+def _why(result: Result) -> str:
+    return str(result.error) if result.error else ""
+
+
+def _ranges(status: Status) -> str:
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in status.foreign)

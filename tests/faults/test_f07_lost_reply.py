@@ -1,0 +1,197 @@
+"""F7, F15, F16: replies are lost, late, cut short, of another kind or of another chain; each effect happens once all the same."""
+
+import pytest
+
+from salus.errors import BadAnswer, NotMined, Unreachable, WrongChain
+from salus.node import LocalNode
+from salus.outbox import State
+from tests.client.house import kind
+from tests.faults.mint import Mint, own_home
+from tests.faults.proxy import FaultProxy
+
+__all__ = ["own_home"]  # a fixture
+
+numbers = iter(range(10, 1_000_000, 1000))
+
+
+@pytest.fixture(scope="module")
+def node():
+    with LocalNode(kind()) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def mint(node, tmp_path_factory):
+    return Mint(node, tmp_path_factory.mktemp("mint"))
+
+
+@pytest.fixture
+def proxy(node):
+    with FaultProxy(node.url, seed=7) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def outbox(mint, proxy):
+    client = mint.client(proxy.url)
+    with client.outbox(timeout=1, patience=30) as outbox:
+        yield outbox
+
+
+def some(count):
+    first = next(numbers)
+    return range(first, first + count)
+
+
+def expect_done(mint, outbox, mine, before):
+    mint.expect_once(mine)
+    assert mint.count() == before + len(mine)
+    assert outbox.status().open == 0
+
+
+@pytest.mark.parametrize("mode", ["drop_reply", "drop_request", "hang_once", "truncate", "429", "5xx", "html"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_f7_what_is_not_answered_happens_once(mint, proxy, outbox, mode, times):
+    """TK2: the node has the bytes, or has not, and nobody can tell."""
+    before, mine = mint.count(), some(12)
+    rule = proxy.spoil("eth_sendRawTransaction", mode, times=times, **({"seconds": 3} if mode == "hang_once" else {}))
+    results = list(outbox.send_all(mint.items(mine)))
+    # What the node did hear of it is not told a second time.
+    heard = mode in ("drop_reply", "hang_once", "truncate")
+    assert rule.done == (1 if heard else times)
+    assert proxy.asked["eth_sendRawTransaction"] == 12 * (1 if heard else 1 + times)
+    assert all(result.state is State.INCLUDED and len(result.attempts) == 1 for result in results)
+    expect_done(mint, outbox, mine, before)
+
+
+@pytest.mark.parametrize("mode", ["fail", "omit_answer", "wrong_id"])
+def test_f15_a_batch_that_partly_fails(mint, proxy, outbox, mode):
+    before, mine = mint.count(), some(30)
+    rule = proxy.spoil("eth_sendRawTransaction", mode, rate=0.3, times=8)
+    list(outbox.send_all(mint.items(mine)))
+    assert rule.done >= 5
+    expect_done(mint, outbox, mine, before)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_f15_a_storm_of_everything(mint, node, seed):
+    """One question in four is spoiled, of every method and in every way that passes."""
+    before, mine = mint.count(), some(40)
+    with FaultProxy(node.url, seed=seed) as proxy:
+        client = mint.client(proxy.url)
+        with client.outbox(timeout=0.5, patience=60) as outbox:
+            modes = ("drop_reply", "drop_request", "truncate", "429", "5xx", "html", "fail", "wrong_id", "omit_answer")
+            for mode in modes:
+                proxy.spoil("*", mode, rate=0.005)
+            proxy.spoil("eth_getTransactionReceipt", "fail", rate=0.1)
+            proxy.spoil("eth_sendRawTransaction", "drop_reply", rate=0.02)
+            results = list(outbox.send_all(mint.items(mine), window=10))
+            assert len(proxy.counts) > 5
+            proxy.clear()
+            assert all(result.done for result in results)
+            expect_done(mint, outbox, mine, before)
+
+
+def test_f15_a_node_that_never_answers_is_given_up_and_nothing_is_lost(mint, proxy):
+    before, mine = mint.count(), some(5)
+    with mint.client(proxy.url).outbox(timeout=0.3, patience=1.5) as outbox:
+        proxy.spoil("*", "5xx")
+        with pytest.raises(Unreachable, match=r"HTTP 503; no better answer within 1\.5 s"):
+            list(outbox.send_all(mint.items(mine)))
+        assert outbox.status().counts[State.QUEUED] == 5
+        proxy.clear()
+        assert len(list(outbox.resume())) == 5
+        expect_done(mint, outbox, mine, before)
+
+
+def test_f15_a_node_that_takes_no_bytes_is_given_up_and_nothing_is_lost(mint, proxy):
+    before, mine = mint.count(), some(5)
+    with mint.client(proxy.url).outbox(timeout=1, patience=1.5) as outbox:
+        proxy.spoil("eth_sendRawTransaction", "fail")
+        with pytest.raises(NotMined):
+            list(outbox.send_all(mint.items(mine)))
+        assert outbox.status().counts[State.STORED] == 5
+        proxy.clear()
+        assert {result.nonce for result in outbox.resume()} == set(range(before, before + 5))
+        expect_done(mint, outbox, mine, before)
+
+
+def test_f15_another_endpoint_takes_over(mint, node, proxy):
+    """45: reads go elsewhere; the bytes that are sent there are the same."""
+    before, mine = mint.count(), some(30)
+    with FaultProxy(node.url) as second, mint.client(proxy.url).outbox(timeout=1, patience=30, also=[second.url]) as outbox:
+        signed = []
+        sign = outbox._store.sign
+        outbox._store.sign = lambda rows: (signed.extend(rows), sign(rows), proxy.spoil("*", "drop_request"))
+        results = list(outbox.send_all(mint.items(mine)))
+        assert second.asked["eth_sendRawTransaction"] == 30 and len(signed) == 30
+        assert {result.transaction for result in results} == {attempt.hash for _, _, attempt in signed}
+        expect_done(mint, outbox, mine, before)
+
+
+def test_f15_endpoints_that_disagree_on_the_nonce_are_waited_for(mint, node):
+    """One endpoint tells of transactions that the other does not have: nothing is guessed."""
+    mine = some(3)
+    with LocalNode("anvil", chain_id=node.chain_id) as other:
+        mint.client().outbox().close()
+        with FaultProxy(node.url) as proxy, FaultProxy(node.url, other=other.url) as behind:
+            with mint.client(proxy.url).outbox(timeout=1, patience=2, also=[behind.url]) as outbox:
+                list(outbox.send_all(mint.items(mine[:1])))
+                mint.foreign(mint.count())
+                before = mint.count()
+                behind.spoil("eth_getTransactionCount", "stale")
+                with pytest.raises(BadAnswer, match="the nodes disagree on the next nonce"):
+                    list(outbox.send_all(mint.items(mine[1:])))
+                assert mint.count() == before and outbox.status().counts[State.QUEUED] == 2
+                behind.clear()
+                assert len(list(outbox.resume())) == 2
+        mint.expect_once(mine)
+
+
+# ------------------------------------------------------------------------------------------------------ another chain
+
+
+def test_f16_another_chain_is_not_signed_for(mint, proxy, outbox):
+    """The endpoint is on another chain from one moment to the next: nothing is signed, and the message says so."""
+    before, mine = mint.count(), some(4)
+    list(outbox.send_all(mint.items(mine[:2])))
+    proxy.spoil("eth_chainId", "chain_id")
+    proxy.asked.clear()
+    with pytest.raises(WrongChain, match=r"is on chain 1, .* is for chain 31337; nothing is signed"):
+        list(outbox.send_all(mint.items(mine[2:])))
+    assert proxy.asked["eth_sendRawTransaction"] == 0
+    assert mint.count() == before + 2
+    assert outbox.status().counts[State.QUEUED] == 2
+
+
+def test_f16_an_endpoint_of_another_chain_is_left_out(mint, proxy):
+    before, mine = mint.count(), some(4)
+    with FaultProxy(mint.node.url) as wrong:
+        wrong.spoil("eth_chainId", "chain_id")
+        with mint.client(proxy.url).outbox(timeout=1, patience=10, also=[wrong.url]) as outbox:
+            list(outbox.send_all(mint.items(mine)))
+            assert wrong.asked["eth_sendRawTransaction"] == 0
+            expect_done(mint, outbox, mine, before)
+
+
+def test_f16_an_endpoint_whose_first_block_or_code_differs_is_left_out(mint, proxy):
+    mine = some(2)
+    with LocalNode("anvil", chain_id=mint.node.chain_id, timestamp=1_700_000_000) as other:
+        with mint.client(proxy.url).outbox(timeout=1, patience=10, also=[other.url]) as outbox:
+            results = list(outbox.send_all(mint.items(mine)))
+            assert all(result.done for result in results)
+            told = {str(reason) for reason in outbox._nodes._barred.values()}
+            assert len(told) == 1 and "has another first block" in told.pop()
+    mint.expect_once(mine)
+
+
+@pytest.mark.skipif(kind() != "anvil", reason="only anvil changes its chain's id while it runs")
+def test_f16_a_chain_that_changes_its_id(mint, node, outbox):
+    mine = some(2)
+    node.request("anvil_setChainId", 1)
+    try:
+        with pytest.raises(WrongChain):
+            list(outbox.send_all(mint.items(mine)))
+        assert outbox.status().counts[State.QUEUED] == 2
+    finally:
+        node.request("anvil_setChainId", node.chain_id)
