@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def noun() -> None:
     """Keep all events in a local database; compare it with the chain.
 
-    Lists, histories and reports of the other commands then come from it as far as it reaches, and from the node after that,
-    with the same answers.
+    Lists, histories and reports of the other commands then come from it as far as it reaches, and from the node after
+    that, with the same answers.
 
     \b
     Example:
@@ -102,8 +102,9 @@ def status(context: Context) -> None:
 def audit(context: Context, no_rebuild: bool) -> None:
     """Compare the index with the contracts' storage, and with an index that is built anew from the chain.
 
-    Every directive, institution, plan, claim, pool and shipment that the events speak of is asked for at the block up to which
-    the index speaks; every row is compared with a fresh one, byte for byte. Each difference is named, and then it ends with 1.
+    Every directive, institution, plan, claim, pool and shipment that the events speak of is asked for at the block up to
+    which the index speaks; every row is compared with a fresh one, byte for byte. Each difference is named, and then it ends
+    with 1.
 
     \b
     Example:
@@ -270,7 +271,8 @@ def _audited(context: Context, found: Audit) -> None:
     if found.differences:
         rows = [(d.where, d.what, d.index, d.chain) for d in found.differences]
         context.table("Differences", ("where", "what", "the index says", "the chain says"), rows)
-    click.echo(f"{len(found.differences) or 'no'} differences" + ("" if found.rebuilt else "; not compared with one built anew"))
+    less = "" if found.rebuilt else "; not compared with one built anew"
+    click.echo(f"{len(found.differences) or 'no'} differences{less}")
 
 
 def _json(found: Status) -> dict[str, Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Block", "Chain", "Moved", "Page"]
 
 _PAGE = 200  # headers that are read at once
-_GAS = 60_000_000  # gas used in the blocks whose logs are asked for at once: it bounds how many logs those can be
+_GAS = 15_000_000  # gas used in the blocks whose logs are asked for at once: it bounds how many logs those can be
 _TRIES = 6  # how often contradicting answers are asked for again
 _METHOD = "eth_getBlockByNumber"
 
@@ -280,30 +280,38 @@ class Chain:
             if [r["transactionHash"] for r in receipts] != list(block.transactions):
                 raise BadAnswer("there is not one receipt for each of its transactions")
             logs = [log for receipt in receipts for log in receipt["logs"]]
+            mine = self.sorter.of(logs)
             places = [number(log["logIndex"]) for log in logs]
             bloom = 0
             for receipt in receipts:
                 bloom |= int.from_bytes(unhex(receipt["logsBloom"], 256))
-        except (KeyError, TypeError, ValueError) as trouble:
+            short = self._seems_short(block, mine)
+        except (AttributeError, KeyError, TypeError, ValueError) as trouble:
             raise BadAnswer(f"its receipts are none: {one_line(trouble)}") from None
         if places != list(range(len(places))):
             raise BadAnswer("the logs of its receipts are not numbered without a hole")
         if bloom != block.bloom:
             raise BadAnswer("its receipts are not those of its header")
-        mine = self.sorter.of(logs)
         # The bloom of a whole block takes a hash for each topic of each log: only where something seems to be missing.
-        if self._seems_short(block, mine) and _bloom_of(logs) != block.bloom:
+        if short and _bloom_of(logs) != block.bloom:
             raise BadAnswer("its header speaks of logs that its receipts do not have")
         return mine
 
     def _seems_short(self, block: Block, mine: Sequence[Mapping[str, Any]]) -> bool:
         """Whether the bloom has one of our contracts, or one of its events, that no log is of."""
-        there = {str(log["address"]).lower() for log in mine}
-        there |= {str(log["address"]).lower() + str(log["topics"][0]) for log in mine if log["topics"]}
-        return any(block.bloom & bloom == bloom and what not in there for what, bloom in self._signs)
+        there = {(log["address"].lower(), topic) for log in mine for topic in (None, *log["topics"][:1])}
+        bloom = block.bloom
+        for address, own, events in self._signs:
+            if bloom & own != own:
+                continue
+            if (address, None) not in there:
+                return True
+            if any(bloom & sign == sign and (address, topic) not in there for topic, sign in events):
+                return True
+        return False
 
     def _put(self, block: Block, logs: Any) -> Sorted:
-        if not isinstance(logs, list) or not all(isinstance(log, Mapping) for log in logs):
+        if not isinstance(logs, list) or not all(isinstance(log, dict) for log in logs):
             raise BadAnswer("its logs are none")
         rows = Sorted([], [])
         self.sorter.put(block, logs, rows)
@@ -330,14 +338,12 @@ def _bloom_of(logs: Sequence[Mapping[str, Any]]) -> int:
     return found
 
 
-def _signs(sorter: Sorter) -> list[tuple[str, int]]:
-    """What a bloom has of each contract, and of each of its events: the address, alone and with the topic behind it."""
-    signs: list[tuple[str, int]] = []
-    for address, name in sorter.names.items():
-        own = _bloom(bytes.fromhex(address[2:]))
-        signs.append((address, own))
-        signs += [(address + "0x" + topic.hex(), own | _bloom(topic)) for topic in events_of(name)]
-    return signs
+def _signs(sorter: Sorter) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """What a bloom has of each contract, and of each of its events by the topic."""
+    return [
+        (address, _bloom(bytes.fromhex(address[2:])), [("0x" + topic.hex(), _bloom(topic)) for topic in events_of(name)])
+        for address, name in sorter.names.items()
+    ]
 
 
 def _sure(what: str, reading: Callable[[Any], Any], answer: Any) -> Any:

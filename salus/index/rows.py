@@ -54,7 +54,8 @@ class Sorter:
 
     def of(self, logs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Those logs that are of the book's contracts."""
-        return [log for log in logs if str(log.get("address")).lower() in self.names]
+        names = self.names
+        return [log for log in logs if log["address"].lower() in names]
 
     def put(self, block: Header, logs: Sequence[Mapping[str, Any]], into: Sorted) -> None:
         """Add the rows of one block's logs, in the order of their places.
@@ -70,8 +71,7 @@ class Sorter:
                 raise BadAnswer(f"the node gives two logs at place {row[1]} of block {block.number}")
         for place in sorted(rows):
             row = rows[place]
-            contract, *topics, data = row[4:]
-            if reason := misfit(contract, [topic for topic in topics if topic is not None], data):
+            if reason := misfit(row[4], [topic for topic in row[5:9] if topic is not None], row[9]):
                 into.quarantine.append((*row, reason))
             else:
                 into.events.append(row)
@@ -201,13 +201,12 @@ def unhex(value: Any, size: int | None = None) -> bytes:
     Raises:
         ValueError, TypeError: It does not.
     """
-    if value[:2] != "0x":
-        raise ValueError(f"{one_line(value, 40)} is no hexadecimal")
     # Python's own reading would pass white space; the length tells.
-    raw = bytes.fromhex(value[2:])
-    if 2 * len(raw) != len(value) - 2 or size is not None and len(raw) != size:
-        raise ValueError(f"{one_line(value, 40)} has {len(raw)} bytes")
-    return raw
+    if value[:2] == "0x" and (size is None or len(value) == 2 * size + 2):
+        raw = bytes.fromhex(value[2:])
+        if 2 * len(raw) + 2 == len(value):
+            return raw
+    raise ValueError(f"{one_line(value, 40)} is not {'' if size is None else f'{size} bytes '}in hexadecimal")
 
 
 def number(value: Any) -> int:
@@ -219,6 +218,6 @@ def number(value: Any) -> int:
     if value[:2] != "0x" or len(value) > 18:
         raise ValueError(f"{one_line(value, 40)} is no number")
     found = int(value, 16)
-    if not 0 <= found < 1 << 63:
+    if found >> 63:  # negative ones too
         raise ValueError(f"{one_line(value, 40)} is no number")
     return found

@@ -103,8 +103,8 @@ def look(store: Store, book: Book, chain: Chain | None) -> Status:
                 select(q.contract, q.reason, func.count()).group_by(q.contract, q.reason).order_by(q.contract, q.reason)
             ):
                 found.quarantined.setdefault(contract, {})[reason] = count
-            found.retractions, deepest = connection.execute(select(func.count(), func.max(d.blocks)).select_from(t.diary)).one()
-            found.deepest = deepest or 0
+            found.retractions = connection.execute(select(func.count()).select_from(t.diary)).scalar_one()
+            found.deepest = connection.execute(select(func.max(d.blocks))).scalar_one() or 0
     if chain is not None:
         try:
             head, there = chain.look(max(found.block, 0))

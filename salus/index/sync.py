@@ -63,6 +63,10 @@ class Report:
     retractions: list[Retraction] = field(default_factory=list)
 
 
+class _Enough(Exception):
+    """Whoever follows was told to stop."""
+
+
 #: Hears of each change right after it is in the index.
 Heard = Callable[[Report], None]
 
@@ -151,11 +155,20 @@ class Indexer:
             IndexTrouble, IndexParted, WrongChain, NotDeployed: See :meth:`sync`; these do not pass by waiting.
         """
         report, wait = Report(), interval
+
+        def hear(report: Report) -> None:
+            if heard is not None:
+                heard(report)
+            if stop.is_set():  # also in the middle of catching up, which may take hours
+                raise _Enough
+
         with writer(self.store):
             while not stop.is_set():
                 try:
-                    self._sync(report, None, heard)
+                    self._sync(report, None, hear)
                     wait = interval
+                except _Enough:
+                    break
                 except (WrongChain, NotDeployed):
                     raise
                 except Unreachable as error:
@@ -289,7 +302,7 @@ class Indexer:
         return done
 
     def _not_just_behind(self, at: Cursor, kept: list[Header]) -> None:
-        """A node that is behind, one of several perhaps, looks like a chain that got shorter: look again before believing it."""
+        """A node that is behind, one of several perhaps, looks like a chain that got shorter: look again first."""
         hashes = {header.number: header.hash for header in kept}
         for _ in range(_LOOKS):
             head, there = self.chain.look(at.block)

@@ -190,7 +190,8 @@ def open_engine(where: str | os.PathLike[str], *, writer: bool = False) -> Engin
     path = Path(text)
     secure(path, writer)
     # Absolute, and as a path of the system: SQLAlchemy would take a `?` in a name for the start of options.
-    engine = create_engine("sqlite://", creator=lambda: _connect(path.absolute()), poolclass=QueuePool if writer else NullPool)
+    kind = QueuePool if writer else NullPool
+    engine = create_engine("sqlite://", creator=lambda: _connect(path.absolute()), poolclass=kind)
     event.listen(engine, "begin", _begin)
     return engine
 

@@ -1,4 +1,4 @@
-"""A chain of a test's own with a book of contracts that emit whatever they are told: any log at all, at an address of the book.
+"""A chain of a test's own, with a book of contracts that emit whatever they are told: any log, at an address of the book.
 
 The node is real; what stands at the addresses is a few dozen bytes that turn calldata into logs, so that a test makes in
 milliseconds what the house's contracts would never emit, and as much of it as it likes.
@@ -18,7 +18,7 @@ from salus.index import Indexer
 from salus.index.compare import compare
 from salus.node import LocalNode
 
-# LOGn of the topics and the data that the calldata holds, so often as it says: n (1 byte), how often (2 bytes), topics, data.
+# LOGn of the topics and the data in the calldata, as often as it says: n (1 byte), how often (2 bytes), topics, data.
 _OPS = {
     "STOP": 0x00, "ADD": 0x01, "SUB": 0x03, "EQ": 0x14, "ISZERO": 0x15, "SHL": 0x1B, "SHR": 0x1C, "CALLDATALOAD": 0x35,
     "CALLDATASIZE": 0x36, "CALLDATACOPY": 0x37, "JUMP": 0x56, "JUMPI": 0x57, "JUMPDEST": 0x5B, "PUSH0": 0x5F,
@@ -48,7 +48,7 @@ def _emitter():
     copy = "DUP1 SWAP2 PUSH0 CALLDATACOPY :loop"
     choose = " ".join(f"DUP2 {n} EQ @log{n} JUMPI" for n in range(5)) + " STOP"
     logs = " ".join(
-        f":log{n} " + " ".join(f"{3 + 32 * i} CALLDATALOAD" for i in reversed(range(n))) + f" DUP{n + 1} PUSH0 LOG{n} @next JUMP"
+        " ".join([f":log{n}", *(f"{3 + 32 * i} CALLDATALOAD" for i in reversed(range(n))), f"DUP{n + 1} PUSH0 LOG{n} @next JUMP"])
         for n in range(5)
     )
     end = ":next SWAP2 1 SWAP1 SUB DUP1 ISZERO @end JUMPI SWAP2 @loop JUMP :end STOP"

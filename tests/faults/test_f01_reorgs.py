@@ -1,4 +1,4 @@
-"""F1, F2, F5, F6: the chain changes under an index. Whatever happened, the index equals one that is built from the chain anew."""
+"""F1, F2, F5, F6: the chain changes under an index. Whatever happened, the index equals one that is built anew."""
 
 import pytest
 
@@ -8,6 +8,13 @@ from salus.node import LocalNode
 from tests.faults.ledger import REGISTRY, Ledger, count, differences, word
 
 DEPTHS = (1, 2, 3, 5, 8, 16, 33, 64)
+
+
+@pytest.fixture
+def module_node():
+    """A chain for each test: one that was put back again and again may have lost states that a deep reorg goes back to."""
+    with LocalNode(timestamp=1_800_000_000) as node:
+        yield node
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

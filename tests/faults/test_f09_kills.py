@@ -17,7 +17,7 @@ from salus.index import Indexer
 from salus.index.store import Store
 from tests.faults.ledger import count, differences
 
-KILLS = int(os.environ.get("SALUS_KILLS", "40"))
+KILLS = int(os.environ.get("SALUS_KILLS", "30"))
 
 
 def child(work):
