@@ -5,6 +5,9 @@ PYTHON ?= python3
 # The local chain: anvil or ganache. `make demo RPC=<url>` uses a node that is already up instead.
 CHAIN ?= anvil
 RPC ?=
+# How long `make soak` goes on, and what it repeats.
+MINUTES ?= 10
+SEED ?=
 # Further words for `brownie test`, `scripts/demo.py` or `benchmarks/run.py`, as in `make test ARGS="tests/consent -x"`.
 ARGS ?=
 
@@ -16,7 +19,7 @@ WITH_CHAIN := $(VENV)/python scripts/with_chain.py --kind $(CHAIN) --
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup compile build test demo bench clean
+.PHONY: help setup compile build test demo bench soak clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -49,6 +52,9 @@ endif
 
 bench: compile  ## measure gas beside a naive baseline; writes benchmarks/results.json
 	@$(WITH_CHAIN) $(VENV)/python benchmarks/run.py $(ARGS)
+
+soak: compile  ## kill, cheat and reorganise for MINUTES (10), then check that nothing was lost (SEED=… repeats one)
+	@$(VENV)/python -m tests.faults --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean:  ## remove what was built; the environment stays
 	rm -rf build reports .pytest_cache .hypothesis *.egg-info

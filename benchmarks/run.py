@@ -3,13 +3,15 @@
 Whole transactions (receipt.gasUsed) where not said otherwise. The cold-chain keys `coldchain.log.*` are gas per reading, all
 others gas per operation. The naive baseline is contracts/mocks/naive: structs with strings, one transaction an item or step.
 
-Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}}. With names of parts (`make bench ARGS=consents`) only theirs.
+Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}, "client": {key: n}}. With names of parts (`make bench
+ARGS=consents`) only theirs; `client` is throughput, see client.py.
 """
 
 import contextlib
 import io
 import json
 import math
+import subprocess
 import sys
 from pathlib import Path
 
@@ -260,28 +262,41 @@ def table(gas, naive):
     return "\n".join(lines)
 
 
-def main():
-    parts = {part.__name__: part for part in (consents, claims, cold_chain)}
-    chosen = sys.argv[1:] or list(parts)
-    if unknown := set(chosen) - set(parts):
-        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+def measure(parts):
+    """Gas: run parts of the scenario, print them, and write the results file."""
     contracts = project.load(ROOT, name="SalusProject")
     network.connect("development")
     network.gas_price("2 gwei")  # ganache waits for ever on a transaction that offers nothing
     # Brownie writes four lines for each transaction.
     with contextlib.redirect_stdout(io.StringIO()):
         scenario = Scenario(contracts)
-        for name in chosen:
-            say(name.replace("_", " "))
-            parts[name](scenario)
+        for part in parts:
+            say(part.__name__.replace("_", " "))
+            part(scenario)
     results = {"gas": scenario.gas, "naive": scenario.naive}
     path = ROOT / "benchmarks" / "results.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
-    if chosen != list(parts):
+    if parts != PARTS:
         results = {column: {**kept.get(column, {}), **figures} for column, figures in results.items()}
     path.write_text(json.dumps({**kept, **results}, indent=2) + "\n")
     print(table(**results))
     print(f"written: {path.relative_to(ROOT)}")
+
+
+PARTS = [consents, claims, cold_chain]
+
+
+def main():
+    names = [part.__name__ for part in PARTS]
+    chosen = sys.argv[1:] or [*names, "client"]
+    if unknown := set(chosen) - {*names, "client"}:
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(names)}, client")
+    if parts := [part for part in PARTS if part.__name__ in chosen]:
+        measure(parts)
+    if "client" in chosen:
+        # A process of its own: what Brownie has loaded would count as the client's memory and time.
+        sys.stdout.flush()
+        sys.exit(subprocess.run([sys.executable, ROOT / "benchmarks" / "client.py"]).returncode)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,8 @@ class LocalNode:
         block_time: Seconds between blocks; by default a block for each transaction, at once.
         timestamp: The first block's time in Unix seconds; by default now.
         slots_in_an_epoch: Blocks until one counts as final (anvil only).
+        kept_states: For how many of the last blocks the state is kept (anvil only). By itself anvil moves old ones to disk, and
+            of a chain of a thousand blocks that is reorganised again and again it then loses the whole state.
         quiet: Keep the node's own output to itself; what it said last is shown where it fails.
 
     Raises:
@@ -85,6 +87,7 @@ class LocalNode:
         block_time: int | None = None,
         timestamp: int | None = None,
         slots_in_an_epoch: int | None = None,
+        kept_states: int | None = None,
         quiet: bool = True,
     ) -> None:
         if kind not in KINDS:
@@ -99,6 +102,7 @@ class LocalNode:
         self._block_time = block_time
         self._timestamp = timestamp
         self._slots_in_an_epoch = slots_in_an_epoch
+        self._kept_states = kept_states
         self._quiet = quiet
         self._port: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -207,6 +211,8 @@ class LocalNode:
                 flags.append(("--timestamp", self._timestamp))
             if self._slots_in_an_epoch is not None:
                 flags.append(("--slots-in-an-epoch", self._slots_in_an_epoch))
+            if self._kept_states is not None:
+                flags.append(("--prune-history", self._kept_states))
         else:
             flags = [(ganache, value) for _, ganache, value in common]
             # ganache knows a second id, and programs compare the two.

@@ -96,8 +96,8 @@ class DryRun:
         for row, answer in zip(rows, self._nodes.ask(asked), strict=True):
             if not isinstance(answer, Trouble):
                 continue
-            # Without a reason: perhaps only the gas of its kind was too little for it.
-            if refused is None or (not answer.revert and row.item.gas is None):
+            # Perhaps only the gas of its kind was too little for it; some contracts say that in words of their own.
+            if refused is None or row.item.gas is None:
                 doubtful.append(row)
             else:
                 refused[row.id] = answer.error(f"trying {row.item.name or row.item.key}")

@@ -329,6 +329,11 @@ class _Handler(BaseHTTPRequestHandler):
         told = {**answer, **change}
         return {**told, "spoiled": True} if told != answer or fault.mode == "stale" else answer
 
+    def node(self, method: str, *params: Any) -> Any:
+        """What the proxy itself wants to know."""
+        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return self.ask(self.server.proxy.node, [question])[0]["result"]
+
     def span(self, question: Any) -> int:
         wanted = question["params"][0]
         if "blockHash" in wanted:
@@ -337,20 +342,18 @@ class _Handler(BaseHTTPRequestHandler):
         def number(tag: str) -> int:
             if tag.startswith("0x"):
                 return int(tag, 16)
-            asked = {"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": [tag, False]}
-            return int(self.ask(self.server.proxy.node, [asked])[0]["result"]["number"], 16)
+            return int(self.node("eth_getBlockByNumber", tag, False)["number"], 16)
 
         return number(wanted.get("toBlock", "latest")) - number(wanted.get("fromBlock", "latest")) + 1
 
     def as_geth(self, question: Any) -> str | None:
         """What geth would say against a raw transaction and anvil does not."""
         (sender, nonce), (hash_, *offer) = _offer(question)
-        asked = {"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionCount", "params": [sender, "latest"]}
-        if nonce < int(self.ask(self.server.proxy.node, [asked])[0]["result"], 16):
+        if nonce < int(self.node("eth_getTransactionCount", sender, "latest"), 16):
             return None  # both say that the nonce is too low
         before = self.server.proxy.pool.get((sender, nonce))
-        if before is None:
-            return None
+        if before is None or self.node("eth_getTransactionByHash", "0x" + before[0].hex()) is None:
+            return None  # nothing to replace: there was none, or it was dropped
         if before[0] == hash_:
             return "already known"
         if any(new <= old or new * 10 < old * 11 for new, old in zip(offer, before[1:], strict=True)):

@@ -1,0 +1,302 @@
+"""Throughput of the client beside what is written by hand, each on the same chain in the same run: part of `make bench`.
+
+    .venv/bin/python benchmarks/client.py [bulk] [ganache] [readings] [index] [cli]
+
+Writes what it measured into benchmarks/results.json, under "client". Ratios are medians over rounds: in each round both ways
+run one after the other on the chain as it began, so that whatever else the machine does hits both.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, ratio, rounds  # noqa: E402
+
+ROUNDS = 3
+LOOPED, SENT = 40, 1000  # transactions of the plain loop, and of the fast ways; a chain gets slower the more it holds
+BATCHED, PER_BATCH = 6_000, 100
+ON_GANACHE = 300
+SHIPMENTS, BATCHES, READINGS = 40, 5, 5_000
+EVENTS, PATIENTS, COMPARED = 100_000, 10_000, 10_000
+
+# What each key means, what is wanted of it, and for the table.
+MEANING = {
+    "bulk.per_second": ("", "grants, one transaction each, through the outbox, dry run included"),
+    "bulk.plain_loop_per_second": ("", "the same in a plain web3.py loop that waits for each receipt"),
+    "bulk.vs_plain_loop": (">= 30", "the first over the second"),
+    "bulk.batched_per_second": ("", "grants that patients signed, 100 in a transaction, through the outbox"),
+    "bulk.batched_vs_plain_loop": (">= 300", "that over a plain loop with one in a transaction"),
+    "bulk.vs_presigned": (">= 0.8", "grants through the outbox without dry run, over pre-signed batches by hand"),
+    "bulk.checked_vs_presigned": ("", "the same with the dry run"),
+    "bulk.ganache_per_second": ("", "grants through the outbox on ganache, without dry run"),
+    "bulk.ganache_vs_presigned": (">= 0.9", "that over pre-signed batches by hand on ganache"),
+    "readings.per_second": (">= 1000000", "logger readings judged on chain, in batches of 5,000 through the outbox"),
+    "readings.one_by_one_per_second": ("", "the same by `coldchain.log`, which waits for each receipt"),
+    "index.per_second": ("", "events into a new index, 100,000 of them"),
+    "index.vs_get_logs": (">= 5", "a sync over get_logs of web3.py, the same 10,000 events"),
+    "index.peak_mb": ("<= 300", "most memory of a process that syncs 100,000 events"),
+    "cli.help_s": ("<= 0.25", "seconds of `salus --help`, the whole process"),
+    "cli.offline_s": ("<= 0.5", "seconds of `salus wallet list`, the whole process"),
+}
+
+
+def say(text):
+    """Progress, on a line of its own."""
+    print(f"  … {text}", file=sys.stderr, flush=True)
+
+
+def timed(act):
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+# ------------------------------------------------------------------------------------------------------------- sending
+
+
+def through_outbox(ground, function, calls, *, preflight=True):
+    """Seconds from the arguments to the last receipt, by a new outbox."""
+
+    def act():
+        with ground.client.outbox(ground.file()) as outbox:
+            items = outbox.items("ConsentRegistry", function, calls)
+            results = list(outbox.send_all(items, preflight=preflight))
+        assert len(results) == len(calls) and all(result.done for result in results)
+
+    return timed(act)
+
+
+def bulk():
+    with Ground() as ground:
+        grants = {f"grant-{n}": row for n, row in enumerate(ground.grants(SENT))}
+        raws = ground.signed(ground.calls("grant", list(grants.values())), GRANT_GAS)
+        say(f"{SENT} grants, one transaction each")
+        ways = {
+            "loop": lambda: (LOOPED, ground.plain_loop("grant", list(grants.values())[:LOOPED])),
+            "hand": lambda: (SENT, ground.by_hand(raws)),
+            "checked": lambda: (SENT, through_outbox(ground, "grant", grants)),
+            "unchecked": lambda: (SENT, through_outbox(ground, "grant", grants, preflight=False)),
+        }
+        rates = rounds(ROUNDS, ways, ground.reset)
+        say(f"{BATCHED} signed grants, {PER_BATCH} in a transaction")
+        ground.reset()
+        orders = ground.orders(ground.patients(BATCHED))
+        whole = {f"batch-{n}": ground.rows(orders[n : n + PER_BATCH]) for n in range(0, BATCHED, PER_BATCH)}
+        singly = [ground.rows([order]) for order in orders[:LOOPED]]
+        batched = rounds(
+            ROUNDS,
+            {
+                "loop": lambda: (LOOPED, ground.plain_loop("relay", singly)),
+                "batched": lambda: (BATCHED, through_outbox(ground, "relay", whole)),
+            },
+            ground.reset,
+        )
+    return {
+        "bulk.per_second": statistics.median(rates["checked"]),
+        "bulk.plain_loop_per_second": statistics.median(rates["loop"]),
+        "bulk.vs_plain_loop": ratio(rates, "checked", "loop"),
+        "bulk.batched_per_second": statistics.median(batched["batched"]),
+        "bulk.batched_vs_plain_loop": ratio(batched, "batched", "loop"),
+        "bulk.vs_presigned": ratio(rates, "unchecked", "hand"),
+        "bulk.checked_vs_presigned": ratio(rates, "checked", "hand"),
+    }
+
+
+def ganache():
+    with Ground("ganache") as ground:
+        grants = {f"grant-{n}": row for n, row in enumerate(ground.grants(ON_GANACHE))}
+        raws = ground.signed(ground.calls("grant", list(grants.values())), GRANT_GAS)
+        say(f"{ON_GANACHE} grants on ganache")
+        ways = {
+            "hand": lambda: (ON_GANACHE, ground.by_hand(raws)),
+            "unchecked": lambda: (ON_GANACHE, through_outbox(ground, "grant", grants, preflight=False)),
+        }
+        rates = rounds(ROUNDS, ways, ground.reset)
+    return {
+        "bulk.ganache_per_second": statistics.median(rates["unchecked"]),
+        "bulk.ganache_vs_presigned": ratio(rates, "unchecked", "hand"),
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ readings
+
+
+def readings():
+    from salus.loggers.export import LoggerExport, Reading
+    from salus.temperature import ready_profiles
+
+    with Ground() as ground:
+        house = ground.house
+        maker, carrier = house.institution("MANUFACTURER")[0], house.institution("CARRIER")[0]
+        logger, name = house.institution("LOGGER")
+        client, now = house.client(maker), ground.now
+        house.client(house.regulator).coldchain.register_profile(profile := next(iter(ready_profiles().values())))
+        lot = client.coldchain.register_lot(
+            gtin="04006381333931", number="LOT-1", made_at=now - YEAR, expires_at=now + YEAR, units=10**6, profile=profile.id
+        )
+        step = 60
+        began = now - BATCHES * READINGS * step - step
+        swing = [480 + 10 * round(11 * ((n % 1440) / 720 - 1) ** 2) for n in range(BATCHES * READINGS)]
+        export = LoggerExport(
+            "", "", "", step, tuple(Reading(began + n * step, t) for n, t in enumerate(swing)), (), None, "absent"
+        )
+        say(f"{SHIPMENTS * BATCHES * READINGS:,} readings of {SHIPMENTS} shipments")
+        signed = []
+        for _ in range(SHIPMENTS):
+            shipment = client.coldchain.open_shipment(lot, units=1, logger=name, monitored_from=began)
+            signed += client.coldchain.sign_batches(export, shipment, logger, most=READINGS)
+        assert len(signed) == SHIPMENTS * BATCHES
+        ground.keep()
+        relay, few = house.client(carrier), signed[: 2 * BATCHES]
+
+        def through_outbox():
+            calls = {f"{each.shipment.hex()}-{each.sequence}": (each.struct(), each.signature) for each in signed}
+            with relay.outbox(ground.file()) as outbox:
+                # Without the dry run: a batch follows on the one before, which is not in a block yet.
+                results = list(outbox.send_all(outbox.items("ColdChain", "log", calls), preflight=False))
+            assert all(result.done for result in results) and len(results) == len(signed)
+
+        ways = {
+            "outbox": lambda: (len(signed) * READINGS, timed(through_outbox)),
+            "one by one": lambda: (len(few) * READINGS, timed(lambda: relay.coldchain.log(few))),
+        }
+        rates = rounds(ROUNDS, ways, ground.reset)
+    return {
+        "readings.per_second": statistics.median(rates["outbox"]),
+        "readings.one_by_one_per_second": statistics.median(rates["one by one"]),
+    }
+
+
+# --------------------------------------------------------------------------------------------------------------- index
+
+
+def index():
+    with Ground() as ground:
+        say(f"a chain with {EVENTS:,} events")
+        patients = ground.patients(PATIENTS)
+        last = 0
+        ground.node.request("evm_setAutomine", False)
+        for later in range(EVENTS // PATIENTS):
+            calls = ground.relays(ground.orders(patients, later=later), 300)
+            for n, raw in enumerate(ground.signed(calls, 300 * ORDER_GAS), 1):
+                ground.node.request("eth_sendRawTransaction", raw)
+                if n % 2 == 0 or n == len(calls):
+                    ground.node.request("evm_mine")
+            last = last or int(ground.node.request("eth_blockNumber"), 16)  # up to here are the first 10,000
+        names = ("url", ground.node.url), ("book", str(ground.house.book_path))
+        run = lambda way, **more: child(way, **dict(names), **more)  # noqa: E731
+        say(f"{COMPARED:,} events, by the index and by get_logs")
+        ratios = []
+        for _ in range(ROUNDS):
+            own = run("sync", file=str(ground.file()), upto=last)
+            other = run("get_logs", upto=last)
+            assert own["events"] >= other["events"] == COMPARED
+            ratios.append(other["seconds"] / own["seconds"])
+        say(f"all {EVENTS:,} events")
+        whole = run("sync", file=str(ground.file()))
+        assert whole["events"] >= EVENTS
+    return {
+        "index.per_second": whole["events"] / whole["seconds"],
+        "index.vs_get_logs": statistics.median(ratios),
+        "index.peak_mb": whole["peak_mb"],
+    }
+
+
+def child(way, **given):
+    """Run one of the functions below in a process of its own; what it prints."""
+    command = [sys.executable, __file__, "--child", way, json.dumps(given)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=600).stdout)
+
+
+def sync(url, book, file, upto=None):
+    from salus.book import Book
+    from salus.index import Indexer
+
+    with Indexer(url, Book.load(book), file) as indexer:
+        began = time.perf_counter()
+        report = indexer.sync(upto=upto)
+        return {"seconds": time.perf_counter() - began, "events": report.events}
+
+
+def get_logs(url, book, upto):
+    from web3 import HTTPProvider, Web3
+
+    from salus import decoding
+    from salus.book import Book
+
+    abi = list(decoding.load_abi("ConsentRegistry"))
+    w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": 300}))
+    contract = w3.eth.contract(address=Book.load(book)["ConsentRegistry"].address, abi=abi)
+    began = time.perf_counter()
+    events = len(contract.events.ConsentGranted.get_logs(from_block=0, to_block=upto))
+    return {"seconds": time.perf_counter() - began, "events": events}
+
+
+# ----------------------------------------------------------------------------------------------------------------- cli
+
+
+def cli():
+    say("the command line")
+    command = str(ROOT / ".venv" / "bin" / "salus")
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "SALUS_HOME": home, "SALUS_PASSWORD": "a password of this benchmark"}
+        run = lambda *words: timed(  # noqa: E731
+            lambda: subprocess.run([command, *words], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        )
+        run("wallet", "new")
+        help_, offline = zip(*[(run("--help"), run("wallet", "list")) for _ in range(9)], strict=True)
+    return {"cli.help_s": statistics.median(help_), "cli.offline_s": statistics.median(offline)}
+
+
+# ---------------------------------------------------------------------------------------------------------------- all
+
+
+def rounded(value):
+    """Three digits that mean something."""
+    return round(value) if value >= 100 else float(f"{value:.3g}")
+
+
+def table(figures):
+    """The figures as lines of text."""
+    lines = [f"{'key':30} {'':>12} {'wanted':>12}  what"]
+    for key, (wanted, meaning) in MEANING.items():
+        if key in figures:
+            lines.append(f"{key:30} {figures[key]:>12,} {wanted:>12}  {meaning}")
+    return "\n".join(lines)
+
+
+PARTS = {part.__name__: part for part in (bulk, ganache, readings, index, cli)}
+
+
+def main():
+    if sys.argv[1:2] == ["--child"]:
+        way, given = sys.argv[2:]
+        told = {"sync": sync, "get_logs": get_logs}[way](**json.loads(given))
+        print(json.dumps({**told, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        return
+    chosen = sys.argv[1:] or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    figures = {}
+    for name in chosen:
+        figures |= {key: rounded(value) for key, value in PARTS[name]().items()}
+    path = ROOT / "benchmarks" / "results.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    known = {} if chosen == list(PARTS) else kept.get("client", {})
+    kept["client"] = {**known, **figures}
+    path.write_text(json.dumps(kept, indent=2) + "\n")
+    print(table(figures))
+    print(f"written: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""What the throughput of the client is measured on, and the ways by hand that it is measured beside."""
+
+import http.client
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from coincurve import PrivateKey
+from eth_abi import decode, encode
+from eth_account import Account
+from eth_utils import keccak, to_checksum_address
+from web3 import HTTPProvider, Web3
+
+from salus import KeySigner, codes, decoding
+from salus.decoding import selector
+from salus.directives import Directive, Effect, Order
+from salus.node import LocalNode
+from tests.client.house import YEAR, House
+
+GWEI = 10**9
+GRANT_GAS = 100_000  # what a grant takes, and as much again
+ORDER_GAS = 45_000  # of each order that is relayed
+
+
+class Ground:
+    """A local chain with every contract, and a hospital that sends; it can be set back to how it began.
+
+    Args:
+        kind: ``anvil`` or ``ganache``, with a block for each transaction, or as many as are waiting, at once.
+    """
+
+    def __init__(self, kind="anvil"):
+        self.node = LocalNode(kind, accounts=3)
+        self.folder = tempfile.TemporaryDirectory()
+
+    def __enter__(self):
+        self.node.start()
+        self.house = House(self.node, Path(self.folder.name))
+        signer, self.name = self.house.institution("PROVIDER")
+        self.house.transact({"to": signer.address, "value": 10_000 * 10**18})
+        self.account = signer._account
+        self.client = self.house.client(signer)
+        self.registry = self.client.contract("ConsentRegistry")
+        self.now = self.client.now()
+        self._files = 0
+        self.keep()
+        return self
+
+    def __exit__(self, *trouble):
+        self.node.stop()
+        self.folder.cleanup()
+
+    def keep(self):
+        """From now on :meth:`reset` comes back to here."""
+        self._snapshot = self.node.request("evm_snapshot")
+
+    def reset(self):
+        """Set the chain back, so that each run finds the same one: it is slower the more it holds."""
+        assert self.node.request("evm_revert", self._snapshot)
+        self.keep()
+
+    def file(self):
+        """The name of a new file."""
+        self._files += 1
+        return Path(self.folder.name) / f"{self._files}.sqlite"
+
+    def nonce(self):
+        return int(self.node.request("eth_getTransactionCount", self.account.address, "latest"), 16)
+
+    # ---- what is sent
+
+    def grants(self, count):
+        """Arguments of ``grant``: one grantor, new grantees."""
+        terms = self._directive().packed()
+        return [(to_checksum_address(os.urandom(20)), terms, bytes(32)) for _ in range(count)]
+
+    def patients(self, count):
+        """Keys of new patients, and their accounts as words."""
+        keys = [PrivateKey() for _ in range(count)]
+        return [(key, keccak(key.public_key.format(False)[1:])[12:].rjust(32, b"\0")) for key in keys]
+
+    def orders(self, patients, *, later=0):
+        """Grants to the hospital that patients signed, each as the six words that ``relay`` takes.
+
+        Args:
+            patients: From :meth:`patients`.
+            later: How many seconds after the first they are issued: a later one renews.
+        """
+        directive, issued, deadline = self._directive(), self.now - YEAR + later, self.now + YEAR
+        one = Order(self.account.address, directive, issued, deadline, self.client.chain_id, self.registry.address)
+        typed = one.typed()
+        kind = f"{typed.primary}({','.join(f'{type_} {name}' for name, type_ in typed.fields)})"
+        assert next(iter(typed.message)) == "patient"
+        others = encode([type_ for _, type_ in typed.fields[1:]], list(typed.message.values())[1:])
+        head, type_hash = b"\x19\x01" + bytes(typed.signable().header), keccak(text=kind)
+        same = encode(["address", "uint256", "bytes32"], [directive.grantee, one.packed(), bytes(32)])
+        found = []
+        for key, who in patients:
+            signature = key.sign_recoverable(keccak(head + keccak(type_hash + who + others)), hasher=None)
+            high = (signature[32] | signature[64] << 7).to_bytes(1)
+            found.append(who + same + signature[:32] + high + signature[33:64])
+        return found
+
+    @staticmethod
+    def rows(orders):
+        """Arguments of ``relay`` for orders."""
+        types = ["(address,address,uint256,bytes32,bytes32,bytes32)[]"]
+        whole = encode(["uint256", "uint256"], [32, len(orders)]) + b"".join(orders)
+        decoded = decode(types, whole)[0]
+        return ([(to_checksum_address(a), to_checksum_address(b), *others) for a, b, *others in decoded], [])
+
+    def relays(self, orders, size):
+        """Calls of ``relay``, so many orders in each."""
+        head = selector(next(entry for entry in self.registry.abi if entry.get("name") == "relay"))
+        calls = []
+        for first in range(0, len(orders), size):
+            some = orders[first : first + size]
+            heads = [0x40, 0x60 + 192 * len(some), len(some)]
+            calls.append(head + b"".join(n.to_bytes(32) for n in heads) + b"".join(some) + bytes(32))
+        return calls
+
+    def _directive(self):
+        everything = codes.category_bits({"all"})
+        where = self.account.address
+        return Directive(where, 0, Effect.PERMIT, codes.purpose_bits({"TREAT"}), everything, 0, self.now + YEAR)
+
+    # ---- by hand
+
+    def plain_loop(self, function, rows):
+        """Seconds of a loop as the manual of web3.py has it: build, sign, send, wait for the receipt, next."""
+        w3 = Web3(HTTPProvider(self.node.url))
+        contract = w3.eth.contract(address=self.registry.address, abi=self.registry.abi)
+        began = time.perf_counter()
+        for row in rows:
+            nonce = w3.eth.get_transaction_count(self.account.address)
+            call = contract.functions[function](*row).build_transaction({"from": self.account.address, "nonce": nonce})
+            sent = w3.eth.send_raw_transaction(self.account.sign_transaction(call).raw_transaction)
+            assert w3.eth.wait_for_transaction_receipt(sent)["status"] == 1
+        return time.perf_counter() - began
+
+    def calls(self, function, rows):
+        """Calls of the registry, as they are sent."""
+        return decoding.encode_calls(next(entry for entry in self.registry.abi if entry.get("name") == function), rows)
+
+    def signed(self, calls, gas):
+        """Raw transactions with the next nonces, 0x-hex."""
+        fees = {"maxFeePerGas": 10 * GWEI, "maxPriorityFeePerGas": GWEI, "chainId": self.client.chain_id, "type": 2}
+        whole = {"to": self.registry.address, "value": 0, "gas": gas, **fees}
+        return [
+            self.account.sign_transaction({**whole, "nonce": nonce, "data": data}).raw_transaction.to_0x_hex()
+            for nonce, data in enumerate(calls, self.nonce())
+        ]
+
+    def by_hand(self, raws, *, batch=100, window=200):
+        """Seconds of JSON-RPC batches written by hand: what is signed already, so many in flight, until all are mined."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.node.port)
+
+        def ask(questions):
+            connection.request("POST", "/", json.dumps(questions), {"Content-Type": "application/json"})
+            answers = json.loads(connection.getresponse().read())
+            assert not any("error" in answer for answer in answers), answers
+            return answers
+
+        count = [{"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionCount", "params": [self.account.address, "latest"]}]
+        began, first, sent = time.perf_counter(), self.nonce(), 0
+        while (mined := int(ask(count)[0]["result"], 16) - first) < len(raws):
+            some = raws[sent : sent + batch]
+            if some and sent - mined <= window - len(some):
+                ask(
+                    [
+                        {"jsonrpc": "2.0", "id": n, "method": "eth_sendRawTransaction", "params": [raw]}
+                        for n, raw in enumerate(some)
+                    ]
+                )
+                sent += len(some)
+            else:
+                time.sleep(0.002)
+        taken = time.perf_counter() - began
+        connection.close()
+        return taken
+
+
+def person():
+    """Somebody new, without ether."""
+    return KeySigner(Account.create())
+
+
+def rounds(number, ways, reset):
+    """Run several ways in turn, each on the chain as it began.
+
+    Args:
+        ways: Functions by name; each gives (items, seconds).
+
+    Returns:
+        Items a second by name, one a round, in the order of the rounds.
+    """
+    rates = {name: [] for name in ways}
+    for _ in range(number):
+        for name, way in ways.items():
+            reset()
+            items, seconds = way()
+            rates[name].append(items / seconds)
+    return rates
+
+
+def ratio(rates, one, other):
+    """The median over the rounds, each of which has both under the same load of the machine."""
+    return statistics.median(a / b for a, b in zip(rates[one], rates[other], strict=True))
