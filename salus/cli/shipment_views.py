@@ -1,0 +1,173 @@
+"""``salus shipment``: what a shipment is, and pictures of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .claim_noun import identifier
+from .common import Context, command, moment
+from .shipment_noun import OFFSET, SHIPMENT, noun
+from .shipment_words import export_words, facts, judgement_data
+
+if TYPE_CHECKING:
+    from ..client import Salus
+    from ..temperature import Profile
+
+
+def _of(salus: Salus, wanted: bytes) -> tuple[Any, Any, Profile]:
+    """A shipment, its lot and its profile."""
+    found = salus.coldchain.shipment(wanted)
+    its_lot = salus.lots.lot(bytes.fromhex(found.lot[2:]))
+    return found, its_lot, salus.lots.profile(bytes.fromhex(its_lot.profile[2:]))
+
+
+@command(noun, "show")
+@click.argument("shipment", metavar=SHIPMENT)
+def show(context: Context, shipment: str) -> None:
+    """Show a shipment: who holds it, what its readings amount to, the verdict.
+
+    \b
+    Example:
+      salus shipment show 0x5e0f…
+    """
+    wanted = identifier(shipment, SHIPMENT)
+    salus = context.connect()
+    found, its_lot, its_profile = _of(salus, wanted)
+    report, pairings = salus.coldchain.report(wanted), salus.coldchain.pairings(wanted)
+    data = {
+        "shipment": found.id,
+        "verdict": report.verdict.name.lower(),
+        "disposition": found.disposition.name.lower(),
+        "holder": found.holder,
+        "since": found.since,
+        "due": found.due,
+        "units": found.units,
+        "loggers": [{"device": p.logger, "from": p.start, "to": p.end, "model": p.model} for p in pairings],
+        "breachedAt": report.breached_at,
+        "intactUntil": report.intact_until,
+        "recall": report.recall,
+        "lot": {"id": its_lot.id, "gtin": its_lot.gtin, "number": its_lot.number, "expiresAt": its_lot.expires_at},
+        "judgement": judgement_data(report.judgement),
+        "breachedRules": [its_profile.limit(bit) for bit in report.breached],
+    }
+    rows = facts(salus, found, its_lot, its_profile, report, pairings)
+    context.answer(data, "\n".join(f"{label:<14} {value}" for label, value in rows))
+
+
+@command(noun, "verdict")
+@click.argument("shipment", metavar=SHIPMENT)
+def verdict(context: Context, shipment: str) -> None:
+    """Say in one line what a shipment is, and why. The exit code is 1 unless it is intact.
+
+    \b
+    Example:
+      salus shipment verdict 0x5e0f…
+    """
+    from ..custody import Verdict
+    from .shipment_words import why
+
+    wanted = identifier(shipment, SHIPMENT)
+    salus = context.connect()
+    _, _, its_profile = _of(salus, wanted)
+    report = salus.coldchain.report(wanted)
+    reasons = why(report, its_profile)
+    data = {
+        "shipment": shipment,
+        "verdict": report.verdict.name.lower(),
+        "why": reasons,
+        "breachedAt": report.breached_at,
+        "intactUntil": report.intact_until,
+    }
+    context.answer(data, "; ".join([report.verdict.words, *reasons]))
+    if report.verdict is not Verdict.INTACT:
+        sys.exit(1)
+
+
+@command(noun, "list")
+@click.argument("lot_id", metavar="LOT")
+def list_(context: Context, lot_id: str) -> None:
+    """List the shipments of a lot: who holds each, and what it is.
+
+    \b
+    Example:
+      salus shipment list 0x9c1d…
+    """
+    wanted = identifier(lot_id, "LOT")
+    salus = context.connect()
+    found = [salus.coldchain.shipment(shipment) for shipment in salus.coldchain.shipments(wanted)]
+    data = [
+        {"shipment": s.id, "holder": s.holder, "units": s.units, "since": s.since, "verdict": s.verdict.name.lower()}
+        for s in found
+    ]
+    rows = [
+        (s.id, salus.institutions.name(s.holder), s.units, moment(s.since), s.verdict.name.lower()) for s in found
+    ]
+    context.answer(data, lambda: context.table("", ("shipment", "holder", "units", "since", "verdict"), rows))
+
+
+@command(noun, "chart")
+@click.argument("shipment", metavar=SHIPMENT, required=False)
+@click.option("--file", "file", type=click.Path(), help="Draw a logger's export instead of a shipment.")
+@click.option(
+    "--profile", "profile_name", default="refrigerated", show_default=True, help="With --file: a ready profile's name."
+)
+@click.option("--png", "png_path", type=click.Path(), help="Also write a PNG (needs the extra plot).")
+@OFFSET
+def chart(
+    context: Context,
+    shipment: str | None,
+    file: str | None,
+    profile_name: str,
+    png_path: str | None,
+    utc_offset: str | None,
+) -> None:
+    """Draw the temperatures of a shipment as they were logged, or of an export.
+
+    A shipment's readings are taken from the chain and checked against its chain of batches.
+
+    \b
+    Example:
+      salus shipment chart 0x5e0f… --png journey.png
+      salus shipment chart --file examples/qtag-excursion.txt
+    """
+    from .. import chart as charts
+    from ..errors import BadInput, one_line
+    from ..temperature import ready_profiles
+
+    if (shipment is None) == (file is None):
+        raise BadInput(SHIPMENT, "", "name a shipment, or an export with --file")
+    if file is not None:
+        from ..loggers import read
+
+        export = read(file, utc_offset=utc_offset)
+        export.batches()  # says so when there are no readings
+        readings, title = list(export.readings), export_words(export)
+        if profile_name not in ready_profiles():
+            raise BadInput(
+                "--profile",
+                "",
+                f"{one_line(profile_name, 40)!r} is no ready profile; there are {', '.join(ready_profiles())}",
+            )
+        limits = ready_profiles()[profile_name]
+    else:
+        wanted = identifier(shipment or "", SHIPMENT)
+        salus = context.connect()
+        _, _, limits = _of(salus, wanted)
+        readings, title = salus.coldchain.readings(wanted), f"shipment {shipment}"
+    if all(reading.centi is None for reading in readings):
+        raise BadInput(file or SHIPMENT, "", "has no temperatures yet; log readings first")
+    if png_path:
+        charts.png(readings, png_path, low=limits.low, high=limits.high, title=title)
+    context.answer(
+        {
+            "title": title,
+            "low": limits.low,
+            "high": limits.high,
+            "png": png_path,
+            "readings": [[reading.time, reading.centi] for reading in readings],
+        },
+        f"{title}\n{charts.text(readings, low=limits.low, high=limits.high)}",
+    )
