@@ -13,7 +13,7 @@ from .handovers import EPOCH, Handover, Shake, seal_of
 from .loggers.export import LoggerExport, Reading
 from .loggers.packing import MAX_READINGS, ReadingBatch, pack, unpack
 from .signing import Domain, TypedData
-from .temperature import BY_HAND, judgement_of
+from .temperature import BY_HAND, Judgement, judgement_of
 
 if TYPE_CHECKING:
     from .client import Event, Receipt, Salus
@@ -365,6 +365,12 @@ class ColdChain:
             verdict=self.verdict(shipment),
             chain="0x" + bytes(found.chain).hex(),
         )
+
+    def recompute(self, shipment: bytes) -> Judgement:
+        """A shipment judged once more from what the chain keeps, to be compared with ``report(shipment).judgement``."""
+        from .recompute import recompute
+
+        return recompute(self._salus, shipment)
 
     def units_left(self, lot_id: bytes) -> int:
         """Units of a lot that are not yet in a shipment."""
