@@ -80,6 +80,28 @@ class Judge:
         self.runs, self.window = [0] * 8, None
         self.until = max(self.until, now)
 
+    def wait(self, until: int) -> None:
+        """Nobody knows anything from what is judged to a time."""
+        if until > self.until:
+            self._unknown(self.until, until - self.until)
+            self.until = until
+
+    def worse(self, other: Judge) -> None:
+        """Goods judged by another join these: of each sum, run, window and extreme the worse of the two stays."""
+        self.unknown, self.above, self.below = (
+            max(self.unknown, other.unknown),
+            max(self.above, other.above),
+            max(self.below, other.below),
+        )
+        self.runs = [max(pair) for pair in zip(self.runs, other.runs, strict=True)]
+        self.lowest = min((v for v in (self.lowest, other.lowest) if v is not None), default=None)
+        self.highest = max((v for v in (self.highest, other.highest) if v is not None), default=None)
+        if other.window is not None:
+            opened, total = self.window or (0, 0)
+            self.window = max(opened, other.window[0]), max(total, other.window[1])
+        if self.profile.budget and self.above + self.below > self.profile.budget:
+            self.breached |= 1 << BUDGET
+
     def judgement(self) -> Judgement:
         """What it amounts to so far."""
         return Judgement(
@@ -108,8 +130,8 @@ class Judge:
                 self.runs[number] += step
                 if self.runs[number] >= rule.minutes * 60:
                     self._breach(number, time)
-            elif rule.span is Span.SINGLE:
-                self.runs[number] = 0
+            elif rule.span is Span.SINGLE and not self.breached >> number & 1:
+                self.runs[number] = 0  # one that is breached keeps the run that breached it
         if profile.budget and self.above + self.below > profile.budget:
             self._breach(BUDGET, time)
         if profile.mkt_hours:
@@ -126,6 +148,7 @@ class Judge:
             inside = min(seconds, self.window[0] + self.profile.mkt_hours * 3600 - time)
             if inside > 0:
                 self._weigh(time, kinetic_weight(self.profile.mkt_limit) * inside)
+            self._close_window(time + seconds)
 
     def _close_window(self, time: int) -> None:
         if self.window is not None and time >= self.window[0] + self.profile.mkt_hours * 3600:

@@ -44,8 +44,7 @@ class _Replay:
 
     def until(self, shipment: bytes, place: _Place) -> Judge:
         """The judge of a shipment as it stood right before a place in the chain."""
-        judge = self._beginning(shipment)
-        paired = judge.until != 0
+        judge, paired = self._beginning(shipment)
         steps = [
             event
             for name, field in (
@@ -61,7 +60,9 @@ class _Replay:
         batches = {_place(event): batch for event, batch in self._salus.coldchain.logged(shipment)}
         for event in sorted(steps, key=_place):
             if event.name == "LoggerPaired" and not paired:
-                judge.until, paired = min(event.args["from"], self._opened(shipment)), True
+                # What lies between its opening and here, nobody has seen.
+                judge.unknown += max(0, event.args["from"] - judge.until)
+                judge.until, paired = event.args["from"], True
             elif event.name == "ReadingsLogged":
                 batch = batches[_place(event)]
                 judge.judge(batch.start, batch.step, [reading.centi for reading in unpack([batch])])
@@ -70,21 +71,24 @@ class _Replay:
             elif event.name == "ShipmentQuarantined":
                 judge.breached |= event.args["breached"] & (1 << FORKED | 1 << BY_HAND)
             elif event.name == "ShipmentMerged":
-                other = self.until(bytes(event.args["shipment"]), _place(event))
-                _merge(judge, other, self._time(event))
+                other, now = self.until(bytes(event.args["shipment"]), _place(event)), self._time(event)
+                for one in (judge, other):
+                    one.wait(now)
+                judge.worse(other)
         return judge
 
-    def _beginning(self, shipment: bytes) -> Judge:
-        """A shipment's judge when it came about: fresh, or its parent's as it was then."""
+    def _beginning(self, shipment: bytes) -> tuple[Judge, bool]:
+        """A shipment's judge when it came about, fresh or its parent's, and whether a logger was ever paired with those goods."""
         for event in self._logs("ShipmentSplit", "into", shipment):
-            parent = self.until(bytes(event.args["shipment"]), _place(event))
-            return dataclasses.replace(parent, batches=0, readings=0, runs=list(parent.runs))
+            split_from = bytes(event.args["shipment"])
+            parent = self.until(split_from, _place(event))
+            pairings = self._logs("LoggerPaired", "shipment", split_from)
+            paired = self._beginning(split_from)[1] or any(_place(pairing) < _place(event) for pairing in pairings)
+            return dataclasses.replace(parent, batches=0, readings=0, runs=list(parent.runs)), paired
         if not self._logs("ShipmentOpened", "shipment", shipment):
             raise BadInput("", "shipment", f"0x{shipment.hex()} was never opened here; use the node that has its past")
-        return Judge(self._profile, 0)
-
-    def _opened(self, shipment: bytes) -> int:
-        return self._time(self._logs("ShipmentOpened", "shipment", shipment)[0]) // 60 * 60
+        opened = self._time(self._logs("ShipmentOpened", "shipment", shipment)[0]) // 60 * 60
+        return Judge(self._profile, opened), False
 
     def _logs(self, name: str, field: str, shipment: bytes) -> tuple[Event, ...]:
         asked = name, field, shipment
@@ -99,19 +103,3 @@ class _Replay:
 
 def _place(event: Event) -> _Place:
     return event.block, event.index
-
-
-def _merge(judge: Judge, other: Judge, now: int) -> None:
-    """Both judged until now; of each sum, run, window and extreme the worse."""
-    for one in (judge, other):
-        one.unknown += max(0, now - one.until)
-        one.until = max(now, one.until)
-    judge.until = max(judge.until, other.until)
-    judge.unknown, judge.above, judge.below = (
-        max(judge.unknown, other.unknown),
-        max(judge.above, other.above),
-        max(judge.below, other.below),
-    )
-    judge.runs = [max(pair) for pair in zip(judge.runs, other.runs, strict=True)]
-    judge.lowest = min((v for v in (judge.lowest, other.lowest) if v is not None), default=None)
-    judge.highest = max((v for v in (judge.highest, other.highest) if v is not None), default=None)
