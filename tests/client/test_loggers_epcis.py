@@ -34,6 +34,14 @@ FILES = {
         "epcisBody.eventList[0].sensorElementList[1].sensorReport[0].minValue",
         WHOLE,
     ),
+    "Capture/Documents/TransformationEvent_with_sensorData.json": (
+        "epcisBody.eventList[0].sensorElementList[0].sensorReport[0].minValue",
+        WHOLE,
+    ),
+    "Capture/Documents/TransformationEvent_with_userExtensions.json": (
+        "epcisBody.eventList[0].sensorElementList[0].sensorReport[0].minValue",
+        WHOLE,
+    ),
     "Capture/Documents/SensorData_and_extension.json": (
         "epcisBody.eventList[0].sensorElementList[0].sensorReport[0].minValue",
         WHOLE,
