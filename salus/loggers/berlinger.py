@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from salus.errors import BadInput, one_line
 from salus.jsonfile import read_bytes
 from salus.loggers import signature
-from salus.loggers.export import Alarm, Day, LoggerExport, Reading, common_step, expect_possible
+from salus.loggers.export import Alarm, Day, DeviceReport, LoggerExport, Reading, common_step, expect_possible
 
-__all__ = ["is_berlinger", "read_berlinger", "write_qtag"]
+__all__ = ["is_berlinger", "read_berlinger", "signed_parts", "write_qtag"]
 
 _NUMBER = re.compile(r"[+-]?\d{1,4}(\.\d{1,2})?\Z")
 _WHOLE = re.compile(r"\d{1,7}\Z")
@@ -76,6 +76,18 @@ def read_berlinger(path: str | Path) -> LoggerExport:
             impossible.
     """
     return _Reader(str(path), read_bytes(path)).export()
+
+
+def signed_parts(path: str | Path) -> signature.SignedParts:
+    """What a signed export's signature is made of; it is verified before it is handed out.
+
+    Raises:
+        BadInput: Not such an export, unsigned, cut short or edited.
+    """
+    parts = _Reader(str(path), read_bytes(path)).signed()
+    if parts is None:
+        raise BadInput(str(path), "Sig", "is missing: nothing is signed; give the export as the device wrote it")
+    return parts
 
 
 class _Reader:
@@ -132,7 +144,7 @@ class _Reader:
     # ---- the whole -----------------------------------------------------------------------------------------------
 
     def export(self) -> LoggerExport:
-        signed = self._signature()
+        signed: Literal["verified", "absent"] = "absent" if self.signed() is None else "verified"
         device = self._text(self.root, "Device")
         conf = self._section("Conf")
         self.fahrenheit = self._fahrenheit(conf)
@@ -149,22 +161,26 @@ class _Reader:
         if signed == "absent":
             self._expect_complete(stopped, readings, interval)
         mkt = result.child("MKT")
+        alarms = tuple(self._alarms(conf, result))
+        days = tuple(self._days(result)) if result.key == "Hist" else ()
         return LoggerExport(
             source=self.source,
             device=device,
             serial=self._text(conf, "Serial"),
             interval_s=interval if readings else 0,
             readings=readings,
-            alarms=tuple(self._alarms(conf, result)),
+            alarms=alarms,
             device_mkt=None if mkt is None or not mkt.value else self._temperature(mkt.value, f"line {mkt.line}: MKT"),
             signature=signed,
-            days=tuple(self._days(result)) if result.key == "Hist" else (),
+            days=days,
+            report=self._report(conf, result, len(alarms), days),
         )
 
-    def _signature(self) -> Literal["verified", "absent"]:
+    def signed(self) -> signature.SignedParts | None:
+        """The verified parts of the signature, None for an export without any."""
         certificate, signed = self.root.child("Cert"), self.root.child("Sig")
         if certificate is None and signed is None:
-            return "absent"
+            return None
         if certificate is None or signed is None:
             missing = "Cert" if certificate is None else "Sig"
             raise BadInput(self.source, missing, "is missing, the file is cut short; export it again")
@@ -177,9 +193,11 @@ class _Reader:
         rest = self.content[position + 5 :].strip()
         if rest.decode("latin-1") != signed.value:
             raise self.refuse(signed, "Sig", "is not the last line; whatever follows is unsigned, export it again")
-        if not signature.verifies(self.content[:position], bytes.fromhex(signed.value), bytes.fromhex(key.value)):
+        message = signature.canonical(self.content[:position])
+        parts = signature.SignedParts(message, bytes.fromhex(signed.value), bytes.fromhex(key.value))
+        if not signature.verifies(*parts):
             raise self.refuse(signed, "Sig", "does not verify, so the file was edited; give it as the device wrote it")
-        return "verified"
+        return parts
 
     def _expect_complete(self, stopped: _Node | None, readings: Sequence[Reading], interval: int) -> None:
         if not readings or stopped is None or not stopped.value:
@@ -301,6 +319,35 @@ class _Reader:
             alarm = day.child("Alarm")
             found = alarm.child(key) if alarm else None
             yield from found.children if found else ()
+
+    def _report(self, conf: _Node, result: _Node, alarms: int, days: Sequence[Day]) -> DeviceReport:
+        if result.key == "Hist":
+            # The lower and the upper alarm of each day; a day without them leaves the sum unknown.
+            sums = tuple(
+                sum(day.alarm_minutes[n] for day in days) if all(len(day.alarm_minutes) == alarms for day in days) else None
+                for n in range(alarms)
+            )
+            low = min((day.lowest for day in days if day.lowest is not None), default=None)
+            high = max((day.highest for day in days if day.highest is not None), default=None)
+            return DeviceReport(low, high, None, sums)
+        extremes = []
+        for name in ("Min T", "Max T"):
+            node = result.child(name)
+            text = self._parts(node.line, node)[name] if node else ""
+            extremes.append(self._temperature(text, f"line {node.line}: {name}") if node and text else None)
+        node = conf.child("MKT Energy")
+        if node is not None and not _NUMBER.match(node.value):
+            raise self.refuse(node, "MKT Energy", f"is {node.value!r}; kJ/mol are due, export it again")
+        energy = int(Decimal(node.value) * 1000) if node is not None else None
+        outcome = result.child("Alarm")
+        minutes: list[int | None] = []
+        for entry in conf.child("Alarm").children if conf.child("Alarm") else ():  # type: ignore[union-attr]
+            if entry.children and self._parts(entry.line, entry.children[0]).get("Type") == "0":
+                continue
+            found = outcome.child(entry.key) if outcome else None
+            rows = [self._parts(row.line, row) for row in found.children] if found else []
+            minutes.append(sum(self._minutes(row.get("t A", ""), entry, "t A") for row in rows) if rows else None)
+        return DeviceReport(extremes[0], extremes[1], energy, tuple(minutes))
 
     def _days(self, result: _Node) -> Iterator[Day]:
         for node in result.children:
