@@ -37,11 +37,11 @@ library Ids {
         return keccak256(abi.encode(CLAIM, provider, number));
     }
 
-    /// @param manufacturer the institution that made the lot
+    /// @dev Both are printed on the box: whoever scans it can ask without knowing who made it. Whose GTIN it is, ILots checks.
     /// @param gtin GS1 trade item number, 14 digits
-    /// @param number lot number, see IColdChain
-    function lot(address manufacturer, uint64 gtin, bytes32 number) internal pure returns (bytes32) {
-        return keccak256(abi.encode(LOT, manufacturer, gtin, number));
+    /// @param number lot number, see ILots
+    function lot(uint64 gtin, bytes32 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode(LOT, gtin, number));
     }
 
     /// @param lotId the lot that it carries
