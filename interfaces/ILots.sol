@@ -52,7 +52,7 @@ interface ILots is ITemperatureRules {
     error ForeignGtin(uint64 gtin, address manufacturer);
 
     /// @notice Registers a temperature profile for ever. Regulator's rule maker only.
-    /// @dev Reverts `InvalidProfile` (`low`: not below `high`; `silence`: 0; `vvm`: no such type; `mkt`: only one of limit and hours, hours
+    /// @dev Reverts `InvalidProfile` (`low`: not below `high`; `silence`: 0; `vvm`: no such type; `mkt`: a limit without hours, hours
     /// above 1,023, or a limit outside −100 to 100 °C; `rules`: nothing to judge, or more than eight; `afterMinutes`: 0 or above 16,383; `threshold`: not between
     /// −273.15 and 150 °C), `ProfileExists`.
     /// @return id content hash
