@@ -24,6 +24,7 @@ _NOUNS = {
     "institution": "Accredit institutions; look them up; name operators.",
     "consent": "Grant, revoke, relay and explain consent.",
     "claim": "Submit claims and see how they were judged.",
+    "label": "Make and read labels of lots: GS1 Digital Links as QR codes.",
     "shipment": "Ship vaccines, log temperatures, see the verdict.",
 }
 
