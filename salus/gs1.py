@@ -87,7 +87,7 @@ def lot_number(text: str) -> bytes:
 
 
 def _digits(text: str, count: int, what: str) -> str:
-    if not re.fullmatch(rf"\d{{{count}}}", text) or not text.isascii():
+    if not re.fullmatch(rf"\d{{{count}}}", text) or not text.isascii() or not int(text):
         raise BadInput("", what, f"is {one_line(text, 40)!r}; give {count} digits")
     return _checked(text, what)
 

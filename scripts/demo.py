@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from eth_account import Account  # noqa: E402
 
 from salus import Salus  # noqa: E402
+from salus.accesses import commit  # noqa: E402
 from salus.claimfiles import read_claim_files  # noqa: E402
 from salus.claims import ClaimAnswer, State  # noqa: E402
 from salus.cli.common import few  # noqa: E402
@@ -353,7 +354,6 @@ def shipments(stage: Stage) -> dict[str, str]:
         expires_at=now + 2 * YEAR,
         units=1000,
         profile=profile,
-        prefix_digits=7,
     )
     say("lot RV-2025-017 of 1,000 units, to be kept at 2 to 8 °C, registered by its manufacturer under its GS1 prefix")
     found = {}
@@ -393,8 +393,9 @@ def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> by
         file.write_bytes(berlinger.write_qtag(readings, export.serial))
     export = files.read(file)
     key = device.need_signer()
-    device.devices.register(key.address)
-    stage["quality-lab"].devices.calibrate(key.address, maker.now() + YEAR)
+    device.devices.register(key.address, accuracy=50)
+    certificate, _salt = commit(b"certificate of this device's calibration")
+    stage["quality-lab"].devices.calibrate(key.address, maker.now() + YEAR, certificate)
     shipment = maker.coldchain.open_shipment(lot, units=400)
     maker.coldchain.pair(shipment, key.address, start=export.readings[0].time)
     maker.coldchain.log(maker.coldchain.sign_batches(export, shipment, key))

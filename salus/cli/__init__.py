@@ -29,6 +29,8 @@ _NOUNS = {
     "logger": "Temperature loggers: register, calibrate; prove files.",
     "shipment": "Ship vaccines, log temperatures, see the verdict.",
     "dose": "Give doses by a schedule; who is due, who had a recall.",
+    "label": "Make and read labels of lots: GS1 Digital Links as QR codes.",
+    "verify": "Is the vaccine in hand what its label says, and may it be used?",
 }
 
 _JSON = "salus.json"  # whether the answer is to be JSON, an error in the words typed too
