@@ -40,6 +40,10 @@ interface ILots is ITemperatureRules {
     event PrefixAssigned(uint64 indexed prefix, uint8 digits, address indexed manufacturer);
     event LotRegistered(bytes32 indexed lot, address indexed manufacturer, Lot terms);
 
+    /// @param subject a lot or a shipment
+    /// @param epcisEvent the 32 bytes of an EPCIS event's CBV hash (`ni:///sha-256;…?ver=CBV2.0`)
+    event EventAnchored(bytes32 indexed subject, address indexed institution, bytes32 indexed epcisEvent);
+
     error InvalidProfile(string field);
     error ProfileExists(bytes32 profile);
     error UnknownProfile(bytes32 profile);
@@ -48,6 +52,7 @@ interface ILots is ITemperatureRules {
     error LotExists(bytes32 lot);
     error UnknownLot(bytes32 lot);
     error NotManufacturer(bytes32 lot, address account);
+    error TooMany(uint256 count, uint256 most);
     /// @notice No GS1 prefix of this manufacturer begins the GTIN.
     error ForeignGtin(uint64 gtin, address manufacturer);
 
@@ -69,6 +74,11 @@ interface ILots is ITemperatureRules {
     /// (`gtin` check digit or length, `number`, `expiresAt` not after `madeAt`, past or beyond the year 2105, `madeAt` in the future, `units` 0).
     /// @param prefixDigits how many digits of the GTIN (after its indicator digit, the first of 14) are the company prefix
     function registerLot(Lot calldata terms, uint8 prefixDigits) external returns (bytes32 id);
+
+    /// @notice The caller's institution says that EPCIS events about a lot or a shipment exist as they hash now. Only the log keeps it.
+    /// @dev Whoever has the document can then tell who vouched for it, and since when it says what it says; nothing of it is here.
+    /// Reverts `NotLicensed` (any role will do) and `TooMany` (more than 500).
+    function anchor(bytes32 subject, bytes32[] calldata epcisEvents) external;
 
     function lot(bytes32 id) external view returns (Lot memory);
 

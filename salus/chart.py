@@ -18,7 +18,9 @@ from .loggers.export import Reading
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Mark", "Stretch", "gaps", "png", "svg", "text"]
+    from .temperature import Profile, Rule
+
+__all__ = ["Mark", "Stretch", "breaches", "gaps", "png", "svg", "text"]
 
 _RANGE, _CURVE, _OUT, _DARK = "#cfe8d5", "#1f4e79", "#b3261e", "#5f6368"
 
@@ -73,6 +75,46 @@ def gaps(readings: Sequence[Reading], *, step: int, until: int | None = None) ->
     end = readings[-1].time + step if until is None else until
     if end - known_to >= step:
         found.append(Stretch(known_to, end, "unknown"))
+    return found
+
+
+def breaches(readings: Sequence[Reading], profile: Profile, *, step: int) -> list[Stretch]:
+    """The stretches in which readings hit a rule that they breach, whole or altogether, in order of time.
+
+    Args:
+        readings: In order of time.
+        profile: With the rules.
+        step: Seconds for which a reading stands.
+    """
+    from .temperature import Span
+
+    found: list[Stretch] = []
+    for rule in profile.rules:
+        hit = _hit(readings, rule, step)
+        least = rule.minutes * 60
+        if rule.span is Span.CUMULATIVE:
+            bad = hit if sum(part.end - part.start for part in hit) >= least else []
+        else:
+            bad = [part for part in hit if part.end - part.start >= least]
+        found += bad
+    return sorted(found, key=lambda part: (part.start, part.end))
+
+
+def _hit(readings: Sequence[Reading], rule: Rule, step: int) -> list[Stretch]:
+    """Where readings in a row hit a rule; what nobody knows does not end a row, as with the contract."""
+    from .temperature import Bound
+
+    found: list[Stretch] = []
+    row = False
+    for reading in readings:
+        if reading.centi is None:
+            continue
+        hit = reading.centi >= rule.threshold if rule.bound is Bound.ABOVE else reading.centi <= rule.threshold
+        if hit and row:
+            found[-1] = Stretch(found[-1].start, reading.time + step, rule.words)
+        elif hit:
+            found.append(Stretch(reading.time, reading.time + step, rule.words))
+        row = hit
     return found
 
 

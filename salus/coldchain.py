@@ -134,6 +134,14 @@ class ColdChain:
         seen = dataclasses.replace(handover, vvm=vvm, shake=shake)
         return self._salus.send(self._f.reject(seen.struct(), seen.offer or b"", reason))
 
+    def handovers(self, shipment: bytes) -> list[tuple[int, str]]:
+        """When a shipment passed to whom, in order."""
+        found = []
+        for event in self._salus.logs("ColdChain", "ShipmentHanded", {"shipment": shipment}):
+            with gate("asking for a block"):
+                found.append((int(self._salus.w3.eth.get_block(event.block)["timestamp"]), str(event.args["to"])))
+        return found
+
     def dispense(self, shipment: bytes, units: int) -> Receipt:
         """Units leave a shipment of the signer's institution for use."""
         return self._salus.send(self._f.dispense(shipment, self._institution(), units))

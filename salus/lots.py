@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -210,6 +210,26 @@ class Lots:
             raise BadAnswer(f"{receipt.hash} has {len(events)} events LotRegistered, not one; look at the chain itself")
         return bytes(events[0].args["lot"])
 
+    def anchor(self, subject: bytes, events: Sequence[str]) -> Receipt:
+        """Put hashes of EPCIS events on chain; the signer acts for an institution, which vouches for them.
+
+        Args:
+            subject: A lot's or a shipment's id.
+            events: Event ids as :func:`salus.epcis.event_hash` makes them, at most 500.
+
+        Raises:
+            BadInput: An id that is no CBV 2.0 hash.
+        """
+        return self._salus.send(self._f.anchor(subject, [_hash_of(event) for event in events]))
+
+    def anchored(self, subject: bytes) -> dict[str, list[str]]:
+        """Which institutions vouched for which EPCIS events about a lot or a shipment; institutions by event id."""
+        found: dict[str, list[str]] = {}
+        for event in self._salus.logs("Lots", "EventAnchored", {"subject": subject}):
+            name = f"ni:///sha-256;{bytes(event.args['epcisEvent']).hex()}?ver=CBV2.0"
+            found.setdefault(name, []).append(event.args["institution"])
+        return found
+
     def lot(self, lot: bytes) -> Lot:
         """A lot by its id.
 
@@ -277,6 +297,13 @@ def _lot(lot: bytes, found: Any, left: int, recall: int) -> Lot | None:
         materials="0x" + materials.hex() if any(materials) else None,
         recall=recall,
     )
+
+
+def _hash_of(event: str) -> bytes:
+    match = re.fullmatch(r"ni:///sha-256;([0-9a-f]{64})\?ver=CBV2\.0", event)
+    if match is None:
+        raise BadInput("", "eventID", f"is {one_line(event, 100)!r}, no hash of CBV 2.0; make the document with `salus shipment export`")
+    return bytes.fromhex(match[1])
 
 
 def _prefix_number(digits: str) -> int:

@@ -21,6 +21,7 @@ __all__ = [
     "Span",
     "StorageClass",
     "judgement_of",
+    "ready_profile",
     "ready_profiles",
 ]
 
@@ -222,3 +223,17 @@ def ready_profiles() -> dict[str, Profile]:
         )
         for name, entry in content.items()
     }
+
+
+def ready_profile(name: str) -> Profile:
+    """One of :func:`ready_profiles`.
+
+    Raises:
+        BadInput: There is none of this name.
+    """
+    from .errors import BadInput, one_line
+
+    ready = ready_profiles()
+    if name not in ready:
+        raise BadInput("--profile", "", f"{one_line(name, 40)!r} is no ready profile; there are {', '.join(ready)}")
+    return ready[name]

@@ -38,6 +38,7 @@ from salus.loggers import berlinger, files  # noqa: E402
 from salus.mapping import apply, load_mapping  # noqa: E402
 from salus.planfile import day_text, load_plan  # noqa: E402
 from salus.plans import Membership  # noqa: E402
+from salus.schedules import ready_schedules  # noqa: E402
 from salus.signing import KeySigner, NodeSigner  # noqa: E402
 from salus.temperature import ready_profiles  # noqa: E402
 from salus.transactions import Sender  # noqa: E402
@@ -364,7 +365,7 @@ def shipments(stage: Stage) -> dict[str, str]:
             hand(stage, found[name], "cold-line", "harbour-pharmacy")
         except Refused as refusal:
             say(f"handover refused by the contract: {refusal}")
-    schedule = regulator.doses.register_schedule(ready_schedules()["mmr-2"])
+    schedule = regulator.doses.register_schedule(ready_schedules()["mmr"])
     patient = patient_account(stage, "harbour-pharmacy")
     pharmacy.doses.give(found["cold"], patient, schedule)
     say("the pharmacy gave the patient a dose of it: the contract looked at the verdict in the same transaction")

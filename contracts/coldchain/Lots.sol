@@ -18,6 +18,9 @@ contract Lots is ILots, Licensed, AccessManaged {
     /// @dev The last second of the year 2105: times up to it fit the 32 bits in which they are kept.
     uint40 private constant LAST = 4_291_747_199;
 
+    /// @dev At some 2,000 gas an event far below any block's limit.
+    uint256 private constant MOST_EVENTS = 500;
+
     /// @dev Two slots, and a third for who commits to raw materials; `terms` reads the first two.
     /// @param profile short number of the profile: its id would take a slot of its own
     struct Entry {
@@ -101,6 +104,18 @@ contract Lots is ILots, Licensed, AccessManaged {
             revert InvalidLot("expiresAt");
         }
         if (lot_.units == 0) revert InvalidLot("units");
+    }
+
+    // ---- whoever holds, ships or looks ---------------------------------------------------------------------------
+
+    /// @inheritdoc ILots
+    function anchor(bytes32 subject, bytes32[] calldata epcisEvents) external {
+        address institution = _licensed(msg.sender, Roles.ALL);
+        if (epcisEvents.length > MOST_EVENTS) revert TooMany(epcisEvents.length, MOST_EVENTS);
+
+        for (uint256 i; i < epcisEvents.length; ++i) {
+            emit EventAnchored(subject, institution, epcisEvents[i]);
+        }
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------

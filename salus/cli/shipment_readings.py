@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from .claim_noun import identifier
 from .common import Context, command, moment, parse_moment
+from .listen import add_listen
 from .shipment_noun import OFFSET, SHIPMENT, noun, where
 from .shipment_words import export_words, judgement_data
+
+if TYPE_CHECKING:
+    from ..loggers.spool import SpoolBatch
 
 _DEVICE = click.option(
     "--device", required=True, help="The logger's key: a keystore file, or node:0 for an account of the node."
@@ -174,6 +179,32 @@ def log(
         if not context.json:
             context.note(f"refused: the shipment is not intact: {report.verdict.words}")
         sys.exit(1)
+
+
+def _deliver_for(context: Context, shipment: str, device: str, device_password_file: str | None, every: int | None):  # type: ignore[no-untyped-def]
+    """What signs a closed batch of the spool with the device's key and logs it."""
+    wanted = identifier(shipment, "--shipment")
+    signer = context.open_keystore(device, device_password_file)
+    salus = context.connect_signing()
+
+    def deliver(batch: SpoolBatch) -> None:
+        # What is judged already is left out: a batch that was logged before the spool heard of it does no harm.
+        export = batch.export(interval_s=every)
+        until = salus.coldchain.report(wanted).judgement.until
+        if export.readings[-1].time >= until:
+            salus.coldchain.log(salus.coldchain.sign_batches(export, wanted, signer))
+
+    return deliver
+
+
+add_listen(
+    noun,
+    _deliver_for,
+    click.option("--shipment", required=True, help="The shipment that the logger lies beside."),
+    _DEVICE,
+    click.option("--device-password-file", type=click.Path(), help="File with its password."),
+    click.option("--every", type=click.IntRange(1, 65_535), help="Seconds between readings [default: as they come]."),
+)
 
 
 @command(noun, "recompute")

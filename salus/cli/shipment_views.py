@@ -115,6 +115,7 @@ def list_(context: Context, lot_id: str) -> None:
     "--profile", "profile_name", default="refrigerated", show_default=True, help="With --file: a ready profile's name."
 )
 @click.option("--png", "png_path", type=click.Path(), help="Also write a PNG (needs the extra plot).")
+@click.option("--svg", "svg_path", type=click.Path(), help="Also write an SVG (the same).")
 @OFFSET
 def chart(
     context: Context,
@@ -122,11 +123,13 @@ def chart(
     file: str | None,
     profile_name: str,
     png_path: str | None,
+    svg_path: str | None,
     utc_offset: str | None,
 ) -> None:
     """Draw the temperatures of a shipment as they were logged, or of an export.
 
-    A shipment's readings are taken from the chain and checked against its chain of batches.
+    Thresholds are drawn, breaches shaded, what nobody knows hatched, and changes of custody marked. A shipment's readings are
+    taken from the chain and checked against its chain of batches.
 
     \b
     Example:
@@ -134,40 +137,86 @@ def chart(
       salus shipment chart --file examples/qtag-excursion.txt
     """
     from .. import chart as charts
-    from ..errors import BadInput, one_line
-    from ..temperature import ready_profiles
+    from ..errors import BadInput
+    from ..temperature import ready_profile
 
     if (shipment is None) == (file is None):
         raise BadInput(SHIPMENT, "", "name a shipment, or an export with --file")
+    marks: list[charts.Mark] = []
     if file is not None:
         from ..loggers import read
 
         export = read(file, utc_offset=utc_offset)
         export.batches()  # says so when there are no readings
-        readings, title = list(export.readings), export_words(export)
-        if profile_name not in ready_profiles():
-            raise BadInput(
-                "--profile",
-                "",
-                f"{one_line(profile_name, 40)!r} is no ready profile; there are {', '.join(ready_profiles())}",
-            )
-        limits = ready_profiles()[profile_name]
+        readings, title, step = list(export.readings), export_words(export), export.interval_s
+        limits = ready_profile(profile_name)
     else:
         wanted = identifier(shipment or "", SHIPMENT)
         salus = context.connect()
         _, _, limits = _of(salus, wanted)
+        batches = salus.coldchain.logged(wanted)
         readings, title = salus.coldchain.readings(wanted), f"shipment {shipment}"
+        step = max((batch.step for _, batch in batches), default=0)
+        marks = [charts.Mark(time, salus.institutions.name(to)) for time, to in salus.coldchain.handovers(wanted)]
     if all(reading.centi is None for reading in readings):
         raise BadInput(file or SHIPMENT, "", "has no temperatures yet; log readings first")
+    drawn = {
+        "low": limits.low,
+        "high": limits.high,
+        "thresholds": sorted({rule.threshold for rule in limits.rules} - {limits.low, limits.high}),
+        "breaches": charts.breaches(readings, limits, step=step),
+        "unknown": charts.gaps(readings, step=step),
+        "marks": [mark for mark in marks if readings[0].time <= mark.time <= readings[-1].time + step],
+    }
     if png_path:
-        charts.png(readings, png_path, low=limits.low, high=limits.high, title=title)
+        charts.png(readings, png_path, title=title, **drawn)
+    if svg_path:
+        charts.svg(readings, svg_path, title=title, **drawn)
     context.answer(
         {
             "title": title,
             "low": limits.low,
             "high": limits.high,
             "png": png_path,
+            "svg": svg_path,
+            "breaches": [[stretch.start, stretch.end, stretch.label] for stretch in drawn["breaches"]],
             "readings": [[reading.time, reading.centi] for reading in readings],
         },
-        f"{title}\n{charts.text(readings, low=limits.low, high=limits.high)}",
+        f"{title}\n{charts.text(readings, **drawn)}",
     )
+
+
+@command(noun, "export")
+@click.argument("shipment", metavar=SHIPMENT)
+@click.option("--out", type=click.Path(), help="Write the document to this file.")
+@click.option("--anchor", is_flag=True, help="Also put the hash of each event on chain; the signer acts for an institution.")
+def export(context: Context, shipment: str, out: str | None, anchor: bool) -> None:
+    """Tell a shipment's story as an EPCIS 2.0 document; each event is named by its CBV hash.
+
+    With --anchor the hashes of all events go on chain in one transaction, so that whoever gets the document can tell
+    since when it says what it says.
+
+    \b
+    Example:
+      salus shipment export 0x5e0f… --out journey.jsonld
+    """
+    from ..epcis import document
+    from ..jsonfile import dump_json, write_new
+    from ..stories import shipment_story
+
+    wanted = identifier(shipment, SHIPMENT)
+    salus = context.connect_signing() if anchor else context.connect()
+    told = document(shipment_story(salus, wanted), created=salus.now())
+    events = [event["eventID"] for event in told["epcisBody"]["eventList"]]
+    text = dump_json(told)
+    if out:
+        write_new(out, text)
+    if anchor:
+        from .shipment_noun import where
+
+        context.confirm([("shipment", shipment), ("events", len(events)), *where(context, salus)], "Anchor their hashes?")
+        receipt = salus.lots.anchor(wanted, events)
+        context.sent(receipt, f"{len(events)} events anchored", shipment=shipment, events=events, out=out)
+        return
+    words = f"{len(events)} events written to {out}" if out else text
+    context.answer({"shipment": shipment, "out": out, "document": told}, words)

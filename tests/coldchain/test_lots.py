@@ -15,6 +15,9 @@ given a lot
     when its profile is not registered                                      it is refused: UnknownProfile
     when GTIN, number, dates or units are impossible                        it is refused: InvalidLot(field)
     when it is sound                                                        it is kept, under an id that the box tells
+given EPCIS events about a lot
+    when the caller is no institution, or they are too many                 it is refused: NotLicensed, TooMany
+    when they are anchored                                                  the log says who vouched for which, and nothing else
 """
 
 import brownie
@@ -441,3 +444,25 @@ def test_what_a_lot_costs(lots, new_lot, manufacturer):
     whole = lots.registerLot(other, DIGITS, {"from": manufacturer}).gas_used
     assert bare < 125_000
     assert 19_000 < whole - bare < 22_000
+
+
+# ---- EPCIS events ----------------------------------------------------------------------------------------------------
+
+
+def test_only_an_institution_vouches_for_events(lots, lot, stranger):
+    with brownie.reverts(error("NotLicensed", stranger, 511, 0)):
+        lots.anchor(lot, [b"\1" * 32], {"from": stranger})
+
+
+def test_too_many_events_are_refused(lots, lot, carrier):
+    with brownie.reverts(error("TooMany", 501, 500)):
+        lots.anchor(lot, [b"\1" * 32] * 501, {"from": carrier})
+
+
+def test_anchored_events_are_in_the_log_with_who_vouched(lots, lot, carrier):
+    made = lots.anchor(lot, [b"\1" * 32, b"\2" * 32], {"from": carrier})
+    assert [(str(e["subject"]), e["institution"], bytes(e["epcisEvent"])) for e in made.events["EventAnchored"]] == [
+        (lot, carrier, b"\1" * 32),
+        (lot, carrier, b"\2" * 32),
+    ]
+    assert lots.anchor(lot, [b"\1" * 32] * 500, {"from": carrier}).gas_used < 16_777_216
