@@ -11,7 +11,7 @@ from .common import Context, command, group
 if TYPE_CHECKING:
     from ..label import Label
 
-__all__ = ["label_data", "label_lines", "noun"]
+__all__ = ["label_data", "label_lines", "noun", "output_options", "write_label"]
 
 
 @group("label")
@@ -50,14 +50,23 @@ def label_lines(label: Label) -> list[tuple[str, object]]:
     return [(name, value) for name, value in rows if value is not None]
 
 
+def output_options(function):  # type: ignore[no-untyped-def]
+    """Whose web address the link has, and the files of its QR code."""
+    for option in (
+        click.option("--svg", "svg_path", type=click.Path(), help="Also write it as SVG."),
+        click.option("--png", "png_path", type=click.Path(), help="Also write the QR code as PNG."),
+        click.option("--resolver", default="https://id.gs1.org", show_default=True, help="Whose web address the link has."),
+    ):
+        function = option(function)
+    return function
+
+
 @command(noun, "make")
 @click.option("--gtin", required=True, help="GS1 GTIN of 8, 12, 13 or 14 digits.")
 @click.option("--lot", required=True, help="Lot number, up to 20 characters.")
 @click.option("--expires", help="The last day on which it may be given: 2027-01-31.")
 @click.option("--serial", help="Serial number of the one pack.")
-@click.option("--resolver", default="https://id.gs1.org", show_default=True, help="Whose web address the link has.")
-@click.option("--png", "png_path", type=click.Path(), help="Also write the QR code as PNG.")
-@click.option("--svg", "svg_path", type=click.Path(), help="Also write it as SVG.")
+@output_options
 def make(
     context: Context,
     gtin: str,
@@ -77,13 +86,20 @@ def make(
     import datetime as dt
 
     from ..errors import BadInput, one_line
-    from ..label import Label, qr_terminal, write_qr
+    from ..label import Label
 
     try:
         day = None if expires is None else dt.date.fromisoformat(expires)
     except ValueError:
         raise BadInput("--expires", "", f"{one_line(expires, 40)!r} is no day; write 2027-01-31") from None
-    label = Label(gtin=gtin, lot=lot, expires=day, serial=serial)
+    write_label(context, Label(gtin=gtin, lot=lot, expires=day, serial=serial), resolver, png_path, svg_path)
+
+
+def write_label(context: Context, label: Label, resolver: str, png_path: str | None, svg_path: str | None) -> None:
+    """Write a label as QR codes to the files that are named, and answer with its link and the code for the terminal."""
+    from ..errors import BadInput
+    from ..label import qr_terminal, write_qr
+
     link = label.link(resolver)
     for path, kind in ((png_path, ".png"), (svg_path, ".svg")):
         if path is not None and not path.lower().endswith(kind):

@@ -8,6 +8,7 @@ import click
 
 from .claim_noun import identifier
 from .common import Context, command, group, moment, parse_moment
+from .label import output_options, write_label
 from .profile import profile_id
 
 if TYPE_CHECKING:
@@ -81,12 +82,8 @@ def show(context: Context, which: tuple[str, ...]) -> None:
     Example:
       salus lot show 09506000134352 A42
     """
-    from ..errors import BadInput
-
-    if len(which) > 2:
-        raise BadInput("LOT", "", f"are {len(which)} words; give a GTIN and a lot number, or an id")
     salus = context.connect()
-    found = salus.lots.find(*which) if len(which) == 2 else salus.lots.lot(identifier(which[0], "LOT"))
+    found = _found(salus, which)
     maker = salus.institutions.name(found.manufacturer)
     lines = [
         f"id        {found.id}",
@@ -101,6 +98,33 @@ def show(context: Context, which: tuple[str, ...]) -> None:
         lines.append(f"materials {found.materials}")
     lines.append(f"recall    {f'RECALLED, code {found.recall}' if found.recall else 'none'}")
     context.answer({**_document(found), "manufacturerName": maker}, "\n".join(lines))
+
+
+@command(noun, "label")
+@click.argument("which", nargs=-1, required=True, metavar="GTIN NUMBER | LOT")
+@output_options
+def label(context: Context, which: tuple[str, ...], resolver: str, png_path: str | None, svg_path: str | None) -> None:
+    """Write the label of a registered lot: a GS1 Digital Link as a QR code, which `salus verify` reads.
+
+    \b
+    Example:
+      salus lot label 09506000134352 A42 --png label.png
+    """
+    import datetime as dt
+
+    from ..label import Label
+
+    found = _found(context.connect(), which)
+    last = dt.datetime.fromtimestamp(found.expires_at - 1, dt.UTC).date()
+    write_label(context, Label(gtin=found.gtin, lot=found.number, expires=last), resolver, png_path, svg_path)
+
+
+def _found(salus: Salus, which: tuple[str, ...]) -> Lot:
+    from ..errors import BadInput
+
+    if len(which) > 2:
+        raise BadInput("LOT", "", f"are {len(which)} words; give a GTIN and a lot number, or an id")
+    return salus.lots.find(*which) if len(which) == 2 else salus.lots.lot(identifier(which[0], "LOT"))
 
 
 @command(noun, "list")

@@ -181,13 +181,19 @@ def log(
         sys.exit(1)
 
 
-def _deliver_for(context: Context, shipment: str, device: str, device_password_file: str | None, every: int | None):  # type: ignore[no-untyped-def]
+def _deliver_for(  # type: ignore[no-untyped-def]
+    context: Context, shipment: str, logger: str, device: str, device_password_file: str | None, every: int | None
+):
     """What signs a closed batch of the spool with the device's key and logs it."""
+    from ..errors import BadInput
+
     wanted = identifier(shipment, "--shipment")
     signer = context.open_keystore(device, device_password_file)
     salus = context.connect_signing()
 
     def deliver(batch: SpoolBatch) -> None:
+        if batch.logger != logger:
+            raise BadInput("--topic", batch.logger, f"is another logger than {logger}; listen to one logger a shipment")
         # What is judged already is left out: a batch that was logged before the spool heard of it does no harm.
         export = batch.export(interval_s=every)
         until = salus.coldchain.report(wanted).judgement.until
@@ -201,6 +207,7 @@ add_listen(
     noun,
     _deliver_for,
     click.option("--shipment", required=True, help="The shipment that the logger lies beside."),
+    click.option("--logger", required=True, help="The logger's name in the topic."),
     _DEVICE,
     click.option("--device-password-file", type=click.Path(), help="File with its password."),
     click.option("--every", type=click.IntRange(1, 65_535), help="Seconds between readings [default: as they come]."),
