@@ -97,6 +97,12 @@ class Road:
         for story, raw in zip(stories, self.wire.ask(calls), strict=True):
             yield self._heard(story, raw)
 
+    def tell(self, story: Sequence[tuple]) -> int:
+        """Let a story happen, and return its second."""
+        (receipt,) = self.wire.send([self._told(story, None)], gas=30_000_000)
+        assert receipt.succeeded, story
+        return receipt.time
+
     def _told(self, story: Sequence[tuple], sender: Face | None) -> Any:
         bundle = sender or self.bundle
         inner = [self.coldchain.call(bundle.address, method, *args) for _, method, args in story]
@@ -129,11 +135,11 @@ class Road:
     ) -> tuple[tuple, bytes]:
         """The line that logs a batch as the device signs it, and the chain after it.
 
-        ``changes``: ``header`` as a number, ``data``, ``file``; they are signed as they are.
+        ``changes``: ``header`` as a number, ``signed`` as the fields that the device signs, ``data``, ``file``.
         """
-        header = load.header(sequence)
+        header = changes.get("signed", load.header(sequence))
         data, file = changes.get("data", load.data()), changes.get("file", bytes(32))
-        signed = digest(self.domain, READINGS, (shipment, *header, previous, file, data))
-        signature = bytes(self.devices[device].unsafe_sign_hash(signed).signature)
+        message = digest(self.domain, READINGS, (shipment, *header, previous, file, data))
+        signature = bytes(self.devices[device].unsafe_sign_hash(message).signature)
         batch = (shipment, changes.get("header", header.word()), file, data)
-        return self.line("log", batch, signature), signed[:16]
+        return self.line("log", batch, signature), message[:16]

@@ -127,12 +127,18 @@ class Shipment:
     series: Series
     disposition: Disposition = Disposition.ACTIVE
     batches: int = 0
+    #: First half of the digest of the last batch.
+    chain: bytes = bytes(16)
     #: By device.
     pairings: dict[Account, Pairing] = field(default_factory=dict)
 
     @property
     def over(self) -> bool:
         return self.disposition in (Disposition.CLOSED, Disposition.DESTROYED)
+
+    def facts(self) -> tuple[Any, ...]:
+        """As the struct of the interface has it."""
+        return (self.lot, self.holder, self.units, self.since, self.due, self.disposition, self.chain)
 
 
 class Custody:
@@ -230,7 +236,7 @@ class Custody:
 
         at.units -= units
         self.shipments[part] = Shipment(
-            at.lot, at.holder, units, at.since, at.due, at.series.split(), at.disposition, at.batches
+            at.lot, at.holder, units, at.since, at.due, at.series.split(), at.disposition, at.batches, at.chain
         )
 
     def merge(self, now: int, sender: Account, shipment: Id, into: Id) -> None:
@@ -373,11 +379,19 @@ class Custody:
         stretch[1] = end
 
     def log(
-        self, now: int, shipment: Id, signer: Account, sequence: int, readings: Sequence[Reading], proven_by: int = 0
+        self,
+        now: int,
+        shipment: Id,
+        signer: Account,
+        sequence: int,
+        readings: Sequence[Reading],
+        digest: bytes,
+        proven_by: int = 0,
     ) -> None:
         """A batch as it should be, signed upon the shipment's chain.
 
         Args:
+            digest: What was signed.
             proven_by: The model whose key signed the file that the batch names, 0 without one.
         """
         at = self._find(shipment)
@@ -400,6 +414,7 @@ class Custody:
         for reading in readings:
             at.series.read(reading)
         at.batches += 1
+        at.chain = digest[:16]
         self._quarantine_breached(at)
 
     def fork(self, shipment: Id) -> None:
