@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from brownie import web3
@@ -11,11 +12,11 @@ from eth_utils import keccak
 from tests.conftest import LABORATORY, LOGGER, MANUFACTURER
 from tests.property.house import DAY, secret
 from tests.property.trips import Load
-from tests.property.wire import Face, Wire
+from tests.property.wire import Call, Face, Wire
 from tests.reference.judge import Profile
 from tests.reference.typed import READINGS, Domain, digest
 
-__all__ = ["GTIN", "Answer", "Road"]
+__all__ = ["FOR_EVER", "GTIN", "Answer", "Line", "Road"]
 
 #: A GTIN-14 with its check digit; its company prefix are the seven digits after the first.
 GTIN = 4_006_381_333_931
@@ -23,12 +24,14 @@ PREFIX, PREFIX_DIGITS = 4_006_381, 7
 FOR_EVER = 2**40 - 1
 
 Answer = tuple[bool, Any]
+Line = tuple[Face, str, tuple[Any, ...]]
 
 
 class Road:
     """One manufacturer, one laboratory, two devices, and lots of random profiles.
 
     Stories are sent by a contract that is the manufacturer's operator, so that a whole story is one call to the node.
+    A story's line is (who sends, method, arguments): the manufacturer or, as ``laboratory``, that.
     """
 
     def __init__(self, house: dict[str, Any], people: Any, containers: Any) -> None:
@@ -40,6 +43,9 @@ class Road:
         self.bundle = Face(containers.Bundle.deploy({"from": people.stranger}))
         institutions = house["Institutions"]
         institutions.setOperator(self.bundle.address, MANUFACTURER, until, {"from": people.manufacturer})
+        # Another one is the laboratory's operator: a story's line for it goes through both.
+        self.laboratory = Face(containers.Bundle.deploy({"from": people.stranger}))
+        institutions.setOperator(self.laboratory.address, LABORATORY, until, {"from": people.laboratory})
         self.devices = [secret(f"device {number}") for number in range(2)]
         for number, device in enumerate(self.devices):
             institutions.setOperator(device.address, LOGGER, until, {"from": people.logger})
@@ -49,14 +55,6 @@ class Road:
         house["Lots"].assignPrefix(PREFIX, PREFIX_DIGITS, people.manufacturer, {"from": people.regulator})
         self.domain = Domain(house["ColdChain"].eip712Domain())
         self._lots = 0
-
-    def laboratory(self, containers: Any) -> Face:
-        """Another bundle, which is the laboratory's operator."""
-        bundle = Face(containers.Bundle.deploy({"from": self.people.stranger}))
-        self.house["Institutions"].setOperator(
-            bundle.address, LABORATORY, self.began + 1_000 * DAY, {"from": self.people.laboratory}
-        )
-        return bundle
 
     # ---- what stands on the chain ------------------------------------------------------------------------------------
 
@@ -83,38 +81,41 @@ class Road:
 
     # ---- stories -----------------------------------------------------------------------------------------------------
 
-    def line(self, method: str, *args: Any) -> tuple[str, str, tuple[Any, ...]]:
-        return self.coldchain.address, method, args
+    def line(self, method: str, *args: Any, by: Face | None = None) -> Line:
+        return by or self.bundle, method, args
 
-    def ask(self, stories: Sequence[Sequence[tuple]], sender: Face | None = None) -> Iterator[tuple[int, list[Answer]]]:
+    def ask(self, stories: Sequence[Sequence[Line]]) -> Iterator[tuple[int, list[Answer]]]:
         """What would come of each story, begun from the chain as it is.
 
         Yields:
             The second at which it is told, and for each line whether it passed, with what it answered, or the custom
             error as (name, arguments).
         """
-        calls = [self._told(story, sender) for story in stories]
-        for story, raw in zip(stories, self.wire.ask(calls), strict=True):
-            yield self._heard(story, raw)
+        for story, raw in zip(stories, self.wire.ask([self._told(story) for story in stories]), strict=True):
+            at, passed, answers = self.bundle.read("all", raw)
+            heard = zip(story, passed, answers, strict=True)
+            yield at, [self._heard(line, ok, answer) for line, ok, answer in heard]
 
-    def tell(self, story: Sequence[tuple]) -> int:
-        """Let a story happen, and return its second."""
-        (receipt,) = self.wire.send([self._told(story, None)], gas=30_000_000)
-        assert receipt.succeeded, story
-        return receipt.time
+    def _told(self, story: Sequence[Line]) -> Call:
+        to, data = [], []
+        for sender, method, args in story:
+            call = self.coldchain.call(sender.address, method, *args)
+            if sender is not self.bundle:
+                call = sender.call(self.bundle.address, "all", [call.to], [bytes.fromhex(call.data[2:])])
+            to.append(call.to)
+            data.append(bytes.fromhex(call.data[2:]))
+        return self.bundle.call(self.people.stranger, "all", to, data)
 
-    def _told(self, story: Sequence[tuple], sender: Face | None) -> Any:
-        bundle = sender or self.bundle
-        inner = [self.coldchain.call(bundle.address, method, *args) for _, method, args in story]
-        data = [bytes.fromhex(call.data[2:]) for call in inner]
-        return bundle.call(self.people.stranger, "all", [to for to, *_ in story], data)
-
-    def _heard(self, story: Sequence[tuple], raw: bytes) -> tuple[int, list[Answer]]:
-        at, passed, answers = self.bundle.read("all", raw)
-        heard = []
-        for (_, method, _), ok, answer in zip(story, passed, answers, strict=True):
-            heard.append((ok, self.coldchain.read(method, answer) if ok else self.coldchain.refusal(answer)))
-        return at, heard
+    def _heard(self, line: Line, passed: bool, answer: bytes) -> Answer:
+        sender, method, _ = line
+        if sender is not self.bundle:
+            _, (passed,), (answer,) = sender.read("all", answer)
+        if passed:
+            return True, self.coldchain.read(method, answer)
+        for face in (self.coldchain, self.lots, self.loggers):
+            with suppress(LookupError):
+                return False, face.refusal(answer)
+        raise LookupError(f"{method} reverted with {answer.hex()}")
 
     def ids(self, opened: Sequence[tuple[bytes, bytes]], units: int = 1) -> list[bytes]:
         """The ids that shipments would have, by lot and reference."""
@@ -124,15 +125,15 @@ class Road:
             assert passed, answer
         return [answer for _, answer in answers]
 
-    def opening(self, lot: bytes, ref: bytes, units: int = 1, hours: int = 0) -> tuple:
+    def opening(self, lot: bytes, ref: bytes, units: int = 1, hours: int = 0) -> Line:
         return self.line("open", lot, ref, units, hours, bytes(32), bytes(32))
 
-    def pairing(self, shipment: bytes, start: int, device: int = 0, end: int = FOR_EVER) -> tuple:
+    def pairing(self, shipment: bytes, start: int, device: int = 0, end: int = FOR_EVER) -> Line:
         return self.line("pair", shipment, self.devices[device].address, start, end, 0)
 
     def logging(
         self, shipment: bytes, load: Load, sequence: int, previous: bytes, device: int = 0, **changes: Any
-    ) -> tuple[tuple, bytes]:
+    ) -> tuple[Line, bytes]:
         """The line that logs a batch as the device signs it, and the chain after it.
 
         ``changes``: ``header`` as a number, ``signed`` as the fields that the device signs, ``data``, ``file``.

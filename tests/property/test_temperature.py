@@ -291,7 +291,9 @@ def test_tt3_only_the_packing_of_the_prose_is_read(road, load, changes, field):
     assert answer == ("MalformedReadings", (field,))
 
 
-@pytest.mark.parametrize(("width", "resolution", "field"), [(0, 1, "width"), (7, 1, "width"), (32, 1, "width"), (16, 0, "resolution")])
+@pytest.mark.parametrize(
+    ("width", "resolution", "field"), [(0, 1, "width"), (7, 1, "width"), (32, 1, "width"), (16, 0, "resolution")]
+)
 def test_tt3_other_widths(road, width, resolution, field):
     """TT3: no other width, and no resolution of nothing."""
     usual = Profile(200, 800, 3_600, 7_200, (Rule(Bound.ABOVE, Span.SINGLE, 801, 30),))
