@@ -136,11 +136,12 @@ class Road:
     ) -> tuple[Line, bytes]:
         """The line that logs a batch as the device signs it, and the chain after it.
 
-        ``changes``: ``header`` as a number, ``signed`` as the fields that the device signs, ``data``, ``file``.
+        ``changes``: ``header`` as a number, ``beyond`` for bits above it, ``signed`` as the fields that the device
+        signs, ``data``, ``file``.
         """
         header = changes.get("signed", load.header(sequence))
         data, file = changes.get("data", load.data()), changes.get("file", bytes(32))
         message = digest(self.domain, READINGS, (shipment, *header, previous, file, data))
         signature = bytes(self.devices[device].unsafe_sign_hash(message).signature)
-        batch = (shipment, changes.get("header", header.word()), file, data)
+        batch = (shipment, changes.get("header", header.word()) | changes.get("beyond", 0), file, data)
         return self.line("log", batch, signature), message[:16]

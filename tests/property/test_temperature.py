@@ -244,84 +244,11 @@ def test_weights_are_exact(road):
     assert breached == expected
 
 
-# ---- what is no batch ------------------------------------------------------------------------------------------------
-
-
-def codes(*values, width=16):
-    """One word with these codes, the rest filled as a device must."""
-    size, none = width // 8, (1 << (width - 1)) - 1
-    filled = values + (none,) * (256 // width - len(values))
-    return b"".join(value.to_bytes(size, "big") for value in filled)
-
-
-ONE = Load(0, 60, (500,))
-
-
-@pytest.mark.parametrize(
-    ("load", "changes", "field"),
-    [
-        (ONE, {"header": 1 << 128}, "header"),
-        (ONE, {"header": 1 << 255}, "header"),
-        (Load(0, 0, (500,)), {}, "step"),
-        (Load(0, 3_601, (500,)), {}, "step"),
-        (Load(0, 60, ()), {"data": codes(4_500)}, "count"),
-        (Load(0, 60, ()), {}, "count"),
-        (ONE, {"data": b""}, "data"),
-        (ONE, {"data": codes(4_500)[:-1]}, "data"),
-        (ONE, {"data": codes(4_500) + codes()}, "data"),
-        (Load(0, 60, (500,) * 17), {"data": codes(*(4_500,) * 16)}, "data"),
-        (Load(0, 60, (500,) * 33, width=8, resolution=100), {"data": codes(*(45,) * 32, width=8)}, "data"),
-        (ONE, {"data": codes(4_500, 4_500)}, "padding"),
-        (Load(0, 60, (500,), width=8, resolution=100), {"data": codes(45, 45, width=8)}, "padding"),
-        (ONE, {"data": codes(0x8000)}, "data"),
-        (ONE, {"data": codes(0xFFFF)}, "data"),
-        (Load(0, 60, (500,), width=8, resolution=100), {"data": codes(0x80, width=8)}, "data"),
-        (Load(0, 60, (500,), width=8, resolution=100), {"data": codes(0xFF, width=8)}, "data"),
-        # What no logger measures: beyond 16 bits, or beyond -273.15 and 150 °C.
-        (Load(0, 60, (32_000,), base=32_000), {"data": codes(20_000)}, "temperature"),
-        (Load(0, 60, (LOWEST - 1,), base=LOWEST - 1), {}, "temperature"),
-        (Load(0, 60, (15_001,), base=15_000), {}, "temperature"),
-        (Load(0, 60, (15_060,), base=-17_070, width=8, resolution=255), {}, "temperature"),
-    ],
-)
-def test_tt3_only_the_packing_of_the_prose_is_read(road, load, changes, field):
-    """TT3: a code that means nothing must not be read as some temperature, be it a good one."""
-    usual = Profile(200, 800, 3_600, 7_200, (Rule(Bound.ABOVE, Span.SINGLE, 801, 30),))
-    answer = refusal(road, usual, load, **changes)
-    assert answer == ("MalformedReadings", (field,))
-
-
-@pytest.mark.parametrize(
-    ("width", "resolution", "field"), [(0, 1, "width"), (7, 1, "width"), (32, 1, "width"), (16, 0, "resolution")]
-)
-def test_tt3_other_widths(road, width, resolution, field):
-    """TT3: no other width, and no resolution of nothing."""
-    usual = Profile(200, 800, 3_600, 7_200, (Rule(Bound.ABOVE, Span.SINGLE, 801, 30),))
-    head = ONE.moved(road.began - DAY).header(0)._replace(width=width, resolution=resolution)
-    answer = refusal(road, usual, ONE, header=head.word(), signed=head)
-    assert answer == ("MalformedReadings", (field,))
-
-
 @pytest.mark.parametrize("value", [LOWEST, -4_000, 8_500, 15_000])
 def test_the_ends_of_what_is_read(road, value):
     """Absolute zero has no mean that a division would survive."""
     profile = Profile(-5_000, 8_000, DAY, DAY, mkt_limit=-6_000, mkt_hours=24)
-    loads = [Load(0, 60, (-5_999, value), base=LOWEST, resolution=1)]
-    if value - LOWEST > 32_766:
-        loads = [Load(0, 60, (-5_999,)), Load(60, 60, (value,), base=0)]
-    (told,) = tell(road, [trip_of(road, profile, lot_of(road, profile), [*loads[:1], *loads[1:]])])
+    # What opens a window comes first.
+    loads = [Load(0, 60, (-5_999,), base=LOWEST), Load(60, 60, (value,), base=min(0, value))]
+    (told,) = tell(road, [trip_of(road, profile, lot_of(road, profile), loads)])
     assert value in (told[-1].judgement.lowest, told[-1].judgement.highest)
-
-
-def refusal(road, profile, load, **changes):
-    """How one batch is refused, when the shipment is as it should be."""
-    lot = lot_of(road, profile)
-    ref, load = keccak(text="refused"), load.moved(road.began - DAY)
-    (shipment,) = road.ids([(lot, ref)])
-    lines = [road.opening(lot, ref), road.pairing(shipment, road.began - 2 * DAY)]
-    lines.append(road.logging(shipment, load, 0, bytes(16), **changes)[0])
-    ((_, heard),) = road.ask([lines])
-    *before, (passed, answer) = heard
-    assert all(ok for ok, _ in before), heard
-    assert not passed
-    return answer

@@ -9,6 +9,8 @@ import random
 from dataclasses import replace
 
 import pytest
+from eth_account.messages import encode_typed_data
+from eth_utils import keccak
 
 from tests.property.trips import DAY, START, series
 from tests.reference.judge import (
@@ -28,9 +30,10 @@ from tests.reference.judge import (
     weight,
 )
 from tests.reference.packing import Header, pack, unpack
-from tests.reference.typed import ACCEPTANCE, OFFER, READINGS
+from tests.reference.typed import ACCEPTANCE, OFFER, READINGS, Domain, digest
 
 MINUTE, HOUR = 60, 3_600
+ADDRESS, OTHER = "0x" + "11" * 20, "0x" + "22" * 20
 
 # What mSupply ships with: hot from 8 °C, cold to 2 °C, each in one run and summed.
 USUAL = Profile(
@@ -347,6 +350,25 @@ def test_packing_is_undone():
 
 def test_header():
     assert Header(1, 2, 3, 4, -1, 16, 1).word() == int("01" "10" "ffff" "0004" "0003" "0000000002" "000001", 16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (READINGS, (b"\1" * 32, 3, START, 600, 2, -4_000, 8, 20, b"\2" * 16, b"\3" * 32, b"\4" * 32)),
+        (OFFER, (b"\1" * 32, ADDRESS, OTHER, 7, START, 8_760, b"\5" * 32)),
+        (ACCEPTANCE, (b"\1" * 32, ADDRESS, OTHER, 7, START, 8_760, b"\5" * 32, 2, 1)),
+    ],
+)
+def test_what_is_signed_is_what_a_wallet_signs(kind, values):
+    """EIP-712, against another implementation."""
+    name, fields = kind.rstrip(")").split("(")
+    types = {name: [dict(zip(("type", "name"), field.split(), strict=True)) for field in fields.split(",")]}
+    message = {field["name"]: value for field, value in zip(types[name], values, strict=True)}
+    domain = {"name": "Any", "version": "1", "chainId": 31_337, "verifyingContract": OTHER}
+    made = encode_typed_data(domain, types, message)
+    ours = Domain((b"\x0f", "Any", "1", 31_337, OTHER, bytes(32), []))
+    assert digest(ours, kind, values) == keccak(b"\x19" + made.version + made.header + made.body)
 
 
 def test_what_is_signed():
