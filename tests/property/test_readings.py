@@ -11,7 +11,7 @@ from eth_utils import keccak
 from tests.property.house import DAY
 from tests.property.road import Road
 from tests.property.trips import LOWEST, Load
-from tests.reference.judge import Bound, Profile, Rule, Span
+from tests.reference.judge import FORK, Bound, Profile, Rule, Span, Verdict
 
 USUAL = Profile(200, 800, 3_600, 7_200, (Rule(Bound.ABOVE, Span.SINGLE, 801, 30),))
 
@@ -42,7 +42,7 @@ def outcome(road, lines):
 
 # ---- signed ----------------------------------------------------------------------------------------------------------
 
-WARM = Load(-DAY, 60, (900,) * 16)
+WARM = Load(-DAY, 60, (900,) * 16)  # sixteen minutes breach nothing
 
 
 def test_tt1_every_signed_field_binds(road, begun):
@@ -97,6 +97,36 @@ def test_tt1_another_device_is_a_stranger(road, begun):
     (shipment, _), lines = begun
     line, _ = road.logging(shipment, WARM.moved(road.began), 0, bytes(16), 1)
     assert outcome(road, [*lines, line]) == ("NotPaired", (shipment, road.devices[1].address.lower()))
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_tt1_two_batches_of_one_number(road, begun, sent):
+    """TT1: a key in two hands shows; which of the two was sent, or whether any was, does not matter."""
+    (shipment, other), lines = begun
+    warm = WARM.moved(road.began)
+    cold = Load(warm.start, 60, (500,) * 16)
+    (_, _, one), _ = first = road.logging(shipment, warm, 0, bytes(16))
+    (_, _, two), _ = road.logging(shipment, cold, 0, bytes(16))
+    lines = lines + [first[0]] * sent
+
+    def shown(one, two, previous=(bytes(16), bytes(16))):
+        return road.line("reportFork", (one[0], two[0]), previous, (one[1], two[1]))
+
+    assert outcome(road, [*lines, shown(one, two)]) is None
+    ((_, heard),) = road.ask([[*lines, shown(two, one), road.line("report", shipment)]])
+    told = heard[-1][1]
+    assert (told[0], told[1], told[2]) == (Verdict.EXCURSION, 1 << FORK, 0)
+
+    # The same one twice, one of another number, one of another shipment; and one that another device signed.
+    (_, _, later), _ = road.logging(shipment, cold, 1, bytes(16))
+    (_, _, elsewhere), _ = road.logging(other, cold, 0, bytes(16), 1)
+    for wrong in (one, later, elsewhere):
+        assert outcome(road, [*lines, shown(one, wrong)]) == ("NoFork", (shipment,)), wrong
+    (_, _, stranger), _ = road.logging(shipment, cold, 0, bytes(16), 1)
+    assert outcome(road, [*lines, shown(one, stranger)])[0] in ("NoFork", "NotPaired")
+    # Signed upon another chain it is another batch of the same number.
+    (_, _, forked), _ = road.logging(shipment, warm, 0, b"\1" * 16)
+    assert outcome(road, [*lines, shown(one, forked, (bytes(16), b"\1" * 16))]) is None
 
 
 def test_tt3_no_time_to_come(road, begun):

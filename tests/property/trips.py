@@ -90,7 +90,7 @@ def random_profile(dice: Random) -> Profile:
     if dice.random() < 0.6:
         # An hour or two is crossed by a few readings, so that a window's end is met often.
         hours = dice.choice((1, 1, 2, 3, 24, 24, 720, 1_023))
-        limit = dice.choice((high, high, high, 2_500, dice.randint(-2_000, 4_000))) or 1
+        limit = dice.choice((high, high, high, 0, 2_500, dice.randint(-2_000, 4_000)))
         limit = max(-10_000, min(10_000, limit))
         if dice.random() < 0.3:
             rules = ()
