@@ -171,11 +171,11 @@ class Dock(Road):
         shipment = self.some()
         terms = Handover(
             shipment,
-            self.dice.choice(self.actors),
-            self.wire.now() + self.dice.choice((HOUR, HOUR, HOUR, -10)),
-            self.dice.choice((0, 0, 2, 30, 8_760, 8_761)),
-            self.dice.choice((0, 0, 1, 2, 3, 4, 5)),
-            self.dice.choice((0, 0, 0, 1, 2, 3)),
+            self.dice.choice((*self.actors, *map(low, (self.people.carrier, self.people.clinic) * 4))),
+            self.wire.now() + self.dice.choice((*(HOUR,) * 12, -10)),
+            self.dice.choice((0, 0, 0, 0, 2, 2, 30, 30, 8_760, 8_761)),
+            self.dice.choice((*(0, 1, 2) * 4, 3, 4, 5)),
+            self.dice.choice((*(0, 1) * 6, 2, 3)),
         )
         by = self.actor(shipment)
         if not always and self.dice.random() < 0.4:

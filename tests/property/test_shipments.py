@@ -31,17 +31,17 @@ def test_everybody_acts(dock):
     """TT1, TT2, TT6, TT7: one holder, one state, and nothing moves that is not intact."""
     dice = random.Random(seed())
     seen = Counter()
-    for _ in range(max(2, cases() // 100)):
+    for _ in range(max(2, cases() // 50)):
         dock.begin(dice)
-        for _ in range(30):
+        for _ in range(40):
             (act,) = dice.choices(list(ACTS), list(ACTS.values()))
             seen[act, step(dock, act)] += 1
             if dice.random() < 0.4:
                 dock.wire.mine(dock.wire.now() + dice.choice((60, 600, 3_600, 3_600, DAY)))
             dock.compare()
     if cases() >= 1_000:
-        missing = [(act, done) for act in ACTS for done in (True, False) if not seen[act, done]]
-        assert missing == [("suspend", False)], seen
+        acts = ("open", "split", "hand", "dispense", "pair", "log", "release")
+        assert not [(act, done) for act in acts for done in (True, False) if not seen[act, done]], seen
 
 
 def step(dock, act):

@@ -7,17 +7,26 @@ judged by `tests.reference.judge`. An act that may not be raises `Refused` with 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
-from typing import Any
 
-from tests.reference.judge import BUDGET, BY_HAND, FORK, Profile, Reading, Report, Series, Verdict, report, verdict
+from tests.reference.judge import BUDGET, BY_HAND, FORK, Reading, Report, Series, Verdict, report, verdict
+from tests.reference.shipments import (
+    Account,
+    Checks,
+    Device,
+    Disposition,
+    Handover,
+    Id,
+    Lot,
+    Pairing,
+    Refused,
+    Shipment,
+    Signed,
+)
 
 __all__ = ["Custody", "Device", "Disposition", "Handover", "Lot", "Pairing", "Refused", "Shipment", "Signed"]
 
 HOUR = 3_600
 EPOCH = 1_735_689_600  # 2025-01-01
-MOST_UNITS = 2**24 - 1
 MOST_HOURS = 8_760
 
 # Roles of institutions, as in contracts/institutions/Roles.sol.
@@ -25,120 +34,6 @@ PROVIDER, PHARMACY, MANUFACTURER, CARRIER, LABORATORY, LOGGER = (1 << bit for bi
 PUBLIC_HEALTH = 1 << 8
 #: Who may hold vaccine.
 HOLDING = PROVIDER | PHARMACY | MANUFACTURER | CARRIER | LABORATORY | PUBLIC_HEALTH
-
-Account = Any
-Id = Any
-
-
-class Disposition(IntEnum):
-    NONE = 0
-    ACTIVE = 1
-    QUARANTINED = 2
-    CLOSED = 3
-    DESTROYED = 4
-
-
-class Refused(Exception):
-    """An act that may not be; ``reasons`` are errors as (name, arguments), ``None`` where the prose leaves those open."""
-
-    def __init__(self, reasons: Sequence[tuple[str, tuple[Any, ...] | None]]) -> None:
-        super().__init__(reasons)
-        self.reasons = list(reasons)
-
-    def allows(self, name: str, arguments: tuple[Any, ...]) -> bool:
-        """Whether an error is one of the reasons."""
-        return any(name == reason and args in (None, arguments) for reason, args in self.reasons)
-
-
-class _Checks:
-    """Gathers what speaks against an act."""
-
-    def __init__(self) -> None:
-        self._reasons: list[tuple[str, tuple[Any, ...] | None]] = []
-
-    def refuse(self, broken: Any, name: str, *arguments: Any) -> None:
-        if broken:
-            self._reasons.append((name, None if arguments == (...,) else arguments))
-
-    def done(self) -> None:
-        if self._reasons:
-            raise Refused(self._reasons)
-
-
-@dataclass(frozen=True)
-class Lot:
-    manufacturer: Account
-    made_at: int
-    expires_at: int
-    units: int
-    profile: Profile
-
-
-@dataclass
-class Device:
-    """A logger, which is its own account; ``calibrated_until`` is the first second at which it no longer is."""
-
-    owner: Account
-    calibrated_until: int
-    in_service: bool = True
-
-
-@dataclass(frozen=True)
-class Handover:
-    """As in ``IColdChain``, without the seal."""
-
-    shipment: Id
-    to: Account
-    deadline: int
-    hours_allowed: int = 0
-    vvm: int = 0
-    shake: int = 0
-
-    def offer(self) -> Handover:
-        """What the giver signs of it."""
-        return replace(self, vvm=0, shake=0)
-
-
-@dataclass(frozen=True)
-class Signed:
-    """A signature over a handover, made while the holder ``giver`` held it since ``since``."""
-
-    by: Account
-    giver: Account
-    since: int
-    handover: Handover
-
-
-@dataclass
-class Pairing:
-    """``stretch`` is [from, to), as the series has it."""
-
-    stretch: list[int]
-    model: int = 0
-
-
-@dataclass
-class Shipment:
-    lot: Id
-    holder: Account
-    units: int
-    since: int
-    due: int
-    series: Series
-    disposition: Disposition = Disposition.ACTIVE
-    batches: int = 0
-    #: First half of the digest of the last batch.
-    chain: bytes = bytes(16)
-    #: By device.
-    pairings: dict[Account, Pairing] = field(default_factory=dict)
-
-    @property
-    def over(self) -> bool:
-        return self.disposition in (Disposition.CLOSED, Disposition.DESTROYED)
-
-    def facts(self) -> tuple[Any, ...]:
-        """As the struct of the interface has it."""
-        return (self.lot, self.holder, self.units, self.since, self.due, self.disposition, self.chain)
 
 
 class Custody:
@@ -186,19 +81,19 @@ class Custody:
             raise Refused([("UnknownShipment", (shipment,))])
         return self.shipments[shipment]
 
-    def _holds(self, checks: _Checks, shipment: Id, sender: Account) -> Account:
+    def _holds(self, checks: Checks, shipment: Id, sender: Account) -> Account:
         """The holder acts, licensed to hold vaccine."""
         institution, roles = self._standing(sender)
         checks.refuse(institution != self.shipments[shipment].holder, "NotHolder", shipment, sender)
         checks.refuse(not roles & HOLDING, "NotLicensed", ...)
         return institution
 
-    def _in_role(self, checks: _Checks, sender: Account, role: int) -> Account:
+    def _in_role(self, checks: Checks, sender: Account, role: int) -> Account:
         institution, roles = self._standing(sender)
         checks.refuse(not roles & role, "NotLicensed", ...)
         return institution
 
-    def _moves(self, checks: _Checks, shipment: Id, now: int) -> None:
+    def _moves(self, checks: Checks, shipment: Id, now: int) -> None:
         found = self.verdict(shipment, now)
         checks.refuse(found is not Verdict.INTACT, "NotIntact", shipment, found)
 
@@ -209,7 +104,7 @@ class Custody:
         if lot not in self.lots:
             raise Refused([("UnknownLot", (lot,)), ("NotLicensed", None)])
         terms, left = self.lots[lot], self.units_left(lot)
-        checks = _Checks()
+        checks = Checks()
         institution = self._in_role(checks, sender, MANUFACTURER)
         checks.refuse(institution != terms.manufacturer, "NotManufacturer", lot, sender)
         checks.refuse(not units, "InvalidShipment", "units")
@@ -227,7 +122,7 @@ class Custody:
 
     def split(self, now: int, sender: Account, shipment: Id, part: Id, units: int) -> None:
         at = self._find(shipment)
-        checks = _Checks()
+        checks = Checks()
         self._holds(checks, shipment, sender)
         checks.refuse(not 0 < units < at.units, "InvalidShipment", "units")
         checks.refuse(part in self.shipments, "ShipmentExists", part)
@@ -241,7 +136,7 @@ class Custody:
 
     def merge(self, now: int, sender: Account, shipment: Id, into: Id) -> None:
         one, other = self._find(shipment), self._find(into)
-        checks = _Checks()
+        checks = Checks()
         for each in (shipment, into):
             self._holds(checks, each, sender)
             self._moves(checks, each, now)
@@ -262,7 +157,7 @@ class Custody:
     ) -> None:
         """``giver`` or ``receiver`` is ``None`` for the one who sends."""
         at = self._find(terms.shipment)
-        checks = _Checks()
+        checks = Checks()
         self._offered(checks, now, sender, terms, giver)
         institution = self._receives(checks, now, terms)
         if receiver is None:
@@ -280,7 +175,7 @@ class Custody:
 
     def reject(self, now: int, sender: Account, terms: Handover, giver: Signed, reason: int) -> None:
         at = self._find(terms.shipment)
-        checks = _Checks()
+        checks = Checks()
         self._offered(checks, now, sender, terms, giver)
         self._receives(checks, now, terms)
         checks.refuse(sender != terms.to, "InvalidSignature", ...)
@@ -290,7 +185,7 @@ class Custody:
         if terms.vvm > 2 or terms.shake == 2:
             self._mark(at, BY_HAND)
 
-    def _offered(self, checks: _Checks, now: int, sender: Account, terms: Handover, giver: Signed | None) -> None:
+    def _offered(self, checks: Checks, now: int, sender: Account, terms: Handover, giver: Signed | None) -> None:
         """The holder gives it away: it signed that, or it sends."""
         at = self.shipments[terms.shipment]
         by = sender if giver is None else giver.by
@@ -303,7 +198,7 @@ class Custody:
                 checks.refuse(True, name, ...)
         checks.refuse(now > terms.deadline, "SignatureExpired", terms.deadline, now)
 
-    def _receives(self, checks: _Checks, now: int, terms: Handover) -> Account:
+    def _receives(self, checks: Checks, now: int, terms: Handover) -> Account:
         """The receiver may hold vaccine, and what it gets may go there."""
         at = self.shipments[terms.shipment]
         institution, roles = self._standing(terms.to)
@@ -325,7 +220,7 @@ class Custody:
     def dispense(self, now: int, sender: Account, shipment: Id, holder: Account, units: int) -> None:
         """By the holder itself or its operator."""
         at = self._find(shipment)
-        checks = _Checks()
+        checks = Checks()
         institution, roles = self._standing(sender)
         checks.refuse(institution != holder, "AccessManagedUnauthorized", sender)
         checks.refuse(not roles & HOLDING, "NotLicensed", ...)
@@ -344,7 +239,7 @@ class Custody:
         """``model``: one that is trusted, or 0."""
         at = self._find(shipment)
         known = self.devices.get(device)
-        checks = _Checks()
+        checks = Checks()
         self._holds(checks, shipment, sender)
         checks.refuse(not self._standing(device)[1] & LOGGER, "NotLicensed", ...)
         checks.refuse(known is None or not known.in_service, "InvalidPairing", "device")
@@ -368,7 +263,7 @@ class Custody:
         if device not in at.pairings:
             raise Refused([("NotPaired", (shipment, device)), ("NotHolder", None), ("NotLicensed", None)])
         stretch = at.pairings[device].stretch
-        checks = _Checks()
+        checks = Checks()
         institution, roles = self._standing(sender)
         owns = device in self.devices and institution == self.devices[device].owner
         checks.refuse(not owns and institution != at.holder, "NotHolder", shipment, sender)
@@ -399,7 +294,7 @@ class Custody:
             raise Refused([("NotPaired", (shipment, signer))])
         paired = at.pairings[signer]
         first, last = readings[0], readings[-1]
-        checks = _Checks()
+        checks = Checks()
         checks.refuse(not self._standing(signer)[1] & LOGGER, "NotLicensed", ...)
         checks.refuse(first.step > at.series.profile.silence, "MalformedReadings", "step")
         checks.refuse(sequence != at.batches, "OutOfSequence", shipment, at.batches, sequence)
@@ -433,7 +328,7 @@ class Custody:
 
     def quarantine(self, now: int, sender: Account, shipment: Id, reason: int) -> None:
         at = self._find(shipment)
-        checks = _Checks()
+        checks = Checks()
         institution, roles = self._standing(sender)
         checks.refuse(institution != at.holder and not roles & LABORATORY, "NotHolder", shipment, sender)
         checks.refuse(at.over, "NotIntact", shipment, self.verdict(shipment, now))
@@ -444,7 +339,7 @@ class Custody:
 
     def release(self, now: int, sender: Account, shipment: Id, reason: int) -> None:
         at = self._find(shipment)
-        checks = _Checks()
+        checks = Checks()
         self._in_role(checks, sender, LABORATORY)
         overdue = at.due and now >= at.due
         troubled = at.series.breached or at.series.lost_at(now) or overdue
@@ -459,7 +354,7 @@ class Custody:
 
     def destroy(self, now: int, sender: Account, shipment: Id, reason: int) -> None:
         at = self._find(shipment)
-        checks = _Checks()
+        checks = Checks()
         self._in_role(checks, sender, LABORATORY)
         checks.refuse(at.over, "NotIntact", shipment, self.verdict(shipment, now))
         checks.refuse(not reason, "InvalidReason", 0)
@@ -470,7 +365,7 @@ class Custody:
     def recall(self, sender: Account, lot: Id, reason: int) -> None:
         if lot not in self.lots:
             raise Refused([("UnknownLot", (lot,))])
-        checks = _Checks()
+        checks = Checks()
         if sender != self._recaller:
             institution, roles = self._standing(sender)
             ours = institution == self.lots[lot].manufacturer and roles & MANUFACTURER
