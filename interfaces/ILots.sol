@@ -64,7 +64,8 @@ interface ILots is ITemperatureRules {
     function registerProfile(Profile calldata terms) external returns (bytes32 id);
 
     /// @notice Says that a GS1 company prefix is a manufacturer's; 0 takes it back. Regulator's registrar only. Lots that exist stay.
-    /// @dev Reverts `InvalidPrefix` (not 4 to 12 digits, leading zeros included).
+    /// @dev Reverts `InvalidPrefix` (not 4 to 12 digits, leading zeros included; or a number with more). Warning: whether prefixes of different lengths
+    /// overlap is for the registrar to see; GS1 gives out none that do. A GTIN-8 has no company prefix: its seven digits are assigned as one of 12.
     /// @param prefix the digits as a number
     /// @param digits how many digits, with leading zeros
     function assignPrefix(uint64 prefix, uint8 digits, address manufacturer) external;

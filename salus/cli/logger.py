@@ -162,7 +162,7 @@ def _list_models(context: Context) -> None:
 def prove(context: Context, file: str, model: int | None) -> None:
     """Prove on chain that a maker signed an export; the file stays here. Anyone may.
 
-    It proves the model, never the unit. Some 315,000 gas; about a quarter of it where the chain verifies P-256 itself.
+    It proves the model, never the unit. Some 315,000 gas; about a fifth of it where the chain verifies P-256 itself.
 
     \b
     Example:
