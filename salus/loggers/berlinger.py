@@ -324,7 +324,9 @@ class _Reader:
         if result.key == "Hist":
             # The lower and the upper alarm of each day; a day without them leaves the sum unknown.
             sums = tuple(
-                sum(day.alarm_minutes[n] for day in days) if all(len(day.alarm_minutes) == alarms for day in days) else None
+                sum(day.alarm_minutes[n] for day in days)
+                if all(len(day.alarm_minutes) == alarms for day in days)
+                else None
                 for n in range(alarms)
             )
             low = min((day.lowest for day in days if day.lowest is not None), default=None)
