@@ -27,7 +27,7 @@ from salus.epcis import (
 from salus.errors import BadInput
 from salus.jsonfile import dump_json, parse_json
 from salus.loggers import Reading, read
-from tests.client.shared_data import shared
+from tests.client.shared_data import EXAMPLES, shared
 
 FOLDER = "openepcis-test-resources"
 
@@ -560,3 +560,11 @@ def test_a_wrong_check_digit_is_refused():
 def test_events_have_paths():
     paths = [found.path for found in events_in(told(), "story")]
     assert paths == [f"epcisBody.eventList[{n}]" for n in range(17)]
+
+
+def test_the_example_is_valid_and_named_by_its_hashes():
+    content = parse_json((EXAMPLES / "shipment.epcis.json").read_text(encoding="utf-8"), "")
+    check(content)
+    assert [event["eventID"] for event in content["epcisBody"]["eventList"]] == event_hashes(content)
+    export = read(EXAMPLES / "shipment.epcis.json")
+    assert (len(export.readings), export.missing, export.highest, export.interval_s) == (6, 1, 1120, 600)
