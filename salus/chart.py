@@ -136,8 +136,8 @@ def text(
     """A chart in characters: ``█`` outside the range, ``▒`` inside, ``·`` the limits, ``╌`` other thresholds.
 
     Each column shows the lowest to the highest reading of its time, so that no extreme is averaged away. Where nothing
-    is known, and no reading fell into the column, it is hatched with ``╱``. Below the axis stand ``▲`` under breaches, ``?``
-    under all unknown time, and a number under each change of custody, with a line for it.
+    is known, and no reading fell into the column, it is hatched with ``╱``. Below the axis stand ``▲`` under breaches,
+    ``?`` under all unknown time, and a number under each change of custody, with a line for it.
 
     Args:
         readings: In order of time.
@@ -400,5 +400,6 @@ def _figure(
     return figure
 
 
-def _utc(time: int) -> dt.datetime:
+def _utc(time: int) -> Any:
+    # Any: matplotlib takes moments, its types say numbers.
     return dt.datetime.fromtimestamp(time, dt.UTC)

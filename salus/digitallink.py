@@ -8,7 +8,7 @@ A link's path names the thing, from the key to the finest qualifier, and its que
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from .errors import BadInput, one_line
@@ -167,6 +167,9 @@ def _add(values: dict[str, str], identifier: str, value: str) -> None:
 
 # ------------------------------------------------------------------------------------------------------ canonical form
 
+# From a company prefix, and what comes after it.
+_Convert = Callable[[str, list[str]], str]
+
 # Kind of EPC URI, and how many digits its company prefix and its reference have together.
 _EPC = re.compile(r"urn:epc:(id|class|idpat):([a-z]+):(.+)\Z")
 _PREFIX = re.compile(r"[0-9]{6,12}\Z")
@@ -201,7 +204,9 @@ def _identity(text: str) -> dict[str, str] | None:
         return None
     if "01" in values and re.fullmatch("[0-9]{8}|[0-9]{12,13}", values["01"]):
         values["01"] = values["01"].zfill(14)
-    return values if values and all(IDENTIFIERS[name].pattern.fullmatch(value) for name, value in values.items()) else None
+    return (
+        values if values and all(IDENTIFIERS[name].pattern.fullmatch(value) for name, value in values.items()) else None
+    )
 
 
 def from_epc(text: str) -> str | None:
@@ -247,7 +252,7 @@ def _gtin(prefix: str, item: str) -> str:
     return _checked(item[:1] + prefix + item[1:], 14)
 
 
-def _of_gtin(qualifier: str):  # type: ignore[no-untyped-def]
+def _of_gtin(qualifier: str) -> _Convert:
     def convert(prefix: str, rest: list[str]) -> str:
         serial = f"/{qualifier}/{_joined(rest, 1)}" if len(rest) > 1 else ""
         return f"{CANONICAL}/01/{_gtin(prefix, rest[0])}{serial}"
@@ -268,7 +273,7 @@ def _pgln(prefix: str, rest: list[str]) -> str:
     return f"{CANONICAL}/417/{_checked(prefix + rest[0], 13)}"
 
 
-def _with_serial(identifier: str, count: int, lead: str = ""):  # type: ignore[no-untyped-def]
+def _with_serial(identifier: str, count: int, lead: str = "") -> _Convert:
     def convert(prefix: str, rest: list[str]) -> str:
         serial = _joined(rest, 1) if len(rest) > 1 else ""
         return f"{CANONICAL}/{identifier}/{lead}{_checked(prefix + rest[0], count)}{serial}"
@@ -276,11 +281,11 @@ def _with_serial(identifier: str, count: int, lead: str = ""):  # type: ignore[n
     return convert
 
 
-def _plain_key(identifier: str):  # type: ignore[no-untyped-def]
+def _plain_key(identifier: str) -> _Convert:
     return lambda prefix, rest: f"{CANONICAL}/{identifier}/{prefix}{_joined(rest, 0)}"
 
 
-def _service(identifier: str, count: int):  # type: ignore[no-untyped-def]
+def _service(identifier: str, count: int) -> _Convert:
     return lambda prefix, rest: f"{CANONICAL}/{identifier}/{_checked(prefix + rest[0], count)}"
 
 
@@ -297,7 +302,7 @@ def _piece(prefix: str, rest: list[str]) -> str:
     return f"{CANONICAL}/8006/{_gtin(prefix, rest[0])}{counts}{serial}"
 
 
-_CONVERSIONS = {
+_CONVERSIONS: Mapping[str, _Convert] = {
     "sgtin": _of_gtin("21"),
     "lgtin": _of_gtin("10"),
     "upui": _of_gtin("235"),

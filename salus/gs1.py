@@ -1,4 +1,5 @@
-"""GS1 identifiers: check digits, trade items, places, logistic units, lots, and the application identifiers on a label."""
+"""GS1 identifiers: check digits, trade items, places, logistic units, lots, and the application identifiers on a
+label."""
 
 from __future__ import annotations
 
@@ -184,7 +185,9 @@ _KEYED = {
             )
         )
     },
-    "8003": AI("returnable asset", re.compile(f"[0-9]{{14}}{_SET_82}{{0,16}}"), lambda text: _digits(text[1:14], 13, "grai")),
+    "8003": AI(
+        "returnable asset", re.compile(f"[0-9]{{14}}{_SET_82}{{0,16}}"), lambda text: _digits(text[1:14], 13, "grai")
+    ),
     "8004": _text("asset", 30),
     "8006": AI("piece of a trade item", re.compile("[0-9]{18}"), lambda text: gtin_number(text[:14])),
     "8010": _text("component or part", 30, _SET_39),

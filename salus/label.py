@@ -103,9 +103,7 @@ class Label:
         """As a scanner gives it: values of fixed length first, GS after each other one but the last."""
         values = self.values
         ordered = sorted(values, key=lambda name: IDENTIFIERS[name].fixed is None)
-        text = "".join(
-            name + values[name] + ("" if IDENTIFIERS[name].fixed is not None else _GS) for name in ordered
-        )
+        text = "".join(name + values[name] + ("" if IDENTIFIERS[name].fixed is not None else _GS) for name in ordered)
         return text.removesuffix(_GS)
 
     @property
@@ -162,7 +160,9 @@ def _elements(text: str) -> dict[str, str]:
     while rest:
         identifier = next((rest[:n] for n in (2, 3, 4) if rest[:n] in IDENTIFIERS), None)
         if identifier is None:
-            raise BadInput("", f"({one_line(rest[:4], 8)})", "is no application identifier that is read here; scan it again")
+            raise BadInput(
+                "", f"({one_line(rest[:4], 8)})", "is no application identifier that is read here; scan it again"
+            )
         rest = rest[len(identifier) :]
         length = IDENTIFIERS[identifier].fixed
         if length is not None:
@@ -261,8 +261,8 @@ def scan(path: str | Path) -> Label:
     for text in texts:
         try:
             label = parse_label(text)
-        except BadInput as refusal:
-            refusals.append(refusal)
+        except BadInput as trouble:
+            refusals.append(trouble)
             continue
         if label not in labels:
             labels.append(label)
@@ -293,7 +293,9 @@ def _decode(path: str | Path) -> list[str]:
     try:
         with Image.open(io.BytesIO(content)) as opened:
             if opened.width * opened.height > _PIXELS:
-                raise BadInput(str(path), "picture", f"has more than {_PIXELS // 10**6} million pixels; give a smaller one")
+                raise BadInput(
+                    str(path), "picture", f"has more than {_PIXELS // 10**6} million pixels; give a smaller one"
+                )
             picture = opened.convert("L")
     except BadInput:
         raise

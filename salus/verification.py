@@ -97,7 +97,9 @@ def verification(label: Label, answer: ChainAnswer) -> Verification:
     if label.gtin is None or label.lot is None:
         found.append((Finding.NO_LOT, "the label names no trade item and lot; scan the pack's own label"))
     elif not answer.registered:
-        found.append((Finding.NOT_REGISTERED, f"nobody registered lot {label.lot} of GTIN {label.gtin}: it may be forged"))
+        found.append(
+            (Finding.NOT_REGISTERED, f"nobody registered lot {label.lot} of GTIN {label.gtin}: it may be forged")
+        )
     else:
         found += _against(label, answer)
         by = f" by {one_line(answer.manufacturer, 80)}" if answer.manufacturer else ""
@@ -114,7 +116,9 @@ def _against(label: Label, answer: ChainAnswer) -> list[tuple[Finding, str]]:
     if answer.expires_at is not None:
         last = dt.datetime.fromtimestamp(answer.expires_at - 1, dt.UTC).date()
         if label.expires is not None and abs((label.expires - last).days) > 1:
-            words = f"the label says that it expires on {label.expires}, its maker registered {last}: it may be relabelled"
+            words = (
+                f"the label says that it expires on {label.expires}, its maker registered {last}: it may be relabelled"
+            )
             found.append((Finding.OTHER_EXPIRY, words))
         if answer.now >= answer.expires_at:
             found.append((Finding.EXPIRED, f"the lot expired on {last}"))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import Context, command, moment
 
 if TYPE_CHECKING:
-    from ..loggers.spool import SpoolBatch
+    from ..loggers.mqtt import Broker
+    from ..loggers.spool import Spool, SpoolBatch
 
     #: Makes what hands a batch on, e.g. signs it with the device's key and logs it; called before anything is heard.
-    DeliverFor = Callable[[Context], Callable[[SpoolBatch], None]]
+    DeliverFor = Callable[..., Callable[[SpoolBatch], None]]
 
 __all__ = ["add_listen"]
 
@@ -50,8 +51,8 @@ def add_listen(
     ) -> None:
         """Listen to loggers over MQTT. Readings are safe on the disk before the broker may forget them.
 
-        Closed batches are handed on, and tried again when that fails. What is no reading is kept apart, with the reason;
-        --show lists it. Start it again with the same spool and client id: what came meanwhile was kept.
+        Closed batches are handed on, and tried again when that fails. What is no reading is kept apart, with the
+        reason; --show lists it. Start it again with the same spool and client id: what came meanwhile was kept.
 
         \b
         Example:
@@ -87,14 +88,15 @@ def add_listen(
             count = spool.count()
             context.answer(
                 count,
-                f"{sum(count[state] for state in ('open', 'pending', 'delivered')):,} readings: {count['open']:,} in no batch"
-                f" yet, {count['pending']:,} waiting, {count['delivered']:,} handed on;"
+                f"{sum(count[state] for state in ('open', 'pending', 'delivered')):,} readings: {count['open']:,} in no"
+                f" batch yet, {count['pending']:,} waiting, {count['delivered']:,} handed on;"
                 f" {count['quarantine']:,} messages in quarantine",
             )
 
+    run: Callable[..., Any] = listen
     for option in reversed((*_OPTIONS, *options)):
-        listen = option(listen)
-    return command(parent, "listen")(listen)
+        run = option(run)
+    return command(parent, "listen")(run)
 
 
 _OPTIONS = (
@@ -110,16 +112,22 @@ _OPTIONS = (
     ),
     click.option("--plain", is_flag=True, help="Without TLS: for a broker on this machine."),
     click.option("--ca-file", type=click.Path(), help="Certificate of the broker's own authority."),
-    click.option("--batch", "most", type=click.IntRange(1, 5_000), default=1_008, show_default=True, help="Readings in a batch."),
     click.option(
-        "--age", type=click.IntRange(1), default=3_600, show_default=True, help="Seconds after which a batch is closed anyway."
+        "--batch", "most", type=click.IntRange(1, 5_000), default=1_008, show_default=True, help="Readings in a batch."
+    ),
+    click.option(
+        "--age",
+        type=click.IntRange(1),
+        default=3_600,
+        show_default=True,
+        help="Seconds after which a batch is closed anyway.",
     ),
     click.option("--for", "for_", type=click.FloatRange(0), help="Seconds to listen [default: until it is stopped]."),
     click.option("--show", is_flag=True, help="Do not listen: show what the spool holds, and what is in quarantine."),
 )
 
 
-def _broker(text: str, username: str | None, password_file: str | None, plain: bool, ca_file: str | None):  # type: ignore[no-untyped-def]
+def _broker(text: str, username: str | None, password_file: str | None, plain: bool, ca_file: str | None) -> Broker:
     import os
     import re
 
@@ -142,7 +150,7 @@ def _broker(text: str, username: str | None, password_file: str | None, plain: b
     )
 
 
-def _show(context: Context, spool) -> None:  # type: ignore[no-untyped-def]
+def _show(context: Context, spool: Spool) -> None:
     count, kept = spool.count(), spool.quarantined()
     data = {
         **count,

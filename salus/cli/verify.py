@@ -69,7 +69,9 @@ def verify_command(ask: Ask) -> click.Command:
         context.answer(data, "\n".join([*lines, *(found.words if found.ok else found.words[-1:])]))
         if not found.ok:
             if not context.json:
-                against = [words for kind, words in zip(found.findings, found.words, strict=True) if kind != "registered"]
+                against = [
+                    words for kind, words in zip(found.findings, found.words, strict=True) if kind != "registered"
+                ]
                 context.note(f"refused: {'; '.join(against)}")
             sys.exit(1)
 

@@ -111,7 +111,7 @@ def _event(found: Found) -> Iterator[Problem]:
             if isinstance(place, dict):
                 yield from _optional(place, found.at(name), "id", _uri, required=True)
             else:
-                yield found.at(name), "is no object; give {\"id\": URI}"
+                yield found.at(name), 'is no object; give {"id": URI}'
     yield from _pairs(found, "bizTransactionList", "bizTransaction", words.BIZ_TRANSACTIONS, typed=False)
     yield from _pairs(found, "sourceList", "source", words.SOURCES, typed=True)
     yield from _pairs(found, "destinationList", "destination", words.SOURCES, typed=True)
@@ -139,7 +139,11 @@ def _what(found: Found, kind: str) -> Iterator[Problem]:
         yield found.path, f"says not what it is about; give one of {', '.join(_ABOUT[kind])}"
     if kind == "TransactionEvent" and not event.get("bizTransactionList"):
         yield found.at("bizTransactionList"), "is missing; name the business transaction"
-    if kind in ("AggregationEvent", "AssociationEvent") and "parentID" not in event and event.get("action") != "OBSERVE":
+    if (
+        kind in ("AggregationEvent", "AssociationEvent")
+        and "parentID" not in event
+        and event.get("action") != "OBSERVE"
+    ):
         yield found.at("parentID"), "is missing; name what contains or carries the others"
     yield from _optional(event, found.path, "parentID", _uri)
     yield from _optional(event, found.path, "transformationID", _uri)
@@ -216,7 +220,9 @@ def _sensor(element: Any, where: str) -> Iterator[Problem]:
             yield from _optional(report, at, name, _uri)
         for name in _SENSOR_NUMBERS:
             yield from _optional(report, at, name, _number)
-        yield from _optional(report, at, "hexBinaryValue", lambda value: isinstance(value, str) and _HEX.match(value), "hex digits")
+        yield from _optional(
+            report, at, "hexBinaryValue", lambda value: isinstance(value, str) and _HEX.match(value), "hex digits"
+        )
 
 
 # ---------------------------------------------------------------------------------------------------- kinds of values
@@ -291,7 +297,7 @@ def _one_of(known: frozenset[str]) -> Kind:
 def _word(known: frozenset[str]) -> Kind:
     def kind(value: Any) -> bool:
         # A short form must be a word of the standard; a URI may be anybody's.
-        return isinstance(value, str) and (value in known if not ":" in value else bool(_URI.match(value)))
+        return isinstance(value, str) and (value in known if ":" not in value else bool(_URI.match(value)))
 
     few = ", ".join(sorted(known)) if len(known) < 6 else "a word of CBV 2.0"
     kind.__doc__ = f"{few}, or a URI"

@@ -4,9 +4,9 @@ An event becomes a canonical string without separators (the pre-hash), and that 
 
     ni:///sha-256;<64 hex digits>?ver=CBV2.0
 
-What is not hashed: ``eventID``, ``recordTime``, ``errorDeclaration``, comments and contexts. Order and spelling are those
-of the reference implementation that GS1 names: transactions, sources, destinations, master data and extensions come
-last, sorted together by their text, a list entry's ``type`` before its value.
+What is not hashed: ``eventID``, ``recordTime``, ``errorDeclaration``, comments and contexts. Order and spelling are
+those of the reference implementation that GS1 names: transactions, sources, destinations, master data and extensions
+come last, sorted together by their text, a list entry's ``type`` before its value.
 """
 
 from __future__ import annotations
@@ -186,7 +186,9 @@ class _Canon:
         if not isinstance(element, Mapping):
             return ""
         text = self.parts("sensorMetadata", _METADATA, element.get("sensorMetadata"))
-        text += "".join(sorted(self.parts("sensorReport", _REPORT, report) for report in _many(element.get("sensorReport"))))
+        text += "".join(
+            sorted(self.parts("sensorReport", _REPORT, report) for report in _many(element.get("sensorReport")))
+        )
         text += self.extensions(element, ("sensorMetadata", "sensorReport"))
         return "sensorElement" + text if text else ""
 

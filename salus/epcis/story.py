@@ -406,7 +406,9 @@ class _Teller:
         for breach in told.breaches:
             time = {} if breach.time is None else {"time": _time(breach.time)}
             # Not of type Temperature: an alarm is no reading.
-            reports.append({"type": f"{_NAMESPACE}Rule", "exception": "ALARM_CONDITION", **time, "stringValue": breach.words})
+            reports.append(
+                {"type": f"{_NAMESPACE}Rule", "exception": "ALARM_CONDITION", **time, "stringValue": breach.words}
+            )
         if not reports:
             raise BadInput("", "told", "holds nothing; give readings, extremes or breaches")
         return {"sensorMetadata": metadata, "sensorReport": reports}

@@ -1,4 +1,5 @@
-"""Words of EPCIS 2.0 and of the Core Business Vocabulary 2.0: fields of events, and the values that have a short form."""
+"""Words of EPCIS 2.0 and of the Core Business Vocabulary 2.0: fields of events, and the values that have a short
+form."""
 
 from __future__ import annotations
 
@@ -51,12 +52,10 @@ DISPOSITIONS = frozenset(
     "active available completeness_inferred completeness_verified conformant container_closed container_open damaged"
     " destroyed dispensed disposed encoded expired in_progress in_transit inactive mismatch_class mismatch_instance"
     " mismatch_quantity needs_replacement no_pedigree_match non_conformant non_sellable_other partially_dispensed"
-    " recalled reserved retail_sold returned sellable_accessible sellable_not_accessible stolen unavailable unknown"
-    .split()
+    " recalled reserved retail_sold returned sellable_accessible sellable_not_accessible stolen unavailable"
+    " unknown".split()
 )
-BIZ_TRANSACTIONS = frozenset(
-    "bol cert desadv inv pedigree po poc prodorder recadv rma testprd testres upevt".split()
-)
+BIZ_TRANSACTIONS = frozenset("bol cert desadv inv pedigree po poc prodorder recadv rma testprd testres upevt".split())
 SOURCES = frozenset({"owning_party", "possessing_party", "location"})
 ERROR_REASONS = frozenset({"did_not_occur", "incorrect_data"})
 SENSOR_ALERTS = frozenset({"ALARM_CONDITION", "ERROR_CONDITION"})

@@ -11,9 +11,9 @@ offset is refused unless the offset, or the zone with its daylight saving, is gi
 reading, and so are ``--.-``, ``NaN`` and ``null``; others have at most two decimals, for what is finer the chain could
 not judge as it was measured (degrees Fahrenheit go to the nearest 0.01 °C).
 
-The temperature's column says its unit: ``celsius``, ``fahrenheit``, ``kelvin``, ``celsius_x10`` or ``celsius_x100`` (whole
-tenths or hundredths). No unit is guessed from the numbers. Fields are separated by commas, semicolons or tabs; with the
-latter two the decimal sign may be a comma. Other columns are left alone.
+The temperature's column says its unit: ``celsius``, ``fahrenheit``, ``kelvin``, ``celsius_x10`` or ``celsius_x100``
+(whole tenths or hundredths). No unit is guessed from the numbers. Fields are separated by commas, semicolons or tabs;
+with the latter two the decimal sign may be a comma. Other columns are left alone.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ _TIMES = ("time", "timestamp", "datetime", "unix")
 _SEPARATORS = ",;\t"
 
 # What 16-bit or careless firmware writes for "no reading", in hundredths or as it is.
-_SENTINELS = frozenset(Decimal(text) for text in ("-32768 32767 -999 -9999 9999 999.9 -327.68 327.67 -3276.8 3276.7").split())
+_SENTINELS = frozenset(
+    Decimal(text) for text in ("-32768 32767 -999 -9999 9999 999.9 -327.68 327.67 -3276.8 3276.7").split()
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def read_csv(path: str | Path, *, serial: str = "", utc_offset: str | None = Non
                     f"{where}: time",
                     "comes twice; keep one reading"
                     if time == last
-                    else "is before the line above; sort the readings by time, or give the files from before and after the"
-                    " clock was set one by one",
+                    else "is before the line above; sort the readings by time, or give the files from before and after"
+                    " the clock was set one by one",
                 )
             readings.append(Reading(time, columns.centi_of(row, where)))
     except csv.Error as trouble:
@@ -191,7 +193,8 @@ class _Columns:
 
     def _no_number(self, where: str, text: str) -> BadInput:
         what = {"celsius_x10": "whole tenths of °C", "celsius_x100": "whole hundredths of °C"}.get(
-            self.name, {"fahrenheit": "°F", "kelvin": "K", "celsius": "°C"}.get(self.name, "") + " with at most two decimals"
+            self.name,
+            {"fahrenheit": "°F", "kelvin": "K", "celsius": "°C"}.get(self.name, "") + " with at most two decimals",
         )
         return BadInput(self.source, where, f"is {one_line(text, 40)!r}; give {what}, or leave it empty")
 
@@ -214,9 +217,7 @@ class _Clock:
     def seconds(self, text: str, field: str, last: int | None) -> int:
         match = _TIME.match(text)
         if not match:
-            raise BadInput(
-                self.source, field, f"is {one_line(text, 40)!r}; give ISO 8601, e.g. 2026-01-05T06:00:00Z"
-            )
+            raise BadInput(self.source, field, f"is {one_line(text, 40)!r}; give ISO 8601, e.g. 2026-01-05T06:00:00Z")
         try:
             naive = dt.datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or ':00'}")
             offset = parse_offset(match[4]) if match[4] else self.offset
@@ -235,7 +236,7 @@ class _Clock:
         return time
 
     def _local(self, naive: dt.datetime, text: str, field: str, last: int | None) -> int:
-        """A local time in UTC. In the hour that comes twice in autumn, the order of the readings says which one it is."""
+        """A local time in UTC. In the hour that comes twice in autumn the order of the readings says which it is."""
         zone = str(self.zone)
         first, second = (int(naive.replace(tzinfo=self.zone, fold=fold).timestamp()) for fold in (0, 1))
         if first > second:  # fold means the opposite in the hour that is skipped

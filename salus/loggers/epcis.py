@@ -1,12 +1,12 @@
 """Temperatures from EPCIS 2.0: the ``sensorReport`` entries of type Temperature, as JSON or JSON-LD.
 
 A document, a query document, a bare event or a bare list of events will do. A reading is a ``value`` with its unit
-(``uom``: CEL, FAH or KEL); its time is the report's, else the sensorMetadata's ``time``, else its ``startTime``, else the
-event's. A report of the exception ERROR_CONDITION without a value is a reading that could not be taken. Reports of other
-types are another sensor's and left alone.
+(``uom``: CEL, FAH or KEL); its time is the report's, else the sensorMetadata's ``time``, else its ``startTime``, else
+the event's. A report of the exception ERROR_CONDITION without a value is a reading that could not be taken. Reports of
+other types are another sensor's and left alone.
 
-Refused, because nothing can be judged by them: extremes and means (``minValue``, ``maxValue``, ``meanValue``), which say
-nothing of how long; values finer than 0.01 °C; times without an offset; the same time twice with different values.
+Refused, because nothing can be judged by them: extremes and means (``minValue``, ``maxValue``, ``meanValue``), which
+say nothing of how long; values finer than 0.01 °C; times without an offset; the same time twice with different values.
 Events that an ``errorDeclaration`` calls wrong do not count.
 """
 
@@ -125,9 +125,7 @@ def _reports(found: Found, source: str) -> Iterator[_Report]:
                 yield _report(found, metadata, report, source, where)
 
 
-def _report(
-    found: Found, metadata: Mapping[str, Any], report: Mapping[str, Any], source: str, where: str
-) -> _Report:
+def _report(found: Found, metadata: Mapping[str, Any], report: Mapping[str, Any], source: str, where: str) -> _Report:
     device = report.get("deviceID", metadata.get("deviceID", ""))
     if not isinstance(device, str):
         raise BadInput(source, f"{where}.deviceID", "is no text; give a URI")
@@ -137,7 +135,9 @@ def _report(
         aggregate = next((name for name in _AGGREGATES if name in report), None)
         if aggregate is not None:
             raise BadInput(
-                source, f"{where}.{aggregate}", "is of a whole time, from which no reading can be judged; give each value"
+                source,
+                f"{where}.{aggregate}",
+                "is of a whole time, from which no reading can be judged; give each value",
             )
         if isinstance(exception, str) and expand(exception, "exception", found.namespaces) in _ERROR:
             return _Report(device, where, Reading(time, None))
@@ -145,9 +145,7 @@ def _report(
     return _Report(device, where, Reading(time, _centi(report, source, where)))
 
 
-def _time(
-    found: Found, metadata: Mapping[str, Any], report: Mapping[str, Any], source: str, where: str
-) -> int:
+def _time(found: Found, metadata: Mapping[str, Any], report: Mapping[str, Any], source: str, where: str) -> int:
     element = where.rsplit(".", 1)[0]
     for holder, name, path in (
         (report, "time", f"{where}.time"),
@@ -179,12 +177,16 @@ def _centi(report: Mapping[str, Any], source: str, where: str) -> int:
         raise BadInput(source, f"{where}.uom", f"is {one_line(unit, 20)!r}; give CEL, FAH or KEL")
     exact = Decimal(value)
     if not -100_000 < exact < 100_000:
-        raise BadInput(source, f"{where}.value", f"is {one_line(value, 40)}; give {LOWEST / 100} to {HIGHEST // 100} °C")
+        raise BadInput(
+            source, f"{where}.value", f"is {one_line(value, 40)}; give {LOWEST / 100} to {HIGHEST // 100} °C"
+        )
     if unit == "FAH":
         # No decimal fraction of a degree Fahrenheit is one of a degree Celsius: the nearest 0.01 °C stands for it.
         hundredths = ((exact - 32) * 500 / 9).to_integral_value(rounding=ROUND_HALF_EVEN)
     else:
         hundredths = (exact - (Decimal("273.15") if unit == "KEL" else 0)) * 100
         if hundredths != hundredths.to_integral_value():
-            raise BadInput(source, f"{where}.value", f"is {value}; give at most two decimals, or what is finer goes unjudged")
+            raise BadInput(
+                source, f"{where}.value", f"is {value}; give at most two decimals, or what is finer goes unjudged"
+            )
     return expect_possible(int(hundredths), source, f"{where}.value")

@@ -19,7 +19,8 @@ def read(path: str | Path, *, utc_offset: str | None = None, device: str | None 
 
     Args:
         path: A Berlinger text export, CSV with a time and a temperature, or EPCIS 2.0 as JSON.
-        utc_offset: For CSV with times that name no offset: ``Z``, ``+05:30`` or a zone's name such as ``Europe/Zurich``;
+        utc_offset: For CSV with times that name no offset: ``Z``, ``+05:30`` or a zone's name such as
+        ``Europe/Zurich``;
             other formats name it themselves.
         device: For EPCIS with several devices: whose readings, by its ``deviceID``.
 

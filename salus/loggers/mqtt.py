@@ -9,10 +9,10 @@ The topic's level that stands for ``+`` names the logger: of ``salus/+/readings`
 ``logger-17``. Times are ISO 8601 with an offset, or Unix seconds; temperatures have at most two decimals; null is a
 reading that could not be taken.
 
-Nothing is lost: the session is persistent and the quality of service 1, so the broker keeps what comes while the listener
-is away, and a message is acknowledged only after it is on the disk (:mod:`salus.loggers.spool`). Nothing is doubled: a
-reading that comes twice is stored once. What is no reading goes into quarantine, and is acknowledged, so that it does not
-come for ever.
+Nothing is lost: the session is persistent and the quality of service 1, so the broker keeps what comes while the
+listener is away, and a message is acknowledged only after it is on the disk (:mod:`salus.loggers.spool`). Nothing is
+doubled: a reading that comes twice is stored once. What is no reading goes into quarantine, and is acknowledged, so
+that it does not come for ever.
 
 The broker says who may publish where; that a message came from the logger that its topic names is only as true as the
 broker's access list.
@@ -93,7 +93,12 @@ def parse_message(payload: bytes) -> list[Reading]:
 
 
 def _reading(entry: Any, where: str) -> Reading:
-    if not isinstance(entry, dict) or entry.keys() - {"time", "celsius"} or "time" not in entry or "celsius" not in entry:
+    if (
+        not isinstance(entry, dict)
+        or entry.keys() - {"time", "celsius"}
+        or "time" not in entry
+        or "celsius" not in entry
+    ):
         raise BadInput("", f"{where}reading".lstrip("."), f"is {one_line(entry, 60)!r}; give time and celsius")
     value = entry["celsius"]
     if value is None:
@@ -217,7 +222,7 @@ class Listener:
         self._connected = False
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        self.take(message.topic, message.payload)
+        self.take(message.topic, bytes(message.payload))
         # Only now: whatever ends this process before here makes the broker send the message again.
         client.ack(message.mid, message.qos)
 
@@ -294,7 +299,9 @@ class Listener:
             try:
                 self._client.connect(self.broker.host, self.broker.port, keepalive=30)
             except (OSError, ValueError) as trouble:
-                self._note(f"no broker at {self.broker.host}:{self.broker.port} ({one_line(trouble, 80)}); trying again")
+                self._note(
+                    f"no broker at {self.broker.host}:{self.broker.port} ({one_line(trouble, 80)}); trying again"
+                )
                 self.work()
                 self._sleep(until)
                 continue

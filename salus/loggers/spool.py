@@ -1,12 +1,12 @@
 """A local spool of readings that arrive one by one: nothing is acknowledged before it is safe here.
 
-One SQLite file. A reading is stored once, by its logger and its time; batches are closed by number or age and stay until
-somebody says that they were delivered. What cannot be a reading goes into quarantine with the reason, so that it is
-neither lost nor in the way.
+One SQLite file. A reading is stored once, by its logger and its time; batches are closed by number or age and stay
+until somebody says that they were delivered. What cannot be a reading goes into quarantine with the reason, so that it
+is neither lost nor in the way.
 
-The states of a batch: readings without one are *open*; a closed batch is *pending* until :meth:`Spool.delivered`. After a
-crash between delivery and that call the same batch is delivered again, with the same readings: the receiver must take a
-reading that it has already for done, as the contract's sequence does.
+The states of a batch: readings without one are *open*; a closed batch is *pending* until :meth:`Spool.delivered`.
+After a crash between delivery and that call the same batch is delivered again, with the same readings: the receiver
+must take a reading that it has already for done, as the contract's sequence does.
 """
 
 from __future__ import annotations
@@ -128,7 +128,11 @@ class Spool:
             raise BadInput(str(path), "spool", f"cannot be opened ({trouble.strerror}); name another file") from None
         except sqlite3.DatabaseError as trouble:
             busy = "locked" in str(trouble)
-            what = "is in use by another listener; stop it first" if busy else f"is no spool ({trouble}); name another file"
+            what = (
+                "is in use by another listener; stop it first"
+                if busy
+                else f"is no spool ({trouble}); name another file"
+            )
             raise BadInput(str(path), "spool", what) from None
 
     def close(self) -> None:
@@ -182,7 +186,9 @@ class Spool:
                 ).fetchone()
                 if known is not None:
                     if known[0] != reading.centi:
-                        self._quarantine(db, topic, payload, f"time {reading.time} was said before, with another value", now)
+                        self._quarantine(
+                            db, topic, payload, f"time {reading.time} was said before, with another value", now
+                        )
                 elif closed is not None and reading.time <= closed:
                     reason = f"time {reading.time} comes after later readings were closed into a batch"
                     self._quarantine(db, topic, payload, reason, now)
@@ -267,11 +273,11 @@ class Spool:
         return [Reading(*row) for row in rows]
 
     def count(self) -> dict[str, int]:
-        """How many readings are ``open``, ``pending`` and ``delivered``, and how many messages are in ``quarantine``."""
+        """How many readings are ``open``, ``pending`` and ``delivered``, and how many messages in ``quarantine``."""
         readings = dict(
             self._db.execute(
-                "SELECT CASE WHEN batch IS NULL THEN 'open' WHEN delivered_at IS NULL THEN 'pending' ELSE 'delivered' END"
-                " AS state, count(*) FROM reading LEFT JOIN batch ON batch.id = reading.batch GROUP BY state"
+                "SELECT CASE WHEN batch IS NULL THEN 'open' WHEN delivered_at IS NULL THEN 'pending' ELSE 'delivered'"
+                " END AS state, count(*) FROM reading LEFT JOIN batch ON batch.id = reading.batch GROUP BY state"
             ).fetchall()
         )
         kept = self._db.execute("SELECT count(*) FROM quarantine").fetchone()[0]

@@ -22,7 +22,14 @@ HOT = [reading if not 100 <= n < 120 else Reading(reading.time, 1200) for n, rea
 HOLE = [reading for n, reading in enumerate(HOT) if not 40 <= n < 60]
 BREACH = [Stretch(START + 103 * STEP, START + 120 * STEP, "≥ 8.00 °C for 30 min at a time")]
 MARKS = [Mark(START, "maker"), Mark(START + 150 * STEP, "carrier")]
-ALL = {"low": 200, "high": 800, "thresholds": (800, 1000), "breaches": BREACH, "unknown": gaps(HOLE, step=STEP), "marks": MARKS}
+ALL = {
+    "low": 200,
+    "high": 800,
+    "thresholds": (800, 1000),
+    "breaches": BREACH,
+    "unknown": gaps(HOLE, step=STEP),
+    "marks": MARKS,
+}
 
 
 # --------------------------------------------------------------------------------------------------------------- gaps
@@ -118,7 +125,8 @@ def test_labels_from_outside_do_no_harm():
     assert "\x1b" not in drawn and max(map(len, drawn.splitlines())) < 120
 
 
-# -------------------------------------------------------------------------------------------------------------- pictures
+# --------------------------------------------------------------------------------------------------------------
+# pictures
 
 
 def pixels(path):
@@ -176,7 +184,9 @@ def test_no_line_leads_across_what_is_unknown(tmp_path):
     """The curve breaks at the hole: its path begins anew once more."""
     svg(HOLE, tmp_path / "a.svg", low=200, high=800, unknown=gaps(HOLE, step=STEP))
     svg(HOLE, tmp_path / "b.svg", low=200, high=800)
-    begins = [max(path.count("M ") for path in (tmp_path / f"{name}.svg").read_text().split("<path")[1:]) for name in "ab"]
+    begins = [
+        max(path.count("M ") for path in (tmp_path / f"{name}.svg").read_text().split("<path")[1:]) for name in "ab"
+    ]
     assert begins[0] == begins[1] + 1 or begins[0] >= 2
 
 

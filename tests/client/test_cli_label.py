@@ -80,7 +80,10 @@ def test_label_refused(words, message):
 def test_help_is_there_at_once():
     for words in (["label", "--help"], ["label", "make", "--help"], ["label", "read", "--help"]):
         assert "Usage" in run(cli, *words).stdout
-    code = "import sys; from salus.cli import label, listen, verify; print(len({'PIL', 'paho', 'segno', 'web3'} & set(sys.modules)))"
+    code = (
+        "import sys; from salus.cli import label, listen, verify;"
+        " print(len({'PIL', 'paho', 'segno', 'web3'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout == "0\n", done.stderr
 
@@ -186,7 +189,16 @@ def test_listen(house, tmp_path):
         return lambda batch: taken.append((context.yes, device, batch))
 
     add_listen(parent, deliver_for, click.option("--device", required=True))
-    words = ("listen", "--broker", f"127.0.0.1:{house.port}", "--plain", "--client-id", "c", "--spool", tmp_path / "s.db")
+    words = (
+        "listen",
+        "--broker",
+        f"127.0.0.1:{house.port}",
+        "--plain",
+        "--client-id",
+        "c",
+        "--spool",
+        tmp_path / "s.db",
+    )
     first = run(parent, *words, "--device", "d", "--for", 0.3, "--yes")
     assert "listening to salus/+/readings" in first.stderr
     publisher = Publisher(house.port)

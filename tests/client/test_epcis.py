@@ -27,62 +27,230 @@ from salus.epcis import (
 from salus.errors import BadInput
 from salus.jsonfile import dump_json, parse_json
 from salus.loggers import Reading, read
-from tests.client.shared_data import shared
+from tests.client.shared_data import EXAMPLES, shared
 
 FOLDER = "openepcis-test-resources"
 
-# Document, number of the event, and the SHA-256 that the reference implementation named by CBV 2.0 (version 1.9.3) gives
-# for it. Left out are the events in which that implementation departs from its own rules: it leaves the prefixes gs1,
-# cbv and cbvmda as they are, writes True for true, rounds numbers of more than 15 digits, hashes an event's own @context,
-# and moves a bizRules of a sensorReport to the end.
+# Document, number of the event, and the SHA-256 that the reference implementation named by CBV 2.0 (version 1.9.3)
+# gives for it. Left out are the events in which that implementation departs from its own rules: it leaves the prefixes
+# gs1, cbv and cbvmda as they are, writes True for true, rounds numbers of more than 15 digits, hashes an event's own
+# @context, and moves a bizRules of a sensorReport to the end.
 VECTORS = [
     ("Capture/Documents/AggregationEvent.json", 0, "96b6bf98742a60dbfaa2dda08b63435ce67079d224ea27d63e55e62a7843b878"),
-    ("Capture/Documents/AggregationEvent_with_digitalLink.json", 0, "c6d04a3b2879ee8b89a595053f328830b802fb76f7d148909c574174561465e4"),
-    ("Capture/Documents/AggregationEvent_with_persistentDisposition.json", 0, "65ddac3889cdc07c7baf1643995f89510ccf6244ad332de290c26718723c386b"),
-    ("Capture/Documents/AggregationEvent_with_persistentDisposition.json", 1, "c7a56f91f6e10ff42c08c6cccf71f3c724b4e4f6fe79a4e7eca75a5620cd9c2f"),
-    ("Capture/Documents/AggregationEvent_with_userExtensions.json", 0, "46711c6550d096667ff674084e72ba5d44915561329ffd407f69c3357c74c8a5"),
+    (
+        "Capture/Documents/AggregationEvent_with_digitalLink.json",
+        0,
+        "c6d04a3b2879ee8b89a595053f328830b802fb76f7d148909c574174561465e4",
+    ),
+    (
+        "Capture/Documents/AggregationEvent_with_persistentDisposition.json",
+        0,
+        "65ddac3889cdc07c7baf1643995f89510ccf6244ad332de290c26718723c386b",
+    ),
+    (
+        "Capture/Documents/AggregationEvent_with_persistentDisposition.json",
+        1,
+        "c7a56f91f6e10ff42c08c6cccf71f3c724b4e4f6fe79a4e7eca75a5620cd9c2f",
+    ),
+    (
+        "Capture/Documents/AggregationEvent_with_userExtensions.json",
+        0,
+        "46711c6550d096667ff674084e72ba5d44915561329ffd407f69c3357c74c8a5",
+    ),
     ("Capture/Documents/AssociationEvent.json", 0, "39141606ab0b3f7839735303d670b16acdd6faf573d27564ebb3f76ad23e4ff7"),
     ("Capture/Documents/AssociationEvent.json", 1, "69e809bf262e056b9814b42b8d8f6efd914b08b8ec392817e1bca910cf11cf00"),
-    ("Capture/Documents/AssociationEvent_2.json", 0, "42f0abe66814b7019510767aa6f436d7efb277d6afcd31fc3311a09ad3ad3598"),
-    ("Capture/Documents/AssociationEvent_with_sensorData.json", 0, "69e809bf262e056b9814b42b8d8f6efd914b08b8ec392817e1bca910cf11cf00"),
-    ("Capture/Documents/AssociationEvent_with_userExtensions.json", 0, "2b3d56109ca4587f28fbec3855e411474a6111553cb330cf287a2923b365978c"),
+    (
+        "Capture/Documents/AssociationEvent_2.json",
+        0,
+        "42f0abe66814b7019510767aa6f436d7efb277d6afcd31fc3311a09ad3ad3598",
+    ),
+    (
+        "Capture/Documents/AssociationEvent_with_sensorData.json",
+        0,
+        "69e809bf262e056b9814b42b8d8f6efd914b08b8ec392817e1bca910cf11cf00",
+    ),
+    (
+        "Capture/Documents/AssociationEvent_with_userExtensions.json",
+        0,
+        "2b3d56109ca4587f28fbec3855e411474a6111553cb330cf287a2923b365978c",
+    ),
     ("Capture/Documents/ObjectEvent.json", 0, "df6523665bc5e5803d6c7b84f5a04e103694d8220f2abc4f2c74310e89f31bc6"),
     ("Capture/Documents/ObjectEvent.json", 1, "32547b2344d525ea60ab1b899d82a9011fd9c39bb26ed936e113066146f49941"),
-    ("Capture/Documents/ObjectEvent_with_comment.json", 0, "df6523665bc5e5803d6c7b84f5a04e103694d8220f2abc4f2c74310e89f31bc6"),
-    ("Capture/Documents/ObjectEvent_with_comment.json", 1, "32547b2344d525ea60ab1b899d82a9011fd9c39bb26ed936e113066146f49941"),
-    ("Capture/Documents/ObjectEvent_with_custom_bizStep_uri.json", 0, "9ff1265840914be13a1408aa6b18434ac528a11285c2ca24fcbde9f43dde01af"),
-    ("Capture/Documents/ObjectEvent_with_digitalLink.json", 0, "7542dcd055bf29e6b520f72c8920d813287c2ba124298bf96758330b936851ae"),
-    ("Capture/Documents/ObjectEvent_with_error_declaration.json", 0, "df6523665bc5e5803d6c7b84f5a04e103694d8220f2abc4f2c74310e89f31bc6"),
-    ("Capture/Documents/ObjectEvent_with_error_declaration.json", 1, "32547b2344d525ea60ab1b899d82a9011fd9c39bb26ed936e113066146f49941"),
-    ("Capture/Documents/ObjectEvent_with_persistentDisposition.json", 0, "8bc6684804a20deaf675f96e6b452bdd61be2558611da841fd1bf0bf96b23e8e"),
-    ("Capture/Documents/ObjectEvent_with_persistentDisposition.json", 1, "d45746bb0cfcfe53f04f2cf0670f2efe1236c3a2aa851a60fee109e60174d98c"),
-    ("Capture/Documents/ObjectEvent_with_sensorData.json", 0, "4eea934e9e0b466884b4b444a5924cabb9e649cdff0447b97e1b688c802a91bb"),
-    ("Capture/Documents/ObjectEvent_with_userExtensions.json", 0, "6c26d38f9230802455d194e2ad8b16809dbc9fece653e3507ba9cb537a64d47e"),
-    ("Capture/Documents/ObjectEvent_with_userExtensions.json", 1, "afe3304a52b11a7d911801ebf7db9956f8255879e9e96a913e58ff4a31c8011d"),
-    ("Capture/Documents/SensorData_and_extension.json", 0, "dc553ea18db2298361835392506762b14b1a09c1f7e082c5733f6efeaa373076"),
-    ("Capture/Documents/SensorData_with_combined_events.json", 0, "4eea934e9e0b466884b4b444a5924cabb9e649cdff0447b97e1b688c802a91bb"),
-    ("Capture/Documents/SensorData_with_combined_events.json", 1, "45a15b4a53f34e18dbb331bcc291c51ccefe5313fd7567a92ab2536deba59598"),
-    ("Capture/Documents/SensorData_with_combined_events.json", 2, "de0c28e7a5ec2b32a349f0fa46146d7b75777442c18bfbd8c3835a07d86c0250"),
-    ("Capture/Documents/SensorData_with_combined_events.json", 3, "87b03c781b8cbcbd6afb067e0888b9d198c7c49cf45430289079728c16c98b78"),
-    ("Capture/Documents/SensorData_with_combined_events.json", 4, "b1755d5ed79d53b1e968b9e884ad353fe1cc77892f0ca1d99bd264cf715bb92a"),
-    ("Capture/Documents/SensorData_with_combined_events.json", 9, "83ab026adb071bd55c083813a515d0acfd9a255e27e8a754a403b9a07cdcf32a"),
-    ("Capture/Documents/TransactionEvent_with_sensorData.json", 0, "bcd90330891a3204badbf04f7e30b6903f2d362049b6200e375f92948d31ddfd"),
-    ("Capture/Documents/TransformationEvent.json", 0, "c794227acf3a4d9be9ba1f8340425782f88a0f4e3f35b533a8bf8f1bc206a379"),
-    ("Capture/Documents/TransformationEvent_with_digitalLink.json", 0, "c794227acf3a4d9be9ba1f8340425782f88a0f4e3f35b533a8bf8f1bc206a379"),
-    ("Capture/Documents/TransformationEvent_with_error_declaration.json", 0, "db50dd61ad0309f0f727d7b1f9335728d77c07b2ba13f82fe58a87f42e943a2a"),
-    ("Capture/Documents/TransformationEvent_with_error_declaration.json", 1, "e74d8397fb06e337c3a9ffdf00effff305de5fc8ec6f0fbae28b036f4320cfda"),
-    ("Capture/Documents/TransformationEvent_with_sensorData.json", 0, "d719a265b66b091b8c7030700390a2b5f61eb3ca1b200b71fc0661d2566c1c17"),
-    ("Capture/Documents/epcisDocWithAllGS1Keys.json", 0, "40744f32beff53a4bf5bb5956d465cb52de5bbcc9f131409d8efb903b04d9351"),
-    ("Query/QueryDocumentWithMultipleEvents.json", 0, "df6523665bc5e5803d6c7b84f5a04e103694d8220f2abc4f2c74310e89f31bc6"),
-    ("Query/QueryDocumentWithMultipleEvents.json", 1, "32547b2344d525ea60ab1b899d82a9011fd9c39bb26ed936e113066146f49941"),
-    ("Query/SensorData_with_combined_events.json", 0, "4eea934e9e0b466884b4b444a5924cabb9e649cdff0447b97e1b688c802a91bb"),
-    ("Query/SensorData_with_combined_events.json", 1, "45a15b4a53f34e18dbb331bcc291c51ccefe5313fd7567a92ab2536deba59598"),
-    ("Query/SensorData_with_combined_events.json", 2, "de0c28e7a5ec2b32a349f0fa46146d7b75777442c18bfbd8c3835a07d86c0250"),
-    ("Query/SensorData_with_combined_events.json", 3, "87b03c781b8cbcbd6afb067e0888b9d198c7c49cf45430289079728c16c98b78"),
-    ("Query/SensorData_with_combined_events.json", 4, "b1755d5ed79d53b1e968b9e884ad353fe1cc77892f0ca1d99bd264cf715bb92a"),
-    ("Query/SensorData_with_combined_events.json", 9, "83ab026adb071bd55c083813a515d0acfd9a255e27e8a754a403b9a07cdcf32a"),
-    ("Query/TransformationEvent_with_error_declaration.json", 0, "db50dd61ad0309f0f727d7b1f9335728d77c07b2ba13f82fe58a87f42e943a2a"),
-    ("Query/TransformationEvent_with_error_declaration.json", 1, "e74d8397fb06e337c3a9ffdf00effff305de5fc8ec6f0fbae28b036f4320cfda"),
+    (
+        "Capture/Documents/ObjectEvent_with_comment.json",
+        0,
+        "df6523665bc5e5803d6c7b84f5a04e103694d8220f2abc4f2c74310e89f31bc6",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_comment.json",
+        1,
+        "32547b2344d525ea60ab1b899d82a9011fd9c39bb26ed936e113066146f49941",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_custom_bizStep_uri.json",
+        0,
+        "9ff1265840914be13a1408aa6b18434ac528a11285c2ca24fcbde9f43dde01af",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_digitalLink.json",
+        0,
+        "7542dcd055bf29e6b520f72c8920d813287c2ba124298bf96758330b936851ae",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_error_declaration.json",
+        0,
+        "df6523665bc5e5803d6c7b84f5a04e103694d8220f2abc4f2c74310e89f31bc6",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_error_declaration.json",
+        1,
+        "32547b2344d525ea60ab1b899d82a9011fd9c39bb26ed936e113066146f49941",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_persistentDisposition.json",
+        0,
+        "8bc6684804a20deaf675f96e6b452bdd61be2558611da841fd1bf0bf96b23e8e",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_persistentDisposition.json",
+        1,
+        "d45746bb0cfcfe53f04f2cf0670f2efe1236c3a2aa851a60fee109e60174d98c",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_sensorData.json",
+        0,
+        "4eea934e9e0b466884b4b444a5924cabb9e649cdff0447b97e1b688c802a91bb",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_userExtensions.json",
+        0,
+        "6c26d38f9230802455d194e2ad8b16809dbc9fece653e3507ba9cb537a64d47e",
+    ),
+    (
+        "Capture/Documents/ObjectEvent_with_userExtensions.json",
+        1,
+        "afe3304a52b11a7d911801ebf7db9956f8255879e9e96a913e58ff4a31c8011d",
+    ),
+    (
+        "Capture/Documents/SensorData_and_extension.json",
+        0,
+        "dc553ea18db2298361835392506762b14b1a09c1f7e082c5733f6efeaa373076",
+    ),
+    (
+        "Capture/Documents/SensorData_with_combined_events.json",
+        0,
+        "4eea934e9e0b466884b4b444a5924cabb9e649cdff0447b97e1b688c802a91bb",
+    ),
+    (
+        "Capture/Documents/SensorData_with_combined_events.json",
+        1,
+        "45a15b4a53f34e18dbb331bcc291c51ccefe5313fd7567a92ab2536deba59598",
+    ),
+    (
+        "Capture/Documents/SensorData_with_combined_events.json",
+        2,
+        "de0c28e7a5ec2b32a349f0fa46146d7b75777442c18bfbd8c3835a07d86c0250",
+    ),
+    (
+        "Capture/Documents/SensorData_with_combined_events.json",
+        3,
+        "87b03c781b8cbcbd6afb067e0888b9d198c7c49cf45430289079728c16c98b78",
+    ),
+    (
+        "Capture/Documents/SensorData_with_combined_events.json",
+        4,
+        "b1755d5ed79d53b1e968b9e884ad353fe1cc77892f0ca1d99bd264cf715bb92a",
+    ),
+    (
+        "Capture/Documents/SensorData_with_combined_events.json",
+        9,
+        "83ab026adb071bd55c083813a515d0acfd9a255e27e8a754a403b9a07cdcf32a",
+    ),
+    (
+        "Capture/Documents/TransactionEvent_with_sensorData.json",
+        0,
+        "bcd90330891a3204badbf04f7e30b6903f2d362049b6200e375f92948d31ddfd",
+    ),
+    (
+        "Capture/Documents/TransformationEvent.json",
+        0,
+        "c794227acf3a4d9be9ba1f8340425782f88a0f4e3f35b533a8bf8f1bc206a379",
+    ),
+    (
+        "Capture/Documents/TransformationEvent_with_digitalLink.json",
+        0,
+        "c794227acf3a4d9be9ba1f8340425782f88a0f4e3f35b533a8bf8f1bc206a379",
+    ),
+    (
+        "Capture/Documents/TransformationEvent_with_error_declaration.json",
+        0,
+        "db50dd61ad0309f0f727d7b1f9335728d77c07b2ba13f82fe58a87f42e943a2a",
+    ),
+    (
+        "Capture/Documents/TransformationEvent_with_error_declaration.json",
+        1,
+        "e74d8397fb06e337c3a9ffdf00effff305de5fc8ec6f0fbae28b036f4320cfda",
+    ),
+    (
+        "Capture/Documents/TransformationEvent_with_sensorData.json",
+        0,
+        "d719a265b66b091b8c7030700390a2b5f61eb3ca1b200b71fc0661d2566c1c17",
+    ),
+    (
+        "Capture/Documents/epcisDocWithAllGS1Keys.json",
+        0,
+        "40744f32beff53a4bf5bb5956d465cb52de5bbcc9f131409d8efb903b04d9351",
+    ),
+    (
+        "Query/QueryDocumentWithMultipleEvents.json",
+        0,
+        "df6523665bc5e5803d6c7b84f5a04e103694d8220f2abc4f2c74310e89f31bc6",
+    ),
+    (
+        "Query/QueryDocumentWithMultipleEvents.json",
+        1,
+        "32547b2344d525ea60ab1b899d82a9011fd9c39bb26ed936e113066146f49941",
+    ),
+    (
+        "Query/SensorData_with_combined_events.json",
+        0,
+        "4eea934e9e0b466884b4b444a5924cabb9e649cdff0447b97e1b688c802a91bb",
+    ),
+    (
+        "Query/SensorData_with_combined_events.json",
+        1,
+        "45a15b4a53f34e18dbb331bcc291c51ccefe5313fd7567a92ab2536deba59598",
+    ),
+    (
+        "Query/SensorData_with_combined_events.json",
+        2,
+        "de0c28e7a5ec2b32a349f0fa46146d7b75777442c18bfbd8c3835a07d86c0250",
+    ),
+    (
+        "Query/SensorData_with_combined_events.json",
+        3,
+        "87b03c781b8cbcbd6afb067e0888b9d198c7c49cf45430289079728c16c98b78",
+    ),
+    (
+        "Query/SensorData_with_combined_events.json",
+        4,
+        "b1755d5ed79d53b1e968b9e884ad353fe1cc77892f0ca1d99bd264cf715bb92a",
+    ),
+    (
+        "Query/SensorData_with_combined_events.json",
+        9,
+        "83ab026adb071bd55c083813a515d0acfd9a255e27e8a754a403b9a07cdcf32a",
+    ),
+    (
+        "Query/TransformationEvent_with_error_declaration.json",
+        0,
+        "db50dd61ad0309f0f727d7b1f9335728d77c07b2ba13f82fe58a87f42e943a2a",
+    ),
+    (
+        "Query/TransformationEvent_with_error_declaration.json",
+        1,
+        "e74d8397fb06e337c3a9ffdf00effff305de5fc8ec6f0fbae28b036f4320cfda",
+    ),
     ("Query/queryDocument.json", 0, "8bd9221386e25e967f966a12c8fa759e0ee1f15c673df28ee12c6116f870c80a"),
 ]
 
@@ -127,7 +295,10 @@ def test_pre_hash_and_hash():
             {"epcList": ["urn:epc:id:sgtin:0614141.107346.2018"]},
             {"epcList": ["https://example.com/some/01/10614141073464/10/A/21/2018?17=270101"]},
         ),
-        ({"readPoint": {"id": "urn:epc:id:sgln:4012345.00005.0"}}, {"readPoint": {"id": "https://x.example/414/4012345000054"}}),
+        (
+            {"readPoint": {"id": "urn:epc:id:sgln:4012345.00005.0"}},
+            {"readPoint": {"id": "https://x.example/414/4012345000054"}},
+        ),
         # times, numbers, what is not hashed, what is empty
         ({"eventTime": "2025-01-06T06:00:00Z"}, {"eventTime": "2025-01-06T11:30:00.0004+05:30"}),
         ({"quantityList": [{"quantity": 1}]}, {"quantityList": [{"quantity": 1.0}]}),
@@ -149,7 +320,10 @@ def test_what_means_the_same_hashes_the_same(one, other):
         ({"bizStep": "packing"}, {"disposition": "packing"}),
         ({"x:a": {"x:b": "1"}}, {"x:a": "1", "x:b": "1"}),
         ({"quantityList": [{"quantity": 1}]}, {"quantityList": [{"quantity": 10}]}),
-        ({"quantityList": [{"epcClass": "urn:a", "quantity": 1}]}, {"childQuantityList": [{"epcClass": "urn:a", "quantity": 1}]}),
+        (
+            {"quantityList": [{"epcClass": "urn:a", "quantity": 1}]},
+            {"childQuantityList": [{"epcClass": "urn:a", "quantity": 1}]},
+        ),
         ({"ilmd": {"cbvmda:lotNumber": "A"}}, {"ilmd": {"cbvmda:lotNumber": "B"}}),
     ],
 )
@@ -162,9 +336,9 @@ def test_prefixes_booleans_and_long_numbers_follow_the_rules():
     assert hashed(**{"x:a": True, "x:n": 111100001111000011110000}).endswith(
         "{https://x.example/}a=true{https://x.example/}n=111100001111000011110000"
     )
-    assert hashed(**{"@context": {"y": "https://y.example/"}, "x:a": {"@context": {"z": "urn:z:"}, "z:b": "1"}}).endswith(
-        "{https://x.example/}a{urn:z:}b=1"
-    )
+    assert hashed(
+        **{"@context": {"y": "https://y.example/"}, "x:a": {"@context": {"z": "urn:z:"}, "z:b": "1"}}
+    ).endswith("{https://x.example/}a{urn:z:}b=1")
 
 
 @pytest.mark.parametrize("event", [{}, {"type": 7}, {"type": ""}])
@@ -253,8 +427,8 @@ STEPS = (
 )
 STORY = Story(31337, LOT, STEPS)
 
-# What the reference implementation gives for the events of this story; the first is ours, for it leaves the prefix cbvmda
-# of JSON as it is, although it hashes the same event in XML with its namespace.
+# What the reference implementation gives for the events of this story; the first is ours, for it leaves the prefix
+# cbvmda of JSON as it is, although it hashes the same event in XML with its namespace.
 STORY_HASHES = [
     "a8f0c5479f0b824c088f545c1886a16cc59b1564e2800b0073163e292b3a1889",
     "9a0cedb118a65a2b63e4781cc372fc6ae5cf62ebaa089326d549aef860847649",
@@ -386,3 +560,11 @@ def test_a_wrong_check_digit_is_refused():
 def test_events_have_paths():
     paths = [found.path for found in events_in(told(), "story")]
     assert paths == [f"epcisBody.eventList[{n}]" for n in range(17)]
+
+
+def test_the_example_is_valid_and_named_by_its_hashes():
+    content = parse_json((EXAMPLES / "shipment.epcis.json").read_text(encoding="utf-8"), "")
+    check(content)
+    assert [event["eventID"] for event in content["epcisBody"]["eventList"]] == event_hashes(content)
+    export = read(EXAMPLES / "shipment.epcis.json")
+    assert (len(export.readings), export.missing, export.highest, export.interval_s) == (6, 1, 1120, 600)

@@ -45,10 +45,18 @@ def test_keys():
 @pytest.mark.parametrize(
     "function, text, fix",
     [
-        (gs1.gln_number, "9506000140446", "9506000140446 has a wrong check digit, it should be 5; look at the pack again"),
+        (
+            gs1.gln_number,
+            "9506000140446",
+            "9506000140446 has a wrong check digit, it should be 5; look at the pack again",
+        ),
         (gs1.gln_number, "950600014044", "is '950600014044'; give 13 digits"),
         (gs1.gln_number, "٩٥٠٦٠٠٠١٤٠٤٤٥", "is '٩٥٠٦٠٠٠١٤٠٤٤٥'; give 13 digits"),
-        (gs1.sscc_number, "095060001343521230", "095060001343521230 has a wrong check digit, it should be 6; look at the pack again"),
+        (
+            gs1.sscc_number,
+            "095060001343521230",
+            "095060001343521230 has a wrong check digit, it should be 6; look at the pack again",
+        ),
         (gs1.gtin_14, "0" * 14, f"is {'0' * 14!r}; give 8, 12, 13 or 14 digits"),
     ],
 )
@@ -87,7 +95,10 @@ def test_link():
     assert link({"37": "5", "17": "270131", "21": "7", "10": "A", "22": "V", "01": GTIN}) == (
         f"https://id.gs1.org/01/{GTIN}/22/V/10/A/21/7?17=270131&37=5"
     )
-    assert link({"414": "9506000140445", "254": "dock 1".replace(" ", "_")}) == "https://id.gs1.org/414/9506000140445/254/dock_1"
+    assert (
+        link({"414": "9506000140445", "254": "dock 1".replace(" ", "_")})
+        == "https://id.gs1.org/414/9506000140445/254/dock_1"
+    )
     assert link({"00": "095060001343521236", "410": "9506000140445"}) == (
         "https://id.gs1.org/00/095060001343521236?410=9506000140445"
     )
@@ -255,7 +266,9 @@ def test_a_photograph(tmp_path):
     """Turned, scaled, darkened and as JPEG, as a phone would give it."""
     write_qr(LABEL, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
-        turned = picture.convert("L").rotate(17, expand=True, fillcolor=255).resize((500, 520)).point(lambda v: 40 + v * 0.6)
+        turned = (
+            picture.convert("L").rotate(17, expand=True, fillcolor=255).resize((500, 520)).point(lambda v: 40 + v * 0.6)
+        )
         turned.save(tmp_path / "a.jpg", quality=60)
     assert scan(tmp_path / "a.jpg") == LABEL
 

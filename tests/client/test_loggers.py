@@ -327,10 +327,22 @@ def test_other_separators_units_and_columns(text, centi, saved):
     "text, field, fix",
     [
         # TT3: ten or a hundred times too much is refused where it is impossible, and never guessed.
-        ("time,celsius\n2025-01-06T06:00:00Z,485\n", "line 2: celsius", "is 485.00 °C, which is impossible; give −273.15 to 150 °C"),
+        (
+            "time,celsius\n2025-01-06T06:00:00Z,485\n",
+            "line 2: celsius",
+            "is 485.00 °C, which is impossible; give −273.15 to 150 °C",
+        ),
         ("time,celsius_x10\n2025-01-06T06:00:00Z,4.8\n", "line 2: celsius_x10", None),
-        ("time,celsius_x100\n2025-01-06T06:00:00Z,4.85\n", "line 2: celsius_x100", "is '4.85'; give whole hundredths of °C, or leave it empty"),
-        ("time,kelvin\n2025-01-06T06:00:00Z,277.151\n", "line 2: kelvin", "is '277.151'; give K with at most two decimals, or leave it empty"),
+        (
+            "time,celsius_x100\n2025-01-06T06:00:00Z,4.85\n",
+            "line 2: celsius_x100",
+            "is '4.85'; give whole hundredths of °C, or leave it empty",
+        ),
+        (
+            "time,kelvin\n2025-01-06T06:00:00Z,277.151\n",
+            "line 2: kelvin",
+            "is '277.151'; give K with at most two decimals, or leave it empty",
+        ),
         *(
             (
                 f"time,{unit}\n2025-01-06T06:00:00Z,{value}\n",

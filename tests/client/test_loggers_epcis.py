@@ -171,7 +171,14 @@ def test_where_the_time_is(saved):
 
 @pytest.mark.parametrize(
     "value, uom, centi",
-    [(4.85, "CEL", 485), (-0.5, "CEL", -50), (46.4, "FAH", 800), (31, "FAH", -56), (273.15, "KEL", 0), (281.15, "KEL", 800)],
+    [
+        (4.85, "CEL", 485),
+        (-0.5, "CEL", -50),
+        (46.4, "FAH", 800),
+        (31, "FAH", -56),
+        (273.15, "KEL", 0),
+        (281.15, "KEL", 800),
+    ],
 )
 def test_units(value, uom, centi, saved):
     reports = [report(value, uom, time=f"2025-01-06T06:{minute}0:00Z") for minute in (0, 1)]

@@ -156,7 +156,9 @@ def test_quarantine_is_bounded(spool, monkeypatch):
     monkeypatch.setattr("salus.loggers.spool.MAX_QUARANTINED", 3)
     for n in (*range(5), 4, 3):  # what comes again is kept once
         spool.quarantine("t", bytes([n]) * (2 * KEPT_BYTES), "r")
-    assert [(found.payload[0], len(found.payload)) for found in spool.quarantined()] == [(n, KEPT_BYTES) for n in (2, 3, 4)]
+    assert [(found.payload[0], len(found.payload)) for found in spool.quarantined()] == [
+        (n, KEPT_BYTES) for n in (2, 3, 4)
+    ]
 
 
 def test_the_file_is_for_its_owner_and_for_one_process(tmp_path):
@@ -314,7 +316,7 @@ def test_without_the_extra_the_error_names_it(spool, monkeypatch):
 
 
 def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(house, child, tmp_path):
-    """Kill −9 of the listener at random moments, while readings come and batches are handed on; the broker restarts too."""
+    """Kill −9 of the listener at random moments, amid storing and handing on; the broker restarts once too."""
     chance, folder, total = random.Random(20250106), tmp_path / "child", 400
     spool_file, ledger = folder / "spool.db", Ledger(folder / "ledger.db")
     publisher = Publisher(house.port)

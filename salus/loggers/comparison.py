@@ -1,4 +1,5 @@
-"""What a device says about itself beside what follows from its readings: alarms, minutes, extremes, mean kinetic temperature.
+"""What a device says about itself beside what follows from its readings: alarms, minutes, extremes, mean kinetic
+temperature.
 
 The two differ for reasons that can be computed, and each row says which one applies:
 
@@ -115,7 +116,8 @@ def _alarm(export: LoggerExport, alarm: Alarm, device: int | None) -> Row:
     minute = export.interval_s / 60
     runs, strict = _runs(export, alarm, at_limit=True), _runs(export, alarm, at_limit=False)
     raised = (max(runs, default=0) if alarm.span == "single" else sum(runs)) * minute >= alarm.minutes
-    # A device with a history sums all its minutes; one with a result lists, for a single run, those that raised the alarm.
+    # A device with a history sums all its minutes; one with a result lists, for a single run, those that raised the
+    # alarm.
     least = alarm.minutes if alarm.span == "single" and not export.days else 0.0
     ours = sum(run * minute for run in runs if run * minute >= least)
     if device is None:
