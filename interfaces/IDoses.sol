@@ -3,8 +3,10 @@ pragma solidity 0.8.30;
 
 /// @title Doses given, and when the next one is due
 /// @notice An accredited clinic records a dose from a shipment that it holds. What is not intact is refused in the same transaction.
-/// @dev A patient is a pseudonym, another one for each clinic. No date of birth is here: the minimum age is checked by the clinic's own
-/// software before it sends, and the schedule carries it for that. Days are days since 1970-01-01 (UTC).
+/// @dev A patient is a pseudonym, another one for each clinic; a series is counted for each by itself. Days are days since 1970-01-01 (UTC).
+/// Warning: what is left to the clinic's own software, before it sends: the minimum age (no date of birth is here; the schedule carries it
+/// for that), the interval between different live vaccines, and that the shipment is of the schedule's vaccine (the chain does not know
+/// which GTIN is which CVX code).
 interface IDoses {
     /// @notice One dose of a schedule.
     /// @param minAge youngest age, days; not judged on chain
@@ -70,12 +72,12 @@ interface IDoses {
     function registerSchedule(uint16 vaccine, Step[] calldata steps) external returns (bytes32 id);
 
     /// @notice A clinic (role PROVIDER, PHARMACY or PUBLIC_HEALTH) records a dose from a shipment that its institution holds, and takes one unit out of it.
-    /// @dev Reverts `NotLicensed`, `UnknownSchedule`, `SeriesComplete`, `TooEarly`, `InvalidDay` (in the future, or more than seven days ago), and what IColdChain.dispense reverts with.
+    /// @dev Never before the dose before it, however short the interval. Reverts `NotLicensed`, `UnknownSchedule`, `SeriesComplete`, `TooEarly`, `InvalidDay` (in the future, or more than seven days ago), and what IColdChain.dispense reverts with.
     /// @param patient pseudonym that the patient uses for this clinic
     /// @return dose id
     function give(bytes32 shipment, address patient, bytes32 schedule, uint24 day) external returns (bytes32 dose);
 
-    /// @notice The clinic takes back a record made in error: only the last of its series.
+    /// @notice The clinic takes back a record made in error: only the last of its series. It may without a licence, its operators only with one.
     /// @dev Reverts `UnknownDose`, `NotTheClinic`, `NotTheLastDose`.
     function void(bytes32 dose) external;
 

@@ -71,7 +71,8 @@ interface ILoggers {
     function calibrate(address device, uint40 until, bytes32 certificate) external;
 
     /// @notice The owner says what became of a device. Nothing comes back from `Retired` or `Replaced`; what was lost may be found.
-    /// @dev Reverts `NotLicensed`, `UnknownDevice`, `NotOwner`, `InvalidCondition`. Warning: readings from before stay evidence; its pairings are ended in IColdChain.
+    /// @dev Reverts `NotLicensed`, `UnknownDevice` and `NotOwner` (the device or its successor), `InvalidCondition` (none, or the same again; after `Retired` or
+    /// `Replaced`; a successor of what is not replaced, or one that is itself or not in service). Warning: readings from before stay evidence; its pairings are ended in IColdChain.
     /// @param successor with `Replaced`: the device that takes its place; otherwise 0
     function setCondition(address device, Condition condition, address successor) external;
 
@@ -81,10 +82,11 @@ interface ILoggers {
     function accreditModel(bytes32 name, bytes32 x, bytes32 y) external returns (uint16 model);
 
     /// @notice No further file of this model is accepted; what was proven stays. Regulator's rule maker only.
+    /// @dev Reverts `UnknownModel`, `ModelNotTrusted` (it was distrusted before). Whoever is trusted anew is accredited anew, under another number.
     function distrustModel(uint16 model) external;
 
-    /// @notice Proves that a maker signed a file; anyone may, once for all.
-    /// @dev P-256 by the chain's precompile where it has one, else in Solidity (some 260,000 gas). What it does not prove: which unit wrote the file,
+    /// @notice Proves that a maker signed a file; anyone may, once for all. Again by the same model: nothing happens.
+    /// @dev P-256 by the chain's precompile where it has one (some 65,000 gas in all), else in Solidity (some 315,000). What it does not prove: which unit wrote the file,
     /// and that the readings sent are those of the file; the device signs that (IColdChain.Batch.file), and whoever has the file can compare.
     /// Reverts `UnknownModel`, `ModelNotTrusted`, `InvalidFileSignature`.
     /// @param file the digest that the maker signed (for Berlinger: SHA-256 of the export up to its signature, bytes reversed)
@@ -95,6 +97,6 @@ interface ILoggers {
 
     function model(uint16 number) external view returns (Model memory);
 
-    /// @notice The model whose key signed a file, 0 while nobody proved it.
+    /// @notice The model whose key signed a file, 0 while nobody proved it; of several the one that was proven last.
     function provenBy(bytes32 file) external view returns (uint16 model);
 }

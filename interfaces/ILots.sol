@@ -52,14 +52,15 @@ interface ILots is ITemperatureRules {
     error ForeignGtin(uint64 gtin, address manufacturer);
 
     /// @notice Registers a temperature profile for ever. Regulator's rule maker only.
-    /// @dev Reverts `InvalidProfile` (`low`: not below `high`; `silence`: 0; `vvm`: no such type; `mkt`: only one of limit and hours, hours
+    /// @dev Reverts `InvalidProfile` (`low`: not below `high`; `silence`: 0; `vvm`: no such type; `mkt`: a limit without hours, hours
     /// above 1,023, or a limit outside −100 to 100 °C; `rules`: nothing to judge, or more than eight; `afterMinutes`: 0 or above 16,383; `threshold`: not between
     /// −273.15 and 150 °C), `ProfileExists`.
     /// @return id content hash
     function registerProfile(Profile calldata terms) external returns (bytes32 id);
 
     /// @notice Says that a GS1 company prefix is a manufacturer's; 0 takes it back. Regulator's registrar only. Lots that exist stay.
-    /// @dev Reverts `InvalidPrefix` (not 4 to 12 digits, leading zeros included).
+    /// @dev Reverts `InvalidPrefix` (not 4 to 12 digits, leading zeros included; or a number with more). Warning: whether prefixes of different lengths
+    /// overlap is for the registrar to see; GS1 gives out none that do. A GTIN-8 has no company prefix: its seven digits are assigned as one of 12.
     /// @param prefix the digits as a number
     /// @param digits how many digits, with leading zeros
     function assignPrefix(uint64 prefix, uint8 digits, address manufacturer) external;

@@ -24,7 +24,11 @@ _NOUNS = {
     "institution": "Accredit institutions; look them up; name operators.",
     "consent": "Grant, revoke, relay and explain consent.",
     "claim": "Submit claims and see how they were judged.",
+    "profile": "Temperature profiles: list, show and register them.",
+    "lot": "Register lots, find them by their box; GS1 prefixes.",
+    "logger": "Temperature loggers: register, calibrate; prove files.",
     "shipment": "Ship vaccines, log temperatures, see the verdict.",
+    "dose": "Give doses by a schedule; who is due, who had a recall.",
 }
 
 _JSON = "salus.json"  # whether the answer is to be JSON, an error in the words typed too
