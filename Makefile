@@ -41,6 +41,7 @@ build: compile  ## compile the contracts, and export their ABIs to the client
 	@if [ -f scripts/export.py ]; then $(VENV)/python scripts/export.py; fi
 
 test: compile  ## run all tests on a chain of their own (CHAIN=anvil or ganache, ARGS=…)
+	@$(VENV)/python scripts/broker.py --quiet
 	@$(WITH_CHAIN) $(VENV)/brownie test $(ARGS)
 
 demo: compile  ## run the whole story (CHAIN=anvil or ganache, or RPC=<url of a node>)

@@ -11,6 +11,8 @@ library Ids {
     bytes32 internal constant LOT = keccak256("salus.lot");
     bytes32 internal constant SHIPMENT = keccak256("salus.shipment");
     bytes32 internal constant PROFILE = keccak256("salus.profile");
+    bytes32 internal constant SCHEDULE = keccak256("salus.schedule");
+    bytes32 internal constant DOSE = keccak256("salus.dose");
     bytes32 internal constant EMERGENCY = keccak256("salus.emergency");
 
     /// @param insurer the institution that owes
@@ -46,11 +48,11 @@ library Ids {
         }
     }
 
-    /// @param manufacturer the institution that made the lot
+    /// @dev Both are printed on the box: whoever scans it can ask without knowing who made it. Whose GTIN it is, ILots checks.
     /// @param gtin GS1 trade item number, 14 digits
-    /// @param number lot number, see IColdChain
-    function lot(address manufacturer, uint64 gtin, bytes32 number) internal pure returns (bytes32) {
-        return keccak256(abi.encode(LOT, manufacturer, gtin, number));
+    /// @param number lot number, see ILots
+    function lot(uint64 gtin, bytes32 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode(LOT, gtin, number));
     }
 
     /// @param lotId the lot that it carries
@@ -63,6 +65,18 @@ library Ids {
     /// @param encoded hash of the ABI-encoded temperature profile
     function profile(bytes32 encoded) internal pure returns (bytes32) {
         return keccak256(abi.encode(PROFILE, encoded));
+    }
+
+    /// @param encoded hash of the ABI-encoded vaccine and steps
+    function schedule(bytes32 encoded) internal pure returns (bytes32) {
+        return keccak256(abi.encode(SCHEDULE, encoded));
+    }
+
+    /// @param patient pseudonym
+    /// @param scheduleId its schedule
+    /// @param number how many doses of it were recorded for the patient before, voided ones included
+    function dose(address patient, bytes32 scheduleId, uint32 number) internal pure returns (bytes32) {
+        return keccak256(abi.encode(DOSE, patient, scheduleId, number));
     }
 
     /// @param patient whose data

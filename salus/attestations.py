@@ -22,7 +22,7 @@ from typing import Any
 
 from .answers import PreparedClaim
 from .errors import BadInput, one_line
-from .jsonfile import parse_json, read_text
+from .jsonfile import parse_json, read_text, write_new
 from .signing import Domain, TypedData, address
 
 __all__ = ["Attested", "load", "save", "typed"]
@@ -82,13 +82,7 @@ def save(attested: Sequence[Attested], path: str | os.PathLike[str]) -> None:
     """
     documents = [_to_json(item) for item in attested]
     text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"
-    try:
-        with Path(path).open("x", encoding="ascii") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise BadInput(path, "", "is there already; name another file") from None
-    except OSError as trouble:
-        raise BadInput(path, "", f"cannot be written: {trouble.strerror}") from None
+    write_new(path, text)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Attested, ...]:

@@ -35,7 +35,10 @@ CONTRACTS = (
     "Plans",
     "Treasury",
     "ClaimDesk",
+    "Lots",
+    "Loggers",
     "ColdChain",
+    "Doses",
 )
 
 

@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from .claims import Claims
     from .coldchain import ColdChain
     from .consent import Consent
+    from .devices import Devices
+    from .doses import Doses
     from .guardians import Guardians
     from .index.reader import Reader
     from .institutions import Institutions
+    from .lots import Lots
     from .outbox import Outbox
     from .plans import Plans
     from .signing import Signer
@@ -201,8 +204,29 @@ class Salus:
         return Claims(self)
 
     @cached_property
+    def lots(self) -> Lots:
+        """What is shipped: temperature profiles, GS1 prefixes, lots."""
+        from .lots import Lots
+
+        return Lots(self)
+
+    @cached_property
+    def devices(self) -> Devices:
+        """Temperature loggers, their calibration, and the makers whose signatures prove a file."""
+        from .devices import Devices
+
+        return Devices(self)
+
+    @cached_property
+    def doses(self) -> Doses:
+        """Doses given, and when the next one is due."""
+        from .doses import Doses
+
+        return Doses(self)
+
+    @cached_property
     def coldchain(self) -> ColdChain:
-        """Vaccine lots and their shipments."""
+        """Shipments of lots: custody, readings, verdicts."""
         from .coldchain import ColdChain
 
         return ColdChain(self)

@@ -1,53 +1,39 @@
-"""Vaccine lots and their shipments: the noun ``coldchain``. Temperatures are in 0.01 °C, times in Unix seconds."""
+"""Shipments: the noun ``coldchain``. Temperatures are in 0.01 °C, times in Unix seconds."""
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .custody import Disposition, Lot, Shipment, SignedBatch, Verdict
+from .custody import Disposition, Pairing, Report, Shipment, SignedBatch, Verdict
 from .errors import BadAnswer, BadInput, gate
-from .gs1 import gtin_number, lot_number
+from .handovers import EPOCH, Handover, Shake, seal_of
 from .loggers.export import LoggerExport, Reading
 from .loggers.packing import MAX_READINGS, ReadingBatch, pack, unpack
 from .outbox.bulk import send_each
 from .signing import Domain, TypedData
-from .signing import address as checked_address
-from .temperature import Bound, Judgement, Profile, Rule, Span, judgement_of, ready_profiles
+from .temperature import BY_HAND, Judgement, judgement_of
 
 if TYPE_CHECKING:
     from .client import Event, Receipt, Salus
     from .outbox import Outbox
     from .signing import Signer
 
-__all__ = [
-    "Bound",
-    "ColdChain",
-    "Disposition",
-    "Judgement",
-    "Lot",
-    "Profile",
-    "Rule",
-    "Shipment",
-    "SignedBatch",
-    "Span",
-    "Verdict",
-    "ready_profiles",
-]
+__all__ = ["ColdChain", "Disposition", "Handover", "Pairing", "Report", "Shake", "Shipment", "SignedBatch", "Verdict"]
 
 _READINGS = (
-    "Readings(bytes32 shipment,address logger,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,"
-    "bytes32 previous,bytes data)"
+    "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,uint8 width,"
+    "uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
 )
 _ZERO = "0x" + "0" * 40
-
-
-# ------------------------------------------------------------------------------------------------------------ the noun
+_FOREVER = (1 << 32) - 1  # of a pairing: until the device's calibration ends
+_WEEK = 7 * 86_400
 
 
 class ColdChain:
-    """The noun ``coldchain``: lots, shipments, handovers, readings, verdicts."""
+    """The noun ``coldchain``: shipments, handovers, loggers' readings, verdicts."""
 
     def __init__(self, salus: Salus) -> None:
         self._salus = salus
@@ -56,172 +42,211 @@ class ColdChain:
     def _f(self) -> Any:
         return self._salus.contract("ColdChain").functions
 
-    # ---- profiles and lots ---------------------------------------------------------------------------------------
+    @property
+    def domain(self) -> Domain:
+        """Where signatures of readings and handovers count."""
+        return Domain("Salus Cold Chain", "1", self._salus.chain_id, self._salus.book["ColdChain"].address)
 
-    def register_profile(self, profile: Profile) -> bytes:
-        """Register a profile for ever; the signer is the regulator's rule maker. Gives its id."""
-        self._salus.send(self._f.registerProfile(profile.struct()))
-        return profile.id
-
-    def profile(self, profile_id: bytes) -> Profile:
-        """A registered profile.
-
-        Raises:
-            BadInput: There is none of this id.
-        """
-        found = self._salus.call(self._f.profile(profile_id))
-        if not found.rules:
-            raise BadInput(
-                "",
-                "profile",
-                f"0x{profile_id.hex()} is unknown on this chain; register it with `salus shipment profile`",
-            )
-        rules = tuple(Rule(Bound(r.bound), Span(r.span), r.threshold, r.afterMinutes) for r in found.rules)
-        return Profile(found.low, found.high, found.silence, found.unknown, rules)
-
-    def profiles(self) -> dict[bytes, Profile]:
-        """Every registered profile by id."""
-        events = self._salus.logs("ColdChain", "ProfileRegistered")
-        return {bytes(event.args["profile"]): self.profile(event.args["profile"]) for event in events}
-
-    def register_lot(
-        self,
-        *,
-        gtin: str,
-        number: str,
-        made_at: int,
-        expires_at: int,
-        units: int,
-        profile: bytes,
-        manufacturer: str | None = None,
-    ) -> bytes:
-        """Register a lot of the signer's institution; gives its id.
-
-        Args:
-            gtin: 8, 12, 13 or 14 digits, check digit included.
-            number: 1 to 20 visible ASCII characters.
-            made_at: Unix seconds.
-            expires_at: First second at which it may no longer be given.
-            units: How many were made.
-            profile: Id of a registered profile.
-            manufacturer: Its account; by default whom the signer acts for.
-        """
-        who = manufacturer or self._institution()
-        terms = (checked_address(who), gtin_number(gtin), lot_number(number), made_at, expires_at, units, profile)
-        receipt = self._salus.send(self._f.registerLot(terms))
-        return bytes(_only(receipt, "LotRegistered").args["lot"])
-
-    def lot(self, lot_id: bytes) -> Lot:
-        """A lot.
-
-        Raises:
-            BadInput: There is none of this id.
-        """
-        found = self._salus.call(self._f.lot(lot_id))
-        if found.manufacturer == _ZERO:
-            raise BadInput(
-                "", "lot", f"0x{lot_id.hex()} is unknown on this chain; give the id that `salus shipment lot` showed"
-            )
-        return Lot(
-            id="0x" + lot_id.hex(),
-            manufacturer=found.manufacturer,
-            gtin=f"{found.gtin:014}",
-            number=bytes(found.number).rstrip(b"\0").decode("ascii", "replace"),
-            made_at=found.madeAt,
-            expires_at=found.expiresAt,
-            units=found.units,
-            units_left=self._salus.call(self._f.unitsLeft(lot_id)),
-            profile="0x" + bytes(found.profile).hex(),
-        )
-
-    # ---- custody -------------------------------------------------------------------------------------------------
+    # ---- opening, splitting, merging -----------------------------------------------------------------------------
 
     def open_shipment(
-        self, lot_id: bytes, *, units: int, logger: str, monitored_from: int, ref: bytes | None = None
+        self,
+        lot_id: bytes,
+        *,
+        units: int,
+        hours_allowed: int = 0,
+        ref: bytes | None = None,
+        origin: bytes = bytes(32),
+        destination: bytes = bytes(32),
     ) -> bytes:
-        """Open a shipment of a lot of the signer's institution; gives its id.
+        """Open a shipment of a lot of the signer's institution; gives its id. It is intact once a logger is paired.
 
         Args:
             lot_id: The lot.
             units: How many of it.
-            logger: The logger: an institution's account or name.
-            monitored_from: From when on readings count, and silence.
+            hours_allowed: Hours in which it must be handed on, 0: it stays.
             ref: 32 bytes that tell shipments apart, e.g. a salted hash of the SSCC; by default random.
+            origin, destination: Commitments to the two places (:func:`salus.handovers.seal_of`), zeros without one.
         """
-        receipt = self._salus.send(
-            self._f.openShipment(
-                lot_id, ref or secrets.token_bytes(32), units, self._salus.institutions.resolve(logger), monitored_from
-            )
-        )
+        fresh = ref or secrets.token_bytes(32)
+        receipt = self._salus.send(self._f.open(lot_id, fresh, units, hours_allowed, origin, destination))
         return bytes(_only(receipt, "ShipmentOpened").args["shipment"])
 
-    def offer(self, shipment: bytes, to: str | None) -> Receipt:
-        """Offer a shipment to another institution (account or name); None withdraws the offer."""
-        target = _ZERO if to is None else self._salus.institutions.resolve(to)
-        return self._salus.send(self._f.offer(shipment, target))
+    def split(self, shipment: bytes, units: int, *, ref: bytes | None = None) -> bytes:
+        """Move some units of a shipment into a new one, which inherits what was judged; gives its id."""
+        receipt = self._salus.send(self._f.split(shipment, ref or secrets.token_bytes(32), units))
+        return bytes(_only(receipt, "ShipmentSplit").args["into"])
 
-    def accept(self, shipment: bytes) -> Receipt:
-        """Accept a shipment that was offered to the signer's institution."""
-        return self._salus.send(self._f.accept(shipment))
+    def merge(self, shipment: bytes, into: bytes) -> Receipt:
+        """Put all units of a shipment into another of the same lot; of all that was judged the worse of the two stays."""
+        return self._salus.send(self._f.merge(shipment, into))
 
-    # ---- readings ------------------------------------------------------------------------------------------------
+    # ---- custody -------------------------------------------------------------------------------------------------
+
+    def handover(
+        self, shipment: bytes, to: str, *, hours_allowed: int = 0, seal: str = "", valid: int = _WEEK
+    ) -> Handover:
+        """What passes to the next holder, as the chain has it now; neither party has signed yet.
+
+        Args:
+            shipment: The shipment.
+            to: The account that signs or sends for the receiver; an institution's name or account, or its operator's.
+            hours_allowed: Hours in which the receiver must hand it on, 0: it stays.
+            seal: The seal's number, of which the chain gets a salted commitment.
+            valid: Seconds for which signatures count.
+        """
+        found = self._raw(shipment)
+        commitment, salt = seal_of(seal) if seal else (bytes(32), b"")
+        return Handover(
+            shipment=shipment,
+            giver=found.holder,
+            to=self._salus.institutions.resolve(to),
+            since=found.since,
+            deadline=self._salus.now() + valid,
+            hours_allowed=hours_allowed,
+            seal=commitment,
+            seal_number=seal,
+            seal_salt=salt,
+        )
+
+    def sign_offer(self, handover: Handover) -> Handover:
+        """Sign as the giver: the holder or its operator."""
+        return handover.offered(self._salus.need_signer(), self.domain)
+
+    def sign_acceptance(self, handover: Handover, *, vvm: int = 0, shake: Shake = Shake.NOT_DONE) -> Handover:
+        """Sign as the receiver, with what it saw."""
+        return handover.accepted(self._salus.need_signer(), self.domain, vvm=vvm, shake=shake)
+
+    def hand(self, handover: Handover, *, vvm: int | None = None, shake: Shake | None = None) -> Receipt:
+        """Hand a shipment on in one transaction: with both signatures, or the other party's alone where the signer is one.
+
+        Args:
+            handover: With what is signed.
+            vvm, shake: What the receiver saw, where it sends itself and has not signed.
+        """
+        seen = dataclasses.replace(
+            handover,
+            vvm=handover.vvm if vvm is None else vvm,
+            shake=handover.shake if shake is None else shake,
+        )
+        return self._salus.send(self._f.hand(seen.struct(), seen.offer or b"", seen.acceptance or b""))
+
+    def reject(self, handover: Handover, reason: int, *, vvm: int = 0, shake: Shake = Shake.NOT_DONE) -> Receipt:
+        """Refuse what was offered to the signer; a spoilt monitor or a failed shake test quarantines it."""
+        seen = dataclasses.replace(handover, vvm=vvm, shake=shake)
+        return self._salus.send(self._f.reject(seen.struct(), seen.offer or b"", reason))
+
+    def handovers(self, shipment: bytes) -> list[tuple[int, str]]:
+        """When a shipment passed to whom, in order."""
+        found = []
+        for event in self._salus.logs("ColdChain", "ShipmentHanded", {"shipment": shipment}):
+            with gate("asking for a block"):
+                found.append((int(self._salus.w3.eth.get_block(event.block)["timestamp"]), str(event.args["to"])))
+        return found
+
+    def dispense(self, shipment: bytes, units: int) -> Receipt:
+        """Units leave a shipment of the signer's institution for use."""
+        return self._salus.send(self._f.dispense(shipment, self._institution(), units))
+
+    # ---- loggers -------------------------------------------------------------------------------------------------
+
+    def pair(
+        self, shipment: bytes, logger: str, *, start: int | None = None, end: int = _FOREVER, model: int = 0
+    ) -> Receipt:
+        """Pair a device with a shipment that the signer's institution holds.
+
+        Args:
+            shipment: The shipment.
+            logger: The device's account.
+            start: From when on its readings count; by default now.
+            end: Until when; by default as long as its calibration holds.
+            model: When not 0: only batches of files that this model's key signed are taken.
+        """
+        begin = self._salus.now() if start is None else start
+        return self._salus.send(self._f.pair(shipment, logger, begin, end, model))
+
+    def unpair(self, shipment: bytes, logger: str, *, end: int | None = None) -> Receipt:
+        """End a pairing, by default now: the device was lost, replaced or is needed elsewhere."""
+        return self._salus.send(self._f.unpair(shipment, logger, self._salus.now() if end is None else end))
+
+    def pairing(self, shipment: bytes, logger: str) -> Pairing | None:
+        """A device's time with a shipment, None when it never had one."""
+        found = self._salus.call(self._f.pairing(shipment, logger))
+        return Pairing(logger, found["from"], found.to, found.model) if found.to else None
+
+    def pairings(self, shipment: bytes) -> list[Pairing]:
+        """Every device that was paired with a shipment, in the order of their times."""
+        events = self._salus.logs("ColdChain", "LoggerPaired", {"shipment": shipment})
+        devices = dict.fromkeys(event.args["logger"] for event in events)
+        found = [self.pairing(shipment, device) for device in devices]
+        return sorted((p for p in found if p is not None), key=lambda p: (p.start, p.end))
 
     def sign_batches(
-        self, export: LoggerExport, shipment: bytes, device: Signer, *, most: int = MAX_READINGS
+        self,
+        export: LoggerExport,
+        shipment: bytes,
+        device: Signer,
+        *,
+        most: int = MAX_READINGS,
+        file: bytes = bytes(32),
     ) -> list[SignedBatch]:
         """Pack an export's readings and sign them with the device's key.
 
-        Readings from before the monitoring, and those that are judged already, are left out: an export may be given
-        again when it has grown.
+        Readings from outside the device's time with the shipment, and those that are judged already, are left out: an
+        export may be given again when it has grown.
 
         Args:
             export: From :func:`salus.loggers.read`.
             shipment: The shipment, as the chain has it now: the batches follow upon what was logged so far.
             device: The logger's key.
             most: Readings in a batch, at most.
+            file: Digest of the export that the maker signed (``salus logger prove``), zeros without one.
 
         Raises:
-            BadInput: No such shipment, or nothing in the export that is not judged yet.
+            BadInput: No such shipment, a device that was never paired with it, or nothing in the export that is not
+                judged yet.
         """
-        state = self.shipment(shipment)
-        judged = self.judgement(shipment)
+        state, pairing = self.shipment(shipment), self.pairing(shipment, device.address)
+        if pairing is None:
+            raise BadInput(
+                "", "device", f"{device.address} was never paired with this shipment; do so with `salus shipment pair`"
+            )
+        judged = self.report(shipment).judgement
         if not export.readings:
             export.batches(most=most)  # says why there are none
-        fresh = [reading for reading in export.readings if reading.time >= judged.until]
+        earliest = max(judged.until, pairing.start)
+        fresh = [reading for reading in export.readings if earliest <= reading.time < pairing.end]
         if not fresh:
             from .explanations import moment
 
             raise BadInput(
                 export.source,
                 "readings",
-                f"end before {moment(judged.until)}, until when the shipment is judged; log later ones",
+                f"has none from {moment(earliest)}, until when the shipment is judged, to {moment(pairing.end)}, when the"
+                " device's time with it ends; log such ones",
             )
-        return self._sign(pack(fresh, step=export.interval_s, most=most), shipment, state, judged.batches, device)
-
-    def _sign(
-        self, batches: Sequence[ReadingBatch], shipment: bytes, state: Shipment, sequence: int, device: Signer
-    ) -> list[SignedBatch]:
         previous, signed = bytes.fromhex(state.chain[2:]), []
-        for number, batch in enumerate(batches, sequence):
-            typed = self._typed(shipment, state.logger, number, batch, previous)
-            previous = typed.digest()  # the contract's rolling hash is the digest itself
-            signed.append(SignedBatch(shipment, number, batch, device.sign_typed(typed), previous))
+        for sequence, batch in enumerate(pack(fresh, step=export.interval_s, most=most), judged.batches):
+            typed = self._typed(shipment, sequence, batch, previous, file)
+            previous = typed.digest()[:16]
+            signed.append(SignedBatch(shipment, sequence, batch, file, device.sign_typed(typed), previous))
         return signed
 
-    def _typed(self, shipment: bytes, logger: str, sequence: int, batch: ReadingBatch, previous: bytes) -> TypedData:
-        domain = Domain("Salus Cold Chain", "1", self._salus.chain_id, self._salus.book["ColdChain"].address)
+    def _typed(self, shipment: bytes, sequence: int, batch: ReadingBatch, previous: bytes, file: bytes) -> TypedData:
         return TypedData(
             _READINGS,
-            domain,
+            self.domain,
             {
                 "shipment": shipment,
-                "logger": logger,
                 "sequence": sequence,
                 "start": batch.start,
                 "step": batch.step,
                 "count": batch.count,
                 "base": batch.base,
+                "width": batch.width,
+                "resolution": batch.resolution,
                 "previous": previous,
+                "file": file,
                 "data": batch.data,
             },
         )
@@ -250,33 +275,45 @@ class ColdChain:
                 progress(done, total)
         return receipts
 
-    def readings(self, shipment: bytes) -> list[Reading]:
-        """Every reading that was logged, from the transactions that did, checked against the chain's rolling hash.
+    def report_fork(self, one: SignedBatch, before_one: bytes, other: SignedBatch, before_other: bytes) -> Receipt:
+        """Show two different batches of one number that the same device signed: its key is in two hands.
+
+        Args:
+            before_one, before_other: The shipment's chain that each was signed upon, 16 bytes.
+        """
+        structs, signatures = [one.struct(), other.struct()], [one.signature, other.signature]
+        return self._salus.send(self._f.reportFork(structs, [before_one, before_other], signatures))
+
+    def logged(self, shipment: bytes) -> list[tuple[Event, ReadingBatch]]:
+        """Every batch that was logged with its event, from the transactions that did, checked against the chain of batches.
 
         Raises:
             BadAnswer: A batch that was not logged by a plain transaction, or a node that shows other readings than were
                 logged.
         """
-        previous = bytes(32)
-        found: list[Reading] = []
+        previous, found = bytes(16), []
         for event in self._salus.logs("ColdChain", "ReadingsLogged", {"shipment": shipment}):
             with gate("reading a transaction"):
                 sent = self._salus.w3.eth.get_transaction(event.transaction)  # type: ignore[arg-type]
-            batch = self._batch_of(bytes(sent["input"]))
-            if batch is None:
+            data = self._data_of(bytes(sent["input"]))
+            if data is None:
                 raise BadAnswer(
                     f"{event.transaction} did not log its readings by a plain call; take the device's export"
                 )
-            typed = self._typed(shipment, event.args["logger"], event.args["sequence"], batch, previous)
-            previous = typed.digest()
+            sequence, batch = ReadingBatch.of_header(event.args["batch"], data)
+            previous = self._typed(shipment, sequence, batch, previous, event.args["file"]).digest()[:16]
             if previous != bytes(event.args["chain"]):
                 raise BadAnswer(
                     f"the node shows other readings in {event.transaction} than were logged; use another node"
                 )
-            found += unpack([batch])
+            found.append((event, batch))
         return found
 
-    def _batch_of(self, calldata: bytes) -> ReadingBatch | None:
+    def readings(self, shipment: bytes) -> list[Reading]:
+        """Every reading that was logged; see :meth:`logged`."""
+        return unpack([batch for _, batch in self.logged(shipment)])
+
+    def _data_of(self, calldata: bytes) -> bytes | None:
         contract = self._salus.contract("ColdChain")
         try:
             function, values = contract.decode_function_input(calldata)
@@ -286,12 +323,13 @@ class ColdChain:
             if not type(foreign).__module__.startswith(("web3", "eth_abi")):
                 raise
             return None
-        if function.fn_name != "log":
-            return None
-        b = values["batch"]
-        return ReadingBatch(b["start"], b["step"], b["count"], b["base"], bytes(b["data"]))
+        return bytes(values["batch"]["data"]) if function.fn_name == "log" else None
 
     # ---- disposition ---------------------------------------------------------------------------------------------
+
+    def quarantine(self, shipment: bytes, reason: int) -> Receipt:
+        """The holder or a laboratory quarantines a shipment by hand; the reason is a code."""
+        return self._salus.send(self._f.quarantine(shipment, reason))
 
     def release(self, shipment: bytes, reason: int) -> Receipt:
         """A laboratory answers for a shipment that is not intact; the reason is a code."""
@@ -301,11 +339,29 @@ class ColdChain:
         """A laboratory destroys a shipment; final."""
         return self._salus.send(self._f.destroy(shipment, reason))
 
+    def recall(self, lot_id: bytes, reason: int) -> Receipt:
+        """The manufacturer or the regulator recalls a lot, and with it every shipment; final."""
+        return self._salus.send(self._f.recall(lot_id, reason))
+
     # ---- views ---------------------------------------------------------------------------------------------------
 
     def verdict(self, shipment: bytes) -> Verdict:
         """What a shipment is at the latest block."""
         return Verdict(self._salus.call(self._f.verdict(shipment)))
+
+    def report(self, shipment: bytes) -> Report:
+        """What a shipment is at the latest block, and why."""
+        found = self._salus.call(self._f.report(shipment))
+        return Report(
+            verdict=Verdict(found.verdict),
+            breached=tuple(bit for bit in range(BY_HAND + 1) if found.breached >> bit & 1),
+            breached_at=found.breachedAt or None,
+            runs=tuple(found.runs),
+            silence=found.silence,
+            intact_until=found.intactUntil or None,
+            recall=found.recall,
+            judgement=judgement_of(found.judgement),
+        )
 
     def shipment(self, shipment: bytes) -> Shipment:
         """A shipment.
@@ -313,6 +369,45 @@ class ColdChain:
         Raises:
             BadInput: There is none of this id.
         """
+        found = self._raw(shipment)
+        return Shipment(
+            id="0x" + shipment.hex(),
+            lot="0x" + bytes(found.lot).hex(),
+            holder=found.holder,
+            units=found.units,
+            since=EPOCH + 60 * found.since,
+            due=found.due or None,
+            disposition=Disposition(found.disposition),
+            verdict=self.verdict(shipment),
+            chain="0x" + bytes(found.chain).hex(),
+        )
+
+    def recompute(self, shipment: bytes) -> Judgement:
+        """A shipment judged once more from what the chain keeps, to be compared with ``report(shipment).judgement``."""
+        from .recompute import recompute
+
+        return recompute(self._salus, shipment)
+
+    def units_left(self, lot_id: bytes) -> int:
+        """Units of a lot that are not yet in a shipment."""
+        return int(self._salus.call(self._f.unitsLeft(lot_id)))
+
+    def recall_of(self, lot_id: bytes) -> int:
+        """Code of a lot's recall, 0 while there is none."""
+        return int(self._salus.call(self._f.recallOf(lot_id)))
+
+    def shipments(self, lot_id: bytes) -> list[bytes]:
+        """Every shipment of a lot, those that were split off included, in the order in which they came about."""
+        opened = self._salus.logs("ColdChain", "ShipmentOpened", {"lot": lot_id})
+        found = [bytes(event.args["shipment"]) for event in opened]
+        parts: dict[bytes, list[bytes]] = {}
+        for event in self._salus.logs("ColdChain", "ShipmentSplit"):
+            parts.setdefault(bytes(event.args["shipment"]), []).append(bytes(event.args["into"]))
+        for shipment in found:  # grows while it is walked
+            found += parts.get(shipment, [])
+        return found
+
+    def _raw(self, shipment: bytes) -> Any:
         found = self._salus.call(self._f.shipment(shipment))
         if found.disposition == Disposition.NONE:
             raise BadInput(
@@ -320,23 +415,7 @@ class ColdChain:
                 "shipment",
                 f"0x{shipment.hex()} is unknown on this chain; give the id that `salus shipment open` showed",
             )
-        return Shipment(
-            id="0x" + shipment.hex(),
-            lot="0x" + bytes(found.lot).hex(),
-            holder=found.holder,
-            offered_to=None if found.offeredTo == _ZERO else found.offeredTo,
-            logger=found.logger,
-            units=found.units,
-            monitored_from=found["from"],
-            breached_at=found.breachedAt or None,
-            disposition=Disposition(found.disposition),
-            verdict=self.verdict(shipment),
-            chain="0x" + bytes(found.chain).hex(),
-        )
-
-    def judgement(self, shipment: bytes) -> Judgement:
-        """What a shipment's readings amount to, silence until now included."""
-        return judgement_of(self._salus.call(self._f.judgement(shipment)))
+        return found
 
     def _institution(self) -> str:
         signer = self._salus.need_signer().address

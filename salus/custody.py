@@ -1,4 +1,4 @@
-"""What is shipped and who has it: lots, shipments, signed batches of readings. Times are Unix seconds."""
+"""Who has a shipment, and what it is: shipments, verdicts, reports, pairings, signed batches. Times are Unix seconds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from enum import IntEnum
 from typing import Any
 
 from .loggers.packing import ReadingBatch
+from .temperature import Judgement
 
-__all__ = ["Disposition", "Lot", "Shipment", "SignedBatch", "Verdict"]
+__all__ = ["Disposition", "Pairing", "Report", "Shipment", "SignedBatch", "Verdict"]
 
 
 class Disposition(IntEnum):
@@ -17,18 +18,22 @@ class Disposition(IntEnum):
     NONE = 0
     ACTIVE = 1
     QUARANTINED = 2
-    DESTROYED = 3
+    CLOSED = 3
+    DESTROYED = 4
 
 
 class Verdict(IntEnum):
-    """What a shipment is now, by facts and the clock; only what is intact moves."""
+    """What a shipment is now, by facts and the clock; only what is intact moves and is given."""
 
     NONE = 0
     INTACT = 1
     EXCURSION = 2
     UNKNOWN = 3
-    EXPIRED = 4
-    DESTROYED = 5
+    OVERDUE = 4
+    EXPIRED = 5
+    RECALLED = 6
+    CLOSED = 7
+    DESTROYED = 8
 
     @property
     def words(self) -> str:
@@ -36,38 +41,14 @@ class Verdict(IntEnum):
         return (
             "there is no such shipment",
             "intact",
-            "a temperature rule was breached and no laboratory has released it since",
+            "a limit was breached and no laboratory has released it since",
             "too much time without readings",
+            "not handed on in the time allowed",
             "the lot has expired",
+            "the lot is recalled",
+            "its units are in another shipment",
             "destroyed",
         )[self]
-
-
-@dataclass(frozen=True)
-class Lot:
-    """A vaccine lot.
-
-    Args:
-        id: 0x-hex.
-        manufacturer: Its account.
-        gtin: 14 digits.
-        number: The lot number.
-        made_at: Unix seconds.
-        expires_at: First second at which it may no longer be given.
-        units: How many were made.
-        units_left: How many are in no shipment yet.
-        profile: Id of the profile, 0x-hex.
-    """
-
-    id: str
-    manufacturer: str
-    gtin: str
-    number: str
-    made_at: int
-    expires_at: int
-    units: int
-    units_left: int
-    profile: str
 
 
 @dataclass(frozen=True)
@@ -78,27 +59,65 @@ class Shipment:
         id: 0x-hex.
         lot: Id of the lot, 0x-hex.
         holder: Who has it.
-        offered_to: Who may accept it, None while it is offered to nobody.
-        logger: The institution whose device key signs its readings.
-        units: How many of the lot.
-        monitored_from: Unix seconds.
-        breached_at: Start of the reading that breached a rule, None while none has.
+        units: How many are still in it.
+        since: When the holder took it, Unix seconds, to the minute.
+        due: When it must have been handed on, None while no time is set.
         disposition: What was done with it.
         verdict: What it is now.
-        chain: Rolling hash over its batches, 0x-hex.
+        chain: First half of its last batch's digest, 0x-hex.
     """
 
     id: str
     lot: str
     holder: str
-    offered_to: str | None
-    logger: str
     units: int
-    monitored_from: int
-    breached_at: int | None
+    since: int
+    due: int | None
     disposition: Disposition
     verdict: Verdict
     chain: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Why a verdict is what it is.
+
+    Args:
+        verdict: What the shipment is.
+        breached: Bits of what was breached, see :class:`salus.temperature.Judgement`.
+        breached_at: Start of the reading that breached first since the last release, None while none has.
+        runs: For each rule, how long it has been hit, seconds.
+        silence: Seconds since the end of the last reading.
+        intact_until: When silence alone would turn it unknown, None when it is so already.
+        recall: Code of the lot's recall, 0 while there is none.
+        judgement: What its readings amount to, silence until now included.
+    """
+
+    verdict: Verdict
+    breached: tuple[int, ...]
+    breached_at: int | None
+    runs: tuple[int, ...]
+    silence: int
+    intact_until: int | None
+    recall: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A device's time with a shipment.
+
+    Args:
+        logger: The device.
+        start: Readings that start before are not taken.
+        end: Readings that start at or after it are not taken.
+        model: When not 0, only batches of files that this model's key signed are taken.
+    """
+
+    logger: str
+    start: int
+    end: int
+    model: int
 
 
 @dataclass(frozen=True)
@@ -109,17 +128,18 @@ class SignedBatch:
         shipment: 32 bytes.
         sequence: Number of the batch in the shipment, from 0.
         batch: The readings.
+        file: Digest of the export they are from, 32 bytes; zeros without one.
         signature: 65 bytes.
-        chain: The shipment's rolling hash after it, 32 bytes.
+        chain: The shipment's chain after it, 16 bytes.
     """
 
     shipment: bytes
     sequence: int
     batch: ReadingBatch
+    file: bytes
     signature: bytes
     chain: bytes
 
     def struct(self) -> tuple[Any, ...]:
         """The struct ``IColdChain.Batch``."""
-        b = self.batch
-        return self.shipment, self.sequence, b.start, b.step, b.count, b.base, b.data
+        return self.shipment, self.batch.header(self.sequence), self.file, self.batch.data

@@ -28,6 +28,8 @@ VERDICTS = (
     "was destroyed",
 )
 
+CONDITIONS = ("unregistered", "in service", "lost", "replaced", "retired")
+
 CLAIM_STATES = (
     "was never submitted, or was refused",
     "is settled",
@@ -232,6 +234,35 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "NothingHeld": lambda a: f"nothing is held for {a['payee']} in {a['token']}",
     "GasTooLow": lambda a: f"{a['left']} gas is left where {a['needed']} is needed; send it with a higher limit",
+    # ---- lots, loggers and doses
+    "InvalidPrefix": lambda a: f"{a['prefix']:0{min(a['digits'], 20)}} is no GS1 company prefix of {a['digits']} digits: it has 4 to 12",
+    "ForeignGtin": lambda a: (
+        f"no GS1 company prefix of {a['manufacturer']} begins the GTIN {a['gtin']:014}; the regulator assigns prefixes"
+    ),
+    "DeviceExists": lambda a: f"the device {a['device']} is registered already",
+    "UnknownDevice": lambda a: f"{a['device']} was never registered as a device",
+    "NotOwner": lambda a: f"{a['account']} does not act for the owner of the device {a['device']}",
+    "NotADevice": lambda a: f"{a['device']} is not licensed as a logger of this institution; make it an operator in the role LOGGER",
+    "InvalidCalibration": lambda a: f"a calibration cannot end at {moment(a['until'])}: it ends in the future, before the year 2106",
+    "InvalidCondition": lambda a: (
+        f"the device {a['device']} cannot become {_of(CONDITIONS, a['condition'])}: it is so already, is retired or replaced for"
+        " good, or its successor does not fit"
+    ),
+    "UnknownModel": lambda a: f"there is no model {a['model']} of loggers",
+    "InvalidKey": lambda a: f"x {_hex(a['x'])} and y {_hex(a['y'])} are no point of the curve P-256, so no maker's key",
+    "ModelNotTrusted": lambda a: f"the regulator does not trust the key of model {a['model']} any more",
+    "InvalidFileSignature": lambda a: f"the key of model {a['model']} did not sign the file {_hex(a['file'])}",
+    "InvalidSchedule": lambda a: f"the schedule's {_text(a['field'])} is not possible",
+    "ScheduleExists": lambda a: f"the schedule {_hex(a['schedule'])} is registered already",
+    "UnknownSchedule": lambda a: f"there is no schedule {_hex(a['schedule'])}",
+    "InvalidDay": lambda a: f"{_day(a['day'])} is not a day on which a dose can have been given: from seven days ago to today (UTC)",
+    "SeriesComplete": lambda a: f"{a['patient']} has had every dose of the schedule {_hex(a['schedule'])}",
+    "TooEarly": lambda a: (
+        f"the next dose of {a['patient']} in the schedule {_hex(a['schedule'])} counts from {_day(a['earliest'])} on, the grace included"
+    ),
+    "UnknownDose": lambda a: f"there is no dose {_hex(a['dose'])}",
+    "NotTheClinic": lambda a: f"{a['account']} does not act for the clinic that recorded the dose {_hex(a['dose'])}",
+    "NotTheLastDose": lambda a: f"the dose {_hex(a['dose'])} is voided already, or another one of its series followed it",
     # ---- cold chain
     "InvalidProfile": lambda a: f"the temperature profile's {_text(a['field'])} is not possible",
     "ProfileExists": lambda a: f"the temperature profile {_hex(a['profile'])} is registered already",

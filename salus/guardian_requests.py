@@ -23,7 +23,7 @@ from typing import Any
 
 from . import codes
 from .errors import BadInput
-from .jsonfile import parse_json, read_text
+from .jsonfile import parse_json, read_text, write_new
 from .signing import Domain, TypedData, address
 
 __all__ = ["WEEK", "Request", "collect", "load", "request_from_json", "request_to_json", "save"]
@@ -117,13 +117,7 @@ def save(request: Request, path: str | os.PathLike[str]) -> None:
     Raises:
         BadInput: The file is there, or cannot be written.
     """
-    try:
-        with Path(path).open("x", encoding="utf-8") as stream:
-            stream.write(json.dumps(request_to_json(request), indent=2) + "\n")
-    except FileExistsError:
-        raise BadInput(path, "", "is there already; name another file") from None
-    except OSError as trouble:
-        raise BadInput(path, "", f"cannot be written: {trouble.strerror}") from None
+    write_new(path, json.dumps(request_to_json(request), indent=2) + "\n")
 
 
 def load(path: str | os.PathLike[str]) -> Request:

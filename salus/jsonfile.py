@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import Any
 
 from salus.errors import BadInput
 
-__all__ = ["MAX_BYTES", "add", "dump_json", "multiply", "parse_json", "read_bytes", "read_text", "smallest_units"]
+__all__ = [
+    "MAX_BYTES",
+    "add",
+    "dump_json",
+    "multiply",
+    "parse_json",
+    "read_bytes",
+    "read_text",
+    "smallest_units",
+    "write_new",
+]
 
 #: Largest file that is read, in bytes.
 MAX_BYTES = 64 * 1024 * 1024
@@ -53,6 +64,21 @@ def read_text(path: str | Path) -> str:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as trouble:
         raise BadInput(str(path), f"byte {trouble.start}", "is not UTF-8; save the file as UTF-8") from None
+
+
+def write_new(path: str | os.PathLike[str], text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        BadInput: It is there, or cannot be written.
+    """
+    try:
+        with Path(path).open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise BadInput(path, "", "is there already; name another file") from None
+    except OSError as trouble:
+        raise BadInput(path, "", f"cannot be written: {trouble.strerror}") from None
 
 
 def parse_json(text: str, source: str, line: int | None = None) -> Any:

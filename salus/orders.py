@@ -26,7 +26,7 @@ from typing import Any
 from . import codes
 from .consent import Directive, Effect, Order
 from .errors import BadInput
-from .jsonfile import parse_json, read_text
+from .jsonfile import parse_json, read_text, write_new
 from .signing import address
 
 __all__ = ["load", "order_from_json", "order_to_json", "pack", "parse", "save", "unpack"]
@@ -57,13 +57,7 @@ def save(orders: Sequence[Order], path: str | os.PathLike[str]) -> None:
     """
     documents = [order_to_json(order) for order in orders]
     text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"
-    try:
-        with Path(path).open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise BadInput(path, "", "is there already; name another file") from None
-    except OSError as trouble:
-        raise BadInput(path, "", f"cannot be written: {trouble.strerror}") from None
+    write_new(path, text)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Order, ...]:

@@ -9,7 +9,24 @@ from enum import IntEnum
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["Bound", "Judgement", "Profile", "Rule", "Span", "judgement_of", "ready_profiles"]
+__all__ = [
+    "BUDGET",
+    "FORKED",
+    "MKT",
+    "BY_HAND",
+    "Bound",
+    "Judgement",
+    "Profile",
+    "Rule",
+    "Span",
+    "StorageClass",
+    "judgement_of",
+    "ready_profile",
+    "ready_profiles",
+]
+
+#: Bits of what was breached; those below are the rules, in the order of the profile.
+MKT, BUDGET, FORKED, BY_HAND = 8, 9, 10, 11
 
 
 class Bound(IntEnum):
@@ -24,6 +41,17 @@ class Span(IntEnum):
 
     SINGLE = 0
     CUMULATIVE = 1
+
+
+class StorageClass(IntEnum):
+    """What the label says; the limits are what is judged."""
+
+    UNSPECIFIED = 0
+    ULTRA_COLD = 1
+    FREEZER = 2
+    REFRIGERATOR = 3
+    COOL = 4
+    ROOM = 5
 
 
 @dataclass(frozen=True)
@@ -57,7 +85,12 @@ class Profile:
         high: Highest, 0.01 °C.
         silence: Longest time without readings that is not yet unknown, seconds.
         unknown: Most unknown time, seconds.
-        rules: One to eight.
+        rules: At most eight.
+        storage_class: What the label says.
+        vvm: Type of the vaccine vial monitor (2, 7, 11, 14 or 30), 0 without one.
+        budget: Stability budget, the most time outside the labelled range, seconds; 0: not limited.
+        mkt_limit: Highest mean kinetic temperature of a window, 0.01 °C.
+        mkt_hours: Length of the window; 0: not judged.
     """
 
     low: int
@@ -65,11 +98,33 @@ class Profile:
     silence: int
     unknown: int
     rules: tuple[Rule, ...]
+    storage_class: StorageClass = StorageClass.UNSPECIFIED
+    vvm: int = 0
+    budget: int = 0
+    mkt_limit: int = 0
+    mkt_hours: int = 0
 
     def struct(self) -> tuple[Any, ...]:
         """The struct ``ITemperatureRules.Profile``."""
         rules = [(int(r.bound), int(r.span), r.threshold, r.minutes) for r in self.rules]
-        return self.low, self.high, self.silence, self.unknown, rules
+        first = int(self.storage_class), self.vvm, self.low, self.high, self.silence, self.unknown, self.budget
+        return *first, self.mkt_limit, self.mkt_hours, rules
+
+    @classmethod
+    def of_struct(cls, found: Any) -> Profile:
+        """From the struct, as a view or an event gives it."""
+        return cls(
+            low=found.low,
+            high=found.high,
+            silence=found.silence,
+            unknown=found.unknown,
+            rules=tuple(Rule(Bound(r.bound), Span(r.span), r.threshold, r.afterMinutes) for r in found.rules),
+            storage_class=StorageClass(found.storageClass),
+            vvm=found.vvm,
+            budget=found.budget,
+            mkt_limit=found.mktLimit,
+            mkt_hours=found.mktHours,
+        )
 
     @property
     def id(self) -> bytes:
@@ -77,8 +132,26 @@ class Profile:
         from eth_abi.abi import encode
         from eth_utils.crypto import keccak
 
-        content = encode(["(int16,int16,uint32,uint32,(uint8,uint8,int16,uint16)[])"], [self.struct()])
-        return keccak(encode(["bytes32", "bytes32"], [keccak(text="salus.profile"), keccak(content)]))
+        struct = "(uint8,uint8,int16,int16,uint32,uint32,uint32,int16,uint16,(uint8,uint8,int16,uint16)[])"
+        return keccak(encode(["bytes32", "bytes32"], [keccak(text="salus.profile"), keccak(encode([struct], [self.struct()]))]))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Every limit in words: the rules in their order, then what else there is."""
+        more = [self.limit(bit) for bit, there in ((MKT, self.mkt_hours), (BUDGET, self.budget)) if there]
+        return tuple(rule.words for rule in self.rules) + tuple(more)
+
+    def limit(self, bit: int) -> str:
+        """What a bit of ``breached`` stands for, in words."""
+        if bit == MKT:
+            return f"mean kinetic temperature > {self.mkt_limit / 100:.2f} °C over {self.mkt_hours} h"
+        if bit == BUDGET:
+            return f"outside {self.low / 100:.2f} to {self.high / 100:.2f} °C for more than {self.budget // 60:,} min in all"
+        if bit == FORKED:
+            return "two batches of one number: the logger's key is in two hands"
+        if bit == BY_HAND:
+            return "quarantined by hand"
+        return self.rules[bit].words
 
 
 @dataclass(frozen=True)
@@ -94,7 +167,8 @@ class Judgement:
         above: Seconds above the labelled range.
         below: Seconds below it.
         unknown: Seconds of which nothing is known.
-        breached: Numbers of the rules that were breached, in the order of the profile.
+        breached: Bits of what was breached: the rules in the order of the profile, then :data:`MKT`, :data:`BUDGET`,
+            :data:`FORKED`, :data:`BY_HAND`.
     """
 
     until: int
@@ -120,7 +194,7 @@ def judgement_of(struct: Any) -> Judgement:
         above=struct.above,
         below=struct.below,
         unknown=struct.unknown,
-        breached=tuple(n for n in range(8) if struct.breached >> n & 1),
+        breached=tuple(n for n in range(BY_HAND + 1) if struct.breached >> n & 1),
     )
 
 
@@ -141,6 +215,25 @@ def ready_profiles() -> dict[str, Profile]:
                 Rule(Bound[rule["bound"].upper()], Span[rule["span"].upper()], centi(rule["celsius"]), rule["minutes"])
                 for rule in entry["rules"]
             ),
+            storage_class=StorageClass[entry.get("storageClass", "unspecified").upper().replace("-", "_")],
+            vvm=entry.get("vvm", 0),
+            budget=entry.get("budgetMinutes", 0) * 60,
+            mkt_limit=centi(entry.get("mktCelsius", "0")),
+            mkt_hours=entry.get("mktHours", 0),
         )
         for name, entry in content.items()
     }
+
+
+def ready_profile(name: str) -> Profile:
+    """One of :func:`ready_profiles`.
+
+    Raises:
+        BadInput: There is none of this name.
+    """
+    from .errors import BadInput, one_line
+
+    ready = ready_profiles()
+    if name not in ready:
+        raise BadInput("--profile", "", f"{one_line(name, 40)!r} is no ready profile; there are {', '.join(ready)}")
+    return ready[name]

@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from eth_account import Account  # noqa: E402
 
 from salus import Salus  # noqa: E402
+from salus.accesses import commit  # noqa: E402
 from salus.claimfiles import read_claim_files  # noqa: E402
 from salus.claims import ClaimAnswer, State  # noqa: E402
 from salus.cli.common import few  # noqa: E402
@@ -37,12 +38,15 @@ from salus.loggers import berlinger, files  # noqa: E402
 from salus.mapping import apply, load_mapping  # noqa: E402
 from salus.planfile import day_text, load_plan  # noqa: E402
 from salus.plans import Membership  # noqa: E402
+from salus.schedules import ready_schedules  # noqa: E402
 from salus.signing import KeySigner, NodeSigner  # noqa: E402
 from salus.temperature import ready_profiles  # noqa: E402
 from salus.transactions import Sender  # noqa: E402
 from salus.wallet import Wallet  # noqa: E402
 
 EXAMPLES = ROOT / "examples"
+# The pack's number, of an invented product: an indicator, the maker's prefix of seven digits, the item, the check digit.
+GTIN = "04006381333931"
 DAY = 24 * 3600
 YEAR = 365 * DAY
 
@@ -55,6 +59,7 @@ INSTITUTIONS = {
     "harbour-pharmacy": ("PROVIDER", "PHARMACY"),
     "logger-a": ("LOGGER",),
     "logger-b": ("LOGGER",),
+    "quality-lab": ("LABORATORY",),
 }
 # Gas that each account may need for its part; what it is given is this at twice today's price.
 GAS = 5_000_000
@@ -338,33 +343,45 @@ def transact(client: Salus, name: str, *, to: str | None = None, data: str = "0x
 
 
 def shipments(stage: Stage) -> dict[str, str]:
-    """Two shipments of one lot: one stays cold and is handed over, one gets warm and cannot be."""
-    regulator, maker, carrier = stage["regulator"], stage["river-vaccines"], stage["cold-line"]
-    profile = regulator.coldchain.register_profile(ready_profiles()["refrigerated"])
+    """Two shipments of one lot: one stays cold, is handed on and given; one gets warm and cannot be."""
+    regulator, maker, pharmacy = stage["regulator"], stage["river-vaccines"], stage["harbour-pharmacy"]
+    profile = regulator.lots.register_profile(ready_profiles()["refrigerated"])
+    regulator.lots.assign_prefix(GTIN[1:8], maker.institutions.resolve("river-vaccines"))
     now = maker.now()
-    lot = maker.coldchain.register_lot(
-        gtin="04006381333931",
+    lot = maker.lots.register_lot(
+        gtin=GTIN,
         number="RV-2025-017",
         made_at=now - 30 * DAY,
         expires_at=now + 2 * YEAR,
         units=1000,
         profile=profile,
     )
-    say("lot RV-2025-017 of 1,000 units, to be kept at 2 to 8 °C, registered by its manufacturer")
+    say("lot RV-2025-017 of 1,000 units, to be kept at 2 to 8 °C, registered by its manufacturer under its GS1 prefix")
     found = {}
     for name, example, logger in (("cold", "readings.csv", "logger-a"), ("warm", "qtag-excursion.txt", "logger-b")):
         found[name] = travel(stage, lot, name, example, logger)
         try:
-            maker.coldchain.offer(found[name], "cold-line")
-            carrier.coldchain.accept(found[name])
-            say("handed over in two steps: the manufacturer offered, the carrier accepted")
+            hand(stage, found[name], "river-vaccines", "cold-line", hours=48)
+            hand(stage, found[name], "cold-line", "harbour-pharmacy")
         except Refused as refusal:
             say(f"handover refused by the contract: {refusal}")
+    schedule = regulator.doses.register_schedule(ready_schedules()["mmr"])
+    patient = patient_account(stage, "harbour-pharmacy")
+    pharmacy.doses.give(found["cold"], patient, schedule)
+    say("the pharmacy gave the patient a dose of it: the contract looked at the verdict in the same transaction")
     return {name: "0x" + shipment.hex() for name, shipment in found.items()}
 
 
+def hand(stage: Stage, shipment: bytes, giver: str, receiver: str, *, hours: int = 0) -> None:
+    """The giver signs an offer, the receiver looks and accepts it in one transaction."""
+    to = stage[receiver].need_signer().address
+    offer = stage[giver].coldchain.sign_offer(stage[giver].coldchain.handover(shipment, to, hours_allowed=hours))
+    stage[receiver].coldchain.hand(offer, vvm=1)
+    say(f"handed on: {giver} signed the offer, {receiver} accepted")
+
+
 def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> bytes:
-    """Open a shipment and log its logger's export: the example, moved in time so that it ends now."""
+    """Open a shipment, pair its logger, and log the logger's export: the example, moved in time so that it ends now."""
     maker, device = stage["river-vaccines"], stage[logger]
     export = files.read(EXAMPLES / example)
     moved = maker.now() // 60 * 60 - export.readings[-1].time - export.interval_s
@@ -376,9 +393,13 @@ def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> by
     else:
         file.write_bytes(berlinger.write_qtag(readings, export.serial))
     export = files.read(file)
-    shipment = maker.coldchain.open_shipment(lot, units=400, logger=logger, monitored_from=export.readings[0].time)
-    signed = maker.coldchain.sign_batches(export, shipment, device.need_signer())
-    maker.coldchain.log(signed)
+    key = device.need_signer()
+    device.devices.register(key.address, accuracy=50)
+    certificate, _salt = commit(b"certificate of this device's calibration")
+    stage["quality-lab"].devices.calibrate(key.address, maker.now() + YEAR, certificate)
+    shipment = maker.coldchain.open_shipment(lot, units=400)
+    maker.coldchain.pair(shipment, key.address, start=export.readings[0].time)
+    maker.coldchain.log(maker.coldchain.sign_batches(export, shipment, key))
     verdict = maker.coldchain.verdict(shipment)
     say(f"{file.name}: {len(export.readings)} readings signed by the device and judged one by one: {verdict.name.lower()}")
     return shipment

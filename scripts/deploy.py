@@ -32,18 +32,35 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Roles of the AccessManager; 0 is its administrator, who only says who has which role.
 ADMIN = 0
-REGISTRAR = 1  # accredits, renews and suspends institutions
-RULE_MAKER = 2  # registers temperature profiles
+REGISTRAR = 1  # accredits, renews and suspends institutions; says whose a GS1 prefix is
+RULE_MAKER = 2  # registers temperature profiles, models of loggers and schedules of doses
 GUARDIAN = 3  # may cancel what the others have scheduled
 REVIEWER = 4  # closes the review of broken glass
 ARBITER = 5  # decides appeals against claims
+RECALLER = 6  # recalls lots, as their manufacturers may
+DISPENSER = 7  # takes units out of anybody's shipment for use: the contract Doses alone
 
-ROLES = {REGISTRAR: "REGISTRAR", RULE_MAKER: "RULE_MAKER", GUARDIAN: "GUARDIAN", REVIEWER: "REVIEWER", ARBITER: "ARBITER"}
+ROLES = {
+    REGISTRAR: "REGISTRAR",
+    RULE_MAKER: "RULE_MAKER",
+    GUARDIAN: "GUARDIAN",
+    REVIEWER: "REVIEWER",
+    ARBITER: "ARBITER",
+    RECALLER: "RECALLER",
+    DISPENSER: "DISPENSER",
+}
+# Which role has which functions, by contract.
 POWERS = {
-    REGISTRAR: ("Institutions", ("accredit", "renew", "suspend", "reinstate")),
-    RULE_MAKER: ("ColdChain", ("registerProfile",)),
-    REVIEWER: ("AccessLog", ("review",)),
-    ARBITER: ("ClaimDesk", ("arbitrate",)),
+    REGISTRAR: {"Institutions": ("accredit", "renew", "suspend", "reinstate"), "Lots": ("assignPrefix",)},
+    RULE_MAKER: {
+        "Lots": ("registerProfile",),
+        "Loggers": ("accreditModel", "distrustModel"),
+        "Doses": ("registerSchedule",),
+    },
+    REVIEWER: {"AccessLog": ("review",)},
+    ARBITER: {"ClaimDesk": ("arbitrate",)},
+    RECALLER: {"ColdChain": ("recall",)},
+    DISPENSER: {"ColdChain": ("dispense",)},
 }
 # What holds where a patient never said anything, in the order of IConsentRegistry.Policy.
 POLICIES = ("deny", "emergency", "treatment", "normal")
@@ -54,11 +71,12 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
     """Deploy every contract of Salus and hand all powers to the regulator.
 
     deployer     Brownie account that pays; it has no power when this returns.
-    regulator    address that becomes administrator, registrar and rule maker.
+    regulator    address that becomes administrator, registrar, rule maker, reviewer, arbiter and recaller.
     guardian     address that may cancel what the rule maker has scheduled; the regulator when None. The administrator's own
                  operations only the administrator can cancel (OpenZeppelin): let it be a multisig.
     admin_delay  seconds between scheduling and executing what the administrator does.
-    rules_delay  the same for new rules (temperature profiles), and for an insurer's plan from its publication until it judges. Accreditation and suspension act at once.
+    rules_delay  the same for new rules (temperature profiles, models of loggers, schedules of doses), and for an insurer's plan from its
+                 publication until it judges. Accreditation, suspension and recall act at once.
     contracts    where the contract containers are; the loaded project when None.
 
     Returns the deployed contracts by name, in the order of deployment.
@@ -85,19 +103,23 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
     plans = make("Plans", institutions, consents, rules_delay)
     treasury = make("Treasury", institutions)
     make("ClaimDesk", manager, institutions, plans, treasury)
-    make("ColdChain", manager, institutions)
+    lots = make("Lots", manager, institutions)
+    loggers = make("Loggers", manager, institutions)
+    coldchain = make("ColdChain", manager, institutions, lots, loggers)
+    doses = make("Doses", manager, institutions, coldchain)
 
     say("handing the powers to the regulator")
     for role, label in ROLES.items():
         manager.labelRole(role, label, sender)
-    for role, (name, functions) in POWERS.items():
-        selectors = [deployed[name].signatures[function] for function in functions]
-        manager.setTargetFunctionRole(deployed[name], selectors, role, sender)
+    for role, powers in POWERS.items():
+        for name, functions in powers.items():
+            selectors = [deployed[name].signatures[function] for function in functions]
+            manager.setTargetFunctionRole(deployed[name], selectors, role, sender)
         manager.setRoleGuardian(role, GUARDIAN, sender)
-    manager.grantRole(REGISTRAR, regulator, 0, sender)
+    for role in (REGISTRAR, REVIEWER, ARBITER, RECALLER):
+        manager.grantRole(role, regulator, 0, sender)
     manager.grantRole(RULE_MAKER, regulator, rules_delay, sender)
-    manager.grantRole(REVIEWER, regulator, 0, sender)
-    manager.grantRole(ARBITER, regulator, 0, sender)
+    manager.grantRole(DISPENSER, doses, 0, sender)
     manager.grantRole(GUARDIAN, guardian, 0, sender)
     manager.grantRole(ADMIN, regulator, admin_delay, sender)
     manager.renounceRole(ADMIN, deployer, sender)

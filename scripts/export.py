@@ -29,7 +29,10 @@ CONTRACTS = {
     "Plans": "Plans",
     "Treasury": "Treasury",
     "ClaimDesk": "ClaimDesk",
+    "Lots": "Lots",
+    "Loggers": "Loggers",
     "ColdChain": "ColdChain",
+    "Doses": "Doses",
     # Any token: names, decimals, balances, allowances; the errors are those of OpenZeppelin's tokens.
     "ERC20": "ERC20",
 }

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from salus.cli.claim_noun import identifier
 from salus.cli.common import Context
-from salus.coldchain import Verdict
+from salus.custody import Verdict
 from salus.errors import SalusError
 from salus.loggers import read
 from salus.outbox.bulk import take_up
@@ -40,7 +40,8 @@ def log_shipment(salus, shipment, file, device, *, utc_offset=None, outbox=None,
     receipts = salus.coldchain.log(
         signed, progress=lambda done, of: say(f"{done} of {of} readings judged"), outbox=outbox
     )
-    return salus.coldchain.verdict(shipment), salus.coldchain.judgement(shipment), receipts
+    report = salus.coldchain.report(shipment)
+    return report.verdict, report.judgement, receipts
 
 
 def arguments():

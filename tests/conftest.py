@@ -14,7 +14,7 @@ from brownie import chain, project
 YEAR = 365 * 24 * 3600
 
 # Roles of institutions, as in contracts/institutions/Roles.sol.
-PROVIDER, PHARMACY, INSURER, MANUFACTURER, CARRIER, LABORATORY, LOGGER = (1 << bit for bit in range(7))
+PROVIDER, PHARMACY, INSURER, MANUFACTURER, CARRIER, LABORATORY, LOGGER, RESEARCHER, PUBLIC_HEALTH = (1 << bit for bit in range(9))
 
 # Who is who: the number of the account, and the roles that the regulator gives it.
 TRADES = {
@@ -137,3 +137,18 @@ def desk(house):
 @pytest.fixture(scope="module")
 def coldchain(house):
     return house["ColdChain"]
+
+
+@pytest.fixture(scope="module")
+def lots(house):
+    return house["Lots"]
+
+
+@pytest.fixture(scope="module")
+def loggers(house):
+    return house["Loggers"]
+
+
+@pytest.fixture(scope="module")
+def doses(house):
+    return house["Doses"]

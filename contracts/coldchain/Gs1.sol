@@ -24,4 +24,14 @@ library Gs1 {
         }
         return length != 0 && length <= 20 && uint256(number) << (8 * length) == 0;
     }
+
+    /// @dev A company prefix has 4 to 12 digits, leading zeros included.
+    function validPrefix(uint64 prefix, uint8 digits) internal pure returns (bool) {
+        return digits >= 4 && digits <= 12 && prefix < 10 ** digits;
+    }
+
+    /// @dev The digits of a GTIN-14 after its indicator digit, as many as a company prefix has; 0 for a number of digits that none has.
+    function prefixOf(uint64 gtin, uint8 digits) internal pure returns (uint64) {
+        return validPrefix(0, digits) ? uint64(gtin / 10 ** (13 - digits) % 10 ** digits) : 0;
+    }
 }

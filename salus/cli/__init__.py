@@ -24,7 +24,13 @@ _NOUNS = {
     "institution": "Accredit institutions; look them up; name operators.",
     "consent": "Grant, revoke, relay and explain consent.",
     "claim": "Submit claims and see how they were judged.",
+    "profile": "Temperature profiles: list, show and register them.",
+    "lot": "Register lots, find them by their box; GS1 prefixes.",
+    "logger": "Temperature loggers: register, calibrate; prove files.",
     "shipment": "Ship vaccines, log temperatures, see the verdict.",
+    "dose": "Give doses by a schedule; who is due, who had a recall.",
+    "label": "Make and read labels of lots: GS1 Digital Links as QR codes.",
+    "verify": "Is the vaccine in hand what its label says, and may it be used?",
     "outbox": "What was sent in bulk: look, take up, forget.",
     "index": "Keep all events in a local database; compare it with the chain.",
 }

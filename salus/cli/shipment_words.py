@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 from .common import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..client import Salus
-    from ..custody import Lot, Shipment
+    from ..custody import Pairing, Report, Shipment
     from ..loggers import LoggerExport
+    from ..lots import Lot
     from ..temperature import Judgement, Profile
 
-__all__ = ["export_words", "facts", "judgement_data"]
+__all__ = ["export_words", "facts", "judgement_data", "why"]
 
 
 def _celsius(centi: int | None) -> str:
@@ -45,30 +48,50 @@ def judgement_data(judged: Judgement) -> dict[str, Any]:
     }
 
 
+def why(report: Report, profile: Profile) -> list[str]:
+    """What a verdict rests on, in words; empty for what is intact."""
+    from ..custody import Verdict
+
+    verdict, reasons = report.verdict, []
+    if verdict is Verdict.EXCURSION:
+        for bit in report.breached:
+            run = f" (hit for {_minutes(report.runs[bit])})" if bit < len(profile.rules) else ""
+            reasons.append(profile.limit(bit) + run)
+        if report.breached_at:
+            reasons.append(f"first at {moment(report.breached_at)}")
+    elif verdict is Verdict.UNKNOWN:
+        known = f"{_minutes(report.judgement.unknown)} unknown, {_minutes(profile.unknown)} allowed"
+        reasons.append(known if report.judgement.until else "no logger was ever paired")
+    elif verdict is Verdict.RECALLED:
+        reasons.append(f"code {report.recall}")
+    return reasons
+
+
 def facts(
-    salus: Salus, found: Shipment, its_lot: Lot, its_profile: Profile, judged: Judgement
+    salus: Salus, found: Shipment, its_lot: Lot, its_profile: Profile, report: Report, pairings: Sequence[Pairing]
 ) -> list[tuple[str, object]]:
+    judged = report.judgement
     rows: list[tuple[str, object]] = [
-        ("verdict", found.verdict.words),
+        ("verdict", report.verdict.words),
+        *(("because", reason) for reason in why(report, its_profile)),
         (
             "lot",
             f"{its_lot.number} of GTIN {its_lot.gtin}, {found.units} of {its_lot.units} units,"
             f" until {moment(its_lot.expires_at)}",
         ),
-        ("holder", salus.institutions.name(found.holder)),
+        ("holder", f"{salus.institutions.name(found.holder)} since {moment(found.since)}"),
     ]
-    if found.offered_to:
-        rows.append(("offered to", salus.institutions.name(found.offered_to)))
+    if found.due:
+        rows.append(("hand on by", moment(found.due)))
+    rows += [("logger", f"{p.logger} from {moment(p.start)} to {moment(p.end)}") for p in pairings]
     rows += [
-        ("logger", salus.institutions.name(found.logger)),
-        ("monitored", f"{moment(found.monitored_from)} to {moment(judged.until)}, {judged.readings} readings"),
+        ("judged until", f"{moment(judged.until)}, {judged.readings} readings" if judged.until else "never monitored"),
         ("extremes", f"{_celsius(judged.lowest)} to {_celsius(judged.highest)}"),
         (
             "outside",
             f"{_minutes(judged.above)} above, {_minutes(judged.below)} below, {_minutes(judged.unknown)} unknown",
         ),
     ]
-    rows += [("breached", its_profile.rules[n].words) for n in judged.breached]
-    if found.breached_at:
-        rows.append(("first breach", moment(found.breached_at)))
+    if report.intact_until:
+        rows.append(("next reading by", moment(report.intact_until)))
     return rows

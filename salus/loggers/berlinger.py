@@ -18,14 +18,12 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Literal
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from salus.errors import BadInput, one_line
 from salus.jsonfile import read_bytes
 from salus.loggers import signature
-from salus.loggers.export import Alarm, Day, LoggerExport, Reading, common_step, expect_possible
+from salus.loggers.export import Alarm, Day, DeviceReport, LoggerExport, Reading, common_step, expect_possible
 
-__all__ = ["is_berlinger", "read_berlinger", "write_qtag"]
+__all__ = ["is_berlinger", "read_berlinger", "signed_parts"]
 
 _NUMBER = re.compile(r"[+-]?\d{1,4}(\.\d{1,2})?\Z")
 _WHOLE = re.compile(r"\d{1,7}\Z")
@@ -76,6 +74,18 @@ def read_berlinger(path: str | Path) -> LoggerExport:
             impossible.
     """
     return _Reader(str(path), read_bytes(path)).export()
+
+
+def signed_parts(path: str | Path) -> signature.SignedParts:
+    """What a signed export's signature is made of; it is verified before it is handed out.
+
+    Raises:
+        BadInput: Not such an export, unsigned, cut short or edited.
+    """
+    parts = _Reader(str(path), read_bytes(path)).signed()
+    if parts is None:
+        raise BadInput(str(path), "Sig", "is missing: nothing is signed; give the export as the device wrote it")
+    return parts
 
 
 class _Reader:
@@ -132,7 +142,7 @@ class _Reader:
     # ---- the whole -----------------------------------------------------------------------------------------------
 
     def export(self) -> LoggerExport:
-        signed = self._signature()
+        signed: Literal["verified", "absent"] = "absent" if self.signed() is None else "verified"
         device = self._text(self.root, "Device")
         conf = self._section("Conf")
         self.fahrenheit = self._fahrenheit(conf)
@@ -149,22 +159,26 @@ class _Reader:
         if signed == "absent":
             self._expect_complete(stopped, readings, interval)
         mkt = result.child("MKT")
+        alarms = tuple(self._alarms(conf, result))
+        days = tuple(self._days(result)) if result.key == "Hist" else ()
         return LoggerExport(
             source=self.source,
             device=device,
             serial=self._text(conf, "Serial"),
             interval_s=interval if readings else 0,
             readings=readings,
-            alarms=tuple(self._alarms(conf, result)),
+            alarms=alarms,
             device_mkt=None if mkt is None or not mkt.value else self._temperature(mkt.value, f"line {mkt.line}: MKT"),
             signature=signed,
-            days=tuple(self._days(result)) if result.key == "Hist" else (),
+            days=days,
+            report=self._report(conf, result, len(alarms), days),
         )
 
-    def _signature(self) -> Literal["verified", "absent"]:
+    def signed(self) -> signature.SignedParts | None:
+        """The verified parts of the signature, None for an export without any."""
         certificate, signed = self.root.child("Cert"), self.root.child("Sig")
         if certificate is None and signed is None:
-            return "absent"
+            return None
         if certificate is None or signed is None:
             missing = "Cert" if certificate is None else "Sig"
             raise BadInput(self.source, missing, "is missing, the file is cut short; export it again")
@@ -177,9 +191,11 @@ class _Reader:
         rest = self.content[position + 5 :].strip()
         if rest.decode("latin-1") != signed.value:
             raise self.refuse(signed, "Sig", "is not the last line; whatever follows is unsigned, export it again")
-        if not signature.verifies(self.content[:position], bytes.fromhex(signed.value), bytes.fromhex(key.value)):
+        message = signature.canonical(self.content[:position])
+        parts = signature.SignedParts(message, bytes.fromhex(signed.value), bytes.fromhex(key.value))
+        if not signature.verifies(*parts):
             raise self.refuse(signed, "Sig", "does not verify, so the file was edited; give it as the device wrote it")
-        return "verified"
+        return parts
 
     def _expect_complete(self, stopped: _Node | None, readings: Sequence[Reading], interval: int) -> None:
         if not readings or stopped is None or not stopped.value:
@@ -302,6 +318,37 @@ class _Reader:
             found = alarm.child(key) if alarm else None
             yield from found.children if found else ()
 
+    def _report(self, conf: _Node, result: _Node, alarms: int, days: Sequence[Day]) -> DeviceReport:
+        if result.key == "Hist":
+            # The lower and the upper alarm of each day; a day without them leaves the sum unknown.
+            sums = tuple(
+                sum(day.alarm_minutes[n] for day in days)
+                if all(len(day.alarm_minutes) == alarms for day in days)
+                else None
+                for n in range(alarms)
+            )
+            low = min((day.lowest for day in days if day.lowest is not None), default=None)
+            high = max((day.highest for day in days if day.highest is not None), default=None)
+            return DeviceReport(low, high, None, sums)
+        extremes = []
+        for name in ("Min T", "Max T"):
+            node = result.child(name)
+            text = self._parts(node.line, node)[name] if node else ""
+            extremes.append(self._temperature(text, f"line {node.line}: {name}") if node and text else None)
+        node = conf.child("MKT Energy")
+        if node is not None and not _NUMBER.match(node.value):
+            raise self.refuse(node, "MKT Energy", f"is {node.value!r}; kJ/mol are due, export it again")
+        energy = int(Decimal(node.value) * 1000) if node is not None else None
+        outcome = result.child("Alarm")
+        minutes: list[int | None] = []
+        for entry in conf.child("Alarm").children if conf.child("Alarm") else ():  # type: ignore[union-attr]
+            if entry.children and self._parts(entry.line, entry.children[0]).get("Type") == "0":
+                continue
+            found = outcome.child(entry.key) if outcome else None
+            rows = [self._parts(row.line, row) for row in found.children] if found else []
+            minutes.append(sum(self._minutes(row.get("t A", ""), entry, "t A") for row in rows) if rows else None)
+        return DeviceReport(extremes[0], extremes[1], energy, tuple(minutes))
+
     def _days(self, result: _Node) -> Iterator[Day]:
         for node in result.children:
             date = node.child("Date")
@@ -332,81 +379,3 @@ class _Reader:
                 raise BadInput(self.source, f"line {line}", f"is {one_line(part, 40)!r}; export it again")
             parts[key.strip()] = value.strip()
         return parts
-
-
-# -------------------------------------------------------------------------------------------------------------- writing
-
-# The alarms of the vaccine profile on a Q-tag: type, limit in °C, minutes.
-_WRITTEN_ALARMS = ((2, 8.0, 30), (4, 8.0, 60), (1, 2.0, 20), (3, 2.0, 40))
-
-
-def write_qtag(readings: Sequence[Reading], serial: str, *, key: ec.EllipticCurvePrivateKey | None = None) -> bytes:
-    """Write readings as a Q-tag CLm would export them, for simulated devices.
-
-    Args:
-        readings: At least two, on whole minutes, at equal distances of 1 to 1,092 minutes.
-        serial: The device's serial number, plain ASCII.
-        key: Signs the export, on P-256; without one the export is unsigned.
-
-    Returns:
-        The file, in UTC, which :func:`read_berlinger` reads (and verifies) as the same readings.
-
-    Raises:
-        ValueError: Readings or a serial number that such an export cannot hold.
-    """
-    steps = {later.time - earlier.time for earlier, later in zip(readings, readings[1:], strict=False)}
-    if len(steps) != 1 or any(reading.time % 60 for reading in readings):
-        raise ValueError("give at least two readings at equal distances, on whole minutes")
-    interval = steps.pop()
-    if interval % 60 or not 60 <= interval <= 65_520:
-        raise ValueError(f"a distance of {interval} s; give 1 to 1,092 whole minutes")
-    if not serial or len(serial) > 60 or not (serial.isascii() and serial.isprintable()) or serial != serial.strip():
-        raise ValueError(f"the serial number {serial!r} is no plain ASCII")
-    known = [reading for reading in readings if reading.centi is not None]
-    if any(reading.centi is not None and not -27315 <= reading.centi <= 15000 for reading in readings):
-        raise ValueError("a temperature outside −273.15 to 150 °C")
-    start, stop = readings[0].time, readings[-1].time
-    lines = [
-        "Device: Q-tag CLm doc LR",
-        "Vers: 1.9",
-        "Fw Vers: simulated",
-        "Sensor: 1",
-        "Conf:",
-        f" Serial: {serial}",
-        " Zone: 0.00",
-        f" Logging Interval: {interval // 60}",
-        " Alarm:",
-    ]
-    for number, (kind, limit, minutes) in enumerate(_WRITTEN_ALARMS, 1):
-        lines += [f"  {number}:", f"   Type: {kind}, T AL: {limit}, t AL: {minutes}"]
-    lines += ["Res:", f" TS Start: {_stamp(start)}", f" TS Stop: {_stamp(stop)}"]
-    if known:
-        low, high = (pick(known, key=lambda reading: reading.centi or 0) for pick in (min, max))
-        lines += [
-            f" Min T: {_shown(low.centi)}, TS Min T: {_stamp(low.time)}",
-            f" Max T: {_shown(high.centi)}, TS Max T: {_stamp(high.time)}",
-        ]
-    lines += ["Data:", "\tyyyy-MM-dd hh:mm\tT\tOut of limits"]
-    for reading in readings:
-        out = reading.centi is None or not 200 <= reading.centi <= 800
-        lines.append(f"\t{_stamp(reading.time)}\t{_shown(reading.centi)}\t{'x' if out else ''}")
-    if key is None:
-        return _bytes(lines)
-    certificate = ["Cert:", " Vers: 1.0", " Owner: simulated device", f" Public Key: {signature.public_key_hex(key)}"]
-    lines += certificate
-    lines.append(f"Sig Cert: {signature.sign(_bytes(certificate), key).hex()}")  # self-signed
-    return _bytes([*lines, f"Sig: {signature.sign(_bytes(lines), key).hex()}"])
-
-
-def _bytes(lines: Sequence[str]) -> bytes:
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
-
-
-def _stamp(time: int) -> str:
-    return dt.datetime.fromtimestamp(time, dt.UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def _shown(centi: int | None) -> str:
-    if centi is None:
-        return "--.-"
-    return f"{Decimal(centi) / 100:.1f}" if centi % 10 == 0 else f"{Decimal(centi) / 100:.2f}"

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from salus.errors import BadInput
 from salus.loggers.packing import MAX_READINGS, ReadingBatch, pack
 
-__all__ = ["HIGHEST", "LOWEST", "Alarm", "Day", "LoggerExport", "Reading", "common_step", "expect_possible"]
+__all__ = [
+    "HIGHEST",
+    "LOWEST",
+    "Alarm",
+    "Day",
+    "DeviceReport",
+    "LoggerExport",
+    "Reading",
+    "common_step",
+    "expect_possible",
+    "mean_kinetic",
+]
 
 #: Lowest temperature that there is, 0.01 °C.
 LOWEST = -27315
@@ -18,8 +30,9 @@ LOWEST = -27315
 #: Highest temperature that a logger for medicines can mean, 0.01 °C.
 HIGHEST = 15000
 
-# Activation energy over the gas constant, kelvin: 83.144 kJ/mol over 8.3144 J/(mol K), as in USP <1079.2>.
-_KELVIN = 10_000.0
+# The gas constant, J/(mol K), and the activation energy, J/mol, as in USP <1079.2>: their quotient is 10,000 K exactly.
+_GAS = 8.3144
+_ENERGY = 83_144
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,24 @@ class Day:
 
 
 @dataclass(frozen=True)
+class DeviceReport:
+    """What the device itself worked out, from more samples than it logs.
+
+    Args:
+        lowest: 0.01 °C, None when it says nothing.
+        highest: 0.01 °C, None when it says nothing.
+        energy: Activation energy of its mean kinetic temperature, J/mol; None when it computes none.
+        minutes: Minutes beyond the threshold of each alarm, summed over the whole file, in the order of the alarms;
+            None where it says nothing.
+    """
+
+    lowest: int | None
+    highest: int | None
+    energy: int | None
+    minutes: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
 class LoggerExport:
     """A logger's export.
 
@@ -85,6 +116,7 @@ class LoggerExport:
         device_mkt: Mean kinetic temperature as the device computed it, 0.01 °C, None when it did not.
         signature: ``verified`` or ``absent``; an export whose signature does not verify is refused.
         days: Daily history, as in the file; empty when there is none.
+        report: What the device itself worked out; None for formats that carry readings alone.
     """
 
     source: str
@@ -96,6 +128,7 @@ class LoggerExport:
     device_mkt: int | None
     signature: Literal["verified", "absent"]
     days: tuple[Day, ...] = ()
+    report: DeviceReport | None = None
 
     @property
     def lowest(self) -> int | None:
@@ -115,12 +148,7 @@ class LoggerExport:
     @property
     def mkt(self) -> float | None:
         """Mean kinetic temperature of the readings, °C; None without readings."""
-        known = [reading.centi for reading in self.readings if reading.centi is not None]
-        if not known:
-            return None
-        mean = math.fsum(math.exp(-_KELVIN / (centi / 100 + 273.15)) for centi in known) / len(known)
-        # Near absolute zero every weight is 0; the mean is then the temperature itself.
-        return _KELVIN / -math.log(mean) - 273.15 if mean > 0 else min(known) / 100
+        return mean_kinetic([reading.centi for reading in self.readings if reading.centi is not None])
 
     def batches(self, *, most: int = MAX_READINGS) -> list[ReadingBatch]:
         """The readings packed for the chain.
@@ -141,6 +169,21 @@ class LoggerExport:
         if self.readings:
             return [reading.centi for reading in self.readings if reading.centi is not None]
         return [value for day in self.days if (value := getattr(day, name)) is not None]
+
+
+def mean_kinetic(centi: Sequence[int], *, energy: int = _ENERGY) -> float | None:
+    """Mean kinetic temperature of readings at equal distances, °C; None for none.
+
+    Args:
+        centi: 0.01 °C.
+        energy: Activation energy, J/mol; by default the one of USP <1079.2>.
+    """
+    if not centi:
+        return None
+    kelvin = energy / _GAS
+    mean = math.fsum(math.exp(-kelvin / (value / 100 + 273.15)) for value in centi) / len(centi)
+    # Near absolute zero every weight is 0; the mean is then the temperature itself.
+    return kelvin / -math.log(mean) - 273.15 if mean > 0 else min(centi) / 100
 
 
 def expect_possible(centi: int, source: str, field: str) -> int:

@@ -1,10 +1,11 @@
-"""Readings packed as the contracts take them: 16 bits each, big-endian, 16 in a word (see ITemperatureRules)."""
+"""Readings packed as the contracts take them: words of 16-bit or 8-bit codes (see ITemperatureRules)."""
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,16 @@ __all__ = ["MAX_READINGS", "ReadingBatch", "pack", "unpack"]
 #: Readings in a batch unless told otherwise: 30 days at 10 minutes. The contract takes up to 5,000.
 MAX_READINGS = 4_320
 
-_NONE = 0x7FFF  # "no reading", and what fills the last word
-_LANES = 16  # readings in a word
 _LONGEST_STEP = 2**16 - 1  # seconds
+_FINEST, _COARSEST = 1, 255  # 0.01 °C
+_FORMATS = {8: "B", 16: "H"}
+# Where the fields of a header word begin; the base is two's complement.
+_STEP, _COUNT, _BASE, _WIDTH, _RESOLUTION, _START = 64, 80, 96, 112, 120, 24
+
+
+def _none(width: int) -> int:
+    """The code that says "no reading", and fills the last word: all bits but the topmost."""
+    return (1 << (width - 1)) - 1
 
 
 @dataclass(frozen=True)
@@ -29,8 +37,10 @@ class ReadingBatch:
         start: Time of the first reading, Unix seconds.
         step: Seconds for which each reading stands, and to the next one.
         count: Readings, missing ones included.
-        base: What is added to each 16-bit number, 0.01 °C.
-        data: ⌈count ÷ 16⌉ words of 32 bytes.
+        base: The temperature of code 0, 0.01 °C.
+        data: Whole words of 32 bytes.
+        width: Bits of a code, 8 or 16.
+        resolution: What one code is above the one before it, 0.01 °C, 1 to 255.
     """
 
     start: int
@@ -38,19 +48,52 @@ class ReadingBatch:
     count: int
     base: int
     data: bytes
+    width: int = 16
+    resolution: int = 1
 
     @property
     def end(self) -> int:
         """End of the last reading's step, Unix seconds."""
         return self.start + self.step * self.count
 
+    def header(self, sequence: int) -> int:
+        """The word ``IColdChain.Batch.header`` with the batch's number in the shipment."""
+        return (
+            sequence
+            | self.start << _START
+            | self.step << _STEP
+            | self.count << _COUNT
+            | (self.base & 0xFFFF) << _BASE
+            | self.width << _WIDTH
+            | self.resolution << _RESOLUTION
+        )
+
+    @classmethod
+    def of_header(cls, header: int, data: bytes) -> tuple[int, ReadingBatch]:
+        """A header's sequence and its batch."""
+
+        def field(at: int, bits: int) -> int:
+            return header >> at & (1 << bits) - 1
+
+        base = field(_BASE, 16)
+        return field(0, 24), cls(
+            start=field(_START, 40),
+            step=field(_STEP, 16),
+            count=field(_COUNT, 16),
+            base=base - (base >> 15 << 16),
+            data=data,
+            width=field(_WIDTH, 8),
+            resolution=field(_RESOLUTION, 8),
+        )
+
 
 def pack(readings: Sequence[Reading], *, step: int | None = None, most: int = MAX_READINGS) -> list[ReadingBatch]:
-    """Pack readings into batches.
+    """Pack readings into batches, without loss.
 
     A reading stands for the step that follows it, or for less when the next one comes sooner, so that no two overlap.
-    Where the distance changes, a new batch begins: a gap stays a gap. The base is the batch's lowest temperature: small
-    numbers have more zero bytes, and those are cheap.
+    Where the distance changes, a new batch begins: a gap stays a gap. The base is the batch's lowest temperature and the
+    resolution what all its temperatures share: a logger that measures tenths of a degree fits 8 bits over 12.6 °C, and
+    of 16 bits the upper half is then mostly zero, and zeros are cheap.
 
     Args:
         readings: In order of time, each time once; temperatures within 16 bits of 0.01 °C.
@@ -78,19 +121,19 @@ def pack(readings: Sequence[Reading], *, step: int | None = None, most: int = MA
         raise ValueError(f"a step of {step} s; give 1 to {_LONGEST_STEP} s")
     # For the last reading nothing shortens the step.
     steps = [min(step, distance) for distance in distances] + [step]
-    batches, group = [], [0]
+    batches, group = [], [readings[0]]
     low, high = _range(readings[0].centi, None, None)
     for n in range(1, len(readings)):
         wider = _range(readings[n].centi, low, high)
         follows = distances[n - 1] == steps[n - 1] == steps[n] and len(group) < most
-        if follows and (wider[0] is None or wider[1] - wider[0] < _NONE):
-            group.append(n)
+        if follows and (wider[0] is None or wider[1] - wider[0] < _none(16)):
+            group.append(readings[n])
             low, high = wider
         else:
-            batches.append(_batch([readings[i] for i in group], steps[group[0]], low))
-            group = [n]
+            batches.append(_batch(group, steps[n - 1]))
+            group = [readings[n]]
             low, high = _range(readings[n].centi, None, None)
-    batches.append(_batch([readings[i] for i in group], steps[group[0]], low))
+    batches.append(_batch(group, steps[-1]))
     return batches
 
 
@@ -98,24 +141,26 @@ def unpack(batches: Sequence[ReadingBatch]) -> list[Reading]:
     """The readings of batches, in their order.
 
     Raises:
-        ValueError: Data of another length than the count demands, padding that is not "no reading", or a number above
-            it.
+        ValueError: Data of another length than the count demands, padding that is not "no reading", a code above
+            it, or a width or resolution that does not exist.
     """
+    return [reading for batch in batches for reading in _readings(batch)]
+
+
+def _readings(batch: ReadingBatch) -> Iterator[Reading]:
     from salus.loggers.export import Reading
 
-    readings = []
-    for batch in batches:
-        words = -(-batch.count // _LANES)
-        if batch.count < 1 or len(batch.data) != words * 32:
-            raise ValueError(f"{len(batch.data)} bytes of data for {batch.count} readings; {words * 32} are due")
-        lanes = struct.unpack(f">{words * _LANES}H", batch.data)
-        if any(lane > _NONE for lane in lanes) or any(lane != _NONE for lane in lanes[batch.count :]):
-            raise ValueError("data that is not packed as the contracts take it")
-        readings += [
-            Reading(batch.start + n * batch.step, None if lane == _NONE else batch.base + lane)
-            for n, lane in enumerate(lanes[: batch.count])
-        ]
-    return readings
+    if batch.width not in _FORMATS or not _FINEST <= batch.resolution <= _COARSEST:
+        raise ValueError(f"codes of {batch.width} bits in steps of {batch.resolution}; the contracts take 8 or 16 bits")
+    lanes, none = 256 // batch.width, _none(batch.width)
+    words = -(-batch.count // lanes)
+    if batch.count < 1 or len(batch.data) != words * 32:
+        raise ValueError(f"{len(batch.data)} bytes of data for {batch.count} readings; {words * 32} are due")
+    codes = struct.unpack(f">{words * lanes}{_FORMATS[batch.width]}", batch.data)
+    if any(code > none for code in codes) or any(code != none for code in codes[batch.count :]):
+        raise ValueError("data that is not packed as the contracts take it")
+    for n, code in enumerate(codes[: batch.count]):
+        yield Reading(batch.start + n * batch.step, None if code == none else batch.base + code * batch.resolution)
 
 
 def _range(centi: int | None, low: int | None, high: int | None) -> tuple[int, int] | tuple[None, None]:
@@ -126,8 +171,15 @@ def _range(centi: int | None, low: int | None, high: int | None) -> tuple[int, i
     return (centi, centi) if low is None or high is None else (min(low, centi), max(high, centi))
 
 
-def _batch(group: list[Reading], step: int, low: int | None) -> ReadingBatch:
-    base = 0 if low is None else low
-    lanes = [_NONE if reading.centi is None else reading.centi - base for reading in group]
-    lanes += [_NONE] * (-len(lanes) % _LANES)
-    return ReadingBatch(group[0].time, step, len(group), base, struct.pack(f">{len(lanes)}H", *lanes))
+def _batch(group: Sequence[Reading], step: int) -> ReadingBatch:
+    known = [reading.centi for reading in group if reading.centi is not None]
+    base = min(known, default=0)
+    shared = math.gcd(*(centi - base for centi in known)) or _FINEST
+    # The largest step of the code that loses nothing.
+    resolution = max(n for n in range(_FINEST, _COARSEST + 1) if shared % n == 0)
+    width = 8 if all((centi - base) // resolution < _none(8) for centi in known) else 16
+    lanes, none = 256 // width, _none(width)
+    codes = [none if reading.centi is None else (reading.centi - base) // resolution for reading in group]
+    codes += [none] * (-len(codes) % lanes)
+    data = struct.pack(f">{len(codes)}{_FORMATS[width]}", *codes)
+    return ReadingBatch(group[0].time, step, len(group), base, data, width, resolution)

@@ -5,13 +5,13 @@ is ECDSA on P-256; the key's coordinates, r and s are little-endian; what is sig
 ``Sig:``, with CRLF line ends; the digest is SHA-256 with its bytes in reverse order.
 
 Warning: one key serves a whole lot of devices, and nothing public says who signed the certificate. A signature that
-    verifies shows
-that nobody changed the file since a device of that lot wrote it, not which device that was.
+    verifies shows that nobody changed the file since a device of that lot wrote it, not which device that was.
 """
 
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -22,13 +22,33 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-__all__ = ["public_key_hex", "sign", "verifies"]
+__all__ = ["SignedParts", "canonical", "digest", "public_key_hex", "sign", "verifies"]
 
 _HALF = 32  # bytes of a coordinate, of r and of s
 _ALGORITHM = ec.ECDSA(Prehashed(hashes.SHA256()))
 
 
-def _digest(message: bytes) -> bytes:
+class SignedParts(NamedTuple):
+    """What a signature is made of, as in the file.
+
+    Attributes:
+        message: The bytes before the line ``Sig:``, with CRLF line ends.
+        signature: r and s, 32 bytes each, little-endian.
+        public_key: x and y, 32 bytes each, little-endian.
+    """
+
+    message: bytes
+    signature: bytes
+    public_key: bytes
+
+
+def canonical(message: bytes) -> bytes:
+    """A message with the line ends with which it was signed: bare LF becomes CRLF."""
+    return message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def digest(message: bytes) -> bytes:
+    """The 32 bytes that are signed: SHA-256 of the canonical message, byte by byte in reverse."""
     return hashlib.sha256(message).digest()[::-1]
 
 
@@ -46,10 +66,9 @@ def verifies(message: bytes, signature: bytes, public_key: bytes) -> bool:
         int.from_bytes(part, "little")
         for part in (public_key[:_HALF], public_key[_HALF:], signature[:_HALF], signature[_HALF:])
     )
-    message = message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     try:
         key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
-        key.verify(encode_dss_signature(r, s), _digest(message), _ALGORITHM)
+        key.verify(encode_dss_signature(r, s), digest(canonical(message)), _ALGORITHM)
     except (InvalidSignature, ValueError):  # a key that is no point of the curve is a ValueError
         return False
     return True
@@ -62,7 +81,7 @@ def sign(message: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
         message: With CRLF line ends.
         key: On P-256.
     """
-    r, s = decode_dss_signature(key.sign(_digest(message), _ALGORITHM))
+    r, s = decode_dss_signature(key.sign(digest(message), _ALGORITHM))
     return r.to_bytes(_HALF, "little") + s.to_bytes(_HALF, "little")
 
 

@@ -21,8 +21,8 @@ YEAR = 365 * 24 * 3600
 class House:
     """The chain, the address book, and the people.
 
-    regulator     signer that accredits (registrar), registers temperature profiles (rule maker), reviews emergencies and
-                  arbitrates claims
+    regulator     signer that accredits and assigns prefixes (registrar), registers profiles, models and schedules (rule
+                  maker), reviews emergencies, arbitrates claims, and recalls lots
     """
 
     def __init__(self, node: LocalNode, folder: Path) -> None:
@@ -84,17 +84,24 @@ class House:
         plans = self.deploy("Plans", institutions, consents, 0)  # a version judges at once
         treasury = self.deploy("Treasury", institutions)
         desk = self.deploy("ClaimDesk", manager, institutions, plans, treasury)
-        coldchain = self.deploy("ColdChain", manager, institutions)
+        lots = self.deploy("Lots", manager, institutions)
+        loggers = self.deploy("Loggers", manager, institutions)
+        coldchain = self.deploy("ColdChain", manager, institutions, lots, loggers)
+        doses = self.deploy("Doses", manager, institutions, coldchain)
         abi = self.build("AccessManager")["abi"]
         f = self.w3.eth.contract(address=manager, abi=abi).functions
         powers = [(institutions, "Institutions", name, 1) for name in ("accredit", "renew", "suspend", "reinstate")]
-        powers.append((coldchain, "ColdChain", "registerProfile", 2))
+        powers += [(lots, "Lots", "assignPrefix", 1), (lots, "Lots", "registerProfile", 2)]
+        powers += [(loggers, "Loggers", name, 2) for name in ("accreditModel", "distrustModel")]
+        powers += [(doses, "Doses", "registerSchedule", 2)]
         powers += [(accesses, "AccessLog", "review", 4), (desk, "ClaimDesk", "arbitrate", 5)]
+        powers += [(coldchain, "ColdChain", "recall", 6), (coldchain, "ColdChain", "dispense", 7)]
         for target, contract, name, role in powers:
             entry = next(e for e in self.build(contract)["abi"] if e["type"] == "function" and e["name"] == name)
             self._act(manager, f.setTargetFunctionRole(target, [selector(entry)], role))
-        for role in (1, 2, 4, 5):
+        for role in (1, 2, 4, 5, 6):
             self._act(manager, f.grantRole(role, self.regulator.address, 0))
+        self._act(manager, f.grantRole(7, doses, 0))
 
     def _act(self, target, function):
         free = {"gas": 0, "gasPrice": 0, "nonce": 0, "chainId": 1, "value": 0}

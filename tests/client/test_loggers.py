@@ -258,7 +258,9 @@ def row(text):
     "text, field, fix",
     [
         ("a,b\n1,2\n", "line 1", "is 'a,b'; give the header time,celsius"),
-        ("time;celsius\n", "line 1", "is 'time;celsius'; give the header time,celsius"),
+        ("time;kelvins\n", "line 1", "is 'time,kelvins'; give the header time,celsius"),
+        ("time,celsius,kelvin\n", "line 1", "is 'time,celsius,kelvin'; give the header time,celsius"),
+        ("time,unix,celsius\n", "line 1", "is 'time,unix,celsius'; give the header time,celsius"),
         ("time,celsius\n", "file", "holds 0 readings; give at least two, so that their distance is known"),
         (
             row("2025-01-06T06:10:00Z,4")[:-1],
@@ -266,7 +268,12 @@ def row(text):
             "has no line end, so the file may be cut short; export it again",
         ),
         (row("2025-01-06T06:00:00Z,4"), "line 3: time", "comes twice; keep one reading"),
-        (row("2025-01-06T05:00:00Z,4"), "line 3: time", "is before the line above; sort the readings by time"),
+        (
+            row("2025-01-06T05:00:00Z,4"),
+            "line 3: time",
+            "is before the line above; sort the readings by time, or give the files from before and after the clock was"
+            " set one by one",
+        ),
         (row("2025-01-06T06:10:00Z"), "line 3", "has 1 fields; give time,celsius"),
         (row("06/01/2025 06:10,4"), "line 3: time", "is '06/01/2025 06:10'; give ISO 8601, e.g. 2026-01-05T06:00:00Z"),
         (
@@ -298,10 +305,129 @@ def test_refused_csv(text, field, fix, saved):
     assert refused(saved(text, "r.csv"), read_csv) == (field, fix)
 
 
+@pytest.mark.parametrize(
+    "text, centi",
+    [
+        ("time;celsius\n2025-01-06T06:00:00Z;4,85\n2025-01-06T06:10:00Z;-0,5\n", [485, -50]),
+        ("time\tcelsius\n2025-01-06T06:00:00Z\t4.85\n2025-01-06T06:10:00Z\t-0,5\n", [485, -50]),
+        ("Time,Fahrenheit\n2025-01-06T06:00:00Z,46.4\n2025-01-06T06:10:00Z,31\n", [800, -56]),
+        ("time,kelvin\n2025-01-06T06:00:00Z,273.15\n2025-01-06T06:10:00Z,281.15\n", [0, 800]),
+        ("time,celsius_x10\n2025-01-06T06:00:00Z,48\n2025-01-06T06:10:00Z,-5\n", [480, -50]),
+        ("time,celsius_x100\n2025-01-06T06:00:00Z,485\n2025-01-06T06:10:00Z,-50\n", [485, -50]),
+        ("no,unix,celsius,remark\n1,1736143200,4.85,a\n2,1736143800,--.-,\n", [485, None]),
+        ("time,celsius\n2025-01-06T06:00:00Z,NaN\n2025-01-06T06:10:00Z,null\n", [None, None]),
+    ],
+)
+def test_other_separators_units_and_columns(text, centi, saved):
+    export = read(saved(text, "r.csv"))
+    assert export.readings == tuple(Reading(1736143200 + n * 600, value) for n, value in enumerate(centi))
+
+
+@pytest.mark.parametrize(
+    "text, field, fix",
+    [
+        # TT3: ten or a hundred times too much is refused where it is impossible, and never guessed.
+        (
+            "time,celsius\n2025-01-06T06:00:00Z,485\n",
+            "line 2: celsius",
+            "is 485.00 °C, which is impossible; give −273.15 to 150 °C",
+        ),
+        ("time,celsius_x10\n2025-01-06T06:00:00Z,4.8\n", "line 2: celsius_x10", None),
+        (
+            "time,celsius_x100\n2025-01-06T06:00:00Z,4.85\n",
+            "line 2: celsius_x100",
+            "is '4.85'; give whole hundredths of °C, or leave it empty",
+        ),
+        (
+            "time,kelvin\n2025-01-06T06:00:00Z,277.151\n",
+            "line 2: kelvin",
+            "is '277.151'; give K with at most two decimals, or leave it empty",
+        ),
+        *(
+            (
+                f"time,{unit}\n2025-01-06T06:00:00Z,{value}\n",
+                f"line 2: {unit}",
+                f"is {value}, which loggers write for no reading; leave it empty where that is meant",
+            )
+            for unit, value in (
+                ("celsius", "-999"),
+                ("celsius", "327.67"),
+                ("celsius", "-3276.8"),
+                ("celsius", "9999"),
+                ("celsius_x100", "-32768"),
+                ("celsius_x100", "32767"),
+                ("celsius_x10", "32767"),
+            )
+        ),
+        ("unix,celsius\n1736143200.5,4\n", "line 2: time", "is '1736143200.5'; give Unix seconds"),
+        ("time,celsius\n2025-01-06T06:00:00Z,4,85\n", "line 2", "has 3 fields; give time,celsius"),
+    ],
+)
+def test_tt3_units_and_sentinels_are_not_guessed(text, field, fix, saved):
+    path = saved(text, "r.csv")
+    if fix is None:  # 4.8 tenths are 0.48 °C, which two decimals hold
+        assert refused(path)[0] == "file"
+    else:
+        assert refused(path) == (field, fix)
+
+
+def local(*times):
+    return "time,celsius\n" + "".join(f"{time},4\n" for time in times)
+
+
+def times_of(export):
+    return [(reading.time - 1761433200) // 60 for reading in export.readings]  # from 2025-10-25 23:00 UTC
+
+
+def test_daylight_saving_ends(saved):
+    """In the night to 2025-10-26 Zurich has the hour from 2:00 twice."""
+    hours = [f"2025-10-26T{clock}" for clock in ("01:30", "02:00", "02:30", "02:00", "02:30", "03:00")]
+    export = read(saved(local(*hours), "r.csv"), utc_offset="Europe/Zurich")
+    assert times_of(export) == [30, 60, 90, 120, 150, 180]
+
+
+def test_daylight_saving_begins(saved):
+    path = saved(local("2025-03-30T01:50", "2025-03-30T03:00"), "r.csv")
+    one, other = read(path, utc_offset="Europe/Zurich").readings
+    assert other.time - one.time == 600
+    path = saved(local("2025-03-30T01:50", "2025-03-30T02:10"), "r.csv")
+    assert refused(path, utc_offset="Europe/Zurich") == (
+        "line 3: time",
+        "is '2025-03-30T02:10', a time that Europe/Zurich skips; export with offsets",
+    )
+
+
+def test_first_reading_in_the_doubled_hour_could_be_either(saved):
+    path = saved(local("2025-10-26T02:30", "2025-10-26T03:00"), "r.csv")
+    assert refused(path, utc_offset="Europe/Zurich") == (
+        "line 2: time",
+        "is '2025-10-26T02:30', an hour that Europe/Zurich has twice; begin earlier, or export with offsets",
+    )
+
+
+def test_offsets_that_change_within_a_file(saved):
+    path = saved(local("2025-10-26T02:50+02:00", "2025-10-26T02:00+01:00"), "r.csv")
+    assert times_of(read(path)) == [110, 120]
+
+
+def test_unknown_zone(saved):
+    path = saved(local("2025-10-26T02:50", "2025-10-26T03:00"), "r.csv")
+    assert refused(path, utc_offset="Europe/Atlantis")[1] == "is 'Europe/Atlantis', no known zone; give ±hh:mm"
+    assert refused(path, utc_offset="../../etc/passwd")[0] == "offset"
+
+
+def test_tt2_clock_that_jumps_ahead_leaves_a_gap(saved):
+    """What lies between is no reading: the contract counts it as unknown."""
+    times = ("2025-01-06T06:00Z", "2025-01-06T06:10Z", "2025-01-07T06:10Z", "2025-01-07T06:20Z")
+    export = read(saved(local(*times), "r.csv"))
+    assert export.interval_s == 600
+    assert [(batch.start, batch.count) for batch in export.batches()] == [(1736143200, 2), (1736230200, 2)]
+
+
 def test_unknown_format(saved):
     assert refused(saved(b"\x89PNG\r\n")) == (
         "line 1",
-        "is of no known logger; give a Berlinger text export or CSV with the header time,celsius",
+        "is of no known logger; give a Berlinger text export, EPCIS 2.0, or CSV with the header time,celsius",
     )
     assert refused(saved("hello\n"), read_berlinger)[0] == "line 1"
 

@@ -13,10 +13,43 @@ def at(*centi, step=600, start=START):
     return [Reading(start + n * step, value) for n, value in enumerate(centi)]
 
 
-def test_words_are_big_endian_above_the_lowest_and_padded():
-    (batch,) = pack(at(450, None, 400), step=600)
-    assert batch == ReadingBatch(START, 600, 3, 400, bytes.fromhex("00327fff0000" + "7fff" * 13))
-    assert batch.end == START + 1800
+def test_codes_above_the_lowest_and_padding_in_8_bits():
+    (batch,) = pack(at(450, None, 400, 410), step=600)
+    assert batch == ReadingBatch(START, 600, 4, 400, bytes.fromhex("057f0001" + "7f" * 28), 8, 10)
+    assert batch.end == START + 2400
+
+
+def test_words_of_16_bits_are_big_endian():
+    (batch,) = pack(at(450, None, 400, 701), step=600)
+    assert batch == ReadingBatch(START, 600, 4, 400, bytes.fromhex("00327fff0000012d" + "7fff" * 12), 16, 1)
+
+
+@pytest.mark.parametrize(
+    "centi, width, resolution",
+    [
+        ([400, 526], 8, 126),  # whatever they share, up to 255
+        ([400, 401, 526], 8, 1),
+        ([400, 401, 527], 16, 1),  # 127 says "no reading"
+        ([400, 410, 1660], 8, 10),
+        ([400, 410, 1670], 16, 10),
+        ([500, 500], 8, 1),
+        ([None, None], 8, 1),
+    ],
+)
+def test_width_and_resolution_lose_nothing(centi, width, resolution):
+    (batch,) = pack(at(*centi))
+    assert (batch.width, batch.resolution) == (width, resolution)
+    assert [reading.centi for reading in unpack([batch])] == centi
+
+
+def test_header_is_a_word_of_fields_as_IColdChain_has_them():
+    batch = ReadingBatch(START, 600, 17, -2000, bytes(64), 16, 10)
+    fields = ((0x0A0B0C, 24), (START, 40), (600, 16), (17, 16), (-2000 & 0xFFFF, 16), (16, 8), (10, 8))
+    word, at_bit = 0, 0
+    for value, bits in fields:
+        word, at_bit = word | value << at_bit, at_bit + bits
+    assert batch.header(0x0A0B0C) == word
+    assert ReadingBatch.of_header(word, bytes(64)) == (0x0A0B0C, batch)
 
 
 def test_nothing_becomes_nothing():
@@ -25,7 +58,7 @@ def test_nothing_becomes_nothing():
 
 def test_only_missing_readings_have_base_0():
     (batch,) = pack(at(None, None))
-    assert (batch.base, batch.data) == (0, b"\x7f\xff" * 16)
+    assert (batch.base, batch.data) == (0, b"\x7f" * 32)
 
 
 def test_gap_begins_another_batch():
@@ -75,6 +108,9 @@ def test_what_cannot_be_packed(readings, options, message):
         ReadingBatch(START, 600, 0, 0, b""),
         ReadingBatch(START, 600, 1, 0, b"\0" * 32),  # padding that is a reading
         ReadingBatch(START, 600, 1, 0, b"\x80\0" + b"\x7f\xff" * 15),
+        ReadingBatch(START, 600, 1, 0, b"\x80" + b"\x7f" * 31, 8),
+        ReadingBatch(START, 600, 1, 0, b"\0\0" + b"\x7f\xff" * 15, 12),
+        ReadingBatch(START, 600, 1, 0, b"\0\0" + b"\x7f\xff" * 15, 16, 0),
     ],
 )
 def test_what_cannot_be_unpacked(batch):
@@ -102,7 +138,7 @@ def test_back_and_forth(steps, most, step):
     batches = pack(readings, step=step, most=most)
     assert unpack(batches) == readings
     for batch in batches:
-        assert 1 <= batch.count <= most and len(batch.data) == -(-batch.count // 16) * 32
+        assert 1 <= batch.count <= most and len(batch.data) == -(-batch.count * batch.width // 256) * 32
         assert 1 <= batch.step <= step and -(2**15) <= batch.base < 2**15
     for earlier, later in zip(batches, batches[1:]):
         assert later.start >= earlier.end

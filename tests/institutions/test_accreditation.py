@@ -44,12 +44,21 @@ def accrediting(institutions, regulator):
 
 # ---- who -------------------------------------------------------------------------------------------------------------
 
+# A point of the curve P-256: its base point.
+GENERATOR = (
+    "0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+    "0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+)
 POWERS = {
     "accredit": ("institutions", (PERSON, handle("newcomer"), PROVIDER, FOR_EVER)),
     "renew": ("institutions", ("hospital", PROVIDER, FOR_EVER)),
     "suspend": ("institutions", ("hospital",)),
     "reinstate": ("institutions", ("insurer",)),
-    "registerProfile": ("coldchain", ((200, 800, 3600, 0, [(0, 0, 801, 30)]),)),
+    "assignPrefix": ("lots", (9_506_000, 7, "manufacturer")),
+    "registerProfile": ("lots", ((3, 0, 200, 800, 3600, 0, 0, 0, 0, [(0, 0, 801, 30)]),)),
+    "accreditModel": ("loggers", (handle("model"), *GENERATOR)),
+    "distrustModel": ("loggers", (1,)),
+    "registerSchedule": ("doses", (8, [(0, 0, 0, 30)])),
 }
 OTHERS = (
     "deployer hospital insurer manufacturer carrier clinic patient stranger laboratory logger nurse institution manager"
@@ -57,10 +66,11 @@ OTHERS = (
 
 
 @pytest.fixture
-def powers(house, institutions, people, regulator):
+def powers(institutions, lots, loggers, doses, people, regulator):
     """Each restricted function with arguments that would pass."""
     institutions.suspend(people.insurer, {"from": regulator})
-    contracts = {"institutions": institutions, "coldchain": house["ColdChain"]}
+    loggers.accreditModel(handle("first model"), *GENERATOR, {"from": regulator})
+    contracts = {"institutions": institutions, "lots": lots, "loggers": loggers, "doses": doses}
     return {
         name: (getattr(contracts[contract], name), [getattr(people, arg, arg) if isinstance(arg, str) else arg for arg in args])
         for name, (contract, args) in POWERS.items()

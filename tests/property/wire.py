@@ -108,6 +108,18 @@ class Face:
         values = decode([_canonical(field) for field in self._functions[method]["outputs"]], answer)
         return values[0] if len(values) == 1 else values
 
+    def refusal(self, answer: bytes) -> tuple[str, tuple[Any, ...]]:
+        """The custom error that a function reverted with, and its arguments.
+
+        Raises:
+            LookupError: The ABI has no such error.
+        """
+        for entry in self.abi:
+            types = [_canonical(field) for field in entry.get("inputs", ())]
+            if entry["type"] == "error" and answer[:4] == _hash(f"{entry['name']}({','.join(types)})")[:4]:
+                return entry["name"], decode(types, answer[4:])
+        raise LookupError(f"no error of the ABI begins with {answer[:4].hex()}: {answer.hex()}")
+
 
 class Wire:
     """A node, spoken to in batches of requests.

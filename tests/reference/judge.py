@@ -1,36 +1,47 @@
-"""How temperatures are judged: the reference for ``ITemperatureRules`` and ``IColdChain`` in ``interfaces/``.
+"""How temperatures are judged: the reference for ``ITemperatureRules``, and for the verdict of ``IColdChain``.
 
-Temperatures are integers in 0.01 °C, times are Unix seconds, durations seconds where not said otherwise. The whole
-series is judged anew on each call, reading by reading: where it was cut into batches cannot matter to it.
+Temperatures are integers in 0.01 °C, times are Unix seconds, durations seconds where not said otherwise. A series is
+judged reading by reading: where it was cut into batches cannot matter to it, for it does not know.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
+
+from mpmath import mp, mpf
 
 __all__ = [
+    "ABSOLUTE_ZERO",
+    "BUDGET",
+    "BY_HAND",
     "Bound",
+    "FORK",
     "Judgement",
-    "LANES",
-    "NO_READING",
+    "MKT",
     "Profile",
     "Reading",
+    "Report",
     "Rule",
+    "Series",
     "Span",
     "Verdict",
     "judge",
-    "pack",
-    "unpack",
+    "report",
     "verdict",
+    "weight",
 ]
 
-LANES = 16
-NO_READING = 0x7FFF
-
+HOUR = 3_600
 NO_LOWEST = 32_767
 NO_HIGHEST = -32_768
+ABSOLUTE_ZERO = -27_315
+
+#: Bits of what is breached, after those of the rules.
+MKT, BUDGET, FORK, BY_HAND = 8, 9, 10, 11
 
 
 class Bound(IntEnum):
@@ -50,8 +61,11 @@ class Verdict(IntEnum):
     INTACT = 1
     EXCURSION = 2
     UNKNOWN = 3
-    EXPIRED = 4
-    DESTROYED = 5
+    OVERDUE = 4
+    EXPIRED = 5
+    RECALLED = 6
+    CLOSED = 7
+    DESTROYED = 8
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,18 @@ class Profile:
     high: int
     silence: int
     unknown: int
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = ()
+    budget: int = 0
+    mkt_limit: int = 0
+    mkt_hours: int = 0
+    storage_class: int = 0
+    vvm: int = 0
+
+    def terms(self) -> tuple:
+        """As the struct of the interface has it."""
+        rules = [(rule.bound, rule.span, rule.threshold, rule.after_minutes) for rule in self.rules]
+        head = (self.storage_class, self.vvm, self.low, self.high, self.silence, self.unknown, self.budget)
+        return (*head, self.mkt_limit, self.mkt_hours, rules)
 
 
 @dataclass(frozen=True)
@@ -88,7 +113,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The outcome; ``breached`` has bit i for rule i, ``breached_at`` is 0 while no rule is breached."""
+    """As in ``ITemperatureRules``, without the number of batches."""
 
     until: int
     readings: int
@@ -98,100 +123,280 @@ class Judgement:
     below: int
     unknown: int
     breached: int
+
+    def facts(self, batches: int) -> tuple[int, ...]:
+        """As the struct of the interface has it."""
+        head = (self.until, batches, self.readings, self.lowest, self.highest)
+        return (*head, self.above, self.below, self.unknown, self.breached)
+
+
+@dataclass(frozen=True)
+class Report:
+    """As in ``IColdChain``; one run a rule."""
+
+    verdict: Verdict
+    breached: int
     breached_at: int
+    runs: tuple[int, ...]
+    silence: int
+    intact_until: int
+    recall: int
+    judgement: Judgement
+
+    def facts(self, batches: int) -> tuple:
+        """As the struct of the interface has it."""
+        runs = self.runs + (0,) * (8 - len(self.runs))
+        head = (self.verdict, self.breached, self.breached_at, runs, self.silence, self.intact_until, self.recall)
+        return (*head, self.judgement.facts(batches))
 
 
-def judge(
-    profile: Profile, start: int, readings: Iterable[Reading], *, releases: Sequence[int] = (), now: int | None = None
-) -> Judgement:
-    """Judge a shipment's whole series.
+@cache
+def weight(temperature: int) -> int:
+    """k(T) = ⌊2³² · e^(10,000/278.15 - 10,000/T)⌋, nothing at absolute zero.
+
+    Sixty digits: no whole number lies so near to one of these values that it would need more.
+    """
+    if temperature == ABSOLUTE_ZERO:
+        return 0
+    with mp.workdps(60):
+        exponent = mpf(1_000_000) / 27_815 - mpf(1_000_000) / (temperature - ABSOLUTE_ZERO)
+        return int(mp.floor(2**32 * mp.exp(exponent)))
+
+
+class Series:
+    """All that is judged of a shipment, from its opening on.
 
     Args:
-        start: Start of monitoring.
-        readings: In order of time, without overlap.
-        releases: When a laboratory released the shipment: what was breached and unknown until then is excused, so that
-            time counts as judged until then.
-        now: When one asks, not before the last reading's end or release: a silence longer than the profile's is then
-            unknown time. ``None`` leaves the silence out.
+        opened: When the shipment was opened. Until it is monitored, all time since then is unknown.
     """
-    until = start
-    count = above = below = unknown = breached = breached_at = 0
-    lowest, highest = NO_LOWEST, NO_HIGHEST
-    sums = [0] * len(profile.rules)
-    open_releases = sorted(releases)
 
-    def excuse(before: int) -> None:
-        """Start the rules anew for each release that came before a reading."""
-        nonlocal until, unknown, breached, breached_at, sums
-        while open_releases and open_releases[0] <= before:
-            until = max(until, open_releases.pop(0))
-            unknown = breached = breached_at = 0
-            sums = [0] * len(profile.rules)
+    def __init__(self, profile: Profile, opened: int) -> None:
+        self.profile = profile
+        self.until = opened
+        #: Whether anything is known of it: paired once, or vouched for by a laboratory.
+        self.monitored = False
+        #: Stretches in which a logger was paired with it, as [from, to); one that is ended early is changed in place.
+        self.pairings: list[list[int]] = []
+        self.readings = 0
+        self.lowest, self.highest = NO_LOWEST, NO_HIGHEST
+        self.above = self.below = self.unknown = self.breached = self.breached_at = 0
+        self.runs = [0] * len(profile.rules)
+        #: Single rules whose breaching run has ended: what comes later does not lengthen it.
+        self._over: set[int] = set()
+        #: Start and sum of the open window of the mean kinetic temperature.
+        self.window: tuple[int, int] | None = None
 
-    for reading in readings:
-        excuse(reading.time)
-        gap = reading.time - until
-        # In less than a step no reading can be missing. From a whole step on one is, and all of the gap is unknown.
-        if gap >= reading.step:
-            unknown += gap
-        until = reading.time + reading.step
-        count += 1
+    # ---- what happens ------------------------------------------------------------------------------------------------
+
+    def pair(self, start: int, end: int) -> list[int]:
+        """A logger is paired with the shipment. The first time, monitoring starts: what was before is unknown time.
+
+        Returns:
+            The stretch, whose end may be changed.
+        """
+        if not self.monitored:
+            self.unknown += max(0, start - self.until)
+            self.until = start
+            self.monitored = True
+        self.pairings.append([start, end])
+        return self.pairings[-1]
+
+    def read(self, reading: Reading) -> None:
+        """Judge the next reading, which is not before ``until``."""
+        if reading.time < self.until:
+            raise ValueError(f"{reading} is older than what is judged")
+        for start, end in self._unknown_before(reading):
+            self._miss(start, end, reading.time)
+        self.until = reading.time + reading.step
+        self.readings += 1
+        if self.window and reading.time >= self._window_end():
+            self.window = None
         if reading.value is None:
-            unknown += reading.step
-            continue
-        lowest, highest = min(lowest, reading.value), max(highest, reading.value)
-        if reading.value > profile.high:
-            above += reading.step
-        if reading.value < profile.low:
-            below += reading.step
-        for i, rule in enumerate(profile.rules):
-            if rule.hit(reading.value):
-                sums[i] += reading.step
-            elif rule.span is Span.SINGLE:
-                sums[i] = 0
-            if sums[i] >= rule.after_minutes * 60:
-                breached_at = breached_at or reading.time
-                breached |= 1 << i
+            # A window takes each reading that starts in it for its whole step; here none was made.
+            self.unknown += reading.step
+            self._weigh(self.profile.mkt_limit, reading.step, reading.time)
+            return
+        self._judge(reading.time, reading.step, reading.value)
 
-    excuse(max(releases, default=start))
-    if now is not None and now - until > profile.silence:
-        unknown += now - until
-    return Judgement(until, count, lowest, highest, above, below, unknown, breached, breached_at)
+    def release(self, now: int) -> None:
+        """A laboratory answers for all that was until now."""
+        if self.breached >> BUDGET & 1:
+            raise ValueError("no release refills a stability budget")
+        self.until, self.monitored = now, True
+        self.unknown = self.breached = self.breached_at = 0
+        self.runs = [0] * len(self.profile.rules)
+        self._over.clear()
+        self.window = None
+
+    def mark(self, bit: int) -> None:
+        """Something other than a reading quarantines the shipment: `FORK` or `BY_HAND`."""
+        self.breached |= 1 << bit
+
+    def split(self) -> Series:
+        """The part: it inherits all that was judged, and has no logger."""
+        part = copy.deepcopy(self)
+        part.pairings.clear()
+        return part
+
+    def merge(self, other: Series, now: int) -> None:
+        """Take in another shipment: of all that was judged of the two, the worse stays."""
+        for each in (self, other):
+            each._miss(each.until, now, now)
+            each.until = now
+            if each.window and now >= each._window_end():
+                each.window = None
+        self.lowest, self.highest = min(self.lowest, other.lowest), max(self.highest, other.highest)
+        self.above, self.below = max(self.above, other.above), max(self.below, other.below)
+        self.unknown = max(self.unknown, other.unknown)
+        self.runs = [max(pair) for pair in zip(self.runs, other.runs, strict=True)]
+        windows = [window for window in (self.window, other.window) if window]
+        self.window = max(windows, key=lambda window: (window[1], window[0]), default=None)
+        self.breached |= other.breached
+        self.breached_at = self.breached_at or other.breached_at
+        self._spend(now)
+
+    # ---- asking ------------------------------------------------------------------------------------------------------
+
+    def silence(self, now: int) -> int:
+        return now - self.until
+
+    def unknown_at(self, now: int) -> int:
+        """Unknown time, with the silence until now where that is longer than the profile allows."""
+        quiet = self.silence(now)
+        return self.unknown + (quiet if quiet > self.profile.silence or not self.monitored else 0)
+
+    def lost_at(self, now: int) -> bool:
+        """Whether too much of its time is unknown."""
+        return not self.monitored or self.unknown_at(now) > self.profile.unknown
+
+    def intact_until(self, now: int) -> int:
+        """First second at which silence alone makes it unknown, 0 when it is so already."""
+        if self.lost_at(now):
+            return 0
+        return self.until + max(self.profile.silence, self.profile.unknown - self.unknown) + 1
+
+    def judgement(self, now: int | None = None) -> Judgement:
+        """As of now; ``None`` leaves the silence out."""
+        unknown = self.unknown if now is None else self.unknown_at(now)
+        head = (self.until, self.readings, self.lowest, self.highest)
+        return Judgement(*head, self.above, self.below, unknown, self.breached)
+
+    # ---- how it is judged --------------------------------------------------------------------------------------------
+
+    def _unknown_before(self, reading: Reading) -> list[tuple[int, int]]:
+        """The unknown stretches between what is judged and a reading."""
+        start, end = self.until, reading.time
+        # In less than a step no reading can be missing. From a whole step on one is, and all of the gap is unknown.
+        if end - start >= reading.step:
+            return [(start, end)]
+        bare = [(start, end)]
+        for begin, finish in self.pairings:
+            # What is left of each stretch before and after the pairing.
+            cut = [((a, min(b, begin)), (max(a, finish), b)) for a, b in bare]
+            bare = [(a, b) for parts in cut for a, b in parts if a < b]
+        return bare
+
+    def _judge(self, time: int, step: int, value: int) -> None:
+        self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
+        if value > self.profile.high:
+            self.above += step
+        if value < self.profile.low:
+            self.below += step
+        for i, rule in enumerate(self.profile.rules):
+            single, breached = rule.span is Span.SINGLE, self.breached >> i & 1
+            if rule.hit(value):
+                self.runs[i] += step * (i not in self._over)
+            elif single and breached:
+                self._over.add(i)
+            elif single:
+                self.runs[i] = 0
+            if self.runs[i] >= rule.after_minutes * 60:
+                self._breach(i, time)
+        if self.profile.mkt_hours and not self.window and value > self.profile.mkt_limit:
+            self.window = (time, 0)
+        self._weigh(value, step, time)
+        self._spend(time)
+
+    def _miss(self, start: int, end: int, at: int) -> None:
+        """Unknown time; of a window it takes what lies inside, and no more."""
+        self.unknown += end - start
+        if self.window:
+            self._weigh(self.profile.mkt_limit, max(0, min(end, self._window_end()) - start), at)
+
+    def _window_end(self) -> int:
+        return self.window[0] + self.profile.mkt_hours * HOUR
+
+    def _weigh(self, temperature: int, duration: int, at: int) -> None:
+        if self.window is None:
+            return
+        start, total = self.window
+        self.window = (start, total + duration * weight(temperature))
+        if self.window[1] > self.profile.mkt_hours * HOUR * weight(self.profile.mkt_limit):
+            self._breach(MKT, at)
+
+    def _spend(self, at: int) -> None:
+        if self.profile.budget and self.above + self.below > self.profile.budget:
+            self._breach(BUDGET, at)
+
+    def _breach(self, bit: int, at: int) -> None:
+        # The first reading that breaches anything counts, be a quarantine by hand older or not.
+        if not self.breached & 0x3FF:
+            self.breached_at = at
+        self.breached |= 1 << bit
 
 
-def verdict(profile: Profile, judgement: Judgement, *, expires_at: int, now: int, destroyed: bool = False) -> Verdict:
-    """The verdict on a shipment, from a judgement that was made at ``now``; the most lasting reason goes first."""
-    if destroyed:
-        return Verdict.DESTROYED
-    if now >= expires_at:
-        return Verdict.EXPIRED
-    if judgement.breached:
-        return Verdict.EXCURSION
-    if judgement.unknown > profile.unknown:
-        return Verdict.UNKNOWN
-    return Verdict.INTACT
+def judge(profile: Profile, start: int, readings: Iterable[Reading], *, releases: Sequence[int] = ()) -> Series:
+    """Judge a whole series: monitored without an end from ``start`` on, released now and then."""
+    series = Series(profile, start)
+    series.pair(start, 2**40)
+    waiting = sorted(releases)
+    for reading in readings:
+        while waiting and waiting[0] <= reading.time:
+            series.release(waiting.pop(0))
+        series.read(reading)
+    for release in waiting:
+        series.release(release)
+    return series
 
 
-def pack(values: Sequence[int | None], base: int) -> bytes:
-    """Pack readings as a device does: 16 bits each, big-endian, over ``base``, up to a whole number of 32-byte words.
+def verdict(
+    series: Series,
+    now: int,
+    *,
+    expires_at: int,
+    due: int = 0,
+    recall: int = 0,
+    closed: bool = False,
+    destroyed: bool = False,
+) -> Verdict:
+    """The verdict on a shipment; the most lasting reason goes first.
 
     Args:
-        values: In 0.01 °C, ``None`` for a missing one.
-
-    Raises:
-        ValueError: A value lies below ``base``, or more than 32,766 above it.
+        expires_at: First second at which the lot may no longer be given.
+        due: Second by which it must have been handed on, 0 without one.
+        recall: Code of the lot's recall, 0 without one.
     """
-    lanes = []
-    for value in values:
-        lane = NO_READING if value is None else value - base
-        if value is not None and not 0 <= lane < NO_READING:
-            raise ValueError(f"{value} cannot be written over base {base}")
-        lanes.append(lane)
-    lanes += [NO_READING] * (-len(lanes) % LANES)
-    return b"".join(lane.to_bytes(2, "big") for lane in lanes)
+    reasons = {
+        Verdict.DESTROYED: destroyed,
+        Verdict.CLOSED: closed,
+        Verdict.RECALLED: recall,
+        Verdict.EXPIRED: now >= expires_at,
+        Verdict.EXCURSION: series.breached,
+        Verdict.UNKNOWN: series.lost_at(now),
+        Verdict.OVERDUE: due and now >= due,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), Verdict.INTACT)
 
 
-def unpack(data: bytes, count: int, base: int) -> list[int | None]:
-    """The first ``count`` readings of packed data."""
-    lanes = [int.from_bytes(data[2 * i : 2 * i + 2], "big") for i in range(count)]
-    return [None if lane == NO_READING else base + lane for lane in lanes]
+def report(series: Series, now: int, *, recall: int = 0, **terms: int) -> Report:
+    """The verdict with all that it rests on; ``terms`` as for `verdict`."""
+    return Report(
+        verdict(series, now, recall=recall, **terms),
+        series.breached,
+        series.breached_at,
+        tuple(series.runs),
+        series.silence(now),
+        series.intact_until(now),
+        recall,
+        series.judgement(now),
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from eth_abi import encode
 from eth_utils import keccak
 
-__all__ = ["GRANT", "READINGS", "REVOKE", "Domain", "digest"]
+__all__ = ["ACCEPTANCE", "GRANT", "OFFER", "READINGS", "REVOKE", "Domain", "digest"]
 
 GRANT = (
     "Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56 categories,uint40 start,"
@@ -16,9 +16,14 @@ GRANT = (
 )
 REVOKE = "Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)"
 READINGS = (
-    "Readings(bytes32 shipment,address logger,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,"
-    "bytes32 previous,bytes data)"
+    "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,uint8 width,"
+    "uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
 )
+_HANDOVER = (
+    "bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal"
+)
+OFFER = f"Offer({_HANDOVER})"
+ACCEPTANCE = f"Acceptance({_HANDOVER},uint8 vvm,uint8 shake)"
 
 _DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 

@@ -26,7 +26,8 @@ from tests.institutions.edge import PASSED, at, now, refusal
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400
 HOUR = 3_600
-PROFILE = (200, 800, 3600, 0, [(0, 0, 801, 30)])
+PROFILE = (3, 0, 200, 800, 3600, 0, 0, 0, 0, [(0, 0, 801, 30)])
+STEPS = [(0, 0, 0, 30)]
 DECIDED = (bytes(32), bytes(32), NOBODY, NOBODY, 0, [])
 NAMES = [
     "AccessManager",
@@ -37,7 +38,10 @@ NAMES = [
     "Plans",
     "Treasury",
     "ClaimDesk",
+    "Lots",
+    "Loggers",
     "ColdChain",
+    "Doses",
 ]
 PERSON = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 HANDLE = b"newcomer".ljust(32, b"\0")
@@ -84,6 +88,7 @@ def test_the_script_says_what_it_does(house, spoken):
         (script.RULE_MAKER, HOUR),
         (script.REVIEWER, 0),
         (script.ARBITER, 0),
+        (script.RECALLER, 0),
     ],
 )
 def test_the_regulator_has_its_roles_with_their_delays(manager, regulator, role, delay):
@@ -101,14 +106,23 @@ def test_a_guardian_that_is_not_named_is_the_regulator(people, module_isolation)
 
 
 def test_the_deployer_has_no_role(manager, deployer):
-    assert [manager.hasRole(role, deployer)[0] for role in (script.ADMIN, *script.ROLES)] == [False] * 6
+    assert [manager.hasRole(role, deployer)[0] for role in (script.ADMIN, *script.ROLES)] == [False] * 8
+
+
+def test_only_the_contract_doses_dispenses_for_others(house, manager, people, guardian):
+    """The regulator neither: who can take units out of any shipment is no person."""
+    assert tuple(manager.hasRole(script.DISPENSER, house["Doses"])) == (True, 0)
+    others = [people.regulator, people.deployer, guardian, *(c for name, c in house.items() if name != "Doses")]
+    assert not any(manager.hasRole(script.DISPENSER, account)[0] for account in others)
+    held = [role for role in (script.ADMIN, *script.ROLES) if manager.hasRole(role, house["Doses"])[0]]
+    assert held == [script.DISPENSER]
 
 
 @pytest.mark.parametrize(("role", "powers"), script.POWERS.items())
 def test_each_restricted_function_has_its_role(house, manager, role, powers):
-    name, functions = powers
-    for function in functions:
-        assert manager.getTargetFunctionRole(house[name], house[name].signatures[function]) == role
+    for name, functions in powers.items():
+        for function in functions:
+            assert manager.getTargetFunctionRole(house[name], house[name].signatures[function]) == role
 
 
 @pytest.mark.parametrize("role", script.POWERS)
@@ -124,7 +138,10 @@ def test_no_restricted_function_was_forgotten():
         for path in ROOT.glob("contracts/**/*.sol")
         for name in re.findall(r"function (\w+)\([^)]*\)[^{;]*\brestricted\b", path.read_text())
     }
-    assert found == {(name, function) for name, functions in script.POWERS.values() for function in functions}
+    # These two ask the manager themselves: they have callers of their own besides.
+    asking = {("ColdChain", "recall"), ("ColdChain", "dispense")}
+    mapped = {(name, f) for powers in script.POWERS.values() for name, functions in powers.items() for f in functions}
+    assert found | asking == mapped
 
 
 def test_nobody_else_was_told_of(house, manager):
@@ -132,7 +149,7 @@ def test_nobody_else_was_told_of(house, manager):
     log = web3.eth.get_logs({"address": manager.address, "fromBlock": 0})
     granted = [entry for entry in log if entry["topics"][0] == web3.keccak(text="RoleGranted(uint64,address,uint32,uint48,bool)")]
     revoked = [entry for entry in log if entry["topics"][0] == web3.keccak(text="RoleRevoked(uint64,address)")]
-    assert (len(granted), len(revoked)) == (7, 1)
+    assert (len(granted), len(revoked)) == (9, 1)
 
 
 # ---- the deployer ----------------------------------------------------------------------------------------------------
@@ -145,7 +162,14 @@ def test_the_deployer_has_no_power_left(house, manager, institutions, coldchain,
         (institutions.renew, hospital, 1, FOR_EVER),
         (institutions.suspend, hospital),
         (institutions.reinstate, hospital),
-        (coldchain.registerProfile, PROFILE),
+        (house["Lots"].registerProfile, PROFILE),
+        (house["Lots"].assignPrefix, 9506000, 7, deployer),
+        (house["Lots"].setAuthority, deployer),
+        (house["Loggers"].accreditModel, HANDLE, HANDLE, HANDLE),
+        (house["Loggers"].distrustModel, 1),
+        (house["Loggers"].setAuthority, deployer),
+        (house["Doses"].registerSchedule, 8, STEPS),
+        (house["Doses"].setAuthority, deployer),
         (house["AccessLog"].review, HANDLE, 1),
         (house["AccessLog"].setAuthority, deployer),
         (house["ClaimDesk"].arbitrate, DECIDED, 1, 1),
@@ -200,30 +224,30 @@ def test_TP7_what_the_administrator_scheduled_acts_after_the_delay(manager, regu
     assert tuple(manager.hasRole(script.REGISTRAR, stranger)) == (True, 0)
 
 
-def test_a_rule_waits_its_hour(manager, coldchain, regulator):
-    call = coldchain.registerProfile.encode_input(PROFILE)
-    operation = bytes(manager.hashOperation(regulator, coldchain, call))
-    assert refusal(coldchain.registerProfile, PROFILE, sender=regulator) == error("AccessManagerNotScheduled", operation)
-    tx = manager.schedule(coldchain, call, 0, {"from": regulator})
+def test_a_rule_waits_its_hour(manager, lots, regulator):
+    call = lots.registerProfile.encode_input(PROFILE)
+    operation = bytes(manager.hashOperation(regulator, lots, call))
+    assert refusal(lots.registerProfile, PROFILE, sender=regulator) == error("AccessManagerNotScheduled", operation)
+    tx = manager.schedule(lots, call, 0, {"from": regulator})
     at(tx.timestamp + HOUR - 1)
-    assert refusal(coldchain.registerProfile, PROFILE, sender=regulator) == error("AccessManagerNotReady", operation)
+    assert refusal(lots.registerProfile, PROFILE, sender=regulator) == error("AccessManagerNotReady", operation)
     at(tx.timestamp + HOUR)
-    assert refusal(coldchain.registerProfile, PROFILE, sender=regulator) is PASSED
-    assert refusal(manager.execute, coldchain, call, sender=regulator) is PASSED
+    assert refusal(lots.registerProfile, PROFILE, sender=regulator) is PASSED
+    assert refusal(manager.execute, lots, call, sender=regulator) is PASSED
 
 
-def test_the_guardian_cancels_a_rule_that_waits(manager, coldchain, regulator, guardian, stranger, deployer):
-    call = coldchain.registerProfile.encode_input(PROFILE)
-    manager.schedule(coldchain, call, 0, {"from": regulator})
-    selector = coldchain.signatures["registerProfile"]
+def test_the_guardian_cancels_a_rule_that_waits(manager, lots, regulator, guardian, stranger, deployer):
+    call = lots.registerProfile.encode_input(PROFILE)
+    manager.schedule(lots, call, 0, {"from": regulator})
+    selector = lots.signatures["registerProfile"]
     for account in (stranger, deployer):
-        assert refusal(manager.cancel, regulator, coldchain, call, sender=account) == error(
-            "AccessManagerUnauthorizedCancel", account, regulator, coldchain, bytes.fromhex(selector[2:])
+        assert refusal(manager.cancel, regulator, lots, call, sender=account) == error(
+            "AccessManagerUnauthorizedCancel", account, regulator, lots, bytes.fromhex(selector[2:])
         )
-    manager.cancel(regulator, coldchain, call, {"from": guardian})
+    manager.cancel(regulator, lots, call, {"from": guardian})
     at(now() + HOUR + 10)
-    operation = bytes(manager.hashOperation(regulator, coldchain, call))
-    assert refusal(manager.execute, coldchain, call, sender=regulator) == error("AccessManagerNotScheduled", operation)
+    operation = bytes(manager.hashOperation(regulator, lots, call))
+    assert refusal(manager.execute, lots, call, sender=regulator) == error("AccessManagerNotScheduled", operation)
 
 
 def test_TP7_a_plan_waits_as_long_as_a_rule(house):
@@ -237,10 +261,10 @@ def test_the_registrar_acts_at_once(institutions, regulator):
     assert institutions.standing(PERSON)[2] == 4
 
 
-def test_the_guardian_does_nothing_but_cancel(institutions, coldchain, guardian):
+def test_the_guardian_does_nothing_but_cancel(institutions, lots, guardian):
     message = error("AccessManagedUnauthorized", guardian)
     assert refusal(institutions.suspend, PERSON, sender=guardian) == message
-    assert refusal(coldchain.registerProfile, PROFILE, sender=guardian) == message
+    assert refusal(lots.registerProfile, PROFILE, sender=guardian) == message
 
 
 def test_two_deployments_do_not_touch(people, house):
@@ -288,7 +312,10 @@ def test_the_books_arguments_are_those_of_the_constructors(book, house, deployer
         "Plans": [address["Institutions"], address["ConsentRegistry"], str(HOUR)],
         "Treasury": [address["Institutions"]],
         "ClaimDesk": [address[name] for name in ("AccessManager", "Institutions", "Plans", "Treasury")],
-        "ColdChain": [address["AccessManager"], address["Institutions"]],
+        "Lots": [address["AccessManager"], address["Institutions"]],
+        "Loggers": [address["AccessManager"], address["Institutions"]],
+        "ColdChain": [address[name] for name in ("AccessManager", "Institutions", "Lots", "Loggers")],
+        "Doses": [address[name] for name in ("AccessManager", "Institutions", "ColdChain")],
     }
     assert {name: [arg.lower() for arg in entry["args"]] for name, entry in book["contracts"].items()} == expected
 

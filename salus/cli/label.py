@@ -1,0 +1,128 @@
+"""``salus label``: GS1 labels of lots, written and read. No node is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import Context, command, group
+
+if TYPE_CHECKING:
+    from ..label import Label
+
+__all__ = ["label_data", "label_lines", "noun", "output_options", "write_label"]
+
+
+@group("label")
+def noun() -> None:
+    """Make and read labels of lots: a GS1 Digital Link as a QR code.
+
+    No node is asked; `salus verify` says whether what a label says is true.
+    """
+
+
+def label_data(label: Label) -> dict[str, Any]:
+    """What a label says, for ``--json``."""
+    return {
+        "gtin": label.gtin,
+        "lot": label.lot,
+        "expires": None if label.expires is None else label.expires.isoformat(),
+        "serial": label.serial,
+        "sscc": label.sscc,
+        "others": dict(label.others),
+        "link": label.link(),
+    }
+
+
+def label_lines(label: Label) -> list[tuple[str, object]]:
+    """What a label says, for people."""
+    from ..gs1 import IDENTIFIERS
+
+    rows: list[tuple[str, object]] = [
+        ("GTIN", label.gtin),
+        ("lot", label.lot),
+        ("expires", label.expires),
+        ("serial", label.serial),
+        ("SSCC", label.sscc),
+        *((f"{IDENTIFIERS[name].title} ({name})", value) for name, value in label.others.items()),
+    ]
+    return [(name, value) for name, value in rows if value is not None]
+
+
+def output_options(function):  # type: ignore[no-untyped-def]
+    """Whose web address the link has, and the files of its QR code."""
+    for option in (
+        click.option("--svg", "svg_path", type=click.Path(), help="Also write it as SVG."),
+        click.option("--png", "png_path", type=click.Path(), help="Also write the QR code as PNG."),
+        click.option("--resolver", default="https://id.gs1.org", show_default=True, help="Whose web address the link has."),
+    ):
+        function = option(function)
+    return function
+
+
+@command(noun, "make")
+@click.option("--gtin", required=True, help="GS1 GTIN of 8, 12, 13 or 14 digits.")
+@click.option("--lot", required=True, help="Lot number, up to 20 characters.")
+@click.option("--expires", help="The last day on which it may be given: 2027-01-31.")
+@click.option("--serial", help="Serial number of the one pack.")
+@output_options
+def make(
+    context: Context,
+    gtin: str,
+    lot: str,
+    expires: str | None,
+    serial: str | None,
+    resolver: str,
+    png_path: str | None,
+    svg_path: str | None,
+) -> None:
+    """Make a label: its Digital Link, and the QR code of it.
+
+    \b
+    Example:
+      salus label make --gtin 09506000134352 --lot A42 --expires 2027-01-31 --png label.png
+    """
+    import datetime as dt
+
+    from ..errors import BadInput, one_line
+    from ..label import Label
+
+    try:
+        day = None if expires is None else dt.date.fromisoformat(expires)
+    except ValueError:
+        raise BadInput("--expires", "", f"{one_line(expires, 40)!r} is no day; write 2027-01-31") from None
+    write_label(context, Label(gtin=gtin, lot=lot, expires=day, serial=serial), resolver, png_path, svg_path)
+
+
+def write_label(context: Context, label: Label, resolver: str, png_path: str | None, svg_path: str | None) -> None:
+    """Write a label as QR codes to the files that are named, and answer with its link and the code for the terminal."""
+    from ..errors import BadInput
+    from ..label import qr_terminal, write_qr
+
+    link = label.link(resolver)
+    for path, kind in ((png_path, ".png"), (svg_path, ".svg")):
+        if path is not None and not path.lower().endswith(kind):
+            raise BadInput(path, "", f"does not end in {kind}; name a file that does")
+        if path is not None:
+            write_qr(label, path, resolver=resolver)
+    data = {**label_data(label), "link": link, "elements": label.words}
+    context.answer(data, "\n".join([link, label.words, qr_terminal(label, resolver=resolver)]))
+
+
+@command(noun, "read")
+@click.argument("text_or_picture", metavar="TEXT|PICTURE")
+def read(context: Context, text_or_picture: str) -> None:
+    """Read a label: a GS1 Digital Link, an element string, the form (01)…(17)…(10)…, or a picture of its code.
+
+    \b
+    Example:
+      salus label read 'https://id.gs1.org/01/09506000134352/10/A42?17=270131'
+      salus label read label.png
+    """
+    from ..label import label_of
+
+    label = label_of(text_or_picture)
+    lines = label_lines(label)
+    width = max(len(name) for name, _ in lines)
+    context.answer(label_data(label), "\n".join(f"{name:<{width}}  {value}" for name, value in lines))

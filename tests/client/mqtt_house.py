@@ -1,0 +1,190 @@
+"""A real broker, a publisher, and a listener in a process of its own that can be killed."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from scripts.broker import find
+from tests.client.shared_data import ROOT
+
+SECONDS = 40  # the longest that anything here is waited for
+
+
+def wait_for(what, seconds=SECONDS):
+    """Wait until a function says something true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := what():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"still waiting for {what} after {seconds} s")
+
+
+class House:
+    """A mosquitto with a folder for what it must remember, at a port that stays the same through restarts."""
+
+    def __init__(self, folder):
+        self.command = find()
+        if self.command is None:
+            if required():
+                pytest.fail("no mosquitto, and SALUS_BROKER says that there must be one: run scripts/broker.py")
+            pytest.skip("no mosquitto: run scripts/broker.py")
+        self.folder, self.process = Path(folder), None
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            self.port = taken.getsockname()[1]
+        (self.folder / "passwords").write_text("")
+        (self.folder / "mosquitto.conf").write_text(
+            f"listener {self.port} 127.0.0.1\n"
+            "allow_anonymous true\n"
+            "persistence true\n"
+            f"persistence_location {self.folder}/\n"
+            "max_queued_messages 0\n"
+            + ("user root\n" if os.getuid() == 0 else "")  # else it becomes another user, who may not write here
+        )
+
+    def start(self):
+        program, extra = self.command
+        self.log = open(self.folder / "mosquitto.log", "ab")
+        self.process = subprocess.Popen(
+            [program, "-c", str(self.folder / "mosquitto.conf")],
+            env={**os.environ, **extra},
+            stdout=self.log,
+            stderr=self.log,
+        )
+        wait_for(self.answers)
+        return self
+
+    def answers(self):
+        assert self.process.poll() is None, (self.folder / "mosquitto.log").read_text()
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self):
+        """End it as a system does: it writes down what it has to remember."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=20)
+        self.log.close()
+
+
+def required():
+    return os.environ.get("SALUS_BROKER") == "required" or REQUIRED
+
+
+# The fixtures of the client's tests take all settings of Salus away before a test begins.
+REQUIRED = os.environ.get("SALUS_BROKER") == "required"
+
+
+class Publisher:
+    """A logger that publishes with quality of service 1, through restarts of the broker."""
+
+    def __init__(self, port, logger="logger-1"):
+        self.topic = f"salus/{logger}/readings"
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"publisher-{logger}", clean_session=False)
+        self.client.reconnect_delay_set(1, 1)
+        self.client.max_queued_messages_set(0)
+        # What is published without a connection waits in the client, and only this callback says when it is out.
+        self.acknowledged = set()
+        self.client.on_publish = lambda _client, _data, mid, _reason, _properties: self.acknowledged.add(mid)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        self.sent = set()
+
+    def send(self, payload):
+        text = payload if isinstance(payload, (bytes, str)) else json.dumps(payload)
+        self.sent.add(self.client.publish(self.topic, text, qos=1).mid)
+
+    def reading(self, n):
+        self.send({"time": 1736143200 + 600 * n, "celsius": round(4 + n % 300 / 100, 2)})
+
+    def flush(self):
+        """Wait until the broker has acknowledged all."""
+        wait_for(lambda: self.acknowledged >= self.sent)
+
+    def close(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+class ListenerProcess:
+    """A listener in a process of its own, which hands batches to a ledger that takes each reading once, in order."""
+
+    def __init__(self, port, folder):
+        self.arguments = [sys.executable, "-m", "tests.client.mqtt_house", str(port), str(folder)]
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(self.arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return self
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(timeout=20)
+            self.process.stdout.close()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        said = self.process.stdout.read().decode()
+        self.process.stdout.close()
+        return said
+
+
+class Ledger:
+    """What a chain would be: a reading that it has already is done, one that is older than what it has is refused."""
+
+    def __init__(self, path):
+        self.db = sqlite3.connect(path, isolation_level=None, timeout=10)
+        self.db.execute("CREATE TABLE IF NOT EXISTS taken (logger TEXT, time INTEGER, centi INTEGER, n INTEGER)")
+
+    def take(self, batch):
+        self.db.execute("BEGIN IMMEDIATE")
+        last = self.db.execute("SELECT max(time) FROM taken WHERE logger = ?", (batch.logger,)).fetchone()[0] or 0
+        for reading in batch.readings:
+            if reading.time > last:
+                self.db.execute(
+                    "INSERT INTO taken VALUES (?, ?, ?, ?)", (batch.logger, reading.time, reading.centi, batch.id)
+                )
+        self.db.execute("COMMIT")
+
+    def readings(self):
+        return self.db.execute("SELECT time, centi FROM taken ORDER BY rowid").fetchall()
+
+
+def main(port, folder):
+    from salus.loggers.mqtt import Broker, Listener
+    from salus.loggers.spool import Spool
+
+    ended = []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
+    ledger = Ledger(Path(folder) / "ledger.db")
+    with Spool(Path(folder) / "spool.db") as spool:
+        broker = Broker("127.0.0.1", int(port), tls=False)
+        Listener(
+            broker,
+            spool,
+            client_id="test-listener",
+            deliver=ledger.take,
+            most=7,
+            age_s=1,
+            note=lambda line: print(line, flush=True),
+        ).run(lambda: bool(ended))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
