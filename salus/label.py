@@ -282,6 +282,7 @@ def _decode(path: str | Path) -> list[str]:
     content = read_bytes(path)
     try:
         import io
+        import warnings
 
         import zxingcpp
         from PIL import Image
@@ -291,7 +292,8 @@ def _decode(path: str | Path) -> list[str]:
         ) from None
     picture: Any
     try:
-        with Image.open(io.BytesIO(content)) as opened:
+        warnings_are = warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
+        with warnings_are, Image.open(io.BytesIO(content)) as opened:
             if opened.width * opened.height > _PIXELS:
                 raise BadInput(
                     str(path), "picture", f"has more than {_PIXELS // 10**6} million pixels; give a smaller one"

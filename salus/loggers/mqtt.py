@@ -46,6 +46,10 @@ MAX_MESSAGE = 256 * 1024
 MAX_PER_MESSAGE = 4_320
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})\Z")
+# How far a logger's clock may be ahead of this computer's, seconds. What is dated further ahead would make all that
+# follows look late.
+_AHEAD = 600
+
 _LOGGER = re.compile(r"[A-Za-z0-9._:\-]{1,64}\Z")
 
 # Seconds between attempts to reach the broker, doubling; and between attempts to deliver what was refused.
@@ -186,7 +190,6 @@ class Listener:
             protocol=paho.MQTTv311,
             manual_ack=True,
         )
-        client.max_inflight_messages_set(20)
         if self.broker.username is not None:
             client.username_pw_set(self.broker.username, self.broker.password)
         if self.broker.tls:
@@ -238,6 +241,9 @@ class Listener:
             if not _LOGGER.match(logger):
                 raise BadInput("", "topic", f"names no logger: {one_line(topic, 60)!r}")
             readings = parse_message(payload)
+            latest = max(reading.time for reading in readings)
+            if latest > clock.time() + _AHEAD:
+                raise BadInput("", "time", f"{latest} is ahead of this computer's clock; set the logger's")
         except BadInput as refusal:
             self.spool.quarantine(topic, payload, str(refusal))
             self._note(f"quarantined a message of {one_line(topic, 60)}: {refusal}")
@@ -284,7 +290,7 @@ class Listener:
         self.spool.close_batches(most=self._most, age_s=self._age)
         if self._deliver is None or clock.monotonic() < self._retry_at:
             return
-        for batch in self.spool.pending():
+        for batch in self.spool.pending(most=20):
             try:
                 self._deliver(batch)
             except SalusError as trouble:

@@ -249,9 +249,15 @@ class Spool:
                     number, count = max(number - most, 0), count + 1
         return count
 
-    def pending(self) -> list[SpoolBatch]:
-        """Closed batches that were not delivered, oldest first."""
-        rows = self._db.execute("SELECT id, logger FROM batch WHERE delivered_at IS NULL ORDER BY id").fetchall()
+    def pending(self, *, most: int = -1) -> list[SpoolBatch]:
+        """Closed batches that were not delivered, oldest first.
+
+        Args:
+            most: How many at most; all by default.
+        """
+        rows = self._db.execute(
+            "SELECT id, logger FROM batch WHERE delivered_at IS NULL ORDER BY id LIMIT ?", (most,)
+        ).fetchall()
         return [SpoolBatch(number, logger, self._readings_of(number)) for number, logger in rows]
 
     def _readings_of(self, batch: int) -> tuple[Reading, ...]:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -36,7 +35,7 @@ class House:
     def __init__(self, folder):
         self.command = find()
         if self.command is None:
-            if required():
+            if REQUIRED:
                 pytest.fail("no mosquitto, and SALUS_BROKER says that there must be one: run scripts/broker.py")
             pytest.skip("no mosquitto: run scripts/broker.py")
         self.folder, self.process = Path(folder), None
@@ -81,12 +80,17 @@ class House:
         self.log.close()
 
 
-def required():
-    return os.environ.get("SALUS_BROKER") == "required" or REQUIRED
-
-
-# The fixtures of the client's tests take all settings of Salus away before a test begins.
+# Read here, for the fixtures of the client's tests take all settings of Salus away before a test begins.
 REQUIRED = os.environ.get("SALUS_BROKER") == "required"
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A broker that runs."""
+    made = House(tmp_path)
+    made.start()
+    yield made
+    made.stop()
 
 
 class Publisher:
@@ -124,11 +128,16 @@ class ListenerProcess:
     """A listener in a process of its own, which hands batches to a ledger that takes each reading once, in order."""
 
     def __init__(self, port, folder):
-        self.arguments = [sys.executable, "-m", "tests.client.mqtt_house", str(port), str(folder)]
+        self.arguments = [sys.executable, "-m", "tests.client.mqtt_child", str(port), str(folder)]
         self.process = None
 
     def start(self):
         self.process = subprocess.Popen(self.arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return self
+
+    def listening(self):
+        """Wait until it says so."""
+        wait_for(lambda: b"listening" in self.process.stdout.readline())
         return self
 
     def kill(self):
@@ -143,48 +152,3 @@ class ListenerProcess:
         said = self.process.stdout.read().decode()
         self.process.stdout.close()
         return said
-
-
-class Ledger:
-    """What a chain would be: a reading that it has already is done, one that is older than what it has is refused."""
-
-    def __init__(self, path):
-        self.db = sqlite3.connect(path, isolation_level=None, timeout=10)
-        self.db.execute("CREATE TABLE IF NOT EXISTS taken (logger TEXT, time INTEGER, centi INTEGER, n INTEGER)")
-
-    def take(self, batch):
-        self.db.execute("BEGIN IMMEDIATE")
-        last = self.db.execute("SELECT max(time) FROM taken WHERE logger = ?", (batch.logger,)).fetchone()[0] or 0
-        for reading in batch.readings:
-            if reading.time > last:
-                self.db.execute(
-                    "INSERT INTO taken VALUES (?, ?, ?, ?)", (batch.logger, reading.time, reading.centi, batch.id)
-                )
-        self.db.execute("COMMIT")
-
-    def readings(self):
-        return self.db.execute("SELECT time, centi FROM taken ORDER BY rowid").fetchall()
-
-
-def main(port, folder):
-    from salus.loggers.mqtt import Broker, Listener
-    from salus.loggers.spool import Spool
-
-    ended = []
-    signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
-    ledger = Ledger(Path(folder) / "ledger.db")
-    with Spool(Path(folder) / "spool.db") as spool:
-        broker = Broker("127.0.0.1", int(port), tls=False)
-        Listener(
-            broker,
-            spool,
-            client_id="test-listener",
-            deliver=ledger.take,
-            most=7,
-            age_s=1,
-            note=lambda line: print(line, flush=True),
-        ).run(lambda: bool(ended))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

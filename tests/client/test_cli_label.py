@@ -18,7 +18,7 @@ from salus.label import Label, scan, write_qr
 from salus.loggers import Reading
 from salus.loggers.spool import Spool
 from salus.verification import ChainAnswer, Finding, verification
-from tests.client.mqtt_house import House, Publisher
+from tests.client.mqtt_house import Publisher, house  # noqa: F401
 from tests.client.shared_data import ROOT
 
 GTIN = "09506000134352"
@@ -172,14 +172,6 @@ def test_tt8_a_hostile_answer_does_no_harm_to_the_terminal():
 
 
 # --------------------------------------------------------------------------------------------------------------- listen
-
-
-@pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path)
-    made.start()
-    yield made
-    made.stop()
 
 
 def test_listen(house, tmp_path):

@@ -268,6 +268,47 @@ def test_hash_of_the_reference_implementation(name, number, digest):
     assert event_hashes(loaded(name))[number] == f"ni:///sha-256;{digest}?ver=CBV2.0"
 
 
+# Events of our own with what none of those documents has, and what the reference implementation gives for them.
+OWN = [
+    (
+        {
+            "type": "TransactionEvent",
+            "eventTime": "2025-01-06T06:00:00Z",
+            "eventTimeZoneOffset": "+00:00",
+            "parentID": "https://id.gs1.org/00/095060001343521236",
+            "epcList": ["https://id.gs1.org/01/09506000134352/21/7"],
+            "action": "ADD",
+            "bizTransactionList": [{"type": "po", "bizTransaction": "urn:example:1"}],
+        },
+        "5f7904647b7bc6e7e4edcd983de27d3616b8a8eeb9f8ba57da146e623870b853",
+    ),
+    (
+        {
+            "type": "TransformationEvent",
+            "eventTime": "2025-01-06T06:00:00Z",
+            "eventTimeZoneOffset": "+00:00",
+            "inputEPCList": ["https://id.gs1.org/01/09506000134352/21/7"],
+            "inputQuantityList": [
+                {"epcClass": "https://id.gs1.org/01/09506000134352/10/A", "quantity": 1.5, "uom": "KGM"}
+            ],
+            "outputEPCList": ["https://id.gs1.org/01/09506000134352/21/8"],
+            "outputQuantityList": [{"epcClass": "https://id.gs1.org/01/09506000134352/10/B", "quantity": 2}],
+            "transformationID": "urn:example:2",
+            "bizStep": "repackaging",
+            "x:b": {"x:d": "2", "x:c": "1"},
+            "x:a": ["9", "8"],
+        },
+        "225c9be85c183a12200b609211e4a6e5546bbe9a574f3999e9f54b93181ee116",
+    ),
+]
+
+
+@pytest.mark.parametrize("event, digest", OWN)
+def test_hash_of_the_reference_implementation_for_our_own_events(event, digest):
+    found = Found("", event, {"x": "https://x.example/"})
+    assert event_hash(found) == f"ni:///sha-256;{digest}?ver=CBV2.0"
+
+
 def hashed(**event):
     return pre_hash(Found("", {"type": "ObjectEvent", **event}, {"x": "https://x.example/"}))
 
