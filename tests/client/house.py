@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 
 from eth_account import Account
@@ -33,6 +34,7 @@ class House:
         self._rich = Account.from_key(node.keys[0])
         self.regulator = KeySigner.from_key(node.keys[1])
         self._entries: dict[str, Deployment] = {}
+        self._libraries: dict[str, str] = {}
         self._deploy()
         self.book_path = folder / f"{node.chain_id}.json"
         self.book_path.write_text(json.dumps(Book(node.chain_id, self._entries).to_json()))
@@ -64,7 +66,9 @@ class House:
     def deploy(self, name, *args):
         """One contract from the build; its address."""
         build = self.build(name)
-        factory = self.w3.eth.contract(abi=build["abi"], bytecode=build["bytecode"])
+        # Where the address of a library belongs, Brownie's build has its name.
+        bytecode = re.sub(r"__(\w+?)_{2,}", lambda found: self._library(found[1]), build["bytecode"])
+        factory = self.w3.eth.contract(abi=build["abi"], bytecode=bytecode)
         data = factory.constructor(*args).data_in_transaction
         receipt = self.transact({"data": data, "value": 0})
         address = receipt["contractAddress"]
@@ -74,6 +78,13 @@ class House:
             name, address, receipt["blockNumber"], tuple(map(str, args)), self.w3.keccak(text=text).to_0x_hex(), code
         )
         return address
+
+    def _library(self, name):
+        """Where a library is, without 0x; it is nobody's to call and in no address book."""
+        if name not in self._libraries:
+            receipt = self.transact({"data": "0x" + self.build(name)["bytecode"], "value": 0})
+            self._libraries[name] = receipt["contractAddress"][2:].lower()
+        return self._libraries[name]
 
     def _deploy(self):
         manager = self.deploy("AccessManager", self._rich.address)

@@ -410,7 +410,7 @@ STRICT = Profile(
         ([500] * 138 + [2500] * 5, ()),
         ([500] * 132 + [1500] * 12, ()),  # 22 h at 5 °C and 2 h at 15 °C: 6.462 °C
         ([1400] * 36 + [500] * 108, (MKT,)),  # 6 h at 14 °C and 18 h at 5 °C: 8.285 °C
-        ([1400] * 61, (MKT, BUDGET)),
+        ([1400] * 70, (MKT, BUDGET)),
     ],
 )
 def test_mean_kinetic_temperature_and_budget_as_the_contract_and_the_recomputation_have_them(centi, breached, world):
