@@ -91,8 +91,7 @@ contract ColdChain is Monitoring {
 
         p.custody = custody.withUnits(custody.unitsOf() - units);
         q.custody = custody.withUnits(units);
-        // Its own batches and readings count from 0.
-        q.course = course & type(uint128).max & ~(uint256(type(uint56).max) << 64);
+        q.course = course;
         q.sums = p.sums;
         q.runs = p.runs;
         q.window = p.window;
@@ -108,13 +107,14 @@ contract ColdChain is Monitoring {
         uint256 units = from.unitsOf();
         if (to.unitsOf() + units > type(uint24).max) revert InvalidShipment("units");
 
-        TemperatureRules.unite(p, q, _goods[from.lotOf()], id, into);
+        uint256 breached = TemperatureRules.unite(p, q, _goods[from.lotOf()], id, into);
         p.custody = from.withUnits(0);
         to = to.withUnits(to.unitsOf() + units);
         if (from.dueOf() != 0 && (to.dueOf() == 0 || from.dueOf() < to.dueOf())) to = to.withDue(from.dueOf());
         q.custody = to;
 
         emit ShipmentMerged(id, into, uint24(units));
+        if (breached != 0) emit ShipmentQuarantined(into, uint16(breached), uint40(q.sums.breachedAtOf()), address(0), 0);
     }
 
     // ---- custody -------------------------------------------------------------------------------------------------
@@ -129,17 +129,9 @@ contract ColdChain is Monitoring {
             bytes32 accepted = _hashTypedDataV4(Handovers.acceptance(handover, from, custody.sinceOf()));
             if (!Handovers.signed(handover.to, accepted, receiver)) revert InvalidSignature(id, handover.to);
         }
-        uint256 maker = _goods[custody.lotOf()].maker;
-        uint256 course = p.courseOf(custody);
-        if (roles & Roles.LABORATORY == 0 && to != maker.manufacturer()) {
-            _requireIntact(id, custody, course, maker);
+        if (!_mayReceive(id, p, custody, to, roles)) {
             if (handover.vvm > 2) revert InvalidHandover("vvm");
             if (handover.shake > 1) revert InvalidHandover("shake");
-        } else {
-            // Back to where it is looked into, whatever it is.
-            _requireOpen(id, course);
-            // `since` will say no more when it was opened.
-            if (p.course == 0) p.course = course;
         }
 
         // Who is late is late, until a laboratory says otherwise.
@@ -156,12 +148,10 @@ contract ColdChain is Monitoring {
         (Parcels.Parcel storage p, uint256 custody) = _known(id);
         if (reason == 0) revert InvalidReason(0);
         if (msg.sender != handover.to) revert InvalidSignature(id, handover.to);
-        (address by,) = _checkOffer(handover, custody, giver);
-        uint256 course = p.courseOf(custody);
-        _requireOpen(id, course);
+        (address by, uint32 roles) = _checkOffer(handover, custody, giver);
+        _mayReceive(id, p, custody, by, roles);
 
-        // What was offered is offered no more; and `since` will say no more when it was opened.
-        if (p.course == 0) p.course = course;
+        // What was offered is offered no more.
         p.custody = custody.withSince(Parcels.next(custody.sinceOf()));
 
         emit ShipmentRejected(id, custody.holderOf(), by, reason);
@@ -197,6 +187,23 @@ contract ColdChain is Monitoring {
         if (to == holder) revert InvalidHandover("to");
     }
 
+    /// @dev What is not intact goes only to where it is looked into: to a laboratory, or back to its manufacturer.
+    /// @return back whether it goes there
+    function _mayReceive(bytes32 id, Parcels.Parcel storage p, uint256 custody, address to, uint32 roles)
+        private
+        returns (bool back)
+    {
+        uint256 course = p.courseOf(custody);
+        uint256 maker = _goods[custody.lotOf()].maker;
+        back = roles & Roles.LABORATORY != 0 || to == maker.manufacturer();
+        if (!back) {
+            _requireIntact(id, custody, course, maker);
+            return back;
+        }
+        _requireOpen(id, course);
+        if (p.course == 0) p.course = course; // `since` will say no more when it was opened
+    }
+
     /// @inheritdoc IColdChain
     function dispense(bytes32 id, address holder, uint24 units) external {
         (Parcels.Parcel storage p, uint256 custody) = _known(id);
@@ -208,20 +215,6 @@ contract ColdChain is Monitoring {
         p.custody = custody.withUnits(custody.unitsOf() - units);
 
         emit UnitsDispensed(id, holder, units);
-    }
-
-    /// @dev The sender acts for an institution, in a role; or else the AccessManager lets it.
-    /// @return whether it acts for the institution
-    function _checkPower(address institution, uint32 role) private returns (bool) {
-        bool own = _employer(msg.sender) == institution;
-        if (own) _licensed(msg.sender, role);
-        else _checkCanCall(msg.sender, msg.data);
-        return own;
-    }
-
-    /// @dev Whom an account acts for, licensed or not.
-    function _employer(address account) private view returns (address institution) {
-        (institution,,) = institutions.standing(account);
     }
 
     // ---- disposition ---------------------------------------------------------------------------------------------
@@ -278,12 +271,6 @@ contract ColdChain is Monitoring {
         (p, custody) = _known(id);
         laboratory = _licensed(msg.sender, Roles.LABORATORY);
         if (reason == 0) revert InvalidReason(0);
-    }
-
-    function _requireOpen(bytes32 id, uint256 course) private pure {
-        Disposition disposition = course.dispositionOf();
-        if (disposition == Disposition.Closed) revert NotIntact(id, Verdict.Closed);
-        if (disposition == Disposition.Destroyed) revert NotIntact(id, Verdict.Destroyed);
     }
 
     /// @inheritdoc IColdChain

@@ -78,10 +78,10 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
     function unpair(bytes32 id, address logger, uint40 to) external {
         uint256 pairing_ = _pairings[id][logger];
         if (pairing_ == 0) revert NotPaired(id, logger);
-        address institution = _licensed(msg.sender, HOLDERS | Roles.LOGGER);
-        if (institution != _parcels[id].custody.holderOf() && institution != _loggers.device(logger).owner) {
-            revert NotHolder(id, msg.sender);
-        }
+        address institution = _employer(msg.sender);
+        bool owns = institution == _loggers.device(logger).owner;
+        if (!owns && institution != _parcels[id].custody.holderOf()) revert NotHolder(id, msg.sender);
+        _licensed(msg.sender, owns ? Roles.LOGGER : HOLDERS);
         if (to < pairing_.fromOf() || to > pairing_.toOf()) revert InvalidPairing("to");
 
         // The pairings of a device follow one another, so that the end of its last one is that one's alone.
@@ -214,6 +214,26 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
         p = _parcels[id];
         custody = p.custody;
         if (custody == 0) revert UnknownShipment(id);
+    }
+
+    /// @dev The sender acts for an institution, in a role; or else the AccessManager lets it.
+    /// @return whether it acts for the institution
+    function _checkPower(address institution, uint32 role) internal returns (bool) {
+        bool own = _employer(msg.sender) == institution;
+        if (own) _licensed(msg.sender, role);
+        else _checkCanCall(msg.sender, msg.data);
+        return own;
+    }
+
+    /// @dev Whom an account acts for, licensed or not.
+    function _employer(address account) internal view returns (address institution) {
+        (institution,,) = institutions.standing(account);
+    }
+
+    function _requireOpen(bytes32 id, uint256 course) internal pure {
+        Disposition disposition = course.dispositionOf();
+        if (disposition == Disposition.Closed) revert NotIntact(id, Verdict.Closed);
+        if (disposition == Disposition.Destroyed) revert NotIntact(id, Verdict.Destroyed);
     }
 
     function _requireIntact(bytes32 id, uint256 custody, uint256 course, uint256 maker) internal view {

@@ -12,7 +12,7 @@ import {IColdChain} from "interfaces/IColdChain.sol";
 library Parcels {
     /// @param course 0 until anything but custody is known of it
     /// @param sums 0: no reading, nothing unknown
-    /// @param runs see IColdChain.Report, 32 bits each, rule 0 lowest
+    /// @param runs see IColdChain.Report, 32 bits each, rule 0 lowest; the topmost bit says that the run which breached a single rule is over
     /// @param window of the mean kinetic temperature: when it opened 32, its sum of weights; good while `WINDOW` is set
     struct Parcel {
         uint256 custody;
@@ -33,7 +33,7 @@ library Parcels {
         bytes32 lot;
     }
 
-    /// @dev A single rule is being hit that is not breached: a reading in range would end its run.
+    /// @dev A single rule is being hit: a reading in range ends its run.
     uint256 internal constant RUNNING = 1;
     uint256 internal constant WINDOW = 2;
     /// @dev A logger was paired, or a laboratory answered for it: time is judged from `until` on.
@@ -62,7 +62,7 @@ library Parcels {
         return uint24(custody >> 184);
     }
 
-    /// @return the last second at which it is in time, 0 without a time
+    /// @return first second at which it is overdue, 0 without a time
     function dueOf(uint256 custody) internal pure returns (uint256) {
         unchecked {
             return (custody >> 208 & 0x3fffff) * 1 hours;
@@ -75,7 +75,7 @@ library Parcels {
 
     function overdue(uint256 custody) internal view returns (bool) {
         uint256 due = dueOf(custody);
-        return due != 0 && due < block.timestamp;
+        return due != 0 && due <= block.timestamp;
     }
 
     function withUnits(uint256 custody, uint256 units) internal pure returns (uint256) {

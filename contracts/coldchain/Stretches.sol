@@ -24,9 +24,9 @@ library Stretches {
     /// @param first when the reading started that breached first in this batch, or `NEVER`
     /// @param runs see Parcels.Parcel; good once `limits` are loaded
     /// @param running see Parcels.RUNNING
-    /// @param used,below 1 in the lane of every rule, of every `Below`
+    /// @param used,below 1 in the lane of every rule that can be hit, of every `Below`
     /// @param bounds,ends by rule: the lowest temperature that is not below it, plus `OFFSET`; seconds after which it is breached, 2^31 − 1 once it is
-    /// @param singles lanes of the single rules that are not breached
+    /// @param singles lanes of the single rules, without those whose breaching run is over; `kept`: of them the breached ones
     /// @param opened start of the open MKT window, 0 while there is none; `closes`, `total`, `most`, `even`: its end, its sum, the most that
     /// the sum may be, and the weight of unknown time
     /// @param floor,ceiling of the quiet band, see ILots.Packed
@@ -49,6 +49,7 @@ library Stretches {
         uint256 bounds;
         uint256 ends;
         uint256 singles;
+        uint256 kept;
         uint256 opened;
         uint256 closes;
         uint256 total;
@@ -115,27 +116,41 @@ library Stretches {
             for (uint256 at; at < end; at += 32) {
                 uint256 rule = rules >> at & LANE;
                 uint256 below = rule >> 31;
-                s.used |= 1 << at;
+                bool over = s.runs >> (at + 31) & 1 != 0;
+                if (!over) s.used |= 1 << at;
                 s.below |= below << at;
                 // `Above` is hit from its threshold on, `Below` up to it.
                 s.bounds |= (uint256(int256(int16(uint16(rule))) + OFFSET) + below) << at;
                 bool breached = s.breached >> (at >> 5) & 1 != 0;
                 s.ends |= (breached ? NEVER >> 225 : (rule >> 16 & 0x3fff) * 60) << at;
-                if (!breached && rule >> 30 & 1 == 0) s.singles |= LANE << at;
+                if (over || rule >> 30 & 1 != 0) continue;
+                s.singles |= LANE << at;
+                if (breached) s.kept |= LANE << at;
             }
         }
     }
 
     // ---- time without readings -----------------------------------------------------------------------------------
 
-    /// @dev From a time to a time nobody knows anything. It may be that a window's mean is over its limit only now.
+    /// @dev From a time to a time nobody knows anything: of a window it takes what lies inside.
+    /// @param to the reading that ends it, or now
     function wait(State memory s, uint256 from, uint256 to) internal pure {
         // Unchecked: times of 40 bits.
         unchecked {
             s.unknown += to - from;
             if (s.opened == 0) return;
-            if (from < s.closes) weigh(s, s.even * ((to < s.closes ? to : s.closes) - from), from);
+            if (from < s.closes) weigh(s, s.even * ((to < s.closes ? to : s.closes) - from), to);
             if (to >= s.closes) s.opened = 0;
+        }
+    }
+
+    /// @dev A reading that is missing: of a window it takes what a reading would.
+    function miss(State memory s, uint256 at) internal pure {
+        // Unchecked: times of 40 bits.
+        unchecked {
+            s.unknown += s.step;
+            if (s.opened != 0 && at >= s.closes) s.opened = 0;
+            if (s.opened != 0) weigh(s, s.even * s.step, at);
         }
     }
 
@@ -162,7 +177,7 @@ library Stretches {
             if (hits == s.hits && side == s.side && hot == s.hot && s.lo <= s.hi) return _widen(s, celsius);
         }
         flush(s, p, g);
-        (s.hits, s.side, s.hot) = (hits, side, hot);
+        (s.hits, s.side, s.hot) = (hits & s.used, side, hot); // a run may have come to its end
         (s.lo, s.hi) = quiet ? (s.floor, s.ceiling) : (celsius, celsius);
     }
 
@@ -204,7 +219,15 @@ library Stretches {
             if (hits == 0 && !s.running) return;
 
             load(s, p, g);
-            uint256 runs = s.runs & ~(s.singles & ~(hits * LANE));
+            uint256 ended = s.singles & ~(hits * LANE);
+            uint256 runs = s.runs & ~(ended & ~s.kept);
+            ended &= s.kept;
+            if (ended != 0) {
+                // The run that breached a rule is over, and stays as it was.
+                runs |= ended & GUARDS;
+                s.singles &= ~ended;
+                s.used &= ~ended;
+            }
             uint256 after_ = runs + hits * time;
             // All rules at once: of what is not breached the time and the limit are below 2^31.
             if ((after_ | GUARDS) - s.ends & GUARDS & hits << 31 != 0) _breaches(s, runs, time);
@@ -222,9 +245,9 @@ library Stretches {
                 if (s.hits >> at & 1 == 0 || s.breached & bit != 0) continue;
                 uint256 left = (s.ends >> at & LANE) - (runs >> at & LANE);
                 if (time < left) continue;
-                s.singles &= ~(LANE << at); // its run starts anew no more
+                if (s.singles >> at & 1 != 0) s.kept |= LANE << at;
                 s.ends |= (NEVER >> 225) << at;
-                _breach(s, bit, s.from + (left - 1) / s.step * s.step);
+                breach(s, bit, s.from + (left - 1) / s.step * s.step);
             }
         }
     }
@@ -238,7 +261,7 @@ library Stretches {
             if (budget == 0 || s.breached & BUDGET != 0) return;
             uint256 total = s.above + s.beneath;
             // Before the stretch they were within the budget: else it would have been breached.
-            if (total > budget) _breach(s, BUDGET, s.from + (budget + time - total) / s.step * s.step);
+            if (total > budget) breach(s, BUDGET, s.from + (budget + time - total) / s.step * s.step);
         }
     }
 
@@ -256,38 +279,12 @@ library Stretches {
         // Unchecked: seconds of 32 bits times weights of 50.
         unchecked {
             s.total += weight;
-            if (s.total > s.most && s.breached & MKT == 0) _breach(s, MKT, at);
+            if (s.total > s.most && s.breached & MKT == 0) breach(s, MKT, at);
         }
     }
 
-    function _breach(State memory s, uint256 bit, uint256 at) private pure {
+    function breach(State memory s, uint256 bit, uint256 at) internal pure {
         s.breached |= bit;
         if (at < s.first) s.first = at;
-    }
-
-    // ---- two shipments in one ------------------------------------------------------------------------------------
-
-    /// @dev Of each sum, run, window and extreme the worse; both are loaded. A window that closes later takes more: it is the worse.
-    function worse(State memory s, State memory other) internal pure {
-        if (other.lowest < s.lowest) s.lowest = other.lowest;
-        if (other.highest > s.highest) s.highest = other.highest;
-        s.above = _max(s.above, other.above);
-        s.beneath = _max(s.beneath, other.beneath);
-        s.unknown = _max(s.unknown, other.unknown);
-        uint256 runs;
-        for (uint256 at; at < 256; at += 32) {
-            runs |= _max(s.runs >> at & LANE, other.runs >> at & LANE) << at;
-        }
-        (s.runs, s.running) = (runs, runs & s.singles != 0);
-        if (other.opened != 0) {
-            openWindow(s, _max(s.opened, other.opened), _max(s.opened == 0 ? 0 : s.total, other.total));
-        }
-        // Goods that were too warm with goods that were too cold.
-        uint256 budget = s.limits.budget();
-        if (budget != 0 && s.above + s.beneath > budget) s.breached |= BUDGET;
-    }
-
-    function _max(uint256 a, uint256 b) private pure returns (uint256) {
-        return a > b ? a : b;
     }
 }

@@ -159,7 +159,7 @@ library TemperatureRules {
         unchecked {
             if (code == b.missing) {
                 s.flush(p, g);
-                s.wait(at, at + s.step);
+                s.miss(at);
                 return;
             }
             int256 celsius = b.base + int256(code) * b.resolution;
@@ -181,20 +181,22 @@ library TemperatureRules {
 
     // ---- two shipments in one ------------------------------------------------------------------------------------
 
-    /// @dev Judges two intact shipments of a lot until now and puts what was judged of the first into the second, which must leave it intact.
+    /// @dev Judges two intact shipments of a lot until now and puts what was judged of the first into the second.
+    /// @return breached what the second has breached by that
     function unite(
         Parcels.Parcel storage p,
         Parcels.Parcel storage q,
         Parcels.Goods storage g,
         bytes32 id,
         bytes32 into
-    ) public {
+    ) public returns (uint256 breached) {
         Stretches.State memory source = _settled(p, g, id);
         Stretches.State memory target = _settled(q, g, into);
-        target.worse(source);
-        if (target.breached != 0) revert IColdChain.NotIntact(into, IColdChain.Verdict.Excursion);
+        _worse(target, source);
         p.course = _settle(source, p, g).withDisposition(IColdChain.Disposition.Closed);
-        q.course = _settle(target, q, g);
+        uint256 course = _settle(target, q, g);
+        breached = target.breached;
+        q.course = breached == 0 ? course : course.withDisposition(IColdChain.Disposition.Quarantined);
     }
 
     function _settled(Parcels.Parcel storage p, Parcels.Goods storage g, bytes32 id)
@@ -204,14 +206,10 @@ library TemperatureRules {
     {
         uint256 course = p.courseOf(p.custody);
         IColdChain.Verdict verdict = Verdicts.verdict(p.custody, course, g.maker);
-        if (verdict == IColdChain.Verdict.Intact) {
-            s = Stretches.open(p, g, course.flagsOf(), 0, 0);
-            s.load(p, g);
-            if (course.untilOf() < block.timestamp) s.wait(course.untilOf(), block.timestamp);
-            if (s.unknown > g.limits.unknown()) verdict = IColdChain.Verdict.Unknown;
-            if (s.breached != 0) verdict = IColdChain.Verdict.Excursion;
-        }
         if (verdict != IColdChain.Verdict.Intact) revert IColdChain.NotIntact(id, verdict);
+        s = Stretches.open(p, g, course.flagsOf(), 0, 0);
+        s.load(p, g);
+        if (course.untilOf() < block.timestamp) s.wait(course.untilOf(), block.timestamp);
     }
 
     /// @return course until now, or the end of a step that still runs
@@ -224,5 +222,31 @@ library TemperatureRules {
         course = p.course;
         uint256 until = course.untilOf() < block.timestamp ? block.timestamp : course.untilOf();
         return course.judged(until, flags, s.unknown, g.limits.silence(), g.limits.unknown());
+    }
+
+    /// @dev Of each sum, run, window and extreme the worse; both are loaded. A window that closes later takes more: it is the worse.
+    function _worse(Stretches.State memory s, Stretches.State memory other) private view {
+        if (other.lowest < s.lowest) s.lowest = other.lowest;
+        if (other.highest > s.highest) s.highest = other.highest;
+        s.above = _max(s.above, other.above);
+        s.beneath = _max(s.beneath, other.beneath);
+        s.unknown = _max(s.unknown, other.unknown);
+        uint256 runs;
+        for (uint256 at; at < 256; at += 32) {
+            runs |= _max(s.runs >> at & Parcels.MAX_32, other.runs >> at & Parcels.MAX_32) << at;
+        }
+        (s.runs, s.running) = (runs, runs & s.singles != 0); // neither has breached a rule
+        if (other.opened != 0) {
+            s.openWindow(_max(s.opened, other.opened), _max(s.opened == 0 ? 0 : s.total, other.total));
+        }
+        s.breached |= other.breached;
+        if (other.first < s.first) s.first = other.first;
+        // Goods that were too warm with goods that were too cold.
+        uint256 budget = s.limits.budget();
+        if (budget != 0 && s.above + s.beneath > budget) s.breach(Stretches.BUDGET, block.timestamp);
+    }
+
+    function _max(uint256 a, uint256 b) private pure returns (uint256) {
+        return a > b ? a : b;
     }
 }

@@ -31,15 +31,16 @@ library Verdicts {
         r.breachedAt = uint40(sums.breachedAtOf());
         uint256 runs = p.runs;
         for (uint256 i; i < 8; ++i) {
-            r.runs[i] = uint32(runs >> (32 * i));
+            r.runs[i] = uint32(runs >> (32 * i)) & 0x7fffffff; // see Parcels.Parcel
         }
         // A step that still runs is no silence.
         uint256 until = course.untilOf();
         r.silence = block.timestamp > until ? uint32(block.timestamp - until) : 0;
-        r.intactUntil = course.intactUntilOf() < block.timestamp ? 0 : uint40(course.intactUntilOf());
+        r.intactUntil = course.intactUntilOf() < block.timestamp ? 0 : uint40(course.intactUntilOf() + 1);
         r.recall = uint16(maker.recalled());
         r.judgement = course.judgement(sums);
-        if (r.silence > g.limits.silence()) r.judgement.unknown += r.silence;
+        bool seen = course.flagsOf() & Parcels.JUDGED != 0;
+        if (!seen || r.silence > g.limits.silence()) r.judgement.unknown += r.silence;
     }
 
     function shipment(Parcels.Parcel storage p, Parcels.Goods storage g)
