@@ -59,8 +59,9 @@ _LINES_A_TRANSACTION = 250
 # No transaction may be given more gas than this (EIP-7825).
 _MOST_GAS = 1 << 24
 
-# What a claim takes more, at most, when it is paid and not only counted.
-_GAS_OF_PAYING = 80_000
+# What a transaction, and a claim in it, takes more at most when something is paid and not only counted: the treasury insists on
+# the gas of a whole transfer.
+_GAS_OF_TRANSFER, _GAS_OF_PAYING = 350_000, 60_000
 
 # Of how many claims each is asked for by itself; of more, all that the provider ever had.
 _FEW = 8
@@ -222,7 +223,7 @@ class Claims:
                 continue
             sent.append(part)
             # What is on its way before it may have met a deductible meanwhile: then these claims are paid, which takes more.
-            yield submit, min(gas + _GAS_OF_PAYING * (1 + len(part)), _MOST_GAS)
+            yield submit, min(gas + _GAS_OF_TRANSFER + _GAS_OF_PAYING * len(part), _MOST_GAS)
 
     def _gas(self, submit: Any) -> int:
         """What a transaction is given; below what one may take at all."""

@@ -283,7 +283,9 @@ class Outbox:
         pipeline.adopt(self._store.rows(State.STORED, State.SENT))
         shaky = self._store.rows(State.INCLUDED, State.FAILED, State.LOST, deep=False)
         moved = pipeline.recheck(shaky)
-        changes = moved if everything else []
+        # Told apart here, for the rows go on to change.
+        changes = [change for change in moved if everything and not change.row.state.open]
+        awaited |= {change.row.id: change.row for change in moved if everything and change.row.state.open}
         looked, more = time.monotonic(), True
         moved_at, seen = looked, -1
         while more or awaited:

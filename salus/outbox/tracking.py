@@ -142,11 +142,14 @@ class Tracker:
         """Why a transaction failed in its block: the same call on the state after it tells."""
         item, name = row.item, row.item.name or row.item.key
         call = {"from": self._account, "to": item.to, "data": "0x" + item.data.hex(), "value": hex(item.value)}
+        call["gas"] = hex(gas)
         (answer,) = self._nodes.ask([("eth_call", [call, hex(mined.block)])])
-        if isinstance(answer, Trouble) and answer.revert is not None:
+        if isinstance(answer, Trouble) and answer.revert:
             reason = answer.error(f"asking why {name} failed")
         elif mined.gas_used * 10 >= gas * 9:  # a call inside gets a 64th less than all
             reason = Reverted(f"{name} ran out of gas ({gas:,})", name="OutOfGas")
+        elif isinstance(answer, Trouble):
+            reason = answer.error(f"asking why {name} failed")
         else:
             reason = Reverted(f"{name} failed in block {mined.block}, and would not fail any more")
         if isinstance(reason, Refused):

@@ -1,0 +1,400 @@
+"""F3, F4, F10, F11, F17, F18, F21, F22: what the chain itself takes back, drops, delays or refuses after it was sent.
+
+TK5, TK6: nothing is left as done that is not, nothing is signed a second time by itself, and the user is told.
+"""
+
+import pytest
+from eth_abi import encode
+from eth_account import Account
+
+from salus import KeySigner
+from salus.errors import BadInput, NodeRefused, NotMined
+from salus.node import LocalNode
+from salus.outbox import Item, NonceTaken, State
+from tests.faults.crash import fork, wait
+from tests.faults.mint import TRANSFER, Mint, holder, own_home
+from tests.faults.proxy import FaultProxy
+
+__all__ = ["own_home"]  # a fixture
+
+
+@pytest.fixture(scope="module")
+def node():
+    with LocalNode("anvil", base_fee=10**9) as node:  # only anvil reorganises
+        yield node
+
+
+@pytest.fixture(scope="module")
+def coins(node, tmp_path_factory):
+    return Mint(node, tmp_path_factory.mktemp("mint"))
+
+
+numbers = iter(range(10, 1_000_000, 1000))
+
+
+@pytest.fixture
+def mint(node, coins):
+    """The token, a new account that mints, and a chain on which every transaction is a block."""
+    account = Account.create()
+    coins.transact(Account.from_key(node.keys[1]), to=account.address, value=10**18, gas=21_000)
+    coins.signer = KeySigner(account)
+    mine_blocks(coins, 6)  # so that no reorganisation takes the ether back
+    yield coins
+    node.request("anvil_dropAllTransactions")
+    node.request("evm_setAutomine", True)
+    node.request("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    node.request("evm_mine")
+
+
+@pytest.fixture
+def outbox(mint):
+    with mint.client().outbox(confirmations=4, patience=20, bump_seconds=0.2) as outbox:
+        yield outbox
+
+
+def some(count):
+    first = next(numbers)
+    return range(first, first + count)
+
+
+def mine_blocks(mint, count):
+    for _ in range(count):
+        mint.node.request("evm_mine")
+
+
+class Held:
+    """A chain that mines only when it is told to."""
+
+    def __init__(self, mint):
+        self.request = mint.node.request
+
+    def __enter__(self):
+        self.request("evm_setAutomine", False)
+        return self
+
+    def __exit__(self, *_):
+        self.request("evm_setAutomine", True)
+        self.request("evm_mine")
+
+
+def step_until(iterator, wanted, seconds=15):
+    """Take steps of a run by hand until something holds."""
+    import time
+
+    end = time.monotonic() + seconds
+    while not wanted():
+        assert time.monotonic() < end
+        iterator.step()
+
+
+def pipeline(outbox, items):
+    """A run whose steps the test takes itself."""
+    from salus.outbox.pipeline import Pipeline
+
+    found = Pipeline(outbox._store, outbox._nodes, outbox._signer, outbox._salus.chain_id, outbox._settings)
+    found.queue.extend(outbox._store.queue(items))
+    found.adopt(outbox._store.rows(State.STORED, State.SENT))
+    return found
+
+
+def waiting(mint):
+    return int(mint.node.request("txpool_status")["pending"], 16)
+
+
+# --------------------------------------------------------------------------------------------------- reorganisations
+
+
+def test_f3_what_another_transaction_replaced_is_lost_and_told(mint, outbox):
+    """A reorganisation gives the nonce of a payment to another transaction of the key."""
+    (n,) = mine = some(1)
+    (paid,) = outbox.send_all(mint.items(mine))
+    raw, hash_ = mint.raw_foreign(paid.nonce)
+    mint.node.request("anvil_reorg", 1, [[raw, 0]])
+    (lost,) = outbox.resume()
+    assert (lost.state, lost.key, lost.done) == (State.LOST, f"mint-{n}", False)
+    assert isinstance(lost.error, NonceTaken) and dict(lost.error.arguments) == {"nonce": paid.nonce, "by": hash_}
+    assert mint.balance(n) == 0 and outbox.status().foreign == ((paid.nonce, paid.nonce),)
+    # Given again it is told, and not signed anew …
+    (told,) = outbox.send_all(mint.items(mine))
+    assert told.earlier and told.state is State.LOST and type(told.error).__name__ in ("NonceTaken", "Reverted")
+    assert told.error.name == "NonceTaken" and mint.count() == paid.nonce + 1
+    # … by choice neither while the other transaction may still go away …
+    with pytest.raises(BadInput, match="which is not final yet"):
+        outbox.send_all(mint.items(mine), again=[f"mint-{n}"])
+    mine_blocks(mint, 4)
+    # … and then once.
+    (again,) = outbox.send_all(mint.items(mine), again=[f"mint-{n}"])
+    assert again.state is State.INCLUDED
+    mint.expect_once(mine)
+
+
+def test_f3_what_was_lost_comes_back_when_the_other_goes_away(mint, outbox):
+    mine = some(1)
+    (paid,) = outbox.send_all(mint.items(mine))
+    mint.node.request("anvil_reorg", 1, [[mint.raw_foreign(paid.nonce)[0], 0]])
+    (lost,) = outbox.resume()
+    assert lost.state is State.LOST
+    mint.node.request("anvil_reorg", 1, [])
+    (back,) = outbox.resume()
+    assert (back.state, back.transaction) == (State.INCLUDED, paid.transaction)
+    mint.expect_once(mine)
+
+
+def test_f4_what_was_unmined_is_sent_again_as_it_was(mint, outbox):
+    """It is pending meanwhile, and final only when its block is deep."""
+    mine = some(3)
+    before = {result.key: result.transaction for result in outbox.send_all(mint.items(mine))}
+    mint.node.request("anvil_reorg", 3, [])
+    assert mint.count() == 0
+    with Held(mint):
+        run = pipeline(outbox, [])
+        changes = run.recheck(outbox._store.rows(State.INCLUDED))
+        assert {change.row.state for change in changes} == {State.SENT}
+        assert outbox.status().counts[State.SENT] == 3 and waiting(mint) == 3
+    assert {result.key: result.transaction for result in outbox.resume()} == before
+    assert outbox.status().counts[State.INCLUDED] == 3
+    mine_blocks(mint, 4)
+    assert {result.state for result in outbox.resume()} == {State.FINAL}
+    mint.expect_once(mine)
+    assert mint.count() == 3
+
+
+def test_f4_what_moved_to_another_block_is_told(mint, outbox):
+    mine = some(1)
+    (before,) = outbox.send_all(mint.items(mine))
+    raw = "0x" + outbox._store.attempts(outbox._store.rows())[1][0].raw.hex()
+    mint.node.request("anvil_reorg", 2, [[raw, 1]])
+    (moved,) = outbox.resume()
+    assert moved.transaction == before.transaction and moved.state is State.INCLUDED
+    receipt = mint.w3.eth.get_transaction_receipt(moved.transaction)
+    assert receipt["blockHash"].to_0x_hex() == outbox._store.rows()[0].block_hash
+    mint.expect_once(mine)
+
+
+def test_f4_one_goes_on_waiting_for_final_through_a_reorganisation(mint):
+    mine = some(2)
+    with mint.client().outbox(confirmations=4, patience=20) as outbox:
+        results, hit = outbox.send_all(mint.items(mine), until="final"), []
+
+        def disturb(done, of):
+            if not hit:
+                hit.append(mint.node.request("anvil_reorg", 2, []))
+            mine_blocks(mint, 2)
+
+        found = []
+        for result in outbox.send_all(mint.items(mine), until="final", progress=disturb):
+            found.append(result)
+        assert {result.state for result in found} == {State.FINAL} and hit
+        del results
+    mint.expect_once(mine)
+    assert mint.count() == 2
+
+
+# ------------------------------------------------------------------------------------------------- dropped and stuck
+
+
+def test_f10_what_the_node_dropped_is_sent_again(mint, outbox):
+    mine = some(4)
+    with Held(mint):
+        run = pipeline(outbox, mint.items(mine))
+        step_until(run, lambda: waiting(mint) == 4)
+        attempts = outbox._store.attempts(outbox._store.rows())
+        mint.node.request("anvil_dropTransaction", attempts[2][0].hash)
+        assert waiting(mint) < 4
+        step_until(run, lambda: waiting(mint) == 4)
+        assert outbox._store.attempts(outbox._store.rows()) == attempts  # the same bytes
+    assert all(result.done for result in outbox.resume())
+    mint.expect_once(mine)
+    assert mint.count() == 4
+
+
+def test_f11_what_is_stuck_is_paid_more_within_the_ceiling(mint, node):
+    """The proxy refuses as geth does what pays less than a tenth more; the ceiling holds whatever the base fee is."""
+    mine, ceiling = some(2), 25 * 10**9
+    with FaultProxy(node.url) as proxy:
+        proxy.spoil("eth_sendRawTransaction", "geth_underpriced")
+        client = mint.client(proxy.url)
+        client.fee_ceiling = ceiling
+        outbox = client.outbox(patience=60, bump_blocks=2, bump_seconds=0.01)
+        with Held(mint):
+            run = pipeline(outbox, mint.items(mine))
+            step_until(run, lambda: waiting(mint) == 2)
+
+            def block_without_us():
+                """The base fee is just above what we pay."""
+                attempts = outbox._store.attempts(outbox._store.rows())[1]
+                node.request("anvil_setNextBlockBaseFeePerGas", hex(attempts[-1].most + 10**6))
+                node.request("evm_mine")
+                run._look = 0.001
+                run.step()
+                return attempts
+
+            for _ in range(40):
+                if (attempts := block_without_us())[-1].most * 9 > ceiling * 8:
+                    break
+            for _ in range(6):
+                assert block_without_us() == attempts, attempts  # there is no more to offer
+            assert 3 <= len(attempts) < 20 and attempts[-1].most <= ceiling
+            for old, new in zip(attempts, attempts[1:]):
+                assert new.most * 10 >= old.most * 11 and new.tip * 10 >= old.tip * 11
+            node.request("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+            node.request("evm_mine")
+        results = list(outbox.resume())
+        outbox.close()
+        assert all(result.done and len(result.attempts) >= 3 for result in results)
+    mint.expect_once(mine)
+    assert mint.count() == 2
+
+
+def test_f11_an_earlier_attempt_that_is_mined_after_all_is_recognised(mint, outbox):
+    mine = some(1)
+    with Held(mint):
+        run = pipeline(outbox, mint.items(mine))
+        step_until(run, lambda: waiting(mint) == 1)
+        run._count, run._head = mint.count(), mint.w3.eth.block_number
+        run._bump()
+        (attempts,) = outbox._store.attempts(outbox._store.rows()).values()
+        assert len(attempts) == 2
+        # A miner that never saw the second one takes the first.
+        mint.node.request("anvil_dropAllTransactions")
+        mint.node.request("eth_sendRawTransaction", "0x" + attempts[0].raw.hex())
+        mint.node.request("evm_mine")
+    (result,) = outbox.resume()
+    assert result.transaction == attempts[0].hash and result.attempts == tuple(a.hash for a in attempts)
+    mint.expect_once(mine)
+
+
+# -------------------------------------------------------------------------------------------------- from somewhere else
+
+
+def test_f17_foreign_use_of_the_key_is_told(mint, outbox):
+    mine = some(4)
+    list(outbox.send_all(mint.items(mine[:2])))
+    mint.foreign(2)
+    list(outbox.send_all(mint.items(mine[2:])))
+    assert outbox.status().foreign == ((2, 2),)
+    assert sorted(result.nonce for result in outbox.results()) == [0, 1, 3, 4]
+    mint.expect_once(mine)
+
+
+def test_f17_what_loses_its_nonce_to_a_foreign_transaction_is_lost_and_told(mint, outbox):
+    """Somebody with the same key pays more for the nonce of the second of three; the others happen."""
+    mine = some(3)
+    with Held(mint):
+        run = pipeline(outbox, mint.items(mine))
+        step_until(run, lambda: waiting(mint) == 3)
+        other = mint.foreign(1, wait=False, maxFeePerGas=10**11, maxPriorityFeePerGas=10**11)
+    results = {result.nonce: result for result in outbox.resume()}
+    assert [results[n].state for n in range(3)] == [State.INCLUDED, State.LOST, State.INCLUDED]
+    assert results[1].error.arguments["by"] == other
+    assert [mint.balance(n) for n in mine] == [1000 + mine[0], 0, 1000 + mine[2]]
+
+
+# ---------------------------------------------------------------------------------------------------------- refused late
+
+
+def test_f18_no_clock_of_this_machine_decides(mint, outbox, monkeypatch):
+    """A clock that is wrong by an hour, and a chain that jumps a month, change nothing about what is sent."""
+    import salus.outbox.store as store
+
+    class Wrong:
+        time = staticmethod(lambda: 3600.0)
+
+    mine = some(4)
+    monkeypatch.setattr(store, "time", Wrong)
+    list(outbox.send_all(mint.items(mine[:2])))
+    mint.node.request("evm_increaseTime", 30 * 24 * 3600)
+    list(outbox.send_all(mint.items(mine[2:])))
+    mint.expect_once(mine)
+
+
+def test_f21_what_came_in_between_fails_with_its_reason(mint, outbox):
+    """Two payments of all there is pass the dry run; the second reverts in the same block."""
+    mint.transact(
+        Account.from_key(mint.node.keys[2]), to=mint.token, data=mint.contract.encode_abi("mint", [mint.signer.address, 500])
+    )
+    first = Item("first", mint.token, TRANSFER + encode(["address", "uint256"], [holder(1), 500]), "transfer", 100_000)
+    second = mint.spend("second", 500)
+    with Held(mint):
+        run = pipeline(outbox, [first, second])
+        step_until(run, lambda: waiting(mint) == 2)
+    results = {result.key: result for result in outbox.resume()}
+    assert results["first"].state is State.INCLUDED
+    failed = results["second"]
+    assert (failed.state, failed.block) == (State.FAILED, results["first"].block) and failed.gas_used > 21_000
+    assert failed.error.data.hex().startswith("e450d38c")  # ERC20InsufficientBalance
+    (told,) = outbox.send_all([second])
+    assert told.earlier and told.state is State.FAILED and mint.count() == 2
+    mine_blocks(mint, 4)
+    assert [result.state for result in outbox.resume() if result.key == "second"] == [State.FAILED]
+    assert outbox.drop("second").state is State.FAILED and outbox.results(keys=["second"]) == []
+
+
+def test_f22_where_the_ether_runs_out_nothing_is_left_between(mint, outbox):
+    """It stops before it signs what cannot be paid for, and goes on when there is ether again."""
+    mine = some(12)
+    fees = outbox._nodes.survey(mint.signer.address, 0).fees
+    each = 100_000 * fees.most
+    mint.node.request("anvil_setBalance", mint.signer.address, hex(2 * each + 1))
+    with pytest.raises(NodeRefused, match="too little ether for the next of") as raised:
+        list(outbox.send_all(mint.items(mine)))
+    assert raised.value.name == "InsufficientFunds"
+    counts = outbox.status().counts
+    assert counts[State.STORED] == counts[State.SENT] == 0 and counts[State.QUEUED] + counts[State.INCLUDED] == 12
+    assert 2 <= counts[State.INCLUDED] < 12 and mint.count() == counts[State.INCLUDED]
+    mint.node.request("anvil_setBalance", mint.signer.address, hex(10**18))
+    list(outbox.resume())
+    mint.expect_once(mine)
+    assert sorted(result.nonce for result in outbox.results()) == list(range(12))
+
+
+def test_f22_ether_that_goes_away_between_signature_and_node(mint):
+    """The node refuses what was signed: it waits with its nonces, and none is left out."""
+    mine, account = some(6), mint.signer.address
+
+    def hook(step):
+        if step == "after_store":
+            mint.node.request("anvil_setBalance", account, hex(1))
+
+    with mint.client().outbox(hook=hook, patience=10) as outbox:
+        with pytest.raises(NodeRefused, match="nothing is lost: give it ether"):
+            list(outbox.send_all(mint.items(mine)))
+        assert outbox.status().counts[State.STORED] == 6 and mint.count() == 0
+    mint.node.request("anvil_setBalance", account, hex(10**18))
+    with mint.client().outbox() as outbox:
+        assert len(list(outbox.resume())) == 6
+    mint.expect_once(mine)
+    assert mint.count() == 6
+
+
+def test_a_fee_above_the_ceiling_is_not_paid(mint):
+    """TK1: an absurd fee is no fee."""
+    client = mint.client()
+    client.fee_ceiling = 10
+    with client.outbox() as outbox:
+        with pytest.raises(NodeRefused, match="above the ceiling of") as raised:
+            list(outbox.send_all(mint.items(some(1))))
+    assert raised.value.name == "FeeTooHigh" and mint.count() == 0
+
+
+def test_tk4_another_process_holds_the_key(mint):
+    """Whoever cannot have the nonces in time signs nothing."""
+    import time
+
+    from salus.outbox.files import key_lock
+
+    mine = some(1)
+    with mint.client().outbox(patience=1) as outbox:
+        genesis = outbox._nodes.genesis
+
+        def hold():
+            with key_lock(mint.node.chain_id, genesis, mint.signer.address, 5):
+                time.sleep(4)
+
+        holder_ = fork(hold)
+        time.sleep(0.5)
+        with pytest.raises(Exception, match="another process has been sending with"):
+            list(outbox.send_all(mint.items(mine)))
+        assert wait(holder_) == 0 and outbox.status().counts[State.QUEUED] == 1
+        assert all(result.done for result in outbox.resume())
+    assert NotMined
