@@ -322,7 +322,7 @@ class Pipeline:
         flight.missing = now  # the next look is as far away
         row = flight.row
         assert row.nonce is not None
-        culprit = self.tracker.culprit(row.nonce, 0, self._head)
+        culprit = self.tracker.culprit(row.nonce, *self._store.around(row.nonce, self._head))
         if culprit is None or culprit[0] in {attempt.hash for attempt in flight.attempts}:
             return False
         row.state, row.mined, row.block, row.deep = State.LOST, culprit[0], culprit[1], False

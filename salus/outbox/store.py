@@ -261,6 +261,13 @@ class Store:
             found = self._db.execute("SELECT max(nonce) FROM items").fetchone()[0]
         return 0 if found is None else int(found) + 1
 
+    def around(self, nonce: int, head: int) -> tuple[int, int]:
+        """Between which blocks a nonce was used, by the final blocks of those before and after it; 0 and the head at most."""
+        asked = ("max(block) FROM items WHERE deep AND nonce <", "min(block) FROM items WHERE deep AND nonce >")
+        with self._told():
+            before, after = (self._db.execute(f"SELECT {words} ?", (nonce,)).fetchone()[0] for words in asked)
+        return int(before or 0), head if after is None else min(head, int(after))
+
     def sign(self, signed: Sequence[tuple[Row, int, Attempt]]) -> None:
         """Write nonces and first attempts, all or nothing, and wait for the disk."""
         now = time.time()

@@ -14,6 +14,9 @@ from .wire import Call, Trouble, number
 
 __all__ = ["Mined", "NonceTaken", "Tracker"]
 
+_READ_AT_ONCE = 500  # blocks, in one look for who used a nonce
+_FULL_BLOCKS = 20  # with their transactions, in one message
+
 
 class NonceTaken(Refused):
     """The nonce of a signed transaction was used by one that is not of this outbox: the item did not happen.
@@ -60,6 +63,7 @@ class Tracker:
     def __init__(self, nodes: Nodes, account: str, confirmations: int | None) -> None:
         self._nodes, self._account, self._confirmations = nodes, account, confirmations
         self._by_block = True  # until a node says that it cannot
+        self._unread: dict[int, int] = {}  # of a nonce whose user is searched: the highest block that is not read yet
 
     def now(self) -> tuple[int, int]:
         """How many transactions of the account are in blocks, and the latest block's number."""
@@ -107,27 +111,46 @@ class Tracker:
     # -------------------------------------------------------------------------------------------------- who took it
 
     def culprit(self, nonce: int, since: int, head: int) -> tuple[str, int] | None:
-        """The transaction that used a nonce, and its block; None where the node cannot tell.
+        """The transaction that used a nonce, and its block; None where it is not found yet.
+
+        A node has the state of the last blocks only, unless it is an archive. Where the nonce was used before them, the blocks
+        themselves are read, some at each call, the newest first.
 
         Args:
             since: A block before which it cannot have been.
+            head: One after which it cannot have been.
         """
-        first, last = max(since, 0), head
+        first, last, forgotten = max(since, 0), head, -1
         while first < last:
             middle = (first + last) // 2
             (answer,) = self._nodes.ask([("eth_getTransactionCount", [self._account, hex(middle)])])
             if isinstance(answer, Trouble):
-                return None  # it has forgotten the state of that block
-            if number(answer, "the nonce") > nonce:
+                forgotten = middle
+                first = middle + 1
+            elif number(answer, "the nonce") > nonce:
                 last = middle
             else:
-                first = middle + 1
-        (block,) = self._nodes.ask([("eth_getBlockByNumber", [hex(first), True])])
-        for transaction in block.get("transactions", ()) if isinstance(block, Mapping) else ():
-            if not isinstance(transaction, Mapping) or str(transaction.get("from")).lower() != self._account.lower():
-                continue
-            if number(transaction.get("nonce"), "a nonce") == nonce:
-                return str(transaction.get("hash")).lower(), first
+                first, forgotten = middle + 1, -1
+        if found := self._used([first], nonce):
+            return found
+        if forgotten < 0:
+            return None
+        lowest, upto = max(since, 0), min(self._unread.get(nonce, forgotten), forgotten)
+        down = max(lowest, upto - _READ_AT_ONCE + 1)
+        self._unread[nonce] = down - 1 if down > lowest else forgotten  # from above again: the chain may have changed
+        return self._used(range(upto, down - 1, -1), nonce)
+
+    def _used(self, blocks: Sequence[int], nonce: int) -> tuple[str, int] | None:
+        """The account's transaction of a nonce in some blocks, and its block."""
+        for start in range(0, len(blocks), _FULL_BLOCKS):
+            some = blocks[start : start + _FULL_BLOCKS]
+            answers = self._nodes.ask([("eth_getBlockByNumber", [hex(block), True]) for block in some])
+            for at, block in zip(some, answers, strict=True):
+                for transaction in block.get("transactions", ()) if isinstance(block, Mapping) else ():
+                    if not isinstance(transaction, Mapping) or str(transaction.get("from")).lower() != self._account.lower():
+                        continue
+                    if number(transaction.get("nonce"), "a nonce") == nonce:
+                        return str(transaction.get("hash")).lower(), at
         return None
 
     def record(self, row: Row, attempts: Sequence[Attempt], mined: Mined) -> None:
