@@ -151,7 +151,10 @@ interface IColdChain is ITemperatureRules {
         Judgement judgement
     );
     /// @param breached see Judgement
-    event ShipmentQuarantined(bytes32 indexed shipment, uint16 breached, uint40 breachedAt);
+    /// @param by who quarantined it by hand, with a coded reason; 0 when a rule did, or a fork
+    event ShipmentQuarantined(
+        bytes32 indexed shipment, uint16 breached, uint40 breachedAt, address by, uint16 reason
+    );
     /// @notice Somebody else has the device's key, or the device lies: two batches of one number.
     event LoggerForked(bytes32 indexed shipment, address indexed logger, bytes32 one, bytes32 other);
     event ShipmentReleased(bytes32 indexed shipment, address indexed laboratory, uint16 reason);

@@ -2,299 +2,314 @@
 pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {Ids} from "contracts/Ids.sol";
-import {Gs1} from "contracts/coldchain/Gs1.sol";
+import {Handovers} from "contracts/coldchain/Handovers.sol";
+import {Monitoring} from "contracts/coldchain/Monitoring.sol";
+import {Parcels} from "contracts/coldchain/Parcels.sol";
+import {Stretches} from "contracts/coldchain/Stretches.sol";
 import {TemperatureRules} from "contracts/coldchain/TemperatureRules.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
 import {IColdChain} from "interfaces/IColdChain.sol";
 import {IInstitutions} from "interfaces/IInstitutions.sol";
+import {ILoggers} from "interfaces/ILoggers.sol";
+import {ILots} from "interfaces/ILots.sol";
 
 /// @title Cold chain: every reading judged, custody only of what is intact
-contract ColdChain is IColdChain, Licensed, AccessManaged, EIP712 {
-    using TemperatureRules for TemperatureRules.Limits;
+contract ColdChain is Monitoring {
+    using Parcels for uint256;
+    using Parcels for Parcels.Parcel;
 
-    bytes32 private constant READINGS = keccak256(
-        "Readings(bytes32 shipment,address logger,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,bytes32 previous,bytes data)"
-    );
+    uint256 private constant MAX_HOURS = 8760;
 
-    /// @inheritdoc IColdChain
-    uint16 public constant MAX_READINGS = 5000;
+    ILots private immutable _lots;
 
-    /// @dev Who may hold vaccine.
-    uint32 private constant HOLDERS =
-        Roles.PROVIDER | Roles.PHARMACY | Roles.MANUFACTURER | Roles.CARRIER | Roles.LABORATORY | Roles.PUBLIC_HEALTH;
+    uint24 private _lotCount;
+    mapping(bytes32 lot => uint256) private _numbers;
 
-    /// @dev The first slot is all that a batch of readings needs of it; so profiles have a short number inside.
-    struct Parcel {
-        address logger;
-        Disposition disposition;
-        uint40 from;
-        uint48 profile;
-        address holder;
-        uint32 units;
-        uint40 breachedAt;
-        address offeredTo;
-        bytes32 lot;
-        bytes32 chain;
+    constructor(address manager, IInstitutions institutions_, ILots lots, ILoggers loggers)
+        Licensed(institutions_) AccessManaged(manager) EIP712("Salus Cold Chain", "1") Monitoring(loggers)
+    {
+        _lots = lots;
     }
 
-    uint48 private _profileCount;
-    mapping(bytes32 profile => uint48 number) private _profileNumbers;
-    mapping(uint256 number => TemperatureRules.Limits) private _profiles;
-    mapping(bytes32 lot => Lot) private _lots;
-    mapping(bytes32 lot => uint32) private _unitsLeft;
-    mapping(bytes32 shipment => Parcel) private _parcels;
-    mapping(bytes32 shipment => Judgement) private _judgements;
-    mapping(bytes32 shipment => uint256) private _runs;
-
-    constructor(address manager, IInstitutions institutions_)
-        Licensed(institutions_) AccessManaged(manager) EIP712("Salus Cold Chain", "1") {}
-
-    // ---- profiles and lots ---------------------------------------------------------------------------------------
+    // ---- opening, splitting, merging -----------------------------------------------------------------------------
 
     /// @inheritdoc IColdChain
-    function registerProfile(Profile calldata terms) external restricted returns (bytes32 id) {
-        id = Ids.profile(keccak256(abi.encode(terms)));
-        if (_profileNumbers[id] != 0) revert ProfileExists(id);
+    function open(bytes32 lot, bytes32 ref, uint24 units, uint16 hoursAllowed, bytes32 origin, bytes32 destination)
+        external
+        returns (bytes32 id)
+    {
+        address holder = _licensed(msg.sender, Roles.MANUFACTURER);
+        uint256 number = _admit(lot);
+        uint256 maker = _goods[number].maker;
+        if (maker.manufacturer() != holder) revert NotManufacturer(lot, msg.sender);
+        if (units == 0) revert InvalidShipment("units");
+        if (hoursAllowed > MAX_HOURS) revert InvalidShipment("hoursAllowed");
+        if (units > maker.unitsLeft()) revert UnitsExceeded(lot, units, uint32(maker.unitsLeft()));
+        id = Ids.shipment(lot, holder, ref);
+        if (_parcels[id].custody != 0) revert ShipmentExists(id);
+        if (maker.recalled() != 0) revert NotIntact(id, Verdict.Recalled);
+        if (maker.expiresAt() <= block.timestamp) revert NotIntact(id, Verdict.Expired);
 
-        _profileNumbers[id] = ++_profileCount;
-        _profiles[_profileCount] = TemperatureRules.pack(terms);
+        uint256 due = Parcels.dueAfter(hoursAllowed);
+        // Safe: there are as many left, see above.
+        unchecked {
+            _goods[number].maker = maker - (uint256(units) << 160);
+        }
+        _parcels[id].custody = Parcels.custodyOf(holder, units, number, due / 1 hours, Parcels.next(0));
 
-        emit ProfileRegistered(id, terms);
+        emit ShipmentOpened(id, lot, holder, units, origin, destination, uint40(due));
+    }
+
+    /// @dev The number of a lot; the first time, what is asked of it again and again is copied.
+    function _admit(bytes32 lot) private returns (uint256 number) {
+        number = _numbers[lot];
+        if (number != 0) return number;
+        (address maker, uint40 madeAt, uint40 expiresAt, uint32 units, ILots.Packed memory profile) = _lots.terms(lot);
+        number = ++_lotCount;
+        _numbers[lot] = number;
+        _goods[number] = Parcels.Goods({
+            maker: uint160(maker) | uint256(units) << 160 | uint256(expiresAt) << 192,
+            limits: profile.limits | uint256(madeAt) << 200,
+            rules: profile.rules,
+            lot: lot
+        });
     }
 
     /// @inheritdoc IColdChain
-    function registerLot(Lot calldata terms) external returns (bytes32 id) {
-        id = Ids.lot(terms.manufacturer, terms.gtin, terms.number);
-        if (_licensed(msg.sender, Roles.MANUFACTURER) != terms.manufacturer) revert NotManufacturer(id, msg.sender);
-        if (_lots[id].manufacturer != address(0)) revert LotExists(id);
-        if (_profileNumbers[terms.profile] == 0) revert UnknownProfile(terms.profile);
-        if (!Gs1.validGtin(terms.gtin)) revert InvalidLot("gtin");
-        if (!Gs1.validLotNumber(terms.number)) revert InvalidLot("number");
-        if (terms.madeAt > block.timestamp) revert InvalidLot("madeAt");
-        if (terms.expiresAt <= terms.madeAt || terms.expiresAt <= block.timestamp) revert InvalidLot("expiresAt");
-        if (terms.units == 0) revert InvalidLot("units");
+    function split(bytes32 id, bytes32 ref, uint24 units) external returns (bytes32 part) {
+        (Parcels.Parcel storage p, uint256 custody) = _held(id);
+        uint256 course = p.course;
+        _requireOpen(id, course);
+        if (units == 0 || units >= custody.unitsOf()) revert InvalidShipment("units");
+        part = Ids.shipment(_goods[custody.lotOf()].lot, custody.holderOf(), ref);
+        Parcels.Parcel storage q = _parcels[part];
+        if (q.custody != 0) revert ShipmentExists(part);
 
-        _lots[id] = terms;
-        _unitsLeft[id] = terms.units;
+        p.custody = custody.withUnits(custody.unitsOf() - units);
+        q.custody = custody.withUnits(units);
+        // Its own batches and readings count from 0.
+        q.course = course & type(uint128).max & ~(uint256(type(uint56).max) << 64);
+        q.sums = p.sums;
+        q.runs = p.runs;
+        q.window = p.window;
 
-        emit LotRegistered(id, terms.manufacturer, terms);
+        emit ShipmentSplit(id, part, units);
+    }
+
+    /// @inheritdoc IColdChain
+    function merge(bytes32 id, bytes32 into) external {
+        (Parcels.Parcel storage p, uint256 from) = _held(id);
+        (Parcels.Parcel storage q, uint256 to) = _held(into);
+        if (id == into || from.lotOf() != to.lotOf()) revert InvalidShipment("into");
+        uint256 units = from.unitsOf();
+        if (to.unitsOf() + units > type(uint24).max) revert InvalidShipment("units");
+
+        TemperatureRules.unite(p, q, _goods[from.lotOf()], id, into);
+        p.custody = from.withUnits(0);
+        to = to.withUnits(to.unitsOf() + units);
+        if (from.dueOf() != 0 && (to.dueOf() == 0 || from.dueOf() < to.dueOf())) to = to.withDue(from.dueOf());
+        q.custody = to;
+
+        emit ShipmentMerged(id, into, uint24(units));
     }
 
     // ---- custody -------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IColdChain
-    function openShipment(bytes32 lotId, bytes32 ref, uint32 units, address logger, uint40 from)
-        external
-        returns (bytes32 id)
+    function hand(Handover calldata handover, bytes calldata giver, bytes calldata receiver) external {
+        bytes32 id = handover.shipment;
+        (Parcels.Parcel storage p, uint256 custody) = _known(id);
+        (address to, uint32 roles) = _checkOffer(handover, custody, giver);
+        address from = custody.holderOf();
+        if (receiver.length != 0 || msg.sender != handover.to) {
+            bytes32 accepted = _hashTypedDataV4(Handovers.acceptance(handover, from, custody.sinceOf()));
+            if (!Handovers.signed(handover.to, accepted, receiver)) revert InvalidSignature(id, handover.to);
+        }
+        uint256 maker = _goods[custody.lotOf()].maker;
+        uint256 course = p.courseOf(custody);
+        if (roles & Roles.LABORATORY == 0 && to != maker.manufacturer()) {
+            _requireIntact(id, custody, course, maker);
+            if (handover.vvm > 2) revert InvalidHandover("vvm");
+            if (handover.shake > 1) revert InvalidHandover("shake");
+        } else {
+            // Back to where it is looked into, whatever it is.
+            _requireOpen(id, course);
+            // `since` will say no more when it was opened.
+            if (p.course == 0) p.course = course;
+        }
+
+        // Who is late is late, until a laboratory says otherwise.
+        uint256 due = custody.overdue() ? custody.dueOf() : Parcels.dueAfter(handover.hoursAllowed);
+        uint256 since = Parcels.next(custody.sinceOf());
+        p.custody = Parcels.custodyOf(to, custody.unitsOf(), custody.lotOf(), due / 1 hours, since);
+
+        emit ShipmentHanded(id, from, to, uint32(since), uint40(due), handover.vvm, handover.shake, handover.seal);
+    }
+
+    /// @inheritdoc IColdChain
+    function reject(Handover calldata handover, bytes calldata giver, uint16 reason) external {
+        bytes32 id = handover.shipment;
+        (Parcels.Parcel storage p, uint256 custody) = _known(id);
+        if (reason == 0) revert InvalidReason(0);
+        if (msg.sender != handover.to) revert InvalidSignature(id, handover.to);
+        (address by,) = _checkOffer(handover, custody, giver);
+        uint256 course = p.courseOf(custody);
+        _requireOpen(id, course);
+
+        // What was offered is offered no more; and `since` will say no more when it was opened.
+        if (p.course == 0) p.course = course;
+        p.custody = custody.withSince(Parcels.next(custody.sinceOf()));
+
+        emit ShipmentRejected(id, custody.holderOf(), by, reason);
+        if (handover.vvm > 2 || handover.shake > 1) _quarantine(id, BY_HAND, by, reason);
+    }
+
+    /// @dev Checks the terms of an offer, and that the holder makes it: by its key, its wallet, or a licensed operator.
+    /// @return to institution that receives
+    /// @return roles in which
+    function _checkOffer(Handover calldata handover, uint256 custody, bytes calldata giver)
+        private
+        view
+        returns (address to, uint32 roles)
     {
-        Lot storage lot_ = _lots[lotId];
-        address holder = lot_.manufacturer;
-        if (holder == address(0)) revert UnknownLot(lotId);
-        if (_licensed(msg.sender, Roles.MANUFACTURER) != holder) revert NotManufacturer(lotId, msg.sender);
-        if (_licensed(logger, Roles.LOGGER) != logger) revert InvalidShipment("logger");
-        if (units == 0) revert InvalidShipment("units");
-        if (units > _unitsLeft[lotId]) revert UnitsExceeded(lotId, units, _unitsLeft[lotId]);
-        if (from < lot_.madeAt || from > block.timestamp) revert InvalidShipment("from");
-        id = Ids.shipment(lotId, holder, ref);
-        if (_parcels[id].disposition != Disposition.None) revert ShipmentExists(id);
-
-        _unitsLeft[lotId] -= units;
-        Parcel storage s = _parcels[id];
-        (s.logger, s.disposition, s.from, s.profile) = (logger, Disposition.Active, from, _profileNumbers[lot_.profile]);
-        (s.holder, s.units, s.lot) = (holder, units, lotId);
-        Judgement storage j = _judgements[id];
-        (j.until, j.lowest, j.highest) = (from, type(int16).max, type(int16).min);
-
-        emit ShipmentOpened(id, lotId, holder, logger, units, from);
-    }
-
-    /// @inheritdoc IColdChain
-    function offer(bytes32 id, address to) external {
-        Parcel storage s = _known(id);
-        address holder = _licensed(msg.sender, HOLDERS);
-        if (holder != s.holder) revert NotHolder(id, msg.sender);
-        if (to != address(0)) {
-            _requireIntact(id);
-            to = _licensed(to, HOLDERS); // an operator's key stands for its institution
+        if (block.timestamp > handover.deadline) revert SignatureExpired(handover.deadline, block.timestamp);
+        if (handover.hoursAllowed > MAX_HOURS) revert InvalidHandover("hoursAllowed");
+        if (handover.vvm > 4) revert InvalidHandover("vvm");
+        if (handover.shake > 2) revert InvalidHandover("shake");
+        address holder = custody.holderOf();
+        if (giver.length == 0) {
+            if (msg.sender != holder && _licensed(msg.sender, HOLDERS) != holder) {
+                revert NotHolder(handover.shipment, msg.sender);
+            }
+        } else {
+            bytes32 offered = _hashTypedDataV4(Handovers.offer(handover, holder, custody.sinceOf()));
+            if (!Handovers.signed(holder, offered, giver)) {
+                address operator = Handovers.signer(offered, giver);
+                if (_employer(operator) != holder) revert InvalidSignature(handover.shipment, holder);
+                _licensed(operator, HOLDERS);
+            }
         }
-
-        s.offeredTo = to;
-
-        emit ShipmentOffered(id, holder, to);
+        (to, roles) = _licence(handover.to, HOLDERS);
+        if (to == holder) revert InvalidHandover("to");
     }
 
     /// @inheritdoc IColdChain
-    function accept(bytes32 id) external {
-        Parcel storage s = _known(id);
-        address receiver = _licensed(msg.sender, HOLDERS);
-        if (receiver != s.offeredTo) revert NotOffered(id, msg.sender);
-        _requireIntact(id);
+    function dispense(bytes32 id, address holder, uint24 units) external {
+        (Parcels.Parcel storage p, uint256 custody) = _known(id);
+        if (holder != custody.holderOf()) revert NotHolder(id, holder);
+        _checkPower(holder, HOLDERS);
+        if (units == 0 || units > custody.unitsOf()) revert InvalidShipment("units");
+        _requireIntact(id, custody, p.courseOf(custody), _goods[custody.lotOf()].maker);
 
-        address giver = s.holder;
-        s.holder = receiver;
-        s.offeredTo = address(0);
+        p.custody = custody.withUnits(custody.unitsOf() - units);
 
-        emit ShipmentAccepted(id, giver, receiver);
+        emit UnitsDispensed(id, holder, units);
     }
 
-    function _requireIntact(bytes32 id) private view {
-        Verdict verdict_ = verdict(id);
-        if (verdict_ != Verdict.Intact) revert NotIntact(id, verdict_);
+    /// @dev The sender acts for an institution, in a role; or else the AccessManager lets it.
+    /// @return whether it acts for the institution
+    function _checkPower(address institution, uint32 role) private returns (bool) {
+        bool own = _employer(msg.sender) == institution;
+        if (own) _licensed(msg.sender, role);
+        else _checkCanCall(msg.sender, msg.data);
+        return own;
     }
 
-    // ---- readings ------------------------------------------------------------------------------------------------
-
-    /// @inheritdoc IColdChain
-    function log(Batch calldata batch, bytes calldata signature) external {
-        bytes32 id = batch.shipment;
-        Parcel storage s = _known(id);
-        if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
-        Judgement memory j = _judgements[id];
-        uint32 before = j.unknown;
-
-        TemperatureRules.Limits memory limits = _profiles[s.profile];
-        _checkBatch(batch, j, limits.silence);
-        address logger = s.logger;
-        bytes32 chain = _digest(batch, logger, s.chain);
-        _checkDevice(id, logger, chain, signature);
-
-        // Within a gap shorter than a step no reading can be missing.
-        if (batch.start - j.until >= batch.step) j.unknown += uint32(batch.start - j.until);
-        uint256 firstBreach;
-        (j, _runs[id], firstBreach) = limits.judge(j, _runs[id], batch);
-        j.until = batch.start + uint40(batch.count) * batch.step;
-        j.batches += 1;
-        j.readings += batch.count;
-
-        s.chain = chain;
-        _judgements[id] = j;
-
-        emit ReadingsLogged(id, logger, batch.sequence, batch.start, batch.step, batch.count, j.unknown - before, chain, j);
-        if (j.breached != 0 && s.disposition == Disposition.Active) {
-            uint40 breachedAt = batch.start + uint40(firstBreach) * batch.step;
-            (s.disposition, s.breachedAt, s.offeredTo) = (Disposition.Quarantined, breachedAt, address(0));
-            emit ShipmentQuarantined(id, j.breached, breachedAt);
-        }
-    }
-
-    function _checkBatch(Batch calldata batch, Judgement memory j, uint32 silence) private view {
-        // A longer step would be silence in disguise: one reading would stand for hours that nobody measured.
-        if (batch.step == 0 || batch.step > silence) revert MalformedReadings("step");
-        if (batch.count == 0 || batch.count > MAX_READINGS) revert MalformedReadings("count");
-        if (batch.data.length != (uint256(batch.count) + 15) / 16 * 32) revert MalformedReadings("data");
-        if (batch.sequence != j.batches) revert OutOfSequence(batch.shipment, j.batches, batch.sequence);
-        if (batch.start < j.until) revert OutOfOrder(batch.shipment, j.until, batch.start);
-        // A reading must have been taken; its step may still be running.
-        uint256 last = batch.start + uint256(batch.count - 1) * batch.step;
-        if (last > block.timestamp) revert FromTheFuture(uint40(last), block.timestamp);
-    }
-
-    /// @dev The signer must be the logger's own account or its licensed operator: the device key.
-    function _checkDevice(bytes32 id, address logger, bytes32 hash, bytes calldata signature) private view {
-        (address signer,,) = ECDSA.tryRecover(hash, signature); // 0 for a bad one, and nobody's account
-        (address device, uint32 roles,) = institutions.standing(signer);
-        if (device != logger || roles & Roles.LOGGER == 0) revert NotTheLogger(id, signer);
-    }
-
-    /// @inheritdoc IColdChain
-    function digest(Batch calldata batch) external view returns (bytes32) {
-        Parcel storage s = _parcels[batch.shipment];
-        return _digest(batch, s.logger, s.chain);
-    }
-
-    function _digest(Batch calldata b, address logger, bytes32 chain) private view returns (bytes32) {
-        bytes32 data = keccak256(b.data);
-        bytes memory encoded =
-            abi.encode(READINGS, b.shipment, logger, b.sequence, b.start, b.step, b.count, b.base, chain, data);
-        return _hashTypedDataV4(keccak256(encoded));
+    /// @dev Whom an account acts for, licensed or not.
+    function _employer(address account) private view returns (address institution) {
+        (institution,,) = institutions.standing(account);
     }
 
     // ---- disposition ---------------------------------------------------------------------------------------------
 
     /// @inheritdoc IColdChain
-    function release(bytes32 id, uint16 reason) external {
-        Parcel storage s = _known(id);
-        address laboratory = _licensed(msg.sender, Roles.LABORATORY);
-        if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
-        Judgement memory j = _judgements[id];
-        TemperatureRules.Limits memory limits = _profiles[s.profile];
-        if (j.breached == 0 && _unknown(j, limits) <= limits.unknown) revert NothingToRelease(id);
+    function quarantine(bytes32 id, uint16 reason) external {
+        (Parcels.Parcel storage p, uint256 custody) = _known(id);
+        (address by, uint32 roles) = _licence(msg.sender, HOLDERS);
+        if (by != custody.holderOf() && roles & Roles.LABORATORY == 0) revert NotHolder(id, msg.sender);
+        if (reason == 0) revert InvalidReason(0);
+        _requireOpen(id, p.course);
 
-        (s.disposition, s.breachedAt) = (Disposition.Active, 0);
-        (j.breached, j.unknown) = (0, 0);
-        if (j.until < block.timestamp) j.until = uint40(block.timestamp);
-        _judgements[id] = j;
-        _runs[id] = 0;
+        _quarantine(id, BY_HAND, by, reason);
+    }
+
+    /// @inheritdoc IColdChain
+    function release(bytes32 id, uint16 reason) external {
+        (Parcels.Parcel storage p, uint256 custody, address laboratory) = _byLaboratory(id, reason);
+        uint256 course = p.courseOf(custody);
+        uint256 sums = p.sums;
+        bool lapsed = course.intactUntilOf() < block.timestamp || custody.overdue() || sums.breachedOf() != 0;
+        bool spent = sums.breachedOf() & Stretches.BUDGET != 0;
+        if (!lapsed || spent || course.dispositionOf() > Disposition.Quarantined) revert NothingToRelease(id);
+
+        // After the year 2106, whose seconds do not fit, everything has expired.
+        uint256 at = block.timestamp < Parcels.MAX_32 ? block.timestamp : Parcels.MAX_32;
+        uint256 limits = _goods[custody.lotOf()].limits;
+        p.custody = custody.withDue(0);
+        course = course.judged(course.untilOf() < at ? at : course.untilOf(), 0, 0, limits.silence(), limits.unknown());
+        p.course = course.withDisposition(Disposition.Active);
+        // Of the sums the extremes and the times above and below stay.
+        p.sums = sums & type(uint96).max | at << 176;
+        p.runs = 0;
 
         emit ShipmentReleased(id, laboratory, reason);
     }
 
     /// @inheritdoc IColdChain
     function destroy(bytes32 id, uint16 reason) external {
-        Parcel storage s = _known(id);
-        address laboratory = _licensed(msg.sender, Roles.LABORATORY);
-        if (s.disposition == Disposition.Destroyed) revert AlreadyDestroyed(id);
+        (Parcels.Parcel storage p, uint256 custody, address laboratory) = _byLaboratory(id, reason);
+        uint256 course = p.courseOf(custody);
+        _requireOpen(id, course);
 
-        (s.disposition, s.offeredTo) = (Disposition.Destroyed, address(0));
+        p.course = course.withDisposition(Disposition.Destroyed);
 
         emit ShipmentDestroyed(id, laboratory, reason);
+    }
+
+    function _byLaboratory(bytes32 id, uint16 reason)
+        private
+        view
+        returns (Parcels.Parcel storage p, uint256 custody, address laboratory)
+    {
+        (p, custody) = _known(id);
+        laboratory = _licensed(msg.sender, Roles.LABORATORY);
+        if (reason == 0) revert InvalidReason(0);
+    }
+
+    function _requireOpen(bytes32 id, uint256 course) private pure {
+        Disposition disposition = course.dispositionOf();
+        if (disposition == Disposition.Closed) revert NotIntact(id, Verdict.Closed);
+        if (disposition == Disposition.Destroyed) revert NotIntact(id, Verdict.Destroyed);
+    }
+
+    /// @inheritdoc IColdChain
+    function recall(bytes32 lot, uint16 reason) external {
+        uint256 number = _admit(lot);
+        uint256 maker = _goods[number].maker;
+        address by = _checkPower(maker.manufacturer(), Roles.MANUFACTURER) ? maker.manufacturer() : msg.sender;
+        if (reason == 0) revert InvalidReason(0);
+        if (maker.recalled() != 0) revert AlreadyRecalled(lot);
+
+        _goods[number].maker = maker | uint256(reason) << 224;
+
+        emit LotRecalled(lot, by, reason);
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IColdChain
-    function verdict(bytes32 id) public view returns (Verdict) {
-        Parcel storage s = _parcels[id];
-        if (s.disposition == Disposition.None) return Verdict.None;
-        if (s.disposition == Disposition.Destroyed) return Verdict.Destroyed;
-        if (_lots[s.lot].expiresAt <= block.timestamp) return Verdict.Expired;
-        Judgement memory j = _judgements[id];
-        if (j.breached != 0) return Verdict.Excursion;
-        TemperatureRules.Limits memory limits = _profiles[s.profile];
-        return _unknown(j, limits) > limits.unknown ? Verdict.Unknown : Verdict.Intact;
-    }
-
-    /// @dev Unknown time, with the silence since the last reading once it is longer than allowed.
-    function _unknown(Judgement memory j, TemperatureRules.Limits memory limits) private view returns (uint256) {
-        uint256 silence = block.timestamp > j.until ? block.timestamp - j.until : 0;
-        return silence > limits.silence ? j.unknown + silence : j.unknown;
+    function unitsLeft(bytes32 lot) external view returns (uint32 units) {
+        uint256 number = _numbers[lot];
+        if (number != 0) return uint32(_goods[number].maker.unitsLeft());
+        (,,, units,) = _lots.terms(lot);
     }
 
     /// @inheritdoc IColdChain
-    function judgement(bytes32 id) external view returns (Judgement memory j) {
-        Parcel storage s = _parcels[id];
-        j = _judgements[id];
-        if (s.disposition != Disposition.None) j.unknown = uint32(_unknown(j, _profiles[s.profile]));
-    }
-
-    /// @inheritdoc IColdChain
-    function shipment(bytes32 id) external view returns (Shipment memory) {
-        Parcel memory s = _parcels[id];
-        return Shipment(s.lot, s.holder, s.offeredTo, s.logger, s.units, s.from, s.breachedAt, s.disposition, s.chain);
-    }
-
-    /// @inheritdoc IColdChain
-    function lot(bytes32 id) external view returns (Lot memory) {
-        return _lots[id];
-    }
-
-    /// @inheritdoc IColdChain
-    function profile(bytes32 id) external view returns (Profile memory) {
-        return _profiles[_profileNumbers[id]].unpack();
-    }
-
-    /// @inheritdoc IColdChain
-    function unitsLeft(bytes32 id) external view returns (uint32) {
-        return _unitsLeft[id];
-    }
-
-    function _known(bytes32 id) private view returns (Parcel storage s) {
-        s = _parcels[id];
-        if (s.disposition == Disposition.None) revert UnknownShipment(id);
+    function recallOf(bytes32 lot) external view returns (uint16) {
+        return uint16(_goods[_numbers[lot]].maker.recalled());
     }
 }

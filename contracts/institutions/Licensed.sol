@@ -16,11 +16,15 @@ abstract contract Licensed is ILicensed {
     /// @dev Reverts `NotLicensed` unless `account` may act now in `role` (in any one of them when it is a mask of several).
     /// @return institution whom it acts for
     function _licensed(address account, uint32 role) internal view returns (address institution) {
-        uint32 roles;
+        (institution,) = _licence(account, role);
+    }
+
+    /// @dev The same, with all the roles that it may use.
+    function _licence(address account, uint32 role) internal view returns (address institution, uint32 roles) {
         IInstitutions.Standing status;
         (institution, roles, status) = institutions.standing(account);
         if (status == IInstitutions.Standing.Licensed) {
-            if (roles & role != 0) return institution;
+            if (roles & role != 0) return (institution, roles);
             status = IInstitutions.Standing.OutOfRole;
         }
         revert NotLicensed(account, role, status);
