@@ -266,11 +266,17 @@ class Lots:
         return tuple(lot for lot in found if lot is not None)
 
     def _several(self, ids: Iterable[bytes]) -> list[Lot | None]:
-        rows = [(one,) for one in ids]
-        lots = self._salus.calls("Lots", "lot", rows)
-        left = self._salus.calls("ColdChain", "unitsLeft", rows)
-        recalls = self._salus.calls("ColdChain", "recallOf", rows)
-        return [_lot(row[0], *found) for row, *found in zip(rows, lots, left, recalls, strict=True)]
+        wanted = list(ids)
+        found = self._salus.calls("Lots", "lot", [(one,) for one in wanted])
+        # Of what was never registered the chain has no units to tell.
+        known = [one for one, lot in zip(wanted, found, strict=True) if lot.manufacturer != _ZERO]
+        rows = [(one,) for one in known]
+        left = dict(zip(known, self._salus.calls("ColdChain", "unitsLeft", rows), strict=True))
+        recalls = dict(zip(known, self._salus.calls("ColdChain", "recallOf", rows), strict=True))
+        return [
+            _lot(one, lot, left[one], recalls[one]) if one in left else None
+            for one, lot in zip(wanted, found, strict=True)
+        ]
 
     def _institution(self) -> str:
         signer = self._salus.need_signer().address
@@ -280,9 +286,7 @@ class Lots:
         return found
 
 
-def _lot(lot: bytes, found: Any, left: int, recall: int) -> Lot | None:
-    if found.manufacturer == _ZERO:
-        return None
+def _lot(lot: bytes, found: Any, left: int, recall: int) -> Lot:
     materials = bytes(found.materials)
     return Lot(
         id="0x" + lot.hex(),
