@@ -10,6 +10,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,17 @@ class Cursor:
     hash: bytes
 
 
+@cache
+def _abi_hash(name: str) -> bytes:
+    from ..book import abi_hash
+    from ..decoding import load_abi
+
+    return bytes.fromhex(abi_hash(load_abi(name))[2:])
+
+
 def subjects(book: Book) -> list[dict[str, Any]]:
     """The contracts of a book that an index covers: those that this client has an ABI for."""
-    from ..book import abi_hash
-    from ..decoding import abi_names, load_abi
+    from ..decoding import abi_names
 
     known = abi_names()
     return [
@@ -76,7 +84,7 @@ def subjects(book: Book) -> list[dict[str, Any]]:
             "name": entry.name,
             "address": bytes.fromhex(entry.address[2:]),
             "first_block": entry.block,
-            "abi_hash": bytes.fromhex(abi_hash(load_abi(entry.name))[2:]),
+            "abi_hash": _abi_hash(entry.name),
         }
         for entry in sorted(book.contracts.values(), key=lambda entry: entry.name)
         if entry.name in known
