@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from .events import Event
+from typing import Any
 
 __all__ = ["Event", "Receipt"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a contract in the book.
+
+    Attributes:
+        name: E.g. ``ConsentGranted``.
+        contract: The contract's name in the book.
+        address: Its address.
+        args: By name; structs as :class:`salus.decoding.Struct`, enums as integers.
+        block: The block's number.
+        index: The log's place in the block.
+        transaction: The transaction's hash, 0x-hex.
+    """
+
+    name: str
+    contract: str
+    address: str
+    args: Mapping[str, Any]
+    block: int
+    index: int
+    transaction: str
 
 
 @dataclass(frozen=True)
