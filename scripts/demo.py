@@ -34,7 +34,7 @@ from salus.explanations import moment  # noqa: E402
 from salus.fhir import ClaimInput, claim_response, explanation_of_benefit  # noqa: E402
 from salus.jsonfile import dump_json  # noqa: E402
 from salus.keystores import load_keystore, read_password_file, write_keystore, write_private  # noqa: E402
-from salus.loggers import berlinger, files  # noqa: E402
+from salus.loggers import files, write_qtag  # noqa: E402
 from salus.mapping import apply, load_mapping  # noqa: E402
 from salus.planfile import day_text, load_plan  # noqa: E402
 from salus.plans import Membership  # noqa: E402
@@ -391,7 +391,7 @@ def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> by
         rows = (f"{iso(r.time)},{'' if r.centi is None else f'{r.centi / 100:.2f}'}" for r in readings)
         file.write_text("\n".join(["time,celsius", *rows]) + "\n")
     else:
-        file.write_bytes(berlinger.write_qtag(readings, export.serial))
+        file.write_bytes(write_qtag(readings, export.serial))
     export = files.read(file)
     key = device.need_signer()
     device.devices.register(key.address, accuracy=50)
