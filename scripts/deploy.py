@@ -105,6 +105,8 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
     make("ClaimDesk", manager, institutions, plans, treasury)
     lots = make("Lots", manager, institutions)
     loggers = make("Loggers", manager, institutions)
+    say("deploying TemperatureRules")
+    c["TemperatureRules"].deploy(sender)  # a library: Brownie links the last one deployed into the next contract
     coldchain = make("ColdChain", manager, institutions, lots, loggers)
     doses = make("Doses", manager, institutions, coldchain)
 

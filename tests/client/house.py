@@ -33,6 +33,7 @@ class House:
         self._rich = Account.from_key(node.keys[0])
         self.regulator = KeySigner.from_key(node.keys[1])
         self._entries: dict[str, Deployment] = {}
+        self._libraries: dict[str, str] = {}
         self._deploy()
         self.book_path = folder / f"{node.chain_id}.json"
         self.book_path.write_text(json.dumps(Book(node.chain_id, self._entries).to_json()))
@@ -64,7 +65,7 @@ class House:
     def deploy(self, name, *args):
         """One contract from the build; its address."""
         build = self.build(name)
-        factory = self.w3.eth.contract(abi=build["abi"], bytecode=build["bytecode"])
+        factory = self.w3.eth.contract(abi=build["abi"], bytecode=self._linked(build["bytecode"]))
         data = factory.constructor(*args).data_in_transaction
         receipt = self.transact({"data": data, "value": 0})
         address = receipt["contractAddress"]
@@ -74,6 +75,12 @@ class House:
             name, address, receipt["blockNumber"], tuple(map(str, args)), self.w3.keccak(text=text).to_0x_hex(), code
         )
         return address
+
+    def _linked(self, bytecode):
+        """The code with the addresses of the libraries where Brownie's build has their names."""
+        for name, address in self._libraries.items():
+            bytecode = bytecode.replace(f"__{name:_<38}"[:40], address[2:].lower())
+        return bytecode
 
     def _deploy(self):
         manager = self.deploy("AccessManager", self._rich.address)
@@ -86,6 +93,8 @@ class House:
         desk = self.deploy("ClaimDesk", manager, institutions, plans, treasury)
         lots = self.deploy("Lots", manager, institutions)
         loggers = self.deploy("Loggers", manager, institutions)
+        self._libraries["TemperatureRules"] = self.deploy("TemperatureRules")
+        del self._entries["TemperatureRules"]  # nobody calls it by itself, so it is in no book
         coldchain = self.deploy("ColdChain", manager, institutions, lots, loggers)
         doses = self.deploy("Doses", manager, institutions, coldchain)
         abi = self.build("AccessManager")["abi"]
