@@ -20,8 +20,8 @@ def schedule(doses, regulator):
 
 @pytest.fixture(scope="module")
 def lot(lots, manufacturer, regulator):
-    """A lot whose profile bears half a year without readings: these tests are about other things than temperatures."""
-    profile = words.Profile(silence=180 * DAY, unknown=180 * DAY)
+    """A lot whose profile bears years without readings: these tests are about other things than temperatures."""
+    profile = words.Profile(silence=2_000 * DAY, unknown=2_000 * DAY)
     profile_id = lots.registerProfile(profile, {"from": regulator}).events["ProfileRegistered"]["profile"]
     lots.assignPrefix(PREFIX, DIGITS, manufacturer, {"from": regulator})
     terms = words.Lot(

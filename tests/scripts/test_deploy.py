@@ -77,7 +77,10 @@ def test_everything_is_deployed_in_one_straight_line(house):
 
 
 def test_the_script_says_what_it_does(house, spoken):
-    assert spoken == [*(f"deploying {name}" for name in NAMES), "handing the powers to the regulator"]
+    # A library, which nobody calls by itself, goes before the contract that it is linked into.
+    made = [*NAMES]
+    made.insert(made.index("ColdChain"), "TemperatureRules")
+    assert spoken == [*(f"deploying {name}" for name in made), "handing the powers to the regulator"]
 
 
 @pytest.mark.parametrize(
