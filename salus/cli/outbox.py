@@ -47,7 +47,9 @@ def list_(context: Context, file: str | None, states: tuple[str, ...]) -> None:
       salus outbox list --state failed --state lost
     """
     found = [(status, r) for status, results in _all(file) for r in results if not states or r.state.value in states]
-    rows = [(r.key, r.name, r.state.value, _cell(r.nonce), _cell(r.block), _cell(r.gas_used), r.transaction or "", _why(r)) for _, r in found]
+    rows = [
+        (r.key, r.name, r.state.value, *map(_cell, (r.nonce, r.block, r.gas_used, r.transaction)), _why(r)) for _, r in found
+    ]
 
     def tell() -> None:
         if rows:
@@ -121,7 +123,7 @@ def resume(context: Context, file: str | None, final: bool, confirmations: int) 
         after = outbox.status()
 
     def tell() -> None:
-        rows = [(r.key, r.name, r.state.value, _cell(r.block), r.transaction or "", _why(r)) for r in results]
+        rows = [(r.key, r.name, r.state.value, _cell(r.block), _cell(r.transaction), _why(r)) for r in results]
         if rows:
             context.table("taken up", ("key", "call", "state", "block", "transaction", "why"), rows)
         counts = ", ".join(f"{count} {state.value}" for state, count in after.counts.items() if count)

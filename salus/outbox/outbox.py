@@ -137,7 +137,11 @@ class Outbox:
             hook=hook or (lambda step: None),
         )
         file = default_file(salus.chain_id, self._nodes.genesis, self._signer.address) if path is None else Path(path)
-        self._store = Store(file)
+        try:
+            self._store = Store(file)
+        except BaseException:
+            self._nodes.close()
+            raise
         try:
             self._expect_ours()
         except BaseException:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import BadAnswer, BadInput, Unreachable, from_revert, one_line, revert_data
-from ..errors import NodeRefused, SalusError
+from ..errors import BadAnswer, BadInput, NodeRefused, SalusError, Unreachable, from_revert, one_line, revert_data
 
 __all__ = ["Call", "Endpoint", "Overloaded", "Trouble", "number", "shown"]
 
