@@ -3,8 +3,9 @@
 Whole transactions (receipt.gasUsed) where not said otherwise. The cold-chain keys `coldchain.log.*` are gas per reading, all
 others gas per operation. The naive baseline is contracts/mocks/naive: structs with strings, one transaction an item or step.
 
-Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}, "client": {key: n}}. With names of parts (`make bench
-ARGS=consents`) only theirs; `client` is throughput, see client.py.
+Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}, "gas_prague": {key: n}, "client": {key: n}}; `gas_prague` is what the
+same transaction costs where EIP-7623 sets a least price for calldata, `client` is throughput, see client.py. With names of parts (`make bench
+ARGS=consents`) only theirs.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ from eth_account import Account  # noqa: E402
 from salus.signing import compact  # noqa: E402
 from salus.terms import pack  # noqa: E402
 from scripts.deploy import deploy  # noqa: E402
+from tests.keys import key_of  # noqa: E402
 
 DAY = 24 * 3600
 YEAR = 365 * DAY
@@ -46,12 +48,16 @@ MEANING = {
     "claim.settle.line": "each further line",
     "claim.settle.batch100": "one-line claims, 100 in a batch, one transfer, each",
     "claim.estimate": "what a claim of one line would be paid, a view (execution)",
-    "coldchain.register": "open a shipment",
-    "coldchain.handover": "offer and accept, both transactions",
+    "coldchain.register": "open a shipment, the next of its lot",
+    "coldchain.pair": "pair its first logger",
+    "coldchain.handover": "handed on, both parties proven: the giver signs, the receiver sends",
     "coldchain.log.day": "a day, 144 readings, the whole batch",
+    "coldchain.log.day.dense": "the same, 8 bits a reading",
     "coldchain.log.int16.1008": "a reading, 7 days at 10 minutes in a batch",
     "coldchain.log.int16.4320": "a reading, 30 days at 10 minutes in a batch",
     "coldchain.log.int16.4320.excursion": "the same with 640 minutes too warm inside",
+    "coldchain.log.int16.4320.excursion.mkt": "the same, mean kinetic temperature judged as well",
+    "coldchain.log.dense.5000": "a reading, 5,000 of 8 bits in a batch",
 }
 
 
@@ -67,11 +73,18 @@ def temperatures(count, warm=range(0)):
     return [1200 if i in warm else 10 * round(value / 10) for i, value in enumerate(swing)]
 
 
-def packed(values):
+def packed(values, width=16, resolution=1):
     """(base, data) as interfaces/ITemperatureRules.sol has it."""
-    base = min(values)
-    codes = [value - base for value in values] + [NONE] * (-len(values) % 16)
-    return base, b"".join(code.to_bytes(2, "big") for code in codes)
+    base, lanes = min(values), 256 // width
+    codes = [(value - base) // resolution for value in values] + [(1 << width - 1) - 1] * (-len(values) % lanes)
+    return base, b"".join(code.to_bytes(width // 8, "big") for code in codes)
+
+
+def prague(transaction):
+    """Gas of the same transaction under EIP-7623: its calldata costs at least 10 a token, a zero byte being one and another four."""
+    data = bytes.fromhex(transaction.input.removeprefix("0x"))
+    zeros = data.count(0)
+    return max(used(transaction), 21_000 + 10 * (zeros + 4 * (len(data) - zeros)))
 
 
 class Scenario:
@@ -79,7 +92,7 @@ class Scenario:
 
     def __init__(self, contracts):
         self.contracts = contracts
-        self.gas, self.naive = {}, {}
+        self.gas, self.naive, self.prague = {}, {}, {}
         self.people = iter(accounts[2:])
         self.deployer, self.regulator = accounts[0], accounts[1]
         self.house = deploy(self.deployer, self.regulator, contracts=contracts, say=say)
@@ -198,46 +211,80 @@ def claims(s):
 
 
 def cold_chain(s):
-    contract = s.house["ColdChain"]
+    contract, lots, loggers = s.house["ColdChain"], s.house["Lots"], s.house["Loggers"]
     maker, carrier = s.accredited("manufacturer", MANUFACTURER), s.accredited("carrier", CARRIER)
-    logger, device = s.accredited("logger", LOGGER), Account.create()
-    s.house["Institutions"].setOperator(device.address, LOGGER, s.now + YEAR, {"from": logger})
+    owner, laboratory = s.accredited("logger", LOGGER), s.accredited("laboratory", LABORATORY)
     above, below, single, cumulative = 0, 1, 0, 1
     rules = [
-        (above, single, 800, 30),
-        (above, cumulative, 800, 60),
-        (below, single, 200, 20),
-        (below, cumulative, 200, 40),
+        (above, single, 801, 30),
+        (above, cumulative, 801, 60),
+        (below, single, 199, 20),
+        (below, cumulative, 199, 40),
         (below, single, -50, 60),
     ]
-    profile = contract.registerProfile((200, 800, DAY, DAY, rules), {"from": s.regulator}).return_value
-    began = chain[-1].timestamp - 40 * DAY
-    lot = contract.registerLot(
-        (maker, 4006381333931, b"LOT-1".ljust(32, b"\0"), began, s.now + YEAR, 10**6, profile), {"from": maker}
-    ).return_value
+    lots.assignPrefix(9506000, 7, maker, {"from": s.regulator})
+    began = chain[-1].timestamp - 90 * DAY
+    numbers, none = iter(range(10**6)), bytes(32)
 
-    def opened(name):
-        return contract.openShipment(lot, web3.keccak(text=name), 100, logger, began, {"from": maker})
+    def new_lot(mkt_limit=0, mkt_hours=0):
+        terms = (3, 0, 200, 800, DAY, DAY, 0, mkt_limit, mkt_hours, rules)
+        profile = lots.registerProfile(terms, {"from": s.regulator}).return_value
+        number = f"LOT-{next(numbers)}".encode().ljust(32, b"\0")
+        lot = (maker, 9506000134352, number, began, s.now + YEAR, 10**6, profile, none)
+        return lots.registerLot(lot, 7, {"from": maker}).return_value
 
-    def log(name, values, parts=1):
-        shipment = opened(name).return_value
-        gas, share = [], len(values) // parts
+    lot, with_mkt = new_lot(), new_lot(800, 24)
+
+    def opened(lot=lot):
+        ref, origin, destination = (web3.keccak(text=f"{name} {next(numbers)}") for name in ("ref", "from", "to"))
+        return contract.open(lot, ref, 100, 48, origin, destination, {"from": maker})
+
+    def paired(lot=lot, start=began):
+        """A shipment with a device of its own, and the transaction that paired them."""
+        shipment, device = opened(lot).return_value, Account.create()
+        s.house["Institutions"].setOperator(device.address, LOGGER, s.now + YEAR, {"from": owner})
+        loggers.register(device.address, 0, 50, none, {"from": owner})
+        loggers.calibrate(device.address, s.now + YEAR, none, {"from": laboratory})
+        return shipment, device, contract.pair(shipment, device.address, start, s.now + YEAR, 0, {"from": maker})
+
+    def log(key, values, parts=2, lot=lot, width=16, resolution=1):
+        """The last of as many batches of one shipment: what went before is in storage."""
+        shipment, device, _ = paired(lot)
+        share = len(values) // parts
         for part in range(parts):
-            some = values[part * share : (part + 1) * share]
-            base, data = packed(some)
-            batch = (shipment, part, began + part * share * 600, 600, share, base, data)
+            base, data = packed(values[part * share : (part + 1) * share], width, resolution)
+            fields = ((part, 24), (began + part * share * 600, 40), (600, 16), (share, 16), (base & 0xFFFF, 16), (width, 8), (resolution, 8))
+            header, at = 0, 0
+            for value, bits in fields:
+                header |= value << at
+                at += bits
+            batch = (shipment, header, none, data)
             signature = device.unsafe_sign_hash(contract.digest(batch)).signature
-            gas.append(used(contract.log(batch, signature, {"from": carrier})))
-        return gas[-1]
+            transaction = contract.log(batch, signature, {"from": carrier})
+        each = 1 if "day" in key else share
+        s.gas[key] = round(used(transaction) / each, 1) if each > 1 else used(transaction)
+        s.prague[key] = round(prague(transaction) / each, 1) if each > 1 else prague(transaction)
 
-    s.gas["coldchain.register"] = used(opened("a shipment"))
-    s.gas["coldchain.log.day"] = log("two days", temperatures(288), 2)  # the second: what went before is in storage
-    s.gas["coldchain.log.int16.1008"] = round(log("two weeks", temperatures(2016), 2) / 1008, 1)
-    s.gas["coldchain.log.int16.4320"] = round(log("a month", temperatures(4320)) / 4320, 1)
-    s.gas["coldchain.log.int16.4320.excursion"] = round(log("warm", temperatures(4320, range(2000, 2064))) / 4320, 1)
-    fresh = contract.openShipment(lot, web3.keccak(text="fresh"), 100, logger, chain[-1].timestamp, {"from": maker}).return_value
-    handover = [contract.offer(fresh, carrier, {"from": maker}), contract.accept(fresh, {"from": carrier})]
-    s.gas["coldchain.handover"] = sum(map(used, handover))
+    opened()  # the first of its lot copies the lot's terms
+    registered, (fresh, _, pairing) = opened(), paired(start=chain[-1].timestamp)
+    month, excursion = temperatures(8640), temperatures(8640, range(6320, 6384))
+    log("coldchain.log.day", temperatures(432), 3)
+    log("coldchain.log.day.dense", temperatures(432), 3, width=8, resolution=10)
+    log("coldchain.log.int16.1008", temperatures(3024), 3)
+    log("coldchain.log.int16.4320", month)
+    log("coldchain.log.int16.4320.excursion", excursion)
+    log("coldchain.log.int16.4320.excursion.mkt", excursion, lot=with_mkt)
+    log("coldchain.log.dense.5000", temperatures(10_000), width=8, resolution=10)
+
+    since, deadline, seal = contract.shipment(fresh)["since"], chain[-1].timestamp + DAY, web3.keccak(text="seal")
+    types = ("bytes32 shipment", "address from", "address to", "uint32 since", "uint40 deadline", "uint16 hoursAllowed", "bytes32 seal")
+    offer = dict(zip([t.split()[1] for t in types], (fresh, str(maker), str(carrier), since, deadline, 48, seal)))
+    domain = {"name": "Salus Cold Chain", "version": "1", "chainId": chain.id, "verifyingContract": contract.address}
+    fields = {"Offer": [dict(zip(("type", "name"), t.split())) for t in types]}
+    signature = key_of(maker).sign_typed_data(domain, fields, offer).signature
+    handed = contract.hand((fresh, carrier, deadline, 48, 1, 1, seal), signature, b"", {"from": carrier})
+    for key, transaction in (("register", registered), ("pair", pairing), ("handover", handed)):
+        s.gas[f"coldchain.{key}"], s.prague[f"coldchain.{key}"] = used(transaction), prague(transaction)
 
     naive = s.mock("NaiveColdChain")
     s.naive["coldchain.register"] = used(naive.register(1, "Vaccine, 10 doses", "LOT-1", 100, {"from": maker}))
@@ -245,20 +292,20 @@ def cold_chain(s):
     s.naive["coldchain.handover"] = sum(map(used, handover))
     naive.log(1, 480, "truck 1", {"from": carrier})
     reading = used(naive.log(1, 480, "truck 1", {"from": carrier}))
-    s.naive["coldchain.log.day"] = 144 * reading
     for key in MEANING:
-        if key.startswith("coldchain.log.int16"):
-            s.naive[key] = reading
+        if key.startswith("coldchain.log"):
+            s.naive[key] = 144 * reading if "day" in key else reading
 
 
-def table(gas, naive):
+def table(gas, naive, gas_prague):
     """The figures as lines of text."""
-    lines = [f"{'key':36} {'Salus':>10} {'naive':>12} {'ratio':>8}  what"]
+    lines = [f"{'key':38} {'Salus':>10} {'Prague':>10} {'naive':>12} {'ratio':>8}  what"]
     for key, meaning in MEANING.items():
         if key not in gas:
             continue
         beside = f"{naive[key]:>12,} {naive[key] / gas[key]:>6.1f} ×" if key in naive else 21 * " "
-        lines.append(f"{key:36} {gas[key]:>10,} {beside}  {meaning}")
+        floor = f"{gas_prague[key]:>10,}" if key in gas_prague else 10 * " "
+        lines.append(f"{key:38} {gas[key]:>10,} {floor} {beside}  {meaning}")
     return "\n".join(lines)
 
 
@@ -273,7 +320,7 @@ def measure(parts):
         for part in parts:
             say(part.__name__.replace("_", " "))
             part(scenario)
-    results = {"gas": scenario.gas, "naive": scenario.naive}
+    results = {"gas": scenario.gas, "naive": scenario.naive, "gas_prague": scenario.prague}
     path = ROOT / "benchmarks" / "results.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
     if parts != PARTS:

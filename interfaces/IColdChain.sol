@@ -33,8 +33,8 @@ interface IColdChain is ITemperatureRules {
 
     /// @param lot id, see ILots
     /// @param units still in it, at most 16,777,215
-    /// @param since minutes after 2025-01-01 00:00 UTC when the holder took it; grows at every handover, so that it never repeats
-    /// @param due when it must have been handed on, whole hours; 0 while no time is set
+    /// @param since minutes after 2025-01-01 00:00 UTC when the holder took it; grows at every handover and refusal, so that it never repeats
+    /// @param due from when on it is overdue, a whole hour: what was allowed is never cut short; 0 while no time is set
     /// @param disposition see `Disposition`
     /// @param chain the first 16 bytes of the digest of the last batch, 0 before the first
     struct Shipment {
@@ -49,12 +49,13 @@ interface IColdChain is ITemperatureRules {
 
     /// @notice Why the verdict is what it is.
     /// @param breached see `Judgement.breached`
-    /// @param breachedAt start of the reading that breached first since the last release, 0 while none
-    /// @param runs for each rule, how long it has been hit, seconds (a single rule: in the present run, and in the one that breached it)
-    /// @param silence seconds since the end of the last reading
-    /// @param intactUntil when silence alone would turn it `Unknown`, 0 when it is so already
+    /// @param breachedAt start of the reading that breached first since the last release (of a merger: its time), 0 while none; by hand and by a fork none
+    /// @param runs for each rule, how long it has been hit, seconds (a single rule: in the present run or, once breached, in the one that breached it)
+    /// @param silence seconds since `Judgement.until`; 0 while the last reading's step still runs
+    /// @param intactUntil first second at which silence alone would turn it `Unknown`, 0 when it is so already
     /// @param recall code of the recall, 0 while there is none
-    /// @param judgement `unknown` includes the silence until now when it is longer than the profile allows
+    /// @param judgement `unknown` includes the silence until now when it is longer than the profile allows, or before anything was judged; until then
+    /// `until` is the minute in which it was opened
     struct Report {
         Verdict verdict;
         uint16 breached;
@@ -178,7 +179,8 @@ interface IColdChain is ITemperatureRules {
     error FileNotProven(bytes32 file, uint16 model);
     error OutOfSequence(bytes32 shipment, uint24 expected, uint24 given);
     error OutOfOrder(bytes32 shipment, uint40 until, uint40 start);
-    error FromTheFuture(uint40 end, uint256 nowAt);
+    /// @param last start of the last reading
+    error FromTheFuture(uint40 last, uint256 nowAt);
     error MalformedReadings(string field);
     error NoFork(bytes32 shipment);
     error NothingToRelease(bytes32 shipment);
@@ -204,15 +206,16 @@ interface IColdChain is ITemperatureRules {
         bytes32 destination
     ) external returns (bytes32 shipment);
 
-    /// @notice The holder moves some units into a new shipment, which inherits all that was judged, the time allowed and the disposition; it
-    /// needs a logger of its own.
+    /// @notice The holder moves some units into a new shipment, which inherits all that was judged (the number of batches and the chain, too), the time
+    /// allowed and the disposition; it needs a logger of its own.
     /// @dev Reverts `UnknownShipment`, `NotHolder`, `NotLicensed`, `InvalidShipment` (`units` 0 or all), `ShipmentExists`, `NotIntact` (closed or destroyed).
     /// @param ref see `open`; the id is made with the present holder's account
     function split(bytes32 shipment, bytes32 ref, uint24 units) external returns (bytes32 part);
 
     /// @notice The holder puts all units of `shipment` into `into`, of the same lot and intact like it. Both are judged until now, silence counting as unknown
-    /// time, and `into` keeps of each sum, run, window and extreme the worse of the two.
-    /// @dev Reverts `UnknownShipment`, `NotHolder`, `NotLicensed`, `InvalidShipment` (`into`: itself, or of another lot), `NotIntact`.
+    /// time, and `into` keeps of each sum, run and extreme the worse of the two, of two MKT windows the later start and the larger sum, and the sooner
+    /// `due`. What it breaches by that quarantines it.
+    /// @dev Reverts `UnknownShipment`, `NotHolder`, `NotLicensed`, `InvalidShipment` (`into`: itself, or of another lot; `units`: more than a shipment holds), `NotIntact`.
     function merge(bytes32 shipment, bytes32 into) external;
 
     // ---- custody -------------------------------------------------------------------------------------------------
@@ -220,14 +223,15 @@ interface IColdChain is ITemperatureRules {
     /// @notice One transaction, both parties proven: whoever sends it needs no signature; anyone may relay it with both.
     /// @dev The receiver's institution must be licensed to hold vaccine. The giver need not be: who lost its licence may still hand over
     /// what it holds. An operator that signs for the giver must be licensed. What is not intact goes only to a laboratory or back to the manufacturer of the lot, and keeps
-    /// its disposition. ERC-1271 wallets sign too. Reverts `UnknownShipment`, `NotHolder`, `NotIntact`, `NotLicensed`, `SignatureExpired`, `InvalidSignature`, `InvalidHandover`
+    /// its disposition; what is closed or destroyed goes nowhere, and what is overdue stays so until a laboratory releases it. ERC-1271 wallets sign too. Reverts `UnknownShipment`, `NotHolder`, `NotIntact`, `NotLicensed`, `SignatureExpired`, `InvalidSignature`, `InvalidHandover`
     /// (`to`: the holder itself; `hoursAllowed`; `vvm`; `shake`; a monitor or a shake test that says the goods are spoilt is for `reject`, unless the goods go back as above).
     /// @param giver 65 bytes by the holder or its operator, or empty when it sends
     /// @param receiver 65 bytes by `to`, or empty when it sends
     function hand(Handover calldata handover, bytes calldata giver, bytes calldata receiver) external;
 
-    /// @notice The receiver refuses what the holder offered to it (proven by the holder's signature). A spoilt monitor (3, 4) or a failed shake test quarantines it.
-    /// @dev Caller: `handover.to`. Reverts as `hand`.
+    /// @notice The receiver refuses what the holder offered to it (proven by the holder's signature, which is used up by that). A spoilt monitor (3, 4) or a
+    /// failed shake test quarantines it.
+    /// @dev Caller: `handover.to`. Reverts as `hand` (`InvalidSignature` for another caller), and `InvalidReason` (0).
     /// @param reason coded, no free text, not 0
     function reject(Handover calldata handover, bytes calldata giver, uint16 reason) external;
 
@@ -240,8 +244,9 @@ interface IColdChain is ITemperatureRules {
     // ---- loggers -------------------------------------------------------------------------------------------------
 
     /// @notice The holder (or its operator) pairs a device with a shipment from a time to a time. Time before the first pairing, since the shipment
-    /// was opened, is unknown time; so is what lies between two pairings.
-    /// @dev The device is in service, calibrated at `from` and paired with nothing else at any time of it. `to` is cut to the end of its
+    /// was opened (to the minute), is unknown time; what lies between two pairings is a gap like any other.
+    /// @dev The device is in service, calibrated at `from` and paired with nothing from then on: its pairings follow one another in time. Paired anew with the
+    /// same shipment, its readings from before are not taken any more. `to` is cut to the end of its
     /// calibration. Reverts `UnknownShipment`, `NotHolder`, `NotLicensed` (caller, or the device as a logger), `InvalidPairing` (`device` not in service; `calibration`;
     /// `from` before the shipment was judged until or, the first time, before the lot was made; or later than now; `to` not after `from`; `busy`; `model` not trusted).
     /// @param model when not 0: only batches of files that this model's key signed are taken, see ILoggers
@@ -249,20 +254,21 @@ interface IColdChain is ITemperatureRules {
 
     /// @notice Ends a pairing: the device was lost, replaced or is needed elsewhere. By the holder, or by the device's owner.
     /// @param to not after its present end and not before its beginning; readings that start at or after it are not taken any more
-    /// @dev Reverts `NotPaired`, `NotHolder`, `NotLicensed`, `InvalidPairing` (`to`).
+    /// @dev Reverts `NotPaired`, `NotHolder`, `NotLicensed` (the owner: as a logger), `InvalidPairing` (`to`).
     function unpair(bytes32 shipment, address logger, uint40 to) external;
 
     /// @notice Takes a signed batch, judges every reading and quarantines the shipment on a breach. Anyone may relay it.
     /// @dev Reverts `NotPaired` (or a bad signature: the signer is then a stranger), `NotLicensed` (the device), `MalformedReadings` (`header`; `step` 0 or longer than the profile's
     /// silence; `count`; `width`; `resolution` 0; `data` length or a code with its topmost bit set; `padding`; `temperature` below −273.15 or above 150 °C), `OutOfSequence`,
-    /// `OutOfOrder` (overlaps what is judged), `OutsidePairing`, `FileNotProven`, `FromTheFuture`.
-    /// A gap shorter than one step (in which no reading can be missing) is tolerated; a longer one is unknown time as a whole.
+    /// `OutOfOrder` (overlaps what is judged), `OutsidePairing`, `FileNotProven`, `FromTheFuture` (the last reading is yet to be taken; its step may still run).
+    /// A gap shorter than one step (in which no reading can be missing) is tolerated; another one is unknown time as a whole. The last number, 16,777,215, is never taken.
     /// Readings of what is destroyed or closed are taken like others and change no verdict.
     /// @param signature 65 bytes of the device key over the EIP-712 digest
     function log(Batch calldata batch, bytes calldata signature) external;
 
     /// @notice Anyone shows two different batches of one number that the same paired device signed: its key is in two hands. Quarantines the shipment.
-    /// @dev Reverts `NotPaired`, `NoFork` (another shipment or number, the same digest, or other signers).
+    /// @dev Reverts `NotPaired`, `NoFork` (another shipment or number, the same digest, other signers, or one that starts before the last release or merger:
+    /// that passes over batches on their way, whose numbers an honest device then signs anew).
     /// @param previous the `chain` that each was signed upon
     function reportFork(
         Batch[2] calldata batches,
@@ -287,6 +293,7 @@ interface IColdChain is ITemperatureRules {
     function release(bytes32 shipment, uint16 reason) external;
 
     /// @notice A laboratory destroys a shipment; final.
+    /// @dev Reverts `UnknownShipment`, `NotLicensed`, `InvalidReason` (0), `NotIntact` (closed or destroyed).
     function destroy(bytes32 shipment, uint16 reason) external;
 
     /// @notice The manufacturer, or the regulator's recaller, recalls a lot: final, at once for every shipment of it, those to come included, at constant cost.

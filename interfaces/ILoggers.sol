@@ -81,7 +81,7 @@ interface ILoggers {
     /// @return model number of the model, from 1
     function accreditModel(bytes32 name, bytes32 x, bytes32 y) external returns (uint16 model);
 
-    /// @notice No further file of this model is accepted; what was proven stays. Regulator's rule maker only.
+    /// @notice No further file of this model is accepted; what was proven stays. Regulator's registrar only: a stolen key must not wait.
     /// @dev Reverts `UnknownModel`, `ModelNotTrusted` (it was distrusted before). Whoever is trusted anew is accredited anew, under another number.
     function distrustModel(uint16 model) external;
 

@@ -11,7 +11,8 @@ pragma solidity 0.8.30;
 /// - The **stability budget** is breached when above + below exceed `budget`. It belongs to the goods: no release refills it.
 /// - **Mean kinetic temperature** (USP <1079.2>, ΔH/R = 10,000 K): a window opens at a reading above `mktLimit` while none is open,
 ///   and takes every reading that starts within `mktHours` hours from that reading's time. A reading weighs
-///   k(T) = ⌊2³² · e^(10,000/278.15 − 10,000/T)⌋, T in kelvin, for its whole step; unknown time inside the window weighs k(`mktLimit`).
+///   k(T) = ⌊2³² · e^(10,000/278.15 − 10,000/T)⌋, T in kelvin, for its whole step. Unknown time weighs k(`mktLimit`): a missing reading as one that
+///   was made, a gap as far as it lies inside the window (what it breaches counts from the reading after it).
 ///   The limit is breached as soon as the window's sum exceeds `mktHours` · 3600 · k(`mktLimit`): whatever follows in that
 ///   window, its mean is then above the limit. Readings at or below the limit never open a window, since they cannot lift a mean over it.
 ///   MKT only ever adds a breach: it excuses no rule, and no cold.

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Roles of the AccessManager; 0 is its administrator, who only says who has which role.
 ADMIN = 0
-REGISTRAR = 1  # accredits, renews and suspends institutions; says whose a GS1 prefix is
+REGISTRAR = 1  # accredits, renews and suspends institutions; says whose a GS1 prefix is; distrusts a model of loggers
 RULE_MAKER = 2  # registers temperature profiles, models of loggers and schedules of doses
 GUARDIAN = 3  # may cancel what the others have scheduled
 REVIEWER = 4  # closes the review of broken glass
@@ -51,10 +51,10 @@ ROLES = {
 }
 # Which role has which functions, by contract.
 POWERS = {
-    REGISTRAR: {"Institutions": ("accredit", "renew", "suspend", "reinstate"), "Lots": ("assignPrefix",)},
+    REGISTRAR: {"Institutions": ("accredit", "renew", "suspend", "reinstate"), "Lots": ("assignPrefix",), "Loggers": ("distrustModel",)},
     RULE_MAKER: {
         "Lots": ("registerProfile",),
-        "Loggers": ("accreditModel", "distrustModel"),
+        "Loggers": ("accreditModel",),
         "Doses": ("registerSchedule",),
     },
     REVIEWER: {"AccessLog": ("review",)},

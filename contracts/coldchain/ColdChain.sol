@@ -82,8 +82,7 @@ contract ColdChain is Monitoring {
     /// @inheritdoc IColdChain
     function split(bytes32 id, bytes32 ref, uint24 units) external returns (bytes32 part) {
         (Parcels.Parcel storage p, uint256 custody) = _held(id);
-        uint256 course = p.course;
-        _requireOpen(id, course);
+        _requireOpen(id, p.course);
         if (units == 0 || units >= custody.unitsOf()) revert InvalidShipment("units");
         part = Ids.shipment(_goods[custody.lotOf()].lot, custody.holderOf(), ref);
         Parcels.Parcel storage q = _parcels[part];
@@ -91,7 +90,7 @@ contract ColdChain is Monitoring {
 
         p.custody = custody.withUnits(custody.unitsOf() - units);
         q.custody = custody.withUnits(units);
-        q.course = course;
+        q.course = p.course;
         q.sums = p.sums;
         q.runs = p.runs;
         q.window = p.window;
@@ -255,10 +254,9 @@ contract ColdChain is Monitoring {
     /// @inheritdoc IColdChain
     function destroy(bytes32 id, uint16 reason) external {
         (Parcels.Parcel storage p, uint256 custody, address laboratory) = _byLaboratory(id, reason);
-        uint256 course = p.courseOf(custody);
-        _requireOpen(id, course);
+        _requireOpen(id, p.course);
 
-        p.course = course.withDisposition(Disposition.Destroyed);
+        p.course = p.courseOf(custody).withDisposition(Disposition.Destroyed);
 
         emit ShipmentDestroyed(id, laboratory, reason);
     }
@@ -275,13 +273,13 @@ contract ColdChain is Monitoring {
 
     /// @inheritdoc IColdChain
     function recall(bytes32 lot, uint16 reason) external {
-        uint256 number = _admit(lot);
-        uint256 maker = _goods[number].maker;
+        Parcels.Goods storage goods = _goods[_admit(lot)];
+        uint256 maker = goods.maker;
         address by = _checkPower(maker.manufacturer(), Roles.MANUFACTURER) ? maker.manufacturer() : msg.sender;
         if (reason == 0) revert InvalidReason(0);
         if (maker.recalled() != 0) revert AlreadyRecalled(lot);
 
-        _goods[number].maker = maker | uint256(reason) << 224;
+        goods.maker = maker | uint256(reason) << 224;
 
         emit LotRecalled(lot, by, reason);
     }

@@ -104,7 +104,7 @@ class House:
         f = self.w3.eth.contract(address=manager, abi=abi).functions
         powers = [(institutions, "Institutions", name, 1) for name in ("accredit", "renew", "suspend", "reinstate")]
         powers += [(lots, "Lots", "assignPrefix", 1), (lots, "Lots", "registerProfile", 2)]
-        powers += [(loggers, "Loggers", name, 2) for name in ("accreditModel", "distrustModel")]
+        powers += [(loggers, "Loggers", "accreditModel", 2), (loggers, "Loggers", "distrustModel", 1)]
         powers += [(doses, "Doses", "registerSchedule", 2)]
         powers += [(accesses, "AccessLog", "review", 4), (desk, "ClaimDesk", "arbitrate", 5)]
         powers += [(coldchain, "ColdChain", "recall", 6), (coldchain, "ColdChain", "dispense", 7)]

@@ -1,4 +1,4 @@
-"""Words to say shipments with: profiles, lots, batches of readings, and a device that signs them by EIP-712."""
+"""Words to say shipments with: batches of readings, a device that signs them, and handovers that both parties sign (EIP-712)."""
 
 from typing import NamedTuple
 
@@ -6,55 +6,37 @@ from brownie import chain, web3
 from eth_account import Account
 from eth_utils import keccak
 
-from tests.reference.judge import pack
+from tests.coldchain.lot import ABOVE, BELOW, CUMULATIVE, DAY, HOUR, SINGLE, Profile  # noqa: F401
 
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
+MINUTE = 60
+YEAR_2025 = 1_735_689_600
 
-# As IColdChain and ITemperatureRules number them.
-ABOVE, BELOW = range(2)
-SINGLE, CUMULATIVE = range(2)
-NO_DISPOSITION, MOVING, QUARANTINED, SHREDDED = range(4)
-NO_VERDICT, INTACT, EXCURSION, UNKNOWN, EXPIRED, DESTROYED = range(6)
+# As IColdChain numbers them.
+NO_DISPOSITION, ACTIVE, QUARANTINED, SHUT, SHREDDED = range(5)
+NO_VERDICT, INTACT, EXCURSION, UNKNOWN, OVERDUE, EXPIRED, RECALLED, CLOSED, DESTROYED = range(9)
+MKT, BUDGET, FORKED, BY_HAND = (1 << bit for bit in range(8, 12))
 
-GTIN = 4_006_381_333_931
-MISSING = 0x7FFF
 NO_LOWEST, NO_HIGHEST = 32_767, -32_768
 NOBODY = "0x" + "00" * 20
-
-
-class Profile(NamedTuple):
-    """Hot from 8 °C in 30 minutes at a stretch or 60 in all, cold to 2 °C in 20 or 40; two hours may be unknown."""
-
-    low: int = 200
-    high: int = 800
-    silence: int = HOUR
-    unknown: int = 2 * HOUR
-    rules: tuple = (
-        (ABOVE, SINGLE, 801, 30),
-        (ABOVE, CUMULATIVE, 801, 60),
-        (BELOW, SINGLE, 199, 20),
-        (BELOW, CUMULATIVE, 199, 40),
-    )
-
-
-class Lot(NamedTuple):
-    manufacturer: str
-    gtin: int
-    number: bytes
-    made_at: int
-    expires_at: int
-    units: int
-    profile: str
+NOTHING = "0x" + "00" * 32
+NO_CHAIN = "0x" + "00" * 16
 
 
 class Batch(NamedTuple):
     shipment: str
-    sequence: int
-    start: int
-    step: int
-    count: int
-    base: int
+    header: int
+    file: str
     data: bytes
+
+
+class Handover(NamedTuple):
+    shipment: str
+    to: str
+    deadline: int
+    hours_allowed: int = 0
+    vvm: int = 0
+    shake: int = 0
+    seal: str = NOTHING
 
 
 class Judgement(NamedTuple):
@@ -69,28 +51,35 @@ class Judgement(NamedTuple):
     breached: int
 
 
+class Report(NamedTuple):
+    verdict: int
+    breached: int
+    breached_at: int
+    runs: tuple
+    silence: int
+    intact_until: int
+    recall: int
+    judgement: Judgement
+
+
 class Shipment(NamedTuple):
     lot: str
     holder: str
-    offered_to: str
-    logger: str
     units: int
-    start: int
-    breached_at: int
+    since: int
+    due: int
     disposition: int
     chain: str
 
 
-def lot_number(text: str) -> bytes:
-    return text.encode("ascii").ljust(32, b"\0")
-
-
-def judgement(coldchain, shipment) -> Judgement:
-    return Judgement(*coldchain.judgement(shipment))
-
-
 def shipment_of(coldchain, shipment) -> Shipment:
-    return Shipment(*coldchain.shipment(shipment))
+    lot, *rest, chain_ = coldchain.shipment(shipment)
+    return Shipment(str(lot), *rest, str(chain_))
+
+
+def report_of(coldchain, shipment) -> Report:
+    found = coldchain.report(shipment)
+    return Report(*found[:3], tuple(found[3]), *found[4:7], Judgement(*found[7]))
 
 
 def key(name: str):
@@ -98,49 +87,82 @@ def key(name: str):
     return Account.from_key(keccak(text=f"salus cold chain test: {name}"))
 
 
+def word(text: str) -> str:
+    """A bytes32 that stands for a text, as a shipment's reference."""
+    return web3.keccak(text=text).to_0x_hex()
+
+
+def minute(second: int) -> int:
+    return (second - YEAR_2025) // MINUTE
+
+
 # ---- readings --------------------------------------------------------------------------------------------------------
 
-READINGS = {
-    "Readings": [
-        {"name": "shipment", "type": "bytes32"},
-        {"name": "logger", "type": "address"},
-        {"name": "sequence", "type": "uint24"},
-        {"name": "start", "type": "uint40"},
-        {"name": "step", "type": "uint16"},
-        {"name": "count", "type": "uint16"},
-        {"name": "base", "type": "int16"},
-        {"name": "previous", "type": "bytes32"},
-        {"name": "data", "type": "bytes"},
-    ]
-}
+
+def header(sequence, start, step, count, base, width=16, resolution=1) -> int:
+    """As IColdChain.Batch has it, from the lowest bit."""
+    places = ((sequence, 24), (start, 40), (step, 16), (count, 16), (base & 0xFFFF, 16), (width, 8), (resolution, 8))
+    word, at = 0, 0
+    for value, bits in places:
+        word |= value << at
+        at += bits
+    return word
 
 
-def a_batch(shipment, values, start, *, sequence=0, step=600, base=-4_000) -> Batch:
-    """A batch as a device packs it."""
-    return Batch(str(shipment), sequence, start, step, len(values), base, pack(values, base))
+def lanes(*codes, width=16) -> bytes:
+    """Whole words of codes; what is missing at the end holds "no reading"."""
+    missing = (1 << width - 1) - 1
+    codes = [*codes, *[missing] * (-len(codes) % (256 // width))]
+    return b"".join(code.to_bytes(width // 8, "big") for code in codes)
 
 
-def signed(coldchain, batch: Batch, logger, previous, signer, **domain_changes):
-    """What a device makes of a batch: the message's hash and its signature."""
-    domain = {
-        "name": "Salus Cold Chain",
-        "version": "1",
-        "chainId": chain.id,
-        "verifyingContract": coldchain.address,
-        **domain_changes,
-    }
-    message = {
-        "shipment": batch.shipment,
-        "logger": str(logger),
-        "sequence": batch.sequence,
-        "start": batch.start,
-        "step": batch.step,
-        "count": batch.count,
-        "base": batch.base,
-        "previous": previous,
-        "data": batch.data,
-    }
-    return signer.sign_typed_data(domain, READINGS, message)
+def packed(values, base, width=16, resolution=1) -> bytes:
+    missing = (1 << width - 1) - 1
+    return lanes(*(missing if v is None else (v - base) // resolution for v in values), width=width)
+
+
+DOMAIN = [("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address")]
+READINGS = [
+    ("shipment", "bytes32"), ("sequence", "uint24"), ("start", "uint40"), ("step", "uint16"), ("count", "uint16"), ("base", "int16"),
+    ("width", "uint8"), ("resolution", "uint8"), ("previous", "bytes16"), ("file", "bytes32"), ("data", "bytes"),
+]  # fmt: skip
+OFFER = [
+    ("shipment", "bytes32"), ("from", "address"), ("to", "address"), ("since", "uint32"), ("deadline", "uint40"),
+    ("hoursAllowed", "uint16"), ("seal", "bytes32"),
+]  # fmt: skip
+ACCEPTANCE = [*OFFER, ("vvm", "uint8"), ("shake", "uint8")]
+
+
+def signature(coldchain, kind, fields, values, signer, **domain_changes) -> bytes:
+    """A signature over named fields, made without the contract's help."""
+    domain = {"name": "Salus Cold Chain", "version": "1", "chainId": chain.id, "verifyingContract": coldchain.address}
+    types = {kind: [{"name": name, "type": type_} for name, type_ in fields]}
+    message = dict(zip([name for name, _ in fields], values, strict=True))
+    return bytes(signer.sign_typed_data({**domain, **domain_changes}, types, message).signature)
+
+
+def sign_batch(coldchain, batch: Batch, previous, signer, **domain_changes) -> bytes:
+    bits, fields, at = (24, 40, 16, 16, 16, 8, 8), [], 0
+    for width in bits:
+        fields.append(batch.header >> at & (1 << width) - 1)
+        at += width
+    fields[4] -= (fields[4] >> 15) << 16
+    values = [batch.shipment, *fields, previous, batch.file, batch.data]
+    return signature(coldchain, "Readings", READINGS, values, signer, **domain_changes)
+
+
+def sign_offer(coldchain, h: Handover, signer, *, holder=None, since=None, **domain_changes) -> bytes:
+    at = shipment_of(coldchain, h.shipment)
+    since = at.since if since is None else since
+    values = [h.shipment, str(holder or at.holder), str(h.to), since, h.deadline, h.hours_allowed, h.seal]
+    return signature(coldchain, "Offer", OFFER, values, signer, **domain_changes)
+
+
+def sign_acceptance(coldchain, h: Handover, signer, *, holder=None, since=None, **domain_changes) -> bytes:
+    at = shipment_of(coldchain, h.shipment)
+    since = at.since if since is None else since
+    head = [h.shipment, str(holder or at.holder), str(h.to), since, h.deadline, h.hours_allowed, h.seal]
+    return signature(coldchain, "Acceptance", ACCEPTANCE, [*head, h.vvm, h.shake], signer, **domain_changes)
 
 
 class Trip:
@@ -152,17 +174,16 @@ class Trip:
         judged: The judgement as the last batch left it; `judgement` adds the silence since.
     """
 
-    def __init__(self, coldchain, shipment, logger, device, sender):
-        self.coldchain = coldchain
-        self.id = str(shipment)
-        self.logger = logger
-        self.device = device
-        self.sender = sender
-        self.start = shipment_of(coldchain, shipment).start
+    def __init__(self, coldchain, shipment, device, sender, start):
+        self.coldchain, self.id, self.device, self.sender, self.start = coldchain, str(shipment), device, sender, start
+
+    @property
+    def report(self) -> Report:
+        return report_of(self.coldchain, self.id)
 
     @property
     def judgement(self) -> Judgement:
-        return judgement(self.coldchain, self.id)
+        return self.report.judgement
 
     @property
     def shipment(self) -> Shipment:
@@ -172,30 +193,29 @@ class Trip:
     def verdict(self) -> int:
         return self.coldchain.verdict(self.id)
 
-    def batch(self, *values, start=None, sequence=None, step=600, base=-4_000) -> Batch:
+    def batch(self, *values, start=None, sequence=None, step=600, base=-4_000, width=16, resolution=1, file=NOTHING) -> Batch:
         """The next batch: directly after what is judged, unless told otherwise."""
         stored = self.judgement
         start = stored.until if start is None else start
         sequence = stored.batches if sequence is None else sequence
-        return a_batch(self.id, list(values), start, sequence=sequence, step=step, base=base)
+        head = header(sequence, start, step, len(values), base, width, resolution)
+        return Batch(self.id, head, file, packed(values, base, width, resolution))
+
+    def raw(self, count, *codes, base=-4_000, width=16, resolution=1, step=600, start=None) -> Batch:
+        """A batch of codes as they are."""
+        stored = self.judgement
+        head = header(stored.batches, stored.until if start is None else start, step, count, base, width, resolution)
+        return Batch(self.id, head, NOTHING, lanes(*codes, width=width))
 
     def sign(self, batch: Batch, device=None, **domain_changes) -> bytes:
-        previous = self.shipment.chain
-        made = signed(self.coldchain, batch, self.logger, previous, device or self.device, **domain_changes)
-        return bytes(made.signature)
+        return sign_batch(self.coldchain, batch, self.shipment.chain, device or self.device, **domain_changes)
 
     def log(self, *values, **terms):
         """Log the next batch; returns the transaction."""
-        batch = self.batch(*values, **terms)
-        return self.send(batch)
+        return self.send(self.batch(*values, **terms))
 
     def send(self, batch: Batch):
         """Log a batch as it is, signed by the device; `judged` is then the judgement without the silence since."""
         tx = self.coldchain.log(batch, self.sign(batch), {"from": self.sender})
         self.judged = Judgement(*tx.events["ReadingsLogged"]["judgement"])
         return tx
-
-
-def word(text: str) -> str:
-    """A bytes32 that stands for a text, as a shipment's reference."""
-    return web3.keccak(text=text).to_0x_hex()

@@ -1,72 +1,85 @@
-"""Shipments are opened, offered and accepted; only what is intact moves.
+"""Shipments are opened, split, merged and handed on; only what is intact moves.
 
 given a lot
-    when a shipment of it is opened by anyone but its manufacturer      it is refused
-    when the logger is no accredited logger                             it is refused
-    when units, reference or start are impossible                       it is refused
-    when all is well                                                    the manufacturer holds it, its units are taken
+    when it is opened by anyone but its manufacturer, or impossibly             it is refused
+    when all is well                                                            the manufacturer holds it, its units are taken
 given a shipment
-    when anyone but its holder offers it                                it is refused: NotHolder, NotLicensed
-    when the receiver may hold no vaccine                               it is refused: NotLicensed
-    when it is offered                                                  the holder still holds it, and may withdraw
-    when anyone but the one it was offered to accepts                   it is refused: NotOffered, NotLicensed
-    when the receiver accepts                                           it is the holder, and the offer is gone
-    when it is not intact                                               neither offer nor acceptance: NotIntact
+    when it is handed on without either party's proof                           it is refused: NotHolder, InvalidSignature
+    when a signature is late, of another handover, or used                      it is refused: SignatureExpired, InvalidSignature
+    when the receiver may hold no vaccine, or is the holder                     it is refused: NotLicensed, InvalidHandover
+    when it is not intact                                                       it goes only to a laboratory or its manufacturer
+    when both prove it                                                          the receiver holds it, at a time of its own
+    when the receiver refuses it                                                the offer is used up; what is spoilt is quarantined
+    when it is split or merged                                                  units are kept, and the worse of all that was judged
+    when units are dispensed                                                    it is intact and has as many
 """
 
-import brownie
 import pytest
 from brownie import web3
 from eth_abi import encode
 
 from tests.coldchain.build import (
+    ABOVE,
+    ACTIVE,
+    BY_HAND,
+    CLOSED,
+    CUMULATIVE,
     DAY,
     EXCURSION,
-    EXPIRED,
     HOUR,
     INTACT,
-    MOVING,
-    NO_HIGHEST,
-    NO_LOWEST,
-    NO_VERDICT,
-    NOBODY,
+    NO_CHAIN,
+    NOTHING,
+    OVERDUE,
+    QUARANTINED,
+    SHUT,
     UNKNOWN,
-    Judgement,
+    YEAR_2025,
+    Handover,
+    Profile,
     Shipment,
     key,
-    lot_number,
+    minute,
+    report_of,
+    shipment_of,
+    sign_acceptance,
+    sign_offer,
     word,
 )
-from tests.conftest import CARRIER, LABORATORY, LOGGER, MANUFACTURER, PHARMACY, PROVIDER
+from tests.conftest import CARRIER, LABORATORY, MANUFACTURER, PHARMACY, PROVIDER
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
+from tests.keys import key_of
 
 HOLDERS = PROVIDER | PHARMACY | MANUFACTURER | CARRIER | LABORATORY | 1 << 8
 UNACCREDITED, LICENSED, OUT_OF_ROLE, LAPSED, SUSPENDED = range(5)
-REF = word("SSCC 7")
 NOWHERE = "0x" + "cd" * 32
+REF = word("a reference")
 
 
 @pytest.fixture
-def opening(coldchain, lot, manufacturer, logger, now):
+def opening(coldchain, lot, manufacturer):
     """How opening a shipment would be refused, one thing changed."""
 
     def ask(sender=manufacturer, **changes):
-        terms = {"lot": lot, "ref": REF, "units": 10, "logger": logger, "from": now - HOUR} | changes
-        return refusal(coldchain.openShipment, *terms.values(), sender=sender)
+        terms = {"lot": lot, "ref": REF, "units": 10, "hours": 0, "origin": NOTHING, "destination": NOTHING} | changes
+        return refusal(coldchain.open, *terms.values(), sender=sender)
 
     return ask
+
+
+def shipment_id(lot, holder, ref):
+    kind, raw = web3.keccak(text="salus.shipment"), [bytes.fromhex(text[2:]) for text in (lot, ref)]
+    return web3.keccak(encode(["bytes32", "bytes32", "address", "bytes32"], [kind, raw[0], str(holder), raw[1]])).to_0x_hex()
 
 
 # ---- opening ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_shipment_can_be_opened(opening):
-    assert opening() is PASSED
-
-
-def test_an_unknown_lot_has_no_shipments(opening):
-    assert opening(lot=NOWHERE) == error("UnknownLot", NOWHERE)
+@pytest.mark.parametrize(("who", "standing"), [("stranger", UNACCREDITED), ("carrier", OUT_OF_ROLE)])
+def test_TT7_only_a_manufacturer_opens(opening, people, who, standing):
+    account = getattr(people, who)
+    assert opening(sender=account) == error("NotLicensed", account, MANUFACTURER, standing)
 
 
 def test_TT7_another_manufacturer_cannot_open_it(opening, institutions, people, lot):
@@ -74,280 +87,477 @@ def test_TT7_another_manufacturer_cannot_open_it(opening, institutions, people, 
     assert opening(sender=people.carrier) == error("NotManufacturer", lot, people.carrier)
 
 
-@pytest.mark.parametrize(
-    ("who", "standing"), [("stranger", UNACCREDITED), ("carrier", OUT_OF_ROLE), ("regulator", UNACCREDITED)]
-)
-def test_TT7_only_a_manufacturer_opens(opening, people, who, standing):
-    account = getattr(people, who)
-    assert opening(sender=account) == error("NotLicensed", account, MANUFACTURER, standing)
-
-
-@pytest.mark.parametrize(("who", "standing"), [("stranger", UNACCREDITED), ("carrier", OUT_OF_ROLE)])
-def test_the_logger_is_accredited_as_one(opening, people, who, standing):
-    account = getattr(people, who)
-    assert opening(logger=account) == error("NotLicensed", account, LOGGER, standing)
-
-
-def test_a_logger_whose_calibration_lapsed_is_refused(opening, institutions, people):
-    institutions.suspend(people.logger, {"from": people.regulator})
-    assert opening() == error("NotLicensed", people.logger, LOGGER, SUSPENDED)
-
-
-def test_a_loggers_key_is_not_the_logger(opening, device):
-    assert opening(logger=device.address) == error("InvalidShipment", "logger")
-
-
-def test_a_shipment_has_units(opening):
+def test_what_cannot_be_opened(opening, lot):
+    assert opening() is PASSED
+    assert opening(lot=NOWHERE) == error("UnknownLot", NOWHERE)
     assert opening(units=0) == error("InvalidShipment", "units")
+    assert opening(hours=8_760) is PASSED
+    assert opening(hours=8_761) == error("InvalidShipment", "hoursAllowed")
+    assert opening(units=1_000) is PASSED
+    assert opening(units=1_001) == error("UnitsExceeded", lot, 1_001, 1_000)
 
 
-@pytest.mark.parametrize(("units", "sound"), [(999, True), (1_000, True), (1_001, False), (2**32 - 1, False)])
-def test_no_more_units_than_the_lot_has_left(opening, lot, units, sound):
-    assert opening(units=units) == (PASSED if sound else error("UnitsExceeded", lot, units, 1_000))
+def test_TT6_units_are_shipped_once_and_a_reference_is_used_once(coldchain, opening, open_trip, lot, manufacturer):
+    coldchain.open(lot, REF, 990, 0, NOTHING, NOTHING, {"from": manufacturer})
+    assert coldchain.unitsLeft(lot) == 10
+    assert opening(units=1) == error("ShipmentExists", shipment_id(lot, manufacturer, REF))
+    assert opening(units=11, ref=NOWHERE) == error("UnitsExceeded", lot, 11, 10)
+    assert opening(units=10, ref=NOWHERE) is PASSED
 
 
-def test_TT6_units_are_shipped_once(opening, open_trip, lot):
-    open_trip(ref="SSCC 2", units=400)
-    open_trip(ref="SSCC 3", units=599)
-    assert opening(units=2) == error("UnitsExceeded", lot, 2, 1)
-    assert opening(units=1) is PASSED
+def test_nothing_of_a_recalled_or_expired_lot_is_opened(coldchain, opening, new_lot, manufacturer, began):
+    lot = new_lot()
+    id_ = shipment_id(lot, manufacturer, REF)
+    at(began + 100 * DAY - 1)
+    assert opening(lot=lot) is PASSED
+    at(began + 100 * DAY)
+    assert opening(lot=lot) == error("NotIntact", id_, 5)
+    coldchain.recall(lot, 7, {"from": manufacturer})
+    assert opening(lot=lot) == error("NotIntact", id_, 6)
 
 
-def test_monitoring_does_not_begin_before_the_lot_was_made(opening, lot_terms):
-    assert opening(**{"from": lot_terms.made_at}) is PASSED
-    assert opening(**{"from": lot_terms.made_at - 1}) == error("InvalidShipment", "from")
-
-
-@pytest.mark.parametrize("later", [-1, 0, 1])
-def test_monitoring_does_not_begin_in_the_future(opening, now, later):
-    at(now + 1_000)
-    assert opening(**{"from": now + 1_000 + later}) == (error("InvalidShipment", "from") if later == 1 else PASSED)
-
-
-def test_TT6_a_reference_is_used_once_a_lot(opening, open_trip):
-    trip = open_trip(ref="SSCC 7")
-    assert opening() == error("ShipmentExists", trip.id)
-
-
-def test_a_shipment_is_opened_for_its_manufacturer(coldchain, lot, manufacturer, logger, now):
-    tx = coldchain.openShipment(lot, REF, 10, logger, now - HOUR, {"from": manufacturer})
-    fields = encode(
-        ["bytes32", "bytes32", "address", "bytes32"],
-        [web3.keccak(text="salus.shipment"), bytes.fromhex(lot[2:]), manufacturer.address, bytes.fromhex(REF[2:])],
-    )
-    id_ = web3.keccak(fields).to_0x_hex()
+def test_a_shipment_is_opened_for_its_manufacturer(coldchain, new_lot, manufacturer):
+    lot, origin, destination = new_lot(), word("origin"), word("destination")
+    assert coldchain.unitsLeft(lot) == 1_000
+    tx = coldchain.open(lot, REF, 10, 5, origin, destination, {"from": manufacturer})
+    id_ = shipment_id(lot, manufacturer, REF)
+    due = -(-(tx.timestamp + 5 * HOUR) // HOUR) * HOUR
     assert len(tx.events) == 1
-    event = dict(tx.events["ShipmentOpened"])
-    assert event == {
+    assert dict(tx.events["ShipmentOpened"]) == {
         "shipment": id_,
         "lot": lot,
         "holder": manufacturer,
-        "logger": logger,
         "units": 10,
-        "from": now - HOUR,
+        "origin": origin,
+        "destination": destination,
+        "due": due,
     }
-    assert Shipment(*coldchain.shipment(id_)) == Shipment(
-        lot, manufacturer, NOBODY, logger, 10, now - HOUR, 0, MOVING, "0x" + "00" * 32
-    )
+    assert shipment_of(coldchain, id_) == Shipment(lot, manufacturer, 10, minute(tx.timestamp), due, ACTIVE, NO_CHAIN)
     assert coldchain.unitsLeft(lot) == 990
-
-
-def test_a_new_shipment_has_no_readings(open_trip):
-    trip = open_trip(ago=60)
-    assert trip.judgement == Judgement(trip.start, 0, 0, NO_LOWEST, NO_HIGHEST, 0, 0, 0, 0)
-    assert trip.verdict == INTACT
+    assert coldchain.verdict(id_) == UNKNOWN  # nobody monitors it yet
+    assert report_of(coldchain, id_).judgement.until == tx.timestamp - (tx.timestamp - YEAR_2025) % 60
 
 
 def test_an_unknown_shipment_is_none(coldchain):
-    assert coldchain.verdict(NOWHERE) == NO_VERDICT
-    assert Shipment(*coldchain.shipment(NOWHERE)).disposition == 0
-    assert Judgement(*coldchain.judgement(NOWHERE)) == Judgement(*[0] * 9)
-
-
-# ---- unknown shipments -----------------------------------------------------------------------------------------------
+    assert coldchain.verdict(NOWHERE) == 0
+    assert shipment_of(coldchain, NOWHERE) == Shipment(NOTHING, "0x" + "00" * 20, 0, 0, 0, 0, NO_CHAIN)
+    assert report_of(coldchain, NOWHERE)[:3] == (0, 0, 0)
 
 
 def test_nothing_can_be_done_with_an_unknown_shipment(coldchain, people):
     unknown = error("UnknownShipment", NOWHERE)
-    assert refusal(coldchain.offer, NOWHERE, people.carrier, sender=people.manufacturer) == unknown
-    assert refusal(coldchain.accept, NOWHERE, sender=people.carrier) == unknown
-    assert refusal(coldchain.release, NOWHERE, 1, sender=people.laboratory) == unknown
-    assert refusal(coldchain.destroy, NOWHERE, 1, sender=people.laboratory) == unknown
-    batch = (NOWHERE, 0, 0, 600, 1, 0, b"\0" * 32)
-    assert refusal(coldchain.log, batch, b"", sender=people.stranger) == unknown
+    handover = Handover(NOWHERE, people.carrier.address, 2**40 - 1)
+    calls = {
+        coldchain.split: (NOWHERE, REF, 1),
+        coldchain.merge: (NOWHERE, REF),
+        coldchain.hand: (handover, b"", b""),
+        coldchain.reject: (handover, b"", 1),
+        coldchain.dispense: (NOWHERE, people.clinic, 1),
+        coldchain.pair: (NOWHERE, people.clinic, 0, 1, 0),
+        coldchain.quarantine: (NOWHERE, 1),
+        coldchain.release: (NOWHERE, 1),
+        coldchain.destroy: (NOWHERE, 1),
+    }
+    for method, args in calls.items():
+        assert refusal(method, *args, sender=people.laboratory) == unknown
 
 
-# ---- offering --------------------------------------------------------------------------------------------------------
+# ---- handing on ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def fresh(open_trip):
-    """A shipment that is intact: nothing is unknown yet."""
-    return open_trip(ago=60, ref="fresh")
+def handover(fresh, carrier, now):
+    return Handover(fresh.id, carrier.address, now + HOUR)
 
 
-def test_TT7_only_the_holder_offers(coldchain, fresh, people):
-    assert refusal(coldchain.offer, fresh.id, people.clinic, sender=people.carrier) == error(
-        "NotHolder", fresh.id, people.carrier
-    )
+def test_both_parties_prove_it_whoever_sends(coldchain, handing, handover, people):
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
+    acceptance = sign_acceptance(coldchain, handover, key_of(people.carrier))
+    assert handing(handover, people.carrier, giver=offer) is PASSED
+    assert handing(handover, people.manufacturer, receiver=acceptance) is PASSED
+    assert handing(handover, people.stranger, offer, acceptance) is PASSED
 
 
-@pytest.mark.parametrize(("who", "standing"), [("stranger", UNACCREDITED), ("insurer", OUT_OF_ROLE), ("logger", OUT_OF_ROLE)])
-def test_TT7_who_may_hold_no_vaccine_neither_offers_nor_receives(coldchain, fresh, people, who, standing):
-    account = getattr(people, who)
-    message = error("NotLicensed", account, HOLDERS, standing)
-    assert refusal(coldchain.offer, fresh.id, people.clinic, sender=account) == message
-    assert refusal(coldchain.offer, fresh.id, account, sender=people.manufacturer) == message
-    assert refusal(coldchain.accept, fresh.id, sender=account) == message
+def test_TT7_custody_cannot_be_pushed_on_anyone(coldchain, handing, handover, people):
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
+    message = error("InvalidSignature", handover.shipment, people.carrier)
+    assert handing(handover, people.manufacturer) == message
+    assert handing(handover, people.stranger, giver=offer) == message
+    assert handing(handover, people.manufacturer, receiver=offer) == message
+    forged = sign_acceptance(coldchain, handover, key_of(people.manufacturer))
+    assert handing(handover, people.manufacturer, receiver=forged) == message
 
 
-@pytest.mark.parametrize("who", ["hospital", "clinic", "carrier", "laboratory"])
-def test_every_trade_that_handles_vaccine_may_receive(coldchain, fresh, people, who):
-    assert refusal(coldchain.offer, fresh.id, getattr(people, who), sender=people.manufacturer) is PASSED
+def test_TT7_custody_cannot_be_taken_from_anyone(coldchain, handing, handover, people):
+    assert handing(handover, people.carrier) == error("NotHolder", handover.shipment, people.carrier)
+    forged = sign_offer(coldchain, handover, key_of(people.carrier))
+    message = error("InvalidSignature", handover.shipment, people.manufacturer)
+    assert handing(handover, people.carrier, giver=forged) == message
+    assert handing(handover, people.carrier, giver=b"\1") == message
+    acceptance = sign_acceptance(coldchain, handover, key_of(people.manufacturer))
+    assert handing(handover, people.carrier, giver=acceptance) == message
+    assert handing(handover, people.stranger) == error("NotLicensed", people.stranger, HOLDERS, UNACCREDITED)
 
 
-def test_an_offer_moves_nothing_yet(coldchain, fresh, people):
-    tx = coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    assert (fresh.shipment.holder, fresh.shipment.offered_to) == (people.manufacturer, people.carrier)
+CHANGES = {"to": None, "deadline": 7, "hours_allowed": 1, "seal": word("another seal"), "vvm": 1, "shake": 1}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_TT7_every_field_is_signed(coldchain, handing, handover, people, field):
+    """The giver signs all but what the receiver sees; the receiver signs all."""
+    other = people.clinic.address if field == "to" else handover.deadline + 7 if field == "deadline" else CHANGES[field]
+    changed = handover._replace(**{field: other})
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
+    acceptance = sign_acceptance(coldchain, handover, key_of(people.carrier))
+    sees = field in ("vvm", "shake")
+    receiver = people.clinic if field == "to" else people.carrier
+    message = PASSED if sees else error("InvalidSignature", handover.shipment, people.manufacturer)
+    assert handing(changed, receiver, giver=offer) == message
+    wrong = error("InvalidSignature", handover.shipment, receiver)
+    assert handing(changed, people.manufacturer, receiver=acceptance) == wrong
+
+
+@pytest.mark.parametrize("change", [{"chainId": 1}, {"verifyingContract": NOWHERE[:42]}, {"version": "2"}, {"name": "Salus"}])
+def test_TT1_a_signature_counts_here_alone(coldchain, handing, handover, people, change):
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer), **change)
+    message = error("InvalidSignature", handover.shipment, people.manufacturer)
+    assert handing(handover, people.carrier, giver=offer) == message
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_signature_counts_until_its_deadline(coldchain, handing, fresh, people, now, later):
+    handover = Handover(fresh.id, people.carrier.address, now + 100)
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
+    at(now + 100 + later)
+    message = error("SignatureExpired", now + 100, now + 101) if later else PASSED
+    assert handing(handover, people.carrier, giver=offer) == message
+
+
+def test_TT1_no_signature_serves_twice_not_even_after_the_goods_came_back(coldchain, handing, hand_on, handover, people):
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
+    coldchain.hand(handover, offer, b"", {"from": people.carrier})
+    hand_on(handover.shipment, people.carrier, people.manufacturer)
+    message = error("InvalidSignature", handover.shipment, people.manufacturer)
+    assert handing(handover, people.carrier, giver=offer) == message
+
+
+def test_what_cannot_be_handed(coldchain, handing, handover, people):
+    def ask(**changes):
+        return handing(handover._replace(**changes), people.manufacturer)
+
+    assert ask(to=people.manufacturer.address) == error("InvalidHandover", "to")
+    assert ask(hours_allowed=8_761) == error("InvalidHandover", "hoursAllowed")
+    assert ask(vvm=5) == error("InvalidHandover", "vvm")
+    assert ask(shake=3) == error("InvalidHandover", "shake")
+    for who, standing in (("stranger", UNACCREDITED), ("insurer", OUT_OF_ROLE), ("logger", OUT_OF_ROLE)):
+        account = getattr(people, who)
+        assert ask(to=account.address) == error("NotLicensed", account, HOLDERS, standing)
+
+
+@pytest.mark.parametrize(("field", "value", "good"), [("vvm", 2, True), ("vvm", 3, False), ("vvm", 4, False), ("shake", 1, True), ("shake", 2, False)])
+def test_what_is_spoilt_is_handed_only_to_where_it_is_looked_into(coldchain, handing, handover, people, field, value, good):
+    seen = handover._replace(**{field: value})
+    acceptance = sign_acceptance(coldchain, seen, key_of(people.carrier))
+    message = PASSED if good else error("InvalidHandover", field)
+    assert handing(seen, people.manufacturer, receiver=acceptance) == message
+    seen = seen._replace(to=people.laboratory.address)
+    acceptance = sign_acceptance(coldchain, seen, key_of(people.laboratory))
+    assert handing(seen, people.manufacturer, receiver=acceptance) is PASSED
+
+
+def test_the_receiver_holds_it_from_now_on(coldchain, hand_on, fresh, people):
+    seal = word("seal")
+    tx = hand_on(fresh.id, people.manufacturer, people.carrier, hours_allowed=3, vvm=1, shake=1, seal=seal)
+    due = -(-(tx.timestamp + 3 * HOUR) // HOUR) * HOUR
+    since = fresh.shipment.since
     assert len(tx.events) == 1
-    assert dict(tx.events["ShipmentOffered"]) == {
+    assert dict(tx.events["ShipmentHanded"]) == {
         "shipment": fresh.id,
         "from": people.manufacturer,
         "to": people.carrier,
+        "since": since,
+        "due": due,
+        "vvm": 1,
+        "shake": 1,
+        "seal": seal,
     }
+    assert (fresh.shipment.holder, fresh.shipment.due) == (people.carrier, due)
 
 
-def test_an_offer_is_withdrawn_by_offering_to_nobody(coldchain, fresh, people):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    coldchain.offer(fresh.id, NOBODY, {"from": people.manufacturer})
-    assert fresh.shipment.offered_to == NOBODY
-    assert refusal(coldchain.accept, fresh.id, sender=people.carrier) == error("NotOffered", fresh.id, people.carrier)
-
-
-def test_an_offer_may_be_withdrawn_when_nothing_moves_any_more(coldchain, fresh, people, now):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    at(now + 30 * DAY)
-    assert refusal(coldchain.offer, fresh.id, NOBODY, sender=people.manufacturer) is PASSED
-
-
-def test_TT7_a_stranger_withdraws_nothing(coldchain, fresh, people):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    assert refusal(coldchain.offer, fresh.id, NOBODY, sender=people.carrier) == error(
-        "NotHolder", fresh.id, people.carrier
-    )
-
-
-def test_the_last_offer_counts(coldchain, fresh, people):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    coldchain.offer(fresh.id, people.clinic, {"from": people.manufacturer})
-    assert refusal(coldchain.accept, fresh.id, sender=people.carrier) == error("NotOffered", fresh.id, people.carrier)
-    assert refusal(coldchain.accept, fresh.id, sender=people.clinic) is PASSED
-
-
-def test_operators_act_for_both_sides(coldchain, institutions, fresh, people):
-    """An offer to a key is an offer to its institution."""
-    driver, foreman = key("driver").address, people.stranger
-    institutions.setOperator(foreman, MANUFACTURER, 2**40 - 1, {"from": people.manufacturer})
-    institutions.setOperator(driver, CARRIER, 2**40 - 1, {"from": people.carrier})
-    coldchain.offer(fresh.id, driver, {"from": foreman})
-    assert fresh.shipment.offered_to == people.carrier
-    assert refusal(coldchain.accept, fresh.id, sender=driver) is PASSED
-
-
-def test_an_operator_without_a_holders_role_cannot_offer(coldchain, institutions, fresh, people):
-    institutions.setOperator(people.stranger, LOGGER, 2**40 - 1, {"from": people.manufacturer})
-    assert refusal(coldchain.offer, fresh.id, people.clinic, sender=people.stranger) == error(
-        "NotLicensed", people.stranger, HOLDERS, OUT_OF_ROLE
-    )
-
-
-# ---- accepting -------------------------------------------------------------------------------------------------------
-
-
-def test_TT7_custody_cannot_be_pushed_on_anyone(coldchain, fresh, people):
-    with brownie.reverts(error("NotOffered", fresh.id, people.clinic)):
-        coldchain.accept(fresh.id, {"from": people.clinic})
-
-
-def test_TT7_the_holder_cannot_accept_for_the_receiver(coldchain, fresh, people):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    assert refusal(coldchain.accept, fresh.id, sender=people.manufacturer) == error(
-        "NotOffered", fresh.id, people.manufacturer
-    )
-
-
-def test_the_receiver_accepts_and_holds(coldchain, fresh, people):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    tx = coldchain.accept(fresh.id, {"from": people.carrier})
-    assert (fresh.shipment.holder, fresh.shipment.offered_to) == (people.carrier, NOBODY)
-    assert len(tx.events) == 1
-    assert dict(tx.events["ShipmentAccepted"]) == {
-        "shipment": fresh.id,
-        "from": people.manufacturer,
-        "to": people.carrier,
-    }
-
-
-def test_TT7_an_offer_is_good_once(coldchain, fresh, people):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    coldchain.accept(fresh.id, {"from": people.carrier})
-    assert refusal(coldchain.accept, fresh.id, sender=people.carrier) == error("NotOffered", fresh.id, people.carrier)
-    assert refusal(coldchain.offer, fresh.id, people.clinic, sender=people.manufacturer) == error(
-        "NotHolder", fresh.id, people.manufacturer
-    )
-
-
-def test_TT7_a_receiver_that_was_suspended_meanwhile_cannot_accept(coldchain, institutions, fresh, people):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
-    institutions.suspend(people.carrier, {"from": people.regulator})
-    assert refusal(coldchain.accept, fresh.id, sender=people.carrier) == error(
-        "NotLicensed", people.carrier, HOLDERS, SUSPENDED
-    )
-
-
-def test_a_shipment_passes_from_hand_to_hand(coldchain, fresh, people):
+def test_two_handovers_in_one_minute_have_two_times(hand_on, fresh, people):
+    times = [fresh.shipment.since]
     hands = [people.manufacturer, people.carrier, people.clinic, people.hospital]
     for giver, receiver in zip(hands, hands[1:]):
-        coldchain.offer(fresh.id, receiver, {"from": giver})
-        coldchain.accept(fresh.id, {"from": receiver})
+        hand_on(fresh.id, giver, receiver)
+        times.append(fresh.shipment.since)
+    assert times == sorted(set(times))
     assert fresh.shipment.holder == people.hospital
 
 
-# ---- only what is intact ---------------------------------------------------------------------------------------------
+def test_operators_act_for_both_sides(coldchain, institutions, handing, handover, people):
+    foreman, driver = key("foreman"), key("driver")
+    institutions.setOperator(foreman.address, MANUFACTURER, 2**40 - 1, {"from": people.manufacturer})
+    institutions.setOperator(driver.address, CARRIER, 2**40 - 1, {"from": people.carrier})
+    handover = handover._replace(to=driver.address)
+    offer, acceptance = sign_offer(coldchain, handover, foreman), sign_acceptance(coldchain, handover, driver)
+    assert handing(handover, people.stranger, offer, acceptance) is PASSED
+    coldchain.hand(handover, offer, acceptance, {"from": people.stranger})
+    assert shipment_of(coldchain, handover.shipment).holder == people.carrier
 
 
-def test_a_breach_quarantines_in_its_own_transaction(coldchain, trip, people):
-    trip.log(500, start=trip.start)
-    trip.log(*[900] * 3)
+def test_who_lost_its_licence_hands_over_and_its_operator_does_not(coldchain, institutions, handing, handover, people):
+    foreman = key("foreman")
+    institutions.setOperator(foreman.address, MANUFACTURER, 2**40 - 1, {"from": people.manufacturer})
+    institutions.suspend(people.manufacturer, {"from": people.regulator})
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
+    assert handing(handover, people.carrier, giver=offer) is PASSED
+    offer = sign_offer(coldchain, handover, foreman)
+    assert handing(handover, people.carrier, giver=offer) == error("NotLicensed", foreman.address, HOLDERS, SUSPENDED)
+
+
+def test_TT7_a_receiver_that_was_suspended_meanwhile_gets_nothing(coldchain, institutions, handing, handover, people):
+    acceptance = sign_acceptance(coldchain, handover, key_of(people.carrier))
+    institutions.suspend(people.carrier, {"from": people.regulator})
+    message = error("NotLicensed", people.carrier, HOLDERS, SUSPENDED)
+    assert handing(handover, people.manufacturer, receiver=acceptance) == message
+
+
+def test_a_wallet_signs_by_ERC_1271(coldchain, institutions, handing, fresh, people, salus_project, now):
+    wallet = salus_project.Wallet.deploy(key_of(people.stranger).address, {"from": people.stranger})
+    institutions.setOperator(wallet, CARRIER, 2**40 - 1, {"from": people.carrier})
+    handover = Handover(fresh.id, wallet.address, now + HOUR)
+    acceptance = sign_acceptance(coldchain, handover, key_of(people.stranger))
+    assert handing(handover, people.manufacturer, receiver=acceptance) is PASSED
+
+
+# ---- what is not intact ----------------------------------------------------------------------------------------------
+
+
+def test_a_breach_stops_it_in_its_own_transaction_and_only_a_laboratory_gets_it(coldchain, handing, hand_on, trip, people):
+    trip.log(*[500] * 57, *[900] * 3)
+    handover = Handover(trip.id, people.carrier.address, 2**40 - 1)
+    assert handing(handover, people.manufacturer) == error("InvalidSignature", trip.id, people.carrier)
+    acceptance = sign_acceptance(coldchain, handover, key_of(people.carrier))
     message = error("NotIntact", trip.id, EXCURSION)
-    assert refusal(coldchain.offer, trip.id, people.carrier, sender=people.manufacturer) == message
+    assert handing(handover, people.manufacturer, receiver=acceptance) == message
+    hand_on(trip.id, people.manufacturer, people.laboratory, hours_allowed=1)
+    assert (trip.shipment.holder, trip.shipment.disposition) == (people.laboratory, QUARANTINED)
+    hand_on(trip.id, people.laboratory, people.manufacturer)
+    assert (trip.shipment.holder, trip.verdict) == (people.manufacturer, EXCURSION)
 
 
-def test_what_was_offered_before_a_breach_is_offered_no_more(coldchain, open_trip, people):
-    trip = open_trip(ago=3 * HOUR, ref="offered")
-    trip.log(*[500] * 12)
-    coldchain.offer(trip.id, people.carrier, {"from": people.manufacturer})
-    trip.log(*[900] * 4)
-    assert trip.shipment.offered_to == NOBODY
-    assert refusal(coldchain.accept, trip.id, sender=people.carrier) == error("NotOffered", trip.id, people.carrier)
-
-
-def test_TT2_what_was_offered_before_a_silence_cannot_be_accepted_after_it(coldchain, fresh, people):
-    coldchain.offer(fresh.id, people.carrier, {"from": people.manufacturer})
+def test_TT2_what_was_signed_before_a_silence_moves_nothing_after_it(coldchain, handing, fresh, people):
+    handover = Handover(fresh.id, people.carrier.address, 2**40 - 1)
+    acceptance = sign_acceptance(coldchain, handover, key_of(people.carrier))
     at(fresh.start + 2 * HOUR)
-    assert refusal(coldchain.accept, fresh.id, sender=people.carrier) is PASSED
+    assert handing(handover, people.manufacturer, receiver=acceptance) is PASSED
     at(fresh.start + 2 * HOUR + 1)
     message = error("NotIntact", fresh.id, UNKNOWN)
-    assert refusal(coldchain.accept, fresh.id, sender=people.carrier) == message
-    assert refusal(coldchain.offer, fresh.id, people.clinic, sender=people.manufacturer) == message
+    assert handing(handover, people.manufacturer, receiver=acceptance) == message
 
 
-def test_what_expires_on_the_way_cannot_be_accepted(coldchain, lot_terms, people, open_trip, now):
-    short = lot_terms._replace(number=lot_number("SHORT"), expires_at=now + HOUR)
-    tx = coldchain.registerLot(short, {"from": people.manufacturer})
-    trip = open_trip(ago=60, lot_id=tx.events["LotRegistered"]["lot"])
-    coldchain.offer(trip.id, people.carrier, {"from": people.manufacturer})
-    at(short.expires_at - 1)
-    assert refusal(coldchain.accept, trip.id, sender=people.carrier) is PASSED
-    at(short.expires_at)
-    assert refusal(coldchain.accept, trip.id, sender=people.carrier) == error("NotIntact", trip.id, EXPIRED)
+def test_who_is_late_is_late_wherever_it_goes(coldchain, handing, hand_on, new_lot, open_trip, people):
+    trip = open_trip(ago=60, hours=1, lot_id=new_lot(Profile(unknown=DAY)))
+    due = trip.shipment.due
+    at(due - 1)
+    assert trip.verdict == INTACT
+    at(due)
+    assert trip.verdict == OVERDUE
+    hand_on(trip.id, people.manufacturer, people.laboratory)
+    assert (trip.verdict, trip.shipment.due) == (OVERDUE, due)
+    coldchain.release(trip.id, 1, {"from": people.laboratory})
+    assert (trip.verdict, trip.shipment.due) == (INTACT, 0)
+
+
+def test_TT2_time_before_the_first_logger_is_not_forgotten_on_the_way(coldchain, hand_on, lot, new_device, people, now):
+    """To a laboratory and back: then `since` says no more when it was opened."""
+    tx = coldchain.open(lot, REF, 1, 0, NOTHING, NOTHING, {"from": people.manufacturer})
+    id_, opened = str(tx.events["ShipmentOpened"]["shipment"]), tx.timestamp - (tx.timestamp - YEAR_2025) % 60
+    at(now + 5 * HOUR)
+    hand_on(id_, people.manufacturer, people.laboratory)
+    hand_on(id_, people.laboratory, people.manufacturer)
+    assert report_of(coldchain, id_).judgement.until == opened
+    coldchain.pair(id_, new_device().address, now + 5 * HOUR, 2**40 - 1, 0, {"from": people.manufacturer})
+    assert report_of(coldchain, id_).judgement.unknown == now + 5 * HOUR - opened
+
+
+# ---- refusing --------------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_uses_up_the_offer_and_moves_nothing(coldchain, handing, handover, people):
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
+    assert refusal(coldchain.reject, handover, offer, 0, sender=people.carrier) == error("InvalidReason", 0)
+    other = error("InvalidSignature", handover.shipment, people.carrier)
+    assert refusal(coldchain.reject, handover, offer, 3, sender=people.clinic) == other
+    since = shipment_of(coldchain, handover.shipment).since
+    tx = coldchain.reject(handover, offer, 3, {"from": people.carrier})
+    assert len(tx.events) == 1
+    assert dict(tx.events["ShipmentRejected"]) == {
+        "shipment": handover.shipment,
+        "holder": people.manufacturer,
+        "by": people.carrier,
+        "reason": 3,
+    }
+    kept = shipment_of(coldchain, handover.shipment)
+    assert (kept.holder, kept.disposition) == (people.manufacturer, ACTIVE) and kept.since > since
+    used = error("InvalidSignature", handover.shipment, people.manufacturer)
+    assert handing(handover, people.carrier, giver=offer) == used
+    assert refusal(coldchain.reject, handover, offer, 3, sender=people.carrier) == used
+
+
+@pytest.mark.parametrize(("field", "value"), [("vvm", 3), ("vvm", 4), ("shake", 2)])
+def test_what_the_receiver_sees_spoilt_is_quarantined(coldchain, handover, people, field, value):
+    handover = handover._replace(**{field: value})
+    offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
+    tx = coldchain.reject(handover, offer, 3, {"from": people.carrier})
+    assert dict(tx.events["ShipmentQuarantined"]) == {
+        "shipment": handover.shipment,
+        "breached": BY_HAND,
+        "breachedAt": 0,
+        "by": people.carrier,
+        "reason": 3,
+    }
+    assert coldchain.verdict(handover.shipment) == EXCURSION
+
+
+# ---- splitting and merging -------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_split(coldchain, fresh, people):
+    def ask(units, sender=people.manufacturer):
+        return refusal(coldchain.split, fresh.id, REF, units, sender=sender)
+
+    assert ask(9) is PASSED
+    assert ask(10) == error("InvalidShipment", "units")
+    assert ask(0) == error("InvalidShipment", "units")
+    assert ask(1, people.carrier) == error("NotHolder", fresh.id, people.carrier)
+    coldchain.split(fresh.id, REF, 1, {"from": people.manufacturer})
+    assert ask(1) == error("ShipmentExists", shipment_id(fresh.shipment.lot, people.manufacturer, REF))
+
+
+def test_a_part_inherits_all_that_was_judged(coldchain, trip, people):
+    trip.log(500, 900, None, 900)
+    tx = coldchain.split(trip.id, REF, 4, {"from": people.manufacturer})
+    part = str(tx.events["ShipmentSplit"]["into"])
+    assert dict(tx.events["ShipmentSplit"]) == {"shipment": trip.id, "into": part, "units": 4}
+    assert part == shipment_id(trip.shipment.lot, people.manufacturer, REF)
+    assert shipment_of(coldchain, part) == trip.shipment._replace(units=4)
+    assert trip.shipment.units == 6
+    assert report_of(coldchain, part) == trip.report
+
+
+def test_TT6_a_split_launders_no_breach(coldchain, trip, people):
+    trip.log(*[900] * 3)
+    part = coldchain.split(trip.id, REF, 4, {"from": people.manufacturer}).events["ShipmentSplit"]["into"]
+    assert (coldchain.verdict(part), shipment_of(coldchain, part).disposition) == (EXCURSION, QUARANTINED)
+
+
+@pytest.fixture
+def pair_of_trips(new_lot, open_trip):
+    """Two shipments of a lot, an hour of each judged."""
+
+    def make(profile=Profile(unknown=DAY), lot=None, ago=HOUR):
+        lot = lot or new_lot(profile)
+        return open_trip(ago=ago, lot_id=lot), open_trip(ago=ago, lot_id=lot)
+
+    return make
+
+
+def test_what_cannot_be_merged(coldchain, pair_of_trips, open_trip, hand_on, people):
+    one, other = pair_of_trips()
+    foreign = open_trip(ago=60)
+
+    def ask(a, b, sender=people.manufacturer):
+        return refusal(coldchain.merge, a.id, b.id, sender=sender)
+
+    assert ask(one, other) is PASSED
+    assert ask(one, one) == error("InvalidShipment", "into")
+    assert ask(one, foreign) == error("InvalidShipment", "into")
+    assert ask(one, other, people.carrier) == error("NotHolder", one.id, people.carrier)
+    other.log(*[900] * 3)
+    assert ask(one, other) == error("NotIntact", other.id, EXCURSION)
+    assert ask(other, one) == error("NotIntact", other.id, EXCURSION)
+    hand_on(one.id, people.manufacturer, people.carrier)
+    assert ask(other, one) == error("NotHolder", one.id, people.manufacturer)
+
+
+def test_TT6_a_merger_keeps_the_worse_of_both(coldchain, pair_of_trips, people):
+    one, other = pair_of_trips()
+    one.log(500, 850, 100, None)
+    other.log(300, 850, 850, 600)
+    tx = coldchain.merge(one.id, other.id, {"from": people.manufacturer})
+    assert dict(tx.events["ShipmentMerged"]) == {"shipment": one.id, "into": other.id, "units": 10}
+    quiet = tx.timestamp - (one.start + 2_400), tx.timestamp - (other.start + 2_400)
+    judged = other.judgement
+    assert judged == (tx.timestamp, 1, 4, 100, 850, 1_200, 600, max(quiet[0] + 600, quiet[1]), 0)
+    assert other.report.runs[:4] == (0, 1_200, 600, 600)
+    assert (one.shipment.units, other.shipment.units) == (0, 20)
+    assert (one.shipment.disposition, one.verdict, other.verdict) == (SHUT, CLOSED, INTACT)
+    assert other.shipment.chain != NO_CHAIN
+
+
+def test_TT4_a_merger_opens_no_new_window(coldchain, pair_of_trips, people):
+    """An hour at 25 °C weighs on what is merged as it did before."""
+    profile = Profile(unknown=DAY, mkt_limit=800, mkt_hours=2, rules=((ABOVE, CUMULATIVE, 5_000, 1),))
+    one, other = pair_of_trips(profile, ago=3 * HOUR)
+    one.log(*[500] * 12, *[1_500] * 2, 500)
+    other.log(*[500] * 15)
+    coldchain.merge(one.id, other.id, {"from": people.manufacturer})
+    assert other.verdict == INTACT
+    now = other.judgement.until
+    at(now + HOUR)
+    other.log(*[1_000] * 5, start=now)
+    assert other.judgement.breached == 1 << 8
+
+
+def test_TT6_too_warm_and_too_cold_together_use_up_a_budget(coldchain, pair_of_trips, people):
+    one, other = pair_of_trips(Profile(unknown=DAY, budget=3_000, rules=()))
+    one.log(*[900] * 3)
+    other.log(*[100] * 3)
+    tx = coldchain.merge(one.id, other.id, {"from": people.manufacturer})
+    assert dict(tx.events["ShipmentQuarantined"])["breached"] == 1 << 9
+    assert (other.verdict, other.report.breached_at) == (EXCURSION, tx.timestamp)
+
+
+def test_the_sooner_due_is_kept(coldchain, new_lot, open_trip, people):
+    lot = new_lot(Profile(unknown=DAY))
+    for hours in ((5, 2), (2, 5), (2, 0), (0, 2)):
+        one, other = (open_trip(ago=60, lot_id=lot, hours=each) for each in hours)
+        due = min(each.shipment.due for each in (one, other) if each.shipment.due)
+        coldchain.merge(one.id, other.id, {"from": people.manufacturer})
+        assert other.shipment.due == due
+
+
+# ---- dispensing ------------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_dispensed(coldchain, hand_on, fresh, people):
+    hand_on(fresh.id, people.manufacturer, people.clinic)
+
+    def ask(units, holder=people.clinic, sender=people.clinic):
+        return refusal(coldchain.dispense, fresh.id, holder, units, sender=sender)
+
+    assert ask(10) is PASSED
+    assert ask(11) == error("InvalidShipment", "units")
+    assert ask(0) == error("InvalidShipment", "units")
+    assert ask(1, holder=people.hospital) == error("NotHolder", fresh.id, people.hospital)
+    for other in (people.hospital, people.stranger, people.regulator):
+        assert ask(1, sender=other) == error("AccessManagedUnauthorized", other)
+    at(fresh.start + 3 * HOUR)
+    assert ask(1) == error("NotIntact", fresh.id, UNKNOWN)
+
+
+def test_TT6_a_unit_is_dispensed_once(coldchain, hand_on, fresh, people):
+    hand_on(fresh.id, people.manufacturer, people.clinic)
+    tx = coldchain.dispense(fresh.id, people.clinic, 7, {"from": people.clinic})
+    assert dict(tx.events["UnitsDispensed"]) == {"shipment": fresh.id, "holder": people.clinic, "units": 7}
+    assert fresh.shipment.units == 3
+    message = error("InvalidShipment", "units")
+    assert refusal(coldchain.dispense, fresh.id, people.clinic, 4, sender=people.clinic) == message
+
+
+def test_who_lost_its_licence_dispenses_nothing(coldchain, institutions, hand_on, fresh, people):
+    hand_on(fresh.id, people.manufacturer, people.clinic)
+    institutions.suspend(people.clinic, {"from": people.regulator})
+    message = error("NotLicensed", people.clinic, HOLDERS, SUSPENDED)
+    assert refusal(coldchain.dispense, fresh.id, people.clinic, 1, sender=people.clinic) == message

@@ -1,213 +1,174 @@
-"""A laboratory answers for what is not intact: it releases or destroys.
+"""Quarantine by hand, release, destruction, recall.
 
 given a shipment
-    when anyone but a laboratory releases or destroys it                it is refused: NotLicensed
-    when there is nothing to answer for                                 it is refused: NothingToRelease
-    when it is destroyed already                                        it is refused: AlreadyDestroyed
-    when it is released
-        breaches and unknown time are excused, the rules start anew, it moves again
-        readings of the time until now are no longer taken; extremes and times out of range stay
-        the next breach quarantines it again
-    when it is destroyed                                                nothing moves it any more
+    when who quarantines it is neither holder nor laboratory, or gives no reason    NotHolder, InvalidReason
+    when it is quarantined                                                          it stays until a laboratory releases it
+    when there is nothing to release, or its budget is used up                      NothingToRelease
+    when it is released                                                             breaches, unknown time, runs and window are excused; extremes stay
+    when it is destroyed                                                            for ever; readings change nothing any more
+given a lot
+    when it is recalled by who may                                                  every shipment of it is, for ever
 """
 
 import pytest
 
 from tests.coldchain.build import (
+    ABOVE,
+    ACTIVE,
+    BY_HAND,
+    CUMULATIVE,
     DAY,
     DESTROYED,
     EXCURSION,
-    EXPIRED,
     HOUR,
     INTACT,
-    MOVING,
-    NOBODY,
     QUARANTINED,
+    RECALLED,
     SHREDDED,
     UNKNOWN,
+    Profile,
 )
-from tests.conftest import LABORATORY
+from tests.conftest import LABORATORY, MANUFACTURER
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
 
-REASON = 4_711
+HOLDERS = 0x13B
+NOWHERE = "0x" + "cd" * 32
 
 
-@pytest.fixture
-def warm(trip):
-    """A shipment in quarantine: an hour at 9 °C, half an hour unknown."""
-    trip.log(*[500] * 50, *[900] * 6, *[None] * 3)
-    return trip
+def test_who_quarantines(coldchain, fresh, people):
+    def ask(sender, reason=4):
+        return refusal(coldchain.quarantine, fresh.id, reason, sender=sender)
+
+    assert ask(people.manufacturer) is PASSED
+    assert ask(people.laboratory) is PASSED
+    assert ask(people.manufacturer, 0) == error("InvalidReason", 0)
+    assert ask(people.carrier) == error("NotHolder", fresh.id, people.carrier)
+    assert ask(people.stranger) == error("NotLicensed", people.stranger, HOLDERS, 0)
+    coldchain.destroy(fresh.id, 1, {"from": people.laboratory})
+    assert ask(people.laboratory) == error("NotIntact", fresh.id, DESTROYED)
 
 
-# ---- refused ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("action", ["release", "destroy"])
-@pytest.mark.parametrize(
-    "who", ["deployer", "regulator", "hospital", "insurer", "manufacturer", "carrier", "clinic", "patient", "logger"]
-)
-def test_TT7_only_a_laboratory_answers(coldchain, warm, people, action, who):
-    account = getattr(people, who)
-    standing = 0 if who in ("deployer", "regulator", "patient") else 2
-    assert refusal(getattr(coldchain, action), warm.id, REASON, sender=account) == error(
-        "NotLicensed", account, LABORATORY, standing
-    )
-
-
-@pytest.mark.parametrize("action", ["release", "destroy"])
-def test_TT7_a_suspended_laboratory_does_not_answer(coldchain, institutions, warm, people, action):
-    institutions.suspend(people.laboratory, {"from": people.regulator})
-    assert refusal(getattr(coldchain, action), warm.id, REASON, sender=people.laboratory) == error(
-        "NotLicensed", people.laboratory, LABORATORY, 4
-    )
-
-
-def test_what_is_intact_needs_no_release(coldchain, open_trip, laboratory):
-    trip = open_trip(ago=60, ref="calm")
-    assert refusal(coldchain.release, trip.id, REASON, sender=laboratory) == error("NothingToRelease", trip.id)
-
-
-def test_what_merely_expired_cannot_be_released(coldchain, open_trip, laboratory, lot_terms):
-    at(lot_terms.expires_at - 30)
-    trip = open_trip(ago=0, ref="late")
-    at(lot_terms.expires_at)
-    assert trip.verdict == EXPIRED
-    assert refusal(coldchain.release, trip.id, REASON, sender=laboratory) == error("NothingToRelease", trip.id)
-
-
-@pytest.mark.parametrize("action", ["release", "destroy"])
-def test_destroyed_is_final(coldchain, warm, laboratory, action):
-    coldchain.destroy(warm.id, REASON, {"from": laboratory})
-    assert refusal(getattr(coldchain, action), warm.id, REASON, sender=laboratory) == error("AlreadyDestroyed", warm.id)
-
-
-# ---- released --------------------------------------------------------------------------------------------------------
-
-
-def test_a_release_makes_it_intact(coldchain, warm, laboratory):
-    assert (warm.verdict, warm.shipment.disposition) == (EXCURSION, QUARANTINED)
-    tx = coldchain.release(warm.id, REASON, {"from": laboratory})
-    assert (warm.verdict, warm.shipment.disposition, warm.shipment.breached_at) == (INTACT, MOVING, 0)
-    assert len(tx.events) == 1
-    assert dict(tx.events["ShipmentReleased"]) == {"shipment": warm.id, "laboratory": laboratory, "reason": REASON}
-
-
-def test_a_release_excuses_what_was_and_keeps_what_is_known(coldchain, warm, laboratory):
-    before = warm.judgement
-    assert (before.above, before.unknown) == (HOUR, 1_800)
-    tx = coldchain.release(warm.id, REASON, {"from": laboratory})
-    assert warm.judgement == before._replace(breached=0, unknown=0, until=tx.timestamp)
-
-
-def test_an_operator_of_the_laboratory_releases_in_its_name(coldchain, institutions, warm, people):
-    institutions.setOperator(people.stranger, LABORATORY, 2**40 - 1, {"from": people.laboratory})
-    tx = coldchain.release(warm.id, REASON, {"from": people.stranger})
-    assert tx.events["ShipmentReleased"]["laboratory"] == people.laboratory
-
-
-def test_what_is_released_moves_again(coldchain, warm, people):
-    coldchain.release(warm.id, REASON, {"from": people.laboratory})
-    coldchain.offer(warm.id, people.carrier, {"from": people.manufacturer})
-    assert refusal(coldchain.accept, warm.id, sender=people.carrier) is PASSED
-
-
-def test_TT1_readings_of_the_time_before_a_release_are_no_longer_taken(coldchain, warm, laboratory, refused, now):
-    at(now + DAY)
-    tx = coldchain.release(warm.id, REASON, {"from": laboratory})
-    at(tx.timestamp + HOUR)
-    for early, message in ((1, error("OutOfOrder", warm.id, tx.timestamp, tx.timestamp - 1)), (0, PASSED)):
-        assert refused(warm.batch(500, start=tx.timestamp - early)) == message
-
-
-def test_a_release_does_not_shorten_a_running_step(coldchain, warm, laboratory, now):
-    at(warm.judgement.until + HOUR)
-    warm.log(900, start=now, step=HOUR)
-    until = warm.judgement.until
-    coldchain.release(warm.id, REASON, {"from": laboratory})
-    assert warm.judgement.until == until
-
-
-def test_the_rules_start_anew_after_a_release(coldchain, warm, laboratory):
-    """Neither the run nor the sum goes on from before; another half hour is needed."""
-    start = coldchain.release(warm.id, REASON, {"from": laboratory}).timestamp
-    at(start + HOUR)
-    warm.log(*[900] * 2)
-    assert warm.verdict == INTACT
-    tx = warm.log(900)
-    assert (warm.verdict, warm.shipment.disposition) == (EXCURSION, QUARANTINED)
-    assert tx.events["ShipmentQuarantined"]["breachedAt"] == start + 1_200
-    assert warm.shipment.breached_at == start + 1_200
-
-
-def test_TT2_unknown_time_needs_a_human_decision(coldchain, trip, laboratory, now):
-    assert trip.verdict == UNKNOWN
-    coldchain.release(trip.id, REASON, {"from": laboratory})
-    assert (trip.verdict, trip.judgement.unknown) == (INTACT, 0)
-
-
-def test_TT2_after_a_release_silence_counts_from_there(coldchain, trip, laboratory):
-    released = coldchain.release(trip.id, REASON, {"from": laboratory}).timestamp
-    at(released + HOUR)
-    assert trip.judgement.unknown == 0
-    at(released + 2 * HOUR + 1)
-    assert trip.verdict == UNKNOWN
-
-
-def test_a_release_does_not_stop_the_clock_of_the_lot(coldchain, warm, laboratory, lot_terms):
-    at(lot_terms.expires_at)
-    coldchain.release(warm.id, REASON, {"from": laboratory})
-    assert warm.verdict == EXPIRED
-
-
-def test_TT1_the_series_goes_on_after_a_release(coldchain, warm, laboratory):
-    """Number and chain are the device's own: a release does not let old batches in again."""
-    chain_before, batches = warm.shipment.chain, warm.judgement.batches
-    coldchain.release(warm.id, REASON, {"from": laboratory})
-    assert (warm.shipment.chain, warm.judgement.batches) == (chain_before, batches)
-
-
-# ---- destroyed -------------------------------------------------------------------------------------------------------
-
-
-def test_what_is_destroyed_never_moves(coldchain, warm, people):
-    coldchain.destroy(warm.id, REASON, {"from": people.laboratory})
-    assert refusal(coldchain.offer, warm.id, people.carrier, sender=people.manufacturer) == error(
-        "NotIntact", warm.id, DESTROYED
-    )
-
-
-def test_destroying_takes_an_open_offer_back(coldchain, open_trip, people):
-    trip = open_trip(ago=60, ref="doomed")
-    coldchain.offer(trip.id, people.carrier, {"from": people.manufacturer})
-    tx = coldchain.destroy(trip.id, REASON, {"from": people.laboratory})
-    assert (trip.shipment.offered_to, trip.shipment.disposition, trip.verdict) == (NOBODY, SHREDDED, DESTROYED)
-    assert refusal(coldchain.accept, trip.id, sender=people.carrier) == error("NotOffered", trip.id, people.carrier)
-    assert len(tx.events) == 1
-    assert dict(tx.events["ShipmentDestroyed"]) == {
-        "shipment": trip.id,
-        "laboratory": people.laboratory,
-        "reason": REASON,
+def test_a_quarantine_by_hand_is_told_with_its_reason(coldchain, fresh, people):
+    tx = coldchain.quarantine(fresh.id, 4, {"from": people.manufacturer})
+    assert dict(tx.events["ShipmentQuarantined"]) == {
+        "shipment": fresh.id,
+        "breached": BY_HAND,
+        "breachedAt": 0,
+        "by": people.manufacturer,
+        "reason": 4,
     }
+    assert (fresh.shipment.disposition, fresh.verdict) == (QUARANTINED, EXCURSION)
 
 
-def test_what_is_intact_may_be_destroyed(coldchain, open_trip, laboratory):
-    trip = open_trip(ago=60, ref="damaged")
-    assert refusal(coldchain.destroy, trip.id, REASON, sender=laboratory) is PASSED
+@pytest.mark.parametrize("act", ["release", "destroy"])
+def test_only_a_laboratory_decides_and_says_why(coldchain, trip, people, act):
+    method = getattr(coldchain, act)
+    trip.log(*[900] * 3)
+    assert refusal(method, trip.id, 1, sender=people.laboratory) is PASSED
+    assert refusal(method, trip.id, 0, sender=people.laboratory) == error("InvalidReason", 0)
+    for who, standing in (("manufacturer", 2), ("regulator", 0)):
+        account = getattr(people, who)
+        assert refusal(method, trip.id, 1, sender=account) == error("NotLicensed", account, LABORATORY, standing)
 
 
-def test_units_that_were_destroyed_do_not_come_back(coldchain, warm, lot, laboratory):
-    left = coldchain.unitsLeft(lot)
-    coldchain.destroy(warm.id, REASON, {"from": laboratory})
-    assert coldchain.unitsLeft(lot) == left
+def test_there_is_nothing_to_release(coldchain, fresh, people):
+    def ask():
+        return refusal(coldchain.release, fresh.id, 1, sender=people.laboratory)
+
+    nothing = error("NothingToRelease", fresh.id)
+    assert ask() == nothing
+    coldchain.recall(fresh.shipment.lot, 1, {"from": people.manufacturer})
+    assert ask() == nothing
+    at(fresh.start + 3 * HOUR)
+    assert ask() is PASSED  # recalled, and unknown
+    coldchain.destroy(fresh.id, 1, {"from": people.laboratory})
+    assert ask() == nothing
 
 
-# ---- findings --------------------------------------------------------------------------------------------------------
+def test_a_budget_that_is_used_up_is_not_refilled(coldchain, with_profile, people):
+    trip = with_profile(Profile(budget=1_200, rules=()))
+    trip.log(900, 900, 500, 900)
+    assert (trip.judged.breached, trip.report.breached_at) == (1 << 9, trip.start + 1_800)
+    assert refusal(coldchain.release, trip.id, 1, sender=people.laboratory) == error("NothingToRelease", trip.id)
 
 
-def test_unknown_time_within_the_budget_is_nothing_to_release(coldchain, open_trip, laboratory):
-    """The promise: NothingToRelease when intact. A release would wipe the runs of rules that are nearly breached."""
-    trip = open_trip(ago=HOUR, ref="budget")
-    trip.log(*[500] * 2, None, 900, 900)
-    assert (trip.verdict, trip.judgement.unknown) == (INTACT, 600)
-    assert refusal(coldchain.release, trip.id, REASON, sender=laboratory) == error("NothingToRelease", trip.id)
+def test_a_release_excuses_and_forgets_no_extreme(coldchain, trip, refused, people):
+    trip.log(500, *[900] * 3, None)
+    chain = trip.shipment.chain
+    tx = coldchain.release(trip.id, 9, {"from": people.laboratory})
+    assert dict(tx.events["ShipmentReleased"]) == {"shipment": trip.id, "laboratory": people.laboratory, "reason": 9}
+    assert trip.judgement == (tx.timestamp, 1, 5, 500, 900, 1_800, 0, 0, 0)
+    report = trip.report
+    assert (report.verdict, report.breached_at, report.runs) == (INTACT, 0, (0,) * 8)
+    assert (trip.shipment.disposition, trip.shipment.chain) == (ACTIVE, chain)
+    message = refused(trip.batch(500, start=tx.timestamp - 1))
+    assert message == error("OutOfOrder", trip.id, tx.timestamp, tx.timestamp - 1)
+
+
+def test_TT4_a_release_closes_the_window(coldchain, with_profile, people, now):
+    profile = Profile(unknown=DAY, mkt_limit=800, mkt_hours=2, rules=((ABOVE, CUMULATIVE, 5_000, 1),))
+    trip = with_profile(profile, ago=HOUR)
+    trip.log(*[1_500] * 5)
+    coldchain.quarantine(trip.id, 1, {"from": people.laboratory})
+    coldchain.release(trip.id, 1, {"from": people.laboratory})
+    start = trip.judgement.until
+    at(start + HOUR)
+    trip.log(*[850] * 5, start=start)
+    assert trip.judged.breached == 0
+
+
+def test_what_nobody_saw_can_be_released(coldchain, fresh, people):
+    at(fresh.start + 3 * HOUR)
+    assert fresh.verdict == UNKNOWN
+    coldchain.release(fresh.id, 1, {"from": people.laboratory})
+    assert fresh.verdict == INTACT
+
+
+def test_what_is_destroyed_stays_so(coldchain, trip, people):
+    tx = coldchain.destroy(trip.id, 5, {"from": people.laboratory})
+    assert dict(tx.events["ShipmentDestroyed"]) == {"shipment": trip.id, "laboratory": people.laboratory, "reason": 5}
+    gone = error("NotIntact", trip.id, DESTROYED)
+    assert refusal(coldchain.destroy, trip.id, 5, sender=people.laboratory) == gone
+    assert refusal(coldchain.split, trip.id, NOWHERE, 1, sender=people.manufacturer) == gone
+    told = trip.log(*[900] * 3)
+    assert "ShipmentQuarantined" not in told.events
+    assert (trip.shipment.disposition, trip.verdict, trip.judged.breached) == (SHREDDED, DESTROYED, 1)
+
+
+# ---- recall ----------------------------------------------------------------------------------------------------------
+
+
+def test_who_recalls(coldchain, lot, people):
+    def ask(sender, reason=3, lot=lot):
+        return refusal(coldchain.recall, lot, reason, sender=sender)
+
+    assert ask(people.manufacturer) is PASSED
+    assert ask(people.regulator) is PASSED
+    for other in (people.carrier, people.laboratory, people.stranger):
+        assert ask(other) == error("AccessManagedUnauthorized", other)
+    assert ask(people.manufacturer, 0) == error("InvalidReason", 0)
+    assert ask(people.manufacturer, lot=NOWHERE) == error("UnknownLot", NOWHERE)
+
+
+def test_a_manufacturer_without_its_licence_recalls_nothing(coldchain, institutions, lot, people):
+    institutions.suspend(people.manufacturer, {"from": people.regulator})
+    message = error("NotLicensed", people.manufacturer, MANUFACTURER, 4)
+    assert refusal(coldchain.recall, lot, 3, sender=people.manufacturer) == message
+
+
+def test_TT6_a_recall_reaches_every_shipment_of_the_lot(coldchain, open_trip, new_lot, lot, people):
+    ours, another = [open_trip(ago=60) for _ in range(2)], open_trip(ago=60, lot_id=new_lot())
+    tx = coldchain.recall(lot, 3, {"from": people.regulator})
+    assert dict(tx.events["LotRecalled"]) == {"lot": lot, "by": people.regulator, "reason": 3}
+    assert [trip.verdict for trip in (*ours, another)] == [RECALLED, RECALLED, INTACT]
+    assert (coldchain.recallOf(lot), ours[0].report.recall) == (3, 3)
+    message = error("AlreadyRecalled", lot)
+    assert refusal(coldchain.recall, lot, 4, sender=people.manufacturer) == message
+
+
+def test_a_lot_is_recalled_before_its_first_shipment(coldchain, new_lot, people):
+    lot = new_lot()
+    assert coldchain.recallOf(lot) == 0
+    coldchain.recall(lot, 3, {"from": people.manufacturer})
+    assert (coldchain.recallOf(lot), coldchain.unitsLeft(lot)) == (3, 1_000)

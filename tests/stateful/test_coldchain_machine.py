@@ -1,0 +1,167 @@
+"""Shipments of a lot in any order of acts: handed on, split, merged, dispensed, logged, quarantined, released, destroyed.
+
+After each act, for every shipment there ever was: it has one holder; its minute, its batches and its judged time never shrink; its disposition
+goes forward only, but for a release; what is closed or destroyed stays so; the units of the lot are all somewhere.
+"""
+
+from brownie.test import strategy
+
+from tests.coldchain import build
+from tests.coldchain import lot as words
+from tests.coldchain.build import ACTIVE, CLOSED, DAY, DESTROYED, HOUR, INTACT, SHREDDED, SHUT
+from tests.conftest import LOGGER
+from tests.institutions import edge
+from tests.keys import key_of
+
+FOR_EVER = 2**40 - 1
+UNITS = 1_000
+# Temperatures of three readings, and whether they breach a rule at once.
+READINGS = ((500, 500, 500), (850, 500, None), (100, 500, 500), (900, 900, 900))
+ACTS = {"open", "hand", "refused", "split", "merge", "dispense", "log", "breach", "quarantine", "release", "destroy"}
+
+
+class Lots:
+    def __init__(cls, house, people):
+        cls.coldchain, cls.house, cls.people = house["ColdChain"], house, people
+        cls.hands = [people.manufacturer, people.carrier, people.clinic, people.laboratory]
+        lots, regulator = house["Lots"], {"from": people.regulator}
+        lots.assignPrefix(words.PREFIX, words.DIGITS, people.manufacturer, regulator)
+        profile = lots.registerProfile(words.Profile(silence=DAY, unknown=10 * DAY), regulator).events["ProfileRegistered"]["profile"]
+        now = edge.now()
+        terms = (people.manufacturer, words.GTIN, words.lot_number("LOT"), now - DAY, now + 1_000 * DAY, UNITS, profile, bytes(32))
+        cls.lot = lots.registerLot(terms, words.DIGITS, {"from": people.manufacturer}).events["LotRegistered"]["lot"]
+        cls.seen = set()
+
+    def setup(self):
+        self.known, self.devices, self.released = {}, {}, None
+        self.dispensed = self.count = 0
+        self.rule_open(0)
+
+    # ---- acts --------------------------------------------------------------------------------------------------------
+
+    def pick(self, number):
+        ids = list(self.known)
+        id_ = ids[number % len(ids)]
+        return id_, build.shipment_of(self.coldchain, id_)
+
+    def remember(self, id_):
+        self.known[str(id_)] = build.shipment_of(self.coldchain, id_), build.report_of(self.coldchain, id_)
+
+    def fresh_device(self, id_, start, holder):
+        self.count += 1
+        key = build.key(f"machine {self.count}")
+        self.house["Institutions"].setOperator(key.address, LOGGER, FOR_EVER, {"from": self.people.logger})
+        self.house["Loggers"].register(key.address, 0, 50, bytes(32), {"from": self.people.logger})
+        self.house["Loggers"].calibrate(key.address, start + 900 * DAY, bytes(32), {"from": self.people.laboratory})
+        self.coldchain.pair(id_, key.address, start, FOR_EVER, 0, {"from": holder})
+        self.devices[str(id_)] = key
+
+    def rule_open(self, st_units):
+        if self.coldchain.unitsLeft(self.lot) < st_units + 5:
+            return
+        self.count += 1
+        maker = self.people.manufacturer
+        tx = self.coldchain.open(self.lot, build.word(f"ref {self.count}"), st_units + 5, 0, bytes(32), bytes(32), {"from": maker})
+        id_ = str(tx.events["ShipmentOpened"]["shipment"])
+        self.fresh_device(id_, tx.timestamp - HOUR, maker)
+        self.remember(id_)
+        self.seen.add("open")
+
+    def rule_hand(self, st_first, st_hand):
+        id_, at = self.pick(st_first)
+        to, holder = self.hands[st_hand], next(each for each in self.hands if each == at.holder)
+        handover = build.Handover(id_, to.address, FOR_EVER)
+        offer = build.sign_offer(self.coldchain, handover, key_of(holder))
+        back = to in (self.people.manufacturer, self.people.laboratory)
+        over = at.disposition in (SHUT, SHREDDED)
+        may = to != holder and not over and (back or self.coldchain.verdict(id_) == INTACT)
+        refused = edge.refusal(self.coldchain.hand, handover, offer, b"", sender=to)
+        assert (refused is None) == may
+        if may:
+            self.coldchain.hand(handover, offer, b"", {"from": to})
+            # The same signature is worth nothing any more.
+            assert edge.refusal(self.coldchain.hand, handover, offer, b"", sender=to) is not None
+        self.seen.add("hand" if may else "refused")
+
+    def rule_split(self, st_first, st_units):
+        id_, at = self.pick(st_first)
+        if not 0 < st_units < at.units or at.disposition in (SHUT, SHREDDED):
+            return
+        self.count += 1
+        tx = self.coldchain.split(id_, build.word(f"ref {self.count}"), st_units, {"from": at.holder})
+        part = str(tx.events["ShipmentSplit"]["into"])
+        assert build.report_of(self.coldchain, part) == build.report_of(self.coldchain, id_)
+        self.fresh_device(part, build.report_of(self.coldchain, part).judgement.until, at.holder)
+        self.remember(part)
+        self.seen.add("split")
+
+    def rule_merge(self, st_first, st_second):
+        (one, a), (other, b) = self.pick(st_first), self.pick(st_second)
+        verdicts = [self.coldchain.verdict(each) for each in (one, other)]
+        if one == other or a.holder != b.holder or verdicts != [INTACT, INTACT]:
+            return
+        before = [build.report_of(self.coldchain, each).judgement for each in (one, other)]
+        self.coldchain.merge(one, other, {"from": a.holder})
+        after = build.report_of(self.coldchain, other).judgement
+        assert after.lowest == min(each.lowest for each in before) and after.highest == max(each.highest for each in before)
+        assert all(getattr(after, name) >= max(getattr(each, name) for each in before) for name in ("above", "below", "unknown"))
+        self.seen.add("merge")
+
+    def rule_dispense(self, st_first, st_units):
+        id_, at = self.pick(st_first)
+        if 0 < st_units <= at.units and self.coldchain.verdict(id_) == INTACT:
+            self.coldchain.dispense(id_, at.holder, st_units, {"from": at.holder})
+            self.dispensed += st_units
+            self.seen.add("dispense")
+
+    def rule_log(self, st_first, st_readings):
+        id_, at = self.pick(st_first)
+        judged = build.report_of(self.coldchain, id_).judgement
+        if judged.until + 1_800 > edge.now():
+            edge.at(judged.until + 1_800)
+        head = build.header(judged.batches, judged.until, 600, 3, -4_000)
+        batch = build.Batch(id_, head, build.NOTHING, build.packed(READINGS[st_readings], -4_000))
+        signature = build.sign_batch(self.coldchain, batch, at.chain, self.devices[id_])
+        self.coldchain.log(batch, signature, {"from": self.people.stranger})
+        self.seen.add("breach" if build.report_of(self.coldchain, id_).breached else "log")
+
+    def rule_laboratory(self, st_first, st_act):
+        id_, at = self.pick(st_first)
+        name = ("quarantine", "release", "release", "destroy")[st_act]
+        method, laboratory = getattr(self.coldchain, name), self.people.laboratory
+        if edge.refusal(method, id_, 1, sender=laboratory) is None:
+            method(id_, 1, {"from": laboratory})
+            self.released = id_ if name == "release" else None
+            self.seen.add(name)
+
+    # ---- what always holds -------------------------------------------------------------------------------------------
+
+    def invariant(self):
+        for id_, (was, reported) in list(self.known.items()):
+            self.remember(id_)
+            at, report = self.known[id_]
+            assert at.holder in self.hands and at.lot == was.lot
+            assert at.since >= was.since and (at.since > was.since or at.holder == was.holder)
+            judged, before = report.judgement, reported.judgement
+            assert (judged.until, judged.batches, judged.readings) >= (before.until, before.batches, before.readings)
+            assert judged.batches >= before.batches and judged.until >= before.until
+            assert judged.lowest <= before.lowest and judged.highest >= before.highest
+            assert at.disposition >= was.disposition or (id_ == self.released and at.disposition == ACTIVE)
+            if was.disposition in (SHUT, SHREDDED):
+                assert at.disposition == was.disposition and report.verdict in (CLOSED, DESTROYED)
+                assert (at.units, at.holder) == (was.units, was.holder)
+        self.released = None
+        units = sum(at.units for at, _ in self.known.values())
+        assert units + self.dispensed + self.coldchain.unitsLeft(self.lot) == UNITS
+
+    st_units = strategy("uint8", max_value=6)
+    st_first = strategy("uint8")
+    st_second = strategy("uint8")
+    st_hand = strategy("uint8", max_value=3)
+    st_readings = strategy("uint8", max_value=len(READINGS) - 1)
+    st_act = strategy("uint8", max_value=3)
+
+
+def test_shipments_in_any_order_of_acts(state_machine, house, people):
+    state_machine(Lots, house, people, settings={"max_examples": 8, "stateful_step_count": 25})
+    assert len(Lots.seen & ACTS if hasattr(Lots, "seen") else ACTS) >= 8
