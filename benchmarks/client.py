@@ -137,10 +137,11 @@ def readings():
     with Ground() as ground:
         house = ground.house
         maker, carrier = house.institution("MANUFACTURER")[0], house.institution("CARRIER")[0]
-        logger, name = house.institution("LOGGER")
-        client, now = house.client(maker), ground.now
-        house.client(house.regulator).coldchain.register_profile(profile := next(iter(ready_profiles().values())))
-        lot = client.coldchain.register_lot(
+        owner, laboratory = (house.client(house.institution(role)[0]) for role in ("LOGGER", "LABORATORY"))
+        client, now, regulator = house.client(maker), ground.now, house.client(house.regulator)
+        regulator.lots.register_profile(profile := ready_profiles()["refrigerated"])
+        regulator.lots.assign_prefix("4006381", maker.address)
+        lot = client.lots.register_lot(
             gtin="04006381333931", number="LOT-1", made_at=now - YEAR, expires_at=now + YEAR, units=10**6, profile=profile.id
         )
         step = 60
@@ -152,8 +153,13 @@ def readings():
         say(f"{SHIPMENTS * BATCHES * READINGS:,} readings of {SHIPMENTS} shipments")
         signed = []
         for _ in range(SHIPMENTS):
-            shipment = client.coldchain.open_shipment(lot, units=1, logger=name, monitored_from=began)
-            signed += client.coldchain.sign_batches(export, shipment, logger, most=READINGS)
+            device = house.person(0)
+            owner.institutions.set_operator(device.address, ["LOGGER"], now + YEAR)
+            owner.devices.register(device.address, accuracy=50)
+            laboratory.devices.calibrate(device.address, now + YEAR, bytes(32))
+            shipment = client.coldchain.open_shipment(lot, units=1)
+            client.coldchain.pair(shipment, device.address, start=began)
+            signed += client.coldchain.sign_batches(export, shipment, device, most=READINGS)
         assert len(signed) == SHIPMENTS * BATCHES
         ground.keep()
         relay, few = house.client(carrier), signed[: 2 * BATCHES]

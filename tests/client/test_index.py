@@ -19,6 +19,7 @@ from salus.index.truths import TRUTHS
 from tests.client.scene import USD, Scene
 from tests.client.shared_data import EXAMPLES
 from tests.client.test_coldchain import Journey
+from tests.client.vaccines import Works
 
 DAY = 24 * 3600
 
@@ -40,7 +41,7 @@ class Story:
         self._guardians()
         self.scene = Scene(world, token, folder, reviewThreshold="50.00", reviewDays=5, appealDays=30)
         self.claims = self._claims()
-        self.journey = Journey(world, monitored_from=world.client().now() - 3600)
+        self.journey = Journey(world, start=world.client().now() - 3600)
         self._trips()
 
     def draft(self, *purposes, index=None):
@@ -95,11 +96,22 @@ class Story:
     def _trips(self):
         journey = self.journey
         journey.log(journey.readings(*[500] * 6))
-        journey.as_(journey.maker).offer(journey.shipment, journey.carrier_name)
-        journey.as_(journey.carrier).accept(journey.shipment)
+        journey.hand(journey.maker, journey.carrier)
+        self._doses()
         self.world.node.advance(7200)
         journey.log(journey.readings(*[1200] * 12, after=6))
         journey.as_(journey.laboratory).release(journey.shipment, 1)
+
+    def _doses(self):
+        works = Works(self.world)
+        lot = works.lot()
+        shipment = works.shipment(lot)
+        chain, doses = works.salus.coldchain, works.salus.doses
+        part = chain.split(shipment, 4)
+        dose = doses.give(shipment, self.world.patient().address, works.schedule())
+        doses.void(dose)
+        chain.merge(part, shipment)
+        chain.recall(lot, 7)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +153,10 @@ LISTS = {
     "what was decided": lambda s, story: s.claims.decided(story.claims[0]),
     "the report of an insurer": lambda s, story: report(s, insurer=story.scene.handle),
     "the report of all": lambda s, story: report(s),
-    "profiles": lambda s, story: s.coldchain.profiles(),
+    "profiles": lambda s, story: s.lots.profiles(),
+    "lots": lambda s, story: s.lots.list(),
+    "devices": lambda s, story: s.devices.list(),
+    "doses": lambda s, story: s.doses.given(),
     "readings": lambda s, story: s.coldchain.readings(story.journey.shipment),
 }
 
@@ -260,7 +275,7 @@ DAMAGE = {
         "'balance'",
     ),
     "a plan that was not published": (GONE + ":PlanPublished", "Plans.inForceAt", "0"),
-    "a shipment that stayed with its maker": (GONE + ":ShipmentAccepted", "ColdChain.shipment", None),
+    "a shipment that stayed with its maker": (GONE + ":ShipmentHanded", "ColdChain.shipment", None),
     "a delegate that was not removed": (GONE + ":DelegateSet", "events", None),
     "an emergency that was not reviewed": (GONE + ":EmergencyReviewed", "AccessLog.emergency", None),
     "a header of another time": ("UPDATE blocks SET time = time + 1 WHERE number = (SELECT block FROM cursor)", "blocks", None),

@@ -56,7 +56,7 @@ def _emitter():
 
 
 EMITTER = _emitter()
-REGISTRY, COLDCHAIN = "0x" + "c0" * 20, "0x" + "cc" * 20
+REGISTRY, LOTS = "0x" + "c0" * 20, "0x" + "cc" * 20
 
 
 def word(value):
@@ -67,7 +67,7 @@ class Ledger:
     """A running chain and its book.
 
     node    the chain
-    book    two contracts, ConsentRegistry and ColdChain, which emit what `emit` tells them
+    book    two contracts, ConsentRegistry and Lots, which emit what `emit` tells them
     """
 
     def __init__(self, node: LocalNode, folder):
@@ -75,7 +75,7 @@ class Ledger:
         self._numbers = itertools.count(1)
         self._key = Account.from_key(node.keys[0])
         entries = []
-        for name, address in (("ConsentRegistry", REGISTRY), ("ColdChain", COLDCHAIN)):
+        for name, address in (("ConsentRegistry", REGISTRY), ("Lots", LOTS)):
             node.request("anvil_setCode", address, "0x" + EMITTER.hex())
             entries.append(Deployment(name, _checked(address), 1, code_hash="0x" + keccak(EMITTER).hex()))
         self.book = Book(node.chain_id, {entry.name: entry for entry in entries}, str(folder / f"{node.chain_id}.json"))

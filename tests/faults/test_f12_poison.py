@@ -9,10 +9,10 @@ from salus import decoding
 from salus.errors import IndexTrouble, NotDeployed
 from salus.index.rows import misfit
 from salus.index.status import look
-from tests.faults.ledger import COLDCHAIN, REGISTRY, count, differences, word
+from tests.faults.ledger import LOTS, REGISTRY, count, differences, word
 
 GRANTED = decoding.event_topic("ConsentRegistry", "ConsentGranted")
-PROFILE = decoding.event_topic("ColdChain", "ProfileRegistered")
+PROFILE = decoding.event_topic("Lots", "ProfileRegistered")
 BIG = (1 << 256) - 1
 
 # Topics, data, the contract, and what is said of it.
@@ -24,9 +24,9 @@ POISON = {
     "an address of 256 bits": ([GRANTED, word(BIG), word(2)], bytes(64), REGISTRY, "not as the ABI says"),
     "too little data": ([GRANTED, word(1), word(2)], bytes(63), REGISTRY, "not as the ABI says"),
     "no data": ([GRANTED, word(1), word(2)], b"", REGISTRY, "not as the ABI says"),
-    "an offset beyond everything": ([PROFILE, word(1)], word(BIG), COLDCHAIN, "not as the ABI says"),
-    "a length beyond everything": ([PROFILE, word(1)], word(32) + word(BIG) * 8, COLDCHAIN, "not as the ABI says"),
-    "text that is none": ([PROFILE, word(1)], word(32) + b"\xed\xa0\x80\0\xff" * 200, COLDCHAIN, "not as the ABI says"),
+    "an offset beyond everything": ([PROFILE, word(1)], word(BIG), LOTS, "not as the ABI says"),
+    "a length beyond everything": ([PROFILE, word(1)], word(32) + word(BIG) * 8, LOTS, "not as the ABI says"),
+    "text that is none": ([PROFILE, word(1)], word(32) + b"\xed\xa0\x80\0\xff" * 200, LOTS, "not as the ABI says"),
     "100 kB": ([word(5)], b"\xc3\x28" * 50_000, REGISTRY, "no event that the ABI knows"),
 }
 
@@ -42,7 +42,7 @@ def test_f12_poison_is_put_aside_and_what_follows_is_indexed(ledger, kind):
         assert (report.events, report.quarantined, report.block) == (2, 1, ledger.head)
         with indexer.store.reading() as connection:
             row = connection.exec_driver_sql("SELECT data, contract, reason FROM quarantine").one()
-        assert (row.data, row.contract) == (data, "ConsentRegistry" if where == REGISTRY else "ColdChain")
+        assert (row.data, row.contract) == (data, "ConsentRegistry" if where == REGISTRY else "Lots")
         assert said in row.reason
         assert look(indexer.store, ledger.book, None).quarantined == {row.contract: {row.reason: 1}}
         assert differences(indexer, ledger.fresh()) == []
@@ -147,10 +147,10 @@ def test_f19_an_index_of_another_book_is_refused(ledger, tmp_path):
     with ledger.indexer() as indexer:
         indexer.sync()
     contracts = dict(ledger.book.contracts)
-    del contracts["ColdChain"]
+    del contracts["Lots"]
     ledger.book = type(ledger.book)(ledger.book.chain_id, contracts, ledger.book.path)
     with ledger.indexer() as indexer:
-        with pytest.raises(IndexTrouble, match="ColdChain is in it and not in the book; build it anew"):
+        with pytest.raises(IndexTrouble, match="Lots is in it and not in the book; build it anew"):
             indexer.sync()
         indexer.rebuild()
         assert json.loads(json.dumps(look(indexer.store, ledger.book, indexer.chain).events)) == {

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from .base import NOBODY, NOTHING, Expected, Heard
 from .care import Accesses, Consents, Guards, Register
-from .cold import Cold
+from .cold import Cold, Devices, Goods, Jabs
 from .money import Desk, Money, Terms
 
 __all__ = ["NOBODY", "NOTHING", "TRUTHS", "Expected", "Heard", "Truth"]
@@ -36,5 +36,8 @@ TRUTHS: Mapping[str, Callable[[], Truth]] = {
     "Plans": Terms,
     "ClaimDesk": Desk,
     "Treasury": Money,
+    "Lots": Goods,
+    "Loggers": Devices,
     "ColdChain": Cold,
+    "Doses": Jabs,
 }

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from .base import Expected, Hearer, fields
+from .base import NOBODY, Expected, Hearer, fields
 
 __all__ = ["Desk", "Money", "Terms"]
 
@@ -30,6 +30,7 @@ class Terms(Hearer):
         self.of_series: dict[bytes, list[bytes]] = defaultdict(list)
         # By the view that tells them: what the series knows of a member or a provider.
         self.series: dict[str, dict[tuple[Any, ...], Any]] = defaultdict(dict)
+        self.caps: dict[tuple[bytes, str], dict[str, int]] = {}
 
     def on_PlanRegistered(self, a: Any, at: int) -> None:
         self.plans[a["plan"]] = fields(a["terms"], "document")
@@ -51,6 +52,9 @@ class Terms(Hearer):
     def on_ProviderContracted(self, a: Any, at: int) -> None:
         self.series["contractOf"][a["series"], a["provider"]] = a["terms"]
 
+    def on_ProviderCapped(self, a: Any, at: int) -> None:
+        self.caps[a["series"], a["provider"]] = fields(a["cap"])
+
     def on_Authorized(self, a: Any, at: int) -> None:
         self.series["authorization"][a["series"], a["member"], a["code"]] = a["authorization"]
 
@@ -71,6 +75,10 @@ class Terms(Hearer):
             for (series, *rest), entry in entries.items():
                 # Any version asks for its series.
                 yield Expected(view, (self.of_series[series][0], *rest), fields(entry))
+        for (series, provider), cap in self.caps.items():
+            # Who has none of its own has everyone's.
+            holds = cap if cap["most"] else self.caps.get((series, NOBODY), cap)
+            yield Expected("capOf", (self.of_series[series][0], provider), holds)
 
 
 def _series(plan: bytes) -> bytes:
@@ -141,7 +149,7 @@ class Money(Hearer):
     def __init__(self) -> None:
         # By desk, insurer and token.
         self.pools: dict[tuple[str, str, str], dict[str, int]] = defaultdict(
-            lambda: dict.fromkeys(("balance", "exiting", "exitFrom", "reserved", "owed", "waiting"), 0)
+            lambda: dict.fromkeys(("balance", "exiting", "exitFrom", "reserved", "owed", "waiting", "haltedUntil"), 0)
         )
         self.debts: dict[tuple[Any, ...], dict[str, Any]] = {}
         self.set_offs: dict[tuple[Any, ...], int] = defaultdict(int)
@@ -154,6 +162,9 @@ class Money(Hearer):
 
     def on_PoolFunded(self, a: Any, at: int) -> None:
         self._move(a, balance=a["amount"])
+
+    def on_PoolHalted(self, a: Any, at: int) -> None:
+        self.pools[_pool(a)]["haltedUntil"] = a["until"]
 
     def on_ExitAnnounced(self, a: Any, at: int) -> None:
         self.pools[_pool(a)] |= {"exiting": a["amount"], "exitFrom": a["exitFrom"]}
