@@ -25,7 +25,6 @@ from eth_account import Account  # noqa: E402
 from salus.signing import compact  # noqa: E402
 from salus.terms import pack  # noqa: E402
 from scripts.deploy import deploy  # noqa: E402
-from tests.keys import key_of  # noqa: E402
 
 DAY = 24 * 3600
 YEAR = 365 * DAY
@@ -212,7 +211,11 @@ def claims(s):
 
 def cold_chain(s):
     contract, lots, loggers = s.house["ColdChain"], s.house["Lots"], s.house["Loggers"]
-    maker, carrier = s.accredited("manufacturer", MANUFACTURER), s.accredited("carrier", CARRIER)
+    signer, carrier = Account.create(), s.accredited("carrier", CARRIER)
+    maker = accounts.add(signer.key.hex())  # of the node's accounts nobody here has the keys
+    next(s.people).transfer(maker, "100 ether")
+    name = b"manufacturer".ljust(32, b"\0")
+    s.house["Institutions"].accredit(maker, name, MANUFACTURER, s.now + YEAR, {"from": s.regulator})
     owner, laboratory = s.accredited("logger", LOGGER), s.accredited("laboratory", LABORATORY)
     above, below, single, cumulative = 0, 1, 0, 1
     rules = [
@@ -281,7 +284,7 @@ def cold_chain(s):
     offer = dict(zip([t.split()[1] for t in types], (fresh, str(maker), str(carrier), since, deadline, 48, seal)))
     domain = {"name": "Salus Cold Chain", "version": "1", "chainId": chain.id, "verifyingContract": contract.address}
     fields = {"Offer": [dict(zip(("type", "name"), t.split())) for t in types]}
-    signature = key_of(maker).sign_typed_data(domain, fields, offer).signature
+    signature = signer.sign_typed_data(domain, fields, offer).signature
     handed = contract.hand((fresh, carrier, deadline, 48, 1, 1, seal), signature, b"", {"from": carrier})
     for key, transaction in (("register", registered), ("pair", pairing), ("handover", handed)):
         s.gas[f"coldchain.{key}"], s.prague[f"coldchain.{key}"] = used(transaction), prague(transaction)

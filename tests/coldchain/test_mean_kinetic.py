@@ -4,7 +4,7 @@ given a temperature, in hundredths of a degree
     when it is weighed                          it is ⌊2³² · e^(10,000/278.15 − 10,000/T)⌋, for each of 42,316
 """
 
-from decimal import Decimal, getcontext
+from decimal import Context, Decimal
 
 import pytest
 
@@ -15,11 +15,12 @@ PART = 2_000
 @pytest.fixture(scope="module")
 def exact():
     """The weights by temperature."""
-    getcontext().prec = 60
-    at_five = Decimal(10_000) / Decimal("278.15")
+    sixty = Context(prec=60)  # of its own: a compiler among the dependencies forbids to change the common one
+    at_five = sixty.divide(Decimal(10_000), Decimal("278.15"))
     found = {COLDEST: 0}
     for kelvin in range(1, HOTTEST - COLDEST + 1):
-        found[COLDEST + kelvin] = int(2**32 * (at_five - Decimal(1_000_000) / kelvin).exp())
+        exponent = sixty.subtract(at_five, sixty.divide(Decimal(1_000_000), Decimal(kelvin)))
+        found[COLDEST + kelvin] = int(sixty.multiply(Decimal(2**32), sixty.exp(exponent)))
     return found
 
 
