@@ -291,7 +291,8 @@ class ColdChain:
             BadAnswer: A batch that was not logged by a plain transaction, or a node that shows other readings than were
                 logged.
         """
-        previous, found = bytes(16), []
+        found = []
+        previous = self._inherited(shipment)
         for event in self._salus.logs("ColdChain", "ReadingsLogged", {"shipment": shipment}):
             with gate("reading a transaction"):
                 sent = self._salus.w3.eth.get_transaction(event.transaction)  # type: ignore[arg-type]
@@ -308,6 +309,16 @@ class ColdChain:
                 )
             found.append((event, batch))
         return found
+
+    def _inherited(self, shipment: bytes) -> bytes:
+        """The chain that a shipment began with: zeros, or of the one that it was split from, as it was then."""
+        while split := self._salus.logs("ColdChain", "ShipmentSplit", {"into": shipment}):
+            place, shipment = (split[0].block, split[0].index), bytes(split[0].args["shipment"])
+            logged = self._salus.logs("ColdChain", "ReadingsLogged", {"shipment": shipment})
+            before = [event for event in logged if (event.block, event.index) < place]
+            if before:
+                return bytes(before[-1].args["chain"])
+        return bytes(16)
 
     def readings(self, shipment: bytes) -> list[Reading]:
         """Every reading that was logged; see :meth:`logged`."""

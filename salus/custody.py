@@ -88,7 +88,7 @@ class Report:
         breached_at: Start of the reading that breached first since the last release, None while none has.
         runs: For each rule, how long it has been hit, seconds.
         silence: Seconds since the end of the last reading.
-        intact_until: When silence alone would turn it unknown, None when it is so already.
+        intact_until: First second at which silence alone turns it unknown, None when it is so already.
         recall: Code of the lot's recall, 0 while there is none.
         judgement: What its readings amount to, silence until now included.
     """

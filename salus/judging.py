@@ -61,13 +61,13 @@ class Judge:
 
     def judge(self, start: int, step: int, values: Sequence[int | None]) -> None:
         """Judge a batch: readings from `start`, each for `step` seconds; None is a missing one."""
-        gap = start - self.until
-        if gap >= step:
-            self._unknown(self.until, gap)
+        # Within a gap shorter than a step no reading can be missing.
+        if start - self.until >= step:
+            self._gap(self.until, start)
         for number, centi in enumerate(values):
             time = start + number * step
             if centi is None:
-                self._unknown(time, step)
+                self._missing(time, step)
             else:
                 self._known(time, step, centi)
         self.until = start + step * len(values)
@@ -83,7 +83,7 @@ class Judge:
     def wait(self, until: int) -> None:
         """Nobody knows anything from what is judged to a time."""
         if until > self.until:
-            self._unknown(self.until, until - self.until)
+            self._gap(self.until, until)
             self.until = until
 
     def worse(self, other: Judge) -> None:
@@ -141,14 +141,21 @@ class Judge:
             if self.window is not None:
                 self._weigh(time, kinetic_weight(centi) * step)
 
-    def _unknown(self, time: int, seconds: int) -> None:
-        self.unknown += seconds
+    def _missing(self, time: int, step: int) -> None:
+        """A reading that is missing: of a window it takes what a reading would, at the limit itself."""
+        self.unknown += step
+        self._close_window(time)
         if self.window is not None:
-            # Only the part inside the window: what is unknown weighs as the limit itself.
-            inside = min(seconds, self.window[0] + self.profile.mkt_hours * 3600 - time)
+            self._weigh(time, kinetic_weight(self.profile.mkt_limit) * step)
+
+    def _gap(self, start: int, end: int) -> None:
+        """Time without readings: of a window it takes what lies inside, at the limit itself."""
+        self.unknown += end - start
+        if self.window is not None:
+            inside = min(end, self.window[0] + self.profile.mkt_hours * 3600) - start
             if inside > 0:
-                self._weigh(time, kinetic_weight(self.profile.mkt_limit) * inside)
-            self._close_window(time + seconds)
+                self._weigh(end, kinetic_weight(self.profile.mkt_limit) * inside)
+            self._close_window(end)
 
     def _close_window(self, time: int) -> None:
         if self.window is not None and time >= self.window[0] + self.profile.mkt_hours * 3600:

@@ -84,7 +84,7 @@ class _Replay:
             parent = self.until(split_from, _place(event))
             pairings = self._logs("LoggerPaired", "shipment", split_from)
             paired = self._beginning(split_from)[1] or any(_place(pairing) < _place(event) for pairing in pairings)
-            return dataclasses.replace(parent, batches=0, readings=0, runs=list(parent.runs)), paired
+            return dataclasses.replace(parent, runs=list(parent.runs)), paired
         if not self._logs("ShipmentOpened", "shipment", shipment):
             raise BadInput("", "shipment", f"0x{shipment.hex()} was never opened here; use the node that has its past")
         opened = self._time(self._logs("ShipmentOpened", "shipment", shipment)[0]) // 60 * 60

@@ -246,6 +246,10 @@ def test_split_merge_dispense(fresh):
     assert [fresh.chain.shipment(s).units for s in (fresh.shipment, part)] == [25, 15]
     assert fresh.chain.shipments(fresh.lot) == [fresh.shipment, part]
     assert fresh.chain.report(part).judgement.highest == 480
+    device = fresh.new_device()
+    fresh.chain.pair(part, device.address)
+    assert fresh.chain.readings(part) == []
+    assert fresh.chain.recompute(part) == fresh.chain.report(part).judgement
     fresh.chain.dispense(part, 5)
     fresh.chain.merge(part, fresh.shipment)
     assert [fresh.chain.shipment(s).units for s in (fresh.shipment, part)] == [35, 0]

@@ -107,7 +107,7 @@ class Cold(Hearer):
     def on_ShipmentSplit(self, a: Any, at: int) -> None:
         parent = self.shipments[a["shipment"]]
         parent["units"] -= a["units"]
-        self.shipments[a["into"]] = {**parent, "units": a["units"], "chain": _NO_BATCH}
+        self.shipments[a["into"]] = {**parent, "units": a["units"]}
 
     def on_ShipmentMerged(self, a: Any, at: int) -> None:
         one, other = self.shipments[a["shipment"]], self.shipments[a["into"]]
