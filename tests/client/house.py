@@ -97,7 +97,6 @@ class House:
         desk = self.deploy("ClaimDesk", manager, institutions, plans, treasury)
         lots = self.deploy("Lots", manager, institutions)
         loggers = self.deploy("Loggers", manager, institutions)
-        del self._entries["TemperatureRules"]  # nobody calls it by itself, so it is in no book
         coldchain = self.deploy("ColdChain", manager, institutions, lots, loggers)
         doses = self.deploy("Doses", manager, institutions, coldchain)
         abi = self.build("AccessManager")["abi"]
