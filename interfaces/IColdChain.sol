@@ -224,7 +224,8 @@ interface IColdChain is ITemperatureRules {
     /// @dev The receiver's institution must be licensed to hold vaccine. The giver need not be: who lost its licence may still hand over
     /// what it holds. An operator that signs for the giver must be licensed. What is not intact goes only to a laboratory or back to the manufacturer of the lot, and keeps
     /// its disposition; what is closed or destroyed goes nowhere, and what is overdue stays so until a laboratory releases it. ERC-1271 wallets sign too. Reverts `UnknownShipment`, `NotHolder`, `NotIntact`, `NotLicensed`, `SignatureExpired`, `InvalidSignature`, `InvalidHandover`
-    /// (`to`: the holder itself; `hoursAllowed`; `vvm`; `shake`; a monitor or a shake test that says the goods are spoilt is for `reject`, unless the goods go back as above).
+    /// (`to`: the holder itself; `hoursAllowed`; `vvm`; `shake`; a monitor or a shake test that says the goods are spoilt is for `reject`, unless the goods
+    /// go back as above: they are then quarantined).
     /// @param giver 65 bytes by the holder or its operator, or empty when it sends
     /// @param receiver 65 bytes by `to`, or empty when it sends
     function hand(Handover calldata handover, bytes calldata giver, bytes calldata receiver) external;

@@ -128,10 +128,8 @@ contract ColdChain is Monitoring {
             bytes32 accepted = _hashTypedDataV4(Handovers.acceptance(handover, from, custody.sinceOf()));
             if (!Handovers.signed(handover.to, accepted, receiver)) revert InvalidSignature(id, handover.to);
         }
-        if (!_mayReceive(id, p, custody, to, roles)) {
-            if (handover.vvm > 2) revert InvalidHandover("vvm");
-            if (handover.shake > 1) revert InvalidHandover("shake");
-        }
+        bool spoilt = handover.vvm > 2 || handover.shake > 1;
+        if (!_mayReceive(id, p, custody, to, roles) && spoilt) revert InvalidHandover(handover.vvm > 2 ? "vvm" : "shake");
 
         // Who is late is late, until a laboratory says otherwise.
         uint256 due = custody.overdue() ? custody.dueOf() : Parcels.dueAfter(handover.hoursAllowed);
@@ -139,6 +137,7 @@ contract ColdChain is Monitoring {
         p.custody = Parcels.custodyOf(to, custody.unitsOf(), custody.lotOf(), due / 1 hours, since);
 
         emit ShipmentHanded(id, from, to, uint32(since), uint40(due), handover.vvm, handover.shake, handover.seal);
+        if (spoilt) _quarantine(id, BY_HAND, to, 0); // it went back, and comes out again only released
     }
 
     /// @inheritdoc IColdChain

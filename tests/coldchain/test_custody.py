@@ -265,6 +265,21 @@ def test_what_is_spoilt_is_handed_only_to_where_it_is_looked_into(coldchain, han
     assert handing(seen, people.manufacturer, receiver=acceptance) is PASSED
 
 
+@pytest.mark.parametrize("seen", [{"vvm": 3}, {"shake": 2}])
+def test_what_went_back_spoilt_is_quarantined_until_it_is_released(coldchain, hand_on, fresh, people, seen):
+    tx = hand_on(fresh.id, people.manufacturer, people.laboratory, **seen)
+    assert dict(tx.events["ShipmentQuarantined"]) == {
+        "shipment": fresh.id,
+        "breached": 1 << 11,
+        "breachedAt": 0,
+        "by": people.laboratory,
+        "reason": 0,
+    }
+    assert coldchain.verdict(fresh.id) == EXCURSION
+    coldchain.release(fresh.id, 1, {"from": people.laboratory})
+    assert coldchain.verdict(fresh.id) == INTACT
+
+
 def test_the_receiver_holds_it_from_now_on(coldchain, hand_on, fresh, people):
     seal = word("seal")
     tx = hand_on(fresh.id, people.manufacturer, people.carrier, hours_allowed=3, vvm=1, shake=1, seal=seal)
