@@ -266,6 +266,10 @@ class Context:
         if not click.confirm(question, err=True):
             raise Aborted("nothing was done")
 
+    def where(self, salus: Salus) -> list[tuple[str, object]]:
+        """Who signs and on which chain, as the last facts of :meth:`confirm`."""
+        return [("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {self.rpc}")]
+
     def answer(self, data: Any, text: str | Callable[[], None]) -> None:
         """Write the result: ``data`` as one JSON document with ``--json``, else the text, or what a function prints."""
         if self.json:

@@ -11,7 +11,6 @@ from .claim_noun import identifier
 from .common import Context, command, group
 
 if TYPE_CHECKING:
-    from ..client import Salus
     from ..doses import Dose
     from ..schedules import Schedule
 
@@ -80,7 +79,7 @@ def schedule(context: Context, name: str | None, register: bool) -> None:
         return
     salus = context.connect_signing()
     facts = [("schedule", name), ("vaccine", f"CVX {found.vaccine}"), *(("step", words) for words in found.words)]
-    context.confirm([*facts, *_where(context, salus)], "Register it? It can never be changed.")
+    context.confirm([*facts, *context.where(salus)], "Register it? It can never be changed.")
     made = salus.doses.register_schedule(found)
     context.answer({"schedule": made, "name": name}, f"schedule {name} is registered as 0x{made.hex()}")
 
@@ -112,7 +111,7 @@ def give(context: Context, shipment: str, patient: str, schedule: str, day: str 
             ("day", on or f"today, {salus.doses.today()}"),
             ("out of shipment", shipment),
             ("least age", f"checked with {births}" if births else "NOT checked: give --births"),
-            *_where(context, salus),
+            *context.where(salus),
         ],
         "Record it?",
     )
@@ -133,7 +132,7 @@ def void(context: Context, dose: str) -> None:
     salus = context.connect_signing()
     found = salus.doses.dose(wanted)
     facts = [("void dose", dose), ("of", found.patient), ("given", found.day), ("number in the series", found.step + 1)]
-    context.confirm([*facts, *_where(context, salus)], "Void it?")
+    context.confirm([*facts, *context.where(salus)], "Void it?")
     context.sent(salus.doses.void(wanted), "voided", dose=dose)
 
 
@@ -316,7 +315,3 @@ def _birth_of(patient: str, births: str) -> dt.date:
     if found is None:
         raise BadInput(births, "patient", f"has no line for {patient}; add it, or leave --births away")
     return found
-
-
-def _where(context: Context, salus: Salus) -> list[tuple[str, object]]:
-    return [("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {context.rpc}")]

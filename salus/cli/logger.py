@@ -10,7 +10,6 @@ from .claim_noun import identifier
 from .common import Context, command, group, moment, parse_moment
 
 if TYPE_CHECKING:
-    from ..client import Salus
     from ..devices import Device
 
 _DEVICE = "DEVICE"
@@ -48,7 +47,7 @@ def register(context: Context, device: str, accuracy: str, model: int | None, se
             ("accuracy", f"{centi / 100:.2f} °C"),
             ("model", model or "of none that signs"),
             ("serial", serial or "not said"),
-            *_where(context, salus),
+            *context.where(salus),
         ],
         "Register it?",
     )
@@ -78,7 +77,7 @@ def calibrate(context: Context, device: str, until: str, certificate: str) -> No
     salus = context.connect_signing()
     end = parse_moment(until, salus.now)
     facts = [("device", device), ("holds until", moment(end)), ("certificate", f"{certificate} (0x{digest.hex()})")]
-    context.confirm([*facts, *_where(context, salus)], "State it?")
+    context.confirm([*facts, *context.where(salus)], "State it?")
     receipt = salus.devices.calibrate(device, end, digest)
     context.sent(receipt, f"calibrated until {moment(end)}", device=device, until=end, certificate=digest)
 
@@ -102,7 +101,7 @@ def condition(context: Context, device: str, condition: str, successor: str | No
         raise BadInput("--by", "", "names the device that takes the place of one that is replaced, and only then")
     salus = context.connect_signing()
     facts = [("device", device), ("is now", wanted.words), ("replaced by", successor or "none")]
-    context.confirm([*facts, *_where(context, salus)], "Say so?")
+    context.confirm([*facts, *context.where(salus)], "Say so?")
     receipt = salus.devices.set_condition(device, wanted, successor=successor)
     context.sent(receipt, f"{device} is {wanted.words}", device=device, condition=condition)
 
@@ -126,7 +125,7 @@ def model(context: Context, name: str | None, file: str | None, distrust: int | 
         raise BadInput("NAME", "", "give a name and --file to accredit, --distrust alone, or nothing to list")
     if distrust is not None:
         salus = context.connect_signing()
-        context.confirm([("distrust model", distrust), *_where(context, salus)], "Take no further file of it?")
+        context.confirm([("distrust model", distrust), *context.where(salus)], "Take no further file of it?")
         context.sent(salus.devices.distrust_model(distrust), f"model {distrust} is distrusted", model=distrust)
     elif name is not None and file is not None:
         _accredit(context, name, file)
@@ -140,7 +139,7 @@ def _accredit(context: Context, name: str, file: str) -> None:
     proof = file_proof(file)
     salus = context.connect_signing()
     facts = [("model", name), ("key x", "0x" + proof.x.hex()), ("key y", "0x" + proof.y.hex()), ("from", file)]
-    context.confirm([*facts, *_where(context, salus)], "Trust every file that this key signs?")
+    context.confirm([*facts, *context.where(salus)], "Trust every file that this key signs?")
     number = salus.devices.accredit_model(name, proof.x, proof.y)
     context.answer({"model": number, "name": name, "x": proof.x, "y": proof.y}, f"{name} is model {number}")
 
@@ -179,7 +178,7 @@ def prove(context: Context, file: str, model: int | None) -> None:
         )
         return
     facts = [("file", file), ("digest", "0x" + proof.digest.hex()), ("model", number)]
-    context.confirm([*facts, *_where(context, salus)], "Prove it?")
+    context.confirm([*facts, *context.where(salus)], "Prove it?")
     receipt = salus.devices.prove_file(proof, model=number)
     context.sent(receipt, f"{file} was signed by model {number}", file=proof.digest, model=number)
 
@@ -264,7 +263,3 @@ def _centi(text: str) -> int:
             "--accuracy", "", f"is {one_line(text, 20)!r}; give °C above 0, with two decimals at most, e.g. 0.5"
         )
     return int(centi)
-
-
-def _where(context: Context, salus: Salus) -> list[tuple[str, object]]:
-    return [("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {context.rpc}")]

@@ -57,7 +57,7 @@ def register(
             ("made", moment(made_at)),
             ("expires", moment(expires_at)),
             ("profile", profile),
-            *_where(context, salus),
+            *context.where(salus),
         ],
         "Register it?",
     )
@@ -177,7 +177,7 @@ def prefix(context: Context, digits: str | None, manufacturer: str | None, remov
         raise BadInput("MANUFACTURER", "", "say whose the prefix is, or --remove")
     salus = context.connect_signing()
     facts = [("prefix", digits), ("manufacturer", manufacturer or "nobody any more")]
-    context.confirm([*facts, *_where(context, salus)], "Do it?")
+    context.confirm([*facts, *context.where(salus)], "Do it?")
     text = f"prefix {digits} is {manufacturer}'s" if manufacturer else f"prefix {digits} is nobody's"
     context.sent(salus.lots.assign_prefix(digits, manufacturer), text, prefix=digits, manufacturer=manufacturer)
 
@@ -207,7 +207,3 @@ def _document(found: Lot) -> dict[str, Any]:
         "materials": found.materials,
         "recall": found.recall,
     }
-
-
-def _where(context: Context, salus: Salus) -> list[tuple[str, object]]:
-    return [("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {context.rpc}")]

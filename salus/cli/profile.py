@@ -10,7 +10,6 @@ from .claim_noun import identifier
 from .common import Context, command, group
 
 if TYPE_CHECKING:
-    from ..client import Salus
     from ..temperature import Profile
 
 __all__ = ["named_profile", "profile_id"]
@@ -129,12 +128,8 @@ def register(context: Context, profile: str) -> None:
     salus = context.connect_signing()
     limits = [("limit", words) for words in found.words]
     context.confirm(
-        [("profile", profile), ("range", _range(found)), *limits, *_where(context, salus)],
+        [("profile", profile), ("range", _range(found)), *limits, *context.where(salus)],
         "Register it? It can never be changed.",
     )
     made = salus.lots.register_profile(found)
     context.answer({"profile": made, "name": profile}, f"profile {profile} is registered as 0x{made.hex()}")
-
-
-def _where(context: Context, salus: Salus) -> list[tuple[str, object]]:
-    return [("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {context.rpc}")]

@@ -7,7 +7,7 @@ import click
 from . import shipment_readings, shipment_views  # noqa: F401  (they add their commands to the group)
 from .claim_noun import identifier
 from .common import Context, command
-from .shipment_noun import REASON, SHIPMENT, commitment, handover_facts, noun, seen_options, shake_of, where
+from .shipment_noun import REASON, SHIPMENT, commitment, handover_facts, noun, seen_options, shake_of
 
 _UNITS = click.IntRange(1, 2**24 - 1)
 _HOURS = click.IntRange(0, 8_760)
@@ -39,7 +39,7 @@ def open_(context: Context, lot_id: str, units: int, hours: int, origin: str | N
             ("hand on within", f"{hours} h" if hours else "it stays"),
             ("origin", origin or "not said"),
             ("destination", destination or "not said"),
-            *where(context, salus),
+            *context.where(salus),
         ],
         "Open it?",
     )
@@ -62,7 +62,7 @@ def split(context: Context, shipment: str, units: int) -> None:
     """
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect_signing()
-    context.confirm([("shipment", shipment), ("units", units), *where(context, salus)], "Split them off?")
+    context.confirm([("shipment", shipment), ("units", units), *context.where(salus)], "Split them off?")
     made = salus.coldchain.split(wanted, units)
     context.answer({"shipment": made, "units": units}, f"{units} units are now shipment 0x{made.hex()}; pair a logger")
 
@@ -79,7 +79,7 @@ def merge(context: Context, shipment: str, into: str) -> None:
     """
     wanted, target = identifier(shipment, SHIPMENT), identifier(into, "INTO")
     salus = context.connect_signing()
-    context.confirm([("shipment", shipment), ("into", into), *where(context, salus)], "Merge them?")
+    context.confirm([("shipment", shipment), ("into", into), *context.where(salus)], "Merge them?")
     context.sent(salus.coldchain.merge(wanted, target), "merged", shipment=shipment, into=into)
 
 
@@ -107,7 +107,7 @@ def hand(context: Context, shipment: str, to: str, out: str, hours: int, seal: s
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect_signing()
     offered = salus.coldchain.handover(wanted, to, hours_allowed=hours, seal=seal, valid=days * 86_400)
-    context.confirm([*handover_facts(salus, offered), *where(context, salus)], "Sign this offer?")
+    context.confirm([*handover_facts(salus, offered), *context.where(salus)], "Sign this offer?")
     write_handover(out, salus.coldchain.sign_offer(offered), salus.coldchain.domain)
     context.answer({"shipment": shipment, "to": offered.to, "file": out}, f"signed: {out}; give it to the receiver")
 
@@ -130,7 +130,7 @@ def accept(context: Context, file: str, out: str | None, vvm: int | None, shake:
     facts = handover_facts(salus, offered)
     facts += [("vial monitor", f"stage {vvm}")] if vvm else []
     facts += [("shake test", shake)] if shake else []
-    context.confirm([*facts, *where(context, salus)], "Accept it?")
+    context.confirm([*facts, *context.where(salus)], "Accept it?")
     if out:
         signed = salus.coldchain.sign_acceptance(offered, vvm=vvm or 0, shake=shake_of(shake))
         write_handover(out, signed, salus.coldchain.domain)
@@ -153,7 +153,7 @@ def relay(context: Context, file: str) -> None:
 
     salus = context.connect_signing()
     handover = read_handover(file, salus.coldchain.domain)
-    context.confirm([*handover_facts(salus, handover), *where(context, salus)], "Send it?")
+    context.confirm([*handover_facts(salus, handover), *context.where(salus)], "Send it?")
     context.sent(salus.coldchain.hand(handover), "handed on", shipment=handover.shipment, to=handover.to)
 
 
@@ -172,7 +172,7 @@ def reject(context: Context, file: str, reason: int, vvm: int | None, shake: str
 
     salus = context.connect_signing()
     offered = read_handover(file, salus.coldchain.domain)
-    context.confirm([*handover_facts(salus, offered), ("reason", reason), *where(context, salus)], "Reject it?")
+    context.confirm([*handover_facts(salus, offered), ("reason", reason), *context.where(salus)], "Reject it?")
     receipt = salus.coldchain.reject(offered, reason, vvm=vvm or 0, shake=shake_of(shake))
     context.sent(receipt, "rejected", shipment=offered.shipment, reason=reason)
 
@@ -189,7 +189,7 @@ def dispense(context: Context, shipment: str, units: int) -> None:
     """
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect_signing()
-    context.confirm([("shipment", shipment), ("units", units), *where(context, salus)], "Take them out?")
+    context.confirm([("shipment", shipment), ("units", units), *context.where(salus)], "Take them out?")
     context.sent(salus.coldchain.dispense(wanted, units), f"{units} taken out", shipment=shipment, units=units)
 
 
@@ -208,7 +208,7 @@ def quarantine(context: Context, shipment: str, reason: int) -> None:
     """
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect_signing()
-    context.confirm([("quarantine", shipment), ("reason", reason), *where(context, salus)], "Quarantine it?")
+    context.confirm([("quarantine", shipment), ("reason", reason), *context.where(salus)], "Quarantine it?")
     context.sent(salus.coldchain.quarantine(wanted, reason), "quarantined", shipment=shipment, reason=reason)
 
 
@@ -224,7 +224,7 @@ def release(context: Context, shipment: str, reason: int) -> None:
     """
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect_signing()
-    context.confirm([("release", shipment), ("reason", reason), *where(context, salus)], "Release it?")
+    context.confirm([("release", shipment), ("reason", reason), *context.where(salus)], "Release it?")
     context.sent(salus.coldchain.release(wanted, reason), "released", shipment=shipment, reason=reason)
 
 
@@ -240,7 +240,7 @@ def destroy(context: Context, shipment: str, reason: int) -> None:
     """
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect_signing()
-    context.confirm([("destroy", shipment), ("reason", reason), *where(context, salus)], "Destroy it for ever?")
+    context.confirm([("destroy", shipment), ("reason", reason), *context.where(salus)], "Destroy it for ever?")
     context.sent(salus.coldchain.destroy(wanted, reason), "destroyed", shipment=shipment, reason=reason)
 
 
@@ -257,6 +257,6 @@ def recall(context: Context, lot_id: str, reason: int) -> None:
     wanted = identifier(lot_id, "LOT")
     salus = context.connect_signing()
     shipments = len(salus.coldchain.shipments(wanted))
-    facts = [("lot", lot_id), ("shipments so far", shipments), ("reason", reason), *where(context, salus)]
+    facts = [("lot", lot_id), ("shipments so far", shipments), ("reason", reason), *context.where(salus)]
     context.confirm(facts, "Recall it? That is final.")
     context.sent(salus.coldchain.recall(wanted, reason), "recalled", lot=lot_id, shipments=shipments, reason=reason)

@@ -11,9 +11,8 @@ from .common import group
 if TYPE_CHECKING:
     from ..client import Salus
     from ..handovers import Handover, Shake
-    from .common import Context
 
-__all__ = ["OFFSET", "REASON", "SHIPMENT", "commitment", "handover_facts", "noun", "seen_options", "shake_of", "where"]
+__all__ = ["OFFSET", "REASON", "SHIPMENT", "commitment", "handover_facts", "noun", "seen_options", "shake_of"]
 
 SHIPMENT = "SHIPMENT"
 OFFSET = click.option("--utc-offset", help="For CSV whose times name no offset: Z or +05:30.")
@@ -29,10 +28,6 @@ def noun() -> None:
     A manufacturer opens shipments of its lots (`salus lot`), and pairs a logger (`salus logger`) with each. Its
     readings are judged on chain, one by one; only while it is intact it is handed on, by both parties' signatures.
     """
-
-
-def where(context: Context, salus: Salus) -> list[tuple[str, object]]:
-    return [("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {context.rpc}")]
 
 
 def commitment(text: str | None) -> tuple[bytes, str | None]:

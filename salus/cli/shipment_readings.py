@@ -10,7 +10,7 @@ import click
 from .claim_noun import identifier
 from .common import Context, command, moment, parse_moment
 from .listen import add_listen
-from .shipment_noun import OFFSET, SHIPMENT, noun, where
+from .shipment_noun import OFFSET, SHIPMENT, noun
 from .shipment_words import export_words, judgement_data
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def pair(context: Context, shipment: str, device: str, start: str | None, end: s
             ("from", moment(begin)),
             ("to", end or "the end of its calibration"),
             ("files", f"only those signed by model {model}" if model else "any that the device signs"),
-            *where(context, salus),
+            *context.where(salus),
         ],
         "Pair them?",
     )
@@ -71,7 +71,7 @@ def unpair(context: Context, shipment: str, device: str, end: str | None) -> Non
     wanted, account = identifier(shipment, SHIPMENT), address(device, "DEVICE")
     salus = context.connect_signing()
     until = parse_moment(end, salus.now, "--to") if end else salus.now()
-    facts = [("shipment", shipment), ("device", device), ("its time ends", moment(until)), *where(context, salus)]
+    facts = [("shipment", shipment), ("device", device), ("its time ends", moment(until)), *context.where(salus)]
     context.confirm(facts, "End it?")
     context.sent(salus.coldchain.unpair(wanted, account, end=until), "ended", shipment=shipment, device=account)
 
@@ -160,7 +160,7 @@ def log(
             ("export", export_words(export)),
             ("to log", f"{total} readings in {len(signed)} batches"),
             ("device", signer.address),
-            *where(context, salus),
+            *context.where(salus),
         ],
         "Sign and log them?",
     )

@@ -212,9 +212,7 @@ def export(context: Context, shipment: str, out: str | None, anchor: bool) -> No
     if out:
         write_new(out, text)
     if anchor:
-        from .shipment_noun import where
-
-        context.confirm([("shipment", shipment), ("events", len(events)), *where(context, salus)], "Anchor their hashes?")
+        context.confirm([("shipment", shipment), ("events", len(events)), *context.where(salus)], "Anchor their hashes?")
         receipt = salus.lots.anchor(wanted, events)
         context.sent(receipt, f"{len(events)} events anchored", shipment=shipment, events=events, out=out)
         return
