@@ -114,25 +114,12 @@ interface IColdChain is ITemperatureRules {
 
     /// @param origin,destination commitments to the two places, salted
     event ShipmentOpened(
-        bytes32 indexed shipment,
-        bytes32 indexed lot,
-        address indexed holder,
-        uint24 units,
-        bytes32 origin,
-        bytes32 destination,
-        uint40 due
+        bytes32 indexed shipment, bytes32 indexed lot, address indexed holder, uint24 units, bytes32 origin, bytes32 destination, uint40 due
     );
     event ShipmentSplit(bytes32 indexed shipment, bytes32 indexed into, uint24 units);
     event ShipmentMerged(bytes32 indexed shipment, bytes32 indexed into, uint24 units);
     event ShipmentHanded(
-        bytes32 indexed shipment,
-        address indexed from,
-        address indexed to,
-        uint32 since,
-        uint40 due,
-        uint8 vvm,
-        uint8 shake,
-        bytes32 seal
+        bytes32 indexed shipment, address indexed from, address indexed to, uint32 since, uint40 due, uint8 vvm, uint8 shake, bytes32 seal
     );
     /// @notice The receiver refused what was offered; the holder keeps it.
     event ShipmentRejected(bytes32 indexed shipment, address indexed holder, address indexed by, uint16 reason);
@@ -143,19 +130,11 @@ interface IColdChain is ITemperatureRules {
     /// @param unknown unknown time added by this batch and the gap before it, seconds
     /// @param judgement after this batch
     event ReadingsLogged(
-        bytes32 indexed shipment,
-        address indexed logger,
-        uint256 batch,
-        bytes32 file,
-        uint32 unknown,
-        bytes16 chain,
-        Judgement judgement
+        bytes32 indexed shipment, address indexed logger, uint256 batch, bytes32 file, uint32 unknown, bytes16 chain, Judgement judgement
     );
     /// @param breached see Judgement
     /// @param by who quarantined it by hand, with a coded reason; 0 when a rule did, or a fork
-    event ShipmentQuarantined(
-        bytes32 indexed shipment, uint16 breached, uint40 breachedAt, address by, uint16 reason
-    );
+    event ShipmentQuarantined(bytes32 indexed shipment, uint16 breached, uint40 breachedAt, address by, uint16 reason);
     /// @notice Somebody else has the device's key, or the device lies: two batches of one number.
     event LoggerForked(bytes32 indexed shipment, address indexed logger, bytes32 one, bytes32 other);
     event ShipmentReleased(bytes32 indexed shipment, address indexed laboratory, uint16 reason);
@@ -198,12 +177,7 @@ interface IColdChain is ITemperatureRules {
     /// @param ref distinguishes the shipments of a lot, e.g. a salted hash of the SSCC
     /// @param hoursAllowed hours in which it must be handed on, 0: it stays
     function open(
-        bytes32 lot,
-        bytes32 ref,
-        uint24 units,
-        uint16 hoursAllowed,
-        bytes32 origin,
-        bytes32 destination
+        bytes32 lot, bytes32 ref, uint24 units, uint16 hoursAllowed, bytes32 origin, bytes32 destination
     ) external returns (bytes32 shipment);
 
     /// @notice The holder moves some units into a new shipment, which inherits all that was judged (the number of batches and the chain, too), the time
@@ -271,11 +245,7 @@ interface IColdChain is ITemperatureRules {
     /// @dev Reverts `NotPaired`, `NoFork` (another shipment or number, the same digest, other signers, or one that starts before the last release or merger:
     /// that passes over batches on their way, whose numbers an honest device then signs anew).
     /// @param previous the `chain` that each was signed upon
-    function reportFork(
-        Batch[2] calldata batches,
-        bytes16[2] calldata previous,
-        bytes[2] calldata signatures
-    ) external;
+    function reportFork(Batch[2] calldata batches, bytes16[2] calldata previous, bytes[2] calldata signatures) external;
 
     /// @notice The EIP-712 digest of a batch upon the shipment's chain as it is now.
     function digest(Batch calldata batch) external view returns (bytes32);

@@ -9,33 +9,26 @@ import {IAdjudication} from "interfaces/IAdjudication.sol";
 /// pre-authorisations, referrals and accumulators belong to the series, so that the next version goes on where the last one ended.
 /// @dev A plan's id is a hash whose lowest 32 bits are the version's number, from 1; with 0 there it is the series' id. Functions of the
 /// series take either.
-///
-/// Amounts are in the smallest unit of the plan's token. Service dates are **days since 1970-01-01** (UTC calendar dates), so
-/// that no time zone moves a claim; other times are Unix seconds. Procedure codes never appear in the clear:
-/// `code = keccak256(abi.encode(salt, system, code))` with a salt of at least 128 bit that only the plan's parties hold.
-///
-/// What is used up is kept **by desk**: the contract that calls `award`. Whoever calls it keeps books of its own.
+///  Amounts are in the smallest unit of the plan's token. Service dates are **days since 1970-01-01** (UTC calendar dates), so that no time
+/// zone moves a claim; other times are Unix seconds. Procedure codes never appear in the clear: `code = keccak256(abi.encode(salt, system,
+/// code))` with a salt of at least 128 bit that only the plan's parties hold.
+///  What is used up is kept **by desk**: the contract that calls `award`. Whoever calls it keeps books of its own.
 interface IPlans is IAdjudication {
     /// @param insurer the institution that owes
-    /// @param validFrom first service day that this version judges
-    /// @param validUntil first service day that it no longer judges
+    /// @param validFrom,validUntil first service day that this version judges, and the first that it no longer judges
     /// @param token ERC-20 in which everything of the plan is counted and paid; the same in all versions
-    /// @param coinsurance the patient's share in basis points (2,000 = 20 %), at most 10,000, for category 0
-    /// @param coinsuranceOut the same out of network
+    /// @param coinsurance the patient's share in basis points (2,000 = 20 %), at most 10,000, for category 0; `coinsuranceOut` the same out of network
     /// @param deductible what the member pays first in a benefit year
     /// @param outOfPocketMaximum the most that a member pays in a benefit year, deductible included
-    /// @param familyDeductible the same of a whole family, 0 for none
-    /// @param familyOutOfPocketMaximum the same of a whole family, 0 for none
-    /// @param annualLimit the most that is paid for a member in a benefit year, 0 for no limit
-    /// @param lifetimeLimit the most that is ever paid for a member, 0 for no limit
+    /// @param familyDeductible,familyOutOfPocketMaximum the same two of a whole family, 0 for none
+    /// @param annualLimit,lifetimeLimit the most that is paid for a member in a benefit year, and ever; 0 for no limit
     /// @param waitingDays days from the member's first covered day on which nothing is covered yet
     /// @param filingDays days after the service day within which a claim must be submitted, 0 for no limit
     /// @param reviewThreshold a claim that would be paid more than this waits for review, 0 for never
     /// @param reviewDays within which the insurer reviews; after them the rules decide
     /// @param appealDays after the decision within which the claim may be appealed, or reversed by the insurer
-    /// @param rules bit set: 1 copay first, 2 the copay counts to the deductible, 4 the plan has a network (only then
-    /// do providers' contracts count), 8 it covers outside too, 16 providers' payments have caps (see `Cap`;
-    /// `reviewDays` must not be 0)
+    /// @param rules bit set: 1 copay first, 2 the copay counts to the deductible, 4 the plan has a network (only then do providers'
+    /// contracts count), 8 it covers outside too, 16 providers' payments have caps (see `Cap`; `reviewDays` must not be 0)
     /// @param document commitment to the plan's file: distinguishes the insurer's plans and versions
     struct Terms {
         address insurer;
@@ -116,11 +109,9 @@ interface IPlans is IAdjudication {
         uint32 schedule;
     }
 
-    /// @notice How much a provider is paid before a person looks: a bound on what a stolen key, or a wrong system, can
-    /// take.
-    /// @dev A claim that would be paid more than the cap leaves waits for review, as one beyond `reviewThreshold` does,
-    /// and counts when it is decided. A reversal gives nothing back to a cap. The insurer may change caps at any time;
-    /// they count in plans with the rule.
+    /// @notice How much a provider is paid before a person looks: a bound on what a stolen key, or a wrong system, can take.
+    /// @dev A claim that would be paid more than the cap leaves waits for review, as one beyond `reviewThreshold` does, and counts when it
+    /// is decided. A reversal gives nothing back to a cap. The insurer may change caps at any time; they count in plans with the rule.
     /// @param most paid in a period to one provider for all members of the series, 0 for no cap
     /// @param period its length in days, counted from 1970-01-01 by the day of the decision
     struct Cap {
@@ -210,8 +201,7 @@ interface IPlans is IAdjudication {
     /// @dev Reverts `NotLicensed`, `NotInsurer` (terms name another insurer, or the series is another's), `PlanExists`, `UnknownPlan` (no
     /// such series), `InvalidTerms` naming the field: `validUntil` (not after `validFrom`), `validFrom` (before the end of the version
     /// before), `token` (no code there, or not the series'), `coinsurance`, `coinsuranceOut` (above 10,000), `outOfPocketMaximum`,
-    /// `familyOutOfPocketMaximum` (below the deductible), `rules` (unknown bits), `reviewDays` (0 with caps),
-    /// `document` (0).
+    /// `familyOutOfPocketMaximum` (below the deductible), `rules` (unknown bits), `reviewDays` (0 with caps), `document` (0).
     /// @param series 0 for a new plan, or the series (or any version) that this version continues
     /// @return plan the version's id
     function register(bytes32 series, Terms calldata terms) external returns (bytes32 plan);
@@ -242,8 +232,7 @@ interface IPlans is IAdjudication {
     /// @dev Reverts `NotInsurer`.
     function contractProvider(bytes32 plan, address provider, Contract calldata terms) external;
 
-    /// @notice Sets a provider's cap, or (provider 0) that of all who have none of their own; a `most` of 0 takes it
-    /// back.
+    /// @notice Sets a provider's cap, or (provider 0) that of all who have none of their own; a `most` of 0 takes it back.
     /// @dev Reverts `NotInsurer`, `InvalidCap` (without a period).
     function capProvider(bytes32 plan, address provider, Cap calldata cap) external;
 
@@ -288,22 +277,16 @@ interface IPlans is IAdjudication {
     function versions(bytes32 plan) external view returns (uint32);
 
     function category(bytes32 plan, uint8 number) external view returns (Category memory);
-
     function membership(bytes32 plan, address member) external view returns (Membership memory);
-
     function price(bytes32 plan, uint32 schedule, bytes32 code) external view returns (Price memory);
-
     function contractOf(bytes32 plan, address provider) external view returns (Contract memory);
-
     function authorization(bytes32 plan, address member, bytes32 code) external view returns (Authorization memory);
-
     function referral(bytes32 plan, address member, address to) external view returns (Referral memory);
 
     /// @notice The cap that holds for a provider: its own, or else everyone's.
     function capOf(bytes32 plan, address provider) external view returns (Cap memory);
 
-    /// @notice What a provider was paid at a desk in the running period of its cap; 0 while it has none, or the plan no
-    /// such rule.
+    /// @notice What a provider was paid at a desk in the running period of its cap; 0 while it has none, or the plan no such rule.
     function paidTo(address desk, bytes32 plan, address provider) external view returns (uint256);
 
     /// @notice What a member, or a family (its number as an account), has used at a desk in a benefit year; year 0: ever (`paid` alone).
