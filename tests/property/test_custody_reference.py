@@ -127,6 +127,14 @@ def test_what_is_merged_is_closed(books):
     assert ("InvalidShipment", ("into",)) in refused(books.merge, NOW, "manufacturer", "box", "box")
 
 
+def test_a_shipment_holds_so_many(books):
+    books.split(NOW, "manufacturer", "box", "part", 4)
+    books.shipments["part"].units = 2**24 - 6
+    assert refused(books.merge, NOW, "manufacturer", "part", "box") == [("InvalidShipment", ("units",))]
+    books.shipments["part"].units -= 1
+    books.merge(NOW, "manufacturer", "part", "box")
+
+
 def test_what_is_not_intact_is_not_merged(books):
     books.split(NOW, "manufacturer", "box", "part", 4)
     heat(books)
@@ -208,6 +216,8 @@ def test_rejected(books, terms, held):
     books.reject(NOW, "carrier", terms, giver, 1)
     assert books.shipments["box"].holder == "manufacturer"
     assert books.shipments["box"].series.breached == held << BY_HAND
+    # What was offered is offered no more.
+    assert ("InvalidSignature", None) in refused(books.reject, NOW, "carrier", terms, giver, 1)
 
 
 def test_overdue(books):
@@ -215,6 +225,8 @@ def test_overdue(books):
     assert books.shipments["box"].due == NOW + 3 * HOUR
     assert books.verdict("box", NOW + 3 * HOUR - 1) is Verdict.INTACT
     assert books.verdict("box", NOW + 3 * HOUR) is Verdict.OVERDUE
+    handed(books, "laboratory", hours_allowed=9, now=NOW + 3 * HOUR)  # late is late
+    assert books.shipments["box"].due == NOW + 3 * HOUR
     books.release(NOW + 3 * HOUR, "laboratory", "box", 1)
     assert books.verdict("box", NOW + 3 * HOUR) is Verdict.INTACT
 
@@ -239,7 +251,7 @@ def test_tt1_a_device_is_in_one_place(books):
         return refused(books.pair, NOW + 2 * DAY, "manufacturer", "part", "device", start, end)
 
     assert pair(NOW, NOW + 1) == [("InvalidPairing", ("busy",))]
-    assert pair(NOW - 2 * HOUR, NOW - HOUR) == [("InvalidPairing", ("from",))]
+    assert pair(NOW - 2 * HOUR, NOW - HOUR) == [("InvalidPairing", ("from",)), ("InvalidPairing", ("busy",))]
     assert pair(NOW + DAY, NOW + DAY) == [("InvalidPairing", ("to",))]
     assert pair(NOW + 2 * DAY + 1, NOW + 3 * DAY) == [("InvalidPairing", ("from",))]
     books.unpair("owner", "box", "device", NOW - HOUR + 600)
@@ -265,7 +277,7 @@ def test_batches_come_in_order(books):
     readings = series(500, 500, start=NOW - HOUR)
     assert refused(books.log, NOW, "box", "device", 1, readings, b"") == [("OutOfSequence", ("box", 0, 1))]
     assert refused(books.log, NOW - HOUR, "box", "device", 0, readings, b"") == [
-        ("FromTheFuture", (NOW - HOUR + 1_200, NOW - HOUR))
+        ("FromTheFuture", (NOW - HOUR + 600, NOW - HOUR))
     ]
     books.log(NOW, "box", "device", 0, readings, b"first" * 7)
     assert books.shipments["box"].chain == (b"first" * 7)[:16]
@@ -305,6 +317,7 @@ def test_what_is_destroyed_is_read_and_stays_destroyed(books):
 
 def test_quarantined_by_hand(books):
     assert refused(books.quarantine, NOW, "carrier", "box", 1) == [("NotHolder", ("box", "carrier"))]
+    assert ("NotLicensed", None) in refused(books.quarantine, NOW, "stranger", "box", 1)
     books.quarantine(NOW, "clerk", "box", 1)
     report = books.report("box", NOW)
     assert (report.verdict, report.breached, report.breached_at) == (Verdict.EXCURSION, 1 << BY_HAND, 0)

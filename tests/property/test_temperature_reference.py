@@ -232,23 +232,24 @@ def test_what_was_never_monitored_is_unknown():
     outcome = Series(USUAL, START)
     assert verdict(outcome, START, expires_at=START + DAY) is Verdict.UNKNOWN
     assert outcome.intact_until(START) == 0
-    outcome.pair(START + 500, START + DAY)
+    outcome.pair(START + 500)
     assert (outcome.unknown, outcome.until) == (500, START + 500)
     assert verdict(outcome, START + 600, expires_at=START + DAY) is Verdict.INTACT
 
 
 def test_monitored_before_it_was_opened():
     outcome = Series(USUAL, START)
-    outcome.pair(START - HOUR, START + DAY)
+    outcome.pair(START - HOUR)
     assert (outcome.unknown, outcome.until) == (0, START - HOUR)
 
 
-@pytest.mark.parametrize(("again", "unknown"), [(600, 0), (601, 1), (1_199, 599), (1_200, 600), (1_300, 700)])
-def test_time_between_two_pairings_is_unknown(again, unknown):
+@pytest.mark.parametrize(("again", "unknown"), [(600, 0), (601, 0), (1_199, 0), (1_200, 600), (1_300, 700)])
+def test_time_between_two_pairings_is_a_gap_like_any_other(again, unknown):
     outcome = Series(USUAL, START)
-    outcome.pair(START, START + 600)
+    outcome.pair(START)
     outcome.read(series(500)[0])
-    outcome.pair(START + again, START + DAY)
+    outcome.pair(START + again)
+    assert outcome.until == START + 600
     outcome.read(series(500, start=START + again)[0])
     assert outcome.unknown == unknown
 
@@ -285,24 +286,37 @@ def test_a_merger_takes_up_the_budget_of_both():
     assert (hot.above, hot.below, hot.breached) == (1_200, 1_200, 1 << BUDGET)
 
 
+def test_a_merger_keeps_the_later_window_and_the_larger_sum():
+    long_ago, lately = judge(MEAN, START, hours((3, 1_000))), judge(MEAN, START, hours((2, 500), (1, 801)))
+    long_ago.merge(lately, START + 3 * HOUR)
+    assert long_ago.window == (START + 2 * HOUR, 3 * HOUR * weight(1_000))
+
+
+def test_a_step_that_still_runs_is_no_silence():
+    outcome, other = judge(USUAL, START, series(500)), judge(USUAL, START, series(500))
+    assert outcome.silence(START + 599) == 0
+    other.merge(outcome, START + 599)
+    other.release(START + 599)
+    assert (other.until, other.unknown) == (START + 600, 0)
+
+
 def test_a_part_goes_its_own_way():
     whole = judge(USUAL, START, series(801, 801))
     part = whole.split()
     whole.read(series(801, start=START + 1_200)[0])
     assert (whole.breached, part.breached, part.runs[0]) == (1, 0, 1_200)
     # Nobody measured it before it had a logger of its own.
-    part.pair(START + 1_201, START + DAY)
-    part.read(series(500, start=START + 1_201)[0])
-    assert part.unknown == 1
+    part.pair(START + 1_800)
+    part.read(series(500, start=START + 1_800)[0])
+    assert part.unknown == 600
 
 
 @pytest.mark.parametrize(
     ("terms", "expected"),
     [
         ({}, Verdict.INTACT),
-        ({"due": START + 601}, Verdict.INTACT),
-        ({"due": START + 600}, Verdict.OVERDUE),
-        ({"lost": True, "due": START}, Verdict.UNKNOWN),
+        ({"late": True}, Verdict.OVERDUE),
+        ({"lost": True, "late": True}, Verdict.UNKNOWN),
         ({"held": True, "lost": True}, Verdict.EXCURSION),
         ({"expires_at": START + 600, "held": True}, Verdict.EXPIRED),
         ({"recall": 1, "expires_at": START}, Verdict.RECALLED),

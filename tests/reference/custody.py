@@ -28,6 +28,7 @@ __all__ = ["Custody", "Device", "Disposition", "Handover", "Lot", "Pairing", "Re
 HOUR = 3_600
 EPOCH = 1_735_689_600  # 2025-01-01
 MOST_HOURS = 8_760
+MOST_UNITS = 2**24 - 1
 
 # Roles of institutions, as in contracts/institutions/Roles.sol.
 PROVIDER, PHARMACY, MANUFACTURER, CARRIER, LABORATORY, LOGGER = (1 << bit for bit in (0, 1, 3, 4, 5, 6))
@@ -50,16 +51,16 @@ class Custody:
         self.shipments: dict[Id, Shipment] = {}
         self.left: dict[Id, int] = {}
         self.recalls: dict[Id, int] = {}
-        #: All stretches in which a device was ever paired, with the shipment.
-        self._used: dict[Account, list[tuple[Id, list[int]]]] = {}
+        #: The end of each device's last pairing: they follow one another in time.
+        self._busy: dict[Account, int] = {}
         self._standing, self._recaller = standing, recaller
 
     # ---- asking ------------------------------------------------------------------------------------------------------
 
-    def _terms(self, at: Shipment) -> dict[str, int]:
+    def _terms(self, at: Shipment, now: int) -> dict[str, int]:
         return {
             "expires_at": self.lots[at.lot].expires_at,
-            "due": at.due,
+            "late": at.late(now),
             "recall": self.recalls.get(at.lot, 0),
             "closed": at.disposition is Disposition.CLOSED,
             "destroyed": at.disposition is Disposition.DESTROYED,
@@ -67,11 +68,11 @@ class Custody:
 
     def verdict(self, shipment: Id, now: int) -> Verdict:
         at = self.shipments.get(shipment)
-        return verdict(at.series, now, **self._terms(at)) if at else Verdict.NONE
+        return verdict(at.series, now, **self._terms(at, now)) if at else Verdict.NONE
 
     def report(self, shipment: Id, now: int) -> Report:
         at = self._find(shipment)
-        return report(at.series, now, **self._terms(at))
+        return report(at.series, now, **self._terms(at, now))
 
     def units_left(self, lot: Id) -> int:
         return self.left.get(lot, self.lots[lot].units)
@@ -117,8 +118,9 @@ class Custody:
 
         self.left[lot] = left - units
         due = _due(now, hours_allowed)
-        series = Series(terms.profile, now)
-        self.shipments[shipment] = Shipment(lot, terms.manufacturer, units, _minutes(now), due, series)
+        since = _minutes(now)
+        series = Series(terms.profile, EPOCH + since * 60)
+        self.shipments[shipment] = Shipment(lot, terms.manufacturer, units, since, due, series)
 
     def split(self, now: int, sender: Account, shipment: Id, part: Id, units: int) -> None:
         at = self._find(shipment)
@@ -141,6 +143,7 @@ class Custody:
             self._holds(checks, each, sender)
             self._moves(checks, each, now)
         checks.refuse(one is other or one.lot != other.lot, "InvalidShipment", "into")
+        checks.refuse(one.units + other.units > MOST_UNITS, "InvalidShipment", "units")
         checks.done()
 
         other.units += one.units
@@ -171,7 +174,8 @@ class Custody:
 
         at.holder = institution
         at.since = max(at.since + 1, _minutes(now))
-        at.due = _due(now, terms.hours_allowed)
+        if not at.late(now):  # who is late stays late, until a laboratory says otherwise
+            at.due = _due(now, terms.hours_allowed)
 
     def reject(self, now: int, sender: Account, terms: Handover, giver: Signed, reason: int) -> None:
         at = self._find(terms.shipment)
@@ -182,6 +186,7 @@ class Custody:
         checks.refuse(not reason, "InvalidReason", 0)
         checks.done()
 
+        at.since = max(at.since + 1, _minutes(now))  # what was offered is offered no more
         if terms.vvm > 2 or terms.shake == 2:
             self._mark(at, BY_HAND)
 
@@ -249,19 +254,17 @@ class Custody:
         checks.refuse(not earliest <= start <= now, "InvalidPairing", "from")
         end = min(end, calibrated_until)
         checks.refuse(end <= start, "InvalidPairing", "to")
-        used = self._used.setdefault(device, [])
-        busy = any(begin < end and start < finish for _, (begin, finish) in used if begin < finish)
-        checks.refuse(busy, "InvalidPairing", "busy")
+        checks.refuse(start < self._busy.get(device, 0), "InvalidPairing", "busy")
         checks.done()
 
-        stretch = at.series.pair(start, end)
-        used.append((shipment, stretch))
-        at.pairings[device] = Pairing(stretch, model)
+        at.series.pair(start)
+        self._busy[device] = end
+        at.pairings[device] = Pairing([start, end], model)
 
     def unpair(self, sender: Account, shipment: Id, device: Account, end: int) -> None:
-        at = self._find(shipment)
-        if device not in at.pairings:
-            raise Refused([("NotPaired", (shipment, device)), ("NotHolder", None), ("NotLicensed", None)])
+        at = self.shipments.get(shipment)
+        if not at or device not in at.pairings:
+            raise Refused([("NotPaired", (shipment, device))])
         stretch = at.pairings[device].stretch
         checks = Checks()
         institution, roles = self._standing(sender)
@@ -271,6 +274,8 @@ class Custody:
         checks.refuse(not stretch[0] <= end <= stretch[1], "InvalidPairing", "to")
         checks.done()
 
+        if self._busy[device] == stretch[1]:
+            self._busy[device] = end
         stretch[1] = end
 
     def log(
@@ -289,8 +294,8 @@ class Custody:
             digest: What was signed.
             proven_by: The model whose key signed the file that the batch names, 0 without one.
         """
-        at = self._find(shipment)
-        if signer not in at.pairings:
+        at = self.shipments.get(shipment)
+        if not at or signer not in at.pairings:
             raise Refused([("NotPaired", (shipment, signer))])
         paired = at.pairings[signer]
         first, last = readings[0], readings[-1]
@@ -301,8 +306,8 @@ class Custody:
         checks.refuse(first.time < at.series.until, "OutOfOrder", shipment, at.series.until, first.time)
         outside = first.time < paired.stretch[0] or last.time >= paired.stretch[1]
         checks.refuse(outside, "OutsidePairing", *paired.stretch)
-        end = last.time + last.step
-        checks.refuse(end > now, "FromTheFuture", end, now)
+        # It was taken, and its step may still run.
+        checks.refuse(last.time > now, "FromTheFuture", last.time, now)
         checks.refuse(paired.model and paired.model != proven_by, "FileNotProven", ...)
         checks.done()
 
@@ -330,6 +335,7 @@ class Custody:
         at = self._find(shipment)
         checks = Checks()
         institution, roles = self._standing(sender)
+        checks.refuse(not roles & HOLDING, "NotLicensed", ...)
         checks.refuse(institution != at.holder and not roles & LABORATORY, "NotHolder", shipment, sender)
         checks.refuse(at.over, "NotIntact", shipment, self.verdict(shipment, now))
         checks.refuse(not reason, "InvalidReason", 0)
@@ -341,8 +347,7 @@ class Custody:
         at = self._find(shipment)
         checks = Checks()
         self._in_role(checks, sender, LABORATORY)
-        overdue = at.due and now >= at.due
-        troubled = at.series.breached or at.series.lost_at(now) or overdue
+        troubled = at.series.breached or at.series.lost_at(now) or at.late(now)
         used_up = at.series.breached >> BUDGET & 1
         checks.refuse(not troubled or at.over or used_up, "NothingToRelease", shipment)
         checks.refuse(not reason, "InvalidReason", 0)

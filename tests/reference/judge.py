@@ -175,8 +175,6 @@ class Series:
         self.until = opened
         #: Whether anything is known of it: paired once, or vouched for by a laboratory.
         self.monitored = False
-        #: Stretches in which a logger was paired with it, as [from, to); one that is ended early is changed in place.
-        self.pairings: list[list[int]] = []
         self.readings = 0
         self.lowest, self.highest = NO_LOWEST, NO_HIGHEST
         self.above = self.below = self.unknown = self.breached = self.breached_at = 0
@@ -188,25 +186,23 @@ class Series:
 
     # ---- what happens ------------------------------------------------------------------------------------------------
 
-    def pair(self, start: int, end: int) -> list[int]:
+    def pair(self, start: int) -> None:
         """A logger is paired with the shipment. The first time, monitoring starts: what was before is unknown time.
 
-        Returns:
-            The stretch, whose end may be changed.
+        What lies between two pairings is a gap like any other.
         """
         if not self.monitored:
             self.unknown += max(0, start - self.until)
             self.until = start
             self.monitored = True
-        self.pairings.append([start, end])
-        return self.pairings[-1]
 
     def read(self, reading: Reading) -> None:
         """Judge the next reading, which is not before ``until``."""
         if reading.time < self.until:
             raise ValueError(f"{reading} is older than what is judged")
-        for start, end in self._unknown_before(reading):
-            self._miss(start, end, reading.time)
+        # In less than a step no reading can be missing. From a whole step on one is, and all of the gap is unknown.
+        if reading.time - self.until >= reading.step:
+            self._miss(self.until, reading.time, reading.time)
         self.until = reading.time + reading.step
         self.readings += 1
         if self.window and reading.time >= self._window_end():
@@ -222,7 +218,7 @@ class Series:
         """A laboratory answers for all that was until now."""
         if self.breached >> BUDGET & 1:
             raise ValueError("no release refills a stability budget")
-        self.until, self.monitored = now, True
+        self.until, self.monitored = max(self.until, now), True
         self.unknown = self.breached = self.breached_at = 0
         self.runs = [0] * len(self.profile.rules)
         self._over.clear()
@@ -233,14 +229,14 @@ class Series:
         self.breached |= 1 << bit
 
     def split(self) -> Series:
-        """The part: it inherits all that was judged, and has no logger."""
-        part = copy.deepcopy(self)
-        part.pairings.clear()
-        return part
+        """The part: it inherits all that was judged."""
+        return copy.deepcopy(self)
 
     def merge(self, other: Series, now: int) -> None:
         """Take in another shipment: of all that was judged of the two, the worse stays."""
         for each in (self, other):
+            if each.until >= now:  # its last step still runs
+                continue
             each._miss(each.until, now, now)
             each.until = now
             if each.window and now >= each._window_end():
@@ -250,7 +246,8 @@ class Series:
         self.unknown = max(self.unknown, other.unknown)
         self.runs = [max(pair) for pair in zip(self.runs, other.runs, strict=True)]
         windows = [window for window in (self.window, other.window) if window]
-        self.window = max(windows, key=lambda window: (window[1], window[0]), default=None)
+        # What closes later takes more: the later start, though it be the other one's, and the larger sum.
+        self.window = tuple(map(max, zip(*windows, strict=True))) if windows else None
         self.breached |= other.breached
         self.breached_at = self.breached_at or other.breached_at
         self._spend(now)
@@ -258,7 +255,8 @@ class Series:
     # ---- asking ------------------------------------------------------------------------------------------------------
 
     def silence(self, now: int) -> int:
-        return now - self.until
+        """None while the last reading's step still runs."""
+        return max(0, now - self.until)
 
     def unknown_at(self, now: int) -> int:
         """Unknown time, with the silence until now where that is longer than the profile allows."""
@@ -282,19 +280,6 @@ class Series:
         return Judgement(*head, self.above, self.below, unknown, self.breached)
 
     # ---- how it is judged --------------------------------------------------------------------------------------------
-
-    def _unknown_before(self, reading: Reading) -> list[tuple[int, int]]:
-        """The unknown stretches between what is judged and a reading."""
-        start, end = self.until, reading.time
-        # In less than a step no reading can be missing. From a whole step on one is, and all of the gap is unknown.
-        if end - start >= reading.step:
-            return [(start, end)]
-        bare = [(start, end)]
-        for begin, finish in self.pairings:
-            # What is left of each stretch before and after the pairing.
-            cut = [((a, min(b, begin)), (max(a, finish), b)) for a, b in bare]
-            bare = [(a, b) for parts in cut for a, b in parts if a < b]
-        return bare
 
     def _judge(self, time: int, step: int, value: int) -> None:
         self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
@@ -348,7 +333,7 @@ class Series:
 def judge(profile: Profile, start: int, readings: Iterable[Reading], *, releases: Sequence[int] = ()) -> Series:
     """Judge a whole series: monitored without an end from ``start`` on, released now and then."""
     series = Series(profile, start)
-    series.pair(start, 2**40)
+    series.pair(start)
     waiting = sorted(releases)
     for reading in readings:
         while waiting and waiting[0] <= reading.time:
@@ -364,7 +349,7 @@ def verdict(
     now: int,
     *,
     expires_at: int,
-    due: int = 0,
+    late: bool = False,
     recall: int = 0,
     closed: bool = False,
     destroyed: bool = False,
@@ -373,7 +358,7 @@ def verdict(
 
     Args:
         expires_at: First second at which the lot may no longer be given.
-        due: Second by which it must have been handed on, 0 without one.
+        late: The time in which it must be handed on is over.
         recall: Code of the lot's recall, 0 without one.
     """
     reasons = {
@@ -383,7 +368,7 @@ def verdict(
         Verdict.EXPIRED: now >= expires_at,
         Verdict.EXCURSION: series.breached,
         Verdict.UNKNOWN: series.lost_at(now),
-        Verdict.OVERDUE: due and now >= due,
+        Verdict.OVERDUE: late,
     }
     return next((reason for reason, applies in reasons.items() if applies), Verdict.INTACT)
 

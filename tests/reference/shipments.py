@@ -136,6 +136,10 @@ class Shipment:
     def over(self) -> bool:
         return self.disposition in (Disposition.CLOSED, Disposition.DESTROYED)
 
+    def late(self, now: int) -> bool:
+        """Whether the time in which it must be handed on is over."""
+        return bool(self.due) and now >= self.due
+
     def facts(self) -> tuple[Any, ...]:
         """As the struct of the interface has it."""
         return (self.lot, self.holder, self.units, self.since, self.due, self.disposition, self.chain)
