@@ -176,6 +176,8 @@ class Custody:
         at.since = max(at.since + 1, _minutes(now))
         if not at.late(now):  # who is late stays late, until a laboratory says otherwise
             at.due = _due(now, terms.hours_allowed)
+        if terms.vvm > 2 or terms.shake == 2:  # it went back spoilt
+            self._mark(at, BY_HAND)
 
     def reject(self, now: int, sender: Account, terms: Handover, giver: Signed, reason: int) -> None:
         at = self._find(terms.shipment)
