@@ -42,6 +42,12 @@ def test_width_and_resolution_lose_nothing(centi, width, resolution):
     assert [reading.centi for reading in unpack([batch])] == centi
 
 
+@pytest.mark.parametrize("count, width", [(144, 16), (160, 8), (145, 8), (1392, 16), (1424, 8)])
+def test_whole_words_are_worth_more_than_narrow_codes_in_short_batches(count, width):
+    (batch,) = pack(at(*(400 + n % 7 * 10 for n in range(count))))
+    assert (batch.width, batch.count) == (width, count)
+
+
 def test_header_is_a_word_of_fields_as_IColdChain_has_them():
     batch = ReadingBatch(START, 600, 17, -2000, bytes(64), 16, 10)
     fields = ((0x0A0B0C, 24), (START, 40), (600, 16), (17, 16), (-2000 & 0xFFFF, 16), (16, 8), (10, 8))
