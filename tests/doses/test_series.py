@@ -5,7 +5,7 @@ DO1, DO2 and DO3 of INVARIANTS.md.
 
 import pytest
 from brownie.test import given
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.doses import build
@@ -69,7 +69,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(max_examples=25)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 def test_any_series_is_as_the_model_says(doses, coldchain, shipment, short, clinic, people, steps):
     patients = (people.patient, people.stranger)
     model, ids = Model(), []
