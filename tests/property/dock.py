@@ -63,7 +63,7 @@ class Dock(Road):
         self.books = Custody(lambda account: self.standings.get(account, (None, 0)), low(people.regulator))
 
     def begin(self, dice: Random) -> None:
-        """Forget the shipments, let everybody act again, and bring two new lots and two devices that were never paired."""
+        """Forget the shipments, let everybody act again, and bring two new lots and two new devices."""
         for who in list(self.suspended):
             self.wire.send([self.institutions.call(low(self.people.regulator), "reinstate", who)])
             self._toggle(who)
