@@ -13,7 +13,7 @@ from tests.keys import key_of
 from tests.property.house import DAY, newcomers
 from tests.property.road import FOR_EVER, Road
 from tests.property.trips import Load, random_packing, random_profile, random_values
-from tests.property.wire import Call, Face
+from tests.property.wire import Call
 from tests.reference.custody import Custody, Device, Handover, Lot, Signed
 from tests.reference.typed import ACCEPTANCE, OFFER, digest
 
@@ -53,10 +53,9 @@ class Dock(Road):
             low(people.clinic): (low(people.clinic), PROVIDER | PHARMACY),
             low(people.laboratory): (low(people.laboratory), LABORATORY),
             low(people.logger): (low(people.logger), LOGGER),
-            **{low(device.address): (low(people.logger), LOGGER) for device in self.devices},
         }
         self.maker, self.clerk = maker, low(clerk)
-        self.institutions = Face(house["Institutions"])
+        self._runs = 0
         self.suspended: dict[str, tuple[str, int]] = {}
         self.keys = {low(each): key_of(each) for each in (*vars(people).values(), clerk)}
         self.actors = [maker, maker, self.clerk, self.hospital, *map(low, (people.carrier, people.clinic))]
@@ -64,13 +63,16 @@ class Dock(Road):
         self.books = Custody(lambda account: self.standings.get(account, (None, 0)), low(people.regulator))
 
     def begin(self, dice: Random) -> None:
-        """Forget the shipments, let everybody act again, and register two new lots."""
+        """Forget the shipments, let everybody act again, and bring two new lots and two new devices."""
         for who in list(self.suspended):
             self.wire.send([self.institutions.call(low(self.people.regulator), "reinstate", who)])
             self._toggle(who)
         self.dice, self.clock = dice, self.wire.now()
         self.books = Custody(self.books._standing, low(self.people.regulator))
+        self._runs += 1
+        self.equip(f"device of run {self._runs}")
         for device in self.devices:
+            self.standings[low(device.address)] = (low(self.people.logger), LOGGER)
             self.books.devices[low(device.address)] = Device(low(self.people.logger), self.began + 1_000 * DAY)
         self.refs: dict[tuple[bytes, str, bytes], bytes] = {}
         profile = random_profile(dice)

@@ -38,6 +38,7 @@ class Road:
         self.people, self.house = people, house
         self.wire = Wire(web3.provider.endpoint_uri)
         self.coldchain, self.lots, self.loggers = (Face(house[name]) for name in ("ColdChain", "Lots", "Loggers"))
+        self.institutions = Face(house["Institutions"])
         self.began = self.wire.now()
         until = self.began + 1_000 * DAY
         self.bundle = Face(containers.Bundle.deploy({"from": people.stranger}))
@@ -46,18 +47,25 @@ class Road:
         # Another one is the laboratory's operator: a story's line for it goes through both.
         self.laboratory = Face(containers.Bundle.deploy({"from": people.stranger}))
         institutions.setOperator(self.laboratory.address, LABORATORY, until, {"from": people.laboratory})
-        self.devices = [secret(f"device {number}") for number in range(2)]
-        for number, device in enumerate(self.devices):
-            institutions.setOperator(device.address, LOGGER, until, {"from": people.logger})
-            serial = keccak(number.to_bytes(32, "big"))
-            house["Loggers"].register(device.address, 0, 50, serial, {"from": people.logger})
-            house["Loggers"].calibrate(device.address, until, b"\1" * 32, {"from": people.laboratory})
+        self.equip("device")
         house["Lots"].assignPrefix(PREFIX, PREFIX_DIGITS, people.manufacturer, {"from": people.regulator})
         self.domain = Domain(house["ColdChain"].eip712Domain())
         self._lots = 0
 
     # ---- what stands on the chain ------------------------------------------------------------------------------------
 
+    def equip(self, name: str) -> None:
+        """Put two new devices into service, calibrated for a thousand days from the beginning."""
+        self.devices = [secret(f"{name} {number}") for number in range(2)]
+        until, owner, laboratory = self.began + 1_000 * DAY, self.people.logger, self.people.laboratory
+        for device in self.devices:
+            serial = keccak(text=device.address)
+            receipts = self.wire.send([
+                self.institutions.call(owner, "setOperator", device.address, LOGGER, until),
+                self.loggers.call(owner, "register", device.address, 0, 50, serial),
+                self.loggers.call(laboratory, "calibrate", device.address, until, b"\1" * 32),
+            ])  # fmt: skip
+            assert all(receipt.succeeded for receipt in receipts), name
     def lot(self, profile: Profile, *, expires_at: int, units: int = 1_000_000) -> bytes:
         """A new lot of a new profile, made two thousand days ago; profiles that exist are used again."""
         terms = profile.terms()

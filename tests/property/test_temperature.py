@@ -10,6 +10,7 @@ What a story comes to is asked in one call for each: nothing is written, and all
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from eth_utils import keccak
@@ -186,6 +187,15 @@ MEAN = Profile(low=200, high=800, silence=DAY, unknown=900 * DAY, mkt_limit=800,
 def test_vectors_of_the_mean(road, parts, breached):
     values = tuple(value for count, value in parts for _ in range(count))
     (told,) = tell(road, [trip_of(road, MEAN, lot_of(road, MEAN), [Load(0, HOUR, values)])])
+    assert told[-1].breached == breached << MKT
+
+
+@pytest.mark.parametrize(("missing", "breached"), [(True, True), (False, False)])
+def test_unknown_time_across_the_end_of_a_window(road, missing, breached):
+    """Ten of 25 minutes lie inside: a missing reading weighs as one that was made, a gap as far as it lies inside."""
+    hour = replace(MEAN, mkt_hours=1)
+    loads = [Load(0, 1_500, (801, 200) + (None,) * missing), Load(4_500, 600, (200,))]
+    (told,) = tell(road, [trip_of(road, hour, lot_of(road, hour), loads)])
     assert told[-1].breached == breached << MKT
 
 

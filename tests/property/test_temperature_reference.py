@@ -177,6 +177,16 @@ def test_unknown_time_weighs_as_the_limit_inside_a_window():
     assert judge(MEAN, START, hours((1, 800), (60, None))).breached == 0
 
 
+@pytest.mark.parametrize(("values", "breached"), [((801, 200, None), True), ((801, 200), False)])
+def test_a_missing_reading_weighs_for_its_whole_step(values, breached):
+    """It starts in the window's last ten minutes, and is one of those that the window takes."""
+    hour = replace(MEAN, mkt_hours=1)
+    assert judge(hour, START, series(*values, step=1_500)).breached == breached << MKT
+    # A gap of the same time weighs only as far as it lies inside.
+    late = series(801, 200, step=1_500) + series(200, start=START + 4_500)
+    assert judge(hour, START, late).breached == 0
+
+
 def test_a_breach_comes_with_the_reading_that_exceeds():
     allowed = 24 * HOUR * weight(800)
     count = allowed // (HOUR * weight(2_500))
