@@ -7,6 +7,7 @@
     │   ├── NotLicensed …       1   one class for each custom error of the contracts, by its name
     │   ├── Reverted            1   a contract gave a reason in words, or none
     │   ├── UnknownRefusal      1   a custom error that no ABI here knows
+    │   ├── NonceTaken          1   of the outbox: somebody else used the nonce, and with it the key
     │   └── NodeRefused         1   the node took the transaction for invalid (funds, fee, nonce)
     ├── BadInput                2   a file, an option or a value; names the file, the field and the fix
     ├── WalletError             2   keys, keystores, mnemonics
@@ -16,6 +17,7 @@
     │   └── IndexParted         2   the chain is another one than the index has read, further back than it keeps
     ├── Aborted                 2   the user said no
     └── Unreachable             3   no answer from a node
+        ├── Overloaded          3   of the outbox: the node asks to be left alone for a while
         ├── WrongChain          3   the node is on another chain than the address book
         ├── NotDeployed         3   no code, or other code, at an address of the book
         ├── BadAnswer           3   the node's answer is not what the protocol allows

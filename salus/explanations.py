@@ -24,7 +24,10 @@ VERDICTS = (
     "is intact",
     "has had an excursion that no laboratory has released",
     "has been without readings for too long",
-    "has expired",
+    "was not handed on in the time allowed",
+    "is of a lot that has expired",
+    "is of a lot that is recalled",
+    "was merged into another one",
     "was destroyed",
 )
 
@@ -140,7 +143,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "DeadlinePassed": lambda a: f"it could be submitted until {moment(a['deadline'])}; sign anew",
     "InvalidSignature": lambda a: (
-        f"the signature is not {a['signer']}'s for these very values on this chain and contract, or another account sent it"
+        f"the signature is not {a.get('signer') or a['account']}'s for these very values on this chain and contract, or another account sent it"
     ),
     "OutOfScope": lambda a: (
         f"{a['signer']} may not do this for {a['patient']}, or no longer: as a delegate it has a scope and an end"
@@ -276,12 +279,23 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "ShipmentExists": lambda a: f"the shipment {_hex(a['shipment'])} is open already",
     "UnknownShipment": lambda a: f"there is no shipment {_hex(a['shipment'])}",
     "NotHolder": lambda a: f"{a['account']} does not hold the shipment {_hex(a['shipment'])}",
-    "NotOffered": lambda a: f"the shipment {_hex(a['shipment'])} is not offered to {a['account']}",
     "NotIntact": lambda a: f"the shipment {_hex(a['shipment'])} may not move: it {_of(VERDICTS, a['verdict'])}",
-    "NotTheLogger": lambda a: (
-        f"the readings are signed by {a['signer']}, which is not the licensed key of the logger of the shipment"
-        f" {_hex(a['shipment'])}; or they were changed after signing"
+    "NotPaired": lambda a: (
+        f"{a['logger']} was never paired with the shipment {_hex(a['shipment'])}; or what it signed was changed, or follows another batch"
     ),
+    "OutsidePairing": lambda a: (
+        f"readings must lie within the logger's time with the shipment, {moment(a['from'])} to {moment(a['to'])}"
+    ),
+    "InvalidPairing": lambda a: f"the pairing's {_text(a['field'])} is not possible",
+    "FileNotProven": lambda a: (
+        f"the shipment takes only files that model {a['model']} signed, and nobody has proven {_hex(a['file'])}; do so with `salus logger prove`"
+    ),
+    "NoFork": lambda a: f"these are no two batches of one number that one logger of the shipment {_hex(a['shipment'])} signed",
+    "InvalidHandover": lambda a: f"the handover's {_text(a['field'])} is not possible, or says that the goods are spoilt",
+    "SignatureExpired": lambda a: f"the signature counted until {moment(a['deadline'])}; sign anew",
+    "InvalidReason": lambda a: "a code for the reason is missing; give one that is not 0",
+    "AlreadyRecalled": lambda a: f"the lot {_hex(a['lot'])} is recalled already",
+    "TooMany": lambda a: f"{a['count']} at once are too many; give at most {a['most']}",
     "OutOfSequence": lambda a: (
         f"batch {a['given']} came where the shipment {_hex(a['shipment'])} expects batch {a['expected']}"
     ),
@@ -289,11 +303,10 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"readings from {moment(a['start'])} overlap what is judged until {moment(a['until'])} already"
     ),
     "FromTheFuture": lambda a: (
-        f"readings until {moment(a['end'])} are later than the chain's clock, {moment(a['nowAt'])}"
+        f"readings until {moment(a['last'])} are later than the chain's clock, {moment(a['nowAt'])}"
     ),
     "MalformedReadings": lambda a: f"the batch of readings is malformed: {_text(a['field'])}",
     "NothingToRelease": lambda a: f"the shipment {_hex(a['shipment'])} has nothing that a laboratory could excuse",
-    "AlreadyDestroyed": lambda a: f"the shipment {_hex(a['shipment'])} was destroyed",
     # ---- OpenZeppelin
     "AccessManagedUnauthorized": lambda a: f"{a['caller']} is not who the regulator lets do this",
     "AccessManagerUnauthorizedAccount": lambda a: f"{a['msgsender']} does not have the regulator's role {a['roleId']}",

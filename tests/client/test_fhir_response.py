@@ -143,7 +143,8 @@ def test_estimate_of_a_predetermination(scene):
 
 def test_response_to_a_contained_patient_and_an_estimate(scene):
     path = shared("hl7-fhir-r4-examples", "Claim-100154.json")
-    claims = read_claims(path)
+    # Of 2014 in the file: moved to a day that the plan covers, 2025-03-03.
+    claims = [dataclasses.replace(claim, service_day=20_150) for claim in read_claims(path)]
     prepared = scene.desk.claims.prepare(claims, scene.plan, {claims[0].patient_ref: scene.patient.address})
     response = parsed(scene.desk.claims.estimate(prepared)[0])
     assert response["patient"] == {
