@@ -273,6 +273,8 @@ class Listener:
         finally:
             if self._connected:
                 self._farewell()
+            # The library closes its sockets only when it is collected, which may be after they are.
+            self._client._reset_sockets()
 
     def _farewell(self) -> None:
         """Send the acknowledgements that are due, then leave."""
