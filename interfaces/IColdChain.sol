@@ -195,7 +195,7 @@ interface IColdChain is ITemperatureRules {
     // ---- custody -------------------------------------------------------------------------------------------------
 
     /// @notice One transaction, both parties proven: whoever sends it needs no signature; anyone may relay it with both.
-    /// @dev The receiver's institution must be licensed to hold vaccine. The giver need not be: who lost its licence may still hand over
+    /// @dev The receiver's institution must be licensed to hold vaccine: as PROVIDER, PHARMACY, MANUFACTURER, CARRIER, LABORATORY or PUBLIC_HEALTH. The giver need not be: who lost its licence may still hand over
     /// what it holds. An operator that signs for the giver must be licensed. What is not intact goes only to a laboratory or back to the manufacturer of the lot, and keeps
     /// its disposition; what is closed or destroyed goes nowhere, and what is overdue stays so until a laboratory releases it. ERC-1271 wallets sign too. Reverts `UnknownShipment`, `NotHolder`, `NotIntact`, `NotLicensed`, `SignatureExpired`, `InvalidSignature`, `InvalidHandover`
     /// (`to`: the holder itself; `hoursAllowed`; `vvm`; `shake`; a monitor or a shake test that says the goods are spoilt is for `reject`, unless the goods
@@ -229,11 +229,11 @@ interface IColdChain is ITemperatureRules {
 
     /// @notice Ends a pairing: the device was lost, replaced or is needed elsewhere. By the holder, or by the device's owner.
     /// @param to not after its present end and not before its beginning; readings that start at or after it are not taken any more
-    /// @dev Reverts `NotPaired`, `NotHolder`, `NotLicensed` (the owner: as a logger), `InvalidPairing` (`to`).
+    /// @dev Reverts `NotPaired` (an unknown shipment too), `NotHolder`, `NotLicensed` (the owner: as a logger), `InvalidPairing` (`to`).
     function unpair(bytes32 shipment, address logger, uint40 to) external;
 
     /// @notice Takes a signed batch, judges every reading and quarantines the shipment on a breach. Anyone may relay it.
-    /// @dev Reverts `NotPaired` (or a bad signature: the signer is then a stranger), `NotLicensed` (the device), `MalformedReadings` (`header`; `step` 0 or longer than the profile's
+    /// @dev Reverts `NotPaired` (an unknown shipment, a bad signature, another field or `previous` than was signed: the signer is then a stranger), `NotLicensed` (the device), `MalformedReadings` (`header`; `step` 0 or longer than the profile's
     /// silence; `count`; `width`; `resolution` 0; `data` length or a code with its topmost bit set; `padding`; `temperature` below −273.15 or above 150 °C), `OutOfSequence`,
     /// `OutOfOrder` (overlaps what is judged), `OutsidePairing`, `FileNotProven`, `FromTheFuture` (the last reading is yet to be taken; its step may still run).
     /// A gap shorter than one step (in which no reading can be missing) is tolerated; another one is unknown time as a whole. The last number, 16,777,215, is never taken.
@@ -253,13 +253,14 @@ interface IColdChain is ITemperatureRules {
     // ---- disposition ---------------------------------------------------------------------------------------------
 
     /// @notice The holder or a laboratory quarantines a shipment by hand (bit 11).
-    /// @dev Reverts `NotHolder`, `NotIntact` (closed or destroyed), `InvalidReason` (0).
+    /// @dev Reverts `UnknownShipment`, `NotLicensed`, `NotHolder`, `NotIntact` (closed or destroyed), `InvalidReason` (0).
     function quarantine(bytes32 shipment, uint16 reason) external;
 
     /// @notice A laboratory (role LABORATORY) answers for a shipment that is in excursion, unknown or overdue: breaches, unknown time until now and the time
     /// allowed are excused, rules start anew, an MKT window closes, and readings of the time until now are no longer taken; extremes and times above and below stay.
     /// A stability budget that is used up cannot be released.
     /// @dev Reverts `NothingToRelease` (intact, or merely expired, recalled, closed or destroyed; or the budget), `InvalidReason` (0), `NotLicensed`.
+    /// What is expired or recalled as well may be released, and stays expired or recalled.
     /// @param reason coded, no free text, not 0
     function release(bytes32 shipment, uint16 reason) external;
 
