@@ -131,7 +131,7 @@ class Store:
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA busy_timeout = 30000")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
@@ -150,6 +150,18 @@ class Store:
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise BadInput(self.path, "", "is damaged; restore it from a backup before anything is sent with its key")
+
+    def _write_ahead(self) -> None:
+        """Set the journal's mode: the one statement for which SQLite does not wait while another process has the file."""
+        end = time.monotonic() + 30
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as trouble:
+                if "locked" not in str(trouble) or time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
     def close(self) -> None:
         """Close the file."""
