@@ -33,6 +33,7 @@ def mint(node, tmp_path_factory):
 
 
 def some(count):
+    """Accounts that no test has minted to. Asked for before a fork: a child's count is not the parent's."""
     first = next(numbers)
     return range(first, first + count)
 
@@ -98,8 +99,8 @@ def test_f8_killed_at_any_moment(mint, tmp_path, seed):
 def test_f8_no_secret_is_on_the_disk(mint, tmp_path, monkeypatch):
     """The signed bytes are; the key is not, in any form."""
     monkeypatch.setenv("SALUS_HOME", str(tmp_path / "home"))
-    path, key = tmp_path / "outbox.sqlite", bytes(mint.signer._account.key)
-    assert wait(fork(lambda: send(mint, path, some(5), hook=die_at("after_send")))) == -signal.SIGKILL
+    mine, path, key = some(5), tmp_path / "outbox.sqlite", bytes(mint.signer._account.key)
+    assert wait(fork(lambda: send(mint, path, mine, hook=die_at("after_send")))) == -signal.SIGKILL
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert len(files) >= 3  # the outbox, its log, the lock
     for file in files:
