@@ -40,9 +40,9 @@ $(STAMP): $(SOURCES) brownie-config.yaml package-lock.json requirements.lock
 build: compile  ## compile the contracts, and export their ABIs to the client
 	@if [ -f scripts/export.py ]; then $(VENV)/python scripts/export.py; fi
 
-test: compile  ## run all tests on a chain of their own (CHAIN=anvil or ganache, ARGS=…)
+test: compile  ## run all tests on chains of their own (CHAIN=anvil or ganache; ARGS="tests/consent -x" for some)
 	@$(VENV)/python scripts/broker.py --quiet
-	@$(WITH_CHAIN) $(VENV)/brownie test $(ARGS)
+	@$(VENV)/python scripts/run_tests.py --kind $(CHAIN) -- $(ARGS)
 
 demo: compile  ## run the whole story (CHAIN=anvil or ganache, or RPC=<url of a node>)
 ifeq ($(strip $(RPC)),)

@@ -141,8 +141,8 @@ interface ITreasury {
     /// `ExitNotOpen`, `ExceedsBalance` (nothing left).
     function exit(address desk, address token) external returns (uint256 amount);
 
-    /// @notice Pays debts of a pool, oldest first, as far as it suffices, and looks at `count` at most (cancelled ones among them); by
-    /// anyone's call.
+    /// @notice Pays debts of a pool, oldest first, as far as it suffices, and looks at `count` at most (cancelled ones among them), until
+    /// none waits; by anyone's call.
     /// @dev Reverts `NothingOwed`, `Halted`, `PoolShort` (the oldest cannot be paid, and no cancelled one was passed
     /// over).
     /// @return paid how many debts were paid

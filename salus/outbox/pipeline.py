@@ -32,7 +32,8 @@ __all__ = ["Change", "Pipeline", "Settings"]
 _MISSING = 2.0
 _DOUBT, _FIRST_RESEND, _LONGEST_RESEND = 0.1, 1.0, 15.0
 _SHORTEST_LOOK, _LONGEST_LOOK = 0.003, 0.25
-_LATE = 2.0
+# A busy node counts what another outbox of the key has sent seconds late; whose bytes came nowhere is not waited for longer.
+_LATE = 10.0
 _BUMPED_AT_ONCE = 16
 
 

@@ -117,6 +117,8 @@ class Treasury:
             raise Broken(NothingOwed=(desk, insurer, token))
         paid, head = 0, pool.head
         for debt in self._oldest(pool, count):
+            if not pool.waiting:
+                break  # cancelled ones behind the last that waits are passed over another time
             if debt.left and not self._covers(pool, debt.payee, debt.left):
                 if head == pool.head:
                     raise Broken(PoolShort=(debt.left, pool.balance))

@@ -1,0 +1,89 @@
+"""Run all tests in two halves at once, each beside a chain of its own; or just what is asked for.
+
+    python scripts/run_tests.py --kind anvil                      # all
+    python scripts/run_tests.py --kind anvil -- tests/consent -x  # the words go to `brownie test`
+
+Either half keeps about one processor busy. The contracts' half is shown as it goes, the other one when it ends. The exit
+code is that of the first half that failed, 0 where none did; 128 + n where signal n ended the run.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOG = ROOT / "build" / "tests-client.log"
+
+#: What does without Brownie's chain, or nearly; the other half is all the rest, so that no test can be forgotten.
+CLIENT = ("tests/client", "tests/faults", "tests/scripts")
+
+
+def command(kind: str, words: list[str]) -> list[str]:
+    brownie = str(Path(sys.executable).with_name("brownie"))
+    return [sys.executable, str(ROOT / "scripts" / "with_chain.py"), "--kind", kind, "--", brownie, "test", *words]
+
+
+class Stopped(Exception):
+    """A signal asked this program to end."""
+
+
+def both(kind: str) -> int:
+    LOG.parent.mkdir(exist_ok=True)
+    started = time.monotonic()
+    with LOG.open("w") as log:
+        # A session of its own: Ctrl-C at the terminal reaches it through this program alone, once.
+        client = subprocess.Popen(
+            command(kind, list(CLIENT)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+        contracts = None
+        try:
+            contracts = subprocess.Popen(command(kind, ["tests", *(f"--ignore={part}" for part in CLIENT)]))
+            print(f"the client's tests run beside these, and are shown after them (tail -f {LOG.relative_to(ROOT)})", flush=True)
+            code = contracts.wait()
+            if client.poll() is None:
+                print("\nthe contracts' tests are done; the client's still run …", flush=True)
+            code = code or client.wait()
+        finally:
+            for process in (contracts, client):
+                if process is not None and process.poll() is None:
+                    process.terminate()
+                    # It ends its chain first.
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(20)
+                    process.kill()
+                    process.wait()
+    print(f"\nthe client's tests:\n{LOG.read_text(errors='replace')}", flush=True)
+    print(f"all tests: {'passed' if code == 0 else 'FAILED'} after {(time.monotonic() - started) / 60:.1f} min", flush=True)
+    return code
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Run all tests in two halves at once, or just what is asked for.")
+    parser.add_argument("--kind", default="anvil", choices=("anvil", "ganache"), help="which chain (default: anvil)")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="after --, words for `brownie test`: one run of just that")
+    options = parser.parse_args(argv)
+    words = options.words[1:] if options.words[:1] == ["--"] else options.words
+    if words:
+        os.execv(sys.executable, command(options.kind, words))
+
+    def stop(number, _frame):
+        raise Stopped(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return both(options.kind)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except Stopped as stopped:
+        return 128 + stopped.args[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
