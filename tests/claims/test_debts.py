@@ -206,6 +206,17 @@ def test_a_cancelled_debt_is_passed_over(treasury, till, full, owe, settle, stan
     assert standing() == Pool(1000_00 - 20)
 
 
+def test_settling_stops_where_nothing_waits(treasury, till, full, owe, settle, insurer, hospital, token, stranger, refused):
+    """A cancelled debt behind the last that waits is passed over when another one waits behind it."""
+    owe(hospital, 10)
+    owe(hospital, 20)
+    till.tell("cancel", insurer, token, 1)
+    assert settle(9)[0] == 1
+    owe(hospital, 1000_00)
+    assert settle(9)[0] == 0
+    refused(treasury.settle, till, insurer, token, 9, sender=stranger, why=error("PoolShort", 1000_00, 999_90))
+
+
 def test_TP10_many_cancelled_debts_are_looked_at_in_parts(
     treasury, till, owe, settle, standing, insurer, hospital, clinic, token
 ):
