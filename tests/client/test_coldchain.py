@@ -9,7 +9,7 @@ from salus import errors
 from salus.coldchain import Disposition, Shake, Verdict
 from salus.errors import BadInput
 from salus.gs1 import gtin_number, lot_number
-from salus.handovers import read_handover, write_handover
+from salus.handovers import handed, read_handover, write_handover
 from salus.loggers import LoggerExport, Reading, pack, read, write_qtag
 from salus.temperature import BUDGET, BY_HAND, FORKED, MKT, Bound, Profile, Rule, Span, ready_profiles
 from tests.client.shared_data import EXAMPLES, shared
@@ -175,8 +175,9 @@ def test_handed_on_in_one_transaction_by_either_party_and_by_a_relayer(fresh, tm
     accepted = fresh.as_(fresh.clinic).sign_acceptance(draft, vvm=2, shake=Shake.PASSED)
     receipt = carrier.hand(accepted)
     (event,) = receipt.events("ShipmentHanded")
-    assert (event.args["vvm"], event.args["shake"], event.args["seal"]) == (2, 1, draft.seal)
-    assert fresh.chain.shipment(fresh.shipment).due is not None
+    held = fresh.chain.shipment(fresh.shipment)
+    assert handed(event.args["terms"]) == (held.since, held.due, 2, Shake.PASSED)
+    assert event.args["seal"] == draft.seal and held.due is not None
 
     # Both sign, and whoever has both may send; through a file.
     clinic = fresh.as_(fresh.clinic)
