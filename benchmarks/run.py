@@ -285,7 +285,8 @@ def cold_chain(s):
     domain = {"name": "Salus Cold Chain", "version": "1", "chainId": chain.id, "verifyingContract": contract.address}
     fields = {"Offer": [dict(zip(("type", "name"), t.split())) for t in types]}
     signature = signer.sign_typed_data(domain, fields, offer).signature
-    handed = contract.hand((fresh, carrier, deadline, 48, 1, 1, seal), signature, b"", {"from": carrier})
+    terms = int(str(carrier), 16) | deadline << 160 | 48 << 200 | 1 << 216 | 1 << 224
+    handed = contract.hand((fresh, terms, seal), signature, b"", {"from": carrier})
     for key, transaction in (("register", registered), ("pair", pairing), ("handover", handed)):
         s.gas[f"coldchain.{key}"], s.prague[f"coldchain.{key}"] = used(transaction), prague(transaction)
 

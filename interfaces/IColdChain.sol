@@ -96,19 +96,14 @@ interface IColdChain is ITemperatureRules {
     /// @dev EIP-712, giver: `Offer(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal)`;
     /// receiver: `Acceptance(` the same fields, then `,uint8 vvm,uint8 shake)`. `from` is the holder (an institution) and `since` its
     /// own, see Shipment: so no signature serves twice.
-    /// @param to the account that signs or sends for the receiver: an institution or its operator
-    /// @param deadline last second at which a signature counts
-    /// @param hoursAllowed hours in which the receiver must hand it on, 0: it stays; at most 8,760
+    /// @param terms from the lowest bit: to 160, deadline 40, hoursAllowed 16, vvm 8, shake 8; the rest 0
+    /// to: the account that signs or sends for the receiver, an institution or its operator · deadline: last second at which a signature
+    /// counts · hoursAllowed: hours in which the receiver must hand it on, 0: it stays; at most 8,760 · vvm: stage of the vial monitor that
+    /// the receiver sees: 0 not read, 1 or 2 may be used, 3 or 4 must not · shake: shake test: 0 not done, 1 passed, 2 failed (was frozen)
     /// @param seal commitment to the seal's number, salted; 0 without one
-    /// @param vvm stage of the vial monitor that the receiver sees: 0 not read, 1 or 2 may be used, 3 or 4 must not
-    /// @param shake shake test: 0 not done, 1 passed, 2 failed (was frozen)
     struct Handover {
         bytes32 shipment;
-        address to;
-        uint40 deadline;
-        uint16 hoursAllowed;
-        uint8 vvm;
-        uint8 shake;
+        uint256 terms;
         bytes32 seal;
     }
 
@@ -118,9 +113,8 @@ interface IColdChain is ITemperatureRules {
     );
     event ShipmentSplit(bytes32 indexed shipment, bytes32 indexed into, uint24 units);
     event ShipmentMerged(bytes32 indexed shipment, bytes32 indexed into, uint24 units);
-    event ShipmentHanded(
-        bytes32 indexed shipment, address indexed from, address indexed to, uint32 since, uint40 due, uint8 vvm, uint8 shake, bytes32 seal
-    );
+    /// @param terms from the lowest bit: since 32, due 40 (see Shipment), vvm 8, shake 8 (see Handover)
+    event ShipmentHanded(bytes32 indexed shipment, address indexed from, address indexed to, uint256 terms, bytes32 seal);
     /// @notice The receiver refused what was offered; the holder keeps it.
     event ShipmentRejected(bytes32 indexed shipment, address indexed holder, address indexed by, uint16 reason);
     event UnitsDispensed(bytes32 indexed shipment, address indexed holder, uint24 units);
@@ -128,9 +122,10 @@ interface IColdChain is ITemperatureRules {
     event PairingEnded(bytes32 indexed shipment, address indexed logger, uint40 to);
     /// @param batch as in Batch.header
     /// @param unknown unknown time added by this batch and the gap before it, seconds
-    /// @param judgement after this batch
+    /// @param judgement after this batch, see Judgement; from the lowest bit: lowest 16, highest 16, above 32, below 32, unknown 32, breached 16,
+    /// until 32, batches 24, readings 32
     event ReadingsLogged(
-        bytes32 indexed shipment, address indexed logger, uint256 batch, bytes32 file, uint32 unknown, bytes16 chain, Judgement judgement
+        bytes32 indexed shipment, address indexed logger, uint256 batch, bytes32 file, uint32 unknown, bytes16 chain, uint256 judgement
     );
     /// @param breached see Judgement
     /// @param by who quarantined it by hand, with a coded reason; 0 when a rule did, or a fork
@@ -198,7 +193,7 @@ interface IColdChain is ITemperatureRules {
     /// @dev The receiver's institution must be licensed to hold vaccine: as PROVIDER, PHARMACY, MANUFACTURER, CARRIER, LABORATORY or PUBLIC_HEALTH. The giver need not be: who lost its licence may still hand over
     /// what it holds. An operator that signs for the giver must be licensed. What is not intact goes only to a laboratory or back to the manufacturer of the lot, and keeps
     /// its disposition; what is closed or destroyed goes nowhere, and what is overdue stays so until a laboratory releases it. ERC-1271 wallets sign too. Reverts `UnknownShipment`, `NotHolder`, `NotIntact`, `NotLicensed`, `SignatureExpired`, `InvalidSignature`, `InvalidHandover`
-    /// (`to`: the holder itself; `hoursAllowed`; `vvm`; `shake`; a monitor or a shake test that says the goods are spoilt is for `reject`, unless the goods
+    /// (`terms`: more bits than there are fields; `to`: the holder itself; `hoursAllowed`; `vvm`; `shake`; a monitor or a shake test that says the goods are spoilt is for `reject`, unless the goods
     /// go back as above: they are then quarantined).
     /// @param giver 65 bytes by the holder or its operator, or empty when it sends
     /// @param receiver 65 bytes by `to`, or empty when it sends

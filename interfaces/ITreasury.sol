@@ -160,6 +160,7 @@ interface ITreasury {
     function pay(address insurer, address token, address payee, uint256 amount, bytes32 ref) external returns (bool);
 
     /// @notice Notes that the pool owes what `pay` could not pay.
+    /// @dev Reverts `ZeroAmount`.
     /// @return position of the debt in the pool's queue, from 0
     function owe(address insurer, address token, address payee, uint96 amount, bytes32 ref) external returns (uint64 position);
 
@@ -180,6 +181,7 @@ interface ITreasury {
         returns (bool);
 
     /// @notice What a payee has to give back: it is taken off what the pool pays it next.
+    /// @dev Reverts `ZeroAmount`.
     function setOff(address insurer, address token, address payee, uint256 amount, bytes32 ref) external;
 
     // ---- the payee, and anyone for it ----------------------------------------------------------------------------

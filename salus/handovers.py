@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import BadInput
 from .signing import Domain, TypedData
@@ -20,7 +20,7 @@ from .signing import address as checked_address
 if TYPE_CHECKING:
     from .signing import Signer
 
-__all__ = ["EPOCH", "Handover", "Shake", "read_handover", "seal_of", "write_handover"]
+__all__ = ["EPOCH", "Handed", "Handover", "Shake", "handed", "read_handover", "seal_of", "write_handover"]
 
 #: ``Shipment.since`` counts minutes from here: 2025-01-01 00:00 UTC.
 EPOCH = 1_735_689_600
@@ -75,6 +75,8 @@ class Handover:
     seal_salt: bytes = b""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.deadline < 1 << 40:
+            raise BadInput("", "deadline", f"is {self.deadline}; give Unix seconds of at most 40 bits")
         if not 0 <= self.hours_allowed <= _LONGEST:
             raise BadInput("", "hoursAllowed", f"is {self.hours_allowed}; give 0 to {_LONGEST:,} hours")
         if not 0 <= self.vvm <= 4:
@@ -82,8 +84,8 @@ class Handover:
 
     def struct(self) -> tuple[Any, ...]:
         """The struct ``IColdChain.Handover``."""
-        first = self.shipment, self.to, self.deadline, self.hours_allowed
-        return *first, self.vvm, int(self.shake), self.seal
+        seen = self.vvm << 216 | int(self.shake) << 224
+        return self.shipment, int(self.to, 16) | self.deadline << 160 | self.hours_allowed << 200 | seen, self.seal
 
     def offered(self, giver: Signer, domain: Domain) -> Handover:
         """The same, signed by the holder or its operator."""
@@ -111,6 +113,26 @@ class Handover:
             "hoursAllowed": self.hours_allowed,
             "seal": self.seal,
         }
+
+
+class Handed(NamedTuple):
+    """What an event ``ShipmentHanded`` says in one word.
+
+    Args:
+        since: The receiver's own, minutes after :data:`EPOCH`.
+        due: From when on it is overdue, Unix seconds; 0 while no time is set.
+        vvm, shake: What the receiver saw, see :class:`Handover`.
+    """
+
+    since: int
+    due: int
+    vvm: int
+    shake: Shake
+
+
+def handed(terms: int) -> Handed:
+    """Read the word ``terms`` of an event ``ShipmentHanded``."""
+    return Handed(terms & 0xFFFFFFFF, terms >> 32 & 0xFFFFFFFFFF, terms >> 72 & 0xFF, Shake(terms >> 80 & 0xFF))
 
 
 def seal_of(number: str, salt: bytes | None = None) -> tuple[bytes, bytes]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .epcis import Act, Breach, Party, ReadingsTold, Step, Story, StoryLot
 from .errors import gate
-from .temperature import Profile, judgement_of
+from .temperature import Profile, judgement_of_word
 
 if TYPE_CHECKING:
     from .client import Event, Salus
@@ -104,7 +104,7 @@ class _Told:
     def logged(self, event: Event) -> Step:
         from .loggers.packing import ReadingBatch
 
-        judged = judgement_of(event.args["judgement"])
+        judged = judgement_of_word(event.args["judgement"])
         _, batch = ReadingBatch.of_header(event.args["batch"], b"")
         breaches = [Breach(self._profile.limit(bit)) for bit in judged.breached]
         told = ReadingsTold(

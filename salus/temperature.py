@@ -21,6 +21,7 @@ __all__ = [
     "Span",
     "StorageClass",
     "judgement_of",
+    "judgement_of_word",
     "ready_profile",
     "ready_profiles",
 ]
@@ -183,7 +184,7 @@ class Judgement:
 
 
 def judgement_of(struct: Any) -> Judgement:
-    """A judgement of the contract: of a view, or of an event ``ReadingsLogged``."""
+    """A judgement as a view of the contract says it."""
     none = struct.lowest > struct.highest  # the sentinels of "no reading" cross
     return Judgement(
         until=struct.until,
@@ -195,6 +196,24 @@ def judgement_of(struct: Any) -> Judgement:
         below=struct.below,
         unknown=struct.unknown,
         breached=tuple(n for n in range(BY_HAND + 1) if struct.breached >> n & 1),
+    )
+
+
+def judgement_of_word(word: int) -> Judgement:
+    """A judgement as an event ``ReadingsLogged`` says it: after the batch, in one word."""
+    lowest, highest = ((word >> at & 0xFFFF ^ 0x8000) - 0x8000 for at in (0, 16))
+    above, below, unknown = (word >> at & 0xFFFFFFFF for at in (32, 64, 96))
+    none = lowest > highest  # as in `judgement_of`
+    return Judgement(
+        until=word >> 144 & 0xFFFFFFFF,
+        batches=word >> 176 & 0xFFFFFF,
+        readings=word >> 200 & 0xFFFFFFFF,
+        lowest=None if none else lowest,
+        highest=None if none else highest,
+        above=above,
+        below=below,
+        unknown=unknown,
+        breached=tuple(bit for bit in range(BY_HAND + 1) if word >> 128 + bit & 1),
     )
 
 

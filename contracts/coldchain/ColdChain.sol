@@ -19,6 +19,7 @@ import {ILots} from "interfaces/ILots.sol";
 
 /// @title Cold chain: every reading judged, custody only of what is intact
 contract ColdChain is Monitoring {
+    using Handovers for uint256;
     using Parcels for uint256;
     using Parcels for Parcels.Parcel;
 
@@ -121,67 +122,69 @@ contract ColdChain is Monitoring {
     /// @inheritdoc IColdChain
     function hand(Handover calldata handover, bytes calldata giver, bytes calldata receiver) external {
         bytes32 id = handover.shipment;
+        uint256 terms = handover.terms;
         (Parcels.Parcel storage p, uint256 custody) = _known(id);
-        (address to, uint32 roles) = _checkOffer(handover, custody, giver);
-        address from = custody.holderOf();
-        if (receiver.length != 0 || msg.sender != handover.to) {
-            bytes32 accepted = _hashTypedDataV4(Handovers.acceptance(handover, from, custody.sinceOf()));
-            if (!Handovers.signed(handover.to, accepted, receiver)) revert InvalidSignature(id, handover.to);
+        (address to, uint32 roles) = _checkOffer(handover, terms, custody, giver);
+        if (receiver.length != 0 || msg.sender != terms.receiverOf()) {
+            bytes32 accepted = _hashTypedDataV4(Handovers.acceptance(handover, terms, custody));
+            if (!Handovers.signed(terms.receiverOf(), accepted, receiver)) revert InvalidSignature(id, terms.receiverOf());
         }
-        bool spoilt = handover.vvm > 2 || handover.shake > 1;
-        if (!_mayReceive(id, p, custody, to, roles) && spoilt) revert InvalidHandover(handover.vvm > 2 ? "vvm" : "shake");
+        bool spoilt = terms.vvmOf() > 2 || terms.shakeOf() > 1;
+        if (!_mayReceive(id, p, custody, to, roles) && spoilt) revert InvalidHandover(terms.vvmOf() > 2 ? "vvm" : "shake");
 
         // Who is late is late, until a laboratory says otherwise.
-        uint256 due = custody.overdue() ? custody.dueOf() : Parcels.dueAfter(handover.hoursAllowed);
+        uint256 due = custody.overdue() ? custody.dueOf() : Parcels.dueAfter(terms.hoursOf());
         uint256 since = Parcels.next(custody.sinceOf());
         p.custody = Parcels.custodyOf(to, custody.unitsOf(), custody.lotOf(), due / 1 hours, since);
 
-        emit ShipmentHanded(id, from, to, uint32(since), uint40(due), handover.vvm, handover.shake, handover.seal);
+        emit ShipmentHanded(id, custody.holderOf(), to, since | due << 32 | terms >> 216 << 72, handover.seal);
         if (spoilt) _quarantine(id, BY_HAND, to, 0); // it went back, and comes out again only released
     }
 
     /// @inheritdoc IColdChain
     function reject(Handover calldata handover, bytes calldata giver, uint16 reason) external {
         bytes32 id = handover.shipment;
+        uint256 terms = handover.terms;
         (Parcels.Parcel storage p, uint256 custody) = _known(id);
         if (reason == 0) revert InvalidReason(0);
-        if (msg.sender != handover.to) revert InvalidSignature(id, handover.to);
-        (address by, uint32 roles) = _checkOffer(handover, custody, giver);
+        if (msg.sender != terms.receiverOf()) revert InvalidSignature(id, terms.receiverOf());
+        (address by, uint32 roles) = _checkOffer(handover, terms, custody, giver);
         _mayReceive(id, p, custody, by, roles);
 
         // What was offered is offered no more.
         p.custody = custody.withSince(Parcels.next(custody.sinceOf()));
 
         emit ShipmentRejected(id, custody.holderOf(), by, reason);
-        if (handover.vvm > 2 || handover.shake > 1) _quarantine(id, BY_HAND, by, reason);
+        if (terms.vvmOf() > 2 || terms.shakeOf() > 1) _quarantine(id, BY_HAND, by, reason);
     }
 
     /// @dev Checks the terms of an offer, and that the holder makes it: by its key, its wallet, or a licensed operator.
     /// @return to institution that receives
     /// @return roles in which
-    function _checkOffer(Handover calldata handover, uint256 custody, bytes calldata giver)
+    function _checkOffer(Handover calldata handover, uint256 terms, uint256 custody, bytes calldata giver)
         private
         view
         returns (address to, uint32 roles)
     {
-        if (block.timestamp > handover.deadline) revert SignatureExpired(handover.deadline, block.timestamp);
-        if (handover.hoursAllowed > MAX_HOURS) revert InvalidHandover("hoursAllowed");
-        if (handover.vvm > 4) revert InvalidHandover("vvm");
-        if (handover.shake > 2) revert InvalidHandover("shake");
+        if (block.timestamp > terms.deadlineOf()) revert SignatureExpired(uint40(terms.deadlineOf()), block.timestamp);
+        if (terms >> 232 != 0) revert InvalidHandover("terms");
+        if (terms.hoursOf() > MAX_HOURS) revert InvalidHandover("hoursAllowed");
+        if (terms.vvmOf() > 4) revert InvalidHandover("vvm");
+        if (terms.shakeOf() > 2) revert InvalidHandover("shake");
         address holder = custody.holderOf();
         if (giver.length == 0) {
             if (msg.sender != holder && _licensed(msg.sender, HOLDERS) != holder) {
                 revert NotHolder(handover.shipment, msg.sender);
             }
         } else {
-            bytes32 offered = _hashTypedDataV4(Handovers.offer(handover, holder, custody.sinceOf()));
-            if (!Handovers.signed(holder, offered, giver)) {
-                address operator = Handovers.signer(offered, giver);
-                if (_employer(operator) != holder) revert InvalidSignature(handover.shipment, holder);
-                _licensed(operator, HOLDERS);
+            bytes32 offered = _hashTypedDataV4(Handovers.offer(handover, terms, custody));
+            address by = Handovers.signer(offered, giver);
+            if (by != holder && !Handovers.byWallet(holder, offered, giver)) {
+                if (_employer(by) != holder) revert InvalidSignature(handover.shipment, holder);
+                _licensed(by, HOLDERS);
             }
         }
-        (to, roles) = _licence(handover.to, HOLDERS);
+        (to, roles) = _licence(terms.receiverOf(), HOLDERS);
         if (to == holder) revert InvalidHandover("to");
     }
 
@@ -194,12 +197,9 @@ contract ColdChain is Monitoring {
         uint256 course = p.courseOf(custody);
         uint256 maker = _goods[custody.lotOf()].maker;
         back = roles & Roles.LABORATORY != 0 || to == maker.manufacturer();
-        if (!back) {
-            _requireIntact(id, custody, course, maker);
-            return back;
-        }
-        _requireOpen(id, course);
-        if (p.course == 0) p.course = course; // `since` will say no more when it was opened
+        if (back) _requireOpen(id, course);
+        else _requireIntact(id, custody, course, maker);
+        if (back && p.course == 0) p.course = course; // `since` will say no more when it was opened
     }
 
     /// @inheritdoc IColdChain

@@ -3,12 +3,15 @@ pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
+import {Parcels} from "contracts/coldchain/Parcels.sol";
 import {Signatures} from "contracts/consent/Signatures.sol";
 import {IColdChain} from "interfaces/IColdChain.sol";
 
 /// @title What is signed in the cold chain, every field by its name, and by whom
 /// @dev EIP-712's hashes of the fields, without their domain.
 library Handovers {
+    using Parcels for uint256;
+
     bytes32 private constant OFFER = keccak256(
         "Offer(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal)"
     );
@@ -19,13 +22,47 @@ library Handovers {
         "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,uint8 width,uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
     );
 
-    function offer(IColdChain.Handover calldata h, address from, uint256 since) internal pure returns (bytes32) {
-        return keccak256(abi.encode(OFFER, h.shipment, from, h.to, since, h.deadline, h.hoursAllowed, h.seal));
+    // ---- the terms of a handover, see IColdChain.Handover --------------------------------------------------------
+
+    function receiverOf(uint256 terms) internal pure returns (address) {
+        return address(uint160(terms));
     }
 
-    function acceptance(IColdChain.Handover calldata h, address from, uint256 since) internal pure returns (bytes32) {
+    function deadlineOf(uint256 terms) internal pure returns (uint256) {
+        return uint40(terms >> 160);
+    }
+
+    function hoursOf(uint256 terms) internal pure returns (uint256) {
+        return uint16(terms >> 200);
+    }
+
+    function vvmOf(uint256 terms) internal pure returns (uint256) {
+        return uint8(terms >> 216);
+    }
+
+    /// @dev Of terms whose spare bits are 0.
+    function shakeOf(uint256 terms) internal pure returns (uint256) {
+        return terms >> 224;
+    }
+
+    // ---- what is signed ------------------------------------------------------------------------------------------
+
+    /// @dev Whole words: the compiler would clean every smaller type anew.
+    /// @param custody the holder's, see Parcels
+    function offer(IColdChain.Handover calldata h, uint256 terms, uint256 custody) internal pure returns (bytes32) {
         return keccak256(
-            abi.encode(ACCEPTANCE, h.shipment, from, h.to, since, h.deadline, h.hoursAllowed, h.seal, h.vvm, h.shake)
+            abi.encode(
+                OFFER, h.shipment, uint256(uint160(custody)), uint256(uint160(terms)), custody.sinceOf(), deadlineOf(terms), hoursOf(terms), h.seal
+            )
+        );
+    }
+
+    function acceptance(IColdChain.Handover calldata h, uint256 terms, uint256 custody) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                ACCEPTANCE, h.shipment, uint256(uint160(custody)), uint256(uint160(terms)), custody.sinceOf(), deadlineOf(terms), hoursOf(terms), h.seal,
+                vvmOf(terms), shakeOf(terms)
+            )
         );
     }
 
@@ -62,12 +99,24 @@ library Handovers {
     /// @return account whose key signed, 0 when none did: 65 bytes, and only the one of two that has the lower s
     function signer(bytes32 hash, bytes calldata signature) internal pure returns (address account) {
         if (signature.length != 65) return address(0);
-        (account,,) = ECDSA.tryRecover(hash, uint8(signature[64]), bytes32(signature[:32]), bytes32(signature[32:64]));
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
+        // Safe: 65 bytes, see above; v is the last of them. Checked slices cost four times as much.
+        assembly ("memory-safe") {
+            r := calldataload(signature.offset)
+            s := calldataload(add(signature.offset, 0x20))
+            v := byte(0, calldataload(add(signature.offset, 0x40)))
+        }
+        (account,,) = ECDSA.tryRecover(hash, v, r, s);
     }
 
     /// @dev Whether an account signed, as a wallet if not by its key.
     function signed(address account, bytes32 hash, bytes calldata signature) internal view returns (bool) {
-        if (signer(hash, signature) == account) return true;
+        return signer(hash, signature) == account || byWallet(account, hash, signature);
+    }
+
+    function byWallet(address account, bytes32 hash, bytes calldata signature) internal view returns (bool) {
         return account.code.length != 0 && Signatures.signed(account, hash, signature);
     }
 }

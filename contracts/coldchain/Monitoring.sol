@@ -95,12 +95,11 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
 
     /// @inheritdoc IColdChain
     function log(Batch calldata batch, bytes calldata signature) external {
-        bytes32 id = batch.shipment;
-        Parcels.Parcel storage p = _parcels[id];
+        Parcels.Parcel storage p = _parcels[batch.shipment];
         uint256 course = p.course;
         bytes calldata data = batch.data;
         bytes32 digest_ = _hashTypedDataV4(Handovers.readings(batch, data, course.chainOf()));
-        (address device, uint256 pairing_) = _signer(id, digest_, signature);
+        (address device, uint256 pairing_) = _signer(batch.shipment, digest_, signature);
         _licensed(device, Roles.LOGGER);
         uint256 until = _check(batch, data.length, course, pairing_);
 
@@ -122,9 +121,10 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
         p.course = course;
 
         emit ReadingsLogged(
-            id, device, batch.header, batch.file, uint32(unknown), bytes16(digest_), course.judgement(sums)
+            batch.shipment, device, batch.header, batch.file, uint32(unknown), bytes16(digest_), course.packed(sums)
         );
-        if (breach) emit ShipmentQuarantined(id, uint16(sums.breachedOf()), uint40(sums.breachedAtOf()), address(0), 0);
+        if (!breach) return;
+        emit ShipmentQuarantined(batch.shipment, uint16(sums.breachedOf()), uint40(sums.breachedAtOf()), address(0), 0);
     }
 
     /// @dev Who signed a batch, and its pairing: a stranger has none.

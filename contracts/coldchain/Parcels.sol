@@ -93,8 +93,11 @@ library Parcels {
 
     /// @dev This minute, or the next one after the last: two never are the same.
     function next(uint256 since) internal view returns (uint256 minute) {
-        minute = (block.timestamp - YEAR_2025) / 1 minutes;
-        if (minute <= since) minute = since + 1;
+        // Unchecked: `since` has 26 bits, and a clock before 2025 gives a minute that has more.
+        unchecked {
+            minute = (block.timestamp - YEAR_2025) / 1 minutes;
+            if (minute <= since) minute = since + 1;
+        }
         if (minute >> 26 != 0) revert IColdChain.InvalidHandover("since");
     }
 
@@ -199,6 +202,11 @@ library Parcels {
         j.below = uint32(sums >> 64);
         j.unknown = uint32(sums >> 96);
         j.breached = uint16(sums >> 128);
+    }
+
+    /// @return as in IColdChain.ReadingsLogged
+    function packed(uint256 course, uint256 sums) internal pure returns (uint256) {
+        return sums & type(uint144).max ^ 0x80007fff | uint256(uint32(course)) << 144 | uint256(uint56(course >> 64)) << 176;
     }
 
     // ---- pairings ------------------------------------------------------------------------------------------------

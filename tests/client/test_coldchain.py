@@ -9,9 +9,9 @@ from salus import errors
 from salus.coldchain import Disposition, Shake, Verdict
 from salus.errors import BadInput
 from salus.gs1 import gtin_number, lot_number
-from salus.handovers import read_handover, write_handover
+from salus.handovers import EPOCH, handed, read_handover, write_handover
 from salus.loggers import LoggerExport, Reading, pack, read, write_qtag
-from salus.temperature import BUDGET, BY_HAND, FORKED, MKT, Bound, Profile, Rule, Span, ready_profiles
+from salus.temperature import BUDGET, BY_HAND, FORKED, MKT, Bound, Profile, Rule, Span, judgement_of_word, ready_profiles
 from tests.client.shared_data import EXAMPLES, shared
 
 DAY = 86_400
@@ -175,8 +175,9 @@ def test_handed_on_in_one_transaction_by_either_party_and_by_a_relayer(fresh, tm
     accepted = fresh.as_(fresh.clinic).sign_acceptance(draft, vvm=2, shake=Shake.PASSED)
     receipt = carrier.hand(accepted)
     (event,) = receipt.events("ShipmentHanded")
-    assert (event.args["vvm"], event.args["shake"], event.args["seal"]) == (2, 1, draft.seal)
-    assert fresh.chain.shipment(fresh.shipment).due is not None
+    held = fresh.chain.shipment(fresh.shipment)
+    assert handed(event.args["terms"]) == ((held.since - EPOCH) // 60, held.due, 2, Shake.PASSED)
+    assert event.args["seal"] == draft.seal and held.due is not None
 
     # Both sign, and whoever has both may send; through a file.
     clinic = fresh.as_(fresh.clinic)
@@ -279,6 +280,18 @@ def test_excursion_quarantines_and_the_next_handover_is_refused(journey):
     assert (report.breached, report.judgement.above, report.judgement.highest) == ((0,), 1800, 1000)
     with pytest.raises(errors.NotIntact):
         journey.hand(journey.maker, journey.carrier)
+
+
+@pytest.mark.parametrize("values", [(None, None), (-1500, 450, None), (450, 900, 1000)])
+def test_the_event_of_a_batch_says_in_one_word_what_the_report_says(fresh, values):
+    (receipt,) = fresh.log(fresh.readings(*values))
+    (event,) = receipt.events("ReadingsLogged")
+    told, report = judgement_of_word(event.args["judgement"]), fresh.chain.report(fresh.shipment)
+    silence = report.judgement.unknown - told.unknown
+    assert silence in (0, report.silence)  # the report goes on to count
+    assert told == dataclasses.replace(report.judgement, unknown=told.unknown)
+    known = [value for value in values if value is not None]
+    assert (told.lowest, told.highest) == (min(known, default=None), max(known, default=None))
 
 
 def test_laboratory_releases_and_destroys(fresh):

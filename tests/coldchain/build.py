@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from brownie import chain, web3
+from eth_abi import encode
 from eth_account import Account
 from eth_utils import keccak
 
@@ -37,6 +38,16 @@ class Handover(NamedTuple):
     vvm: int = 0
     shake: int = 0
     seal: str = NOTHING
+
+    @property
+    def struct(self) -> tuple[str, int, str]:
+        """As IColdChain.Handover has it: the terms in one word, from the lowest bit."""
+        fields = ((int(str(self.to), 16), 160), (self.deadline, 40), (self.hours_allowed, 16), (self.vvm, 8), (self.shake, 8))
+        terms, at = 0, 0
+        for value, bits in fields:
+            terms |= value << at
+            at += bits
+        return self.shipment, terms, self.seal
 
 
 class Judgement(NamedTuple):
@@ -80,6 +91,28 @@ def shipment_of(coldchain, shipment) -> Shipment:
 def report_of(coldchain, shipment) -> Report:
     found = coldchain.report(shipment)
     return Report(*found[:3], tuple(found[3]), *found[4:7], Judgement(*found[7]))
+
+
+def judgement_of_word(word: int) -> Judgement:
+    """As IColdChain.ReadingsLogged has it, from the lowest bit."""
+    told, at = {}, 0
+    places = (
+        ("lowest", 16), ("highest", 16), ("above", 32), ("below", 32), ("unknown", 32), ("breached", 16),
+        ("until", 32), ("batches", 24), ("readings", 32),
+    )  # fmt: skip
+    for name, bits in places:
+        told[name] = word >> at & (1 << bits) - 1
+        at += bits
+    assert word >> at == 0
+    for name in ("lowest", "highest"):
+        told[name] -= (told[name] >> 15) << 16
+    return Judgement(**told)
+
+
+def shipment_id(lot, holder, ref) -> str:
+    """As Ids.sol makes it."""
+    kind, raw = web3.keccak(text="salus.shipment"), [bytes.fromhex(text[2:]) for text in (lot, ref)]
+    return web3.keccak(encode(["bytes32", "bytes32", "address", "bytes32"], [kind, raw[0], str(holder), raw[1]])).to_0x_hex()
 
 
 def key(name: str):
@@ -217,5 +250,5 @@ class Trip:
     def send(self, batch: Batch):
         """Log a batch as it is, signed by the device; `judged` is then the judgement without the silence since."""
         tx = self.coldchain.log(batch, self.sign(batch), {"from": self.sender})
-        self.judged = Judgement(*tx.events["ReadingsLogged"]["judgement"])
+        self.judged = judgement_of_word(tx.events["ReadingsLogged"]["judgement"])
         return tx

@@ -115,7 +115,7 @@ def handing(coldchain):
     """How a handover would be refused now; each side signs with its own key unless told otherwise."""
 
     def ask(handover, sender, giver=None, receiver=None):
-        return edge.refusal(coldchain.hand, handover, giver or b"", receiver or b"", sender=sender)
+        return edge.refusal(coldchain.hand, handover.struct, giver or b"", receiver or b"", sender=sender)
 
     return ask
 
@@ -126,6 +126,6 @@ def hand_on(coldchain):
 
     def act(shipment, giver, receiver, **terms):
         handover = build.Handover(shipment, receiver.address, edge.now() + HOUR, **terms)
-        return coldchain.hand(handover, build.sign_offer(coldchain, handover, key_of(giver)), b"", {"from": receiver})
+        return coldchain.hand(handover.struct, build.sign_offer(coldchain, handover, key_of(giver)), b"", {"from": receiver})
 
     return act

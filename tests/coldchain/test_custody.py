@@ -1,4 +1,4 @@
-"""Shipments are opened, split, merged and handed on; only what is intact moves.
+"""Shipments are opened and handed on; only what is intact moves.
 
 given a lot
     when it is opened by anyone but its manufacturer, or impossibly             it is refused
@@ -10,13 +10,10 @@ given a shipment
     when it is not intact                                                       it goes only to a laboratory or its manufacturer
     when both prove it                                                          the receiver holds it, at a time of its own
     when the receiver refuses it                                                the offer is used up; what is spoilt is quarantined
-    when it is split or merged                                                  units are kept, and the worse of all that was judged
     when units are dispensed                                                    it is intact and has as many
 """
 
 import pytest
-from brownie import web3
-from eth_abi import encode
 
 from tests.coldchain.build import (
     ABOVE,
@@ -41,6 +38,7 @@ from tests.coldchain.build import (
     key,
     minute,
     report_of,
+    shipment_id,
     shipment_of,
     sign_acceptance,
     sign_offer,
@@ -66,11 +64,6 @@ def opening(coldchain, lot, manufacturer):
         return refusal(coldchain.open, *terms.values(), sender=sender)
 
     return ask
-
-
-def shipment_id(lot, holder, ref):
-    kind, raw = web3.keccak(text="salus.shipment"), [bytes.fromhex(text[2:]) for text in (lot, ref)]
-    return web3.keccak(encode(["bytes32", "bytes32", "address", "bytes32"], [kind, raw[0], str(holder), raw[1]])).to_0x_hex()
 
 
 # ---- opening ---------------------------------------------------------------------------------------------------------
@@ -150,8 +143,8 @@ def test_nothing_can_be_done_with_an_unknown_shipment(coldchain, people):
     calls = {
         coldchain.split: (NOWHERE, REF, 1),
         coldchain.merge: (NOWHERE, REF),
-        coldchain.hand: (handover, b"", b""),
-        coldchain.reject: (handover, b"", 1),
+        coldchain.hand: (handover.struct, b"", b""),
+        coldchain.reject: (handover.struct, b"", 1),
         coldchain.dispense: (NOWHERE, people.clinic, 1),
         coldchain.pair: (NOWHERE, people.clinic, 0, 1, 0),
         coldchain.quarantine: (NOWHERE, 1),
@@ -235,7 +228,7 @@ def test_a_signature_counts_until_its_deadline(coldchain, handing, fresh, people
 
 def test_TT1_no_signature_serves_twice_not_even_after_the_goods_came_back(coldchain, handing, hand_on, handover, people):
     offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
-    coldchain.hand(handover, offer, b"", {"from": people.carrier})
+    coldchain.hand(handover.struct, offer, b"", {"from": people.carrier})
     hand_on(handover.shipment, people.carrier, people.manufacturer)
     message = error("InvalidSignature", handover.shipment, people.manufacturer)
     assert handing(handover, people.carrier, giver=offer) == message
@@ -249,6 +242,11 @@ def test_what_cannot_be_handed(coldchain, handing, handover, people):
     assert ask(hours_allowed=8_761) == error("InvalidHandover", "hoursAllowed")
     assert ask(vvm=5) == error("InvalidHandover", "vvm")
     assert ask(shake=3) == error("InvalidHandover", "shake")
+    shipment, terms, seal = handover.struct
+    for spare in (232, 255):
+        more = (shipment, terms | 1 << spare, seal)
+        assert refusal(coldchain.hand, more, b"", b"", sender=people.manufacturer) == error("InvalidHandover", "terms")
+        assert refusal(coldchain.reject, more, b"", 1, sender=people.carrier) == error("InvalidHandover", "terms")
     for who, standing in (("stranger", UNACCREDITED), ("insurer", OUT_OF_ROLE), ("logger", OUT_OF_ROLE)):
         account = getattr(people, who)
         assert ask(to=account.address) == error("NotLicensed", account, HOLDERS, standing)
@@ -290,10 +288,7 @@ def test_the_receiver_holds_it_from_now_on(coldchain, hand_on, fresh, people):
         "shipment": fresh.id,
         "from": people.manufacturer,
         "to": people.carrier,
-        "since": since,
-        "due": due,
-        "vvm": 1,
-        "shake": 1,
+        "terms": since | due << 32 | 1 << 72 | 1 << 80,
         "seal": seal,
     }
     assert (fresh.shipment.holder, fresh.shipment.due) == (people.carrier, due)
@@ -316,7 +311,7 @@ def test_operators_act_for_both_sides(coldchain, institutions, handing, handover
     handover = handover._replace(to=driver.address)
     offer, acceptance = sign_offer(coldchain, handover, foreman), sign_acceptance(coldchain, handover, driver)
     assert handing(handover, people.stranger, offer, acceptance) is PASSED
-    coldchain.hand(handover, offer, acceptance, {"from": people.stranger})
+    coldchain.hand(handover.struct, offer, acceptance, {"from": people.stranger})
     assert shipment_of(coldchain, handover.shipment).holder == people.carrier
 
 
@@ -401,11 +396,11 @@ def test_TT2_time_before_the_first_logger_is_not_forgotten_on_the_way(coldchain,
 
 def test_a_refusal_uses_up_the_offer_and_moves_nothing(coldchain, handing, handover, people):
     offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
-    assert refusal(coldchain.reject, handover, offer, 0, sender=people.carrier) == error("InvalidReason", 0)
+    assert refusal(coldchain.reject, handover.struct, offer, 0, sender=people.carrier) == error("InvalidReason", 0)
     other = error("InvalidSignature", handover.shipment, people.carrier)
-    assert refusal(coldchain.reject, handover, offer, 3, sender=people.clinic) == other
+    assert refusal(coldchain.reject, handover.struct, offer, 3, sender=people.clinic) == other
     since = shipment_of(coldchain, handover.shipment).since
-    tx = coldchain.reject(handover, offer, 3, {"from": people.carrier})
+    tx = coldchain.reject(handover.struct, offer, 3, {"from": people.carrier})
     assert len(tx.events) == 1
     assert dict(tx.events["ShipmentRejected"]) == {
         "shipment": handover.shipment,
@@ -417,14 +412,14 @@ def test_a_refusal_uses_up_the_offer_and_moves_nothing(coldchain, handing, hando
     assert (kept.holder, kept.disposition) == (people.manufacturer, ACTIVE) and kept.since > since
     used = error("InvalidSignature", handover.shipment, people.manufacturer)
     assert handing(handover, people.carrier, giver=offer) == used
-    assert refusal(coldchain.reject, handover, offer, 3, sender=people.carrier) == used
+    assert refusal(coldchain.reject, handover.struct, offer, 3, sender=people.carrier) == used
 
 
 @pytest.mark.parametrize(("field", "value"), [("vvm", 3), ("vvm", 4), ("shake", 2)])
 def test_what_the_receiver_sees_spoilt_is_quarantined(coldchain, handover, people, field, value):
     handover = handover._replace(**{field: value})
     offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
-    tx = coldchain.reject(handover, offer, 3, {"from": people.carrier})
+    tx = coldchain.reject(handover.struct, offer, 3, {"from": people.carrier})
     assert dict(tx.events["ShipmentQuarantined"]) == {
         "shipment": handover.shipment,
         "breached": BY_HAND,
@@ -433,114 +428,6 @@ def test_what_the_receiver_sees_spoilt_is_quarantined(coldchain, handover, peopl
         "reason": 3,
     }
     assert coldchain.verdict(handover.shipment) == EXCURSION
-
-
-# ---- splitting and merging -------------------------------------------------------------------------------------------
-
-
-def test_what_cannot_be_split(coldchain, fresh, people):
-    def ask(units, sender=people.manufacturer):
-        return refusal(coldchain.split, fresh.id, REF, units, sender=sender)
-
-    assert ask(9) is PASSED
-    assert ask(10) == error("InvalidShipment", "units")
-    assert ask(0) == error("InvalidShipment", "units")
-    assert ask(1, people.carrier) == error("NotHolder", fresh.id, people.carrier)
-    coldchain.split(fresh.id, REF, 1, {"from": people.manufacturer})
-    assert ask(1) == error("ShipmentExists", shipment_id(fresh.shipment.lot, people.manufacturer, REF))
-
-
-def test_a_part_inherits_all_that_was_judged(coldchain, trip, people):
-    trip.log(500, 900, None, 900)
-    tx = coldchain.split(trip.id, REF, 4, {"from": people.manufacturer})
-    part = str(tx.events["ShipmentSplit"]["into"])
-    assert dict(tx.events["ShipmentSplit"]) == {"shipment": trip.id, "into": part, "units": 4}
-    assert part == shipment_id(trip.shipment.lot, people.manufacturer, REF)
-    assert shipment_of(coldchain, part) == trip.shipment._replace(units=4)
-    assert trip.shipment.units == 6
-    assert report_of(coldchain, part) == trip.report
-
-
-def test_TT6_a_split_launders_no_breach(coldchain, trip, people):
-    trip.log(*[900] * 3)
-    part = coldchain.split(trip.id, REF, 4, {"from": people.manufacturer}).events["ShipmentSplit"]["into"]
-    assert (coldchain.verdict(part), shipment_of(coldchain, part).disposition) == (EXCURSION, QUARANTINED)
-
-
-@pytest.fixture
-def pair_of_trips(new_lot, open_trip):
-    """Two shipments of a lot, an hour of each judged."""
-
-    def make(profile=Profile(unknown=DAY), lot=None, ago=HOUR):
-        lot = lot or new_lot(profile)
-        return open_trip(ago=ago, lot_id=lot), open_trip(ago=ago, lot_id=lot)
-
-    return make
-
-
-def test_what_cannot_be_merged(coldchain, pair_of_trips, open_trip, hand_on, people):
-    one, other = pair_of_trips()
-    foreign = open_trip(ago=60)
-
-    def ask(a, b, sender=people.manufacturer):
-        return refusal(coldchain.merge, a.id, b.id, sender=sender)
-
-    assert ask(one, other) is PASSED
-    assert ask(one, one) == error("InvalidShipment", "into")
-    assert ask(one, foreign) == error("InvalidShipment", "into")
-    assert ask(one, other, people.carrier) == error("NotHolder", one.id, people.carrier)
-    other.log(*[900] * 3)
-    assert ask(one, other) == error("NotIntact", other.id, EXCURSION)
-    assert ask(other, one) == error("NotIntact", other.id, EXCURSION)
-    hand_on(one.id, people.manufacturer, people.carrier)
-    assert ask(other, one) == error("NotHolder", one.id, people.manufacturer)
-
-
-def test_TT6_a_merger_keeps_the_worse_of_both(coldchain, pair_of_trips, people):
-    one, other = pair_of_trips()
-    one.log(500, 850, 100, None)
-    other.log(300, 850, 850, 600)
-    tx = coldchain.merge(one.id, other.id, {"from": people.manufacturer})
-    assert dict(tx.events["ShipmentMerged"]) == {"shipment": one.id, "into": other.id, "units": 10}
-    quiet = tx.timestamp - (one.start + 2_400), tx.timestamp - (other.start + 2_400)
-    judged = other.judgement
-    assert judged == (tx.timestamp, 1, 4, 100, 850, 1_200, 600, max(quiet[0] + 600, quiet[1]), 0)
-    assert other.report.runs[:4] == (0, 1_200, 600, 600)
-    assert (one.shipment.units, other.shipment.units) == (0, 20)
-    assert (one.shipment.disposition, one.verdict, other.verdict) == (SHUT, CLOSED, INTACT)
-    assert other.shipment.chain != NO_CHAIN
-
-
-def test_TT4_a_merger_opens_no_new_window(coldchain, pair_of_trips, people):
-    """An hour at 25 °C weighs on what is merged as it did before."""
-    profile = Profile(unknown=DAY, mkt_limit=800, mkt_hours=2, rules=((ABOVE, CUMULATIVE, 5_000, 1),))
-    one, other = pair_of_trips(profile, ago=3 * HOUR)
-    one.log(*[500] * 12, *[1_500] * 2, 500)
-    other.log(*[500] * 15)
-    coldchain.merge(one.id, other.id, {"from": people.manufacturer})
-    assert other.verdict == INTACT
-    now = other.judgement.until
-    at(now + HOUR)
-    other.log(*[1_000] * 5, start=now)
-    assert other.judgement.breached == 1 << 8
-
-
-def test_TT6_too_warm_and_too_cold_together_use_up_a_budget(coldchain, pair_of_trips, people):
-    one, other = pair_of_trips(Profile(unknown=DAY, budget=3_000, rules=()))
-    one.log(*[900] * 3)
-    other.log(*[100] * 3)
-    tx = coldchain.merge(one.id, other.id, {"from": people.manufacturer})
-    assert dict(tx.events["ShipmentQuarantined"])["breached"] == 1 << 9
-    assert (other.verdict, other.report.breached_at) == (EXCURSION, tx.timestamp)
-
-
-def test_the_sooner_due_is_kept(coldchain, new_lot, open_trip, people):
-    lot = new_lot(Profile(unknown=DAY))
-    for hours in ((5, 2), (2, 5), (2, 0), (0, 2)):
-        one, other = (open_trip(ago=60, lot_id=lot, hours=each) for each in hours)
-        due = min(each.shipment.due for each in (one, other) if each.shipment.due)
-        coldchain.merge(one.id, other.id, {"from": people.manufacturer})
-        assert other.shipment.due == due
 
 
 # ---- dispensing ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ given a batch
     when the signature is not a paired device's, over every field and the batch before
                                                                         it is refused: NotPaired
     when the device is not licensed                                     it is refused: NotLicensed
+    when its pairing names a model and its file is not proven by that   it is refused: FileNotProven
     when all is well                                                    it is judged, chained and told; anyone may bring it
 given two batches
     when one paired device signed both under one number                 the shipment is quarantined
@@ -31,16 +32,19 @@ from tests.coldchain.build import (
     Batch,
     Profile,
     header,
+    judgement_of_word,
     lanes,
     sign_batch,
     word,
 )
+from tests.coldchain.makers import Maker
 from tests.conftest import CARRIER, LOGGER
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
 
 CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 CALM = [500] * 20
+FOR_EVER = 2**40 - 1
 OUT_OF_ROLE, LAPSED, SUSPENDED = 2, 3, 4
 
 
@@ -243,6 +247,43 @@ def test_a_device_key_that_lost_its_role_is_refused(institutions, people, trip, 
     assert refused(batch) == error("NotLicensed", trip.device.address, LOGGER, OUT_OF_ROLE)
 
 
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_TT1_where_a_model_is_named_only_readings_of_its_makers_files_are_taken(
+    coldchain, loggers, trip, new_device, people, refused
+):
+    maker, other = Maker(17), Maker(18)
+    numbers = []
+    for each in (maker, other):
+        tx = loggers.accreditModel(b"a model".ljust(32, b"\0"), each.x, each.y, {"from": people.regulator})
+        numbers.append(tx.events["ModelAccredited"]["model"])
+    device = new_device()
+    coldchain.pair(trip.id, device.address, trip.start, FOR_EVER, numbers[0], {"from": people.manufacturer})
+    file = word("an export")
+
+    def prove(who, model, what=file):
+        loggers.proveFile(what, model, *who.sign(bytes.fromhex(what[2:])), {"from": people.stranger})
+
+    def ask(batch):
+        return refused(batch, trip.sign(batch, device))
+
+    unproven = error("FileNotProven", file, numbers[0])
+    batch, without = trip.batch(500, 510, file=file), trip.batch(500, 510)
+    assert ask(batch) == unproven
+    assert ask(without) == error("FileNotProven", NOTHING, numbers[0])
+    prove(maker, numbers[0], word("another export"))
+    assert ask(batch) == unproven
+    prove(other, numbers[1])
+    assert ask(batch) == unproven  # proven, but by another maker
+    prove(maker, numbers[0])
+    assert ask(batch) is PASSED
+    # What was proven counts on, whatever becomes of the model.
+    loggers.distrustModel(numbers[0], {"from": people.regulator})
+    tx = coldchain.log(batch, trip.sign(batch, device), {"from": people.stranger})
+    assert dict(tx.events["ReadingsLogged"])["file"] == file
+
+
 # ---- logged ----------------------------------------------------------------------------------------------------------
 
 
@@ -253,7 +294,7 @@ def test_a_batch_is_told_in_one_event(coldchain, trip, people):
     tx = trip.log(*CALM)
     assert len(tx.events) == 1
     event = dict(tx.events["ReadingsLogged"])
-    assert tuple(event.pop("judgement")) == (trip.start + 12_000, 1, 20, 500, 500, 0, 0, 0, 0)
+    assert judgement_of_word(event.pop("judgement")) == (trip.start + 12_000, 1, 20, 500, 500, 0, 0, 0, 0)
     assert event == {
         "shipment": trip.id,
         "logger": trip.device.address,

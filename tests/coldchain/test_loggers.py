@@ -23,11 +23,10 @@ given a file
 
 import brownie
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from tests.client.shared_data import shared
+from tests.coldchain.makers import ORDER, Maker, hex32
 from tests.conftest import LABORATORY, LOGGER
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, now, refusal
@@ -37,30 +36,11 @@ END_OF_2105 = 4_291_747_199
 NOBODY = "0x" + "00" * 20
 UNKNOWN, OUT_OF_ROLE, SUSPENDED = 0, 2, 4
 NONE, IN_SERVICE, LOST, REPLACED, RETIRED = range(5)
-ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 FIELD = 2**256 - 2**224 + 2**192 + 2**96 - 1
 SERIAL = b"\x51" * 32
 CERTIFICATE = b"\xce" * 32
 DEVICES = [f"0x{0xDE71CE00000000 + n:040x}" for n in range(3)]
 NAME = b"a model".ljust(32, b"\0")
-
-
-def hex32(number: int) -> str:
-    return f"0x{number:064x}"
-
-
-class Maker:
-    """Who signs files with a key of its own."""
-
-    def __init__(self, secret):
-        self.key = ec.derive_private_key(secret, ec.SECP256R1())
-        numbers = self.key.public_key().public_numbers()
-        self.x, self.y = hex32(numbers.x), hex32(numbers.y)
-
-    def sign(self, digest: bytes):
-        """r and s, s at most half the order."""
-        r, s = decode_dss_signature(self.key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()))))
-        return hex32(r), hex32(min(s, ORDER - s))
 
 
 MAKER, OTHER = Maker(7), Maker(8)

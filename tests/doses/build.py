@@ -106,4 +106,5 @@ def acceptance(coldchain, shipment, receiver, key, deadline=2**40 - 1):
         "verifyingContract": coldchain.address,
     }
     signature = bytes(key.sign_typed_data(domain, types, message).signature)
-    return (str(shipment), str(receiver), deadline, 0, 1, 0, bytes(32)), signature
+    terms = int(str(receiver), 16) | deadline << 160 | message["vvm"] << 216
+    return (str(shipment), terms, bytes(32)), signature

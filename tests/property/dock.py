@@ -195,8 +195,9 @@ class Dock(Road):
 
     @staticmethod
     def _terms(terms: Handover) -> tuple[Any, ...]:
-        head = (terms.shipment, terms.to, terms.deadline, terms.hours_allowed, terms.vvm, terms.shake)
-        return (*head, NO_SEAL)
+        seen = terms.vvm << 216 | terms.shake << 224
+        word = int(terms.to, 16) | terms.deadline << 160 | terms.hours_allowed << 200 | seen
+        return terms.shipment, word, NO_SEAL
 
     def dispense(self) -> Act:
         shipment = self.some()

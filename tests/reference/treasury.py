@@ -146,6 +146,8 @@ class Treasury:
 
     def owe(self, insurer: str, token: str, payee: str, amount: int, ref: bytes) -> int:
         """The position of the debt."""
+        if amount == 0:
+            raise Broken(ZeroAmount=())
         pool = self.pool(insurer, token)
         pool.debts.append(Debt(payee, amount, ref))
         return len(pool.debts) - 1
@@ -179,6 +181,8 @@ class Treasury:
 
     def give_back(self, insurer: str, token: str, payee: str, amount: int) -> None:
         """`setOff`: from now on the payee has to."""
+        if amount == 0:
+            raise Broken(ZeroAmount=())
         self.pool(insurer, token).set_off[payee] += amount
 
     @staticmethod

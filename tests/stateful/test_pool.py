@@ -129,9 +129,9 @@ class Pools:
             self.seen |= {"released"} | ({"paid ahead"} if waited and due else set())
 
     def rule_set_off(self, st_amount, st_payee, st_insurer):
-        args = (*self.place(st_insurer), self.payees[st_payee], st_amount or 1)  # a desk sets off what was paid
+        args = (*self.place(st_insurer), self.payees[st_payee], st_amount)
         self.tell("setOff", *args, self.ref(), act=lambda money: money.give_back(*args))
-        self.seen.add("set off")
+        self.seen |= {"set off"} if st_amount else set()
 
     def rule_repay(self, st_payee, st_insurer, st_share):
         payee = self.payees[st_payee]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from ...handovers import EPOCH
+from ...handovers import EPOCH, handed
 from .base import Expected, Hearer, fields
 
 __all__ = ["Cold", "Devices", "Goods", "Jabs"]
@@ -116,7 +116,8 @@ class Cold(Hearer):
         one |= {"units": 0, "disposition": _CLOSED}
 
     def on_ShipmentHanded(self, a: Any, at: int) -> None:
-        self.shipments[a["shipment"]] |= {"holder": a["to"], "since": a["since"], "due": a["due"]}
+        told = handed(a["terms"])
+        self.shipments[a["shipment"]] |= {"holder": a["to"], "since": told.since, "due": told.due}
 
     def on_ShipmentRejected(self, a: Any, at: int) -> None:
         shipment = self.shipments[a["shipment"]]
