@@ -23,7 +23,7 @@ from typing import Any
 from .errors import BadInput
 from .jsonfile import parse_json, read_text
 
-__all__ = ["CONTRACTS", "Book", "Deployment", "abi_hash", "default_book"]
+__all__ = ["CONTRACTS", "LIBRARIES", "Book", "Deployment", "abi_hash", "default_book"]
 
 #: The contracts of the house, in the order in which they are deployed.
 CONTRACTS = (
@@ -41,7 +41,9 @@ CONTRACTS = (
     "Doses",
 )
 
-
+#: What contracts of the house are linked to: nobody calls them, but their code decides as the contracts' does. A book that was
+#: written before they were listed has none.
+LIBRARIES = ("TemperatureRules",)
 
 @dataclass(frozen=True)
 class Deployment:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .temperature import Profile, Rule
 
-__all__ = ["Mark", "Stretch", "breaches", "gaps", "png", "svg", "text"]
+__all__ = ["Chart", "Mark", "Stretch", "breaches", "gaps", "png", "svg", "text"]
 
 _RANGE, _CURVE, _OUT, _DARK = "#cfe8d5", "#1f4e79", "#b3261e", "#5f6368"
 
@@ -51,6 +51,31 @@ class Mark:
 
     time: int
     label: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What is drawn, by any of the three ways.
+
+    Args:
+        readings: In order of time.
+        low: Lowest of the labelled range, 0.01 °C.
+        high: Highest, 0.01 °C.
+        title: Above a picture.
+        thresholds: Of rules, 0.01 °C; those in sight are drawn.
+        breaches: Where a rule was breached, see :func:`breaches`.
+        unknown: Of which nothing is known, see :func:`gaps`.
+        marks: Changes of custody.
+    """
+
+    readings: Sequence[Reading]
+    low: int
+    high: int
+    title: str = ""
+    thresholds: Sequence[int] = ()
+    breaches: Sequence[Stretch] = ()
+    unknown: Sequence[Stretch] = ()
+    marks: Sequence[Mark] = ()
 
 
 def gaps(readings: Sequence[Reading], *, step: int, until: int | None = None) -> list[Stretch]:
@@ -121,18 +146,7 @@ def _hit(readings: Sequence[Reading], rule: Rule, step: int) -> list[Stretch]:
 # ---------------------------------------------------------------------------------------------------------- a terminal
 
 
-def text(
-    readings: Sequence[Reading],
-    *,
-    low: int,
-    high: int,
-    width: int = 72,
-    height: int = 16,
-    thresholds: Sequence[int] = (),
-    breaches: Sequence[Stretch] = (),
-    unknown: Sequence[Stretch] = (),
-    marks: Sequence[Mark] = (),
-) -> str:
+def text(chart: Chart, *, width: int = 72, height: int = 16) -> str:
     """A chart in characters: ``█`` outside the range, ``▒`` inside, ``·`` the limits, ``╌`` other thresholds.
 
     Each column shows the lowest to the highest reading of its time, so that no extreme is averaged away. Where nothing
@@ -140,19 +154,13 @@ def text(
     ``?`` under all unknown time, and a number under each change of custody, with a line for it.
 
     Args:
-        readings: In order of time.
-        low: Lowest of the labelled range, 0.01 °C.
-        high: Highest, 0.01 °C.
         width: Columns of the plot, without the scale.
         height: Its rows, at least 4.
-        thresholds: Of rules, 0.01 °C; those in sight are drawn.
-        breaches: Where a rule was breached.
-        unknown: Of which nothing is known, see :func:`gaps`.
-        marks: Changes of custody.
 
     Raises:
         ValueError: No reading has a temperature.
     """
+    readings, low, high = chart.readings, chart.low, chart.high
     known = [reading for reading in readings if reading.centi is not None]
     if not known:
         raise ValueError("there is no temperature to draw")
@@ -165,7 +173,7 @@ def text(
     for reading in known:
         assert reading.centi is not None
         columns[column_of(reading.time)].append(reading.centi)
-    hatched = _columns(unknown, column_of, width, start, end)
+    hatched = _columns(chart.unknown, column_of, width, start, end)
     if len(readings) < width:
         columns = _stretched(columns, readings, width, hatched)
     values = [value for column in columns for value in column]
@@ -176,7 +184,7 @@ def text(
         return min(int((centi - bottom) / step), height - 1)
 
     limits = {row_of(low), row_of(high)}
-    others = {row_of(threshold): threshold for threshold in thresholds if bottom < threshold < top}
+    others = {row_of(threshold): threshold for threshold in chart.thresholds if bottom < threshold < top}
     lines = []
     for row in reversed(range(height)):
         cells = ""
@@ -199,19 +207,19 @@ def text(
         lines.append(f"{label / 100:7.1f} ┤{cells}".rstrip())
     first, last = (dt.datetime.fromtimestamp(time, dt.UTC).strftime("%Y-%m-%d %H:%M") for time in (start, end))
     lines.append(" " * 8 + "└" + "─" * width)
-    breached = _columns(breaches, column_of, width, start, end)
+    breached = _columns(chart.breaches, column_of, width, start, end)
     for sign, hits in (("▲", breached), ("?", hatched)):
         if any(hits):
             lines.append((" " * 9 + "".join(sign if hit else " " for hit in hits)).rstrip())
     signs = [" "] * width
-    for n, mark in enumerate(marks, 1):
+    for n, mark in enumerate(chart.marks, 1):
         signs[column_of(mark.time)] = str(n % 10)
-    if marks:
+    if chart.marks:
         lines.append((" " * 9 + "".join(signs)).rstrip())
     lines.append(" " * 9 + first + " UTC" + f"{last} UTC".rjust(width - len(first) - 4))
-    for stretch in breaches:
+    for stretch in chart.breaches:
         lines.append(f"  ▲ {_moment(stretch.start)} to {_moment(stretch.end)}  {one_line(stretch.label, 80)}".rstrip())
-    for n, mark in enumerate(marks, 1):
+    for n, mark in enumerate(chart.marks, 1):
         lines.append(f"  {n % 10} {_moment(mark.time)}  {one_line(mark.label, 80)}".rstrip())
     return "\n".join(lines)
 
@@ -247,56 +255,24 @@ def _stretched(
 # ------------------------------------------------------------------------------------------------------------ pictures
 
 
-def png(
-    readings: Sequence[Reading],
-    path: str | Path,
-    *,
-    low: int,
-    high: int,
-    title: str = "",
-    thresholds: Sequence[int] = (),
-    breaches: Sequence[Stretch] = (),
-    unknown: Sequence[Stretch] = (),
-    marks: Sequence[Mark] = (),
-) -> None:
-    """Write a chart as a PNG file.
+def png(chart: Chart, path: str | Path) -> None:
+    """Write a chart as a PNG file; one that is there is replaced.
 
-    Args:
-        readings: In order of time.
-        path: The file, which is replaced.
-        low: Lowest of the labelled range, 0.01 °C.
-        high: Highest, 0.01 °C.
-        title: Above the chart.
-        thresholds: Of rules, 0.01 °C; dashed lines.
-        breaches: Where a rule was breached: shaded.
-        unknown: Of which nothing is known, see :func:`gaps`: hatched.
-        marks: Changes of custody: lines with a name.
+    Breaches are shaded, what nobody knows is hatched, thresholds are dashed, changes of custody lines with a name.
 
     Raises:
         BadInput: matplotlib is not installed, or the file cannot be written.
     """
-    figure = _figure("--png", readings, low, high, title, thresholds, breaches, unknown, marks)
-    _save(figure, path, "png")
+    _save(_figure("--png", chart), path, "png")
 
 
-def svg(
-    readings: Sequence[Reading],
-    path: str | Path,
-    *,
-    low: int,
-    high: int,
-    title: str = "",
-    thresholds: Sequence[int] = (),
-    breaches: Sequence[Stretch] = (),
-    unknown: Sequence[Stretch] = (),
-    marks: Sequence[Mark] = (),
-) -> None:
+def svg(chart: Chart, path: str | Path) -> None:
     """Write a chart as an SVG file, its words as text; the same chart is the same file. See :func:`png`.
 
     Raises:
         BadInput: matplotlib is not installed, or the file cannot be written.
     """
-    figure = _figure("--svg", readings, low, high, title, thresholds, breaches, unknown, marks)
+    figure = _figure("--svg", chart)
     import matplotlib
 
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "salus"}):
@@ -310,39 +286,30 @@ def _save(figure: Figure, path: str | Path, kind: str, **options: Any) -> None:
         raise BadInput(str(path), "", f"cannot be written ({trouble.strerror}); name another file") from None
 
 
-def _figure(
-    option: str,
-    readings: Sequence[Reading],
-    low: int,
-    high: int,
-    title: str,
-    thresholds: Sequence[int],
-    breaches: Sequence[Stretch],
-    unknown: Sequence[Stretch],
-    marks: Sequence[Mark],
-) -> Figure:
+def _figure(option: str, chart: Chart) -> Figure:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
         from matplotlib.figure import Figure
     except ImportError:
         raise BadInput(option, "", "needs matplotlib; install it with `pip install salus[plot]`") from None
+    low, high = chart.low, chart.high
     # Figures without pyplot: no window system, no global state.
     figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    times = [_utc(reading.time) for reading in readings]
-    celsius = [float("nan") if reading.centi is None else reading.centi / 100 for reading in readings]
+    times = [_utc(reading.time) for reading in chart.readings]
+    celsius = [float("nan") if reading.centi is None else reading.centi / 100 for reading in chart.readings]
     # Where nothing is known no line may lead across, for a line says what lies between.
-    for stretch in unknown:
+    for stretch in chart.unknown:
         at = next((n for n, time in enumerate(times) if time >= _utc(stretch.end)), len(times))
         times.insert(at, _utc(stretch.end))
         celsius.insert(at, float("nan"))
     axes.axhspan(low / 100, high / 100, color=_RANGE, zorder=0, label=f"{low / 100:g} to {high / 100:g} °C")
-    for n, stretch in enumerate(breaches):
+    for n, stretch in enumerate(chart.breaches):
         label = "breach" if n == 0 else None
         axes.axvspan(_utc(stretch.start), _utc(stretch.end), color=_OUT, alpha=0.15, linewidth=0, zorder=1, label=label)
-    for n, stretch in enumerate(unknown):
+    for n, stretch in enumerate(chart.unknown):
         axes.axvspan(
             _utc(stretch.start),
             _utc(stretch.end),
@@ -359,7 +326,7 @@ def _figure(
         axes.plot(times, outside, color=_OUT, linewidth=2.2, marker=".", markersize=4, label="outside", zorder=4)
     bottom, top = axes.get_ylim()
     # A threshold far out of sight would press the curve flat.
-    for threshold in sorted(set(thresholds) - {low, high}):
+    for threshold in sorted(set(chart.thresholds) - {low, high}):
         if bottom - 2 <= threshold / 100 <= top + 2:
             axes.axhline(threshold / 100, color=_DARK, linewidth=0.9, linestyle="--", zorder=2)
             axes.annotate(
@@ -372,7 +339,7 @@ def _figure(
                 fontsize=8,
                 color=_DARK,
             )
-    for mark in marks:
+    for mark in chart.marks:
         axes.axvline(_utc(mark.time), color=_DARK, linewidth=1.1, linestyle=":", zorder=2)
         axes.annotate(
             one_line(mark.label, 40),
@@ -395,8 +362,8 @@ def _figure(
     axes.grid(alpha=0.25)
     axes.margins(x=0.01)
     figure.legend(loc="outside lower right", ncols=4, frameon=False, fontsize=9)
-    if title:
-        axes.set_title(one_line(title, 120), fontsize=10, parse_math=False)
+    if chart.title:
+        axes.set_title(one_line(chart.title, 120), fontsize=10, parse_math=False)
     return figure
 
 

@@ -24,9 +24,10 @@ from .attestations import Attested, of
 from .claimanswers import answer_of, blank_input, lines_of, same_claim
 from .claimlog import Entry
 from .claimprepare import PRIMARY
-from .errors import BadAnswer, BadInput, NodeRefused, gate
+from .claimsend import send_claims
+from .errors import BadAnswer, BadInput
 from .fhir.claim import ClaimInput
-from .outbox.bulk import send_each, take_up
+from .outbox.bulk import take_up
 from .planfile import Plan
 from .signing import address as checked_address
 
@@ -52,16 +53,6 @@ __all__ = [
 
 #: Claims in one transaction, unless told otherwise.
 BATCH = 100
-
-# Lines in one transaction, at most: with them, not with the claims, grows its gas.
-_LINES_A_TRANSACTION = 250
-
-# No transaction may be given more gas than this (EIP-7825).
-_MOST_GAS = 1 << 24
-
-# What a transaction, and a claim in it, takes more at most when something is paid and not only counted: the treasury insists on
-# the gas of a whole transfer.
-_GAS_OF_TRANSFER, _GAS_OF_PAYING = 350_000, 60_000
 
 # Of how many claims each is asked for by itself; of more, all that the provider ever had.
 _FEW = 8
@@ -186,54 +177,9 @@ class Claims:
         earlier = self.answered(claims)
         if earlier:
             yield [earlier[claim.id] for claim in claims if claim.id in earlier]
-        waiting = list(_parts([claim for claim in claims if claim.id not in earlier], batch))
-        if outbox is None:
-            while waiting:
-                part = waiting.pop(0)
-                try:
-                    submit = self._submission(part, signatures)
-                    receipt = self._salus.send(submit, gas=self._gas(submit))
-                except NodeRefused as refused:
-                    waiting[:0] = _halves(part, refused)
-                    continue
-                yield self._answers(part, receipt)
-            return
-        sent: list[list[PreparedClaim]] = []
-        for n, receipt in send_each(self._salus, outbox, "claims", self._submissions(waiting, signatures, sent)):
-            yield self._answers(sent[n], receipt)
-
-    def _submission(self, part: Sequence[PreparedClaim], signatures: Mapping[bytes, bytes] | None) -> Any:
-        signed = [signatures.get(claim.id, b"") for claim in part] if signatures else []
-        return self._f.submit([claim.struct() for claim in part], signed)
-
-    def _submissions(
-        self,
-        waiting: list[list[PreparedClaim]],
-        signatures: Mapping[bytes, bytes] | None,
-        sent: list[list[PreparedClaim]],
-    ) -> Iterator[tuple[Any, int]]:
-        """The call for each part, and its gas."""
-        while waiting:
-            part = waiting.pop(0)
-            submit = self._submission(part, signatures)
-            try:
-                gas = self._gas(submit)
-            except NodeRefused as refused:
-                waiting[:0] = _halves(part, refused)
-                continue
-            sent.append(part)
-            # What is on its way before it may have met a deductible meanwhile: then these claims are paid, which takes more.
-            yield submit, min(gas + _GAS_OF_TRANSFER + _GAS_OF_PAYING * len(part), _MOST_GAS)
-
-    def _gas(self, submit: Any) -> int:
-        """What a transaction is given; below what one may take at all."""
-        sender = self._salus.need_signer().address
-        with gate("estimating the gas of submit"):
-            estimate = int(submit.estimate_gas({"from": sender}))
-        if estimate > _MOST_GAS:
-            raise NodeRefused(f"submit takes {estimate:,} gas, a transaction may take {_MOST_GAS:,}; send less at once")
-        # Between the estimate and the block others may be paid, and the member's year may have grown.
-        return min(estimate * 6 // 5, _MOST_GAS)
+        rest = [claim for claim in claims if claim.id not in earlier]
+        for part, receipt in send_claims(self._salus, rest, batch, signatures, outbox):
+            yield self._answers(part, receipt)
 
     def _answers(self, claims: Sequence[PreparedClaim], receipt: Receipt) -> list[ClaimAnswer]:
         events = [event for event in receipt.logs if event.contract == "ClaimDesk" and event.name in _ANSWERS]
@@ -459,30 +405,3 @@ class Claims:
             NotAppealed, OtherContent, AwardTooHigh, InvalidCarc: By the rules.
         """
         return self._salus.send(self._f.arbitrate(self.decided(claim).struct(), award, carc))
-
-
-# ---------------------------------------------------------------------------------------------------------- shared
-
-
-def _halves(part: list[PreparedClaim], refused: NodeRefused) -> list[list[PreparedClaim]]:
-    """Too much for one block: halves may fit. Nothing was sent, or it would not be a refusal of the node.
-
-    Raises:
-        NodeRefused: Another refusal, or there is nothing to halve.
-    """
-    if len(part) == 1 or "gas" not in str(refused).lower() or refused.transaction:
-        raise refused
-    middle = len(part) // 2
-    return [part[:middle], part[middle:]]
-
-
-def _parts(claims: Sequence[PreparedClaim], batch: int) -> Iterator[list[PreparedClaim]]:
-    part: list[PreparedClaim] = []
-    for claim in claims:
-        lines = sum(len(other.lines) for other in part) + len(claim.lines)
-        if part and (len(part) == batch or lines > _LINES_A_TRANSACTION):
-            yield part
-            part = []
-        part.append(claim)
-    if part:
-        yield part

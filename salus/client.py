@@ -16,8 +16,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import decoding
-from .book import Book, abi_hash, default_book
-from .connection import open_node
+from .batches import ask_many, data, quantity
+from .book import Book, Deployment, abi_hash, default_book
+from .connection import open_node, shown
 from .errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain, gate
 from .events import Events, find_index
 from .receipts import Event, Receipt
@@ -87,7 +88,7 @@ class Salus:
             url: The node's JSON-RPC, ``http://`` or ``https://``.
             book: The address book or its file; by default ``deployments/<chainid>.json`` below the working folder.
             signer: Who signs; None to read only.
-            timeout: Seconds for one answer.
+            timeout: Seconds for one answer. A node that is busy, or breaks off, is asked again for some seconds.
             index: The index of events that ``salus index sync`` made, a file or the URL of a PostgreSQL database; by default
                 the one beside the address book, where there is one; "" for none.
 
@@ -99,16 +100,15 @@ class Salus:
             NotDeployed: No code, or other code, at an address of the book.
         """
         w3 = open_node(url, timeout=timeout)
-        with gate("asking for the chain", node=url):
-            chain_id = int(w3.eth.chain_id)
+        if book is None:
+            with gate("asking for the chain", node=shown(url)):
+                chain_id = int(w3.eth.chain_id)
+            book = default_book(chain_id)
+            if not book.is_file():
+                raise BadInput(
+                    book, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
+                )
         if not isinstance(book, Book):
-            if book is None:
-                path = default_book(chain_id)
-                if not path.is_file():
-                    raise BadInput(
-                        path, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
-                    )
-                book = path
             book = Book.load(book)
         client = cls(w3, book, signer, find_index(index, book))
         client.check()
@@ -120,32 +120,44 @@ class Salus:
         Raises:
             Unreachable, WrongChain, NotDeployed: See :meth:`connect`.
         """
+        entries = tuple(self.book.contracts.values())
+        provider: Any = self.w3.provider
+        there, *codes = ask_many(
+            self.w3,
+            [("eth_chainId", []), *(("eth_getCode", [entry.address, "latest"]) for entry in entries)],
+            "asking for the chain",
+            node=shown(str(provider.endpoint_uri)),
+        )
+        self._same_chain(quantity(there))
+        for entry, code in zip(entries, codes, strict=True):
+            self._check_code(entry, data(code))
+
+    def _check_code(self, entry: Deployment, code: bytes) -> None:
         from eth_utils.crypto import keccak
 
-        self._check_chain()
-        known = decoding.abi_names()
-        for entry in self.book.contracts.values():
-            with gate(f"reading the code of {entry.name}"):
-                code = bytes(self.w3.eth.get_code(entry.address))  # type: ignore[arg-type]
-            if not code:
-                raise NotDeployed(
-                    f"{entry.name} is not at {entry.address} on chain {self.book.chain_id}: there is no code."
-                    f" The chain was started anew, or {self.book.path or 'the book'} is of another one; deploy again"
-                )
-            if entry.abi_hash and entry.name in known and abi_hash(decoding.load_abi(entry.name)) != entry.abi_hash:
-                raise NotDeployed(
-                    f"{entry.name} at {entry.address} is another version than this client knows;"
-                    " deploy again, or use the client of that version"
-                )
-            if entry.code_hash and "0x" + keccak(code).hex() != entry.code_hash:
-                raise NotDeployed(
-                    f"the code at {entry.address} is not that of {entry.name} in {self.book.path or 'the book'};"
-                    " deploy again, or use the book of this chain"
-                )
+        if not code:
+            raise NotDeployed(
+                f"{entry.name} is not at {entry.address} on chain {self.book.chain_id}: there is no code."
+                f" The chain was started anew, or {self.book.path or 'the book'} is of another one; deploy again"
+            )
+        known = entry.name in decoding.abi_names()
+        if entry.abi_hash and known and abi_hash(decoding.load_abi(entry.name)) != entry.abi_hash:
+            raise NotDeployed(
+                f"{entry.name} at {entry.address} is another version than this client knows;"
+                " deploy again, or use the client of that version"
+            )
+        if entry.code_hash and "0x" + keccak(code).hex() != entry.code_hash:
+            raise NotDeployed(
+                f"the code at {entry.address} is not that of {entry.name} in {self.book.path or 'the book'};"
+                " deploy again, or use the book of this chain"
+            )
 
     def _check_chain(self) -> None:
         with gate("asking for the chain"):
             there = int(self.w3.eth.chain_id)
+        self._same_chain(there)
+
+    def _same_chain(self, there: int) -> None:
         if there != self.book.chain_id:
             raise WrongChain(
                 f"the node is on chain {there}, {self.book.path or 'the address book'} is for chain"

@@ -8,42 +8,28 @@ from urllib.parse import urlsplit
 from .errors import BadInput
 
 if TYPE_CHECKING:
+    import requests
     from web3 import Web3
 
-__all__ = ["open_node"]
+__all__ = ["PATIENCE", "open_node", "open_session", "shown"]
 
-# What may be asked again without harm when the connection breaks. Sending is not among them: it has its own way.
-_READS = (
-    "eth_blockNumber",
-    "eth_call",
-    "eth_chainId",
-    "eth_estimateGas",
-    "eth_gasPrice",
-    "eth_getBalance",
-    "eth_getBlockByHash",
-    "eth_getBlockByNumber",
-    "eth_getCode",
-    "eth_getLogs",
-    "eth_getTransactionByHash",
-    "eth_getTransactionCount",
-    "eth_getTransactionReceipt",
-)
+#: Seconds for which a busy node is asked again, or one whose connection breaks or whose answer is none.
+PATIENCE = 6.0
 
 
-def open_node(url: str, *, timeout: float = 30) -> Web3:
-    """A node as web3 sees it; nothing is asked yet.
+def shown(url: str) -> str:
+    """A node's address for messages: providers put keys into paths and passwords before hosts, neither is in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
-    Args:
-        url: ``http://`` or ``https://``.
-        timeout: Seconds for one answer.
+
+def open_session(url: str) -> requests.Session:
+    """What keeps the connections to a node open.
 
     Raises:
-        BadInput: Not such an address.
+        BadInput: Not an address of a node.
     """
     import requests
-    from web3 import HTTPProvider, Web3
-    from web3.middleware import ExtraDataToPOAMiddleware
-    from web3.providers.rpc.utils import ExceptionRetryConfiguration
 
     try:
         parts = urlsplit(url)
@@ -55,16 +41,26 @@ def open_node(url: str, *, timeout: float = 30) -> Web3:
     session = requests.Session()
     if parts.hostname in ("127.0.0.1", "localhost", "::1"):
         session.trust_env = False  # a proxy that the environment names is for the world outside
-    retry = ExceptionRetryConfiguration(
-        errors=(requests.exceptions.ConnectionError, requests.exceptions.Timeout),
-        retries=3,
-        backoff_factor=0.1,
-        method_allowlist=_READS,
-    )
-    provider = HTTPProvider(
-        url, request_kwargs={"timeout": timeout}, session=session, exception_retry_configuration=retry
-    )
-    w3 = Web3(provider)
+    return session
+
+
+def open_node(url: str, *, timeout: float = 30, patience: float = PATIENCE) -> Web3:
+    """A node as web3 sees it; nothing is asked yet.
+
+    Args:
+        url: ``http://`` or ``https://``.
+        timeout: Seconds for one answer.
+        patience: Seconds for which what only reads is asked again where it fails in a way that may pass.
+
+    Raises:
+        BadInput: Not such an address.
+    """
+    from web3 import Web3
+    from web3.middleware import ExtraDataToPOAMiddleware
+
+    from .provider import PatientProvider
+
+    w3 = Web3(PatientProvider(url, session=open_session(url), timeout=timeout, patience=patience))
     # Chains with proof of authority have longer blocks' extra data than web3 accepts by itself.
     w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     # This one asks for the chain's id before every call; the client asks before it signs, which is when it matters.

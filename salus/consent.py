@@ -12,7 +12,7 @@ names in a :class:`DirectiveDraft`; :mod:`salus.codes` turns one into the other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +34,13 @@ from .directives import (
 )
 from .errors import BadInput, WalletError
 from .institutions import ZERO
-from .signing import address, compact
+from .relays import BATCH, GAS_OF_ONE, relay_all, words
+from .signing import address
 from .timing import send_at
 
 if TYPE_CHECKING:
     from .client import Salus
+    from .outbox import Outbox
     from .receipts import Event, Receipt
     from .signing import Signer
 
@@ -60,8 +62,6 @@ __all__ = [
 ]
 
 _PLACES = 4
-
-_GAS_OF_ONE = 200_000  # far above what a grant or a revocation takes
 
 
 class Consent:
@@ -187,7 +187,7 @@ class Consent:
         # In the second of a "revoke everything" nothing can be granted.
         earliest = self.revoked_until(patient) + 1
         fn = self._f.grant(directive.grantee, directive.packed(), directive.document)
-        return send_at(self._salus, fn, earliest, gas=_GAS_OF_ONE)
+        return send_at(self._salus, fn, earliest, gas=GAS_OF_ONE)
 
     def revoke(self, grantee: str | None, *, index: int = ALL_PLACES) -> Receipt:
         """The signer, a patient, revokes.
@@ -276,20 +276,42 @@ class Consent:
         return replace(order, signature=who.sign_typed(order.typed()))
 
     def relay(self, orders: Sequence[Order]) -> Receipt:
-        """Submit signed orders, all or none; anybody may.
+        """Submit signed orders in one transaction, all or none; anybody may.
 
         Raises:
             BadInput: None, unsigned, or for another chain or contract.
             Refused: ``Superseded``, ``DeadlinePassed``, ``InvalidSignature`` …
         """
+        self._check_orders(orders)
+        latest = max(o.issued_at for o in orders)
+        return send_at(self._salus, self._f.relay(*words(orders)), latest, gas=GAS_OF_ONE * len(orders))
+
+    def relay_all(
+        self, orders: Sequence[Order], *, batch: int = BATCH, outbox: Outbox | None = None
+    ) -> Iterator[tuple[Sequence[Order], Receipt | None]]:
+        """Submit any number of signed orders, each transaction all or none; gives those of each as soon as it is in a block.
+
+        What was carried out before is not sent again: the chain is asked first, and such orders come first, without a
+        receipt. So whatever broke off is taken up where it was.
+
+        Args:
+            batch: Orders in a transaction, at most.
+            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left open; None
+                to send one after the other.
+
+        Raises:
+            BadInput, Refused: See :meth:`relay`; transactions before it, and with an outbox some after it, are on chain.
+        """
+        self._check_orders(orders)
+        yield from relay_all(self._salus, orders, batch=batch, outbox=outbox)
+
+    def _check_orders(self, orders: Sequence[Order]) -> None:
         if not orders:
             raise BadInput("", "orders", "there is none")
         for order in orders:
             self._check_home(order)
             if not order.signature:
                 raise BadInput("", "signature", "is missing; the patient signs first")
-        latest = max(o.issued_at for o in orders)
-        return send_at(self._salus, self._f.relay(*_words(orders)), latest, gas=_GAS_OF_ONE * len(orders))
 
     def _check_home(self, order: Order) -> None:
         here = self._salus.book["ConsentRegistry"].address
@@ -436,16 +458,3 @@ def _purposes(records: Iterable[Record]) -> list[str]:
     for record in records:
         named |= 0 if record.purposes & research else record.purposes
     return [*codes.PURPOSES, *(use for use, bit in duo.purposes().items() if named & bit)]
-
-
-def _words(orders: Iterable[Order]) -> tuple[list[Any], list[Any]]:
-    """Orders and proofs as ``relay`` takes them: what is not simply signed by a key has its number in the proofs instead."""
-    given: list[Any] = []
-    proofs: list[Any] = []
-    for o in orders:
-        signature = None if o.signer else compact(o.signature)
-        if signature is None:
-            signature = bytes(32), len(proofs).to_bytes(32)
-            proofs.append((o.signer or ZERO, o.signature))
-        given.append((o.patient, o.directive.grantee, o.packed(), o.directive.document, *signature))
-    return given, proofs

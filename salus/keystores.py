@@ -9,9 +9,11 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,11 @@ from .jsonfile import parse_json
 from .signing import KeySigner
 
 __all__ = [
+    "KeystoreFile",
     "derive",
     "encrypt",
     "import_keystore",
+    "list_keystores",
     "load_keystore",
     "new_kdf",
     "private_folder",
@@ -68,6 +72,42 @@ def load_keystore(path: str | os.PathLike[str], password: str) -> KeySigner:
     if isinstance(named, str) and named and named.lower().removeprefix("0x") != signer.address.lower()[2:]:
         raise WalletError(f"{file} names {named}, and holds the key of {signer.address}")
     return signer
+
+
+@dataclass(frozen=True)
+class KeystoreFile:
+    """What a keystore file tells without its password.
+
+    Attributes:
+        path: The file.
+        address: The account that it names, None where it names none. Nothing proves it before the file is opened. With
+            its checksum where the file is called by it, as a wallet's are; else in lower case.
+    """
+
+    path: Path
+    address: str | None
+
+
+def list_keystores(place: str | os.PathLike[str]) -> tuple[KeystoreFile, ...]:
+    """The keystore files of a folder by their names, or the one that is named; no password, and no key is derived.
+
+    Raises:
+        WalletError: One is no keystore v3 file, or others can read it.
+    """
+    folder = Path(place)
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else [folder]
+    return tuple(_look_at(file) for file in files)
+
+
+def _look_at(file: Path) -> KeystoreFile:
+    document = read_private_json(file)
+    _check_keystore(document, file)
+    named = document.get("address")
+    digits = named.lower().removeprefix("0x") if isinstance(named, str) else ""
+    if not re.fullmatch("[0-9a-f]{40}", digits):
+        return KeystoreFile(file, None)
+    account = f"0x{digits}"
+    return KeystoreFile(file, file.stem if file.stem.lower() == account else account)
 
 
 def write_keystore(path: str | os.PathLike[str], signer_key: bytes, password: str) -> str:

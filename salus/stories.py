@@ -22,7 +22,8 @@ _Teller = Callable[["_Told", "Event"], Step]
 def shipment_story(salus: Salus, shipment: bytes) -> Story:
     """What happened to a shipment and, before it was split off, to the one that it came from; the making and recall of its lot.
 
-    Readings are told as each batch's extremes; every single one is in the transaction that the step names.
+    Readings are told as the shipment's lowest and highest so far, as the contract has them after each batch; every single
+    reading is in the transaction that the step names.
 
     Raises:
         BadInput: No such shipment.

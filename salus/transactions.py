@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
-    BadAnswer,
-    NodeRefused,
-    NotMined,
-    Refused,
-    Reverted,
-    Unreachable,
-    from_revert,
-    gate,
-    one_line,
-    revert_data,
-)
+from .batches import ask_many, data
+from .errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, Unreachable, gate
 from .signing import NodeSigner
 
 if TYPE_CHECKING:
@@ -31,8 +20,6 @@ __all__ = ["Sender", "eth_call", "eth_calls"]
 
 _GAS_MARGIN = 1.2  # the state may change between the estimate and the block
 _SEND_TRIES = 5
-_READ_TRIES = 3
-_BATCH = 100  # questions in one message; no common node allows fewer
 
 
 def eth_call(w3: Web3, transaction: Mapping[str, Any], block: int | str, name: str) -> bytes:
@@ -50,61 +37,14 @@ def eth_call(w3: Web3, transaction: Mapping[str, Any], block: int | str, name: s
 
 
 def eth_calls(w3: Web3, transactions: Sequence[Mapping[str, Any]], block: int | str) -> list[bytes]:
-    """Try several calls in few questions to the node (JSON-RPC batches); what each returns, in order.
-
-    A node that takes no batches is asked one by one.
+    """Try several calls in few questions to the node; what each returns, in order.
 
     Raises:
         Refused: The first that reverted.
         Unreachable: No answer.
     """
-    found: list[bytes] = []
     at = block if isinstance(block, str) else hex(block)
-    for first in range(0, len(transactions), _BATCH):
-        some = transactions[first : first + _BATCH]
-        answers = _batch(w3, [("eth_call", [call, at]) for call in some])
-        if not isinstance(answers, list):
-            found += [eth_call(w3, call, block, "one of several things") for call in some]
-            continue
-        found += _in_order(answers, len(some))
-    return found
-
-
-def _batch(w3: Web3, questions: list[Any]) -> Any:
-    provider: Any = w3.provider
-    for left in reversed(range(_READ_TRIES)):
-        try:
-            with gate(f"asking {len(questions)} things at once"):
-                return provider.make_batch_request(questions)
-        except BadAnswer:
-            raise
-        except AttributeError:  # web3's, where an answer is no object
-            raise BadAnswer(f"the node's answers to {len(questions)} questions do not fit them") from None
-        except Unreachable:
-            # web3 asks single questions again when the connection breaks, and not these.
-            if not left:
-                raise
-            time.sleep(0.1)
-    raise AssertionError("unreachable")
-
-
-def _in_order(answers: Sequence[Any], count: int) -> list[bytes]:
-    """The answers to one batch as bytes; nodes may give them in any order, the ids tell."""
-    trouble = BadAnswer(f"the node's answers to {count} questions do not fit them")
-    if len(answers) != count or not all(isinstance(a, Mapping) and isinstance(a.get("id"), int) for a in answers):
-        raise trouble
-    if len({answer["id"] for answer in answers}) != count:
-        raise trouble
-    found = []
-    for answer in sorted(answers, key=lambda a: a["id"]):
-        if (error := answer.get("error")) is not None:
-            data = revert_data(error)
-            raise from_revert(data) if data is not None else BadAnswer(f"the node answered with an error: {one_line(error)}")
-        result = answer.get("result")
-        if not isinstance(result, str) or not re.fullmatch(r"0x([0-9a-fA-F]{2})*", result):
-            raise trouble
-        found.append(bytes.fromhex(result[2:]))
-    return found
+    return [data(answer) for answer in ask_many(w3, [("eth_call", [call, at]) for call in transactions])]
 
 
 class Sender:

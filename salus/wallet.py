@@ -172,16 +172,20 @@ class Wallet:
         return cls(folder, password, key, kdf, inside["words"], inside["relations"])
 
     @staticmethod
+    def is_in(path: str | os.PathLike[str]) -> bool:
+        """Whether a wallet is in a folder."""
+        return (Path(path) / "vault.json").is_file()
+
+    @staticmethod
     def require(path: str | os.PathLike[str]) -> None:
         """Check that a wallet is there, before anybody is asked for its password.
 
         Raises:
             WalletError: It is not.
         """
-        folder = Path(path)
-        if not (folder / "vault.json").is_file():
+        if not Wallet.is_in(path):
             raise WalletError(
-                f"there is no wallet in {folder}; make one with `salus wallet new`, or name a keystore with --keystore"
+                f"there is no wallet in {os.fspath(path)}; make one with `salus wallet new`, or name a keystore with --keystore"
             )
 
     # ---- accounts

@@ -79,7 +79,7 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
                  publication until it judges. Accreditation, suspension and recall act at once.
     contracts    where the contract containers are; the loaded project when None.
 
-    Returns the deployed contracts by name, in the order of deployment.
+    Returns the deployed contracts, and the library that one is linked to, by name, in the order of deployment.
     """
     c = contracts or project.get_loaded_projects()[0]
     regulator, guardian = str(regulator), str(guardian or regulator)
@@ -105,8 +105,7 @@ def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_del
     make("ClaimDesk", manager, institutions, plans, treasury)
     lots = make("Lots", manager, institutions)
     loggers = make("Loggers", manager, institutions)
-    say("deploying TemperatureRules")
-    c["TemperatureRules"].deploy(sender)  # a library: Brownie links the last one deployed into the next contract
+    make("TemperatureRules")  # a library: Brownie links the last one deployed into the next contract
     coldchain = make("ColdChain", manager, institutions, lots, loggers)
     doses = make("Doses", manager, institutions, coldchain)
 

@@ -5,20 +5,16 @@ Exit codes: 0 done, 1 refused by the rules (the reason on stderr), 2 usage or ba
 
 from __future__ import annotations
 
-import json
 import sys
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
+if TYPE_CHECKING:
+    from .root import cli as cli
 
-from .. import __version__
-from .common import HELP
+__all__ = ["cli", "main", "overview"]
 
-__all__ = ["cli", "main"]
-
-# Noun, what it is for. A noun's commands are the group `noun` in the module of its name.
-_NOUNS = {
+#: Noun, what it is for. A noun's commands are the group `noun` in the module of its name.
+NOUNS = {
     "chain": "Start a local chain with all contracts; look at a chain.",
     "wallet": "Keys: a wallet from twelve words, keystore files.",
     "institution": "Accredit institutions; look them up; name operators.",
@@ -35,53 +31,52 @@ _NOUNS = {
     "index": "Keep all events in a local database; compare it with the chain.",
 }
 
-_JSON = "salus.json"  # whether the answer is to be JSON, an error in the words typed too
+#: What `salus --help` begins with. Its lines and those of NOUNS fit into 80 columns, so that nothing needs wrapping.
+ABOUT = """Salus: consent, claims, cold chain for public health, on any Ethereum node.
+
+Start here, in two terminals:
+  salus chain up
+  salus institution list; salus wallet new; salus consent grant --help"""
 
 
-class _Nouns(click.Group):
-    """A group that knows its commands by name and loads only the one that is used."""
+def __getattr__(name: str) -> Any:
+    # The group of all commands is built when something of it is used: importing click takes longer than all of the help.
+    if name == "cli":
+        from .root import cli
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_JSON] = "--json" in args
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except click.UsageError as error:
-            if not ctx.meta[_JSON]:
-                raise
-            click.echo(json.dumps({"error": "UsageError", "message": error.format_message()}), err=True)
-            ctx.exit(error.exit_code)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_NOUNS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _NOUNS:
-            return None
-        found: click.Command = import_module(f".{cmd_name}", __name__).noun
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Nouns"):
-            formatter.write_dl(list(_NOUNS.items()))
+        return cli
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-@click.group(cls=_Nouns, **HELP)
-@click.version_option(__version__, prog_name="salus")
-def cli() -> None:
-    """Salus, a public-health ledger: consent, claims and cold chain on any Ethereum node.
+def overview() -> str:
+    """What ``salus --help`` says, as click would lay it out at a terminal of 80 columns or more."""
+    about = "\n".join(f"  {line}".rstrip() for line in ABOUT.splitlines())
+    nouns = "\n".join(f"  {noun:<{max(map(len, NOUNS))}}  {what}" for noun, what in NOUNS.items())
+    return f"""Usage: salus [OPTIONS] COMMAND [ARGS]...
 
-    \b
-    Start here, in two terminals:
-      salus chain up
-      salus institution list; salus wallet new; salus consent grant --help
-    """
+{about}
+
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
+
+Nouns:
+{nouns}
+"""
 
 
 def main() -> None:
     """The program `salus`."""
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        from shutil import get_terminal_size
+
+        if get_terminal_size().columns >= 80:
+            print(overview(), end="")
+            return
+    import click
+
+    from .root import cli
+
     try:
         cli(prog_name="salus")
     except KeyboardInterrupt:

@@ -194,12 +194,13 @@ class Context:
         return load_keystore(keystore, self.password(keystore, file=password_file))
 
     def _node_account(self, which: str) -> Signer:
-        from ..connection import open_node
+        from ..connection import open_node, shown
         from ..errors import BadInput, gate
         from ..signing import NodeSigner
 
-        w3 = open_node(self.rpc.split(",")[0])
-        with gate("asking for the node's accounts", node=self.rpc):
+        url = self.rpc.split(",")[0]
+        w3 = open_node(url)
+        with gate("asking for the node's accounts", node=shown(url)):
             accounts = [str(account) for account in w3.eth.accounts]
         if which.isdecimal() and int(which) < len(accounts):
             return NodeSigner(w3, accounts[int(which)])

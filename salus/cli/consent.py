@@ -7,20 +7,25 @@ institutions and the regulator do in :mod:`.consent_access`.
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import consent_access, consent_guardians, consent_inbox
-from .common import Context, command, moment, parse_end, parse_moment
+from .common import Context, command, few, moment, parse_end, parse_moment
 from .consent_orders import Step, acting, carry_out, check_way, confirm, facts_of, route_options
 from .consent_views import TO, noun
 
 if TYPE_CHECKING:
     from ..client import Salus
     from ..consent import DirectiveDraft, Order
+    from ..receipts import Receipt
 
 __all__ = ["consent_access", "consent_guardians", "consent_inbox", "noun"]
+
+_SHOWN_WHOLE = 20  # orders to relay; of more nobody reads every field
 
 
 def _scope_options(function: Any) -> Any:
@@ -196,14 +201,19 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, **
 
 @command(noun, "relay")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
-def relay(context: Context, files: tuple[str, ...]) -> None:
-    """Submit orders that patients signed, all or none. The signer pays the fee, and needs no other right.
+@click.option(
+    "--batch", type=click.IntRange(1, 500), default=100, show_default=True, help="Orders in a transaction, which is all or none."
+)
+def relay(context: Context, files: tuple[str, ...], batch: int) -> None:
+    """Submit orders that patients signed. The signer pays the fee, and needs no other right.
 
-    A - stands for standard input: an order's file, or what was scanned from its QR code (then add --yes).
+    What was carried out before is not sent again: after a break, submit the same files once more. A - stands for standard
+    input: an order's file, or what was scanned from its QR code (then add --yes).
 
     \b
     Example:
       salus consent relay order.json --keystore hospital.json
+      salus consent relay orders/*.json --keystore hospital.json --yes
       zbarimg --raw -q photo.png | salus consent relay - --keystore hospital.json --yes
     """
     from .. import orders as documents
@@ -212,17 +222,56 @@ def relay(context: Context, files: tuple[str, ...]) -> None:
     for file in files:
         orders += documents.parse(_stdin(), "standard input") if file == "-" else documents.load(file)
     salus = context.connect_signing()
-    facts: list[tuple[str, object]] = []
-    for order in orders:
-        facts += facts_of(Step(salus, order.patient, order.signer, order.directive))
-        facts += [("signed", moment(order.issued_at)), ("", "")]
-    facts += [
+    facts = [
+        *_order_facts(salus, orders),
         ("contract", f"ConsentRegistry at {salus.book['ConsentRegistry'].address}"),
         ("chain", f"{salus.chain_id} at {context.rpc}"),
         ("submitted by", salus.need_signer().address),
     ]
     context.confirm(facts, "Submit this?")
-    context.sent(salus.consent.relay(orders), f"{len(orders)} done", orders=len(orders))
+    done: list[tuple[int, Receipt]] = []
+    earlier = 0
+    with context.outbox(salus) as outbox, context.progress("orders", len(orders)) as bar:
+        for part, receipt in salus.consent.relay_all(orders, batch=batch, outbox=outbox):
+            if receipt is None:
+                earlier += len(part)
+            else:
+                done.append((len(part), receipt))
+            bar.update(len(part))
+    count = sum(each for each, _ in done)
+    gas = sum(receipt.gas_used for _, receipt in done)
+    words = f"{count} done" + (f", {earlier} earlier" if earlier else "")
+    if done:
+        blocks = ", ".join(str(block) for block in sorted({receipt.block for _, receipt in done}))
+        words += f" (block {blocks}, {gas:,} gas)"
+    context.answer(
+        {
+            "orders": count,
+            "earlier": earlier,
+            "transactions": [
+                {"orders": each, "transaction": r.hash, "block": r.block, "gas": r.gas_used} for each, r in done
+            ],
+        },
+        words,
+    )
+
+
+def _order_facts(salus: Salus, orders: Sequence[Order]) -> list[tuple[str, object]]:
+    """Every field of each order; of very many how many there are of each kind."""
+    from ..consent import Effect
+
+    facts: list[tuple[str, object]] = []
+    if len(orders) <= _SHOWN_WHOLE:
+        for order in orders:
+            facts += facts_of(Step(salus, order.patient, order.signer, order.directive))
+            facts += [("signed", moment(order.issued_at)), ("", "")]
+        return facts
+    kinds = Counter(order.directive.effect for order in orders)
+    words = {Effect.PERMIT: "permits", Effect.DENY: "denials", Effect.NONE: "revocations"}
+    facts += [(words[effect], f"{count:,}") for effect, count in sorted(kinds.items(), reverse=True)]
+    facts.append(("patients", f"{len({order.patient for order in orders}):,}"))
+    grantees = sorted({order.directive.grantee for order in orders if int(order.directive.grantee, 16)})
+    return [*facts, ("institutions", few(list(salus.consent.names(grantees).values())))]
 
 
 def _stdin() -> str:

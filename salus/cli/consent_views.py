@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +126,7 @@ def show(
       salus consent show --fhir --out consent.json
     """
     from ..consent import Status
+    from ..jsonfile import dump_json, write_new
 
     salus = context.connect()
     check_out(out)
@@ -143,7 +143,7 @@ def show(
         names = salus.consent.names(record.grantee for _, record in found)
         document = [_document(names[record.grantee], who, record) for who, record in found]
     if out:
-        _write(out, document)
+        write_new(out, dump_json(document))
         context.answer({"file": out, "directives": len(found)}, f"{len(found)} directives in {out}")
     elif fhir or context.json:
         Context(json=True).answer(document, "")
@@ -166,16 +166,6 @@ def _fhir(context: Context, salus: Salus, found: list[tuple[str, Record]], versi
         except BadInput as trouble:
             context.note(f"left out, for FHIR cannot say it: place {record.index} of {draft.grantee}: {trouble}")
     return resources[0] if len(resources) == 1 else consents_bundle(said, name=salus.consent.name, version=version)
-
-
-def _write(out: str, document: Any) -> None:
-    from ..errors import BadInput
-
-    try:
-        with Path(out).open("x", encoding="utf-8") as stream:
-            stream.write(json.dumps(document, indent=2) + "\n")
-    except OSError as trouble:
-        raise BadInput(out, "", f"cannot be written: {trouble.strerror}") from None
 
 
 def _sentence(name: str, r: Record) -> str:

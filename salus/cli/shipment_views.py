@@ -138,6 +138,7 @@ def chart(
     """
     from .. import chart as charts
     from ..errors import BadInput
+    from ..loggers.packing import unpack
     from ..temperature import ready_profile
 
     if (shipment is None) == (file is None):
@@ -154,24 +155,26 @@ def chart(
         wanted = identifier(shipment or "", SHIPMENT)
         salus = context.connect()
         _, _, limits = _of(salus, wanted)
-        batches = salus.coldchain.logged(wanted)
-        readings, title = salus.coldchain.readings(wanted), f"shipment {shipment}"
-        step = max((batch.step for _, batch in batches), default=0)
+        batches = [batch for _, batch in salus.coldchain.logged(wanted)]
+        readings, title = unpack(batches), f"shipment {shipment}"
+        step = max((batch.step for batch in batches), default=0)
         marks = [charts.Mark(time, salus.institutions.name(to)) for time, to in salus.coldchain.handovers(wanted)]
     if all(reading.centi is None for reading in readings):
         raise BadInput(file or SHIPMENT, "", "has no temperatures yet; log readings first")
-    drawn = {
-        "low": limits.low,
-        "high": limits.high,
-        "thresholds": sorted({rule.threshold for rule in limits.rules} - {limits.low, limits.high}),
-        "breaches": charts.breaches(readings, limits, step=step),
-        "unknown": charts.gaps(readings, step=step),
-        "marks": [mark for mark in marks if readings[0].time <= mark.time <= readings[-1].time + step],
-    }
+    drawn = charts.Chart(
+        readings,
+        limits.low,
+        limits.high,
+        title,
+        thresholds=sorted({rule.threshold for rule in limits.rules} - {limits.low, limits.high}),
+        breaches=charts.breaches(readings, limits, step=step),
+        unknown=charts.gaps(readings, step=step),
+        marks=[mark for mark in marks if readings[0].time <= mark.time <= readings[-1].time + step],
+    )
     if png_path:
-        charts.png(readings, png_path, title=title, **drawn)
+        charts.png(drawn, png_path)
     if svg_path:
-        charts.svg(readings, svg_path, title=title, **drawn)
+        charts.svg(drawn, svg_path)
     context.answer(
         {
             "title": title,
@@ -179,10 +182,10 @@ def chart(
             "high": limits.high,
             "png": png_path,
             "svg": svg_path,
-            "breaches": [[stretch.start, stretch.end, stretch.label] for stretch in drawn["breaches"]],
+            "breaches": [[stretch.start, stretch.end, stretch.label] for stretch in drawn.breaches],
             "readings": [[reading.time, reading.centi] for reading in readings],
         },
-        f"{title}\n{charts.text(readings, **drawn)}",
+        f"{title}\n{charts.text(drawn)}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -81,19 +82,41 @@ def _new_path(context: Context) -> Path:
 
 
 @command(noun, "list")
-def list_(context: Context) -> None:
-    """Show the wallet's accounts and for whom each one is.
+@click.option("--relations", is_flag=True, help="Also for whom each account of the wallet is, which takes its password.")
+def list_(context: Context, relations: bool) -> None:
+    """Show the accounts whose keys are here: the wallet's, and the keystore files that were imported.
+
+    Which institution an account is for stands in the wallet's encrypted book alone: ask with --relations.
 
     \b
     Example:
-      salus wallet list --json
+      salus wallet list
+      salus wallet list --relations --json
     """
-    wallet = context.wallet()
-    rows = [(name, wallet.address(name), index) for name, index in wallet.relations().items()]
-    context.answer(
-        {"wallet": str(wallet.path), "accounts": {name: address for name, address, _ in rows}},
-        lambda: context.table("Accounts", ("relation", "address", "m/44'/60'/0'/0/…"), rows),
-    )
+    from ..keystores import list_keystores
+    from ..wallet import Wallet, default_home
+
+    path, imported = context.wallet_path(), default_home() / "keystores"
+    single, has_wallet = not context.has_wallet, Wallet.is_in(path)
+    others = [path] if single else [imported] if not context.keystore and imported.is_dir() else []
+    if relations or not (has_wallet or others):
+        Wallet.require(path)
+    found = [("wallet", each) for each in (list_keystores(path / "keystores") if has_wallet else ())]
+    found += [("keystore", each) for place in others for each in list_keystores(place)]
+    data: dict[str, Any] = {
+        "wallet": str(path) if has_wallet else None,
+        "keystores": [{"address": each.address, "kind": kind, "file": str(each.path)} for kind, each in found],
+    }
+    columns: tuple[str, ...] = ("address", "kind", "file")
+    rows: list[tuple[object, ...]] = [(each.address or "not named", kind, each.path) for kind, each in found]
+    if relations:
+        wallet = context.wallet()
+        whom = {wallet.address(name): (name, index) for name, index in wallet.relations().items()}
+        data["accounts"] = {name: account for account, (name, _) in whom.items()}
+        columns = ("relation", "m/44'/60'/0'/0/…", *columns)
+        rows = [(*whom.get(str(row[0]), ("", "")), *row) for row in rows]
+        rows.sort(key=lambda row: (row[1] == "", row[1]))  # in the order in which they were made, what is no relation last
+    context.answer(data, lambda: context.table("Accounts", columns, rows))
 
 
 @command(noun, "address")

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
-from ..errors import BadAnswer, BadInput, Unreachable, one_line
+from ..connection import open_session, shown
+from ..errors import BadAnswer, Unreachable, one_line
 
 __all__ = ["Endpoint", "Fault", "Question", "wants_less"]
 
@@ -83,19 +83,10 @@ class Endpoint:
         batch: int = _BATCH,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        try:
-            parts = urlsplit(url)
-            fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            fine = False
-        if not fine:
-            raise BadInput("--rpc", "", f"{url!r} is not the address of a node: write http://host:port or https://host")
         self.url, self.timeout, self.patience = url, timeout, patience
         self.asked = 0
         self._batch, self._sleep = batch, sleep
-        self._session = requests.Session()
-        if parts.hostname in ("127.0.0.1", "localhost", "::1"):
-            self._session.trust_env = False  # a proxy that the environment names is for the world outside
+        self._session, self._where = open_session(url), shown(url)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -138,12 +129,6 @@ class Endpoint:
         return found
 
     # ------------------------------------------------------------------------------------------------- one message
-
-    @property
-    def _where(self) -> str:
-        # Providers put keys into paths and passwords before hosts: neither belongs into a message.
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
     def _wait(self, trouble: _Again, pause: float, deadline: float) -> float:
         wait = max(trouble.wait, pause * (0.5 + random.random()))

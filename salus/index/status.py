@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from ..book import LIBRARIES
 from ..errors import Unreachable
 from . import tables as t
 from .store import subjects
@@ -85,7 +86,7 @@ def look(store: Store, book: Book, chain: Chain | None) -> Status:
         IndexTrouble: The index cannot be read.
         WrongChain: The node is on another chain than the book.
     """
-    known = {row["name"] for row in subjects(book)}
+    known = {row["name"] for row in subjects(book)} | set(LIBRARIES)  # which have no events
     found = Status(store.shown, without_abi=tuple(sorted(set(book.contracts) - known)))
     with store.reading() as connection:
         at = store.cursor(connection)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import select
 import ssl
 import time as clock
 from collections.abc import Callable
@@ -266,15 +267,37 @@ class Listener:
             while not until():
                 if not self._connected and not self._connect(until):
                     break
-                self._client.loop(timeout=0.5)
+                self._turn(0.5)
                 if self._refused:
                     raise Unreachable(f"the broker at {self.broker.host}:{self.broker.port} refuses: {self._refused}")
                 self.work()
         finally:
             if self._connected:
                 self._farewell()
-            # The library closes its sockets only when it is collected, which may be after they are.
-            self._client._reset_sockets()
+            # The library closes what is left only when it is collected, which may be after the socket is.
+            if (left := self._client.socket()) is not None:
+                left.close()
+
+    def _turn(self, seconds: float) -> bool:
+        """One turn of the network, at most so long; False where the connection is gone.
+
+        As the library's own ``loop``, but without the pair of sockets by which that wakes itself: nothing public closes them.
+        """
+        socket = self._client.socket()
+        if socket is None:
+            return False
+        # What was read already and is not handed out yet does not wake a select.
+        ready = isinstance(socket, ssl.SSLSocket) and socket.pending() > 0
+        written = [socket] if self._client.want_write() else []
+        try:
+            readable, writable, _ = select.select([socket], written, [], 0 if ready else seconds)
+        except (OSError, ValueError):
+            readable, writable = [socket], []  # reading tells the library
+        if (readable or ready) and self._client.loop_read():
+            return False
+        if writable and self._client.loop_write():
+            return False
+        return not self._client.loop_misc()
 
     def _farewell(self) -> None:
         """Send the acknowledgements that are due, then leave."""
@@ -282,9 +305,9 @@ class Listener:
         for _ in range(20):
             if not self._client.want_write():
                 break
-            self._client.loop(timeout=0.05)
+            self._turn(0.05)
         self._client.disconnect()
-        self._client.loop(timeout=0.1)
+        self._turn(0.1)
         self._connected = False
 
     def work(self) -> None:
@@ -314,8 +337,8 @@ class Listener:
                 self._sleep(until)
                 continue
             deadline = clock.monotonic() + 10
-            while not self._connected and not self._refused and clock.monotonic() < deadline:
-                if self._client.loop(timeout=0.2):
+            while not (self._connected or self._refused or until()) and clock.monotonic() < deadline:
+                if not self._turn(0.2):
                     break
             if self._connected or self._refused:
                 return True

@@ -34,7 +34,6 @@ class House:
         self._rich = Account.from_key(node.keys[0])
         self.regulator = KeySigner.from_key(node.keys[1])
         self._entries: dict[str, Deployment] = {}
-        self._libraries: dict[str, str] = {}
         self._deploy()
         self.book_path = folder / f"{node.chain_id}.json"
         self.book_path.write_text(json.dumps(Book(node.chain_id, self._entries).to_json()))
@@ -80,11 +79,10 @@ class House:
         return address
 
     def _library(self, name):
-        """Where a library is, without 0x; it is nobody's to call and in no address book."""
-        if name not in self._libraries:
-            receipt = self.transact({"data": "0x" + self.build(name)["bytecode"], "value": 0})
-            self._libraries[name] = receipt["contractAddress"][2:].lower()
-        return self._libraries[name]
+        """Where a library is, without 0x."""
+        if name not in self._entries:
+            self.deploy(name)
+        return self._entries[name].address[2:].lower()
 
     def _deploy(self):
         manager = self.deploy("AccessManager", self._rich.address)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from salus import Salus, decoding
-from salus.book import Book, abi_hash
+from salus.book import CONTRACTS, LIBRARIES, Book, abi_hash
 from salus.errors import BadInput, NotDeployed, Unreachable, WrongChain
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
@@ -112,6 +112,22 @@ def test_other_code_is_refused(world):
     other = world.book["Treasury"].address
     with pytest.raises(NotDeployed, match=f"the code at {other} is not that of Plans"):
         Salus.connect(world.url, book=changed(world, address=other))
+
+
+def test_the_code_of_a_library_is_looked_at_too(world):
+    """What a shipment's readings are judged by is no contract that anybody calls."""
+    assert set(LIBRARIES) <= set(world.book.contracts) <= {*CONTRACTS, *LIBRARIES}
+    other = world.book["Treasury"].address
+    with pytest.raises(NotDeployed, match=f"the code at {other} is not that of TemperatureRules"):
+        Salus.connect(world.url, book=changed(world, "TemperatureRules", address=other))
+
+
+def test_a_book_from_before_libraries_were_listed_is_taken(world):
+    document = world.book.to_json()
+    for name in LIBRARIES:
+        del document["contracts"][name]
+    client = Salus.connect(world.url, book=Book.from_json(document))
+    assert client.coldchain.shipments(bytes(32)) == []
 
 
 def test_another_version_is_refused(world):

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from salus.chart import Mark, Stretch, gaps, png, svg, text
+from salus.chart import Chart, Mark, Stretch, gaps, png, svg, text
 from salus.errors import BadInput
 from salus.loggers import Reading
 
@@ -79,7 +79,7 @@ def under(drawn, sign):
 
 
 def test_terminal_shows_all():
-    drawn = text(HOLE, **ALL)
+    drawn = text(Chart(HOLE, **ALL))
     assert "█" in row_at(drawn, 12) and "█" not in row_at(drawn, 4.4)
     assert set(row_at(drawn, 8)) >= {"·", "╱"} and "╌" in row_at(drawn, 10)
     assert under(drawn, "▲") == list(range(103 * 72 // 199, 120 * 72 // 199 + 1))
@@ -92,36 +92,36 @@ def test_terminal_shows_all():
 
 
 def test_terminal_without_more_is_what_it_was():
-    drawn = text(HOT, low=200, high=800)
+    drawn = text(Chart(HOT, low=200, high=800))
     assert len(drawn.splitlines()) == 18 and not set("╱╌▲?") & set(drawn)
 
 
 def test_no_extreme_is_averaged_away():
     spike = [reading if n != 77 else Reading(reading.time, 1500) for n, reading in enumerate(SMOOTH)]
-    assert "█" in row_at(text(spike, low=200, high=800), 15)
+    assert "█" in row_at(text(Chart(spike, low=200, high=800)), 15)
 
 
 def test_a_short_silence_among_many_readings_is_seen_too():
     """A column of many readings shows them, and the mark below it the hour that is missing."""
     month = series(*[400] * 4320)
     holed = month[:2000] + month[2006:]
-    drawn = text(holed, low=200, high=800, unknown=gaps(holed, step=STEP))
+    drawn = text(Chart(holed, low=200, high=800, unknown=gaps(holed, step=STEP)))
     assert "╱" not in drawn and under(drawn, "?") == [2000 * 72 // 4319]
 
 
 def test_few_readings_and_a_hole():
     readings = series(400, None, 400)
-    row = row_at(text(readings, low=200, high=800, unknown=gaps(readings, step=STEP)), 4)
+    row = row_at(text(Chart(readings, low=200, high=800, unknown=gaps(readings, step=STEP))), 4)
     assert row[:36] == "▒" * 36 and set(row[36:71]) == {"╱"} and row[71] == "▒"
 
 
 def test_nothing_to_draw():
     with pytest.raises(ValueError):
-        text(series(None, None), low=200, high=800)
+        text(Chart(series(None, None), low=200, high=800))
 
 
 def test_labels_from_outside_do_no_harm():
-    drawn = text(SMOOTH, low=200, high=800, marks=[Mark(START, "a\x1b[31m\nb" + "c" * 500)])
+    drawn = text(Chart(SMOOTH, low=200, high=800, marks=[Mark(START, "a\x1b[31m\nb" + "c" * 500)]))
     assert "\x1b" not in drawn and max(map(len, drawn.splitlines())) < 120
 
 
@@ -146,8 +146,8 @@ def pixels(path):
 
 
 def test_png(tmp_path):
-    png(HOLE, tmp_path / "all.png", title="t", **ALL)
-    png(HOLE, tmp_path / "bare.png", low=200, high=800)
+    png(Chart(HOLE, title="t", **ALL), tmp_path / "all.png")
+    png(Chart(HOLE, low=200, high=800), tmp_path / "bare.png")
     assert pixels(tmp_path / "all.png") == pixels(tmp_path / "bare.png") == (1200, 540)
     assert (tmp_path / "all.png").read_bytes() != (tmp_path / "bare.png").read_bytes()
 
@@ -158,7 +158,7 @@ def words(path):
 
 
 def test_svg_says_in_words_what_it_shows(tmp_path):
-    svg(HOLE, tmp_path / "all.svg", title="shipment $x$ <b>&", **ALL)
+    svg(Chart(HOLE, title="shipment $x$ <b>&", **ALL), tmp_path / "all.svg")
     assert words(tmp_path / "all.svg") >= {
         "shipment $x$ <b>&",
         "2 to 8 °C",
@@ -170,20 +170,20 @@ def test_svg_says_in_words_what_it_shows(tmp_path):
         "carrier",
         "UTC",
     }
-    svg(SMOOTH, tmp_path / "bare.svg", low=200, high=800)
+    svg(Chart(SMOOTH, low=200, high=800), tmp_path / "bare.svg")
     assert not words(tmp_path / "bare.svg") & {"breach", "unknown", "outside", "maker"}
 
 
 def test_the_same_chart_is_the_same_svg(tmp_path):
     for name in ("a", "b"):
-        svg(HOLE, tmp_path / f"{name}.svg", title="t", **ALL)
+        svg(Chart(HOLE, title="t", **ALL), tmp_path / f"{name}.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
 def test_no_line_leads_across_what_is_unknown(tmp_path):
     """The curve breaks at the hole: its path begins anew once."""
-    svg(HOLE, tmp_path / "a.svg", low=200, high=800, unknown=gaps(HOLE, step=STEP))
-    svg(HOLE, tmp_path / "b.svg", low=200, high=800)
+    svg(Chart(HOLE, low=200, high=800, unknown=gaps(HOLE, step=STEP)), tmp_path / "a.svg")
+    svg(Chart(HOLE, low=200, high=800), tmp_path / "b.svg")
     begins = []
     for name in "ab":
         paths = (tmp_path / f"{name}.svg").read_text().split("<path")[1:]
@@ -193,7 +193,7 @@ def test_no_line_leads_across_what_is_unknown(tmp_path):
 
 
 def test_a_threshold_far_out_of_sight_does_not_press_the_curve_flat(tmp_path):
-    svg(SMOOTH, tmp_path / "a.svg", low=200, high=800, thresholds=(4500,))
+    svg(Chart(SMOOTH, low=200, high=800, thresholds=(4500,)), tmp_path / "a.svg")
     assert "45 °C" not in words(tmp_path / "a.svg")
 
 
@@ -202,9 +202,9 @@ def test_pictures_that_cannot_be_written(write, kind, tmp_path, monkeypatch):
     import sys
 
     with pytest.raises(BadInput) as error:
-        write(SMOOTH, tmp_path / "none" / f"a.{kind}", low=200, high=800)
+        write(Chart(SMOOTH, low=200, high=800), tmp_path / "none" / f"a.{kind}")
     assert "cannot be written" in str(error.value)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(BadInput) as error:
-        write(SMOOTH, tmp_path / f"a.{kind}", low=200, high=800)
+        write(Chart(SMOOTH, low=200, high=800), tmp_path / f"a.{kind}")
     assert str(error.value) == f"--{kind}: needs matplotlib; install it with `pip install salus[plot]`"

@@ -145,7 +145,7 @@ def test_no_transaction_is_given_more_gas_than_one_may_take(scene, claim, monkey
         return real(fn, **options)
 
     monkeypatch.setattr(scene.desk, "send", send)
-    monkeypatch.setattr("salus.claims._MOST_GAS", 400_000)
+    monkeypatch.setattr("salus.claimsend._MOST_GAS", 400_000)
     answers = scene.submit(claims)
     assert [count for count, _ in given] == [1, 1] and all(gas <= 400_000 for _, gas in given)
     assert [answer.state for answer in answers] == [State.SETTLED] * 2

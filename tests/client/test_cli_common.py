@@ -1,14 +1,17 @@
 """What every command shares: moments, escaping, exit codes, JSON, passwords."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from salus import errors
-from salus.cli import cli
+from salus.cli import cli, main, overview
 from salus.cli.common import command, group, parse_moment, safe
 from salus.errors import Aborted, BadInput
 
@@ -189,6 +192,33 @@ def every_command(parent=cli, path=()):
 def commands():
     """Every command there is, by its path."""
     return dict(every_command())
+
+
+@pytest.mark.parametrize("columns", ["80", "81", "300"])
+def test_the_first_help_is_the_one_that_click_would_give(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert CliRunner().invoke(cli, ["--help"], prog_name="salus").stdout == overview()
+
+
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_the_first_help_waits_for_nothing(word):
+    program = (
+        "import sys; from salus.cli import main; main();"
+        "slow = {name.split('.')[0] for name in sys.modules} & {'click', 'rich', 'web3', 'eth_account', 'eth_utils'};"
+        "sys.exit(' '.join(slow) or 0)"
+    )
+    words = [sys.executable, "-c", program, word]
+    done = subprocess.run(words, env={**os.environ, "COLUMNS": "80"}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", overview())
+
+
+def test_a_narrow_terminal_gets_its_lines_wrapped(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys, "argv", ["salus", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr().out
+    assert "verify" in said and said != overview()
 
 
 @pytest.mark.parametrize("noun", ["chain", "wallet", "institution", "consent"])

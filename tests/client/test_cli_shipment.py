@@ -7,13 +7,14 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from salus.chart import text
+from salus.chart import Chart, text
 from salus.cli import cli
 from salus.epcis import problems
 from salus.keystores import write_keystore
 from salus.loggers import Reading, write_qtag
 from tests.client.shared_data import EXAMPLES, shared
 from tests.client.test_coldchain import Journey
+from tests.faults.proxy import FaultProxy
 
 PASSWORD = "correct horse"
 ROLES = ("maker", "carrier", "clinic", "laboratory", "device")
@@ -167,6 +168,13 @@ def test_excursion_is_found_explained_recomputed_and_drawn(scene):
     ]
 
 
+def test_a_chart_takes_each_batch_from_the_chain_once(scene):
+    _, shipment = scene.logged(450, 460, 470, 465, 455, 450)
+    with FaultProxy(scene.world.url) as watching:
+        scene.run("chart", shipment, "--rpc", watching.url)
+        assert watching.asked["eth_getTransactionByHash"] == 1
+
+
 def test_recompute_tells_of_a_node_that_lies(scene, monkeypatch):
     from salus.coldchain import ColdChain
 
@@ -294,7 +302,7 @@ def test_help_has_an_example(name):
 def test_text_chart_keeps_extremes():
     readings = [Reading(n * 600, 500) for n in range(1000)]
     readings[500] = Reading(500 * 600, 1200)
-    drawn = text(readings, low=200, high=800).splitlines()
+    drawn = text(Chart(readings, low=200, high=800)).splitlines()
     assert drawn[0].count("█") == 1 and sum(line.count("█") for line in drawn[1:]) > 0
     assert all(len(line) <= 81 for line in drawn)
     assert drawn[-1].strip() == "1970-01-01 00:00 UTC" + " " * 32 + "1970-01-07 22:30 UTC"
@@ -302,13 +310,13 @@ def test_text_chart_keeps_extremes():
 
 def test_text_chart_shows_gaps_and_few_readings():
     readings = [Reading(0, 500), Reading(600, None), Reading(1200, 500)]
-    row = next(line for line in text(readings, low=200, high=800, width=60).splitlines() if "▒" in line)
+    row = next(line for line in text(Chart(readings, low=200, high=800), width=60).splitlines() if "▒" in line)
     assert row.split("┤")[1] == "▒" * 30 + " " * 29 + "▒"
 
 
 def test_text_chart_without_temperatures():
     with pytest.raises(ValueError, match="no temperature"):
-        text([Reading(0, None)], low=200, high=800)
+        text(Chart([Reading(0, None)], low=200, high=800))
 
 
 # -------------------------------------------------------------------------------------------------------- the script

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -45,7 +46,7 @@ def test_a_new_wallet_shows_its_words_once(run):
     made = run("wallet", "new", "--json")
     document = json.loads(made.stdout)
     assert (made.exit_code, made.stderr, len(document["words"].split())) == (0, "", 12)
-    listed = run("wallet", "list", "--json")
+    listed = run("wallet", "list", "--relations", "--json")
     assert document["words"] not in listed.stdout
     assert json.loads(listed.stdout)["accounts"] == {"default": document["address"]}
 
@@ -119,6 +120,8 @@ def test_a_keystore_of_another_program_comes_in(run, private, tmp_path):
     ("words", "said"),
     [
         (("list",), "there is no wallet in"),
+        (("list", "--relations"), "there is no wallet in"),
+        (("list", "--keystore", "/nowhere.json"), "there is no keystore /nowhere.json"),
         (("address", "--keystore", "/nowhere.json"), "there is no keystore /nowhere.json"),
         (("export", "default", "--out", "/tmp/x"), "there is no wallet in"),
         (("import", "/nowhere.json"), "there is no keystore /nowhere.json"),
@@ -131,10 +134,110 @@ def test_what_is_not_there_is_told(run, words, said):
     assert result.stderr.count("\n") == 1
 
 
+def test_a_list_takes_no_password(run, private, tmp_path, monkeypatch):
+    """Nor the time that scrypt takes: what it tells stands in the keystore files in clear."""
+    words = ("restore", "--words-file", private("words", WORDS), "--relation", "default", "--relation", "city-hospital")
+    run("wallet", *words)
+    run("wallet", "export", "default", "--out", tmp_path / "out.json")
+    run("wallet", "import", tmp_path / "out.json")
+    monkeypatch.delenv("SALUS_PASSWORD")
+    monkeypatch.setattr("hashlib.scrypt", None)
+    home = Path(os.environ["SALUS_HOME"])
+    listed = run("wallet", "list", "--json")
+    assert (listed.exit_code, listed.stderr) == (0, "")
+    assert json.loads(listed.stdout) == {
+        "wallet": str(home / "wallet"),
+        "keystores": [
+            {"address": SECOND, "kind": "wallet", "file": str(home / "wallet" / "keystores" / f"{SECOND}.json")},
+            {"address": FIRST, "kind": "wallet", "file": str(home / "wallet" / "keystores" / f"{FIRST}.json")},
+            {"address": FIRST.lower(), "kind": "keystore", "file": str(home / "keystores" / "out.json")},
+        ],
+    }
+    assert run("wallet", "list").stdout.splitlines()[:2] == [
+        "address\tkind\tfile",
+        f"{SECOND}\twallet\t{home / 'wallet' / 'keystores' / SECOND}.json",
+    ]
+    assert run("wallet", "list", "--relations").stderr.startswith(f"error: the password of {home / 'wallet'} is needed")
+
+
+def test_nothing_outside_of_the_encrypted_book_tells_whom_an_account_is_for(run, private):
+    words = ("restore", "--words-file", private("words", WORDS), "--relation", "default", "--relation", "city-hospital")
+    run("wallet", *words)
+    told = run("wallet", "list", "--json").stdout + run("wallet", "list").stdout
+    assert SECOND in told and "city-hospital" not in told and "default" not in told
+    home = Path(os.environ["SALUS_HOME"])
+    files = [file for file in home.rglob("*") if file.is_file()]
+    assert len(files) == 3
+    for file in files:
+        assert "city-hospital" not in file.name and b"city-hospital" not in file.read_bytes()
+
+
+def test_whom_each_account_is_for_is_told_to_who_has_the_password(run, private, tmp_path):
+    words = ("restore", "--words-file", private("words", WORDS), "--relation", "default", "--relation", "city-hospital")
+    run("wallet", *words)
+    key = Account.create()
+    file = private("clinic.json", json.dumps(Account.encrypt(key.key, "correct horse", kdf="pbkdf2", iterations=1000)))
+    run("wallet", "import", file)
+    listed = run("wallet", "list", "--relations", "--json")
+    document = json.loads(listed.stdout)
+    assert document["accounts"] == {"default": FIRST, "city-hospital": SECOND}
+    assert [each["kind"] for each in document["keystores"]] == ["wallet", "wallet", "keystore"]
+    rows = [line.split("\t") for line in run("wallet", "list", "--relations").stdout.splitlines()]
+    assert [row[:4] for row in rows] == [
+        ["relation", "m/44'/60'/0'/0/…", "address", "kind"],
+        ["default", "0", FIRST, "wallet"],
+        ["city-hospital", "1", SECOND, "wallet"],
+        ["", "", key.address.lower(), "keystore"],
+    ]
+
+
+def test_one_keystore_is_listed_alone(run, private):
+    run("wallet", "new")
+    key = Account.create()
+    document = Account.encrypt(key.key, "correct horse", kdf="pbkdf2", iterations=1000)
+    file = private("clinic.json", json.dumps(document))
+    listed = json.loads(run("wallet", "list", "--keystore", file, "--json").stdout)
+    assert listed == {
+        "wallet": None,
+        "keystores": [{"address": key.address.lower(), "kind": "keystore", "file": str(file)}],
+    }
+    file.write_text(json.dumps({name: value for name, value in document.items() if name != "address"}))
+    assert run("wallet", "list", "--keystore", file).stdout.splitlines()[1].startswith("not named\t")
+
+
+def test_a_keystore_that_others_can_read_is_not_passed_over(run):
+    run("wallet", "new")
+    (file,) = (Path(os.environ["SALUS_HOME"]) / "wallet" / "keystores").iterdir()
+    file.chmod(0o644)
+    result = run("wallet", "list")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: others can read {file}; run: chmod 600 {file}\n"
+
+
+def test_a_list_waits_for_no_library_of_keys(tmp_path):
+    """Half a second is what a list may take, and importing eth-account alone takes longer."""
+    environment = {**os.environ, "SALUS_PASSWORD": "correct horse", "SALUS_HOME": str(tmp_path / "home")}
+    program = (
+        "import sys; from salus.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "slow = {name.split('.')[0] for name in sys.modules}\n"
+        "sys.exit(' '.join(slow & {'web3', 'eth_account', 'eth_utils', 'cryptography', 'rich'}) or 0)"
+    )
+
+    def salus(*words):
+        return subprocess.run([sys.executable, *words], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert salus("-m", "salus.cli", "wallet", "new").returncode == 0
+    listed = salus("-c", program, "wallet", "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "\twallet\t" in listed.stdout
+
+
 def test_a_wrong_password_tells_no_secret(run, private, monkeypatch):
     run("wallet", "restore", "--words-file", private("words", WORDS))
     monkeypatch.setenv("SALUS_PASSWORD", "not the password")
-    result = run("wallet", "list")
+    result = run("wallet", "list", "--relations")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: that is not the password of ")
     assert "not the password\n" not in result.stderr

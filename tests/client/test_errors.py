@@ -234,7 +234,7 @@ def answering():
     ],
 )
 def test_what_is_no_node_is_told_in_one_line(answering, status, body, kind):
-    w3 = open_node(answering(status, body), timeout=5)
+    w3 = open_node(answering(status, body), timeout=5, patience=0.3)
     with pytest.raises(errors.Unreachable) as raised, errors.gate("asking"):
         int(w3.eth.chain_id)
     assert type(raised.value).__name__ == kind

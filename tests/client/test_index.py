@@ -7,6 +7,7 @@ import pytest
 from salus import decoding
 from salus.accesses import Access, Cause, Outcome
 from salus.actions import actions
+from salus.book import CONTRACTS
 from salus.client import Salus
 from salus.claimreport import report
 from salus.consent import DirectiveDraft, Effect
@@ -185,7 +186,7 @@ def test_every_event_of_every_contract_is_the_same(world, both, story, monkeypat
     with_index, without = both
     not_asked(with_index, monkeypatch)
     kinds = 0
-    for contract in world.book.contracts:
+    for contract in CONTRACTS:
         for entry in decoding.events_of(contract).values():
             found = with_index.logs(contract, entry["name"])
             assert found == without.logs(contract, entry["name"])
@@ -304,7 +305,7 @@ def test_the_audit_names_what_differs(small, tmp_path, kind):
     world, index = small
     statement, where, said = DAMAGE[kind]
     copy = tmp_path / "damaged.sqlite"
-    topics = {e["name"]: topic for c in world.book.contracts for topic, e in decoding.events_of(c).items()}
+    topics = {e["name"]: topic for c in CONTRACTS for topic, e in decoding.events_of(c).items()}
     with sqlite3.connect(index) as here, sqlite3.connect(copy) as there:
         here.backup(there)
         assert there.execute(statement, topics).rowcount > 0

@@ -1,8 +1,10 @@
 """Readings over MQTT: messages, the spool, and a real broker with crashes on either side."""
 
 import random
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -305,6 +307,23 @@ def test_a_broker_that_refuses_ends_it(tmp_path, spool):
     finally:
         house.stop()
     assert "refuses: Not authorized" in str(error.value)
+
+
+def test_an_end_before_the_broker_answers_leaves_no_connection_open(spool):
+    """Nor waits for the answer."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        listener = Listener(Broker("127.0.0.1", silent.getsockname()[1], tls=False), spool, client_id="silent")
+        heard = threading.Event()
+        running = threading.Thread(target=listener.run, args=(heard.is_set,))
+        running.start()
+        connection, _ = silent.accept()
+        with connection:
+            connection.settimeout(SECONDS)
+            assert connection.recv(1000)  # it asks for a session
+            heard.set()
+            running.join(5)
+            assert not running.is_alive()
+            assert connection.recv(1000) == b""
 
 
 def test_the_password_is_not_shown():

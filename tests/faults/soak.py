@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from salus import Salus
-from salus.consent import Effect, Order, _words
+from salus.consent import Effect, Order
 from salus.directives import Directive
 from salus.fhir import read_claims
 from salus.node import LocalNode, NodeError
+from salus.relays import words
 from tests.client.house import House
 from tests.client.scene import USD, Scene
 from tests.client.shared_data import EXAMPLES
@@ -129,7 +130,7 @@ class Soak:
             scope = Effect.PERMIT, 4, 1 << 12, 0, began + YEAR
             order = Order(who.address, Directive(scene.insurer.address, 0, *scope), began - 1, began + YEAR, 31337, where)
             orders.append(Order(**{**order.__dict__, "signature": who.sign_typed(order.typed())}))
-        scene.desk.send(scene.desk.contract("ConsentRegistry").functions.relay(*_words(orders)))
+        scene.desk.send(scene.desk.contract("ConsentRegistry").functions.relay(*words(orders)))
         self._enrich()
         self._mine()
         self.base = self.highest = self._head()

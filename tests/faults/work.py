@@ -15,12 +15,12 @@ from eth_utils.crypto import keccak
 from salus import KeySigner, codes
 from salus.answers import PreparedClaim
 from salus.book import Book
-from salus.consent import _words
 from salus.decoding import encode_calls, load_abi
 from salus.directives import Directive, Effect, Order
 from salus.fhir.claim import ClaimInput
 from salus.outbox import Item
 from salus.planfile import Plan, load_plan
+from salus.relays import words
 
 CHUNK = 20  # items that a sender gives its outbox at once
 YEAR = 365 * 24 * 3600
@@ -75,7 +75,7 @@ class Work:
         numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
         if sender == "hospital":
             return self._items("ClaimDesk", "submit", {f"claim-{n}": ([self.claim(n).struct()], []) for n in numbers})
-        return self._items("ConsentRegistry", "relay", {f"order-{n}": _words([self.order(n)]) for n in numbers})
+        return self._items("ConsentRegistry", "relay", {f"order-{n}": words([self.order(n)]) for n in numbers})
 
     def _items(self, contract: str, function: str, calls: Mapping[str, Sequence[Any]]) -> list[Item]:
         abi = next(e for e in load_abi(contract) if e["type"] == "function" and e["name"] == function)
