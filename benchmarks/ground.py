@@ -33,7 +33,9 @@ class Ground:
     """
 
     def __init__(self, kind="anvil"):
-        self.node = LocalNode(kind, accounts=3)
+        # The last states are in memory. By itself anvil writes older ones to the disk, which after some hundred blocks takes it
+        # several times as long as the transactions.
+        self.node = LocalNode(kind, accounts=3, kept_states=256)
         self.folder = tempfile.TemporaryDirectory()
 
     def __enter__(self):

@@ -31,7 +31,7 @@ __all__ = ["Change", "Pipeline", "Settings"]
 # A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the nonce.
 _MISSING = 2.0
 _DOUBT, _FIRST_RESEND, _LONGEST_RESEND = 0.1, 1.0, 15.0
-_SHORTEST_LOOK, _LONGEST_LOOK = 0.005, 0.25
+_SHORTEST_LOOK, _LONGEST_LOOK = 0.01, 0.25
 _GATHERING = 0.05  # seconds at most for which receipts are left to come together, many being cheaper at once
 _LATE = 2.0
 _STALE = 15.0  # seconds after which a dry run is made anew, before what was tried is signed
