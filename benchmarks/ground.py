@@ -33,10 +33,15 @@ class Ground:
     """
 
     def __init__(self, kind="anvil"):
-        self.node = LocalNode(kind, accounts=3)
+        # The last states are in memory. By itself anvil writes older ones to the disk, which after some hundred blocks takes it
+        # several times as long as the transactions.
+        self.node = LocalNode(kind, accounts=3, kept_states=256)
         self.folder = tempfile.TemporaryDirectory()
 
     def __enter__(self):
+        self._home = os.environ.get("SALUS_HOME")
+        self._files = 0
+        self._new_home()
         self.node.start()
         self.house = House(self.node, Path(self.folder.name))
         signer, self.name = self.house.institution("PROVIDER")
@@ -45,22 +50,34 @@ class Ground:
         self.client = self.house.client(signer)
         self.registry = self.client.contract("ConsentRegistry")
         self.now = self.client.now()
-        self._files = 0
         self.keep()
         return self
 
     def __exit__(self, *trouble):
         self.node.stop()
         self.folder.cleanup()
+        if self._home is None:
+            del os.environ["SALUS_HOME"]
+        else:
+            os.environ["SALUS_HOME"] = self._home
 
     def keep(self):
         """From now on :meth:`reset` comes back to here."""
         self._snapshot = self.node.request("evm_snapshot")
 
     def reset(self):
-        """Set the chain back, so that each run finds the same one: it is slower the more it holds."""
+        """Set the chain back, so that each run finds the same one: it is slower the more it holds.
+
+        The outbox's home is a new one then: what the lock of the key remembers is of a chain that is no more, and each
+        outbox would wait two seconds for the node to catch up with it.
+        """
         assert self.node.request("evm_revert", self._snapshot)
         self.keep()
+        self._new_home()
+
+    def _new_home(self):
+        self._files += 1
+        os.environ["SALUS_HOME"] = str(Path(self.folder.name) / f"home-{self._files}")
 
     def file(self):
         """The name of a new file."""

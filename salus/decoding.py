@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import terms
+from .encoding import Unfit, encoder
 
 __all__ = [
     "ABI_FOLDER",
@@ -187,9 +188,16 @@ def encode_calls(entry: Mapping[str, Any], many: Sequence[Sequence[Any]]) -> lis
     from eth_abi.abi import encode
     from eth_abi.exceptions import EncodingError
 
-    head, types = selector(entry), [type_name(part) for part in entry["inputs"]]
+    head, types = selector(entry), tuple(type_name(part) for part in entry["inputs"])
+
+    def encoded(row: Sequence[Any]) -> bytes:
+        try:
+            return encoder(types)(row)
+        except Unfit:
+            return encode(types, row)
+
     try:
-        return [head + encode(types, row) for row in many]
+        return [head + encoded(row) for row in many]
     except (EncodingError, TypeError) as trouble:
         raise ValueError(f"not as {entry['name']} takes it: {trouble}") from None
 

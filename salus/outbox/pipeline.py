@@ -10,9 +10,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..errors import NodeRefused, NotMined, SalusError
+from ..errors import NodeRefused, NotMined
 from .dryrun import DryRun
 from .envelope import Fees, Unsigned, signing
 from .files import Given, key_lock
@@ -31,9 +31,11 @@ __all__ = ["Change", "Pipeline", "Settings"]
 # A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the nonce.
 _MISSING = 2.0
 _DOUBT, _FIRST_RESEND, _LONGEST_RESEND = 0.1, 1.0, 15.0
-_SHORTEST_LOOK, _LONGEST_LOOK = 0.003, 0.25
+_SHORTEST_LOOK, _LONGEST_LOOK = 0.01, 0.25
+_GATHERING = 0.05  # seconds at most for which receipts are left to come together, many being cheaper at once
 # A busy node counts what another outbox of the key has sent seconds late; whose bytes came nowhere is not waited for longer.
 _LATE = 10.0
+_STALE = 15.0  # seconds after which a dry run is made anew, before what was tried is signed
 _BUMPED_AT_ONCE = 16
 
 
@@ -72,9 +74,12 @@ class Pipeline:
         self._dry = DryRun(nodes, signer.address)
         self.tracker = Tracker(nodes, signer.address, settings.confirmations)
         self.queue: deque[Row] = deque()
+        self._tried: deque[tuple[Row, int]] = deque()  # with their gas; first of all they are signed
+        self._tried_at = self._gathering = 0.0
         self._flights: dict[int, _Flight] = {}
         self._gas_limit = 0
         self._count = self._head = self._before = -1
+        self._read = -1  # up to which block receipts were asked for
         self._moved, self._moved_head = time.monotonic(), -1
         self._resend, self._resent, self._bumped = _FIRST_RESEND, 0.0, 0.0
         self._look = _SHORTEST_LOOK
@@ -88,7 +93,12 @@ class Pipeline:
     @property
     def busy(self) -> bool:
         """Whether anything is queued or in flight."""
-        return bool(self.queue or self._flights)
+        return bool(self.queue or self._tried or self._flights)
+
+    @property
+    def _left(self) -> int:
+        """How many wait to be signed."""
+        return len(self.queue) + len(self._tried)
 
     def flying(self, row: Row) -> bool:
         """Whether an item is in flight."""
@@ -114,10 +124,8 @@ class Pipeline:
     def step(self) -> list[Change]:
         """Fill the window, look for receipts, repair; a short rest where nothing happened."""
         changes: list[Change] = []
-        room = self._settings.window - len(self._flights)
-        batch = min(BATCH, self._settings.window, len(self.queue))
-        if batch and room >= batch and self._poor is None and self._short != self._count:
-            changes += self._launch(batch)
+        if self._left and self._poor is None and self._short != self._count:
+            changes += self._launch()
         changes += self._collect()
         if changes:
             self._look = _SHORTEST_LOOK
@@ -134,22 +142,23 @@ class Pipeline:
 
     # ------------------------------------------------------------------------------------------------------ launching
 
-    def _launch(self, many: int) -> list[Change]:
-        """Try, sign, write down and send the next ones."""
-        rows = [self.queue.popleft() for _ in range(many)]
-        if not self._gas_limit:
-            self._gas_limit = self._nodes.survey(self._account, self._store.next_nonce()).gas_limit
-        allowed, refused = self._dry.check(
-            rows, self._gas_limit, flying=bool(self._flights), trying=self._settings.trying
-        )
+    def _launch(self) -> list[Change]:
+        """Try, sign, write down and send the next ones, where there is room for them.
+
+        While the window is full the next ones are tried already, so that the node does that beside making its blocks. Not in
+        a window of one: there each needs the effect of the one before.
+        """
         changes: list[Change] = []
-        if refused:
-            self._store.refuse(refused)
-            for row, error in refused:
-                row.state, row.error = State.REFUSED, error
-                changes.append(Change(row))
-        if not allowed:
+        if self._tried and self._room() and time.monotonic() - self._tried_at > _STALE:
+            self.queue.extendleft(row for row, _ in reversed(self._tried))
+            self._tried.clear()
+        batch = min(BATCH, self._settings.window)
+        if self.queue and len(self._tried) < batch and (batch > 1 or not self._flights):
+            changes += self._try(batch)
+        many = self._room()
+        if not many:
             return changes
+        allowed = [self._tried.popleft() for _ in range(many)]
         with key_lock(self._chain_id, self._nodes.genesis, self._account, self._settings.patience) as given:
             mine = {row.id for row in self._store.still_queued([row for row, _ in allowed])}
             others = [row for row, _ in allowed if row.id not in mine]
@@ -157,6 +166,37 @@ class Pipeline:
         if others:
             changes += self._signed_elsewhere(others)
         return changes
+
+    def _try(self, most: int) -> list[Change]:
+        """Make the dry run of the next ones; what it refuses is told."""
+        rows = [self.queue.popleft() for _ in range(min(most, len(self.queue)))]
+        if not self._gas_limit:
+            self._gas_limit = self._nodes.survey(self._account, self._store.next_nonce()).gas_limit
+        allowed, refused = self._dry.check(
+            rows, self._gas_limit, flying=bool(self._flights), trying=self._settings.trying
+        )
+        self._tried.extend(allowed)
+        self._tried_at = time.monotonic()
+        if refused:
+            self._store.refuse(refused)
+            for row, error in refused:
+                row.state, row.error = State.REFUSED, error
+        return [Change(row) for row, _ in refused]
+
+    def _room(self) -> int:
+        """How many of those that were tried go out now; 0 while it is worth waiting for more room.
+
+        No more are in flight than one block can hold: they would only wait, and where nothing else comes in anvil leaves
+        what did not fit into a block for ever.
+        """
+        room = self._settings.window - len(self._flights)
+        gas = self._gas_limit - sum(flight.attempts[-1].gas for flight in self._flights.values())
+        batch = min(BATCH, self._settings.window)
+        now = _fitting(self._tried, min(room, batch), gas)
+        whole = _fitting(self._tried, batch, self._gas_limit)
+        if not self._flights:
+            return max(now, min(len(self._tried), 1))
+        return now if now * 2 >= max(whole, 1) else 0
 
     def _signed_elsewhere(self, rows: Sequence[Row]) -> list[Change]:
         """Another process was faster: what it signed is followed like our own."""
@@ -176,6 +216,7 @@ class Pipeline:
             return
         own = self._store.next_nonce()
         survey = self._survey(own, given.next)
+        self._gas_limit = survey.gas_limit
         if survey.pending > own and own:
             self._store.used_elsewhere(own, survey.pending - 1)
         first = max(own, survey.pending)
@@ -186,7 +227,7 @@ class Pipeline:
             raw, hash_ = self._sign(Unsigned(nonce, item.target, item.data, gas, survey.fees, item.value))
             signed.append((row, nonce, Attempt("0x" + hash_.hex(), raw, gas, survey.fees.most, survey.fees.tip)))
         # What cannot be paid for is not signed: its nonces stay free, and no gap is left.
-        self.queue.extendleft(row for row, _ in reversed(calls[affordable:]))
+        self._tried.extendleft(reversed(calls[affordable:]))
         if not signed:
             self._short = self._count
             return
@@ -229,7 +270,7 @@ class Pipeline:
             cost = gas * fees.most + row.item.value
             if cost > balance:
                 if n == 0 and not self._flights:
-                    raise self._out_of_ether(len(self.queue) + len(calls), cost)
+                    raise self._out_of_ether(self._left + len(calls), cost)
                 return n
             balance -= cost
         return len(calls)
@@ -289,12 +330,15 @@ class Pipeline:
         # A node may answer the second question later than the first: only the head of the look before is from before this
         # count.
         self._before = self._head
-        blocks = range(self._head + 1, head + 1) if self._head >= 0 else range(0, 1 << 62)
         moved = count > self._count or self._count < 0
         self._count, self._head = count, head
         if moved:
             self._stir()
         gone = [flight for nonce, flight in self._flights.items() if nonce < count]
+        if gone and moved and not self._gathered(len(gone)):
+            return []
+        blocks = range(self._read + 1, head + 1) if self._read >= 0 else range(0, 1 << 62)
+        self._read, self._gathering = head, 0.0
         if not gone:
             return []
         found = self.tracker.receipts((a.hash for flight in gone for a in flight.attempts), blocks)
@@ -312,6 +356,15 @@ class Pipeline:
         for change in changes:
             del self._flights[change.row.nonce or 0]
         return changes
+
+    def _gathered(self, gone: int) -> bool:
+        """Whether the receipts of so many that left the window are asked for now, or with those that follow in a moment."""
+        now = time.monotonic()
+        self._gathering = self._gathering or now
+        if gone * 4 >= len(self._flights) or now - self._gathering > _GATHERING:
+            return True
+        self._look = _SHORTEST_LOOK
+        return False
 
     def _lost(self, flight: _Flight) -> bool:
         """Whether another transaction has the nonce; only said when that one is found."""
@@ -347,7 +400,7 @@ class Pipeline:
             nonce, self._poor = self._poor, None
             attempt = self._flights[nonce].attempts[-1] if nonce in self._flights else None
             raise self._out_of_ether(
-                len(self.queue) + len(self._flights), attempt.gas * attempt.most if attempt is not None else 0
+                self._left + len(self._flights), attempt.gas * attempt.most if attempt is not None else 0
             )
         if now - self._moved > self._settings.patience:
             raise NotMined(self._flights[lowest].attempts[-1].hash, self._settings.patience)
@@ -404,3 +457,14 @@ class Pipeline:
         changes = recheck(self._store, self.tracker, rows)
         self.adopt([change.row for change in changes if change.row.state is State.SENT])
         return changes
+
+
+def _fitting(calls: Iterable[tuple[Row, int]], most: int, gas: int) -> int:
+    """How many of the first calls are no more than so many, and take no more gas."""
+    count = 0
+    for _, needed in calls:
+        gas -= needed
+        if count >= most or gas < 0:
+            break
+        count += 1
+    return count

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import BadAnswer, BadInput, NodeRefused, SalusError, Unreachable, from_revert, one_line, revert_data
+from ..errors import BadAnswer, BadInput, NodeRefused, SalusError, from_revert, one_line, revert_data
+from .transport import Overloaded, transport
 
 __all__ = ["Call", "Endpoint", "Overloaded", "Trouble", "number", "shown"]
 
 #: A question: the method and its parameters.
 Call = tuple[str, list[Any]]
-
-# Of one reply, bytes; a hundred receipts with a hundred events each stay below.
-_LONGEST = 64 * 1024 * 1024
-_LONGEST_WAIT = 10.0  # seconds that a node may ask to be left alone
-
-
-class Overloaded(Unreachable):
-    """The endpoint asks to be left alone for a while.
-
-    Attributes:
-        seconds: How long, as it says; 0 when it does not.
-    """
-
-    def __init__(self, message: str, seconds: float = 0) -> None:
-        super().__init__(message)
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +67,6 @@ class Endpoint:
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
-        import requests
-
         try:
             parts = urlsplit(url)
             fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -93,16 +75,14 @@ class Endpoint:
         if not fine:
             raise BadInput("--rpc", "", f"{one_line(url)!r} is not the address of a node: write http://host:port or https://host")
         self.url, self.name, self.timeout = url, shown(url), timeout
-        self._session = requests.Session()
-        if parts.hostname in ("127.0.0.1", "localhost", "::1"):
-            self._session.trust_env = False  # a proxy that the environment names is for the world outside
+        self._transport = transport(url, self.name, timeout)
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"
 
     def close(self) -> None:
         """End the connection."""
-        self._session.close()
+        self._transport.close()
 
     def ask(self, calls: Sequence[Call]) -> list[Any]:
         """Ask several things in one message.
@@ -119,41 +99,12 @@ class Endpoint:
             [{"jsonrpc": "2.0", "id": n, "method": method, "params": params} for n, (method, params) in enumerate(calls)],
             separators=(",", ":"),
         )
-        reply = self._post(body.encode())
+        reply = self._transport.post(body.encode())
         try:
             answers = json.loads(reply)
         except (ValueError, RecursionError):
             raise BadAnswer(f"what {self.name} replied is no JSON-RPC") from None
         return self._in_order(answers, len(calls))
-
-    def _post(self, body: bytes) -> bytes:
-        import requests
-
-        end = time.monotonic() + self.timeout
-        headers = {"Content-Type": "application/json"}
-        try:
-            with self._session.post(
-                self.url, data=body, headers=headers, timeout=self.timeout, stream=True, allow_redirects=False
-            ) as reply:
-                if reply.status_code in (429, 503):
-                    wait = _seconds(reply.headers.get("Retry-After"))
-                    raise Overloaded(f"{self.name} answers with HTTP {reply.status_code}", wait)
-                if reply.status_code != 200:
-                    raise Unreachable(f"{self.name} answers with HTTP {reply.status_code}")
-                parts, size = [], 0
-                # A reply that drips must not hold us beyond the time for the whole.
-                for part in reply.iter_content(1 << 16):
-                    parts.append(part)
-                    size += len(part)
-                    if size > _LONGEST:
-                        raise BadAnswer(f"the reply of {self.name} has more than {_LONGEST:,} bytes")
-                    if time.monotonic() > end:
-                        raise Unreachable(f"{self.name} gave no whole reply in {self.timeout:g} s")
-                return b"".join(parts)
-        except requests.exceptions.Timeout:
-            raise Unreachable(f"{self.name} gave no reply in {self.timeout:g} s") from None
-        except (requests.exceptions.RequestException, OSError) as trouble:
-            raise Unreachable(f"{self.name} cannot be reached ({type(trouble).__name__})") from None
 
     def _in_order(self, answers: Any, count: int) -> list[Any]:
         """The answers in the order of the questions; nodes may give them in any, the ids tell."""
@@ -185,13 +136,6 @@ def _trouble(error: Any) -> Trouble:
         return Trouble(0, str(error), error)
     code = error.get("code")
     return Trouble(code if type(code) is int else 0, str(error.get("message", "")), error)
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        return min(max(float(text or 0), 0), _LONGEST_WAIT)
-    except ValueError:  # a date, or nonsense
-        return 0
 
 
 def number(value: Any, what: str, *, most: int = 1 << 256) -> int:

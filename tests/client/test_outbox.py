@@ -134,6 +134,40 @@ def test_no_more_than_the_window_is_in_flight(mint, outbox):
     mint.expect_once(mine)
 
 
+def test_no_more_gas_is_in_flight_than_a_block_holds(mint, outbox):
+    """What does not fit into a block only waits for the next; anvil leaves it waiting where nothing else comes."""
+    limit = int(mint.node.request("eth_getBlockByNumber", "latest", False)["gasLimit"], 16)
+    heavy = limit * 2 // 7
+    most, store = 0, outbox._store
+    sign = store.sign
+
+    def watched(signed):
+        nonlocal most
+        sign(signed)
+        most = max(most, store.counts()[State.STORED] + store.counts()[State.SENT])
+
+    store.sign = watched
+    mine = some(20)
+    assert all(result.done for result in outbox.send_all(mint.items(mine, gas=heavy)))
+    assert most == 3
+    mint.expect_once(mine)
+
+
+def test_in_a_window_of_one_each_is_tried_after_the_one_before(mint, outbox):
+    """What needs the effect of the one before would be refused otherwise."""
+    ask, store, flying = outbox._nodes.ask, outbox._store, []
+
+    def watched(calls):
+        if calls[0][0] == "eth_call":
+            flying.append(store.counts()[State.STORED] + store.counts()[State.SENT])
+        return ask(calls)
+
+    outbox._nodes.ask = watched
+    mine = some(5)
+    list(outbox.send_all(mint.items(mine), window=1))
+    assert flying == [0] * 5
+
+
 def test_the_signed_bytes_are_on_the_disk_before_they_are_sent(mint):
     """38: what a crash leaves can always be sent again as it was."""
     seen = []

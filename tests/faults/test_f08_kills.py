@@ -106,6 +106,7 @@ def test_f8_no_secret_is_on_the_disk(mint, tmp_path, monkeypatch):
     for file in files:
         raw = file.read_bytes()
         assert key not in raw and key.hex().encode() not in raw.lower()
+    mint.expect_once(mine)  # what was sent is in its blocks before the next test counts
 
 
 # ------------------------------------------------------------------------------------------------- two processes, one key
