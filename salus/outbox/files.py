@@ -17,6 +17,8 @@ from ..wallet import default_home
 
 __all__ = ["default_file", "folder", "key_lock", "open_private"]
 
+_FRESH = 10  # seconds
+
 
 def folder() -> Path:
     """Where outboxes lie unless told otherwise: ``$SALUS_HOME/outbox``, one for each chain and account.
@@ -65,7 +67,7 @@ def _expect_own(path: Path, status: os.stat_result) -> None:
 
 
 class Given:
-    """The next nonce as the last holder of the lock left it: a hint, for what a node counts a moment late.
+    """The next nonce as the last holder of the lock left it: a hint, for what a node counts some moments late.
 
     Args:
         handle: Of the lock's file.
@@ -76,13 +78,14 @@ class Given:
 
     @property
     def next(self) -> int:
-        """The hint; 0 where there is none."""
-        text = os.pread(self._handle, 32, 0).strip()
-        return int(text) if text.isdigit() else 0
+        """The hint; 0 where there is none of the last ten seconds: a node that still counts less will not by waiting."""
+        nonce, _, at = os.pread(self._handle, 64, 0).decode("ascii", "replace").strip().partition(" ")
+        fresh = at.isdigit() and 0 <= time.time() - int(at) < _FRESH
+        return int(nonce) if fresh and nonce.isdigit() else 0
 
     def note(self, nonce: int) -> None:
         """Leave a hint."""
-        os.pwrite(self._handle, f"{nonce:<20}".encode(), 0)
+        os.pwrite(self._handle, f"{nonce} {int(time.time())}".ljust(64).encode(), 0)
 
 
 @contextlib.contextmanager

@@ -33,8 +33,6 @@ _MISSING = 2.0
 _DOUBT, _FIRST_RESEND, _LONGEST_RESEND = 0.1, 1.0, 15.0
 _SHORTEST_LOOK, _LONGEST_LOOK = 0.01, 0.25
 _GATHERING = 0.05  # seconds at most for which receipts are left to come together, many being cheaper at once
-# A busy node counts what another outbox of the key has sent seconds late; whose bytes came nowhere is not waited for longer.
-_LATE = 10.0
 _STALE = 15.0  # seconds after which a dry run is made anew, before what was tried is signed
 _BUMPED_AT_ONCE = 16
 
@@ -215,7 +213,7 @@ class Pipeline:
         if not calls:
             return
         own = self._store.next_nonce()
-        survey = self._survey(own, given.next)
+        survey = self._survey(own, given)
         self._gas_limit = survey.gas_limit
         if survey.pending > own and own:
             self._store.used_elsewhere(own, survey.pending - 1)
@@ -243,12 +241,11 @@ class Pipeline:
         hook("after_send")
         self._stir()
 
-    def _survey(self, own: int, hint: int) -> Survey:
+    def _survey(self, own: int, given: Given) -> Survey:
         """What the signature depends on. A node that counts less than another outbox of the key has just sent is waited for."""
-        end = time.monotonic() + _LATE
         while True:
             survey = self._nodes.survey(self._account, own)
-            if max(own, survey.pending) >= hint or time.monotonic() > end:
+            if max(own, survey.pending) >= given.next:
                 return survey
             time.sleep(_LONGEST_LOOK)
 

@@ -173,3 +173,17 @@ def test_signed_bytes_wait_for_the_disk_and_nothing_else_does(tmp_path):
     store.settle([row])
     assert modes == [full, full, normal, full, normal]
     real.close()
+
+
+def test_f17_what_the_holders_of_a_key_tell_each_other_is_of_the_last_moments(tmp_path, monkeypatch):
+    """The next nonce as the one before left it; not of yesterday, when the chain may have been another one."""
+    clock = [1_800_000_000.0]
+    monkeypatch.setattr("salus.outbox.files.time.time", lambda: clock[0])
+    with key_lock(1, "0x" + "22" * 32, TO, 1) as given:
+        assert given.next == 0
+        given.note(1_000_000)
+        given.note(7)
+    for later, expected in ((0, 7), (9, 7), (1, 0), (-11, 0)):
+        clock[0] += later
+        with key_lock(1, "0x" + "22" * 32, TO, 1) as given:
+            assert given.next == expected
