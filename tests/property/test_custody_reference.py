@@ -143,6 +143,12 @@ def test_what_is_not_intact_is_not_merged(books):
         assert reasons == [("NotIntact", ("box", Verdict.EXCURSION))]
 
 
+def test_what_is_merged_into_nothing_may_be_refused_for_either_reason(books):
+    reasons = refused(books.merge, NOW, "carrier", "box", "none")
+    assert ("NotHolder", ("box", "carrier")) in reasons and ("UnknownShipment", ("none",)) in reasons
+    assert refused(books.merge, NOW, "manufacturer", "none", "box") == [("UnknownShipment", ("none",))]
+
+
 # ---- custody ---------------------------------------------------------------------------------------------------------
 
 

@@ -137,11 +137,15 @@ class Custody:
         )
 
     def merge(self, now: int, sender: Account, shipment: Id, into: Id) -> None:
-        one, other = self._find(shipment), self._find(into)
         checks = Checks()
         for each in (shipment, into):
-            self._holds(checks, each, sender)
-            self._moves(checks, each, now)
+            checks.refuse(each not in self.shipments, "UnknownShipment", each)
+            if each in self.shipments:
+                self._holds(checks, each, sender)
+                self._moves(checks, each, now)
+        if not {shipment, into} <= self.shipments.keys():
+            checks.done()
+        one, other = self.shipments[shipment], self.shipments[into]
         checks.refuse(one is other or one.lot != other.lot, "InvalidShipment", "into")
         checks.refuse(one.units + other.units > MOST_UNITS, "InvalidShipment", "units")
         checks.done()

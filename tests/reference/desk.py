@@ -278,7 +278,8 @@ class Desk:
         if errors:
             raise Broken(**errors)
         pool = self._pool(decided.claim)
-        if not (record.debts and self.treasury.cancel(*pool, record.debts[0])):
+        waited = record.debts and self.treasury.cancel(*pool, record.debts[0])
+        if decided.paid and not waited:
             self.treasury.give_back(*pool, decided.claim.provider, decided.paid)
         for line in record.judged:
             self.used.remove(line)
