@@ -83,27 +83,29 @@ class PatientProvider(HTTPProvider):
             return ask()
         began, pause = 0.0, _PAUSE
         while True:
+            failure: Exception | None = None
+            wait, patience = 0.0, self._patience
             try:
                 answer = ask()
                 if not _wants_pause(answer):
                     return answer
-                wait, patience, give_up = 0.0, self._patience, None
             except requests.exceptions.HTTPError as trouble:
                 if trouble.response is None or trouble.response.status_code not in _BUSY:
                     raise
                 said = trouble.response.headers.get("Retry-After", "")
-                wait, patience, give_up = float(said) if said.isdecimal() else 0.0, self._patience, trouble
+                failure, wait = trouble, float(said) if said.isdecimal() else 0.0
             except _BROKEN as trouble:
-                refused = _nobody_listens(trouble)
-                wait, patience, give_up = 0.0, min(self._patience, _REFUSED_PATIENCE if refused else self._patience), trouble
+                failure = trouble
+                if _nobody_listens(trouble):
+                    patience = min(patience, _REFUSED_PATIENCE)
             now = time.monotonic()
             began = began or now
             # With jitter, so that many who were sent away do not come back in step.
             wait = max(wait, pause * (0.5 + random.random()))
             if now + wait > began + patience:
-                if give_up is None:
-                    return answer
-                raise give_up
+                if failure is not None:
+                    raise failure
+                return answer
             time.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
