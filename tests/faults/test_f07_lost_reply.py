@@ -76,13 +76,13 @@ def test_f15_a_batch_that_partly_fails(mint, proxy, outbox, mode):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_f15_a_storm_of_everything(mint, node, seed):
     """One question in four is spoiled, of every method and in every way that passes."""
-    before, mine = mint.count(), some(40)
+    before, mine = mint.count(), some(100)
     with FaultProxy(node.url, seed=seed) as proxy:
         client = mint.client(proxy.url)
         with client.outbox(timeout=0.5, patience=60) as outbox:
             modes = ("drop_reply", "drop_request", "truncate", "429", "5xx", "html", "fail", "wrong_id", "omit_answer")
             for mode in modes:
-                proxy.spoil("*", mode, rate=0.005)
+                proxy.spoil("*", mode, rate=0.01)
             proxy.spoil("eth_getTransactionReceipt", "fail", rate=0.1)
             proxy.spoil("eth_sendRawTransaction", "drop_reply", rate=0.02)
             results = list(outbox.send_all(mint.items(mine), window=10))
