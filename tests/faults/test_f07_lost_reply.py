@@ -76,7 +76,7 @@ def test_f15_a_batch_that_partly_fails(mint, proxy, outbox, mode):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_f15_a_storm_of_everything(mint, node, seed):
     """One question in four is spoiled, of every method and in every way that passes."""
-    before, mine = mint.count(), some(100)
+    before, mine = mint.count(), some(60)
     with FaultProxy(node.url, seed=seed) as proxy:
         client = mint.client(proxy.url)
         with client.outbox(timeout=0.5, patience=60) as outbox:
