@@ -23,7 +23,8 @@ from ..errors import BadAnswer, BadInput, NotMined
 from .files import default_file
 from .items import Item, Result, Sendable, State
 from .nodes import Nodes
-from .pipeline import Pipeline, Settings
+from .pipeline import Pipeline
+from .settings import Settings
 from .store import Attempt, Row, Store
 
 if TYPE_CHECKING:
