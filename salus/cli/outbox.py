@@ -98,7 +98,8 @@ def status(context: Context, file: str | None) -> None:
 @_FILE
 @click.option("--final", is_flag=True, help="Wait until all of it is final, not only in a block.")
 @click.option("--confirmations", type=click.IntRange(1, 10_000), default=12, show_default=True, help="Blocks until one is final.")
-def resume(context: Context, file: str | None, final: bool, confirmations: int) -> None:
+@click.option("--final-too", is_flag=True, help="Look also at what counted as final: a reorganisation may have been deeper.")
+def resume(context: Context, file: str | None, final: bool, confirmations: int, final_too: bool) -> None:
     """Take up what broke off: send again what was signed, sign what is queued, look again at what is not final.
 
     What a reorganisation took out of its block is sent again as it was. What lost its nonce to another transaction is told, and
@@ -118,7 +119,7 @@ def resume(context: Context, file: str | None, final: bool, confirmations: int) 
         results = []
         with context.progress("items", before.open) as bar:
             progress = lambda done, _: bar.update(done - bar.pos)  # noqa: E731
-            for result in outbox.resume(until="final" if final else "included", progress=progress):
+            for result in outbox.resume(until="final" if final else "included", progress=progress, final_too=final_too):
                 results.append(result)
         after = outbox.status()
 

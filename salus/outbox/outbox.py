@@ -23,7 +23,8 @@ from ..errors import BadAnswer, BadInput, NotMined
 from .files import default_file
 from .items import Item, Result, Sendable, State
 from .nodes import Nodes
-from .pipeline import Pipeline, Settings
+from .pipeline import Pipeline
+from .settings import Settings
 from .store import Attempt, Row, Store
 
 if TYPE_CHECKING:
@@ -239,16 +240,23 @@ class Outbox:
         (result,) = self.send_all([fn if isinstance(fn, Item) else (key, fn)], until=until)
         return result.expect_done()
 
-    def resume(self, *, until: Until = "included", progress: Progress | None = None) -> Iterator[Result]:
+    def resume(
+        self, *, until: Until = "included", progress: Progress | None = None, final_too: bool = False
+    ) -> Iterator[Result]:
         """Take up whatever was left: send again what was signed, sign what is queued, look again at what is not final.
 
         Gives the results of what was open, and of what is otherwise now than it was told.
+
+        Args:
+            until, progress: See :meth:`send_all`.
+            final_too: Look also at what counted as final, after a reorganisation deeper than the confirmations.
 
         Raises:
             As :meth:`send_all`.
         """
         rows = self._store.rows(State.QUEUED, State.STORED, State.SENT)
-        return self._run(iter([rows]), len(rows), self._with(None, True), until, progress, everything=True)
+        settings = self._with(None, True)
+        return self._run(iter([rows]), len(rows), settings, until, progress, everything=True, final_too=final_too)
 
     def _with(self, window: int | None, trying: bool) -> Settings:
         s = self._settings
@@ -278,6 +286,7 @@ class Outbox:
         until: Until,
         progress: Progress | None,
         everything: bool = False,
+        final_too: bool = False,
     ) -> Iterator[Result]:
         pipeline = Pipeline(self._store, self._nodes, self._signer, self._salus.chain_id, settings)
         awaited: dict[int, Row] = {}
@@ -286,6 +295,8 @@ class Outbox:
         # What an earlier run left open stands in the way of all that follows; what is not final yet may have gone away.
         pipeline.adopt(self._store.rows(State.STORED, State.SENT))
         shaky = self._store.rows(State.INCLUDED, State.FAILED, State.LOST, deep=False)
+        if final_too:
+            shaky += self._store.rows(State.FINAL, State.FAILED, State.LOST, deep=True)
         moved = pipeline.recheck(shaky)
         # Told apart here, for the rows go on to change.
         changes = [change for change in moved if everything and not change.row.state.open]

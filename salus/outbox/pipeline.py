@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import NodeRefused, NotMined
@@ -20,13 +20,14 @@ from .items import State
 from .nodes import BATCH, Nodes, Survey
 from .rechecking import Change, recheck
 from .replies import Reply, read
+from .settings import Settings
 from .store import Attempt, Row, Store
 from .tracking import NonceTaken, Tracker
 
 if TYPE_CHECKING:
     from ..signing import Signer
 
-__all__ = ["Change", "Pipeline", "Settings"]
+__all__ = ["Change", "Pipeline"]
 
 # A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the nonce.
 _MISSING = 2.0
@@ -35,20 +36,6 @@ _SHORTEST_LOOK, _LONGEST_LOOK = 0.01, 0.25
 _GATHERING = 0.05  # seconds at most for which receipts are left to come together, many being cheaper at once
 _STALE = 15.0  # seconds after which a dry run is made anew, before what was tried is signed
 _BUMPED_AT_ONCE = 16
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How an outbox sends; see :class:`Outbox`."""
-
-    window: int
-    confirmations: int | None
-    bump_blocks: int
-    bump_seconds: float
-    ceiling: int
-    patience: float
-    trying: bool = True
-    hook: Callable[[str], None] = field(default=lambda step: None)
 
 
 @dataclass(slots=True)

@@ -30,12 +30,13 @@ def recheck(store: Store, tracker: Tracker, rows: Sequence[Row]) -> list[Change]
     """Look again at items that are in a block, or lost to a transaction that is in one.
 
     Args:
-        rows: Their states are changed, here and in the file.
+        rows: Their states are changed, here and in the file. Of what counted as final only that is looked at whose block is
+            gone.
 
     Returns:
         What moved to another block, is final now, or was un-mined; the latter is ``SENT`` again.
     """
-    if not rows:
+    if not (rows := _shaken(tracker, rows)):
         return []
     _, head = tracker.now()
     attempts = store.attempts(rows)
@@ -72,6 +73,15 @@ def recheck(store: Store, tracker: Tracker, rows: Sequence[Row]) -> list[Change]
             changes.setdefault(row.id, Change(row, attempts[row.id], raw))
     store.settle(rows)
     return list(changes.values())
+
+
+def _shaken(tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
+    """Those that are not final, or not any more. Where a block stands all in it does: one question for it, not one an item."""
+    final = [(row.block or 0, row.block_hash or "") for row in rows if row.deep]
+    standing = tracker.stand(final) if final else set()
+    for row in rows:
+        row.deep = row.deep and (row.block, row.block_hash) in standing
+    return [row for row in rows if not row.deep]
 
 
 def _hashes(row: Row, attempts: Sequence[Attempt]) -> list[str]:

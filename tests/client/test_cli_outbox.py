@@ -65,6 +65,20 @@ def test_what_broke_off_is_listed_taken_up_and_final(world, run, hospital, scatt
     assert world.w3.eth.get_transaction_count(signer.address) == 3
 
 
+def test_what_was_final_is_looked_at_again_by_choice(world, run, hospital, scattered):
+    """A chain that went back behind what counted as final."""
+    _, key, signer = hospital
+    snapshot = world.node.request("evm_snapshot")
+    resume = ("outbox", "resume", "--keystore", key, "--yes", "--confirmations", "1", "--json")
+    before = {item["transaction"] for item in run(*resume, "--final").json()}
+    assert [item["state"] for item in run("outbox", "list", "--json").json()] == ["final"] * 3
+    assert world.node.request("evm_revert", snapshot)
+    assert run(*resume).json() == [] and world.w3.eth.get_transaction_count(signer.address) == 0
+    again = run(*resume, "--final-too").json()
+    assert {item["transaction"] for item in again} == before and len(before) == 3
+    assert world.w3.eth.get_transaction_count(signer.address) == 3
+
+
 def test_what_is_refused_is_told_and_forgotten(world, run, hospital):
     _, key, signer = hospital
     client = world.client(signer)

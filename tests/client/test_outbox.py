@@ -153,21 +153,6 @@ def test_no_more_gas_is_in_flight_than_a_block_holds(mint, outbox):
     mint.expect_once(mine)
 
 
-def test_in_a_window_of_one_each_is_tried_after_the_one_before(mint, outbox):
-    """What needs the effect of the one before would be refused otherwise."""
-    ask, store, flying = outbox._nodes.ask, outbox._store, []
-
-    def watched(calls):
-        if calls[0][0] == "eth_call":
-            flying.append(store.counts()[State.STORED] + store.counts()[State.SENT])
-        return ask(calls)
-
-    outbox._nodes.ask = watched
-    mine = some(5)
-    list(outbox.send_all(mint.items(mine), window=1))
-    assert flying == [0] * 5
-
-
 def test_the_signed_bytes_are_on_the_disk_before_they_are_sent(mint):
     """38: what a crash leaves can always be sent again as it was."""
     seen = []

@@ -88,6 +88,7 @@ class Soak:
         self.failures: list[str] = []
         self.highest = 0
         self.poor_until = 0.0
+        self.victim: tuple[str, bool] | None = None  # who is killed next, and whether before it is at work
         self.processes: dict[str, Any] = {}
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["tests.faults.workers", "tests.faults.soak"])
@@ -165,16 +166,8 @@ class Soak:
         while time.monotonic() < ends and not self.failures:
             self._tend()
             self._strike()
-            if time.monotonic() > next_kill:
+            if time.monotonic() > next_kill and self._kill():
                 next_kill = time.monotonic() + self.random.uniform(0.4, 1.6) * self.kill_every
-                # As many of the indexer as of all senders.
-                slot = "index" if self.random.random() < 0.5 else self.random.choice(list(SLOTS))
-                process = self.processes[slot]
-                # Most of them at work, a few while they come up: on a busy machine they would do nothing else.
-                up = self.setting.file(f"{slot}.up")
-                if process.is_alive() and (up.exists() and up.read_text() == str(process.pid) or self.random.random() < 0.2):
-                    process.kill()
-                    self.counts[f"killed {'indexer' if slot == 'index' else 'sender'}"] += 1
             if self.random.random() < 0.02:
                 # The wind turns: all of the storm, a third of it, or none.
                 strength = self.random.choice((0.0, 0.3, 1.0, 1.0))
@@ -184,6 +177,22 @@ class Soak:
                 shown = time.monotonic()
                 say(f"{ends - shown:.0f} s left, block {self._head()}, {self.counts.total()} blows, {self._sent()} sent")
             time.sleep(self.random.uniform(0.01, 0.1))
+
+    def _kill(self) -> bool:
+        """Kill whose turn it is, once it is there; as often the indexer as all senders. Whether it was done."""
+        # Most of them at work, a few while they come up: on a busy machine they would do nothing else.
+        self.victim = self.victim or (
+            "index" if self.random.random() < 0.5 else self.random.choice(list(SLOTS)),
+            self.random.random() < 0.2,
+        )
+        slot, early = self.victim
+        process, up = self.processes[slot], self.setting.file(f"{slot}.up")
+        if not process.is_alive() or not (early or (up.exists() and up.read_text() == str(process.pid))):
+            return False
+        process.kill()
+        self.counts[f"killed {'indexer' if slot == 'index' else 'sender'}"] += 1
+        self.victim = None
+        return True
 
     def _start(self, slot: str) -> None:
         work, words = (workers.index, ()) if slot == "index" else (workers.send, SLOTS[slot])
@@ -275,7 +284,9 @@ class Soak:
         if how < 0.5:
             head = self._head()
             for n, number in enumerate(range(head - depth + 1, head + 1)):
-                for hash_ in self._block(number)["transactions"]:
+                if (block := self._block(number)) is None:
+                    raise NodeError(f"block {number} is only being made")
+                for hash_ in block["transactions"]:
                     raw = self.node.request("eth_getRawTransactionByHash", hash_)
                     if raw and self.random.random() < 0.9:
                         again.append([raw, self.random.randint(n, depth - 1) if self.random.random() < 0.3 else n])
@@ -427,7 +438,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=None, help="repeats the order of what goes wrong (default: any)")
-    parser.add_argument("--kill-every", type=float, default=1.2, help="seconds between two kills (default: 1.2)")
+    parser.add_argument("--kill-every", type=float, default=0.7, help="seconds between two kills (default: 0.7)")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"soak: seed {seed}, {options.minutes:g} minutes", flush=True)

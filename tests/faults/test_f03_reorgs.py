@@ -179,7 +179,7 @@ def test_f4_one_goes_on_waiting_for_final_through_a_reorganisation(mint):
         def disturb(done, of):
             if not hit:
                 hit.append(mint.node.request("anvil_reorg", 2, []))
-            mine_blocks(mint, 2)
+            mine_blocks(mint, 4)  # enough, be they told of together
 
         found = []
         for result in outbox.send_all(mint.items(mine), until="final", progress=disturb):
@@ -187,6 +187,51 @@ def test_f4_one_goes_on_waiting_for_final_through_a_reorganisation(mint):
         assert {result.state for result in found} == {State.FINAL} and hit
     mint.expect_once(mine)
     assert mint.count() == 2
+
+
+@pytest.fixture
+def final(mint, outbox):
+    """Three items, each final in a block of its own."""
+    mine = some(3)
+    list(outbox.send_all(mint.items(mine), window=1))
+    mine_blocks(mint, 4)
+    assert {result.state for result in outbox.resume()} == {State.FINAL}
+    first, *_, last = [result.block for result in outbox.results()]
+    assert last == first + 2 and mint.w3.eth.block_number == last + 4
+    return mine
+
+
+def test_f4_what_was_final_is_looked_at_when_one_asks_for_it(mint, outbox, final):
+    """A reorganisation deeper than the confirmations; what it left in its block is not touched."""
+    before = {result.key: (result.transaction, result.block) for result in outbox.results()}
+    mint.node.request("anvil_reorg", 6, [])  # takes the last two back, and what followed
+    assert mint.count() == 1
+    assert list(outbox.resume()) == [] and mint.count() == 1
+    back = {result.key: result for result in outbox.resume(final_too=True)}
+    assert sorted(back) == [f"mint-{n}" for n in final[1:]]
+    for key, result in back.items():
+        assert result.state is State.INCLUDED and result.transaction == before[key][0]
+    assert outbox.status().counts[State.FINAL] == 1
+    mint.expect_once(final)
+    mine_blocks(mint, 4)
+    assert {result.key for result in outbox.resume()} == set(back)
+    assert outbox.status().counts[State.FINAL] == 3
+
+
+def test_f4_what_was_final_and_lost_its_nonce_is_told(mint, outbox, final):
+    first, last = outbox.results()[0], outbox.results()[-1]
+    mint.node.request("anvil_reorg", 5, [[mint.raw_foreign(last.nonce)[0], 0]])
+    (lost,) = outbox.resume(final_too=True)
+    assert (lost.key, lost.state) == (last.key, State.LOST)
+    assert outbox.results(keys=[first.key])[0].state is State.FINAL
+
+
+def test_f4_where_all_blocks_stand_nothing_else_is_asked(mint, outbox, final, monkeypatch):
+    asked = []
+    ask = outbox._nodes.ask
+    monkeypatch.setattr(outbox._nodes, "ask", lambda calls: asked.extend(method for method, _ in calls) or ask(calls))
+    assert list(outbox.resume(final_too=True)) == []
+    assert asked == ["eth_getBlockByNumber"] * 3
 
 
 # ------------------------------------------------------------------------------------------------- dropped and stuck

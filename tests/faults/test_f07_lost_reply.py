@@ -82,7 +82,7 @@ def test_f15_a_storm_of_everything(mint, node, seed):
         with client.outbox(timeout=0.5, patience=60) as outbox:
             modes = ("drop_reply", "drop_request", "truncate", "429", "5xx", "html", "fail", "wrong_id", "omit_answer")
             for mode in modes:
-                proxy.spoil("*", mode, rate=0.005)
+                proxy.spoil("*", mode, rate=0.01)
             proxy.spoil("eth_getTransactionReceipt", "fail", rate=0.1)
             proxy.spoil("eth_sendRawTransaction", "drop_reply", rate=0.02)
             sent = 0

@@ -1,0 +1,90 @@
+"""F21: while the window is full the next calls are tried already; what changes before they are signed is noticed all the same."""
+
+import time
+
+import pytest
+from eth_account import Account
+
+import salus.outbox.pipeline as module
+from salus.node import LocalNode
+from salus.outbox import State
+from salus.outbox.pipeline import Pipeline
+from tests.faults.mint import Mint, own_home
+
+__all__ = ["own_home"]  # a fixture
+
+OWN = 500  # what the sender has
+
+
+@pytest.fixture
+def mint(tmp_path):
+    """The token on a chain that mines when told to; who mints has some, and a friend may take it."""
+    with LocalNode("anvil") as node:
+        mint = Mint(node, tmp_path)
+        mint.friend = Account.from_key(node.keys[3])
+        sender = mint.signer._account
+        mint.transact(sender, to=mint.token, data=mint.contract.encode_abi("mint", [sender.address, OWN]))
+        mint.transact(sender, to=mint.token, data=mint.contract.encode_abi("approve", [mint.friend.address, OWN]))
+        node.request("evm_setAutomine", False)
+        yield mint
+
+
+def take(mint):
+    """The friend takes all of it, in the next block."""
+    data = mint.contract.encode_abi("transferFrom", [mint.signer.address, mint.friend.address, OWN])
+    mint.transact(mint.friend, wait=False, to=mint.token, data=data)
+
+
+class Run:
+    """An outbox whose steps the test takes itself, and what its node was asked."""
+
+    def __init__(self, mint, outbox, window, items):
+        self.asked, ask = [], outbox._nodes.ask
+        outbox._nodes.ask = lambda calls: self.asked.extend(method for method, _ in calls) or ask(calls)
+        self.pipeline = Pipeline(
+            outbox._store, outbox._nodes, outbox._signer, mint.node.chain_id, outbox._with(window, True)
+        )
+        self.pipeline.queue.extend(outbox._store.queue(items))
+        self.mint = mint
+
+    def steps(self, count):
+        for _ in range(count):
+            self.pipeline.step()
+
+    def finish(self):
+        """A block, then one for each transaction, until there is nothing left to do."""
+        self.mint.node.request("evm_mine")
+        self.mint.node.request("evm_setAutomine", True)
+        end = time.monotonic() + 20
+        while self.pipeline.busy:
+            self.pipeline.step()
+            assert time.monotonic() < end
+
+
+@pytest.mark.parametrize(("stale", "state"), [(0.1, State.REFUSED), (60.0, State.FAILED)])
+def test_what_was_tried_long_ago_is_tried_anew_before_it_is_signed_F21(mint, monkeypatch, stale, state):
+    """Else it fails in its block and costs its gas."""
+    monkeypatch.setattr(module, "_STALE", stale)
+    with mint.client().outbox(patience=20) as outbox:
+        run = Run(mint, outbox, 4, [*mint.items(range(10, 14)), mint.spend("all of it", OWN)])
+        run.steps(4)
+        # Four wait for their block, and the fifth was tried already.
+        assert outbox.status().counts[State.SENT] == 4 and run.asked.count("eth_call") >= 5
+        take(mint)
+        time.sleep(0.2)
+        run.finish()
+        (result,) = outbox.results(keys=["all of it"])
+    assert result.state is state
+    assert result.error.data.hex().startswith("e450d38c")  # ERC20InsufficientBalance
+    assert mint.balance(10) == 1010
+
+
+def test_in_a_window_of_one_each_is_tried_after_the_one_before_F21(mint):
+    """What needs the effect of the one before would be refused otherwise."""
+    with mint.client().outbox(patience=20) as outbox:
+        run = Run(mint, outbox, 1, mint.items(range(10, 13)))
+        run.steps(4)
+        assert outbox.status().counts[State.SENT] == 1 and run.asked.count("eth_call") == 1
+        run.finish()
+        assert outbox.status().counts[State.INCLUDED] == 3 and run.asked.count("eth_call") == 3
+    mint.expect_once(range(10, 13))
