@@ -89,7 +89,7 @@ class Outbox:
         path: The file; by default one for each chain and account below ``$SALUS_HOME/outbox``. Use one outbox for a key:
             two would not harm each other, but what one has signed and not sent yet may lose its nonce to the other.
         also: Further endpoints of the same chain, asked when the client's own fails.
-        window: Transactions in flight, at most.
+        window: Transactions in flight, at most; and no more gas than one block holds.
         confirmations: Blocks, its own included, after which a block counts as final; None for the node's own word
             (``finalized``).
         bump_blocks, bump_seconds: After so many blocks, and so many seconds, without a transaction of ours the fees are
@@ -304,7 +304,7 @@ class Outbox:
         looked, more = time.monotonic(), True
         moved_at, seen = looked, -1
         while more or awaited:
-            if more and len(pipeline.queue) < settings.window:
+            if more and pipeline.left < settings.window:
                 rows = next(chunks, None)
                 more = rows is not None
                 rows = self._store.rows(keys=[row.item.key for row in rows or ()])

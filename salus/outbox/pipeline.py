@@ -81,7 +81,7 @@ class Pipeline:
         return bool(self.queue or self._tried or self._flights)
 
     @property
-    def _left(self) -> int:
+    def left(self) -> int:
         """How many wait to be signed."""
         return len(self.queue) + len(self._tried)
 
@@ -109,7 +109,7 @@ class Pipeline:
     def step(self) -> list[Change]:
         """Fill the window, look for receipts, repair; a short rest where nothing happened."""
         changes: list[Change] = []
-        if self._left and self._poor is None and self._short != self._count:
+        if self.left and self._poor is None and self._short != self._count:
             changes += self._launch()
         changes += self._collect()
         if changes:
@@ -254,7 +254,7 @@ class Pipeline:
             cost = gas * fees.most + row.item.value
             if cost > balance:
                 if n == 0 and not self._flights:
-                    raise self._out_of_ether(self._left + len(calls), cost)
+                    raise self._out_of_ether(self.left + len(calls), cost)
                 return n
             balance -= cost
         return len(calls)
@@ -384,7 +384,7 @@ class Pipeline:
             nonce, self._poor = self._poor, None
             attempt = self._flights[nonce].attempts[-1] if nonce in self._flights else None
             raise self._out_of_ether(
-                self._left + len(self._flights), attempt.gas * attempt.most if attempt is not None else 0
+                self.left + len(self._flights), attempt.gas * attempt.most if attempt is not None else 0
             )
         if now - self._moved > self._settings.patience:
             raise NotMined(self._flights[lowest].attempts[-1].hash, self._settings.patience)
