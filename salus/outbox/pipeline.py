@@ -115,7 +115,7 @@ class Pipeline:
         if changes:
             self._look = _SHORTEST_LOOK
         elif self._flights:
-            self._repair()
+            changes = self._repair()
             time.sleep(self._look)
             self._look = min(self._look * 1.3, _LONGEST_LOOK)
         return changes
@@ -371,8 +371,11 @@ class Pipeline:
 
     # ------------------------------------------------------------------------------------------------------- repairing
 
-    def _repair(self) -> None:
+    def _repair(self) -> list[Change]:
         """Nothing moved: send what a node may have lost again, and pay more for what is stuck.
+
+        Returns:
+            What was in a block, be it called final, and is in none any more: it stood in the way.
 
         Raises:
             NotMined: For longer than the patience.
@@ -388,6 +391,10 @@ class Pipeline:
             )
         if now - self._moved > self._settings.patience:
             raise NotMined(self._flights[lowest].attempts[-1].hash, self._settings.patience)
+        if lowest > self._count and now - self._resent > self._resend:
+            # The chain counts fewer transactions than it did.
+            if changes := self.recheck(self._store.settled_from(self._count, lowest, BATCH)):
+                return changes
         # Seconds as well: anvil mines some hundred empty blocks a second when it is busy.
         stuck = (
             self._before - self._moved_head >= self._settings.bump_blocks
@@ -404,6 +411,7 @@ class Pipeline:
             # Whoever signed them: a nonce that is missing stops all that follow.
             self._broadcast_missing(self._store.waiting_from(self._count, BATCH))
             self._resent = time.monotonic()
+        return []
 
     def _bump(self) -> None:
         """Sign the lowest ones anew with their own nonces, for more; whichever attempt is mined, it is one effect."""

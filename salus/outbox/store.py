@@ -368,6 +368,15 @@ class Store:
             asked = f"SELECT {_COLUMNS} FROM items {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY nonce, id"
             return [_row(found) for found in self._db.execute(asked, values)]
 
+    def settled_from(self, nonce: int, below: int, most: int) -> list[Row]:
+        """What is in a block, or lost to what is in one, with nonces from one on and below another, by nonce; at most so many."""
+        asked = (
+            f"SELECT {_COLUMNS} FROM items WHERE nonce >= ? AND nonce < ? AND state NOT IN ('stored', 'sent')"
+            " ORDER BY nonce LIMIT ?"
+        )
+        with self._told():
+            return [_row(found) for found in self._db.execute(asked, (nonce, below, most))]
+
     def attempts(self, rows: Iterable[Row]) -> dict[int, list[Attempt]]:
         """Items' attempts by the item's id, oldest first."""
         ids = [row.id for row in rows]

@@ -261,12 +261,21 @@ class Soak:
         automine = self.node.request("anvil_getAutomine")
         self.node.request("evm_setAutomine", False)
         try:
+            self._still()
             act()
         finally:
             self.node.request("evm_setAutomine", automine)
             # What was set for an account is a part of the state, and may be back as it was.
             if not self.poor_until:
                 self._enrich()
+
+    def _still(self) -> None:
+        """Wait for the blocks that are being made: what is taken away is counted from the head."""
+        for _ in range(100):
+            head = self._head()
+            time.sleep(0.05)
+            if self._head() == head:
+                return
 
     def _enrich(self) -> None:
         for account in self._accounts():

@@ -218,6 +218,17 @@ def test_f4_what_was_final_is_looked_at_when_one_asks_for_it(mint, outbox, final
     assert outbox.status().counts[State.FINAL] == 3
 
 
+def test_f4_what_was_final_and_is_gone_stops_nothing(mint, outbox, final):
+    """Its nonces are below those of all that follows: it is sent again, unasked."""
+    mint.node.request("anvil_reorg", 6, [])
+    assert mint.count() == 1
+    more = some(2)
+    assert [result.state for result in outbox.send_all(mint.items(more))] == [State.INCLUDED] * 2
+    assert outbox.status().counts[State.INCLUDED] == 4
+    mint.expect_once([*final, *more])
+    assert mint.count() == 5
+
+
 def test_f4_what_was_final_and_lost_its_nonce_is_told(mint, outbox, final):
     first, last = outbox.results()[0], outbox.results()[-1]
     mint.node.request("anvil_reorg", 5, [[mint.raw_foreign(last.nonce)[0], 0]])
