@@ -12,6 +12,7 @@ from .temperature import Profile, judgement_of_word
 
 if TYPE_CHECKING:
     from .client import Event, Salus
+    from .loggers.packing import ReadingBatch
     from .lots import Lot
 
 __all__ = ["shipment_story"]
@@ -22,25 +23,30 @@ _Teller = Callable[["_Told", "Event"], Step]
 def shipment_story(salus: Salus, shipment: bytes) -> Story:
     """What happened to a shipment and, before it was split off, to the one that it came from; the making and recall of its lot.
 
-    Readings are told as the shipment's lowest and highest so far, as the contract has them after each batch; every single
-    reading is in the transaction that the step names.
+    Of each batch of readings the lowest, the highest and the rules that it broke are told; every single reading is in the
+    transaction that the step names. Where a batch measured nothing, each of its readings is told as the failure that it is.
 
     Raises:
         BadInput: No such shipment.
+        BadAnswer: As :meth:`salus.coldchain.ColdChain.logged`.
     """
     found = salus.coldchain.shipment(shipment)
     lot = salus.lots.lot(bytes.fromhex(found.lot[2:]))
     told = _Told(salus, lot, salus.lots.profile(bytes.fromhex(lot.profile[2:])))
-    steps = told.made_and_recalled()
+    happened: list[Event] = []
     until = (1 << 62, 0)
     walked: bytes | None = shipment
     while walked is not None:
         events = [event for name in _STEPS for event in told.events(name, walked) if (event.block, event.index) <= until]
-        steps += [(event, _STEPS[event.name](told, event)) for event in events]
+        if any(event.name == "ReadingsLogged" for event in events):
+            told.take(salus.coldchain.logged(walked))
+        happened += events
         # Those of its parent count until it was split off; that very event is the parent's and is told once.
         split = salus.logs("ColdChain", "ShipmentSplit", {"into": walked})
         walked = bytes(split[0].args["shipment"]) if split else None
         until = (split[0].block, split[0].index) if split else until
+    happened.sort(key=lambda event: (event.block, event.index))
+    steps = told.made_and_recalled() + [(event, _STEPS[event.name](told, event)) for event in happened]
     steps.sort(key=lambda pair: (pair[0].block, pair[0].index))
     label = StoryLot(
         gtin=lot.gtin,
@@ -58,6 +64,12 @@ class _Told:
     def __init__(self, salus: Salus, lot: Lot, profile: Profile) -> None:
         self._salus, self._lot, self._profile = salus, lot, profile
         self._times: dict[int, int] = {}
+        self._batches: dict[tuple[int, int], ReadingBatch] = {}  # by block and index of their events
+        self._breached: set[int] = set()  # told already
+
+    def take(self, logged: list[tuple[Event, ReadingBatch]]) -> None:
+        """Batches of readings, to be told of when it is their event's turn."""
+        self._batches |= {(event.block, event.index): batch for event, batch in logged}
 
     def events(self, name: str, shipment: bytes) -> list[Event]:
         """Events of a shipment; of a merger those of both sides."""
@@ -103,18 +115,22 @@ class _Told:
         return self._step(event, Act.DESTROYED, by="laboratory", reason=True, verdict="destroyed")
 
     def logged(self, event: Event) -> Step:
-        from .loggers.packing import ReadingBatch
+        from .loggers.packing import unpack
 
-        judged = judgement_of_word(event.args["judgement"])
-        _, batch = ReadingBatch.of_header(event.args["batch"], b"")
-        breaches = [Breach(self._profile.limit(bit)) for bit in judged.breached]
+        batch = self._batches[event.block, event.index]
+        readings = unpack([batch])
+        measured = [reading.centi for reading in readings if reading.centi is not None]
+        # The contract's judgement is of all so far.
+        breached = [bit for bit in judgement_of_word(event.args["judgement"]).breached if bit not in self._breached]
+        self._breached.update(breached)
         told = ReadingsTold(
             device=f"eip155:{self._salus.chain_id}:account:{event.args['logger'].lower()}",
             start=batch.start,
             end=batch.end,
-            lowest=judged.lowest,
-            highest=judged.highest,
-            breaches=breaches,
+            lowest=min(measured, default=None),
+            highest=max(measured, default=None),
+            readings=() if measured else tuple(readings),
+            breaches=[Breach(self._profile.limit(bit)) for bit in breached],
         )
         return self._step(event, Act.READINGS, told=told)
 

@@ -202,6 +202,21 @@ def test_story_as_epcis_whose_events_are_anchored(scene):
     assert {who for names in anchored.values() for who in names} == {journey.carrier.address}
 
 
+def test_story_tells_of_each_batch_what_it_measured_and_broke_itself(scene):
+    journey, shipment = scene.journey()
+    hot, cold = [1_200] * 4, [450, 460, 455]
+    for first, values, code in ((0, hot, 1), (4, cold, 1)):
+        words = (scene.export(journey, *values, after=first), "--device", scene.keys["device"])
+        scene.run("log", shipment, *words, who="carrier", code=code)
+    out = scene.folder / "story.jsonld"
+    scene.run("export", shipment, "--out", out)
+    events = [event for event in json.loads(out.read_text())["epcisBody"]["eventList"] if "sensorElementList" in event]
+    first, second = (element["sensorReport"] for event in events for element in event["sensorElementList"])
+    assert first[0] | {"minValue": 12.0, "maxValue": 12.0} == first[0]
+    assert {report["exception"] for report in first[1:]} == {"ALARM_CONDITION"}
+    assert second == [{"type": "Temperature", "minValue": 4.5, "maxValue": 4.6, "uom": "CEL"}]
+
+
 def test_label_is_verified_from_its_picture(scene):
     journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
     picture = scene.folder / "label.png"
