@@ -221,12 +221,17 @@ def effects(setting: Setting, client: Salus, results: dict[str, Sequence[Result]
         if result.state is not State.FINAL:
             yield f"{result.key} is {result.state.value}, and nothing stands against it: {result.error}"
     latest: dict[str, int] = {}
+    undone = []
     for result in results["clinic"]:
         n = int(result.key.partition("-")[2])
+        patient, said = work.patient(n).address, 2 * work.issued(n) + (ORDERS[n % 10] == "r")
         if result.state is State.FINAL:
-            patient = work.patient(n).address
-            latest[patient] = max(latest.get(patient, 0), 2 * work.issued(n) + (ORDERS[n % 10] == "r"))
-        elif ORDERS[n % 10] != "l":
+            latest[patient] = max(latest.get(patient, 0), said)
+        else:
+            undone.append((result, patient, said))
+    for result, patient, said in undone:
+        # One that comes too late is overtaken: by its kind, or since a stranger took its nonce and it was given once more.
+        if said >= latest.get(patient, 0):
             yield f"{result.key} is {result.state.value}, and nothing stands against it: {result.error}"
     clinic = setting.signer("clinic").address
     rows = client.calls("ConsentRegistry", "directive", [(patient, clinic, 0) for patient in latest])

@@ -22,6 +22,8 @@ from salus.outbox import Item
 from salus.planfile import Plan, load_plan
 from salus.relays import words
 
+# What the client too gives a claim: it may be denied when it is tried and paid in its block, which takes more.
+GAS_OF_CLAIM = 600_000
 CHUNK = 20  # items that a sender gives its outbox at once
 YEAR = 365 * 24 * 3600
 DAY = 24 * 3600
@@ -74,14 +76,17 @@ class Work:
     def items(self, sender: str, chunk: int) -> list[Item]:
         numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
         if sender == "hospital":
-            return self._items("ClaimDesk", "submit", {f"claim-{n}": ([self.claim(n).struct()], []) for n in numbers})
+            claims = {f"claim-{n}": ([self.claim(n).struct()], []) for n in numbers}
+            return self._items("ClaimDesk", "submit", claims, GAS_OF_CLAIM)
         return self._items("ConsentRegistry", "relay", {f"order-{n}": words([self.order(n)]) for n in numbers})
 
-    def _items(self, contract: str, function: str, calls: Mapping[str, Sequence[Any]]) -> list[Item]:
+    def _items(
+        self, contract: str, function: str, calls: Mapping[str, Sequence[Any]], gas: int | None = None
+    ) -> list[Item]:
         abi = next(e for e in load_abi(contract) if e["type"] == "function" and e["name"] == function)
         encoded = encode_calls(abi, list(calls.values()))
         where = self.book[contract].address
-        return [Item(key, where, data, function) for key, data in zip(calls, encoded, strict=True)]
+        return [Item(key, where, data, function, gas) for key, data in zip(calls, encoded, strict=True)]
 
     # ---- claims
 
