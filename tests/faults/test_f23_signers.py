@@ -7,10 +7,11 @@ from eth_account import Account
 
 from salus import KeySigner
 from salus import node as salus_node
-from salus.consent import Effect, Order, _words
+from salus.consent import Effect, Order
 from salus.directives import Directive
 from salus.node import LocalNode
 from salus.outbox import State
+from salus.relays import words
 from tests.client.house import YEAR, House
 from tests.faults.mint import own_home
 
@@ -44,7 +45,7 @@ class Desk:
         directive = Directive(self.client.signer.address, 0, Effect.PERMIT, 1, 1, 0, now + YEAR)
         order = Order(patient, directive, now - 1, now + YEAR, self.client.chain_id, self.registry.address)
         order = Order(**{**order.__dict__, "signature": signer.sign_typed(order.typed())})
-        return f"grant of {patient}", self.registry.functions.relay(*_words([order]))
+        return f"grant of {patient}", self.registry.functions.relay(*words([order]))
 
     def send(self, item, *, between=None):
         """What becomes of it; `between` happens after the dry run and the signature, before it is sent."""
