@@ -104,9 +104,12 @@ class Lots:
         self.seen.add("split")
 
     def rule_merge(self, st_first, st_second):
-        (one, a), (other, b) = self.pick(st_first), self.pick(st_second)
-        verdicts = [self.coldchain.verdict(each) for each in (one, other)]
-        if one == other or a.holder != b.holder or verdicts != [INTACT, INTACT]:
+        one, a = self.pick(st_first)
+        beside = [id_ for id_, (at, told) in self.known.items() if id_ != one and at.holder == a.holder and told.verdict == INTACT]
+        if not beside:
+            return
+        other = beside[st_second % len(beside)]
+        if [self.coldchain.verdict(each) for each in (one, other)] != [INTACT, INTACT]:
             return
         before = [build.report_of(self.coldchain, each).judgement for each in (one, other)]
         self.coldchain.merge(one, other, {"from": a.holder})

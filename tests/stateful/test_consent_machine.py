@@ -333,7 +333,7 @@ def test_a_long_walk(house, people):
     rules = [getattr(machine, name) for name in sorted(dir(Consents)) if name.startswith("rule_")]
     checks = [getattr(machine, name) for name in sorted(dir(Consents)) if name.startswith("invariant_")]
     seen = set()
-    for _ in range(max(300, cases() // 2)):
+    for _ in range(max(300, cases() // 4)):
         rule = dice.choice(rules)
         rule(**{name: dice.randint(0, MOST[name]) for name in signature(rule).parameters})
         if len(machine.signed) > 12:
