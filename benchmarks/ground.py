@@ -69,7 +69,7 @@ class Ground:
         """Set the chain back, so that each run finds the same one: it is slower the more it holds.
 
         The outbox's home is a new one then: what the lock of the key remembers is of a chain that is no more, and each
-        outbox would wait two seconds for the node to catch up with it.
+        outbox would wait some seconds for the node to catch up with it.
         """
         assert self.node.request("evm_revert", self._snapshot)
         self.keep()

@@ -45,6 +45,7 @@ CONTRACTS = (
 #: written before they were listed has none.
 LIBRARIES = ("TemperatureRules",)
 
+
 @dataclass(frozen=True)
 class Deployment:
     """One contract of the book.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from .errors import BadInput
+from .errors import BadInput, one_line
 
 if TYPE_CHECKING:
     import requests
     from web3 import Web3
 
-__all__ = ["PATIENCE", "open_node", "open_session", "shown"]
+__all__ = ["PATIENCE", "is_local", "node_parts", "open_node", "open_session", "shown"]
 
 #: Seconds for which a busy node is asked again, or one whose connection breaks or whose answer is none.
 PATIENCE = 6.0
@@ -23,6 +23,27 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
+def node_parts(url: str) -> SplitResult:
+    """The parts of a node's address.
+
+    Raises:
+        BadInput: Not an address of a node.
+    """
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise BadInput("--rpc", "", f"{one_line(url)!r} is not the address of a node: write http://host:port or https://host")
+    return parts
+
+
+def is_local(parts: SplitResult) -> bool:
+    """Whether a node is on this machine."""
+    return parts.hostname in ("127.0.0.1", "localhost", "::1")
+
+
 def open_session(url: str) -> requests.Session:
     """What keeps the connections to a node open.
 
@@ -31,15 +52,9 @@ def open_session(url: str) -> requests.Session:
     """
     import requests
 
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine:
-        raise BadInput("--rpc", "", f"{url!r} is not the address of a node: write http://host:port or https://host")
+    parts = node_parts(url)
     session = requests.Session()
-    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+    if is_local(parts):
         session.trust_env = False  # a proxy that the environment names is for the world outside
     return session
 

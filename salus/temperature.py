@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any
 
 __all__ = [
@@ -203,18 +204,18 @@ def judgement_of_word(word: int) -> Judgement:
     """A judgement as an event ``ReadingsLogged`` says it: after the batch, in one word."""
     lowest, highest = ((word >> at & 0xFFFF ^ 0x8000) - 0x8000 for at in (0, 16))
     above, below, unknown = (word >> at & 0xFFFFFFFF for at in (32, 64, 96))
-    none = lowest > highest  # as in `judgement_of`
-    return Judgement(
+    said = SimpleNamespace(
         until=word >> 144 & 0xFFFFFFFF,
         batches=word >> 176 & 0xFFFFFF,
         readings=word >> 200 & 0xFFFFFFFF,
-        lowest=None if none else lowest,
-        highest=None if none else highest,
+        lowest=lowest,
+        highest=highest,
         above=above,
         below=below,
         unknown=unknown,
-        breached=tuple(bit for bit in range(BY_HAND + 1) if word >> 128 + bit & 1),
+        breached=word >> 128 & 0xFFFF,
     )
+    return judgement_of(said)
 
 
 def ready_profiles() -> dict[str, Profile]:

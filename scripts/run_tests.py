@@ -16,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+from with_chain import Stopped, heed_signals
+
 ROOT = Path(__file__).resolve().parent.parent
 BROWNIE = Path(sys.executable).with_name("brownie")
 LOG = ROOT / "build" / "tests-client.log"
@@ -26,10 +28,6 @@ CLIENT = ("tests/client", "tests/faults", "tests/scripts")
 
 def command(kind: str, words: list[str]) -> list[str]:
     return [sys.executable, str(ROOT / "scripts" / "with_chain.py"), "--kind", kind, "--", str(BROWNIE), "test", *words]
-
-
-class Stopped(Exception):
-    """A signal asked this program to end."""
 
 
 def both(kind: str) -> int:
@@ -72,19 +70,13 @@ def main(argv: list[str] | None = None) -> int:
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if words:
         os.execv(sys.executable, command(options.kind, words))
-
-    def stop(number, _frame):
-        raise Stopped(number)
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_signals()
     try:
         return both(options.kind)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except Stopped as stopped:
-        return 128 + stopped.args[0]
+        return 128 + stopped.number
 
 
 if __name__ == "__main__":

@@ -68,14 +68,8 @@ def run(command: list[str], environment: dict[str, str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Run a command beside a local chain of its own.")
-    parser.add_argument("--kind", default="anvil", choices=("anvil", "ganache"), help="which chain (default: anvil)")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="after --, the command and its arguments")
-    options = parser.parse_args(argv)
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if not command:
-        parser.error("no command; write it after --")
+def heed_signals() -> None:
+    """From now on signals that ask this program to end raise: :class:`Stopped`, Ctrl-C KeyboardInterrupt."""
 
     def stop(number, _frame):
         raise Stopped(number)
@@ -85,6 +79,17 @@ def main(argv: list[str] | None = None) -> int:
     # A shell starts what runs in the background deaf to Ctrl-C, and both this program and its command would stay so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Run a command beside a local chain of its own.")
+    parser.add_argument("--kind", default="anvil", choices=("anvil", "ganache"), help="which chain (default: anvil)")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="after --, the command and its arguments")
+    options = parser.parse_args(argv)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        parser.error("no command; write it after --")
+
+    heed_signals()
     module = load_node_module()
     try:
         # As many accounts as brownie-config.yaml has, so that a test finds the same people on every chain.

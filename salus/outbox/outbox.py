@@ -304,7 +304,7 @@ class Outbox:
         looked, more = time.monotonic(), True
         moved_at, seen = looked, -1
         while more or awaited:
-            if more and pipeline.left < settings.window:
+            if more and pipeline.pending <= settings.window:
                 rows = next(chunks, None)
                 more = rows is not None
                 rows = self._store.rows(keys=[row.item.key for row in rows or ()])

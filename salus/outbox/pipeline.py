@@ -78,12 +78,17 @@ class Pipeline:
     @property
     def busy(self) -> bool:
         """Whether anything is queued or in flight."""
-        return bool(self.queue or self._tried or self._flights)
+        return bool(self.pending)
 
     @property
     def left(self) -> int:
         """How many wait to be signed."""
         return len(self.queue) + len(self._tried)
+
+    @property
+    def pending(self) -> int:
+        """How many wait to be signed or are in flight."""
+        return self.left + len(self._flights)
 
     def flying(self, row: Row) -> bool:
         """Whether an item is in flight."""
@@ -134,7 +139,7 @@ class Pipeline:
         a window of one: there each needs the effect of the one before.
         """
         changes: list[Change] = []
-        if self._tried and self._room() and time.monotonic() - self._tried_at > _STALE:
+        if self._tried and time.monotonic() - self._tried_at > _STALE and self._room():
             self.queue.extendleft(row for row, _ in reversed(self._tried))
             self._tried.clear()
         batch = min(BATCH, self._settings.window)

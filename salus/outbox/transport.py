@@ -13,6 +13,7 @@ import time
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from ..connection import is_local, open_session
 from ..errors import BadAnswer, Unreachable
 
 __all__ = ["Far", "Near", "Overloaded", "Transport", "transport"]
@@ -61,10 +62,9 @@ def transport(url: str, name: str, timeout: float) -> Transport:
         timeout: Seconds for one reply, from the first byte sent to the last received.
     """
     parts = urlsplit(url)
-    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if local and parts.scheme == "http" and parts.username is None:
+    if is_local(parts) and parts.scheme == "http" and parts.username is None:
         return Near(url, name, timeout)
-    return Far(url, name, timeout, proxies=not local)
+    return Far(url, name, timeout)
 
 
 class _Reply:
@@ -149,18 +149,11 @@ class Near:
 
 
 class Far:
-    """A node anywhere; see :func:`transport`.
+    """A node anywhere; see :func:`transport`."""
 
-    Args:
-        proxies: Whether a proxy that the environment names is used.
-    """
-
-    def __init__(self, url: str, name: str, timeout: float, *, proxies: bool = True) -> None:
-        import requests
-
+    def __init__(self, url: str, name: str, timeout: float) -> None:
         self._url, self._name, self._timeout = url, name, timeout
-        self._session = requests.Session()
-        self._session.trust_env = proxies
+        self._session = open_session(url)
 
     def close(self) -> None:
         """See :class:`Transport`."""

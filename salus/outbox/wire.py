@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from ..errors import BadAnswer, BadInput, NodeRefused, SalusError, from_revert, one_line, revert_data
+from ..connection import node_parts, shown
+from ..errors import BadAnswer, NodeRefused, SalusError, from_revert, one_line, revert_data
 from .transport import Overloaded, transport
 
-__all__ = ["Call", "Endpoint", "Overloaded", "Trouble", "number", "shown"]
+__all__ = ["Call", "Endpoint", "Overloaded", "Trouble", "number"]
 
 #: A question: the method and its parameters.
 Call = tuple[str, list[Any]]
@@ -52,12 +52,6 @@ class Trouble:
         return BadAnswer(f"the node answered with an error while {doing}: {one_line(self.message)}")
 
 
-def shown(url: str) -> str:
-    """An endpoint's address without what may be a secret: no user, no path, no query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
-
-
 class Endpoint:
     """One node.
 
@@ -67,13 +61,7 @@ class Endpoint:
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
-        try:
-            parts = urlsplit(url)
-            fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            fine = False
-        if not fine:
-            raise BadInput("--rpc", "", f"{one_line(url)!r} is not the address of a node: write http://host:port or https://host")
+        node_parts(url)
         self.url, self.name, self.timeout = url, shown(url), timeout
         self._transport = transport(url, self.name, timeout)
 

@@ -117,39 +117,34 @@ def test_progress_is_told(mint, outbox):
     assert told[-1] == (30, 30) and told == sorted(told) and {of for _, of in told} == {30}
 
 
-def test_no_more_than_the_window_is_in_flight(mint, outbox):
-    most = 0
-    store = outbox._store
-    sign, settled = store.sign, store.settle
-
-    def watched(signed):
-        nonlocal most
-        sign(signed)
-        most = max(most, store.counts()[State.STORED] + store.counts()[State.SENT])
-
-    store.sign = watched
-    mine = some(50)
-    list(outbox.send_all(mint.items(mine), window=7))
-    assert most == 7 and settled
-    mint.expect_once(mine)
-
-
-def test_no_more_gas_is_in_flight_than_a_block_holds(mint, outbox):
-    """What does not fit into a block only waits for the next; anvil leaves it waiting where nothing else comes."""
-    limit = int(mint.node.request("eth_getBlockByNumber", "latest", False)["gasLimit"], 16)
-    heavy = limit * 2 // 7
-    most, store = 0, outbox._store
+@pytest.fixture
+def in_flight(outbox):
+    """How many transactions are in flight whenever some were signed."""
+    store, found = outbox._store, []
     sign = store.sign
 
     def watched(signed):
-        nonlocal most
         sign(signed)
-        most = max(most, store.counts()[State.STORED] + store.counts()[State.SENT])
+        found.append(store.counts()[State.STORED] + store.counts()[State.SENT])
 
     store.sign = watched
+    return found
+
+
+def test_no_more_than_the_window_is_in_flight(mint, outbox, in_flight):
+    mine = some(50)
+    list(outbox.send_all(mint.items(mine), window=7))
+    assert max(in_flight) == 7
+    mint.expect_once(mine)
+
+
+def test_no_more_gas_is_in_flight_than_a_block_holds(mint, outbox, in_flight):
+    """What does not fit into a block only waits for the next; anvil leaves it waiting where nothing else comes."""
+    limit = int(mint.node.request("eth_getBlockByNumber", "latest", False)["gasLimit"], 16)
+    heavy = limit * 2 // 7
     mine = some(20)
     assert all(result.done for result in outbox.send_all(mint.items(mine, gas=heavy)))
-    assert most == 3
+    assert max(in_flight) == 3
     mint.expect_once(mine)
 
 

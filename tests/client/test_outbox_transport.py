@@ -11,7 +11,7 @@ from salus.errors import BadAnswer, Unreachable
 from salus.outbox import transport as module
 from salus.outbox.transport import Far, Near, Overloaded, transport
 
-WAYS = {"near": Near, "far": lambda *given: Far(*given, proxies=False)}
+WAYS = {"near": Near, "far": Far}
 
 
 class Server:
