@@ -12,7 +12,7 @@ from pathlib import Path
 from brownie._config import CONFIG
 from brownie.network import web3
 from brownie.network.rpc import anvil
-from brownie.network.transaction import Status, TransactionReceipt
+from brownie.network.transaction import TransactionReceipt
 from web3.exceptions import TransactionNotFound
 
 ROOT = Path(__file__).resolve().parent
@@ -56,23 +56,22 @@ def _mend_mining() -> None:
 
 
 def _mend_waiting() -> None:
-    """Let Brownie look twice before it calls a transaction dropped.
+    """Let Brownie look for a receipt some more times before it calls a transaction dropped.
 
-    A loaded anvil counts the sender's transaction a moment before it hands out the receipt; Brownie asks in just that order.
+    A loaded anvil counts the sender's transaction a moment before it hands out the receipt. Brownie asks for the receipt and then
+    for the count, once, and who waits for it has heard of the drop before anybody could look again.
     """
-    wait_once = TransactionReceipt._await_confirmation
+    wait_for = TransactionReceipt._await_confirmation
 
     def wait(self, block_number: int | None = None, required_confs: int = 1) -> None:
-        wait_once(self, block_number, required_confs)
-        for _ in range(100):
-            if self.status != Status.Dropped:
-                return
-            time.sleep(0.05)
+        pause = 0.01
+        while required_confs and pause < 1:
             with contextlib.suppress(TransactionNotFound):
                 web3.eth.get_transaction_receipt(self.txid)
-                self.status = Status.Pending
-                self._confirmed.clear()
-                wait_once(self, block_number, required_confs)
+                break
+            time.sleep(pause)
+            pause *= 1.3
+        wait_for(self, block_number, required_confs)
 
     TransactionReceipt._await_confirmation = wait
 
