@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 from .carc import Adjustment
@@ -233,7 +234,7 @@ class PreparedClaim:
     decimals: int
     primary: bytes = bytes(32)
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         """The claim's id on chain."""
         return claim_id(self.provider, self.number)
@@ -253,10 +254,9 @@ class PreparedClaim:
 
 def claim_id(provider: str, number: bytes) -> bytes:
     """The id of a provider's claim number, as ``IClaimDesk.idOf`` gives it."""
-    from eth_abi.abi import encode
     from eth_utils.crypto import keccak
 
-    return keccak(encode(["bytes32", "address", "bytes32"], [keccak(text="salus.claim"), provider, number]))
+    return keccak(keccak(text="salus.claim") + bytes.fromhex(provider[2:]).rjust(32, b"\0") + number)
 
 
 class _Amounts:

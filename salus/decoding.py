@@ -15,6 +15,7 @@ from typing import Any
 
 from . import terms
 from .encoding import Unfit, encoder
+from .words import Shape, reader
 
 __all__ = [
     "ABI_FOLDER",
@@ -150,11 +151,26 @@ def decode_values(entries: Sequence[Mapping[str, Any]], data: bytes) -> tuple[An
     Raises:
         ValueError: The data does not fit.
     """
+    return _decoded(entries, tuple(map(_shape, entries)), data)
+
+
+def _shape(entry: Mapping[str, Any]) -> Shape:
+    return entry["type"], entry.get("name", ""), tuple(map(_shape, entry.get("components", ())))
+
+
+def _decoded(entries: Sequence[Mapping[str, Any]], shapes: tuple[Shape, ...], data: bytes) -> tuple[Any, ...]:
+    if len(data) > _LONGEST:
+        raise ValueError(f"{len(data):,} bytes, more than {_LONGEST:,}")
+    try:
+        return tuple(reader(shapes, Struct)(bytes(data)))
+    except Unfit:
+        return _as_eth_abi_says(entries, data)
+
+
+def _as_eth_abi_says(entries: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
     from eth_abi.abi import decode
     from eth_abi.exceptions import DecodingError, InsufficientDataBytes
 
-    if len(data) > _LONGEST:
-        raise ValueError(f"{len(data):,} bytes, more than {_LONGEST:,}")
     try:
         values = decode([type_name(entry) for entry in entries], data)
     except (DecodingError, InsufficientDataBytes, OverflowError, UnicodeDecodeError) as trouble:
@@ -232,24 +248,37 @@ def decode_event(contract: str, topics: Sequence[bytes], data: bytes) -> tuple[s
     Raises:
         ValueError: The log does not fit the ABI.
     """
-    if not topics or (entry := events_of(contract).get(bytes(topics[0]))) is None:
+    if not topics or bytes(topics[0]) not in events_of(contract):
         return None
-    inputs = entry["inputs"]
-    indexed = [part for part in inputs if part["indexed"]]
+    entry, indexed, others = _event_form(contract, bytes(topics[0]))
     if len(topics) != len(indexed) + 1:
         raise ValueError(f"{entry['name']} with {len(topics) - 1} indexed values instead of {len(indexed)}")
     # An indexed value that does not fit a word is only there as its hash.
     by_topic: Iterator[Any] = (
-        decode_values([part], bytes(topic))[0] if _fits(part["type"]) else bytes(topic)
-        for part, topic in zip(indexed, topics[1:], strict=True)
+        _decoded((part,), (shape,), bytes(topic))[0] if _fits(part["type"]) else bytes(topic)
+        for (part, shape), topic in zip(indexed, topics[1:], strict=True)
     )
-    by_data = iter(decode_values([part for part in inputs if not part["indexed"]], data))
+    by_data = iter(_decoded(*others, data))
     arguments: dict[str, Any] = {}
-    for part in inputs:
+    for part in entry["inputs"]:
         value = next(by_topic if part["indexed"] else by_data)
         # A packed word is told field by field.
         arguments |= terms.unpack(value) if part["internalType"] == terms.TERMS else {part["name"]: value}
     return entry["name"], MappingProxyType(arguments)
+
+
+_Entries = tuple[Mapping[str, Any], ...]
+
+
+@cache
+def _event_form(
+    contract: str, topic: bytes
+) -> tuple[Mapping[str, Any], tuple[tuple[Mapping[str, Any], Shape], ...], tuple[_Entries, tuple[Shape, ...]]]:
+    """An event by its first topic: its entry, what of it is indexed, and what is not."""
+    entry = events_of(contract)[topic]
+    indexed = tuple((part, _shape(part)) for part in entry["inputs"] if part["indexed"])
+    others = tuple(part for part in entry["inputs"] if not part["indexed"])
+    return entry, indexed, (others, tuple(map(_shape, others)))
 
 
 def _fits(kind: str) -> bool:
