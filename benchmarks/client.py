@@ -1,6 +1,6 @@
 """Throughput of the client beside what is written by hand, each on the same chain in the same run: part of `make bench`.
 
-    .venv/bin/python benchmarks/client.py [bulk] [ganache] [readings] [index] [cli]
+    .venv/bin/python benchmarks/client.py [bulk] [claims] [ganache] [readings] [index] [cli]
 
 Writes what it measured into benchmarks/results.json, under "client". Ratios are medians over rounds: in each round both ways
 run one after the other on the chain as it began, so that whatever else the machine does hits both.
@@ -14,16 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, ratio, rounds  # noqa: E402
+from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, ratio, rounds, work_beside  # noqa: E402
+from salus.fhir import read_claims  # noqa: E402
+from tests.client.scene import Scene  # noqa: E402
+from tests.client.shared_data import EXAMPLES  # noqa: E402
 
-ROUNDS = 3
+ROUNDS = 5
 LOOPED, SENT = 40, 1000  # transactions of the plain loop, and of the fast ways; a chain gets slower the more it holds
 BATCHED, PER_BATCH = 6_000, 100
+CLAIMS = 3_000
 ON_GANACHE = 300
 SHIPMENTS, BATCHES, READINGS = 40, 5, 5_000
 EVENTS, PATIENTS, COMPARED = 100_000, 10_000, 10_000
@@ -37,6 +42,10 @@ MEANING = {
     "bulk.batched_vs_plain_loop": (">= 300", "that over a plain loop with one in a transaction"),
     "bulk.vs_presigned": (">= 0.8", "grants through the outbox without dry run, over pre-signed batches by hand"),
     "bulk.checked_vs_presigned": ("", "the same with the dry run"),
+    "bulk.vs_presigned_beside_work": ("", "without dry run, over the same by hand beside a process that computes 40 % of the time"),
+    "claims.per_second": ("", "claims of one line, 100 in a transaction, from prepared to answered (`claims.submit_prepared`)"),
+    "claims.plain_loop_per_second": ("", "the same, one in a transaction, in a plain loop that reads no answers"),
+    "claims.vs_plain_loop": ("", "the first over the second"),
     "bulk.ganache_per_second": ("", "grants through the outbox on ganache, without dry run"),
     "bulk.ganache_vs_presigned": (">= 0.9", "that over pre-signed batches by hand on ganache"),
     "readings.per_second": (">= 1000000", "logger readings judged on chain, in batches of 5,000 through the outbox"),
@@ -75,6 +84,12 @@ def through_outbox(ground, function, calls, *, preflight=True):
     return timed(act)
 
 
+def beside_work(act):
+    """What something gives beside a process that takes as much of a processor as the outbox does."""
+    with work_beside(0.4):
+        return act()
+
+
 def bulk():
     with Ground() as ground:
         grants = {f"grant-{n}": row for n, row in enumerate(ground.grants(SENT))}
@@ -83,6 +98,7 @@ def bulk():
         ways = {
             "loop": lambda: (LOOPED, ground.plain_loop("grant", list(grants.values())[:LOOPED])),
             "hand": lambda: (SENT, ground.by_hand(raws)),
+            "hand beside work": lambda: (SENT, beside_work(lambda: ground.by_hand(raws))),
             "checked": lambda: (SENT, through_outbox(ground, "grant", grants)),
             "unchecked": lambda: (SENT, through_outbox(ground, "grant", grants, preflight=False)),
         }
@@ -108,6 +124,37 @@ def bulk():
         "bulk.batched_vs_plain_loop": ratio(batched, "batched", "loop"),
         "bulk.vs_presigned": ratio(rates, "unchecked", "hand"),
         "bulk.checked_vs_presigned": ratio(rates, "checked", "hand"),
+        "bulk.vs_presigned_beside_work": ratio(rates, "unchecked", "hand beside work"),
+    }
+
+
+def claims():
+    with Ground() as ground:
+        token = ground.house.deploy("TestToken", "Dollar", "USD", 6)
+        scene = Scene(ground.house, token, Path(ground.folder.name), fund=10**12)
+        (claim,) = read_claims(EXAMPLES / "claim.json")
+        scene.submit([replace(claim, number="first")])  # uses up the deductible: what follows is paid
+        say(f"{CLAIMS} claims, {PER_BATCH} in a transaction")
+        one = replace(claim, lines=claim.lines[:1])
+        prepared = scene.prepare([replace(one, number=f"claim-{n}") for n in range(CLAIMS)])
+        ground.keep()
+
+        def submit():
+            with scene.desk.outbox(ground.file()) as outbox:
+                answers = [a for part in scene.desk.claims.submit_prepared(prepared, outbox=outbox) for a in part]
+            assert len(answers) == CLAIMS and all(answer.paid for answer in answers)
+
+        rows = [([claim.struct()], []) for claim in prepared[:LOOPED]]
+        desk = scene.desk.contract("ClaimDesk")
+        ways = {
+            "loop": lambda: (LOOPED, ground.plain_loop("submit", rows, contract=desk, account=scene.hospital._account)),
+            "submit": lambda: (CLAIMS, timed(submit)),
+        }
+        rates = rounds(ROUNDS, ways, ground.reset)
+    return {
+        "claims.per_second": statistics.median(rates["submit"]),
+        "claims.plain_loop_per_second": statistics.median(rates["loop"]),
+        "claims.vs_plain_loop": ratio(rates, "submit", "loop"),
     }
 
 
@@ -280,7 +327,7 @@ def table(figures):
     return "\n".join(lines)
 
 
-PARTS = {part.__name__: part for part in (bulk, ganache, readings, index, cli)}
+PARTS = {part.__name__: part for part in (bulk, claims, ganache, readings, index, cli)}
 
 
 def main():

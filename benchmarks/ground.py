@@ -1,9 +1,13 @@
 """What the throughput of the client is measured on, and the ways by hand that it is measured beside."""
 
+import contextlib
+import gc
 import http.client
 import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -74,6 +78,9 @@ class Ground:
         assert self.node.request("evm_revert", self._snapshot)
         self.keep()
         self._new_home()
+        # What the benchmark itself holds is not looked through for garbage while a way is timed, whichever it is.
+        gc.collect()
+        gc.freeze()
 
     def _new_home(self):
         self._files += 1
@@ -146,15 +153,15 @@ class Ground:
 
     # ---- by hand
 
-    def plain_loop(self, function, rows):
+    def plain_loop(self, function, rows, *, contract=None, account=None):
         """Seconds of a loop as the manual of web3.py has it: build, sign, send, wait for the receipt, next."""
-        w3 = Web3(HTTPProvider(self.node.url))
-        contract = w3.eth.contract(address=self.registry.address, abi=self.registry.abi)
+        w3, account, known = Web3(HTTPProvider(self.node.url)), account or self.account, contract or self.registry
+        contract = w3.eth.contract(address=known.address, abi=known.abi)
         began = time.perf_counter()
         for row in rows:
-            nonce = w3.eth.get_transaction_count(self.account.address)
-            call = contract.functions[function](*row).build_transaction({"from": self.account.address, "nonce": nonce})
-            sent = w3.eth.send_raw_transaction(self.account.sign_transaction(call).raw_transaction)
+            nonce = w3.eth.get_transaction_count(account.address)
+            call = contract.functions[function](*row).build_transaction({"from": account.address, "nonce": nonce})
+            sent = w3.eth.send_raw_transaction(account.sign_transaction(call).raw_transaction)
             assert w3.eth.wait_for_transaction_receipt(sent)["status"] == 1
         return time.perf_counter() - began
 
@@ -198,6 +205,19 @@ class Ground:
         taken = time.perf_counter() - began
         connection.close()
         return taken
+
+
+@contextlib.contextmanager
+def work_beside(share):
+    """Another process that computes for so much of the time, 4 ms at a stretch, as one that signs does."""
+    busy, idle = 0.004 * share, 0.004 * (1 - share)
+    code = f"import time\nwhile True:\n end = time.perf_counter() + {busy}\n while time.perf_counter() < end: pass\n time.sleep({idle})"
+    worker = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        yield
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 def person():

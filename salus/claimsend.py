@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .answers import PreparedClaim
-from .errors import NodeRefused, gate
-from .outbox.bulk import send_each
+from .errors import NodeRefused, Refused, Reverted, gate
+from .outbox.bulk import WINDOW, new_key
 
 if TYPE_CHECKING:
     from .client import Salus
-    from .outbox import Outbox
+    from .outbox import Item, Outbox
     from .receipts import Receipt
 
 __all__ = ["send_claims"]
@@ -25,6 +26,9 @@ _MOST_GAS = 1 << 24
 # What a transaction, and a claim in it, takes more at most when something is paid and not only counted: the treasury insists on
 # the gas of a whole transfer.
 _GAS_OF_TRANSFER, _GAS_OF_PAYING = 350_000, 60_000
+
+# A claim of one line takes as much as six more lines of one that is there.
+_SIZE_OF_CLAIM = 5
 
 _Part = list[PreparedClaim]
 _Signatures = Mapping[bytes, bytes] | None
@@ -47,39 +51,41 @@ def send_claims(
     if outbox is None:
         while waiting:
             part = waiting.pop(0)
-            submit = _submission(salus, part, signatures)
+            submit = salus.contract("ClaimDesk").functions.submit(*_arguments(part, signatures))
             try:
                 receipt = salus.send(submit, gas=_gas(salus, submit))
-            except NodeRefused as refused:
+            except Refused as refused:
                 waiting[:0] = _halves(part, refused)
                 continue
             yield part, receipt
         return
-    sent: list[_Part] = []
-    for n, receipt in send_each(salus, outbox, "claims", _submissions(salus, waiting, signatures, sent)):
-        yield sent[n], receipt
+    yield from _through(outbox, deque(waiting), signatures)
 
 
-def _submission(salus: Salus, part: _Part, signatures: _Signatures) -> Any:
-    signed = [signatures.get(claim.id, b"") for claim in part] if signatures else []
-    return salus.contract("ClaimDesk").functions.submit([claim.struct() for claim in part], signed)
+def _through(outbox: Outbox, waiting: deque[_Part], signatures: _Signatures) -> Iterator[tuple[_Part, Receipt]]:
+    """Send by an outbox; what takes more gas than it can have goes as two halves."""
+    parts: dict[str, _Part] = {}
 
+    def items() -> Iterator[Item]:
+        while waiting:
+            part, key = waiting.popleft(), new_key("claims")
+            parts[key] = part
+            size = sum(_SIZE_OF_CLAIM + len(claim.lines) for claim in part)
+            # What is on its way before it may have met a deductible meanwhile: then these claims are paid, which takes more.
+            spare = _GAS_OF_TRANSFER + _GAS_OF_PAYING * len(part)
+            yield outbox.item(key, "ClaimDesk", "submit", _arguments(part, signatures), size=size, spare=spare)
 
-def _submissions(
-    salus: Salus, waiting: list[_Part], signatures: _Signatures, sent: list[_Part]
-) -> Iterator[tuple[Any, int]]:
-    """The call for each part, and its gas."""
     while waiting:
-        part = waiting.pop(0)
-        submit = _submission(salus, part, signatures)
-        try:
-            gas = _gas(salus, submit)
-        except NodeRefused as refused:
-            waiting[:0] = _halves(part, refused)
-            continue
-        sent.append(part)
-        # What is on its way before it may have met a deductible meanwhile: then these claims are paid, which takes more.
-        yield submit, min(gas + _GAS_OF_TRANSFER + _GAS_OF_PAYING * len(part), _MOST_GAS)
+        for result in outbox.send_all(items(), window=WINDOW):
+            part, error = parts[result.key], result.error
+            if isinstance(error, Refused):
+                waiting.extend(_halves(part, error))
+            else:
+                yield part, outbox.receipt(result.expect_done())
+
+
+def _arguments(part: _Part, signatures: _Signatures) -> tuple[list[Any], list[bytes]]:
+    return [claim.struct() for claim in part], [signatures.get(claim.id, b"") for claim in part] if signatures else []
 
 
 def _gas(salus: Salus, submit: Any) -> int:
@@ -93,13 +99,22 @@ def _gas(salus: Salus, submit: Any) -> int:
     return min(estimate * 6 // 5, _MOST_GAS)
 
 
-def _halves(part: _Part, refused: NodeRefused) -> list[_Part]:
-    """Too much for one block: halves may fit. Nothing was sent, or it would not be a refusal of the node.
+def _halves(part: _Part, refused: Refused) -> list[_Part]:
+    """Too much for one block: halves may fit. So it may be even in the block: when the pool runs short meanwhile, each claim is
+    noted as owed, which takes three times as much.
+
+    Should the block that says so go away, and the whole part be carried out after all, the claim desk knows its claims.
 
     Raises:
-        NodeRefused: Another refusal, or there is nothing to halve.
+        Refused: For another reason, or there is nothing to halve.
     """
-    if len(part) == 1 or "gas" not in str(refused).lower() or refused.transaction:
+    if isinstance(refused, NodeRefused):
+        short = "gas" in str(refused).lower() and not refused.transaction
+    else:
+        # A contract that runs out of gas reverts without a word.
+        wordless = isinstance(refused, Reverted) and not (refused.data or refused.transaction)
+        short = wordless or refused.name in ("GasTooLow", "OutOfGas")
+    if len(part) == 1 or not short:
         raise refused
     middle = len(part) // 2
     return [part[:middle], part[middle:]]

@@ -267,7 +267,7 @@ class ColdChain:
         """
         total = sum(signed.batch.count for signed in batches)
         receipts, done = [], 0
-        calls = ((self._f.log(signed.struct(), signed.signature), None) for signed in batches)
+        calls = ((self._f.log(signed.struct(), signed.signature), signed.batch.count) for signed in batches)
         for n, receipt in send_each(self._salus, outbox, "readings", calls, window=1):
             receipts.append(receipt)
             done += batches[n].batch.count

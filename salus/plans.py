@@ -149,12 +149,13 @@ class Plans:
         take_up(outbox)
         plan_id, decimals = self._registered(plan)
         categories, lists = self._missing(plan, plan_id, decimals)
-        some = [(self._f.addCategories(plan_id, part), None) for part in _parts(categories, _CATEGORIES_A_TRANSACTION)]
+        some = [(self._f.addCategories(plan_id, part), len(part)) for part in _parts(categories, _CATEGORIES_A_TRANSACTION)]
         receipts = dict(send_each(self._salus, outbox, "categories", some))
         of = len(plan.prices) + sum(len(schedule.prices) for schedule in plan.schedules)
         done = of - sum(map(len, lists.values()))
         parts = [(number, part) for number, rest in lists.items() for part in _parts(rest, _PRICES_A_TRANSACTION)]
-        calls = ((self._f.addPrices(plan_id, number, *map(list, zip(*part, strict=True))), None) for number, part in parts)
+        add = self._f.addPrices
+        calls = ((add(plan_id, number, *map(list, zip(*part, strict=True))), len(part)) for number, part in parts)
         for n, receipt in send_each(self._salus, outbox, "prices", calls):
             receipts[len(some) + n] = receipt
             done += len(parts[n][1])
@@ -240,7 +241,7 @@ class Plans:
         done, receipts = len(members) - len(rest), {}
         parts = list(_parts(rest, _MEMBERS_A_TRANSACTION))
         rows = ([(checked_address(m.member, "member"), m.struct()) for m in part] for part in parts)
-        calls = ((self._f.enroll(plan_id, structs), None) for structs in rows)
+        calls = ((self._f.enroll(plan_id, structs), len(structs)) for structs in rows)
         for n, receipt in send_each(self._salus, outbox, "members", calls):
             receipts[n] = receipt
             done += len(parts[n])

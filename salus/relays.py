@@ -41,7 +41,7 @@ def relay_all(
     parts = [rest[n : n + batch] for n in range(0, len(rest), batch)]
     # What was signed for a second that the chain's clock does not show goes the plain way, which waits without asking first.
     if outbox is not None and parts and reached(salus, max(order.issued_at for order in rest)):
-        for n, receipt in send_each(salus, outbox, "orders", ((relay(*words(part)), None) for part in parts)):
+        for n, receipt in send_each(salus, outbox, "orders", ((relay(*words(part)), len(part)) for part in parts)):
             yield parts[n], receipt
         return
     for part in parts:

@@ -39,28 +39,28 @@ def new_key(what: str) -> str:
 
 
 def send_each(
-    salus: Salus, outbox: Outbox | None, what: str, calls: Iterable[tuple[Any, int | None]], *, window: int = WINDOW
+    salus: Salus, outbox: Outbox | None, what: str, calls: Iterable[tuple[Any, int]], *, window: int = WINDOW
 ) -> Iterator[tuple[int, Receipt]]:
     """Send calls; each one's number and receipt as soon as it is in a block.
 
     Args:
         outbox: None to send one after the other, each when the one before is in its block.
         what: The noun, for the keys.
-        calls: Functions of contracts with their arguments, and the gas of each or None.
+        calls: Functions of contracts with their arguments, and the size of each: how many rows it has.
         window: Transactions in flight, at most; 1 where each needs the effect of the one before.
 
     Raises:
         SalusError: The first that was refused, failed or was lost.
     """
     if outbox is None:
-        for n, (fn, gas) in enumerate(calls):
-            yield n, salus.send(fn, gas=gas)
+        for n, (fn, _) in enumerate(calls):
+            yield n, salus.send(fn)
         return
     numbers: dict[str, int] = {}
 
     def items() -> Iterator[Item]:
-        for n, (fn, gas) in enumerate(calls):
-            item = Item.of(new_key(f"{what} {n}"), fn, gas=gas)
+        for n, (fn, size) in enumerate(calls):
+            item = Item.of(new_key(f"{what} {n}"), fn, size=size)
             numbers[item.key] = n
             yield item
 

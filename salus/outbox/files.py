@@ -17,7 +17,7 @@ from ..wallet import default_home
 
 __all__ = ["default_file", "folder", "key_lock", "open_private"]
 
-_FRESH = 10  # seconds
+_FRESH = 30  # seconds; above the time for what is on its way when the lock is given on
 
 
 def folder() -> Path:
@@ -78,7 +78,7 @@ class Given:
 
     @property
     def next(self) -> int:
-        """The hint; 0 where there is none of the last ten seconds: a node that still counts less will not by waiting."""
+        """The hint; 0 where there is none of the last half minute: a node that still counts less will not by waiting."""
         nonce, _, at = os.pread(self._handle, 64, 0).decode("ascii", "replace").strip().partition(" ")
         fresh = at.isdigit() and 0 <= time.time() - int(at) < _FRESH
         return int(nonce) if fresh and nonce.isdigit() else 0

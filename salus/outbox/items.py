@@ -61,9 +61,12 @@ class Item:
         name: What is called, for messages.
         gas: The limit; None to let the node estimate each kind of call.
         value: Wei.
+        size: How much it does beside other calls of its kind, of which their gas is reckoned: the rows of a batch, say.
+        spare: Gas on top of what it takes now, where it may take more by the time of its block; used where ``gas`` is None.
 
     Raises:
-        BadInput: The key is empty, longer than 200 characters or not printable, or the address is malformed.
+        BadInput: The key is empty, longer than 200 characters or not printable, the address is malformed, or a number is out of
+            range.
     """
 
     key: str
@@ -72,6 +75,8 @@ class Item:
     name: str = ""
     gas: int | None = None
     value: int = 0
+    size: int = 1
+    spare: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.key, str) or not 0 < len(self.key) <= _LONGEST_KEY or not self.key.isprintable():
@@ -79,13 +84,15 @@ class Item:
         _expect_address(self.to)
         if self.value < 0 or (self.gas is not None and self.gas <= 0):
             raise BadInput("outbox", self.key, "has a negative value or no gas")
+        if self.size < 1 or self.spare < 0:
+            raise BadInput("outbox", self.key, "has no size, or negative spare gas")
 
     @classmethod
-    def of(cls, key: str, fn: ContractFunction, *, gas: int | None = None) -> Item:
+    def of(cls, key: str, fn: ContractFunction, *, gas: int | None = None, size: int = 1) -> Item:
         """An item for a function of a contract with its arguments, as :meth:`salus.Salus.contract` gives it."""
         whole = {"gas": 0, "gasPrice": 0, "nonce": 0, "value": 0, "chainId": 1}
         data = str(fn.build_transaction(whole)["data"])  # type: ignore[arg-type]  # asks the node nothing
-        return cls(key, str(fn.address), bytes.fromhex(data[2:]), str(fn.fn_name), gas)
+        return cls(key, str(fn.address), bytes.fromhex(data[2:]), str(fn.fn_name), gas, size=size)
 
     @property
     def target(self) -> bytes:
@@ -94,7 +101,7 @@ class Item:
 
     @property
     def kind(self) -> bytes:
-        """Calls of one kind take about the same gas: contract and function."""
+        """Calls of one kind take about the same gas for their size: contract and function."""
         return self.target + self.data[:4]
 
     def digest(self) -> bytes:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..connection import is_local, node_parts
 from ..errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
 from .envelope import Fees
 from .wire import Call, Endpoint, Overloaded, Trouble, number
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from ..book import Book
 
-__all__ = ["Nodes", "Survey"]
+__all__ = ["Nodes", "Survey", "UnderWay"]
 
 BATCH = 100  # questions in one message; no common node allows fewer
 _BYTES = 1_000_000  # in one message
@@ -50,6 +53,42 @@ class Survey:
     gas_limit: int
 
 
+class UnderWay:
+    """Messages under way to one endpoint, each tried once.
+
+    Args:
+        parts: How many questions are in each, and what it will have brought.
+        failed: Called where one got no answer.
+    """
+
+    def __init__(self, parts: Sequence[tuple[int, Future[list[Any]]]], failed: Callable[[], None]) -> None:
+        self._parts, self._failed = parts, failed
+
+    def over(self, timeout: float | None = 0) -> bool:
+        """Whether all have their answers, or will get none; waited for so many seconds, None for as long as it takes."""
+        from concurrent.futures import wait
+
+        # One that was cancelled is done, and yet would be waited for.
+        left = [future for _, future in self._parts if not future.done()]
+        return not left or not wait(left, timeout).not_done
+
+    def answers(self) -> list[Any]:
+        """What each question was answered, waited for; :class:`Trouble` without a code where nothing came."""
+        from concurrent.futures import CancelledError
+
+        found: list[Any] = []
+        for count, future in self._parts:
+            try:
+                found += future.result()
+            except (Unreachable, CancelledError):
+                self._failed()
+                found += [_SILENCE] * count
+                # What comes back after a break may be another chain: nothing more is said to it before it is looked at.
+                for _, later in self._parts:
+                    later.cancel()
+        return found
+
+
 class Nodes:
     """The endpoints of one chain.
 
@@ -68,9 +107,13 @@ class Nodes:
         self._barred: dict[Endpoint, WrongChain | NotDeployed] = {}
         self._at = 0
         self._random = random.Random()
+        self._couriers: dict[str, ThreadPoolExecutor] = {}
+        self.near = all(is_local(node_parts(endpoint.url)) for endpoint in self._endpoints)  # all on this machine
 
     def close(self) -> None:
-        """End all connections."""
+        """End all connections; what is under way is waited for, its reply's time at most."""
+        for courier in self._couriers.values():
+            courier.shutdown(cancel_futures=True)
         for endpoint in self._endpoints:
             endpoint.close()
 
@@ -91,22 +134,41 @@ class Nodes:
             found += self._ask(part)
         return found
 
-    def ask_once(self, calls: Sequence[Call]) -> list[Any]:
-        """The same with one try for each message; what was not answered is :class:`Trouble` without a code."""
-        found: list[Any] = []
-        for part in _parts(calls):
-            try:
-                found += self._vet(self._current()).ask(part)
-            except (WrongChain, NotDeployed):
-                if len(self._barred) == len(self._endpoints):
-                    raise
-                self._next()
-                found += [_SILENCE] * len(part)
-            except Unreachable:
-                self._vetted.discard(self._current())
-                self._next()
-                found += [_SILENCE] * len(part)
-        return found
+    def begin(self, lane: str, calls: Sequence[Call]) -> UnderWay:
+        """Begin to ask, in messages of a hundred, after what was begun in the same lane before and beside everything else.
+
+        Only the asking is done by another thread: whom to ask is settled here, and what came of it by :meth:`UnderWay.answers`.
+
+        Raises:
+            WrongChain, NotDeployed: No endpoint is left that has the book's chain and contracts.
+        """
+        from concurrent.futures import Future, ThreadPoolExecutor
+
+        endpoint = self._current()
+        try:
+            self._vet(endpoint)
+        except Unreachable as trouble:
+            if isinstance(trouble, (WrongChain, NotDeployed)) and len(self._barred) == len(self._endpoints):
+                raise
+            nothing: Future[list[Any]] = Future()
+            nothing.set_exception(trouble)
+            return UnderWay([(len(calls), nothing)], lambda: self._leave(endpoint))
+        if lane not in self._couriers:
+            self._couriers[lane] = ThreadPoolExecutor(1, f"salus-outbox-{lane}")
+        ask = endpoint.aside(lane).ask
+        parts = [(len(part), self._couriers[lane].submit(ask, part)) for part in _parts(calls)]
+        return UnderWay(parts, lambda: self._leave(endpoint))
+
+    def quiet(self, lane: str) -> None:
+        """Wait until nothing is under way in a lane, whoever began it."""
+        if lane in self._couriers:
+            self._couriers[lane].submit(int).result()
+
+    def _leave(self, endpoint: Endpoint) -> None:
+        """Prefer another endpoint to one that did not answer; what comes back after a break may be another chain."""
+        self._vetted.discard(endpoint)
+        if self._current() is endpoint:
+            self._next()
 
     def _ask(self, calls: Sequence[Call]) -> list[Any]:
         end = time.monotonic() + self.patience

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -190,9 +191,15 @@ class Outbox:
         Raises:
             ValueError: Arguments that do not fit.
         """
-        abi = next(e for e in decoding.load_abi(contract) if e["type"] == "function" and e["name"] == function)
-        where, encoded = self._salus.book[contract].address, decoding.encode_calls(abi, list(calls.values()))
+        where, encoded = self._salus.book[contract].address, _encoded(contract, function, list(calls.values()))
         return [Item(key, where, data, function, gas) for key, data in zip(calls, encoded, strict=True)]
+
+    def item(
+        self, key: str, contract: str, function: str, arguments: Sequence[Any], *, size: int = 1, spare: int = 0
+    ) -> Item:
+        """One such item, with the size and the spare gas that :class:`Item` tells of."""
+        (data,) = _encoded(contract, function, [arguments])
+        return Item(key, self._salus.book[contract].address, data, function, size=size, spare=spare)
 
     # --------------------------------------------------------------------------------------------------------- sending
 
@@ -288,7 +295,20 @@ class Outbox:
         everything: bool = False,
         final_too: bool = False,
     ) -> Iterator[Result]:
-        pipeline = Pipeline(self._store, self._nodes, self._signer, self._salus.chain_id, settings)
+        with closing(Pipeline(self._store, self._nodes, self._signer, self._salus.chain_id, settings)) as pipeline:
+            yield from self._settle(pipeline, chunks, total, settings, until, progress, everything, final_too)
+
+    def _settle(
+        self,
+        pipeline: Pipeline,
+        chunks: Iterator[list[Row]],
+        total: int,
+        settings: Settings,
+        until: Until,
+        progress: Progress | None,
+        everything: bool,
+        final_too: bool,
+    ) -> Iterator[Result]:
         awaited: dict[int, Row] = {}
         known: set[int] = set()
         settled = 0
@@ -307,7 +327,7 @@ class Outbox:
             if more and pipeline.pending <= settings.window:
                 rows = next(chunks, None)
                 more = rows is not None
-                rows = self._store.rows(keys=[row.item.key for row in rows or ()])
+                rows = self._as_they_stand(rows or [])
                 told = self._store.attempts(row for row in rows if not row.state.open)
                 for row in rows:
                     known.add(row.id)
@@ -347,6 +367,11 @@ class Outbox:
             changes = []
             if awaited and not pipeline.busy:
                 time.sleep(0.05)
+
+    def _as_they_stand(self, rows: list[Row]) -> list[Row]:
+        """Rows as they are by now. What was queued is asked for again when it is signed."""
+        now = {row.id: row for row in self._store.rows(keys=[r.item.key for r in rows if r.state is not State.QUEUED])}
+        return [now.get(row.id, row) for row in rows]
 
     # --------------------------------------------------------------------------------------------------------- looking
 
@@ -414,6 +439,11 @@ class Outbox:
             raise BadInput(self.path, f"key {key}", "is done; its key keeps it from being done again")
         else:
             raise BadInput(self.path, f"key {key}", "is signed and may still happen; run `salus outbox resume`")
+
+
+def _encoded(contract: str, function: str, rows: Sequence[Sequence[Any]]) -> list[bytes]:
+    abi = next(e for e in decoding.load_abi(contract) if e["type"] == "function" and e["name"] == function)
+    return decoding.encode_calls(abi, rows)
 
 
 def _item(given: Sendable) -> Item:

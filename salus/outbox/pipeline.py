@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import NodeRefused, NotMined
-from .dryrun import DryRun
+from .dispatch import Dispatch, Flight
+from .dryrun import DryRun, Trial
 from .envelope import Fees, Unsigned, signing
 from .files import Given, key_lock
 from .items import State
 from .nodes import BATCH, Nodes, Survey
 from .rechecking import Change, recheck
-from .replies import Reply, read
 from .settings import Settings
 from .store import Attempt, Row, Store
 from .tracking import NonceTaken, Tracker
+from .wire import number
 
 if TYPE_CHECKING:
     from ..signing import Signer
@@ -38,13 +38,6 @@ _STALE = 15.0  # seconds after which a dry run is made anew, before what was tri
 _BUMPED_AT_ONCE = 16
 
 
-@dataclass(slots=True)
-class _Flight:
-    row: Row
-    attempts: list[Attempt]
-    missing: float | None = None  # since when its nonce is used and no receipt is there
-
-
 class Pipeline:
     """One run of an outbox.
 
@@ -58,32 +51,34 @@ class Pipeline:
         self._sign = signing(signer, chain_id)
         self._dry = DryRun(nodes, signer.address)
         self.tracker = Tracker(nodes, signer.address, settings.confirmations)
+        self._batch = min(BATCH, settings.window)
         self.queue: deque[Row] = deque()
+        self._trial: Trial | None = None
         self._tried: deque[tuple[Row, int]] = deque()  # with their gas; first of all they are signed
         self._tried_at = self._gathering = 0.0
-        self._flights: dict[int, _Flight] = {}
+        self._flights: dict[int, Flight] = {}
+        self._out = Dispatch(store, nodes, self._flights, settings.hook)
         self._gas_limit = 0
         self._count = self._head = self._before = -1
         self._read = -1  # up to which block receipts were asked for
         self._moved, self._moved_head = time.monotonic(), -1
         self._resend, self._resent, self._bumped = _FIRST_RESEND, 0.0, 0.0
         self._look = _SHORTEST_LOOK
-        self._poor: int | None = None  # the lowest nonce that a node refused for want of ether
+        self._unparked = -1  # the last nonce that was given anew because a node kept it aside
+        self._foresees = False  # whether the node was seen to count what waits for a block
         self._short: int | None = None  # the count at which the balance, or the ceiling, let nothing more be signed
-        self._doubt = False  # whether a node did not answer to raw bytes, or not as expected
-        self._cheap = False  # whether a node refused a fee as too low
 
     # ------------------------------------------------------------------------------------------------------- the loop
 
     @property
     def busy(self) -> bool:
-        """Whether anything is queued or in flight."""
-        return bool(self.pending)
+        """Whether anything is queued, under way or in flight."""
+        return bool(self.pending or self._out.under_way)
 
     @property
     def left(self) -> int:
         """How many wait to be signed."""
-        return len(self.queue) + len(self._tried)
+        return len(self.queue) + len(self._tried) + (len(self._trial.rows) if self._trial else 0)
 
     @property
     def pending(self) -> int:
@@ -100,10 +95,10 @@ class Pipeline:
         last = []
         for row, attempts in self._with_attempts(taken):
             assert row.nonce is not None
-            self._flights[row.nonce] = _Flight(row, attempts)
+            self._flights[row.nonce] = Flight(row, attempts)
             last.append((row.id, row.nonce, attempts[-1].hash, attempts[-1].raw))
         for first in range(0, len(last), BATCH):
-            self._broadcast_missing(last[first : first + BATCH])
+            self._out.send_missing(last[first : first + BATCH])
         if taken:
             self._stir()
 
@@ -114,16 +109,29 @@ class Pipeline:
     def step(self) -> list[Change]:
         """Fill the window, look for receipts, repair; a short rest where nothing happened."""
         changes: list[Change] = []
-        if self.left and self._poor is None and self._short != self._count:
+        self._out.arrive()
+        if not self._flights:
+            self._short = self._out.poor = None  # there is nothing left to wait for
+        if self.left and self._out.poor is None and self._short != self._count:
+            before = len(self._flights)
             changes += self._launch()
+            if self.left and len(self._flights) > before:
+                return changes  # there may be room for more, before anything is asked
         changes += self._collect()
         if changes:
             self._look = _SHORTEST_LOOK
+        elif self._out.under_way:
+            # By the time the node has taken them, those before are in a block; each look in between would hold it up.
+            self._out.wait(_GATHERING)
         elif self._flights:
             changes = self._repair()
             time.sleep(self._look)
             self._look = min(self._look * 1.3, _LONGEST_LOOK)
         return changes
+
+    def close(self) -> None:
+        """Wait until nothing is under way, so that the next run does not send what this one is sending."""
+        self._out.wait(None)
 
     def _stir(self) -> None:
         """Something moved: patience, and the waiting before a repair, begin anew."""
@@ -139,12 +147,13 @@ class Pipeline:
         a window of one: there each needs the effect of the one before.
         """
         changes: list[Change] = []
+        self._try()
+        if self._trial and (self._trial.over() or (not self._tried and self._free() * 2 >= self._batch)):
+            changes += self._tell(self._trial)
         if self._tried and time.monotonic() - self._tried_at > _STALE and self._room():
             self.queue.extendleft(row for row, _ in reversed(self._tried))
             self._tried.clear()
-        batch = min(BATCH, self._settings.window)
-        if self.queue and len(self._tried) < batch and (batch > 1 or not self._flights):
-            changes += self._try(batch)
+            return changes
         many = self._room()
         if not many:
             return changes
@@ -153,25 +162,45 @@ class Pipeline:
             mine = {row.id for row in self._store.still_queued([row for row, _ in allowed])}
             others = [row for row, _ in allowed if row.id not in mine]
             self._sign_and_send([(row, gas) for row, gas in allowed if row.id in mine], given)
+        self._try()
         if others:
             changes += self._signed_elsewhere(others)
         return changes
 
-    def _try(self, most: int) -> list[Change]:
-        """Make the dry run of the next ones; what it refuses is told."""
-        rows = [self.queue.popleft() for _ in range(min(most, len(self.queue)))]
+    def _try(self) -> None:
+        """Begin the dry run of the next ones, unless there is enough that was tried, or is being tried."""
+        if not self.queue or self._trial or len(self._tried) >= self._batch or (self._batch == 1 and self._flights):
+            return
         if not self._gas_limit:
             self._gas_limit = self._nodes.survey(self._account, self._store.next_nonce()).gas_limit
-        allowed, refused = self._dry.check(
-            rows, self._gas_limit, flying=bool(self._flights), trying=self._settings.trying
-        )
-        self._tried.extend(allowed)
+        rows = [self.queue.popleft() for _ in range(min(self._batch, len(self.queue)))]
+        flying, trying = bool(self._flights), self._settings.trying
+        self._trial = self._dry.begin(rows, self._gas_limit, flying=flying, trying=trying)
         self._tried_at = time.monotonic()
-        if refused:
-            self._store.refuse(refused)
-            for row, error in refused:
-                row.state, row.error = State.REFUSED, error
-        return [Change(row) for row, _ in refused]
+
+    def _tell(self, trial: Trial) -> list[Change]:
+        """What came of a dry run, waited for; what it refused is told."""
+        allowed, refused = self._dry.finish(trial)
+        self._trial = None
+        self._tried.extend(allowed)
+        if not refused:
+            return []
+        # Another process may have signed them meanwhile, and its effect is why they are refused now.
+        mine = {row.id for row in self._store.still_queued([row for row, _ in refused])}
+        own = [(row, error) for row, error in refused if row.id in mine]
+        self._store.refuse(own)
+        for row, error in own:
+            row.state, row.error = State.REFUSED, error
+        others = [row for row, _ in refused if row.id not in mine]
+        return [Change(row) for row, _ in own] + (self._signed_elsewhere(others) if others else [])
+
+    def _flying(self) -> list[Flight]:
+        """What waits for a block. What is counted already is in one, though its receipt may not have been asked for."""
+        return [flight for nonce, flight in self._flights.items() if nonce >= self._count]
+
+    def _free(self) -> int:
+        """How many more may be in flight."""
+        return self._settings.window - len(self._flying())
 
     def _room(self) -> int:
         """How many of those that were tried go out now; 0 while it is worth waiting for more room.
@@ -179,12 +208,11 @@ class Pipeline:
         No more are in flight than one block can hold: they would only wait, and where nothing else comes in anvil leaves
         what did not fit into a block for ever.
         """
-        room = self._settings.window - len(self._flights)
-        gas = self._gas_limit - sum(flight.attempts[-1].gas for flight in self._flights.values())
-        batch = min(BATCH, self._settings.window)
-        now = _fitting(self._tried, min(room, batch), gas)
-        whole = _fitting(self._tried, batch, self._gas_limit)
-        if not self._flights:
+        flying = self._flying()
+        gas = self._gas_limit - sum(flight.attempts[-1].gas for flight in flying)
+        now = _fitting(self._tried, min(self._settings.window - len(flying), self._batch), gas)
+        whole = _fitting(self._tried, self._batch, self._gas_limit)
+        if not flying:
             return max(now, min(len(self._tried), 1))
         return now if now * 2 >= max(whole, 1) else 0
 
@@ -194,7 +222,7 @@ class Pipeline:
         for row, attempts in self._with_attempts(self._store.rows(keys=[row.item.key for row in rows])):
             if row.state in (State.STORED, State.SENT):
                 assert row.nonce is not None
-                self._flights[row.nonce] = _Flight(row, attempts)
+                self._flights[row.nonce] = Flight(row, attempts)
             elif row.state is State.QUEUED:
                 self.queue.append(row)
             else:
@@ -226,17 +254,17 @@ class Pipeline:
         self._store.sign(signed)
         for row, nonce, attempt in signed:
             row.nonce, row.state = nonce, State.STORED
-            self._flights[nonce] = _Flight(row, [attempt])
+            self._flights[nonce] = Flight(row, [attempt])
         hook("after_store")
-        self._broadcast([(row.id, nonce, attempt.hash, attempt.raw) for row, nonce, attempt in signed])
         given.note(first + len(signed))
-        hook("after_send")
+        self._out.send([(row.id, nonce, attempt.hash, attempt.raw) for row, nonce, attempt in signed])
         self._stir()
 
     def _survey(self, own: int, given: Given) -> Survey:
         """What the signature depends on. A node that counts less than another outbox of the key has just sent is waited for."""
         while True:
             survey = self._nodes.survey(self._account, own)
+            self._foresees = self._foresees or survey.pending > survey.count
             if max(own, survey.pending) >= given.next:
                 return survey
             time.sleep(_LONGEST_LOOK)
@@ -270,44 +298,6 @@ class Pipeline:
             " lost: give it ether, then `salus outbox resume`",
             name="InsufficientFunds",
         )
-
-    def _broadcast(self, signed: Sequence[tuple[int, int, str, bytes]]) -> None:
-        """Send raw bytes (item's id, nonce, hash, raw).
-
-        Once: whether a node has what it did not answer to is asked before it is sent again. ganache mines an account's very
-        first transaction twice when it is given twice.
-        """
-        answers = self._nodes.ask_once([("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, _, _, raw in signed])
-        there = []
-        for (id_, nonce, hash_, _), answer in zip(signed, answers, strict=True):
-            reply = read(answer, hash_)
-            if reply is Reply.THERE:
-                there.append(id_)
-                if nonce == self._poor:
-                    self._poor = None
-            elif reply is Reply.POOR:
-                self._poor = min(nonce, self._poor if self._poor is not None else nonce)
-            elif reply is Reply.CHEAP:
-                self._cheap = True
-            elif reply is Reply.LATER:
-                self._doubt = True
-        self._note_sent(there)
-
-    def _broadcast_missing(self, signed: Sequence[tuple[int, int, str, bytes]]) -> None:
-        """Send raw bytes again that the node does not have."""
-        answers = self._nodes.ask([("eth_getTransactionByHash", [hash_]) for _, _, hash_, _ in signed])
-        known = [isinstance(answer, Mapping) for answer in answers]
-        self._note_sent([one[0] for one, there in zip(signed, known, strict=True) if there])
-        if missing := [one for one, there in zip(signed, known, strict=True) if not there]:
-            self._broadcast(missing)
-
-    def _note_sent(self, there: Sequence[int]) -> None:
-        if there:
-            self._store.sent(there)
-            known = set(there)
-            for flight in self._flights.values():
-                if flight.row.id in known and flight.row.state is State.STORED:
-                    flight.row.state = State.SENT
 
     # ------------------------------------------------------------------------------------------------------ collecting
 
@@ -355,7 +345,7 @@ class Pipeline:
         self._look = _SHORTEST_LOOK
         return False
 
-    def _lost(self, flight: _Flight) -> bool:
+    def _lost(self, flight: Flight) -> bool:
         """Whether another transaction has the nonce; only said when that one is found."""
         now = time.monotonic()
         if flight.missing is None:
@@ -388,8 +378,8 @@ class Pipeline:
         """
         now = time.monotonic()
         lowest = min(self._flights)
-        if self._poor is not None and self._count >= self._poor:
-            nonce, self._poor = self._poor, None
+        if self._out.poor is not None and self._count >= self._out.poor:
+            nonce, self._out.poor = self._out.poor, None
             attempt = self._flights[nonce].attempts[-1] if nonce in self._flights else None
             raise self._out_of_ether(
                 self.left + len(self._flights), attempt.gas * attempt.most if attempt is not None else 0
@@ -406,26 +396,43 @@ class Pipeline:
             and now - self._bumped > self._settings.bump_seconds
             and now - self._moved > self._settings.bump_seconds
         )
-        if lowest >= self._count and (stuck or (self._cheap and now - self._resent > self._resend)):
-            self._cheap = False
+        if lowest >= self._count and (stuck or (self._out.cheap and now - self._resent > self._resend)):
+            self._out.cheap = False
             self._bump()
-        elif (self._doubt and now - self._resent > _DOUBT) or now - self._resent > self._resend:
-            if not self._doubt:
+        elif (self._out.doubt and now - self._resent > _DOUBT) or now - self._resent > self._resend:
+            if not self._out.doubt:
                 self._resend = min(self._resend * 2, _LONGEST_RESEND)
-            self._doubt = False
+            self._out.doubt = False
             # Whoever signed them: a nonce that is missing stops all that follow.
-            self._broadcast_missing(self._store.waiting_from(self._count, BATCH))
+            missing = self._out.send_missing(self._store.waiting_from(self._count, BATCH))
             self._resent = time.monotonic()
+            if not missing and lowest == self._count != self._unparked and self._parked():
+                self._unparked = lowest
+                self._bump(1)
         return []
 
-    def _bump(self) -> None:
+    def _parked(self) -> bool:
+        """Whether the node has the next one and will not take it into a block, for it does not count it among those that wait.
+
+        anvil puts what arrives just as it takes the one before into a block among those whose predecessor is missing, for good;
+        it makes room for a new attempt. A far node that was never seen to count what waits is given the time for a block, and no
+        nonce is given anew for this more than once.
+        """
+        now = time.monotonic()
+        least = 0 if self._foresees or self._nodes.near else self._settings.bump_seconds
+        if now - self._moved < least or self._head != self._moved_head:
+            return False
+        (pending,) = self._nodes.ask([("eth_getTransactionCount", [self._account, "pending"])])
+        return number(pending, "the nonce", most=1 << 64) <= self._count
+
+    def _bump(self, most: int = _BUMPED_AT_ONCE) -> None:
         """Sign the lowest ones anew with their own nonces, for more; whichever attempt is mined, it is one effect."""
         self._moved_head, self._resent = self._head, time.monotonic()
         self._bumped = self._resent
         with key_lock(self._chain_id, self._nodes.genesis, self._account, self._settings.patience):
             survey = self._nodes.survey(self._account, self._store.next_nonce())
-            bumped: list[tuple[_Flight, Attempt]] = []
-            lowest = {nonce: self._flights[nonce] for nonce in sorted(self._flights)[:_BUMPED_AT_ONCE]}
+            bumped: list[tuple[Flight, Attempt]] = []
+            lowest = {nonce: self._flights[nonce] for nonce in sorted(self._flights)[:most]}
             # Another process may have bumped them.
             known = self._store.attempts(flight.row for flight in lowest.values())
             for nonce, flight in lowest.items():
@@ -442,7 +449,7 @@ class Pipeline:
                 for flight, attempt in bumped:
                     flight.attempts.append(attempt)
                 self._settings.hook("after_bump")
-        self._broadcast_missing(self._store.waiting_from(self._count, BATCH))
+        self._out.send_missing(self._store.waiting_from(self._count, BATCH))
 
     # --------------------------------------------------------------------------------------------------- reorganisations
 

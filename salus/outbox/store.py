@@ -24,7 +24,7 @@ from .reasons import from_row, to_row
 
 __all__ = ["Attempt", "Row", "Store"]
 
-_VERSION = 1
+_VERSION = 2
 _APPLICATION = 0x53414C4F  # "SALO"
 
 _SCHEMA = """
@@ -38,6 +38,8 @@ CREATE TABLE items (
   data BLOB NOT NULL,
   value TEXT NOT NULL,
   gas INTEGER,
+  size INTEGER NOT NULL DEFAULT 1,
+  spare INTEGER NOT NULL DEFAULT 0,
   state TEXT NOT NULL,
   nonce INTEGER,
   block INTEGER,
@@ -64,9 +66,14 @@ CREATE TABLE attempts (
 CREATE TABLE foreign_use (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at REAL NOT NULL);
 """
 
+# What makes an outbox of each earlier version one of the next.
+_CHANGES = {
+    1: ("ALTER TABLE items ADD COLUMN size INTEGER NOT NULL DEFAULT 1", "ALTER TABLE items ADD COLUMN spare INTEGER NOT NULL DEFAULT 0"),
+}
+
 _AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
 
-_COLUMNS = "id, key, name, target, data, value, gas, state, nonce, block, block_hash, mined, gas_used, deep, error"
+_COLUMNS = "id, key, name, target, data, value, gas, size, spare, state, nonce, block, block_hash, mined, gas_used, deep, error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +152,13 @@ class Store:
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
             elif application != _APPLICATION:
                 raise BadInput(self.path, "", "is a database, but no outbox; name another file")
-            elif version != _VERSION:
+            elif version != _VERSION and version not in _CHANGES:
                 raise BadInput(self.path, "", f"is an outbox of version {version}; this Salus reads {_VERSION}")
+            else:
+                for earlier in range(version, _VERSION):
+                    for statement in _CHANGES[earlier]:
+                        self._db.execute(statement)
+                    self._db.execute(f"PRAGMA user_version = {earlier + 1}")
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise BadInput(self.path, "", "is damaged; restore it from a backup before anything is sent with its key")
@@ -220,11 +232,13 @@ class Store:
         """
         now = time.time()
         rows = [
-            (i.key, i.digest(), i.name, i.to, i.data, str(i.value), i.gas, State.QUEUED.value, now) for i in items
+            (i.key, i.digest(), i.name, i.to, i.data, str(i.value), i.gas, i.size, i.spare, State.QUEUED.value, now)
+            for i in items
         ]
         with self._transaction(durable=True):
             self._db.executemany(
-                "INSERT INTO items (key, digest, name, target, data, value, gas, state, at) VALUES (?,?,?,?,?,?,?,?,?)"
+                "INSERT INTO items (key, digest, name, target, data, value, gas, size, spare, state, at)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
                 " ON CONFLICT (key) DO NOTHING",
                 rows,
             )
@@ -418,7 +432,8 @@ class Store:
 
 
 def _row(found: Sequence[Any]) -> Row:
-    id_, key, name, target, data, value, gas, state, nonce, block, block_hash, mined, gas_used, deep, error = found[:15]
-    item = Item(key, target, data, name, gas, int(value))
+    id_, key, name, target, data, value, gas, size, spare, state, *rest = found
+    nonce, block, block_hash, mined, gas_used, deep, error = rest
+    item = Item(key, target, data, name, gas, int(value), size, spare)
     trouble = None if error is None else from_row(json.loads(error))
     return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble)

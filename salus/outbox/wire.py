@@ -64,13 +64,22 @@ class Endpoint:
         node_parts(url)
         self.url, self.name, self.timeout = url, shown(url), timeout
         self._transport = transport(url, self.name, timeout)
+        self._asides: dict[str, Endpoint] = {}
 
     def __repr__(self) -> str:
         return f"Endpoint({self.name})"
 
+    def aside(self, lane: str) -> Endpoint:
+        """The same node over a connection of its own, which another thread may use: one for each lane."""
+        if lane not in self._asides:
+            self._asides[lane] = Endpoint(self.url, timeout=self.timeout)
+        return self._asides[lane]
+
     def close(self) -> None:
-        """End the connection."""
+        """End the connections."""
         self._transport.close()
+        for aside in self._asides.values():
+            aside.close()
 
     def ask(self, calls: Sequence[Call]) -> list[Any]:
         """Ask several things in one message.

@@ -146,16 +146,16 @@ def test_a_plan_from_file_to_force(office):
 def test_loading_that_broke_off_is_taken_up(office, monkeypatch):
     """What was signed and not sent is sent by the same command, as it was."""
     from salus.errors import Unreachable
-    from salus.outbox.pipeline import Pipeline
+    from salus.outbox.dispatch import Dispatch
 
     office.write(BASIC, prices=many(450))
     office.insure("register", office.path, "--token", office.token)
 
-    def broadcast(self, signed):
+    def send(self, signed):
         raise Unreachable("the cable is cut")
 
     with monkeypatch.context() as cut:
-        cut.setattr(Pipeline, "_broadcast", broadcast)
+        cut.setattr(Dispatch, "send", send)
         assert "the cable is cut" in office.insure("prices", office.path, code=3).stderr
     office.insure("prices", office.path)
     assert office.insure("prices", office.path).stdout.startswith("0 categories and 0 prices added in 0 transactions")

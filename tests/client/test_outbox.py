@@ -14,6 +14,7 @@ from salus.node import LocalNode
 from salus.outbox import Item, NonceTaken, Outbox, Result, State, look
 from tests.client.house import kind
 from tests.faults.mint import Mint
+from tests.faults.proxy import FaultProxy
 
 YEAR = 365 * 24 * 3600
 
@@ -118,14 +119,14 @@ def test_progress_is_told(mint, outbox):
 
 
 @pytest.fixture
-def in_flight(outbox):
-    """How many transactions are in flight whenever some were signed."""
+def in_flight(mint, outbox):
+    """How many transactions are in no block whenever some were signed."""
     store, found = outbox._store, []
     sign = store.sign
 
     def watched(signed):
         sign(signed)
-        found.append(store.counts()[State.STORED] + store.counts()[State.SENT])
+        found.append(max(nonce for _, nonce, _ in signed) + 1 - mint.count())
 
     store.sign = watched
     return found
@@ -162,6 +163,16 @@ def test_the_signed_bytes_are_on_the_disk_before_they_are_sent(mint):
         path = outbox.path
         list(outbox.send_all(mint.items(some(5))))
     assert seen == [([State.STORED] * 5, 0)]
+
+
+def test_the_next_ones_are_signed_while_a_node_takes_those_before(mint, node):
+    steps = []
+    with FaultProxy(node.url) as proxy:
+        proxy.spoil("eth_sendRawTransaction", "slow", times=1, seconds=1)
+        with mint.client(proxy.url).outbox(hook=steps.append) as outbox:
+            list(outbox.send_all(mint.items(some(150)), preflight=False))
+    first = [step for step in steps if step != "after_receipt"][:5]
+    assert first == ["after_sign", "after_store", "after_sign", "after_store", "after_send"]
 
 
 def test_functions_of_contracts_are_items(world):

@@ -98,8 +98,33 @@ def test_f24_what_is_no_outbox_is_refused(tmp_path):
     with sqlite3.connect(later) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(BadInput, match="is an outbox of version 99; this Salus reads 1"):
+    with pytest.raises(BadInput, match="is an outbox of version 99; this Salus reads 2"):
         Store(later)
+
+
+def test_f24_an_outbox_of_the_first_version_is_taken_over(tmp_path):
+    """From before a call had a size: what it holds is kept."""
+    path = tmp_path / "a.sqlite"
+    store = Store(path)
+    (row,) = store.queue([Item("k", TO, b"abcd", size=7, spare=9)])
+    assert store.rows() == [row] and (row.item.size, row.item.spare) == (7, 9)
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE items DROP COLUMN size")
+        db.execute("ALTER TABLE items DROP COLUMN spare")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    store = Store(path)
+    (row,) = store.rows()
+    assert row.item == Item("k", TO, b"abcd")
+    assert store.queue([Item("l", TO, b"abcd", size=3)])[0].item.size == 3
+    store.close()
+
+
+@pytest.mark.parametrize("change", [{"size": 0}, {"spare": -1}, {"gas": 0}, {"value": -1}])
+def test_an_item_of_impossible_numbers_is_refused(change):
+    with pytest.raises(BadInput, match="outbox.*k"):
+        Item("k", TO, b"abcd", **change)
 
 
 def test_f24_an_empty_file_becomes_an_outbox(tmp_path):
@@ -183,7 +208,7 @@ def test_f17_what_the_holders_of_a_key_tell_each_other_is_of_the_last_moments(tm
         assert given.next == 0
         given.note(1_000_000)
         given.note(7)
-    for later, expected in ((0, 7), (9, 7), (1, 0), (-11, 0)):
+    for later, expected in ((0, 7), (29, 7), (1, 0), (-31, 0)):
         clock[0] += later
         with key_lock(1, "0x" + "22" * 32, TO, 1) as given:
             assert given.next == expected

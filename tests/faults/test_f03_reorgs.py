@@ -3,6 +3,8 @@
 TK5, TK6: nothing is left as done that is not, nothing is signed a second time by itself, and the user is told.
 """
 
+import time
+
 import pytest
 from eth_abi import encode
 from eth_account import Account
@@ -79,8 +81,6 @@ class Held:
 
 def step_until(iterator, wanted, seconds=15):
     """Take steps of a run by hand until something holds."""
-    import time
-
     end = time.monotonic() + seconds
     while not wanted():
         assert time.monotonic() < end
@@ -263,6 +263,44 @@ def test_f10_what_the_node_dropped_is_sent_again(mint, outbox):
     assert mint.count() == 4
 
 
+@pytest.mark.parametrize("settings", [{}, {"bump_seconds": 2}], ids=["near", "far"])
+def test_f10_what_the_node_keeps_aside_for_good_is_given_anew(mint, settings):
+    """As anvil does with what comes while its predecessor goes into a block: it knows it, and takes it into none."""
+    before, mine = some(2), some(3)
+    counts = {"after_store": 1, "after_send": 2}
+
+    def hook(step):
+        """The node counts one too few while they arrive, and does not look again."""
+        if count := counts.pop(step, None):
+            mint.node.request("anvil_setNonce", mint.signer.address, hex(count))
+
+    with mint.client().outbox() as outbox:
+        list(outbox.send_all(mint.items(before)))
+    with mint.client().outbox(hook=hook, patience=10, **settings) as outbox:
+        outbox._nodes.near = not settings
+        began = time.monotonic()
+        results = sorted(outbox.send_all(mint.items(mine)), key=lambda result: result.nonce)
+        assert time.monotonic() - began > settings.get("bump_seconds", 0)
+    assert [(result.nonce, result.state, len(result.attempts)) for result in results] == [
+        (2, State.INCLUDED, 2),
+        (3, State.INCLUDED, 1),
+        (4, State.INCLUDED, 1),
+    ]
+    mint.expect_once([*before, *mine])
+
+
+def test_f10_what_only_waits_is_not_given_anew(mint, outbox):
+    """However long no block comes."""
+    mine = some(3)
+    with Held(mint):
+        run = pipeline(outbox, mint.items(mine))
+        step_until(run, lambda: waiting(mint) == 3)
+        step_until(run, lambda: run._resend > 3)
+        assert all(len(attempts) == 1 for attempts in outbox._store.attempts(outbox._store.rows()).values())
+    assert all(result.done for result in outbox.resume())
+    mint.expect_once(mine)
+
+
 def test_f11_what_is_stuck_is_paid_more_within_the_ceiling(mint, node):
     """The proxy refuses as geth does what pays less than a tenth more; the ceiling holds whatever the base fee is."""
     mine, ceiling = some(2), 25 * 10**9
@@ -430,6 +468,28 @@ def test_a_fee_above_the_ceiling_is_not_paid(mint):
         with pytest.raises(NodeRefused, match="above the ceiling of") as raised:
             list(outbox.send_all(mint.items(some(1))))
     assert raised.value.name == "FeeTooHigh" and mint.count() == 0
+
+
+def test_f22_a_fee_that_rises_while_receipts_are_late_is_told(mint, node):
+    """Nothing is in flight by then that one could wait for: it neither waits nor turns in circles."""
+    mine = some(2)
+    client = mint.client()
+    client.fee_ceiling = 20 * 10**9
+    with client.outbox(patience=20) as outbox:
+        run = pipeline(outbox, mint.items(mine[:1]))
+        receipts, run.tracker.receipts = run.tracker.receipts, lambda *_: {}
+        step_until(run, lambda: run._count == 1)
+        node.request("anvil_setNextBlockBaseFeePerGas", hex(10**11))
+        node.request("evm_mine")
+        run.queue.extend(outbox._store.queue(mint.items(mine[1:])))
+        step_until(run, lambda: run._short == 1)
+        run.tracker.receipts = receipts
+        with pytest.raises(NodeRefused, match="above the ceiling"):
+            step_until(run, lambda: not run.busy)
+        node.request("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+        node.request("evm_mine")
+        assert len(list(outbox.resume())) == 1
+    mint.expect_once(mine)
 
 
 def test_tk4_another_process_holds_the_key(mint):

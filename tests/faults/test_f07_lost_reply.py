@@ -1,5 +1,8 @@
 """F7, F15, F16: replies are lost, late, cut short, of another kind or of another chain; each effect happens once all the same."""
 
+import threading
+import time
+
 import pytest
 
 from salus.errors import BadAnswer, NotMined, Unreachable, WrongChain
@@ -62,6 +65,61 @@ def test_f7_what_is_not_answered_happens_once(mint, proxy, outbox, mode, times):
     assert proxy.asked["eth_sendRawTransaction"] == 12 * (1 if heard else 1 + times)
     assert all(result.state is State.INCLUDED and len(result.attempts) == 1 for result in results)
     expect_done(mint, outbox, mine, before)
+
+
+def test_f7_what_is_on_its_way_when_a_run_ends_is_not_sent_beside_the_next(mint, proxy):
+    """The next run waits for it, and sends nothing twice."""
+    before, mine = mint.count(), some(6)
+    proxy.spoil("eth_sendRawTransaction", "slow", times=1, seconds=0.6)
+    steps = []
+    with mint.client(proxy.url).outbox(hook=steps.append) as outbox:
+        run = outbox.send_all(mint.items(mine))
+        ask = outbox._nodes.ask
+        outbox._nodes.ask = lambda calls: _cut(steps, ask, calls)
+        with pytest.raises(Unreachable, match="the cable is cut"):
+            list(run)
+        outbox._nodes.ask = ask
+        assert all(result.done for result in outbox.resume())
+        assert proxy.asked["eth_sendRawTransaction"] == 6
+        expect_done(mint, outbox, mine, before)
+
+
+def test_f7_what_another_run_of_the_outbox_has_on_its_way_is_not_sent_again(mint, proxy, outbox):
+    """Not even where the node cannot have it yet."""
+    first, *mine = some(3)
+    list(outbox.send_all(mint.items([first])))
+    outbox._nodes._couriers["out"].submit(time.sleep, 0.5)
+    run = outbox.send_all([*mint.items(mine), mint.spend(f"refused {first}", 500)], window=2)
+    assert next(run).state is State.REFUSED
+    sent = proxy.asked["eth_sendRawTransaction"]
+    assert all(result.done for result in outbox.send_all(mint.items(mine)))
+    assert proxy.asked["eth_sendRawTransaction"] <= sent + 2 == 3
+    list(run)
+    mint.expect_once([first, *mine])
+
+
+def test_f7_an_outbox_that_is_closed_under_a_run_ends_at_once(mint, node):
+    """What is on its way is waited for; what only waits to go out goes with the next run."""
+    before, mine = mint.count(), some(250)
+    with FaultProxy(node.url) as proxy:
+        proxy.spoil("eth_sendRawTransaction", "slow", times=1, seconds=1)
+        with mint.client(proxy.url).outbox() as outbox:
+            run = outbox.send_all(mint.items(mine), preflight=False, progress=lambda done, of: None)
+            next(run)
+        ended = threading.Thread(target=run.close)
+        ended.start()
+        ended.join(10)
+        assert not ended.is_alive()
+        with mint.client().outbox() as outbox:
+            assert all(result.done for result in outbox.send_all(mint.items(mine)))
+            expect_done(mint, outbox, mine, before)
+
+
+def _cut(steps, ask, calls):
+    """Nothing is answered from when the first were sent."""
+    if "after_store" in steps:
+        raise Unreachable("the cable is cut")
+    return ask(calls)
 
 
 @pytest.mark.parametrize("mode", ["fail", "omit_answer", "wrong_id"])

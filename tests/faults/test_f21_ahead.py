@@ -39,13 +39,20 @@ class Run:
     """An outbox whose steps the test takes itself, and what its node was asked."""
 
     def __init__(self, mint, outbox, window, items):
-        self.asked, ask = [], outbox._nodes.ask
-        outbox._nodes.ask = lambda calls: self.asked.extend(method for method, _ in calls) or ask(calls)
+        self.asked, nodes = [], outbox._nodes
+        nodes.ask, nodes.begin = self._noting(nodes.ask), self._noting(nodes.begin)
         self.pipeline = Pipeline(
             outbox._store, outbox._nodes, outbox._signer, mint.node.chain_id, outbox._with(window, True)
         )
         self.pipeline.queue.extend(outbox._store.queue(items))
         self.mint = mint
+
+    def _noting(self, function):
+        def noted(*given):
+            self.asked.extend(method for method, _ in given[-1])
+            return function(*given)
+
+        return noted
 
     def steps(self, count):
         for _ in range(count):
@@ -77,6 +84,21 @@ def test_what_was_tried_long_ago_is_tried_anew_before_it_is_signed_F21(mint, mon
     assert result.state is state
     assert result.error.data.hex().startswith("e450d38c")  # ERC20InsufficientBalance
     assert mint.balance(10) == 1010
+
+
+def test_what_another_process_sends_during_the_dry_run_is_not_told_as_refused_F21_F17(mint):
+    """Its effect is why there is nothing left to spend."""
+    mint.node.request("evm_setAutomine", True)
+    spend = mint.spend("all of it", OWN)
+    with mint.client().outbox(patience=20) as outbox, mint.client().outbox(patience=20) as other:
+        run = Run(mint, outbox, 4, [spend])
+        dry, results = run.pipeline._dry, []
+        finish = dry.finish
+        dry.finish = lambda trial: results.extend(other.send_all([spend])) or finish(trial)
+        changes = run.pipeline.step()
+        assert [result.state for result in results] == [State.INCLUDED]
+        assert [change.row.state for change in changes] == [State.INCLUDED]
+        assert outbox.results(keys=["all of it"])[0].state is State.INCLUDED
 
 
 def test_in_a_window_of_one_each_is_tried_after_the_one_before_F21(mint):

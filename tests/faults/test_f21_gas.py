@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from salus import errors
+from salus import answers, errors
 from salus.fhir import read_claims
 from salus.node import LocalNode
-from salus.outbox import Item, State
+from salus.outbox import Item, NonceTaken, State
 from tests.client.house import House
-from tests.client.scene import Scene
+from tests.client.scene import USD, Scene
 from tests.client.shared_data import EXAMPLES
 
 
@@ -30,6 +30,98 @@ def test_a_claim_that_is_paid_is_not_refused_for_the_gas_of_one_that_is_not_F21(
         results = {result.key: result for result in outbox.send_all(calls)}
     assert [results[item.key].state for item in calls] == [State.INCLUDED, State.INCLUDED]
     assert scene.balance() > 0
+
+
+@pytest.fixture
+def many(house, tmp_path):
+    """A hospital, a deductible that is used up, and a hundred claims of one line."""
+    scene = Scene(house, house.deploy("TestToken", "Dollar", "USD", 6), tmp_path)
+    (claim,) = read_claims(EXAMPLES / "claim.json")
+    scene.submit([dataclasses.replace(claim, number="first")])
+    one = dataclasses.replace(claim, lines=claim.lines[:1])
+    return scene, scene.prepare([dataclasses.replace(one, number=f"claim-{n}") for n in range(100)])
+
+
+def test_one_estimate_serves_for_batches_of_any_size_F21(many, tmp_path):
+    scene, claims = many
+    with scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
+        asked, ask = [], outbox._nodes.ask
+        outbox._nodes.ask = lambda calls: asked.extend(method for method, _ in calls) or ask(calls)
+        parts = list(scene.desk.claims.submit_prepared(claims, batch=45, outbox=outbox))
+        assert sorted(map(len, parts)) == [10, 45, 45]
+        assert {answer.state for part in parts for answer in part} == {answers.State.SETTLED}
+        # The last one is too small for its share of what every transaction takes.
+        assert asked.count("eth_estimateGas") <= 2
+        rows = outbox._store.rows()
+        gas = {row.item.size: attempts[-1].gas for row, attempts in zip(rows, outbox._store.attempts(rows).values())}
+        assert {row.item.size: row.item.spare for row in rows} == {45 * 6: 350_000 + 45 * 60_000, 60: 350_000 + 10 * 60_000}
+    assert all(gas[size] > spare for size, spare in ((60, 950_000), (270, 3_050_000)))
+    assert (gas[60] - 950_000) * 3 < gas[270] - 3_050_000 < (gas[60] - 950_000) * 5
+
+
+def test_what_no_block_holds_goes_in_halves_F21(many, house, tmp_path):
+    scene, claims = many
+    limit = house.node.request("eth_getBlockByNumber", "latest", False)["gasLimit"]
+    house.node.request("evm_setBlockGasLimit", hex(2_500_000))
+    try:
+        house.node.request("evm_mine")
+        with scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
+            parts = list(scene.desk.claims.submit_prepared(claims, outbox=outbox))
+    finally:
+        house.node.request("evm_setBlockGasLimit", limit)
+        house.node.request("evm_mine")
+    assert 2 < len(parts) <= 8
+    assert {answer.id for part in parts for answer in part} == {"0x" + claim.id.hex() for claim in claims}
+    assert {answer.state for part in parts for answer in part} == {answers.State.SETTLED}
+
+
+def test_a_pool_that_runs_short_under_way_stops_no_claim_F21_TP3(house, tmp_path):
+    """Each claim is then noted as owed, which takes three times the gas: what was tried with enough has too little in its block."""
+    scene = Scene(house, house.deploy("TestToken", "Dollar", "USD", 6), tmp_path, fund=12_000 * USD)
+    (claim,) = read_claims(EXAMPLES / "claim.json")
+    scene.submit([dataclasses.replace(claim, number="first")])
+    one = dataclasses.replace(claim, lines=claim.lines[:1])
+    claims = scene.prepare([dataclasses.replace(one, number=f"claim-{n}") for n in range(400)])
+    with scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
+        parts = list(scene.desk.claims.submit_prepared(claims, outbox=outbox))
+        states = {result.state for result in outbox.results()}
+    assert State.FAILED in states, "nothing met a short pool under way"
+    assert sorted(answer.id for part in parts for answer in part) == sorted("0x" + claim.id.hex() for claim in claims)
+    told = [answer.state for part in parts for answer in part]
+    paid, owed = told.count(answers.State.SETTLED), told.count(answers.State.OWED)
+    assert paid + owed == 400 and paid > 100 and owed > 200
+    assert scene.desk.treasury.pool(scene.insurer.address, scene.token).waiting == owed
+
+
+def test_claims_whose_nonce_somebody_else_used_are_told_and_not_sent_in_halves_F3(many, tmp_path):
+    """Whether they are to be done anew is for the user to say."""
+    scene, claims = many
+    account = scene.hospital._account
+    nonce = scene.world.w3.eth.get_transaction_count(account.address)
+
+    def hook(step):
+        if step == "after_store":
+            scene.world.transact({"to": account.address, "value": 1, "nonce": nonce}, account)
+
+    with scene.desk.outbox(tmp_path / "outbox.sqlite", hook=hook) as outbox:
+        with pytest.raises(NonceTaken):
+            list(scene.desk.claims.submit_prepared(claims[:10], outbox=outbox))
+        assert [result.state for result in outbox.results()] == [State.LOST]
+
+
+def test_one_claim_that_no_block_holds_is_refused_F21(many, house, tmp_path):
+    scene, claims = many
+    limit = house.node.request("eth_getBlockByNumber", "latest", False)["gasLimit"]
+    house.node.request("evm_setBlockGasLimit", hex(60_000))
+    try:
+        house.node.request("evm_mine")
+        with scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
+            with pytest.raises(errors.Refused):
+                list(scene.desk.claims.submit_prepared(claims[:1], outbox=outbox))
+    finally:
+        house.node.request("evm_setBlockGasLimit", limit)
+        house.node.request("evm_mine")
+    assert len(list(scene.desk.claims.submit_prepared(claims[:1]))) == 1
 
 
 def test_what_the_rules_refuse_is_refused_in_their_words_F21(house, tmp_path):
