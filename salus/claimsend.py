@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .answers import PreparedClaim
-from .errors import NodeRefused, Refused, Reverted, gate
+from .errors import NodeRefused, Refused, Reverted
 from .outbox.bulk import WINDOW, new_key
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ __all__ = ["send_claims"]
 
 # Lines in one transaction, at most: with them, not with the claims, grows its gas.
 _LINES_A_TRANSACTION = 250
-
-# No transaction may be given more gas than this (EIP-7825).
-_MOST_GAS = 1 << 24
 
 # What a transaction, and a claim in it, takes more at most when something is paid and not only counted: the treasury insists on
 # the gas of a whole transfer.
@@ -53,7 +50,7 @@ def send_claims(
             part = waiting.pop(0)
             submit = salus.contract("ClaimDesk").functions.submit(*_arguments(part, signatures))
             try:
-                receipt = salus.send(submit, gas=_gas(salus, submit))
+                receipt = salus.send(submit)
             except Refused as refused:
                 waiting[:0] = _halves(part, refused)
                 continue
@@ -86,17 +83,6 @@ def _through(outbox: Outbox, waiting: deque[_Part], signatures: _Signatures) -> 
 
 def _arguments(part: _Part, signatures: _Signatures) -> tuple[list[Any], list[bytes]]:
     return [claim.struct() for claim in part], [signatures.get(claim.id, b"") for claim in part] if signatures else []
-
-
-def _gas(salus: Salus, submit: Any) -> int:
-    """What a transaction is given; below what one may take at all."""
-    sender = salus.need_signer().address
-    with gate("estimating the gas of submit"):
-        estimate = int(submit.estimate_gas({"from": sender}))
-    if estimate > _MOST_GAS:
-        raise NodeRefused(f"submit takes {estimate:,} gas, a transaction may take {_MOST_GAS:,}; send less at once")
-    # Between the estimate and the block others may be paid, and the member's year may have grown.
-    return min(estimate * 6 // 5, _MOST_GAS)
 
 
 def _halves(part: _Part, refused: Refused) -> list[_Part]:

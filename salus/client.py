@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from . import decoding
 from .batches import ask_many, data, quantity
 from .book import Book, Deployment, abi_hash, default_book
-from .connection import open_node, shown
+from .connection import shown
 from .errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain, gate
 from .events import Events, find_index
 from .receipts import Event, Receipt
@@ -99,6 +99,8 @@ class Salus:
             WrongChain: The node is on another chain than the book.
             NotDeployed: No code, or other code, at an address of the book.
         """
+        from .provider import open_node
+
         w3 = open_node(url, timeout=timeout)
         if book is None:
             with gate("asking for the chain", node=shown(url)):

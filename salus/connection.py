@@ -1,4 +1,4 @@
-"""The connection to a node."""
+"""A node's address, and what holds for every connection to one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from .errors import BadInput, one_line
 
 if TYPE_CHECKING:
     import requests
-    from web3 import Web3
 
-__all__ = ["PATIENCE", "is_local", "node_parts", "open_node", "open_session", "shown"]
+__all__ = ["BUSY", "is_local", "node_parts", "open_session", "pause_asked", "shown"]
 
-#: Seconds for which a busy node is asked again, or one whose connection breaks or whose answer is none.
-PATIENCE = 6.0
+#: HTTP statuses of a node that may answer a little later.
+BUSY = (408, 425, 429, 500, 502, 503, 504)
 
 
 def shown(url: str) -> str:
@@ -44,6 +43,11 @@ def is_local(parts: SplitResult) -> bool:
     return parts.hostname in ("127.0.0.1", "localhost", "::1")
 
 
+def pause_asked(retry_after: str | None) -> float:
+    """Seconds that a node asks to be left alone, by its ``Retry-After``; 0 where it names a date, or nothing."""
+    return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else 0.0
+
+
 def open_session(url: str) -> requests.Session:
     """What keeps the connections to a node open.
 
@@ -57,27 +61,3 @@ def open_session(url: str) -> requests.Session:
     if is_local(parts):
         session.trust_env = False  # a proxy that the environment names is for the world outside
     return session
-
-
-def open_node(url: str, *, timeout: float = 30, patience: float = PATIENCE) -> Web3:
-    """A node as web3 sees it; nothing is asked yet.
-
-    Args:
-        url: ``http://`` or ``https://``.
-        timeout: Seconds for one answer.
-        patience: Seconds for which what only reads is asked again where it fails in a way that may pass.
-
-    Raises:
-        BadInput: Not such an address.
-    """
-    from web3 import Web3
-    from web3.middleware import ExtraDataToPOAMiddleware
-
-    from .provider import PatientProvider
-
-    w3 = Web3(PatientProvider(url, session=open_session(url), timeout=timeout, patience=patience))
-    # Chains with proof of authority have longer blocks' extra data than web3 accepts by itself.
-    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
-    # This one asks for the chain's id before every call; the client asks before it signs, which is when it matters.
-    w3.middleware_onion.remove("validation")
-    return w3

@@ -10,11 +10,16 @@ from typing import Any, TypeVar
 
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
-from web3 import HTTPProvider
+from web3 import HTTPProvider, Web3
+from web3.middleware import ExtraDataToPOAMiddleware
 
+from .connection import BUSY, open_session, pause_asked
 from .errors import revert_data
 
-__all__ = ["PatientProvider"]
+__all__ = ["PATIENCE", "PatientProvider", "open_node"]
+
+#: Seconds for which a busy node is asked again, or one whose connection breaks or whose answer is none.
+PATIENCE = 6.0
 
 T = TypeVar("T")
 
@@ -37,7 +42,6 @@ _READS = frozenset(
         "eth_getTransactionReceipt",
     )
 )
-_BUSY = (408, 425, 429, 500, 502, 503, 504)  # HTTP: ask again
 _SLOWER = (429, -32029, -32097)  # JSON-RPC: too many questions a second
 _PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds: the first pause, and the most that it grows to
 # Where nobody listens, a node may just be starting; most often there is none, and who waits should soon hear so.
@@ -51,6 +55,25 @@ _BROKEN = (
     json.JSONDecodeError,
     UnicodeDecodeError,
 )
+
+
+def open_node(url: str, *, timeout: float = 30, patience: float = PATIENCE) -> Web3:
+    """A node as web3 sees it; nothing is asked yet.
+
+    Args:
+        url: ``http://`` or ``https://``.
+        timeout: Seconds for one answer.
+        patience: Seconds for which what only reads is asked again where it fails in a way that may pass.
+
+    Raises:
+        BadInput: Not such an address.
+    """
+    w3 = Web3(PatientProvider(url, session=open_session(url), timeout=timeout, patience=patience))
+    # Chains with proof of authority have longer blocks' extra data than web3 accepts by itself.
+    w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+    # This one asks for the chain's id before every call; the client asks before it signs, which is when it matters.
+    w3.middleware_onion.remove("validation")
+    return w3
 
 
 class PatientProvider(HTTPProvider):
@@ -90,10 +113,9 @@ class PatientProvider(HTTPProvider):
                 if not _wants_pause(answer):
                     return answer
             except requests.exceptions.HTTPError as trouble:
-                if trouble.response is None or trouble.response.status_code not in _BUSY:
+                if trouble.response is None or trouble.response.status_code not in BUSY:
                     raise
-                said = trouble.response.headers.get("Retry-After", "")
-                failure, wait = trouble, float(said) if said.isdecimal() else 0.0
+                failure, wait = trouble, pause_asked(trouble.response.headers.get("Retry-After"))
             except _BROKEN as trouble:
                 failure = trouble
                 if _nobody_listens(trouble):

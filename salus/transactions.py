@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from .signing import Signer
 
-__all__ = ["Sender", "eth_call", "eth_calls"]
+__all__ = ["MOST_GAS", "Sender", "eth_call", "eth_calls"]
+
+#: No transaction may be given more gas than this (EIP-7825).
+MOST_GAS = 1 << 24
 
 _GAS_MARGIN = 1.2  # the state may change between the estimate and the block
 _SEND_TRIES = 5
@@ -84,9 +87,9 @@ class Sender:
     def _estimate(self, transaction: Mapping[str, Any], name: str) -> int:
         with gate(f"estimating the gas of {name}"):
             estimate = int(self._w3.eth.estimate_gas(transaction, "pending"))  # type: ignore[arg-type]
-            limit = int(self._w3.eth.get_block("latest")["gasLimit"])
+            limit = min(int(self._w3.eth.get_block("latest")["gasLimit"]), MOST_GAS)
         if estimate > limit:
-            raise NodeRefused(f"{name} takes {estimate:,} gas, a block holds {limit:,}; send less at once")
+            raise NodeRefused(f"{name} takes {estimate:,} gas, a transaction may take {limit:,}; send less at once")
         return min(int(estimate * _GAS_MARGIN), limit)
 
     def _fees(self) -> dict[str, Any]:

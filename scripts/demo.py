@@ -28,7 +28,6 @@ from salus.accesses import commit  # noqa: E402
 from salus.claimfiles import read_claim_files  # noqa: E402
 from salus.claims import ClaimAnswer, State  # noqa: E402
 from salus.cli.common import few  # noqa: E402
-from salus.client import open_node  # noqa: E402
 from salus.errors import Refused, SalusError, gate  # noqa: E402
 from salus.explanations import moment  # noqa: E402
 from salus.fhir import ClaimInput, claim_response, explanation_of_benefit  # noqa: E402
@@ -38,6 +37,7 @@ from salus.loggers import files, write_qtag  # noqa: E402
 from salus.mapping import apply, load_mapping  # noqa: E402
 from salus.planfile import day_text, load_plan  # noqa: E402
 from salus.plans import Membership  # noqa: E402
+from salus.provider import open_node  # noqa: E402
 from salus.schedules import ready_schedules  # noqa: E402
 from salus.signing import KeySigner, NodeSigner  # noqa: E402
 from salus.temperature import ready_profiles  # noqa: E402

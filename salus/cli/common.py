@@ -194,7 +194,8 @@ class Context:
         return load_keystore(keystore, self.password(keystore, file=password_file))
 
     def _node_account(self, which: str) -> Signer:
-        from ..connection import open_node, shown
+        from ..connection import shown
+        from ..provider import open_node
         from ..errors import BadInput, gate
         from ..signing import NodeSigner
 

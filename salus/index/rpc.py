@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 
-from ..connection import open_session, shown
+from ..connection import BUSY, open_session, pause_asked, shown
 from ..errors import BadAnswer, Unreachable, one_line
 
 __all__ = ["Endpoint", "Fault", "Question", "wants_less"]
@@ -28,7 +28,6 @@ _BATCH = 100  # questions in one message; no common node allows fewer
 _LARGEST = 64 * 1024 * 1024  # bytes of one answer that are read at all
 _CHUNK = 1 << 16
 _PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds: the first pause, and the most that it grows to
-_BUSY = (408, 425, 429, 500, 502, 503, 504)  # HTTP: ask again
 _PASSING = (429, -32603, -32029, -32097)  # JSON-RPC: an inner error, too many questions a second
 # What nodes write where they want fewer questions a second, and where they want less in one message.
 _SLOWER = ("rate limit", "rate exceeded", "too many requests", "throttl", "capacity", "busy", "timeout", "timed out")
@@ -189,9 +188,8 @@ class Endpoint:
             ) as reply:
                 if reply.status_code == 413:
                     raise _Again(Unreachable(f"the node at {where} finds a question too large (HTTP 413)"), smaller=True)
-                if reply.status_code in _BUSY:
-                    said = reply.headers.get("Retry-After", "")
-                    wait = min(float(said), _LONGEST_PAUSE) if said.isdecimal() else 0.0
+                if reply.status_code in BUSY:
+                    wait = min(pause_asked(reply.headers.get("Retry-After")), _LONGEST_PAUSE)
                     raise _Again(Unreachable(f"the node at {where} answers with HTTP {reply.status_code}"), wait=wait)
                 if reply.status_code != 200 and not reply.headers.get("Content-Type", "").startswith("application/json"):
                     raise Unreachable(f"the node at {where} answers with HTTP {reply.status_code}")

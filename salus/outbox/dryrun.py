@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import NodeRefused, SalusError, one_line
+from ..transactions import MOST_GAS
 from .items import Item
 from .nodes import Nodes, UnderWay
 from .store import Row
@@ -16,8 +17,6 @@ __all__ = ["DryRun", "Trial"]
 
 # Between the dry run and the block the state may change.
 _MARGIN = 1.25
-# No transaction may be given more gas than this (EIP-7825).
-_MOST_GAS = 1 << 24
 
 
 @dataclass
@@ -115,7 +114,7 @@ class DryRun:
             if isinstance(answer, Trouble):
                 refused[row.id] = _refusal(answer, f"estimating the gas of {row.item.name or row.item.key}")
                 continue
-            needs, most = number(answer, "an estimate of gas"), min(gas_limit, _MOST_GAS)
+            needs, most = number(answer, "an estimate of gas"), min(gas_limit, MOST_GAS)
             if needs > most:
                 refused[row.id] = NodeRefused(
                     f"{row.item.name or row.item.key} takes {needs:,} gas, a transaction may take {most:,}; send less at once"
@@ -134,7 +133,7 @@ class DryRun:
         """
         size, needs = self._gas[item.kind]
         share = -(-needs * item.size // size)
-        return min((share if mended else max(share, needs)) + item.spare, gas_limit, _MOST_GAS)
+        return min((share if mended else max(share, needs)) + item.spare, gas_limit, MOST_GAS)
 
     def _try_pending(self, rows: Sequence[Row], gas: dict[int, int], refused: dict[int, SalusError]) -> list[Row]:
         """Try calls on what waits for a block. Takes note of those that are refused; gives those of which it cannot tell."""

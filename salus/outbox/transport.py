@@ -13,7 +13,7 @@ import time
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ..connection import is_local, open_session
+from ..connection import is_local, open_session, pause_asked
 from ..errors import BadAnswer, Unreachable
 
 __all__ = ["Far", "Near", "Overloaded", "Transport", "transport"]
@@ -84,7 +84,7 @@ class _Reply:
     def expect_well(self, status: int, wait: str | None) -> None:
         """See that it is an answer."""
         if status in (429, 503):
-            raise Overloaded(f"{self._name} answers with HTTP {status}", _seconds(wait))
+            raise Overloaded(f"{self._name} answers with HTTP {status}", min(pause_asked(wait), _LONGEST_WAIT))
         if status != 200:
             raise Unreachable(f"{self._name} answers with HTTP {status}")
 
@@ -185,10 +185,3 @@ def _ended(wire: socket.socket) -> bool:
     poll = select.poll()
     poll.register(wire, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        return min(max(float(text or 0), 0), _LONGEST_WAIT)
-    except ValueError:  # a date, or nonsense
-        return 0

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from salus import Salus
-from salus.connection import open_node, shown
+from salus.connection import shown
+from salus.provider import open_node
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, gate
 from tests.client.test_client import client, proxy, says
 from tests.faults.proxy import FaultProxy

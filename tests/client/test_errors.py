@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 from web3 import HTTPProvider, Web3
 
 from salus import codes, decoding, errors
-from salus.connection import open_node
+from salus.provider import open_node
 from salus.explanations import _WORDS
 from salus.node import KINDS, LocalNode
 
