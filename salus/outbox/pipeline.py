@@ -32,6 +32,7 @@ __all__ = ["Change", "Pipeline"]
 # A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the nonce.
 _MISSING = 2.0
 _DOUBT, _FIRST_RESEND, _LONGEST_RESEND = 0.1, 1.0, 15.0
+_FIRST_NEAR = 0.4  # for a node on this machine
 _SHORTEST_LOOK, _LONGEST_LOOK = 0.01, 0.25
 _GATHERING = 0.05  # seconds at most for which receipts are left to come together, many being cheaper at once
 _STALE = 15.0  # seconds after which a dry run is made anew, before what was tried is signed
@@ -62,7 +63,8 @@ class Pipeline:
         self._count = self._head = self._before = -1
         self._read = -1  # up to which block receipts were asked for
         self._moved, self._moved_head = time.monotonic(), -1
-        self._resend, self._resent, self._bumped = _FIRST_RESEND, 0.0, 0.0
+        self._first_resend = _FIRST_NEAR if nodes.near else _FIRST_RESEND
+        self._resend, self._resent, self._bumped = self._first_resend, 0.0, 0.0
         self._look = _SHORTEST_LOOK
         self._unparked = -1  # the last nonce that was given anew because a node kept it aside
         self._foresees = False  # whether the node was seen to count what waits for a block
@@ -135,7 +137,7 @@ class Pipeline:
 
     def _stir(self) -> None:
         """Something moved: patience, and the waiting before a repair, begin anew."""
-        self._moved, self._resent, self._resend = time.monotonic(), time.monotonic(), _FIRST_RESEND
+        self._moved, self._resent, self._resend = time.monotonic(), time.monotonic(), self._first_resend
         self._moved_head = self._head
 
     # ------------------------------------------------------------------------------------------------------ launching
@@ -418,9 +420,8 @@ class Pipeline:
         it makes room for a new attempt. A far node that was never seen to count what waits is given the time for a block, and no
         nonce is given anew for this more than once.
         """
-        now = time.monotonic()
-        least = 0 if self._foresees or self._nodes.near else self._settings.bump_seconds
-        if now - self._moved < least or self._head != self._moved_head:
+        waited = time.monotonic() - self._moved > self._settings.bump_seconds and self._head == self._moved_head
+        if not (self._foresees or self._nodes.near or waited):
             return False
         (pending,) = self._nodes.ask([("eth_getTransactionCount", [self._account, "pending"])])
         return number(pending, "the nonce", most=1 << 64) <= self._count

@@ -120,15 +120,16 @@ def test_progress_is_told(mint, outbox):
 
 @pytest.fixture
 def in_flight(mint, outbox):
-    """How many transactions are in no block whenever some were signed."""
-    store, found = outbox._store, []
-    sign = store.sign
+    """How many transactions are in no block whenever some are sent."""
+    nodes, sent, found = outbox._nodes, [mint.count()], []
+    begin = nodes.begin
 
-    def watched(signed):
-        sign(signed)
-        found.append(max(nonce for _, nonce, _ in signed) + 1 - mint.count())
+    def watched(lane, calls):
+        sent[0] += sum(method == "eth_sendRawTransaction" for method, _ in calls)
+        found.append(sent[0] - mint.count())
+        return begin(lane, calls)
 
-    store.sign = watched
+    nodes.begin = watched
     return found
 
 
@@ -280,7 +281,7 @@ def test_what_runs_out_of_gas_is_told(mint, outbox):
 def test_what_no_block_can_hold_is_refused(world, monkeypatch):
     import salus.outbox.dryrun as dryrun
 
-    monkeypatch.setattr(dryrun, "_MOST_GAS", 22_000)
+    monkeypatch.setattr(dryrun, "MOST_GAS", 22_000)
     signer, _ = world.institution("PROVIDER")
     client = world.client(signer)
     fn = client.contract("Institutions").functions.setOperator(world.patient().address, 1, client.now() + YEAR)
