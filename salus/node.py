@@ -303,6 +303,9 @@ class LocalNode:
             with opener.open(request, timeout=timeout) as reply:
                 answer = json.load(reply)
         except (OSError, ValueError) as trouble:
+            if (process := self._process) is not None and process.poll() is not None:
+                said = self.last_output() or "no word"
+                raise NodeError(f"the local {self.kind} has ended with exit code {process.returncode}: {said}") from None
             raise NodeError(f"the local {self.kind} does not answer {method}: {trouble}") from None
         if "error" in answer:
             raise NodeError(f"the local {self.kind} refused {method}: {answer['error'].get('message', answer['error'])}")

@@ -197,6 +197,14 @@ def test_a_taken_port_is_named_in_the_error():
         LocalNode(port=first.port).start()
 
 
+def test_a_chain_that_ended_says_how():
+    with LocalNode() as node:
+        node._process.kill()
+        node._process.wait()
+        with pytest.raises(NodeError, match="the local anvil has ended with exit code -9"):
+            node.request("eth_blockNumber")
+
+
 def test_an_unknown_chain_is_refused():
     with pytest.raises(ValueError, match="no such local chain: 'hardhat'"):
         LocalNode("hardhat")
