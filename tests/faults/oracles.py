@@ -13,6 +13,7 @@ from eth_abi import decode
 from eth_utils import to_checksum_address
 
 from salus import Salus
+from salus.answers import State as ClaimState
 from salus.decoding import load_abi, selector
 from salus.directives import Status
 from salus.index import Indexer, Store
@@ -96,9 +97,11 @@ def index_is_storage(setting: Setting, node: LocalNode, client: Salus) -> Iterat
     decided = [event.args["id"] for event in client.logs("ClaimDesk", "ClaimDecided")]
     if doubled := [id_ for id_, times in Counter(decided).items() if times > 1]:
         yield f"{len(doubled)} claims were decided twice"
+    owed = {event.args["id"] for event in client.logs("ClaimDesk", "ClaimOwed")}
     for id_, record in zip(decided, client.calls("ClaimDesk", "claim", [(id_,) for id_ in decided]), strict=True):
-        if record[0] != 1:  # settled
-            yield f"claim 0x{id_.hex()}: decided by the index, {record} in the storage"
+        wanted = ClaimState.OWED if id_ in owed else ClaimState.SETTLED
+        if record[0] != wanted:
+            yield f"claim 0x{id_.hex()}: {wanted.name} by the index, {record} in the storage"
 
 
 # ------------------------------------------------------------------------------------------------- (c) the money is right

@@ -40,6 +40,7 @@ from tests.faults.work import YEAR, Setting, note
 
 CONFIRMATIONS = 12
 DEEPEST = CONFIRMATIONS - 2  # blocks that may go: what counts as final must not
+FUNDED = 1_000_000_000 * USD  # more than ten minutes of claims take
 MEMBERS = 60
 RICH = hex(10**22)
 SETTLING = 240.0  # seconds that the work may take to come to its end
@@ -120,7 +121,7 @@ class Soak:
         self.house = House(self.node, self.folder)
         token = self.house.deploy("TestToken", "Dollar", "USD", 6)
         self.house.book_path.write_text(json.dumps(self.house.book.to_json()))
-        scene = self.scene = Scene(self.house, token, self.folder, fund=1_000_000 * USD, consent=False)
+        scene = self.scene = Scene(self.house, token, self.folder, fund=FUNDED, consent=False)
         people = [self.house.patient() for _ in range(MEMBERS)]
         scene.enroll(*(who.address for who in people))
         self.members = [who.address for who in people]
@@ -414,7 +415,7 @@ class Soak:
         chain = oracles.Chain(node, self.base + 1)
         self.failures += oracles.index_is_storage(setting, node, reader)
         self.failures += oracles.money_is_right(
-            setting, reader, chain, 1_000_000 * USD, self.scene.insurer.address, self.scene.token
+            setting, reader, chain, FUNDED, self.scene.insurer.address, self.scene.token
         )
         for sender, some in results.items():
             first = self.nonces[sender]
