@@ -294,7 +294,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.last = time.monotonic()
         answers = json.loads(connection.getresponse().read())
         if not isinstance(answers, list):
-            return [answers] if len(questions) == 1 else [{**answers, "id": q.get("id")} for q in questions]
+            # ganache tells of a revert without the question's id where it was asked by itself.
+            return [{**answers, "id": question.get("id")} for question in questions]
         by_id = {json.dumps(answer.get("id")): answer for answer in answers}
         return [by_id[json.dumps(question.get("id"))] for question in questions]
 
