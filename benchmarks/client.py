@@ -14,16 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, ratio, rounds, work_beside  # noqa: E402
-from salus.fhir import read_claims  # noqa: E402
+from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, beside_work, ratio, rounds  # noqa: E402
 from tests.client.scene import Scene  # noqa: E402
-from tests.client.shared_data import EXAMPLES  # noqa: E402
 
 ROUNDS = 5
 LOOPED, SENT = 40, 1000  # transactions of the plain loop, and of the fast ways; a chain gets slower the more it holds
@@ -84,12 +81,6 @@ def through_outbox(ground, function, calls, *, preflight=True):
     return timed(act)
 
 
-def beside_work(act):
-    """What something gives beside a process that takes as much of a processor as the outbox does."""
-    with work_beside(0.4):
-        return act()
-
-
 def bulk():
     with Ground() as ground:
         grants = {f"grant-{n}": row for n, row in enumerate(ground.grants(SENT))}
@@ -98,7 +89,7 @@ def bulk():
         ways = {
             "loop": lambda: (LOOPED, ground.plain_loop("grant", list(grants.values())[:LOOPED])),
             "hand": lambda: (SENT, ground.by_hand(raws)),
-            "hand beside work": lambda: (SENT, beside_work(lambda: ground.by_hand(raws))),
+            "hand beside work": lambda: (SENT, beside_work(0.4, lambda: ground.by_hand(raws))),
             "checked": lambda: (SENT, through_outbox(ground, "grant", grants)),
             "unchecked": lambda: (SENT, through_outbox(ground, "grant", grants, preflight=False)),
         }
@@ -132,11 +123,8 @@ def claims():
     with Ground() as ground:
         token = ground.house.deploy("TestToken", "Dollar", "USD", 6)
         scene = Scene(ground.house, token, Path(ground.folder.name), fund=10**12)
-        (claim,) = read_claims(EXAMPLES / "claim.json")
-        scene.submit([replace(claim, number="first")])  # uses up the deductible: what follows is paid
         say(f"{CLAIMS} claims, {PER_BATCH} in a transaction")
-        one = replace(claim, lines=claim.lines[:1])
-        prepared = scene.prepare([replace(one, number=f"claim-{n}") for n in range(CLAIMS)])
+        prepared = scene.paid_ones(CLAIMS)
         ground.keep()
 
         def submit():

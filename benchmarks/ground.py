@@ -1,6 +1,5 @@
 """What the throughput of the client is measured on, and the ways by hand that it is measured beside."""
 
-import contextlib
 import gc
 import http.client
 import json
@@ -207,14 +206,13 @@ class Ground:
         return taken
 
 
-@contextlib.contextmanager
-def work_beside(share):
-    """Another process that computes for so much of the time, 4 ms at a stretch, as one that signs does."""
+def beside_work(share, act):
+    """What something gives beside another process that computes for so much of the time, 4 ms at a stretch, as one that signs."""
     busy, idle = 0.004 * share, 0.004 * (1 - share)
     code = f"import time\nwhile True:\n end = time.perf_counter() + {busy}\n while time.perf_counter() < end: pass\n time.sleep({idle})"
     worker = subprocess.Popen([sys.executable, "-c", code])
     try:
-        yield
+        return act()
     finally:
         worker.kill()
         worker.wait()

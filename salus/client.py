@@ -320,7 +320,7 @@ class Salus:
             The answers in order; see :meth:`call`.
         """
         where = self.book[contract].address
-        abi = next(e for e in decoding.load_abi(contract) if e["type"] == "function" and e["name"] == function)
+        abi = decoding.function_of(contract, function)
         asked = [{"to": where, "data": "0x" + data.hex()} for data in decoding.encode_calls(abi, many)]
         return [self._decode(where, abi, raw) for raw in eth_calls(self.w3, asked, block)]
 

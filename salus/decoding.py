@@ -26,6 +26,7 @@ __all__ = [
     "encode_calls",
     "event_topic",
     "events_of",
+    "function_of",
     "load_abi",
     "plain",
     "selector",
@@ -120,6 +121,19 @@ def load_abi(name: str) -> tuple[Mapping[str, Any], ...]:
     if not path.is_file():
         raise KeyError(name)
     return tuple(json.loads(path.read_text()))
+
+
+@cache
+def function_of(contract: str, name: str) -> Mapping[str, Any]:
+    """A function of a contract's ABI; of several of one name the first.
+
+    Raises:
+        KeyError: No such contract, or it has no such function.
+    """
+    for entry in load_abi(contract):
+        if entry["type"] == "function" and entry["name"] == name:
+            return entry
+    raise KeyError(f"{contract}.{name}")
 
 
 def type_name(entry: Mapping[str, Any]) -> str:

@@ -57,10 +57,10 @@ def _part(shape: Shape, struct: Callable[[Sequence[str], Sequence[Any]], Any]) -
     if lists:
         inner, _, size = kind[:-1].rpartition("[")
         part = _part((inner, "", parts), struct)
-        return (_width([part] * int(size)), _as_tuple(_row([part] * int(size)))) if size else (0, _list(*part))
+        return (_width([part] * int(size)), _made(_row([part] * int(size)), tuple)) if size else (0, _list(*part))
     if base == "tuple":
         names, inner = tuple(name for _, name, _ in parts), [_part(one, struct) for one in parts]
-        return _width(inner), _struct(names, _row(inner), struct)
+        return _width(inner), _made(_row(inner), lambda values: struct(names, values))
     if base in ("string", "bytes") and not bits:
         return 0, _string if base == "string" else _bytes
     return 32, _single(base, int(bits or 0))
@@ -92,18 +92,12 @@ def _row(parts: Sequence[_Part]) -> _Read:
     return row
 
 
-def _as_tuple(row: _Read) -> _Read:
+def _made(row: _Read, make: Callable[[list[Any]], Any]) -> _Read:
+    """Reads a row, and makes one value of it."""
+
     def read(data: bytes, at: int) -> tuple[Any, int]:
         values, end = row(data, at)
-        return tuple(values), end
-
-    return read
-
-
-def _struct(names: Sequence[str], row: _Read, struct: Callable[[Sequence[str], Sequence[Any]], Any]) -> _Read:
-    def read(data: bytes, at: int) -> tuple[Any, int]:
-        values, end = row(data, at)
-        return struct(names, values), end
+        return make(values), end
 
     return read
 

@@ -195,8 +195,8 @@ class Context:
 
     def _node_account(self, which: str) -> Signer:
         from ..connection import shown
-        from ..provider import open_node
         from ..errors import BadInput, gate
+        from ..provider import open_node
         from ..signing import NodeSigner
 
         url = self.rpc.split(",")[0]

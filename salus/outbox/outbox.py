@@ -191,14 +191,15 @@ class Outbox:
         Raises:
             ValueError: Arguments that do not fit.
         """
-        where, encoded = self._salus.book[contract].address, _encoded(contract, function, list(calls.values()))
+        where, abi = self._salus.book[contract].address, decoding.function_of(contract, function)
+        encoded = decoding.encode_calls(abi, list(calls.values()))
         return [Item(key, where, data, function, gas) for key, data in zip(calls, encoded, strict=True)]
 
     def item(
         self, key: str, contract: str, function: str, arguments: Sequence[Any], *, size: int = 1, spare: int = 0
     ) -> Item:
         """One such item, with the size and the spare gas that :class:`Item` tells of."""
-        (data,) = _encoded(contract, function, [arguments])
+        (data,) = decoding.encode_calls(decoding.function_of(contract, function), [arguments])
         return Item(key, self._salus.book[contract].address, data, function, size=size, spare=spare)
 
     # --------------------------------------------------------------------------------------------------------- sending
@@ -439,11 +440,6 @@ class Outbox:
             raise BadInput(self.path, f"key {key}", "is done; its key keeps it from being done again")
         else:
             raise BadInput(self.path, f"key {key}", "is signed and may still happen; run `salus outbox resume`")
-
-
-def _encoded(contract: str, function: str, rows: Sequence[Sequence[Any]]) -> list[bytes]:
-    abi = next(e for e in decoding.load_abi(contract) if e["type"] == "function" and e["name"] == function)
-    return decoding.encode_calls(abi, rows)
 
 
 def _item(given: Sendable) -> Item:

@@ -1,8 +1,10 @@
 """An insurer with a published plan, a hospital, and a member who permits the insurer to pay, on the tests' chain."""
 
 import json
+from dataclasses import replace
 
 from salus.consent import DirectiveDraft, Effect
+from salus.fhir import read_claims
 from salus.planfile import load_plan, new_salt
 from salus.plans import Membership
 from tests.client.shared_data import EXAMPLES
@@ -72,6 +74,13 @@ class Scene:
 
     def submit(self, claims, **options):
         return self.desk.claims.submit(claims, self.plan, {REF: self.patient.address}, **options)
+
+    def paid_ones(self, count):
+        """Prepared claims of one line each that the plan pays: a claim before them uses up the deductible."""
+        (claim,) = read_claims(EXAMPLES / "claim.json")
+        self.submit([replace(claim, number="first")])
+        one = replace(claim, lines=claim.lines[:1])
+        return self.prepare([replace(one, number=f"claim-{n}") for n in range(count)])
 
     def balance(self):
         return self.desk.treasury.balance(self.token, self.hospital.address)

@@ -10,8 +10,8 @@ from eth_abi.abi import encode
 from web3 import HTTPProvider, Web3
 
 from salus import codes, decoding, errors
-from salus.provider import open_node
 from salus.explanations import _WORDS
+from salus.provider import open_node
 from salus.node import KINDS, LocalNode
 
 SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"

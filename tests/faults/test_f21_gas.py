@@ -1,5 +1,6 @@
 """Calls of one kind that take very different gas, through the outbox."""
 
+import contextlib
 import dataclasses
 
 import pytest
@@ -36,10 +37,20 @@ def test_a_claim_that_is_paid_is_not_refused_for_the_gas_of_one_that_is_not_F21(
 def many(house, tmp_path):
     """A hospital, a deductible that is used up, and a hundred claims of one line."""
     scene = Scene(house, house.deploy("TestToken", "Dollar", "USD", 6), tmp_path)
-    (claim,) = read_claims(EXAMPLES / "claim.json")
-    scene.submit([dataclasses.replace(claim, number="first")])
-    one = dataclasses.replace(claim, lines=claim.lines[:1])
-    return scene, scene.prepare([dataclasses.replace(one, number=f"claim-{n}") for n in range(100)])
+    return scene, scene.paid_ones(100)
+
+
+@contextlib.contextmanager
+def blocks_of(node, gas):
+    """Blocks that hold no more gas than this."""
+    limit = node.request("eth_getBlockByNumber", "latest", False)["gasLimit"]
+    node.request("evm_setBlockGasLimit", hex(gas))
+    try:
+        node.request("evm_mine")
+        yield
+    finally:
+        node.request("evm_setBlockGasLimit", limit)
+        node.request("evm_mine")
 
 
 def test_one_estimate_serves_for_batches_of_any_size_F21(many, tmp_path):
@@ -61,15 +72,8 @@ def test_one_estimate_serves_for_batches_of_any_size_F21(many, tmp_path):
 
 def test_what_no_block_holds_goes_in_halves_F21(many, house, tmp_path):
     scene, claims = many
-    limit = house.node.request("eth_getBlockByNumber", "latest", False)["gasLimit"]
-    house.node.request("evm_setBlockGasLimit", hex(2_500_000))
-    try:
-        house.node.request("evm_mine")
-        with scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
-            parts = list(scene.desk.claims.submit_prepared(claims, outbox=outbox))
-    finally:
-        house.node.request("evm_setBlockGasLimit", limit)
-        house.node.request("evm_mine")
+    with blocks_of(house.node, 2_500_000), scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
+        parts = list(scene.desk.claims.submit_prepared(claims, outbox=outbox))
     assert 2 < len(parts) <= 8
     assert {answer.id for part in parts for answer in part} == {"0x" + claim.id.hex() for claim in claims}
     assert {answer.state for part in parts for answer in part} == {answers.State.SETTLED}
@@ -78,10 +82,7 @@ def test_what_no_block_holds_goes_in_halves_F21(many, house, tmp_path):
 def test_a_pool_that_runs_short_under_way_stops_no_claim_F21_TP3(house, tmp_path):
     """Each claim is then noted as owed, which takes three times the gas: what was tried with enough has too little in its block."""
     scene = Scene(house, house.deploy("TestToken", "Dollar", "USD", 6), tmp_path, fund=12_000 * USD)
-    (claim,) = read_claims(EXAMPLES / "claim.json")
-    scene.submit([dataclasses.replace(claim, number="first")])
-    one = dataclasses.replace(claim, lines=claim.lines[:1])
-    claims = scene.prepare([dataclasses.replace(one, number=f"claim-{n}") for n in range(400)])
+    claims = scene.paid_ones(400)
     with scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
         parts = list(scene.desk.claims.submit_prepared(claims, outbox=outbox))
         states = {result.state for result in outbox.results()}
@@ -111,16 +112,9 @@ def test_claims_whose_nonce_somebody_else_used_are_told_and_not_sent_in_halves_F
 
 def test_one_claim_that_no_block_holds_is_refused_F21(many, house, tmp_path):
     scene, claims = many
-    limit = house.node.request("eth_getBlockByNumber", "latest", False)["gasLimit"]
-    house.node.request("evm_setBlockGasLimit", hex(60_000))
-    try:
-        house.node.request("evm_mine")
-        with scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
-            with pytest.raises(errors.Refused):
-                list(scene.desk.claims.submit_prepared(claims[:1], outbox=outbox))
-    finally:
-        house.node.request("evm_setBlockGasLimit", limit)
-        house.node.request("evm_mine")
+    with blocks_of(house.node, 60_000), scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:
+        with pytest.raises(errors.Refused):
+            list(scene.desk.claims.submit_prepared(claims[:1], outbox=outbox))
     assert len(list(scene.desk.claims.submit_prepared(claims[:1]))) == 1
 
 

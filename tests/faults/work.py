@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 from salus import KeySigner, codes
 from salus.answers import PreparedClaim
 from salus.book import Book
-from salus.decoding import encode_calls, load_abi
+from salus.decoding import encode_calls, function_of
 from salus.directives import Directive, Effect, Order
 from salus.fhir.claim import ClaimInput
 from salus.outbox import Item
@@ -83,7 +83,7 @@ class Work:
     def _items(
         self, contract: str, function: str, calls: Mapping[str, Sequence[Any]], gas: int | None = None
     ) -> list[Item]:
-        abi = next(e for e in load_abi(contract) if e["type"] == "function" and e["name"] == function)
+        abi = function_of(contract, function)
         encoded = encode_calls(abi, list(calls.values()))
         where = self.book[contract].address
         return [Item(key, where, data, function, gas) for key, data in zip(calls, encoded, strict=True)]
