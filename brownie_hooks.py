@@ -58,8 +58,8 @@ def _mend_mining() -> None:
 def _mend_waiting() -> None:
     """Let Brownie look for a receipt some more times before it calls a transaction dropped.
 
-    A loaded anvil counts the sender's transaction a moment before it hands out the receipt. Brownie asks for the receipt and then
-    for the count, once, and who waits for it has heard of the drop before anybody could look again.
+    A loaded anvil counts the sender's transaction a moment before it hands out the receipt. Brownie asks for the
+    receipt and then for the count, once, and who waits for it has heard of the drop before anybody could look again.
     """
     wait_for = TransactionReceipt._await_confirmation
 

@@ -1,9 +1,10 @@
-"""Throughput of the client beside what is written by hand, each on the same chain in the same run: part of `make bench`.
+"""Throughput of the client beside what is written by hand, each on the same chain in the same run: part of `make
+bench`.
 
     .venv/bin/python benchmarks/client.py [bulk] [claims] [ganache] [readings] [index] [cli]
 
-Writes what it measured into benchmarks/results.json, under "client". Ratios are medians over rounds: in each round both ways
-run one after the other on the chain as it began, so that whatever else the machine does hits both.
+Writes what it measured into benchmarks/results.json, under "client". Ratios are medians over rounds: in each round both
+ways run one after the other on the chain as it began, so that whatever else the machine does hits both.
 """
 
 import json
@@ -39,8 +40,14 @@ MEANING = {
     "bulk.batched_vs_plain_loop": (">= 300", "that over a plain loop with one in a transaction"),
     "bulk.vs_presigned": (">= 0.8", "grants through the outbox without dry run, over pre-signed batches by hand"),
     "bulk.checked_vs_presigned": ("", "the same with the dry run"),
-    "bulk.vs_presigned_beside_work": ("", "without dry run, over the same by hand beside a process that computes 40 % of the time"),
-    "claims.per_second": ("", "claims of one line, 100 in a transaction, from prepared to answered (`claims.submit_prepared`)"),
+    "bulk.vs_presigned_beside_work": (
+        "",
+        "without dry run, over the same by hand beside a process that computes 40 % of the time",
+    ),
+    "claims.per_second": (
+        "",
+        "claims of one line, 100 in a transaction, from prepared to answered (`claims.submit_prepared`)",
+    ),
     "claims.plain_loop_per_second": ("", "the same, one in a transaction, in a plain loop that reads no answers"),
     "claims.vs_plain_loop": ("", "the first over the second"),
     "bulk.ganache_per_second": ("", "grants through the outbox on ganache, without dry run"),
@@ -177,7 +184,12 @@ def readings():
         regulator.lots.register_profile(profile := ready_profiles()["refrigerated"])
         regulator.lots.assign_prefix("4006381", maker.address)
         lot = client.lots.register_lot(
-            gtin="04006381333931", number="LOT-1", made_at=now - YEAR, expires_at=now + YEAR, units=10**6, profile=profile.id
+            gtin="04006381333931",
+            number="LOT-1",
+            made_at=now - YEAR,
+            expires_at=now + YEAR,
+            units=10**6,
+            profile=profile.id,
         )
         step = 60
         began = now - BATCHES * READINGS * step - step
@@ -291,7 +303,14 @@ def cli():
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "SALUS_HOME": home, "SALUS_PASSWORD": "a password of this benchmark"}
         run = lambda *words: timed(  # noqa: E731
-            lambda: subprocess.run([command, *words], check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+            lambda: subprocess.run(
+                [command, *words],
+                check=True,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=60,
+            )
         )
         run("wallet", "new")
         help_, offline = zip(*[(run("--help"), run("wallet", "list")) for _ in range(9)], strict=True)

@@ -36,8 +36,8 @@ class Ground:
     """
 
     def __init__(self, kind="anvil"):
-        # The last states are in memory. By itself anvil writes older ones to the disk, which after some hundred blocks takes it
-        # several times as long as the transactions.
+        # The last states are in memory. By itself anvil writes older ones to the disk, which after some hundred blocks
+        # takes it several times as long as the transactions.
         self.node = LocalNode(kind, accounts=3, kept_states=256)
         self.folder = tempfile.TemporaryDirectory()
 
@@ -178,7 +178,9 @@ class Ground:
         ]
 
     def by_hand(self, raws, *, batch=100, window=200):
-        """Seconds of JSON-RPC batches written by hand: what is signed already, so many in flight, until all are mined."""
+        """Seconds of JSON-RPC batches written by hand: what is signed already, so many in flight, until all are
+        mined.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.node.port)
 
         def ask(questions):
@@ -187,7 +189,9 @@ class Ground:
             assert not any("error" in answer for answer in answers), answers
             return answers
 
-        count = [{"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionCount", "params": [self.account.address, "latest"]}]
+        count = [
+            {"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionCount", "params": [self.account.address, "latest"]}
+        ]
         began, first, sent = time.perf_counter(), self.nonce(), 0
         while (mined := int(ask(count)[0]["result"], 16) - first) < len(raws):
             some = raws[sent : sent + batch]
@@ -207,7 +211,9 @@ class Ground:
 
 
 def beside_work(share, act):
-    """What something gives beside another process that computes for so much of the time, 4 ms at a stretch, as one that signs."""
+    """What something gives beside another process that computes for so much of the time, 4 ms at a stretch, as one that
+    signs.
+    """
     busy, idle = 0.004 * share, 0.004 * (1 - share)
     code = f"import time\nwhile True:\n end = time.perf_counter() + {busy}\n while time.perf_counter() < end: pass\n time.sleep({idle})"
     worker = subprocess.Popen([sys.executable, "-c", code])

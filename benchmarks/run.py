@@ -1,11 +1,12 @@
 """Gas of Salus beside a naive baseline, in one scenario on a chain of its own: `make bench`.
 
-Whole transactions (receipt.gasUsed) where not said otherwise. The cold-chain keys `coldchain.log.*` are gas per reading, all
-others gas per operation. The naive baseline is contracts/mocks/naive: structs with strings, one transaction an item or step.
+Whole transactions (receipt.gasUsed) where not said otherwise. The cold-chain keys `coldchain.log.*` are gas per
+reading, all others gas per operation. The naive baseline is contracts/mocks/naive: structs with strings, one
+transaction an item or step.
 
-Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}, "gas_prague": {key: n}, "client": {key: n}}; `gas_prague` is what the
-same transaction costs where EIP-7623 sets a least price for calldata, `client` is throughput, see client.py. With names of parts (`make bench
-ARGS=consents`) only theirs.
+Writes benchmarks/results.json: {"gas": {key: n}, "naive": {key: n}, "gas_prague": {key: n}, "client": {key: n}};
+`gas_prague` is what the same transaction costs where EIP-7623 sets a least price for calldata, `client` is throughput,
+see client.py. With names of parts (`make bench ARGS=consents`) only theirs.
 """
 
 import contextlib
@@ -80,7 +81,9 @@ def packed(values, width=16, resolution=1):
 
 
 def prague(transaction):
-    """Gas of the same transaction under EIP-7623: its calldata costs at least 10 a token, a zero byte being one and another four."""
+    """Gas of the same transaction under EIP-7623: its calldata costs at least 10 a token, a zero byte being one and
+    another four.
+    """
     data = bytes.fromhex(transaction.input.removeprefix("0x"))
     zeros = data.count(0)
     return max(used(transaction), 21_000 + 10 * (zeros + 4 * (len(data) - zeros)))
@@ -146,16 +149,16 @@ def consents(s):
     text = (hospital, "treatment", "all medical records", s.now, s.now + YEAR)
     s.naive["consent.grant"] = used(naive.grant(*text, {"from": patient}))
     s.naive["consent.grant.again"] = used(naive.grant(*text, {"from": patient}))
-    s.naive["consent.decide"] = s.mock("GasMeter").measure(naive, naive.permits.encode_input(patient, hospital, "treatment"))[0]
+    s.naive["consent.decide"] = s.mock("GasMeter").measure(
+        naive, naive.permits.encode_input(patient, hospital, "treatment")
+    )[0]
     s.naive["consent.revoke"] = used(naive.revoke(hospital, {"from": patient}))
     types = ["address", "address", "string", "string", "uint256", "uint256", "uint256"]
     hash_ = web3.keccak(web3.codec.encode(types, [key.address, hospital.address, *text[1:], 0]))
     digest = web3.keccak(b"\x19Ethereum Signed Message:\n32" + hash_)
     signed = key.unsafe_sign_hash(digest)
     word = lambda number: number.to_bytes(32, "big")  # noqa: E731
-    relayed = used(
-        naive.grantFor(key.address, *text, 0, signed.v, word(signed.r), word(signed.s), {"from": hospital})
-    )
+    relayed = used(naive.grantFor(key.address, *text, 0, signed.v, word(signed.r), word(signed.s), {"from": hospital}))
     s.naive["consent.grant.relayed"] = s.naive["consent.grant.relayed.batch100"] = relayed
 
 
@@ -171,7 +174,27 @@ def claims(s):
 
     today = chain[-1].timestamp // DAY
     most = 10**12
-    terms = (insurer, today - 400, today + 400, token, 2000, 4000, 50 * 10**6, most, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, web3.keccak(text="plan"))
+    terms = (
+        insurer,
+        today - 400,
+        today + 400,
+        token,
+        2000,
+        4000,
+        50 * 10**6,
+        most,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        web3.keccak(text="plan"),
+    )
     plan = plans.register(bytes(32), terms, {"from": insurer}).return_value
     codes = [web3.keccak(text=f"code {i}") for i in range(101)]
     prices = [(100 + i) * 10**6 << 176 | 1 << 160 for i in range(101)]
@@ -192,7 +215,15 @@ def claims(s):
 
     def claim(lines):
         number = web3.keccak(text=f"claim {next(numbers)}")
-        return (plan, member, clinic, number, today - 1, bytes(32), [(code, 1, 90 * 10**6, 0) for code in codes[:lines]])
+        return (
+            plan,
+            member,
+            clinic,
+            number,
+            today - 1,
+            bytes(32),
+            [(code, 1, 90 * 10**6, 0) for code in codes[:lines]],
+        )
 
     desk.submit([claim(1)], [], {"from": clinic})  # uses up the deductible: from here on every claim is really paid
     one = used(desk.submit([claim(1)], [], {"from": clinic}))
@@ -206,7 +237,9 @@ def claims(s):
     token.mint(naive, 10**12, {"from": insurer})
     submitted = naive.submit("claim-number-0001", member, "99213", 90 * 10**6, {"from": clinic})
     steps = [submitted, naive.approve(0, 72 * 10**6, {"from": insurer}), naive.pay(0, {"from": insurer})]
-    s.naive["claim.settle.1line"] = s.naive["claim.settle.line"] = s.naive["claim.settle.batch100"] = sum(map(used, steps))
+    s.naive["claim.settle.1line"] = s.naive["claim.settle.line"] = s.naive["claim.settle.batch100"] = sum(
+        map(used, steps)
+    )
 
 
 def cold_chain(s):
@@ -256,7 +289,15 @@ def cold_chain(s):
         share = len(values) // parts
         for part in range(parts):
             base, data = packed(values[part * share : (part + 1) * share], width, resolution)
-            fields = ((part, 24), (began + part * share * 600, 40), (600, 16), (share, 16), (base & 0xFFFF, 16), (width, 8), (resolution, 8))
+            fields = (
+                (part, 24),
+                (began + part * share * 600, 40),
+                (600, 16),
+                (share, 16),
+                (base & 0xFFFF, 16),
+                (width, 8),
+                (resolution, 8),
+            )
             header, at = 0, 0
             for value, bits in fields:
                 header |= value << at
@@ -280,7 +321,15 @@ def cold_chain(s):
     log("coldchain.log.dense.5000", temperatures(10_000), width=8, resolution=10)
 
     since, deadline, seal = contract.shipment(fresh)["since"], chain[-1].timestamp + DAY, web3.keccak(text="seal")
-    types = ("bytes32 shipment", "address from", "address to", "uint32 since", "uint40 deadline", "uint16 hoursAllowed", "bytes32 seal")
+    types = (
+        "bytes32 shipment",
+        "address from",
+        "address to",
+        "uint32 since",
+        "uint40 deadline",
+        "uint16 hoursAllowed",
+        "bytes32 seal",
+    )
     offer = dict(zip([t.split()[1] for t in types], (fresh, str(maker), str(carrier), since, deadline, 48, seal)))
     domain = {"name": "Salus Cold Chain", "version": "1", "chainId": chain.id, "verifyingContract": contract.address}
     fields = {"Offer": [dict(zip(("type", "name"), t.split())) for t in types]}

@@ -231,9 +231,7 @@ class Accesses:
 
     # ---- views
 
-    def may_access(
-        self, patient: str, actor: str, purposes: Iterable[str], categories: Iterable[str]
-    ) -> Permission:
+    def may_access(self, patient: str, actor: str, purposes: Iterable[str], categories: Iterable[str]) -> Permission:
         """May an institution, or an operator of one, record this use now?
 
         Args:

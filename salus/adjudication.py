@@ -5,8 +5,8 @@
 >>> line.deductible, line.written_off, line.paid, left.deductible
 (9500, 2500, 0, 500)
 
-All amounts are integers in the token's smallest unit. What a line needs to know of the lines before it, of the member and of the
-chain is given: what is left of every bound.
+All amounts are integers in the token's smallest unit. What a line needs to know of the lines before it, of the member
+and of the chain is given: what is left of every bound.
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from dataclasses import dataclass, replace
 from .answers import LineAnswer
 from .planfile import AGES, SEXES
 
-__all__ = ["Asked", "Category", "Left", "Member", "Order", "Price", "accepted", "judge_line", "pack_price", "unpack_price"]
+__all__ = [
+    "Asked",
+    "Category",
+    "Left",
+    "Member",
+    "Order",
+    "Price",
+    "accepted",
+    "judge_line",
+    "pack_price",
+    "unpack_price",
+]
 
 _WHOLE = 10_000
 _LIFETIME, _MAXIMUM = 35, 119
@@ -60,7 +71,14 @@ def pack_price(price: Price) -> int:
         | _REFERRAL * price.referral
     )
     word = 0
-    parts = ((price.allowed, 80), (price.category, 8), (flags, 8), (price.groups, 16), (price.limit, 16), (price.period, 16))
+    parts = (
+        (price.allowed, 80),
+        (price.category, 8),
+        (flags, 8),
+        (price.groups, 16),
+        (price.limit, 16),
+        (price.period, 16),
+    )
     for value, bits in parts:
         if not 0 <= value < 1 << bits:
             raise ValueError(f"{value} does not fit {bits} bits")

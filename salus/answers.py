@@ -338,7 +338,9 @@ class ClaimAnswer(_Amounts):
 
     @property
     def outcome(self) -> str:
-        """One word: ``paid``, ``partly paid``, ``denied``, ``refused``, ``owed``, ``pended`` … or that nothing was due."""
+        """One word: ``paid``, ``partly paid``, ``denied``, ``refused``, ``owed``, ``pended`` … or that nothing was
+        due.
+        """
         if self.refusal:
             return "refused"
         if self.state is not State.SETTLED:

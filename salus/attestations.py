@@ -6,8 +6,9 @@
      "provider": "0x…", "number": "0x…", "serviceDay": 20150, "primary": "0x00…",
      "lines": [{"code": "0x…", "units": 1, "charge": "120000000", "prior": "0"}], "signature": "0x…"}
 
-It says what the chain will hear and no more: codes and the number are salted hashes, the patient is the account for this insurer.
-Amounts are in the token's smallest units. A file holds one or a list of them, and is read as a stranger's.
+It says what the chain will hear and no more: codes and the number are salted hashes, the patient is the account for
+this insurer. Amounts are in the token's smallest units. A file holds one or a list of them, and is read as a
+stranger's.
 """
 
 from __future__ import annotations

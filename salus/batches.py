@@ -56,7 +56,11 @@ def _in_order(answers: Sequence[Any], count: int) -> list[Any]:
     for answer in sorted(answers, key=lambda a: a["id"]):
         if (error := answer.get("error")) is not None:
             revert = revert_data(error)
-            raise from_revert(revert) if revert is not None else BadAnswer(f"the node answered with an error: {one_line(error)}")
+            raise (
+                from_revert(revert)
+                if revert is not None
+                else BadAnswer(f"the node answered with an error: {one_line(error)}")
+            )
         found.append(answer.get("result"))
     return found
 

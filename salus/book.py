@@ -3,10 +3,11 @@
 A book is the file ``deployments/<chainid>.json``, as the deployment writes it::
 
     {"chainId": 31337,
-     "contracts": {"Institutions": {"address": "0x…", "block": 4, "args": ["0x…"], "abiHash": "0x…", "codeHash": "0x…"}}}
+     "contracts": {"Institutions": {"address": "0x…", "block": 4, "args": ["0x…"], "abiHash": "0x…", "codeHash":
+     "0x…"}}}
 
-``block`` is where the contract came to be, ``codeHash`` the Keccak-256 of the code at its address, ``abiHash`` that of its
-ABI (see :func:`abi_hash`). Other keys are kept out of the way and ignored.
+``block`` is where the contract came to be, ``codeHash`` the Keccak-256 of the code at its address, ``abiHash`` that of
+its ABI (see :func:`abi_hash`). Other keys are kept out of the way and ignored.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ CONTRACTS = (
     "Doses",
 )
 
-#: What contracts of the house are linked to: nobody calls them, but their code decides as the contracts' does. A book that was
-#: written before they were listed has none.
+#: What contracts of the house are linked to: nobody calls them, but their code decides as the contracts' does. A book
+#: that was written before they were listed has none.
 LIBRARIES = ("TemperatureRules",)
 
 

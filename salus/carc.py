@@ -1,7 +1,7 @@
 """Claim adjustment reason codes (CARC, X12) and group codes, in our own words.
 
-The codes are those that plans and gates give, and some that reviewers and arbiters commonly choose. X12 keeps the full list and its
-wording; what stands here says what each means in Salus.
+The codes are those that plans and gates give, and some that reviewers and arbiters commonly choose. X12 keeps the full
+list and its wording; what stands here says what each means in Salus.
 """
 
 from __future__ import annotations

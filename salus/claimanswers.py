@@ -26,7 +26,9 @@ def blank_input(
     currency: str = "XXX",
     known: Mapping[bytes, PlanPrice] | None = None,
 ) -> ClaimInput:
-    """A claim of which only the chain's side is known: the number is the id, codes that are not ``known`` are hashes."""
+    """A claim of which only the chain's side is known: the number is the id, codes that are not ``known`` are
+    hashes.
+    """
     rows = []
     for n, (code, units, charge, prior) in enumerate(lines, 1):
         charged, before = (money(amount, decimals) for amount in (charge, prior))

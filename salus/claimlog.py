@@ -112,7 +112,8 @@ def pended(salus: Salus, claim_id: bytes) -> Pended:
 def history(salus: Salus, claim_id: bytes) -> tuple[Entry, ...]:
     """Every event that names a claim, oldest first, with its time and words.
 
-    One transfer may pay several claims of a provider; it names the first of them, and stands in the history of that one.
+    One transfer may pay several claims of a provider; it names the first of them, and stands in the history of that
+    one.
     """
     events = [event for name in _DESK for event in salus.logs("ClaimDesk", name, {"id": claim_id})]
     events += [event for name in _TREASURY for event in salus.logs("Treasury", name, {"ref": claim_id})]
@@ -143,7 +144,9 @@ def _words(salus: Salus, event: Event) -> str:
         "ClaimWithdrawn": lambda: "withdrawn by the provider",
         "ClaimReversed": lambda: f"reversed by {salus.institutions.name(a['by'])}: {amount(a['amount'])} goes back",
         "ClaimAppealed": lambda: "appealed; the arbiter decides",
-        "ClaimArbitrated": lambda: f"decided on appeal: {amount(a['award'])} more, {carc_words(a['carc'])} (CARC {a['carc']})",
+        "ClaimArbitrated": lambda: (
+            f"decided on appeal: {amount(a['award'])} more, {carc_words(a['carc'])} (CARC {a['carc']})"
+        ),
         "Reserved": lambda: f"{amount(a['amount'])} is reserved in the pool",
         "Released": lambda: f"{amount(a['amount'])} is no longer reserved",
         "Paid": lambda: (
@@ -169,7 +172,9 @@ def _decision(a: Mapping[str, Any], amount: Callable[[int], str]) -> str:
         return f"denied by review: {carc_words(carc)} (CARC {carc})"
     codes = sorted({line.carc for line in lines if line.denied})
     denied = f"; denied in part, CARC {', '.join(map(str, codes))}" if codes else ""
-    return f"decided{where}: of {amount(charge)} the plan pays {amount(paid)}, the patient bears {amount(share)}{denied}"
+    return (
+        f"decided{where}: of {amount(charge)} the plan pays {amount(paid)}, the patient bears {amount(share)}{denied}"
+    )
 
 
 def _plan_of(salus: Salus, event: Event) -> bytes:

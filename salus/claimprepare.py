@@ -77,13 +77,9 @@ def _expect_fitting(claim: ClaimInput, plan: Plan, patients: Mapping[str, str], 
         )
     if claim.patient_ref not in patients:
         ref = one_line(claim.patient_ref, 100)
-        raise BadInput(
-            claim.source, "patient", f"is {ref!r}, for whom no account is given; add --patient {ref}=0x…"
-        )
+        raise BadInput(claim.source, "patient", f"is {ref!r}, for whom no account is given; add --patient {ref}=0x…")
     if len(claim.lines) > most_lines:
-        raise BadInput(
-            claim.source, "item", f"has {len(claim.lines)} lines; split the claim, {most_lines} fit in one"
-        )
+        raise BadInput(claim.source, "item", f"has {len(claim.lines)} lines; split the claim, {most_lines} fit in one")
     if not 0 <= claim.service_day < _DAYS:
         raise BadInput(claim.source, "servicedDate", "is out of range; give a date of this age")
 

@@ -1,4 +1,5 @@
-"""Public counters of claims, from events alone: what anybody can know who reads the chain, and signs of abuse to look into.
+"""Public counters of claims, from events alone: what anybody can know who reads the chain, and signs of abuse to look
+into.
 
 A sign is a question and no verdict: two visits on one day may be right, and so may a day of many units.
 """
@@ -163,7 +164,9 @@ class _Counting:
             self._of(event).refused[event.args["carc"]] += 1  # type: ignore[union-attr]
         counted = tuple(plan for plan in self._plans.values() if plan is not None)
         valid = {claim: d for claim, d in self._decided.items() if self._ends[claim] != "reversed"}
-        return Report(counted, _same_lines(valid), self._long_days(valid, units_a_day), self._lapsed(valid), units_a_day)
+        return Report(
+            counted, _same_lines(valid), self._long_days(valid, units_a_day), self._lapsed(valid), units_a_day
+        )
 
     def _events(self, name: str) -> list[Event]:
         return [event for event in self._salus.logs("ClaimDesk", name) if "plan" not in event.args or self._of(event)]

@@ -96,8 +96,8 @@ class Claims:
 
         Args:
             inputs: From :func:`salus.claimfiles.read_claim_files`.
-            plan: The plan that judges them, by any of its files: of its versions on chain, the one in force on a claim's service
-                day judges it.
+            plan: The plan that judges them, by any of its files: of its versions on chain, the one in force on a
+                claim's service day judges it.
             patients: The account of each patient for this insurer, by what the claims call the patient.
             provider_refs: What the claims may call the provider; by default they must agree on one.
             provider: Account or name of the institution that is paid; by default the signer's, and no other can submit
@@ -105,8 +105,8 @@ class Claims:
             problems: Takes what is wrong with a claim, which is then left out; without it the first problem is raised.
 
         Raises:
-            BadInput: A claim that cannot go on chain, or whose day no version of the plan covers; names its file and field. Or
-                the plan is not on this chain.
+            BadInput: A claim that cannot go on chain, or whose day no version of the plan covers; names its file and
+                field. Or the plan is not on this chain.
         """
         payee = self._provider() if provider is None else self._salus.institutions.resolve(provider)
         return claimprepare.prepare(
@@ -168,8 +168,8 @@ class Claims:
             claims: Of one provider, or attested.
             batch: Claims in a transaction, at most.
             signatures: The provider's, by claim id, when somebody else submits; see :meth:`attest`.
-            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left open; None
-                to send one after the other.
+            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left
+                open; None to send one after the other.
         """
         if batch < 1:
             raise ValueError(f"a batch of {batch}; give at least 1")
@@ -228,7 +228,9 @@ class Claims:
         """Sign claims as their provider, so that anybody may submit them; see :mod:`salus.attestations`."""
         signer, desk = self._salus.need_signer(), self._salus.book["ClaimDesk"].address
         return [
-            Attested(claim.struct(), self._salus.chain_id, desk, signer.sign_typed(of(claim, self._salus.chain_id, desk)))
+            Attested(
+                claim.struct(), self._salus.chain_id, desk, signer.sign_typed(of(claim, self._salus.chain_id, desk))
+            )
             for claim in claims
         ]
 
@@ -236,15 +238,17 @@ class Claims:
         """Attested claims as :meth:`submit_prepared` takes them, with the signatures by claim id.
 
         Raises:
-            BadInput: They are for another chain or contract, a plan is unknown here, or a signature is by a key that acts for
-                another institution.
+            BadInput: They are for another chain or contract, a plan is unknown here, or a signature is by a key that
+                acts for another institution.
         """
         return claimprepare.take(self._salus, attested)
 
     # ---- look ----------------------------------------------------------------------------------------------------
 
     def estimate(self, claims: Sequence[PreparedClaim]) -> list[ClaimAnswer]:
-        """What :meth:`submit_prepared` would answer now for each claim alone; the pool is not asked, nothing is sent."""
+        """What :meth:`submit_prepared` would answer now for each claim alone; the pool is not asked, nothing is
+        sent.
+        """
         now = self._salus.now()
         results = self._salus.calls("ClaimDesk", "estimate", [(claim.struct(),) for claim in claims])
         return [

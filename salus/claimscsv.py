@@ -113,11 +113,15 @@ def _columns(source: str, header: Sequence[str]) -> tuple[Mapping[str, str], boo
         return _SYNTHEA, True
     missing = [name for name in _REQUIRED if name not in header]
     if missing:
-        raise BadInput(source, "header", f"has no column {', '.join(missing)}; these are needed: {', '.join(_REQUIRED)}")
+        raise BadInput(
+            source, "header", f"has no column {', '.join(missing)}; these are needed: {', '.join(_REQUIRED)}"
+        )
     unknown = [name for name in header if name not in _REQUIRED + _OPTIONAL]
     if unknown:
         raise BadInput(
-            source, "header", f"has the column {one_line(unknown[0], 40)!r}; known are {', '.join(_REQUIRED + _OPTIONAL)}"
+            source,
+            "header",
+            f"has the column {one_line(unknown[0], 40)!r}; known are {', '.join(_REQUIRED + _OPTIONAL)}",
         )
     return {name: name for name in header}, False
 

@@ -20,8 +20,8 @@ __all__ = ["send_claims"]
 # Lines in one transaction, at most: with them, not with the claims, grows its gas.
 _LINES_A_TRANSACTION = 250
 
-# What a transaction, and a claim in it, takes more at most when something is paid and not only counted: the treasury insists on
-# the gas of a whole transfer.
+# What a transaction, and a claim in it, takes more at most when something is paid and not only counted: the treasury
+# insists on the gas of a whole transfer.
 _GAS_OF_TRANSFER, _GAS_OF_PAYING = 350_000, 60_000
 
 # A claim of one line takes as much as six more lines of one that is there.
@@ -68,7 +68,8 @@ def _through(outbox: Outbox, waiting: deque[_Part], signatures: _Signatures) -> 
             part, key = waiting.popleft(), new_key("claims")
             parts[key] = part
             size = sum(_SIZE_OF_CLAIM + len(claim.lines) for claim in part)
-            # What is on its way before it may have met a deductible meanwhile: then these claims are paid, which takes more.
+            # What is on its way before it may have met a deductible meanwhile: then these claims are paid, which takes
+            # more.
             spare = _GAS_OF_TRANSFER + _GAS_OF_PAYING * len(part)
             yield outbox.item(key, "ClaimDesk", "submit", _arguments(part, signatures), size=size, spare=spare)
 
@@ -86,8 +87,8 @@ def _arguments(part: _Part, signatures: _Signatures) -> tuple[list[Any], list[by
 
 
 def _halves(part: _Part, refused: Refused) -> list[_Part]:
-    """Too much for one block: halves may fit. So it may be even in the block: when the pool runs short meanwhile, each claim is
-    noted as owed, which takes three times as much.
+    """Too much for one block: halves may fit. So it may be even in the block: when the pool runs short meanwhile, each
+    claim is noted as owed, which takes three times as much.
 
     Should the block that says so go away, and the whole part be carried out after all, the claim desk knows its claims.
 

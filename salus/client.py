@@ -89,8 +89,8 @@ class Salus:
             book: The address book or its file; by default ``deployments/<chainid>.json`` below the working folder.
             signer: Who signs; None to read only.
             timeout: Seconds for one answer. A node that is busy, or breaks off, is asked again for some seconds.
-            index: The index of events that ``salus index sync`` made, a file or the URL of a PostgreSQL database; by default
-                the one beside the address book, where there is one; "" for none.
+            index: The index of events that ``salus index sync`` made, a file or the URL of a PostgreSQL database; by
+                default the one beside the address book, where there is one; "" for none.
 
         Raises:
             BadInput: The address or the book is malformed.
@@ -268,7 +268,9 @@ class Salus:
             try:
                 abi = decoding.load_abi(name)
             except KeyError:
-                raise BadInput(self.book.path, f"contracts.{name}", "is a contract this client has no ABI for") from None
+                raise BadInput(
+                    self.book.path, f"contracts.{name}", "is a contract this client has no ABI for"
+                ) from None
             where: Any = entry.address
             self._contracts[name] = self.w3.eth.contract(address=where, abi=list(abi))  # type: ignore[arg-type]
         return self._contracts[name]
@@ -286,7 +288,9 @@ class Salus:
             NoSigner: There is none.
         """
         if self.signer is None:
-            raise NoSigner("this needs somebody who signs: make a wallet (`salus wallet new`) or name one with --keystore")
+            raise NoSigner(
+                "this needs somebody who signs: make a wallet (`salus wallet new`) or name one with --keystore"
+            )
         return self.signer
 
     # --------------------------------------------------------------------------------------------------------- reading
@@ -342,10 +346,11 @@ class Salus:
     def logs(
         self, contract: str, event: str, where: Mapping[str, str | bytes] | None = None, *, since: int | None = None
     ) -> tuple[Event, ...]:
-        """Past events of a contract, oldest first: up to the node's latest block, which may still be replaced by another.
+        """Past events of a contract, oldest first: up to the node's latest block, which may still be replaced by
+        another.
 
-        Where the client has an index (see :meth:`connect`) they come from it as far as it reaches, and from the node after
-        that; the answer is the same.
+        Where the client has an index (see :meth:`connect`) they come from it as far as it reaches, and from the node
+        after that; the answer is the same.
 
         Args:
             contract: Its name in the book.
@@ -383,7 +388,13 @@ class Salus:
             raise ValueError("without a preflight the gas must be given")
         self._check_chain()
         name = _name(fn)
-        call = {"from": signer.address, "to": fn.address, "data": self._encode(fn), "value": 0, "chainId": self.chain_id}
+        call = {
+            "from": signer.address,
+            "to": fn.address,
+            "data": self._encode(fn),
+            "value": 0,
+            "chainId": self.chain_id,
+        }
         sender = Sender(self.w3, signer, ceiling=self.fee_ceiling, patience=self.patience)
         raw = sender.send(call, name, gas=gas, preflight=preflight)
         return self._receipt(raw)

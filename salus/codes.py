@@ -2,11 +2,12 @@
 
 They mirror ``contracts/institutions/Roles.sol`` and ``contracts/consent/ConsentCodes.sol``; a test compares them. The
 names of purposes are the codes of HL7 v3 PurposeOfUse, and below HRESCH those of the Data Use Ontology (``GRU`` or
-``DUO:0000042``); the name of a category is a FHIR R4 resource type or a sensitivity label (HL7 v3 ActCode). Names are read
-in any case; they are written as here.
+``DUO:0000042``); the name of a category is a FHIR R4 resource type or a sensitivity label (HL7 v3 ActCode). Names are
+read in any case; they are written as here.
 
-A **grant** of a broader research use carries the bits of all narrower ones (:func:`purpose_bits`), a **request** has just
-its own bit (:func:`request_bits`): the contract's bit test is then the ancestor rule, which :mod:`salus.duo` states.
+A **grant** of a broader research use carries the bits of all narrower ones (:func:`purpose_bits`), a **request** has
+just its own bit (:func:`request_bits`): the contract's bit test is then the ancestor rule, which :mod:`salus.duo`
+states.
 """
 
 from __future__ import annotations
@@ -59,9 +60,7 @@ ROLES = _numbered(
 )
 
 #: Purposes of use, each at the top; the research uses below HRESCH are :func:`salus.duo.purposes`.
-PURPOSES = _numbered(
-    0, "TREAT", "ETREAT", "HPAYMT", "COVERAGE", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT", "HMARKT"
-)
+PURPOSES = _numbered(0, "TREAT", "ETREAT", "HPAYMT", "COVERAGE", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT", "HMARKT")
 
 #: Record classes: FHIR R4 resource types. ``Claim`` includes ExplanationOfBenefit.
 RECORDS = _numbered(
@@ -194,13 +193,15 @@ def purpose_bits(names: Iterable[str], *, deny: bool = False, file: str = "") ->
 
 
 def purpose_names(bits: int, *, deny: bool = False) -> frozenset[str]:
-    """The names of purposes; a use stands for what :func:`purpose_bits` makes of it, a bit by itself is ``only:<name>``.
+    """The names of purposes; a use stands for what :func:`purpose_bits` makes of it, a bit by itself is
+    ``only:<name>``.
 
     Args:
         deny: They are denied: bits of broader uses that the denial implies are not named.
 
     Returns:
-        Names that :func:`purpose_bits` reads as exactly these bits; bits without a name are ``bit<n>``, which it refuses.
+        Names that :func:`purpose_bits` reads as exactly these bits; bits without a name are ``bit<n>``, which it
+        refuses.
     """
     known = {**PURPOSES, **duo.purposes()}
     nameless = {name for name in _names(bits, known) if name not in known}

@@ -78,7 +78,9 @@ class ColdChain:
         return bytes(_only(receipt, "ShipmentSplit").args["into"])
 
     def merge(self, shipment: bytes, into: bytes) -> Receipt:
-        """Put all units of a shipment into another of the same lot; of all that was judged the worse of the two stays."""
+        """Put all units of a shipment into another of the same lot; of all that was judged the worse of the two
+        stays.
+        """
         return self._salus.send(self._f.merge(shipment, into))
 
     # ---- custody -------------------------------------------------------------------------------------------------
@@ -118,7 +120,8 @@ class ColdChain:
         return handover.accepted(self._salus.need_signer(), self.domain, vvm=vvm, shake=shake)
 
     def hand(self, handover: Handover, *, vvm: int | None = None, shake: Shake | None = None) -> Receipt:
-        """Hand a shipment on in one transaction: with both signatures, or the other party's alone where the signer is one.
+        """Hand a shipment on in one transaction: with both signatures, or the other party's alone where the signer is
+        one.
 
         Args:
             handover: With what is signed.
@@ -285,7 +288,8 @@ class ColdChain:
         return self._salus.send(self._f.reportFork(structs, [before_one, before_other], signatures))
 
     def logged(self, shipment: bytes) -> list[tuple[Event, ReadingBatch]]:
-        """Every batch that was logged with its event, from the transactions that did, checked against the chain of batches.
+        """Every batch that was logged with its event, from the transactions that did, checked against the chain of
+        batches.
 
         Raises:
             BadAnswer: A batch that was not logged by a plain transaction, or a node that shows other readings than were

@@ -34,7 +34,9 @@ def node_parts(url: str) -> SplitResult:
     except ValueError:
         fine = False
     if not fine:
-        raise BadInput("--rpc", "", f"{one_line(url)!r} is not the address of a node: write http://host:port or https://host")
+        raise BadInput(
+            "--rpc", "", f"{one_line(url)!r} is not the address of a node: write http://host:port or https://host"
+        )
     return parts
 
 

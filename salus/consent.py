@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_PLACES",
+    "WEEK",
     "Answer",
     "Consent",
     "Decision",
@@ -58,7 +59,6 @@ __all__ = [
     "Reason",
     "Record",
     "Status",
-    "WEEK",
 ]
 
 _PLACES = 4
@@ -252,9 +252,7 @@ class Consent:
         issued_at = max(self._salus.now(), earliest)
         where = self._salus.book["ConsentRegistry"].address
         signer = address(delegate, "delegate") if delegate else ""
-        return Order(
-            patient, directive, issued_at, issued_at + valid_for, self._salus.chain_id, where, signer=signer
-        )
+        return Order(patient, directive, issued_at, issued_at + valid_for, self._salus.chain_id, where, signer=signer)
 
     def sign(self, order: Order, *, signer: Signer | None = None) -> Order:
         """The order with its signature.
@@ -289,18 +287,20 @@ class Consent:
     def relay_all(
         self, orders: Sequence[Order], *, batch: int = BATCH, outbox: Outbox | None = None
     ) -> Iterator[tuple[Sequence[Order], Receipt | None]]:
-        """Submit any number of signed orders, each transaction all or none; gives those of each as soon as it is in a block.
+        """Submit any number of signed orders, each transaction all or none; gives those of each as soon as it is in a
+        block.
 
         What was carried out before is not sent again: the chain is asked first, and such orders come first, without a
         receipt. So whatever broke off is taken up where it was.
 
         Args:
             batch: Orders in a transaction, at most.
-            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left open; None
-                to send one after the other.
+            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left
+                open; None to send one after the other.
 
         Raises:
-            BadInput, Refused: See :meth:`relay`; transactions before it, and with an outbox some after it, are on chain.
+            BadInput, Refused: See :meth:`relay`; transactions before it, and with an outbox some after it, are on
+                chain.
         """
         self._check_orders(orders)
         yield from relay_all(self._salus, orders, batch=batch, outbox=outbox)
@@ -371,7 +371,9 @@ class Consent:
     def history(self, patient: str) -> tuple[Event, ...]:
         """Every grant and revocation of a patient, oldest first; nothing is ever erased."""
         who = {"patient": address(patient, "patient")}
-        events = [e for name in ("ConsentGranted", "ConsentRevoked") for e in self._salus.logs("ConsentRegistry", name, who)]
+        events = [
+            e for name in ("ConsentGranted", "ConsentRevoked") for e in self._salus.logs("ConsentRegistry", name, who)
+        ]
         return tuple(sorted(events, key=lambda event: (event.block, event.index)))
 
     def list(self, patient: str) -> tuple[Record, ...]:
@@ -385,8 +387,8 @@ class Consent:
         """Who may see what, and why: what the contract answers now to each institution that a directive concerns.
 
         Institutions are those that a directive names or that have a role which one names. Each purpose is asked for, on
-        all records as a whole, or on each class where a directive tells classes apart, and on each label that a directive
-        names. Requests with one answer and one reason are one line.
+        all records as a whole, or on each class where a directive tells classes apart, and on each label that a
+        directive names. Requests with one answer and one reason are one line.
         """
         who = address(patient, "patient")
         records = self.list(who)

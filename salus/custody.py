@@ -1,4 +1,6 @@
-"""Who has a shipment, and what it is: shipments, verdicts, reports, pairings, signed batches. Times are Unix seconds."""
+"""Who has a shipment, and what it is: shipments, verdicts, reports, pairings, signed batches. Times are Unix
+seconds.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ class Struct:
     >>> s.until, s["from"], s.from_, tuple(s), s == (1, 2)
     (2, 1, 1, (1, 2), True)
 
-    A name that is a keyword of Python gets a trailing underscore as an attribute. :func:`plain` makes a dictionary of it.
+    A name that is a keyword of Python gets a trailing underscore as an attribute. :func:`plain` makes a dictionary of
+    it.
     """
 
     __slots__ = ("_names", "_values")
@@ -140,7 +141,7 @@ def type_name(entry: Mapping[str, Any]) -> str:
     """The canonical type of a value, structs as their parts in brackets."""
     kind: str = entry["type"]
     if kind.startswith("tuple"):
-        return f"({','.join(type_name(part) for part in entry['components'])}){kind[len('tuple'):]}"
+        return f"({','.join(type_name(part) for part in entry['components'])}){kind[len('tuple') :]}"
     return kind
 
 
@@ -257,7 +258,8 @@ def event_topic(contract: str, event: str) -> bytes:
 
 
 def decode_event(contract: str, topics: Sequence[bytes], data: bytes) -> tuple[str, Mapping[str, Any]] | None:
-    """The name and the arguments of an event, None when the contract's ABI does not know it; packed terms as their fields.
+    """The name and the arguments of an event, None when the contract's ABI does not know it; packed terms as their
+    fields.
 
     Raises:
         ValueError: The log does not fit the ABI.

@@ -17,6 +17,7 @@ from .signing import Domain, TypedData
 
 __all__ = [
     "ALL_PLACES",
+    "WEEK",
     "Answer",
     "Decision",
     "Directive",
@@ -28,7 +29,6 @@ __all__ = [
     "Reason",
     "Record",
     "Status",
-    "WEEK",
 ]
 
 #: In a revocation: all places of the grantee.

@@ -201,7 +201,8 @@ class Doses:
             )
 
     def void(self, dose: bytes) -> Receipt:
-        """Take back a record made in error, the last of its series; the signer acts for the clinic. The unit stays used.
+        """Take back a record made in error, the last of its series; the signer acts for the clinic. The unit stays
+        used.
 
         Raises:
             Refused: ``NotTheClinic``, ``NotTheLastDose``, ``UnknownDose``.

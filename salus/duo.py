@@ -2,14 +2,16 @@
 
 ``salus/duo.json`` is the table, with its version and licence: ids, codes, names and parents are DUO's.
 
-**Which use is narrower.** HRESCH is above all. Permissions follow DUO's tree: HMB below GRU; POA beside GRU and so below
-HRESCH alone: who grants general research has not granted research on origins or ancestry. A modifier stands for general
-research under that condition and is below GRU. DUO's tree orders modifiers by their restrictions (NPU below NPUNCU); as uses it is the
-other way round: what meets both conditions meets each, so NPUNCU is below NPU and below NCU. The column ``below`` says so.
+**Which use is narrower.** HRESCH is above all. Permissions follow DUO's tree: HMB below GRU; POA beside GRU and so
+below HRESCH alone: who grants general research has not granted research on origins or ancestry. A modifier stands for
+general research under that condition and is below GRU. DUO's tree orders modifiers by their restrictions (NPU below
+NPUNCU); as uses it is the other way round: what meets both conditions meets each, so NPUNCU is below NPU and below NCU.
+The column ``below`` says so.
 
-**The ancestor rule.** A grant of a use carries the bits of all narrower ones, a request its own bit: a grant for a broader
-use covers a narrower request, never the reverse. A denial of a use carries the broader ones as well: whoever asks for a use
-that contains the denied one is refused, and may ask for a narrower one. Uses that merely overlap, such as GSO and POA, are
+**The ancestor rule.** A grant of a use carries the bits of all narrower ones, a request its own bit: a grant for a
+broader use covers a narrower request, never the reverse. A denial of a use carries the broader ones as well: whoever
+asks for a use that contains the denied one is refused, and may ask for a narrower one. Uses that merely overlap, such
+as GSO and POA, are
 separate: who denies one has not denied the other.
 
 **Refused.** What needs more than a bit (a disease, a region, a date …), with the reason; and a modifier beside another

@@ -1,7 +1,7 @@
 """Arguments of calls as contracts take them, some ten times faster than eth-abi.
 
-Only what is plainly of its type is encoded here. Of anything else :class:`Unfit` is said, and eth-abi is asked, which takes more
-kinds of values and explains what it does not take. A test compares every byte.
+Only what is plainly of its type is encoded here. Of anything else :class:`Unfit` is said, and eth-abi is asked, which
+takes more kinds of values and explains what it does not take. A test compares every byte.
 """
 
 from __future__ import annotations

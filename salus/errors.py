@@ -157,7 +157,9 @@ class IndexTrouble(SalusError):
 
 
 class IndexParted(IndexTrouble):
-    """The chain and the index part further back than the index keeps blocks; it is left as it is, and must be built anew."""
+    """The chain and the index part further back than the index keeps blocks; it is left as it is, and must be built
+    anew.
+    """
 
 
 # ------------------------------------------------------------------------------------------------------------- the node
@@ -297,8 +299,9 @@ def from_revert(data: bytes) -> Refused:
 def revert_data(answer: Any) -> bytes | None:
     """Find the revert data in what a node gave as an error; None when it was no revert.
 
-    Nodes disagree on where it is: anvil and geth put the hex string at ``data``, ganache puts it there for a call and in
-    ``data.result`` for an estimate or a transaction, older nodes write ``"Reverted 0x…"``, or key it by the transaction.
+    Nodes disagree on where it is: anvil and geth put the hex string at ``data``, ganache puts it there for a call and
+    in ``data.result`` for an estimate or a transaction, older nodes write ``"Reverted 0x…"``, or key it by the
+    transaction.
     """
     data = answer.get("data") if isinstance(answer, Mapping) else answer
     found = _hex_in(data)
@@ -380,7 +383,9 @@ def _translated(foreign: Exception, doing: str, node: str) -> SalusError | None:
     if isinstance(foreign, (json.JSONDecodeError, w.BadResponseFormat)):
         return BadAnswer(f"what answers{where} is no Ethereum node: its answer is no JSON-RPC{during}")
     if isinstance(foreign, (requests.exceptions.RequestException, ConnectionError, w.ProviderConnectionError)):
-        return Unreachable(f"no node answers{where}{during}; start one with `salus chain up` or name another with --rpc")
+        return Unreachable(
+            f"no node answers{where}{during}; start one with `salus chain up` or name another with --rpc"
+        )
     if isinstance(foreign, (ValueError, TypeError, KeyError, OverflowError)):
         # What passes here is only asked of a node and taken apart; web3 raises these where an answer has a wrong shape.
         return BadAnswer(f"the node's answer{where} is malformed{during}: {one_line(foreign)}")
@@ -397,7 +402,10 @@ def _reason_in(message: str) -> str:
 def _from_message(said: str, during: str) -> SalusError:
     lower = said.lower()
     if "insufficient funds" in lower or "doesn't have enough funds" in lower:
-        return NodeRefused(f"the sender has too little ether for the fee{during}; a patient needs none: sign with --out, or let somebody --relay-as", name="InsufficientFunds")
+        return NodeRefused(
+            f"the sender has too little ether for the fee{during}; a patient needs none: sign with --out, or let somebody --relay-as",
+            name="InsufficientFunds",
+        )
     if "nonce" in lower or "underpriced" in lower or "fee" in lower or "gas" in lower or "transaction" in lower:
         return NodeRefused(f"the node refused the transaction{during}: {one_line(said)}", name="InvalidTransaction")
     return BadAnswer(f"the node answered with an error{during}: {one_line(said)}")

@@ -100,7 +100,9 @@ class Events:
         try:
             decoded = decoding.decode_event(contract, topics, bytes(row.data))
         except ValueError as trouble:
-            raise IndexTrouble(f"the index holds an event that does not fit: {trouble}; run `salus index audit`") from None
+            raise IndexTrouble(
+                f"the index holds an event that does not fit: {trouble}; run `salus index audit`"
+            ) from None
         if decoded is None:
             raise IndexTrouble("the index holds an event that the ABI does not know; run `salus index audit`")
         name, args = decoded

@@ -162,7 +162,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         else f"{a['patient']} has named no guardians"
     ),
     "NotGuardian": lambda a: f"{a['account']} is no guardian of {a['patient']}, or is there twice",
-    "RecoveryPending": lambda a: f"a move of {a['patient']} to {a['successor']} is under way; it is finished or vetoed first",
+    "RecoveryPending": lambda a: (
+        f"a move of {a['patient']} to {a['successor']} is under way; it is finished or vetoed first"
+    ),
     "NoRecovery": lambda a: f"no recovery of {a['patient']} is under way",
     "NotReady": lambda a: f"the move of {a['patient']} can be made from {moment(a['readyAt'])} on",
     # ---- accesses
@@ -204,9 +206,15 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "NotParty": lambda a: f"{a['account']} is not licensed for who may do this with the claim {_hex(a['id'])}",
     "WrongState": lambda a: f"the claim {_hex(a['id'])} {_of(CLAIM_STATES, a['state'])}, or was heard on appeal before",
-    "OtherContent": lambda a: f"what was said of the claim {_hex(a['id'])} is not what the chain holds; take it from the events",
-    "ReviewOpen": lambda a: f"the insurer may review the claim {_hex(a['id'])} until {moment(a['until'])}; the rules decide after it",
-    "ReviewOver": lambda a: f"the review of the claim {_hex(a['id'])} ended at {moment(a['until'])}; now the rules decide",
+    "OtherContent": lambda a: (
+        f"what was said of the claim {_hex(a['id'])} is not what the chain holds; take it from the events"
+    ),
+    "ReviewOpen": lambda a: (
+        f"the insurer may review the claim {_hex(a['id'])} until {moment(a['until'])}; the rules decide after it"
+    ),
+    "ReviewOver": lambda a: (
+        f"the review of the claim {_hex(a['id'])} ended at {moment(a['until'])}; now the rules decide"
+    ),
     "WindowClosed": lambda a: f"the appeal days of the claim {_hex(a['id'])} ended at {moment(a['until'])}",
     "NotAppealed": lambda a: f"nobody appealed the claim {_hex(a['id'])}, or the appeal is decided",
     "InvalidCarc": lambda a: f"{a['carc']} is no claim adjustment reason code: give 1 to 999",
@@ -214,12 +222,16 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "Halted": lambda a: (
         f"the pool of {a['insurer']} is halted until {moment(a['until'])}; what it owes is paid from then on, or when the insurer says so"
     ),
-    "HaltTooLong": lambda a: f"a halt until {moment(a['until'])} is too long; it may last until {moment(a['most'])}, and be said again",
+    "HaltTooLong": lambda a: (
+        f"a halt until {moment(a['until'])} is too long; it may last until {moment(a['most'])}, and be said again"
+    ),
     "NotAllowed": lambda a: (
         f"the treasury may take {a['allowed']} of {a['token']}, not {a['amount']}, and the permit does not serve; approve it or sign anew"
     ),
     "PoolShort": lambda a: f"the oldest debt is {a['due']}, and the pool holds {a['balance']}",
-    "PoolBusy": lambda a: f"the pool of {a['insurer']} in {a['token']} is paying in this very transaction; a token may not call back",
+    "PoolBusy": lambda a: (
+        f"the pool of {a['insurer']} in {a['token']} is paying in this very transaction; a token may not call back"
+    ),
     "NothingOwed": lambda a: f"the pool of {a['insurer']} in {a['token']} owes nothing",
     "ExceedsReserve": lambda a: f"{a['asked']} was asked of {a['reserved']} that are reserved",
     "ExceedsSetOff": lambda a: f"{a['asked']} was offered where {a['due']} is to be given back",
@@ -232,21 +244,25 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "ExceedsBalance": lambda a: f"{a['asked']} was asked of a pool that holds {a['balance']}",
     "NoExit": lambda a: "no withdrawal was announced for this pool",
-    "ExitNotOpen": lambda a: (
-        f"the announced withdrawal is open from {moment(a['opensAt'])} to {moment(a['closesAt'])}"
-    ),
+    "ExitNotOpen": lambda a: f"the announced withdrawal is open from {moment(a['opensAt'])} to {moment(a['closesAt'])}",
     "NothingHeld": lambda a: f"nothing is held for {a['payee']} in {a['token']}",
     "GasTooLow": lambda a: f"{a['left']} gas is left where {a['needed']} is needed; send it with a higher limit",
     # ---- lots, loggers and doses
-    "InvalidPrefix": lambda a: f"{a['prefix']:0{min(a['digits'], 20)}} is no GS1 company prefix of {a['digits']} digits: it has 4 to 12",
+    "InvalidPrefix": lambda a: (
+        f"{a['prefix']:0{min(a['digits'], 20)}} is no GS1 company prefix of {a['digits']} digits: it has 4 to 12"
+    ),
     "ForeignGtin": lambda a: (
         f"no GS1 company prefix of {a['manufacturer']} begins the GTIN {a['gtin']:014}; the regulator assigns prefixes"
     ),
     "DeviceExists": lambda a: f"the device {a['device']} is registered already",
     "UnknownDevice": lambda a: f"{a['device']} was never registered as a device",
     "NotOwner": lambda a: f"{a['account']} does not act for the owner of the device {a['device']}",
-    "NotADevice": lambda a: f"{a['device']} is not licensed as a logger of this institution; make it an operator in the role LOGGER",
-    "InvalidCalibration": lambda a: f"a calibration cannot end at {moment(a['until'])}: it ends in the future, before the year 2106",
+    "NotADevice": lambda a: (
+        f"{a['device']} is not licensed as a logger of this institution; make it an operator in the role LOGGER"
+    ),
+    "InvalidCalibration": lambda a: (
+        f"a calibration cannot end at {moment(a['until'])}: it ends in the future, before the year 2106"
+    ),
     "InvalidCondition": lambda a: (
         f"the device {a['device']} cannot become {_of(CONDITIONS, a['condition'])}: it is so already, is retired or replaced for"
         " good, or its successor does not fit"
@@ -258,14 +274,18 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "InvalidSchedule": lambda a: f"the schedule's {_text(a['field'])} is not possible",
     "ScheduleExists": lambda a: f"the schedule {_hex(a['schedule'])} is registered already",
     "UnknownSchedule": lambda a: f"there is no schedule {_hex(a['schedule'])}",
-    "InvalidDay": lambda a: f"{_day(a['day'])} is not a day on which a dose can have been given: from seven days ago to today (UTC)",
+    "InvalidDay": lambda a: (
+        f"{_day(a['day'])} is not a day on which a dose can have been given: from seven days ago to today (UTC)"
+    ),
     "SeriesComplete": lambda a: f"{a['patient']} has had every dose of the schedule {_hex(a['schedule'])}",
     "TooEarly": lambda a: (
         f"the next dose of {a['patient']} in the schedule {_hex(a['schedule'])} counts from {_day(a['earliest'])} on, the grace included"
     ),
     "UnknownDose": lambda a: f"there is no dose {_hex(a['dose'])}",
     "NotTheClinic": lambda a: f"{a['account']} does not act for the clinic that recorded the dose {_hex(a['dose'])}",
-    "NotTheLastDose": lambda a: f"the dose {_hex(a['dose'])} is voided already, or another one of its series followed it",
+    "NotTheLastDose": lambda a: (
+        f"the dose {_hex(a['dose'])} is voided already, or another one of its series followed it"
+    ),
     # ---- cold chain
     "InvalidProfile": lambda a: f"the temperature profile's {_text(a['field'])} is not possible",
     "ProfileExists": lambda a: f"the temperature profile {_hex(a['profile'])} is registered already",
@@ -290,8 +310,12 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "FileNotProven": lambda a: (
         f"the shipment takes only files that model {a['model']} signed, and nobody has proven {_hex(a['file'])}; do so with `salus logger prove`"
     ),
-    "NoFork": lambda a: f"these are no two batches of one number that one logger of the shipment {_hex(a['shipment'])} signed",
-    "InvalidHandover": lambda a: f"the handover's {_text(a['field'])} is not possible, or says that the goods are spoilt",
+    "NoFork": lambda a: (
+        f"these are no two batches of one number that one logger of the shipment {_hex(a['shipment'])} signed"
+    ),
+    "InvalidHandover": lambda a: (
+        f"the handover's {_text(a['field'])} is not possible, or says that the goods are spoilt"
+    ),
     "SignatureExpired": lambda a: f"the signature counted until {moment(a['deadline'])}; sign anew",
     "InvalidReason": lambda a: "a code for the reason is missing; give one that is not 0",
     "AlreadyRecalled": lambda a: f"the lot {_hex(a['lot'])} is recalled already",

@@ -6,9 +6,9 @@
      "action": "recover", "successor": "0x…", "setVersion": 3, "issuedAt": 1800000000, "deadline": 1800604800,
      "signatures": {"0x…": "0x…"}}
 
-``action`` is ``delegate`` (with ``delegate``, ``purposes``, ``categories``, ``until``), ``guardians`` (with ``guardians``,
-``threshold``, ``delay``), ``recover`` or ``veto``. ``signatures`` has the signer of each; only a recovery has several. A
-file is read as a stranger's.
+``action`` is ``delegate`` (with ``delegate``, ``purposes``, ``categories``, ``until``), ``guardians`` (with
+``guardians``, ``threshold``, ``delay``), ``recover`` or ``veto``. ``signatures`` has the signer of each; only a
+recovery has several. A file is read as a stranger's.
 """
 
 from __future__ import annotations
@@ -183,7 +183,11 @@ def request_from_json(document: Any, file: str) -> Request:
             fields[name] = bits(fields[name], file=file)
     for name in ("issuedAt", "deadline", "chainId"):
         value = document[name]
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << (64 if name == "chainId" else 40):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not 0 <= value < 1 << (64 if name == "chainId" else 40)
+        ):
             raise BadInput(file, name, "must be a whole number in range")
     patient, contract = address(document["patient"], "patient", file), address(document["contract"], "contract", file)
     numbers = document["issuedAt"], document["deadline"], document["chainId"]

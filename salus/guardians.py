@@ -156,7 +156,13 @@ class Guardians:
     # ---- direct: the signer controls the patient's account
 
     def set_delegate(
-        self, delegate: str, purposes: Iterable[str], categories: Iterable[str], until: int, *, patient: str | None = None
+        self,
+        delegate: str,
+        purposes: Iterable[str],
+        categories: Iterable[str],
+        until: int,
+        *,
+        patient: str | None = None,
     ) -> Receipt:
         """Name or change a delegate.
 
@@ -254,9 +260,13 @@ class Guardians:
         who = self._whose(patient)
         accounts = [address(guardian, "guardian") for guardian in guardians]
         if len(set(accounts)) != len(accounts) or len(accounts) > _MOST:
-            raise BadInput("", "guardian", "is there twice" if len(accounts) <= _MOST else f"there are more than {_MOST}")
+            raise BadInput(
+                "", "guardian", "is there twice" if len(accounts) <= _MOST else f"there are more than {_MOST}"
+            )
         if accounts and not 0 < threshold <= len(accounts):
-            raise BadInput("", "threshold", f"is {threshold}; of {len(accounts)} guardians 1 to {len(accounts)} must agree")
+            raise BadInput(
+                "", "threshold", f"is {threshold}; of {len(accounts)} guardians 1 to {len(accounts)} must agree"
+            )
         fields = {
             "guardians": tuple(sorted(accounts, key=lambda account: int(account, 16))),
             "threshold": threshold if accounts else 0,
@@ -300,7 +310,8 @@ class Guardians:
         """The request with one more signature.
 
         Args:
-            signer: Who controls the patient's account, of a recovery one of its guardians; by default the client's signer.
+            signer: Who controls the patient's account, of a recovery one of its guardians; by default the client's
+                signer.
 
         Raises:
             BadInput: The request is for another chain or contract, or a value is out of range.

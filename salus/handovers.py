@@ -98,7 +98,9 @@ class Handover:
             BadInput: It was offered to another account.
         """
         if receiver.address != self.to:
-            raise BadInput("", "to", f"is {self.to}, and {receiver.address} would sign; ask for an offer to that account")
+            raise BadInput(
+                "", "to", f"is {self.to}, and {receiver.address} would sign; ask for an offer to that account"
+            )
         seen = dataclasses.replace(self, vvm=vvm, shake=shake)
         message = {**seen._common(), "vvm": vvm, "shake": int(shake)}
         return dataclasses.replace(seen, acceptance=receiver.sign_typed(TypedData(_ACCEPTANCE, domain, message)))
@@ -136,7 +138,9 @@ def handed(terms: int) -> Handed:
 
 
 def seal_of(number: str, salt: bytes | None = None) -> tuple[bytes, bytes]:
-    """A commitment to a seal's number or another short text, and the salt that it is secret by; see :func:`salus.accesses.commit`."""
+    """A commitment to a seal's number or another short text, and the salt that it is secret by; see
+    :func:`salus.accesses.commit`.
+    """
     from .accesses import commit
 
     return commit(number.encode(), salt)
@@ -152,24 +156,26 @@ def write_handover(path: str | Path, handover: Handover, domain: Domain) -> None
 
     write_private(
         Path(path),
-        dump_json({
-            "kind": _KIND,
-            "chainId": domain.chain_id,
-            "contract": domain.contract,
-            "shipment": "0x" + handover.shipment.hex(),
-            "from": handover.giver,
-            "to": handover.to,
-            "since": handover.since,
-            "deadline": handover.deadline,
-            "hoursAllowed": handover.hours_allowed,
-            "seal": "0x" + handover.seal.hex(),
-            "vvm": handover.vvm,
-            "shake": handover.shake.name.lower().replace("_", " "),
-            "offer": _hex(handover.offer),
-            "acceptance": _hex(handover.acceptance),
-            "sealNumber": handover.seal_number,
-            "sealSalt": handover.seal_salt.hex(),
-        }),
+        dump_json(
+            {
+                "kind": _KIND,
+                "chainId": domain.chain_id,
+                "contract": domain.contract,
+                "shipment": "0x" + handover.shipment.hex(),
+                "from": handover.giver,
+                "to": handover.to,
+                "since": handover.since,
+                "deadline": handover.deadline,
+                "hoursAllowed": handover.hours_allowed,
+                "seal": "0x" + handover.seal.hex(),
+                "vvm": handover.vvm,
+                "shake": handover.shake.name.lower().replace("_", " "),
+                "offer": _hex(handover.offer),
+                "acceptance": _hex(handover.acceptance),
+                "sealNumber": handover.seal_number,
+                "sealSalt": handover.seal_salt.hex(),
+            }
+        ),
     )
 
 
@@ -185,7 +191,9 @@ def read_handover(path: str | Path, domain: Domain) -> Handover:
     if not isinstance(content, Mapping) or content.get("kind") != _KIND:
         raise BadInput(path, "kind", f"is not {_KIND}; give a file that `salus shipment hand` or `accept` wrote")
     if (content.get("chainId"), str(content.get("contract")).lower()) != (domain.chain_id, domain.contract.lower()):
-        raise BadInput(path, "chainId", f"or contract is another one than chain {domain.chain_id}'s; use its --rpc and --book")
+        raise BadInput(
+            path, "chainId", f"or contract is another one than chain {domain.chain_id}'s; use its --rpc and --book"
+        )
     names = {shake.name.lower().replace("_", " "): shake for shake in Shake}
     if content.get("shake") not in names:
         raise BadInput(path, "shake", f"is unknown; it is one of {', '.join(names)}")
@@ -209,8 +217,12 @@ def read_handover(path: str | Path, domain: Domain) -> Handover:
         if isinstance(trouble, BadInput):
             raise
         raise BadInput(path, "sealSalt", "is not hex; give the file as it was written") from None
-    if found.seal_number and (len(found.seal_salt) != 32 or seal_of(found.seal_number, found.seal_salt)[0] != found.seal):
-        raise BadInput(path, "sealNumber", "does not fit the commitment that was signed; look at the seal, and ask the giver")
+    if found.seal_number and (
+        len(found.seal_salt) != 32 or seal_of(found.seal_number, found.seal_salt)[0] != found.seal
+    ):
+        raise BadInput(
+            path, "sealNumber", "does not fit the commitment that was signed; look at the seal, and ask the giver"
+        )
     return found
 
 
@@ -238,5 +250,3 @@ def _int(content: Mapping[str, Any], field: str, bits: int, path: str | Path) ->
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << bits:
         raise BadInput(path, field, "is no such number; give the file as it was written")
     return value
-
-

@@ -229,7 +229,9 @@ class Institutions:
             return address(name, "institution", file)
         found: str = self._salus.call(self._f.byHandle(handle_bytes(name, file=file)))
         if found == ZERO:
-            raise BadInput(file, "institution", f"nobody is called {name!r}; `salus institution list` shows who there is")
+            raise BadInput(
+                file, "institution", f"nobody is called {name!r}; `salus institution list` shows who there is"
+            )
         return found
 
     def name(self, account: str) -> str:

@@ -306,7 +306,11 @@ def _lot(lot: bytes, found: Any, left: int, recall: int) -> Lot:
 def _hash_of(event: str) -> bytes:
     match = re.fullmatch(r"ni:///sha-256;([0-9a-f]{64})\?ver=CBV2\.0", event)
     if match is None:
-        raise BadInput("", "eventID", f"is {one_line(event, 100)!r}, no hash of CBV 2.0; make the document with `salus shipment export`")
+        raise BadInput(
+            "",
+            "eventID",
+            f"is {one_line(event, 100)!r}, no hash of CBV 2.0; make the document with `salus shipment export`",
+        )
     return bytes.fromhex(match[1])
 
 

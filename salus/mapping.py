@@ -98,7 +98,9 @@ def _csv_entries(text: str, source: str) -> Iterable[tuple[str, Mapping[str, Any
 def _entry(entry: Mapping[str, Any], source: str, place: str) -> tuple[Code, Mapped]:
     for name in entry:
         if name not in (*_FIELDS, "units"):
-            raise BadInput(source, f"{place}: {one_line(name, 40)}", f"is unknown; known are {', '.join(_FIELDS)}, units")
+            raise BadInput(
+                source, f"{place}: {one_line(name, 40)}", f"is unknown; known are {', '.join(_FIELDS)}, units"
+            )
     for name in _FIELDS:
         value = entry.get(name)
         if not isinstance(value, str) or (not value.strip() and "ystem" not in name):
@@ -126,7 +128,9 @@ def apply(
         if to is None:
             return line
         if line.quantity * to.units > MAX_UNITS:
-            raise BadInput(claim.source, f"line {line.sequence}: units", f"become more than {MAX_UNITS}; split the line")
+            raise BadInput(
+                claim.source, f"line {line.sequence}: units", f"become more than {MAX_UNITS}; split the line"
+            )
         return replace(line, system=to.code[0], code=to.code[1], quantity=line.quantity * to.units)
 
     found = []

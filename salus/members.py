@@ -1,13 +1,13 @@
 """The members of a plan from a CSV file, UTF-8, comma-separated, with these columns::
 
-    member       the account that the patient uses for this insurer, 0x…
-    from         first service day covered, YYYY-MM-DD
-    until        first service day no longer covered
-    family       optional: number that the insurer gave the family, from 1
-    groups       optional: names of the plan's groups, separated by semicolons
-    nextGroups   optional: groups from nextFrom on, e.g. after a birthday; with nextFrom
-    nextFrom     optional: first service day of nextGroups
-    secondary    optional: yes when another payer goes first
+member       the account that the patient uses for this insurer, 0x…
+from         first service day covered, YYYY-MM-DD
+until        first service day no longer covered
+family       optional: number that the insurer gave the family, from 1
+groups       optional: names of the plan's groups, separated by semicolons
+nextGroups   optional: groups from nextFrom on, e.g. after a birthday; with nextFrom
+nextFrom     optional: first service day of nextGroups
+secondary    optional: yes when another payer goes first
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def _expect_columns(source: str, header: Sequence[str]) -> None:
         if header.count(name) > 1:
             raise BadInput(source, "header", f"has the column {name!r} twice; keep one")
     if missing := [name for name in _REQUIRED if name not in header]:
-        raise BadInput(source, "header", f"has no column {', '.join(missing)}; these are needed: {', '.join(_REQUIRED)}")
+        raise BadInput(
+            source, "header", f"has no column {', '.join(missing)}; these are needed: {', '.join(_REQUIRED)}"
+        )
 
 
 class _Row:

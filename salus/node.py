@@ -65,8 +65,8 @@ class LocalNode:
         block_time: Seconds between blocks; by default a block for each transaction, at once.
         timestamp: The first block's time in Unix seconds; by default now.
         slots_in_an_epoch: Blocks until one counts as final (anvil only).
-        kept_states: For how many of the last blocks the state is kept (anvil only). By itself anvil moves old ones to disk, and
-            of a chain of a thousand blocks that is reorganised again and again it then loses the whole state.
+        kept_states: For how many of the last blocks the state is kept (anvil only). By itself anvil moves old ones to
+            disk, and of a chain of a thousand blocks that is reorganised again and again it then loses the whole state.
         quiet: Keep the node's own output to itself; what it said last is shown where it fails.
 
     Raises:
@@ -305,10 +305,14 @@ class LocalNode:
         except (OSError, ValueError) as trouble:
             if (process := self._process) is not None and process.poll() is not None:
                 said = self.last_output() or "no word"
-                raise NodeError(f"the local {self.kind} has ended with exit code {process.returncode}: {said}") from None
+                raise NodeError(
+                    f"the local {self.kind} has ended with exit code {process.returncode}: {said}"
+                ) from None
             raise NodeError(f"the local {self.kind} does not answer {method}: {trouble}") from None
         if "error" in answer:
-            raise NodeError(f"the local {self.kind} refused {method}: {answer['error'].get('message', answer['error'])}")
+            raise NodeError(
+                f"the local {self.kind} refused {method}: {answer['error'].get('message', answer['error'])}"
+            )
         return answer["result"]
 
     def advance(self, seconds: int) -> None:

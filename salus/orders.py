@@ -7,9 +7,9 @@
      "start": 0, "end": 1900000000, "document": "0x00…", "issuedAt": 1800000000, "deadline": 1800604800,
      "signature": "0x…"}
 
-``action`` is ``permit``, ``deny`` or ``revoke``; a revocation has no ``purposes``, ``categories``, ``start``, ``end`` and
-``document``, and its ``index`` may be 255. ``signer`` is there when a delegate signed. A file holds one order or a list of
-them. A file is read as a stranger's.
+``action`` is ``permit``, ``deny`` or ``revoke``; a revocation has no ``purposes``, ``categories``, ``start``, ``end``
+and ``document``, and its ``index`` may be 255. ``signer`` is there when a delegate signed. A file holds one order or a
+list of them. A file is read as a stranger's.
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ def order_from_json(document: Any, file: str, where: str = "") -> Order:
 
 # Capitals and digits only, which a QR code holds in 5.5 bits each: prefix, then base 32 of
 #   flags 1 (1: scope, 2: document, 4: signer), chain 8, contract 20, patient 20, grantee 20, index 1,
-#   [scope: effect 1, purposes 4, categories 7, start 5, end 5], [document 32], issued 5, deadline 5, [signer 20], signature
+#   [scope: effect 1, purposes 4, categories 7, start 5, end 5], [document 32], issued 5, deadline 5, [signer 20],
+# signature
 _PREFIX = "SALUS1:"
 
 
@@ -187,7 +188,13 @@ def pack(order: Order) -> str:
     raw += b"".join(bytes.fromhex(account[2:]) for account in (order.contract, order.patient, d.grantee))
     raw += bytes([d.index])
     if scope:
-        raw += bytes([d.effect]) + d.purposes.to_bytes(4) + d.categories.to_bytes(7) + d.start.to_bytes(5) + d.end.to_bytes(5)
+        raw += (
+            bytes([d.effect])
+            + d.purposes.to_bytes(4)
+            + d.categories.to_bytes(7)
+            + d.start.to_bytes(5)
+            + d.end.to_bytes(5)
+        )
     raw += d.document if document else b""
     raw += order.issued_at.to_bytes(5) + order.deadline.to_bytes(5)
     raw += bytes.fromhex(order.signer[2:]) + order.signature

@@ -19,7 +19,12 @@ _HOUR = 3600
 
 def _view(name: str, output: str, *inputs: str) -> dict[str, Any]:
     places = ([{"name": "", "type": type_} for type_ in types] for types in (inputs, (output,)))
-    return {"type": "function", "name": name, "stateMutability": "view", **dict(zip(("inputs", "outputs"), places, strict=True))}
+    return {
+        "type": "function",
+        "name": name,
+        "stateMutability": "view",
+        **dict(zip(("inputs", "outputs"), places, strict=True)),
+    }
 
 
 _ABI = [

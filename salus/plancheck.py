@@ -69,15 +69,33 @@ def in_words(plan: Plan) -> list[tuple[str, str]]:
         ("plan", f"{plan.name}, version {plan.version}, of {plan.insurer}"),
         ("service days", f"{day_text(plan.valid_from)} until {day_text(plan.valid_until)}, not included"),
         ("deductible", f"{bound(plan.deductible, plan.family_deductible)}, in a calendar year"),
-        ("coinsurance", _rates(plan.coinsurance, plan.coinsurance_out, plan.network) + " of what is left is the patient's"),
-        ("out of pocket", f"at most {bound(plan.out_of_pocket_maximum, plan.family_out_of_pocket_maximum)}, in a calendar year"),
-        ("order", f"{steps[0]}, {steps[1]}, coinsurance; the copay counts to the deductible: {_yes(plan.copay_counts)}"),
+        (
+            "coinsurance",
+            _rates(plan.coinsurance, plan.coinsurance_out, plan.network) + " of what is left is the patient's",
+        ),
+        (
+            "out of pocket",
+            f"at most {bound(plan.out_of_pocket_maximum, plan.family_out_of_pocket_maximum)}, in a calendar year",
+        ),
+        (
+            "order",
+            f"{steps[0]}, {steps[1]}, coinsurance; the copay counts to the deductible: {_yes(plan.copay_counts)}",
+        ),
         ("limits", _limits(plan, amount)),
         ("network", _network(plan)),
         ("waiting", f"{plan.waiting_days} days from the first covered day" if plan.waiting_days else "none"),
         ("filing", f"within {plan.filing_days} days after the service day" if plan.filing_days else "at any time"),
-        ("review", f"above {amount(plan.review_threshold)}, within {plan.review_days} days" if plan.review_threshold else "none"),
-        *([("caps", "what a provider is paid in a period is capped; what is beyond waits for review")] if plan.capped else []),
+        (
+            "review",
+            f"above {amount(plan.review_threshold)}, within {plan.review_days} days"
+            if plan.review_threshold
+            else "none",
+        ),
+        *(
+            [("caps", "what a provider is paid in a period is capped; what is beyond waits for review")]
+            if plan.capped
+            else []
+        ),
         ("appeal", f"within {plan.appeal_days} days after the decision" if plan.appeal_days else "none"),
         ("prices", _counted(plan)),
     ]
@@ -93,7 +111,9 @@ def _yes(value: bool) -> str:
 
 def _limits(plan: Plan, amount: Callable[[Decimal], str]) -> str:
     named = [(plan.annual_limit, "a calendar year"), (plan.lifetime_limit, "a lifetime")]
-    return ", ".join(f"{amount(limit)} in {period}" for limit, period in named if limit) or "none for a member as a whole"
+    return (
+        ", ".join(f"{amount(limit)} in {period}" for limit, period in named if limit) or "none for a member as a whole"
+    )
 
 
 def _network(plan: Plan) -> str:
@@ -119,7 +139,8 @@ def _counted(plan: Plan) -> str:
 
 
 def examples(plan: Plan, decimals: int | None = None) -> list[Example]:
-    """What one unit of a service comes to: within the deductible, after it, near the out-of-pocket maximum, out of network.
+    """What one unit of a service comes to: within the deductible, after it, near the out-of-pocket maximum, out of
+    network.
 
     What a plan has not (a deductible, a maximum that can be reached, a network) has no example.
 

@@ -1,6 +1,7 @@
 """The plan file of an insurer, and the hashes that go on chain for it.
 
-A plan file is JSON; ``salus/plan.schema.json`` says all of it (JSON Schema, draft 2020-12), ``examples/`` has two. The least::
+A plan file is JSON; ``salus/plan.schema.json`` says all of it (JSON Schema, draft 2020-12), ``examples/`` has two. The
+least::
 
     {"name": "Basic 2026", "version": 1,      for people; a later version names the "series" that it continues
      "insurer": "north-mutual",               handle of the insurer
@@ -184,7 +185,9 @@ class _Reader:
                 self._note(f"groups.{name}", f"has the bit {bit}, as {named[bit]!r} has; give each its own")
             named[bit] = name
 
-    def _period(self, first: str, last: str, what: str, entry: Mapping[str, Any] | None = None, prefix: str = "") -> Any:
+    def _period(
+        self, first: str, last: str, what: str, entry: Mapping[str, Any] | None = None, prefix: str = ""
+    ) -> Any:
         entry, days = entry or self._json, []
         for name in (first, last):
             try:
@@ -233,9 +236,13 @@ class _Reader:
             price = _price(entry)
             if (first := seen.setdefault((price.system, price.code), n)) != n:
                 shown = one_line(price.code, 40)
-                self._note(f"{prefix}[{n}].code", f"is {shown!r} a second time, after {prefix}[{first}]; give each code once")
+                self._note(
+                    f"{prefix}[{n}].code", f"is {shown!r} a second time, after {prefix}[{first}]; give each code once"
+                )
             if price.category not in categories:
-                known = f"one of {', '.join(sorted(categories - {''}))}" if len(categories) > 1 else "add it to categories"
+                known = (
+                    f"one of {', '.join(sorted(categories - {''}))}" if len(categories) > 1 else "add it to categories"
+                )
                 self._note(f"{prefix}[{n}].category", f"is {price.category!r}, which is no category; {known}")
             for name in price.groups:
                 if name not in self._json.get("groups", {}):
@@ -261,7 +268,11 @@ class _Reader:
             fix = f"is {plan.family_out_of_pocket_maximum}, below the family's deductible; give at least"
             self._note("familyOutOfPocketMaximum", f"{fix} {plan.family_deductible}")
         if (plan.version > 1) != bool(plan.series):
-            fix = "is missing; give the id of the version before" if plan.version > 1 else "is given for version 1; leave it out"
+            fix = (
+                "is missing; give the id of the version before"
+                if plan.version > 1
+                else "is given for version 1; leave it out"
+            )
             self._note("series", fix)
         if plan.capped and not plan.review_days:
             self._note("reviewDays", "is missing; what a provider's cap holds back is reviewed, give at least 1")

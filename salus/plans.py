@@ -140,8 +140,8 @@ class Plans:
 
         Args:
             progress: Told how many prices are in, of all lists together.
-            outbox: Sends them, several at a time and each once, and takes up what an earlier run left open; None to send one
-                after the other.
+            outbox: Sends them, several at a time and each once, and takes up what an earlier run left open; None to
+                send one after the other.
 
         Raises:
             BadInput: The plan is not registered, or the chain has something else than the file.
@@ -149,7 +149,9 @@ class Plans:
         take_up(outbox)
         plan_id, decimals = self._registered(plan)
         categories, lists = self._missing(plan, plan_id, decimals)
-        some = [(self._f.addCategories(plan_id, part), len(part)) for part in _parts(categories, _CATEGORIES_A_TRANSACTION)]
+        some = [
+            (self._f.addCategories(plan_id, part), len(part)) for part in _parts(categories, _CATEGORIES_A_TRANSACTION)
+        ]
         receipts = dict(send_each(self._salus, outbox, "categories", some))
         of = len(plan.prices) + sum(len(schedule.prices) for schedule in plan.schedules)
         done = of - sum(map(len, lists.values()))
@@ -189,7 +191,9 @@ class Plans:
     def _missing(
         self, plan: Plan, plan_id: bytes, decimals: int
     ) -> tuple[list[tuple[Any, ...]], dict[int, list[tuple[bytes, int]]]]:
-        wanted = [(c.coinsurance, c.coinsurance_out, c.deductible, c.copay, c.limit) for c in category_units(plan, decimals)]
+        wanted = [
+            (c.coinsurance, c.coinsurance_out, c.deductible, c.copay, c.limit) for c in category_units(plan, decimals)
+        ]
         there = self.categories(plan_id)
         for n, category in enumerate(there):
             if n >= len(wanted) or tuple(vars(category).values()) != wanted[n]:
@@ -286,7 +290,9 @@ class Plans:
     def authorize(
         self, plan_id: bytes, member: str, code: bytes, units: int, *, from_day: int, until_day: int
     ) -> Receipt:
-        """Pre-authorise units of a code (from :meth:`Plan.code`) for a member; replaces what is left of an earlier one."""
+        """Pre-authorise units of a code (from :meth:`Plan.code`) for a member; replaces what is left of an earlier
+        one.
+        """
         account = checked_address(member, "member")
         return self._salus.send(self._f.authorize(plan_id, account, code, units, from_day, until_day))
 
@@ -369,7 +375,9 @@ class Plans:
         return Referral(*self._salus.call(self._f.referral(plan_id, account, self._whom(to))))
 
     def used(self, plan_id: bytes, member: str, code: bytes, *, day: int, serial: int = 0) -> int:
-        """Units used at the claim desk: of a quantity limit in the period of a day, or of the pre-authorisation of a serial."""
+        """Units used at the claim desk: of a quantity limit in the period of a day, or of the pre-authorisation of a
+        serial.
+        """
         desk, account = self._salus.book["ClaimDesk"].address, checked_address(member, "member")
         return int(self._salus.call(self._f.used(desk, plan_id, account, code, day, serial)))
 
@@ -389,5 +397,7 @@ def _parts(items: Sequence[T], size: int) -> Iterator[list[T]]:
 
 def _other(plan: Plan, place: str, what: str) -> BadInput:
     return BadInput(
-        plan.source, place, f"the chain has {what} that the file does not have so; what is loaded never changes: restore the file"
+        plan.source,
+        place,
+        f"the chain has {what} that the file does not have so; what is loaded never changes: restore the file",
     )

@@ -1,6 +1,7 @@
 """Whether a plan file is what ``salus/plan.schema.json`` says; each difference as one line with place, value and fix.
 
-The schema is JSON Schema draft 2020-12, for editors and other programs too; the titles in it are what the messages offer.
+The schema is JSON Schema draft 2020-12, for editors and other programs too; the titles in it are what the messages
+offer.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def term_units(plan: Plan, decimals: int) -> dict[str, int]:
         BadInput: One that the token or the contract cannot hold.
     """
     return {
-        name: _units(plan, getattr(plan, name), decimals, field, _WIDE.get(name, 80)) for name, field in _AMOUNTS.items()
+        name: _units(plan, getattr(plan, name), decimals, field, _WIDE.get(name, 80))
+        for name, field in _AMOUNTS.items()
     }
 
 
@@ -53,7 +54,9 @@ def category_units(plan: Plan, decimals: int) -> list[Category]:
 
 
 def price_units(plan: Plan, decimals: int, schedule: int = 0) -> list[Price]:
-    """The prices of a plan's list, or of a schedule by its number, as they are on chain; raises as :func:`term_units` does."""
+    """The prices of a plan's list, or of a schedule by its number, as they are on chain; raises as :func:`term_units`
+    does.
+    """
     where = dict(lists_of(plan))[schedule]
     return [
         Price(
@@ -73,7 +76,9 @@ def price_units(plan: Plan, decimals: int, schedule: int = 0) -> list[Price]:
 def _units(plan: Plan, value: Decimal, decimals: int, field: str, bits: int = 80) -> int:
     units = smallest_units(value, decimals, source=plan.source, field=field)
     if units >= 1 << bits:
-        raise BadInput(plan.source, field, f"is {value:f}; the contract holds less than 2^{bits} units, give a smaller one")
+        raise BadInput(
+            plan.source, field, f"is {value:f}; the contract holds less than 2^{bits} units, give a smaller one"
+        )
     return units
 
 

@@ -38,7 +38,8 @@ def published(salus: Salus, plan: Plan) -> tuple[Version, ...]:
     """Every published version of a plan's series on this chain, oldest first.
 
     Args:
-        plan: Any of its files. All files of a series have the same salt, or a member's codes would mean nothing from one to the next.
+        plan: Any of its files. All files of a series have the same salt, or a member's codes would mean nothing from
+            one to the next.
 
     Raises:
         BadInput: There is none, or the insurer is unknown here.
@@ -49,10 +50,14 @@ def published(salus: Salus, plan: Plan) -> tuple[Version, ...]:
     terms = salus.calls("Plans", "terms", [(each,) for each in ids])
     force = salus.calls("Plans", "inForceAt", [(each,) for each in ids])
     found = tuple(
-        Version(each, t.token, t.validFrom, t.validUntil, int(at)) for each, t, at in zip(ids, terms, force, strict=True) if at
+        Version(each, t.token, t.validFrom, t.validUntil, int(at))
+        for each, t, at in zip(ids, terms, force, strict=True)
+        if at
     )
     if not found:
-        raise BadInput(plan.source, "", "is not a published plan on this chain; publish it with `salus claim plan publish`")
+        raise BadInput(
+            plan.source, "", "is not a published plan on this chain; publish it with `salus claim plan publish`"
+        )
     return found
 
 
@@ -74,11 +79,15 @@ def judging(versions: Sequence[Version], day: int, *, source: str, now: int) -> 
     if not covering:
         periods = ", ".join(f"{day_text(v.valid_from)} to {day_text(v.valid_until - 1)}" for v in versions)
         raise BadInput(
-            source, "servicedDate", f"is {day_text(day)}, which no version of the plan covers ({periods}); bill the plan of that day"
+            source,
+            "servicedDate",
+            f"is {day_text(day)}, which no version of the plan covers ({periods}); bill the plan of that day",
         )
     if covering[0].in_force_at > now:
         wait = covering[0].in_force_at - now
         raise BadInput(
-            source, "servicedDate", f"is {day_text(day)}; the version that judges it is in force in {wait} s: submit it then"
+            source,
+            "servicedDate",
+            f"is {day_text(day)}; the version that judges it is in force in {wait} s: submit it then",
         )
     return covering[0]

@@ -1,4 +1,6 @@
-"""A shipment judged once more, from nothing but what the chain keeps of it: its events, and the batches in its transactions."""
+"""A shipment judged once more, from nothing but what the chain keeps of it: its events, and the batches in its
+transactions.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ class _Replay:
         return judge
 
     def _beginning(self, shipment: bytes) -> tuple[Judge, bool]:
-        """A shipment's judge when it came about, fresh or its parent's, and whether a logger was ever paired with those goods."""
+        """A shipment's judge when it came about, fresh or its parent's, and whether a logger was ever paired with those
+        goods.
+        """
         for event in self._logs("ShipmentSplit", "into", shipment):
             split_from = bytes(event.args["shipment"])
             parent = self.until(split_from, _place(event))

@@ -39,7 +39,8 @@ def relay_all(
     rest = [order for order in once if order not in known]
     relay = salus.contract(_REGISTRY).functions.relay
     parts = [rest[n : n + batch] for n in range(0, len(rest), batch)]
-    # What was signed for a second that the chain's clock does not show goes the plain way, which waits without asking first.
+    # What was signed for a second that the chain's clock does not show goes the plain way, which waits without asking
+    # first.
     if outbox is not None and parts and reached(salus, max(order.issued_at for order in rest)):
         for n, receipt in send_each(salus, outbox, "orders", ((relay(*words(part)), len(part)) for part in parts)):
             yield parts[n], receipt
@@ -70,7 +71,7 @@ def carried_out(salus: Salus, orders: Sequence[Order]) -> set[Order]:
             said = (purposes, categories, start, end) == (d.purposes, d.categories, d.start, d.end)
             stands = last == order.issued_at and effect in (Effect.NONE, d.effect) and (said or d.effect is Effect.NONE)
         # What came later hides it; then the events tell whether it was there.
-        if stands or last >= order.issued_at and _told(salus, order):
+        if stands or (last >= order.issued_at and _told(salus, order)):
             done.add(order)
     return done
 
@@ -93,7 +94,9 @@ def _told(salus: Salus, order: Order) -> bool:
 
 
 def words(orders: Iterable[Order]) -> tuple[list[Any], list[Any]]:
-    """Orders and proofs as ``relay`` takes them: what is not simply signed by a key has its number in the proofs instead."""
+    """Orders and proofs as ``relay`` takes them: what is not simply signed by a key has its number in the proofs
+    instead.
+    """
     given: list[Any] = []
     proofs: list[Any] = []
     for o in orders:

@@ -1,8 +1,8 @@
 """Who signs, and what exactly is signed.
 
 A signer has an address, signs transactions and signs typed data (EIP-712). Two are here: :class:`KeySigner` holds a key
-in memory, :class:`NodeSigner` lets a node sign with an account that the node holds. Anything with the same three members
-is a signer (:class:`Signer`).
+in memory, :class:`NodeSigner` lets a node sign with an account that the node holds. Anything with the same three
+members is a signer (:class:`Signer`).
 
 Typed data is built strictly, for a library that is lenient signs something else than it shows: :class:`TypedData` takes
 exactly the fields of its type, each of exactly its type and range, and all four fields of the domain.
@@ -79,15 +79,16 @@ class Domain:
 
 
 class TypedData:
-    """One EIP-712 message of a flat type; of arrays only lists of addresses, and of flat structs that the type defines after it.
+    """One EIP-712 message of a flat type; of arrays only lists of addresses, and of flat structs that the type defines
+    after it.
 
     Args:
         kind: The type as Solidity hashes it, e.g. ``"Revoke(address patient,address grantee,uint8 index)"`` or
             ``"Bill(Row[] rows)Row(uint80 amount)"``.
         domain: Where the signature counts.
-        message: Exactly the fields of the type. ``uintN``/``intN`` are ``int`` in range, ``bytesN`` are ``bytes`` of that
-            length, ``address`` is lower case or has a right checksum, ``address[]`` a list or tuple of them, ``Row[]`` one of
-            such fields by name, ``bool``, ``string`` and ``bytes`` are themselves.
+        message: Exactly the fields of the type. ``uintN``/``intN`` are ``int`` in range, ``bytesN`` are ``bytes`` of
+            that length, ``address`` is lower case or has a right checksum, ``address[]`` a list or tuple of them,
+            ``Row[]`` one of such fields by name, ``bool``, ``string`` and ``bytes`` are themselves.
 
     Raises:
         BadInput: A field is missing, unknown, of another type or out of range.
@@ -118,7 +119,11 @@ class TypedData:
         return {
             "types": {
                 struct: [{"name": name, "type": type_} for name, type_ in fields]
-                for struct, fields in (("EIP712Domain", _DOMAIN_TYPES), (self.primary, self.fields), *self.parts.items())
+                for struct, fields in (
+                    ("EIP712Domain", _DOMAIN_TYPES),
+                    (self.primary, self.fields),
+                    *self.parts.items(),
+                )
             },
             "primaryType": self.primary,
             "domain": {
@@ -174,9 +179,7 @@ def _parse_fields(text: str, lists: Collection[str]) -> _Fields:
     return tuple(fields)
 
 
-def _fields_of(
-    given: Any, fields: _Fields, parts: Mapping[str, _Fields], where: str, prefix: str
-) -> Mapping[str, Any]:
+def _fields_of(given: Any, fields: _Fields, parts: Mapping[str, _Fields], where: str, prefix: str) -> Mapping[str, Any]:
     """A struct's values, each checked; none missing, none too many."""
     names = [name for name, _ in fields]
     if not isinstance(given, Mapping):
@@ -319,7 +322,9 @@ class KeySigner:
             return cls(Account.from_key(key))
         except Exception:
             # Whatever went wrong, the message of the library may hold the key.
-            raise WalletError("that is no private key: it must be 32 bytes, not 0 and below the curve's order") from None
+            raise WalletError(
+                "that is no private key: it must be 32 bytes, not 0 and below the curve's order"
+            ) from None
 
     def __repr__(self) -> str:
         return f"KeySigner({self.address})"
@@ -364,7 +369,8 @@ class NodeSigner:
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         with gate("the node signs a transaction"):
-            # geth answers with the transaction and its bytes, anvil and ganache with the bytes alone, which web3 does not take.
+            # geth answers with the transaction and its bytes, anvil and ganache with the bytes alone, which web3 does
+            # not take.
             method: Any = "eth_signTransaction"
             whole = {**transaction, "from": self._address}
             asked = {name: hex(value) if _is_int(value) else value for name, value in whole.items()}

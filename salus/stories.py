@@ -21,10 +21,12 @@ _Teller = Callable[["_Told", "Event"], Step]
 
 
 def shipment_story(salus: Salus, shipment: bytes) -> Story:
-    """What happened to a shipment and, before it was split off, to the one that it came from; the making and recall of its lot.
+    """What happened to a shipment and, before it was split off, to the one that it came from; the making and recall of
+    its lot.
 
-    Of each batch of readings the lowest, the highest and the rules that it broke are told; every single reading is in the
-    transaction that the step names. Where a batch measured nothing, each of its readings is told as the failure that it is.
+    Of each batch of readings the lowest, the highest and the rules that it broke are told; every single reading is in
+    the transaction that the step names. Where a batch measured nothing, each of its readings is told as the failure
+    that it is.
 
     Raises:
         BadInput: No such shipment.
@@ -37,7 +39,9 @@ def shipment_story(salus: Salus, shipment: bytes) -> Story:
     until = (1 << 62, 0)
     walked: bytes | None = shipment
     while walked is not None:
-        events = [event for name in _STEPS for event in told.events(name, walked) if (event.block, event.index) <= until]
+        events = [
+            event for name in _STEPS for event in told.events(name, walked) if (event.block, event.index) <= until
+        ]
         if any(event.name == "ReadingsLogged" for event in events):
             told.take(salus.coldchain.logged(walked))
         happened += events

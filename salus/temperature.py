@@ -12,9 +12,9 @@ from typing import Any
 
 __all__ = [
     "BUDGET",
+    "BY_HAND",
     "FORKED",
     "MKT",
-    "BY_HAND",
     "Bound",
     "Judgement",
     "Profile",
@@ -135,7 +135,9 @@ class Profile:
         from eth_utils.crypto import keccak
 
         struct = "(uint8,uint8,int16,int16,uint32,uint32,uint32,int16,uint16,(uint8,uint8,int16,uint16)[])"
-        return keccak(encode(["bytes32", "bytes32"], [keccak(text="salus.profile"), keccak(encode([struct], [self.struct()]))]))
+        return keccak(
+            encode(["bytes32", "bytes32"], [keccak(text="salus.profile"), keccak(encode([struct], [self.struct()]))])
+        )
 
     @property
     def words(self) -> tuple[str, ...]:

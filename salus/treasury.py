@@ -78,8 +78,8 @@ class Treasury:
     def fund(self, insurer: str, token: str, amount: int, *, desk: str | None = None) -> Receipt:
         """Add to an insurer's pool from the signer's balance.
 
-        A token with permits (EIP-2612) is funded in one transaction, by a key that signs typed data; else what is needed, and
-        no more, is approved first.
+        A token with permits (EIP-2612) is funded in one transaction, by a key that signs typed data; else what is
+        needed, and no more, is approved first.
 
         Args:
             insurer: The insurer's account.
@@ -99,8 +99,12 @@ class Treasury:
         return self._salus.send(functions.fund(*place, amount))
 
     def _permit(self, token: str, amount: int) -> tuple[int, int, bytes, bytes] | None:
-        """The signer's permit for the treasury: deadline, v, r, s; None where the token has none, or no key can sign it."""
-        return permits.sign(self._salus, checked_address(token, "token"), self._salus.contract("Treasury").address, amount)
+        """The signer's permit for the treasury: deadline, v, r, s; None where the token has none, or no key can sign
+        it.
+        """
+        return permits.sign(
+            self._salus, checked_address(token, "token"), self._salus.contract("Treasury").address, amount
+        )
 
     def _allowed(self, token: str, amount: int) -> int:
         """What the treasury may take from the signer already.
@@ -126,7 +130,8 @@ class Treasury:
             self._salus.send(erc20.functions.approve(treasury.address, amount))
 
     def halt(self, token: str, until: int, *, desk: str | None = None) -> Receipt:
-        """Stop the payments of the signer's insurer's pool until a second of the chain's time, at most 30 days; 0 lets them go on.
+        """Stop the payments of the signer's insurer's pool until a second of the chain's time, at most 30 days; 0 lets
+        them go on.
 
         What becomes due meanwhile is owed, and paid in its order afterwards.
 
@@ -172,7 +177,15 @@ class Treasury:
         functions = self._salus.contract("Treasury").functions
         place = self._place(insurer, token, desk)
         found = self._salus.call(functions.pool(*place))
-        sums = (found.balance, found.exiting, found.exitFrom, found.reserved, found.owed, found.waiting, found.haltedUntil)
+        sums = (
+            found.balance,
+            found.exiting,
+            found.exitFrom,
+            found.reserved,
+            found.owed,
+            found.waiting,
+            found.haltedUntil,
+        )
         return Pool(place[1], place[2], *sums)
 
     def announce_exit(self, token: str, amount: int, *, desk: str | None = None) -> Receipt:

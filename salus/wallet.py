@@ -7,12 +7,13 @@ A wallet is a folder (mode 0700)::
         keystores/<address>.json    one keystore v3 file for each account, under the same password
 
 One seed gives one account for each **relation** (an institution, by the name the user gives it): ``m/44'/60'/0'/0/i``,
-so that two institutions cannot link their patient on chain. Which relation has which ``i`` is itself private, and lies in
-the vault.
+so that two institutions cannot link their patient on chain. Which relation has which ``i`` is itself private, and lies
+in the vault.
 
 The vault is JSON: ``{"salus": "wallet", "version": 1, "kdf": {"name": "scrypt", "n", "r", "p", "salt"}, "nonce",
 "ciphertext"}``, hex strings, AES-256-GCM under the 32 bytes that scrypt makes of the password; the plaintext is
-``{"words": "…", "relations": {"default": 0, …}}``. The keystore files are what eth-account, Brownie and cast read and write.
+``{"words": "…", "relations": {"default": 0, …}}``. The keystore files are what eth-account, Brownie and cast read and
+write.
 
 See :mod:`salus.keystores` for how the files are written and read.
 """

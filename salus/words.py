@@ -1,8 +1,8 @@
 """Values out of what contracts answer and log, some ten times faster than eth-abi.
 
-Only what is encoded as Solidity encodes it is read here: every word in range, every padding zero, each part of variable length
-right behind the one before, nothing left over. Of anything else :class:`Unfit` is said, and eth-abi is asked, which takes some
-other encodings and explains what it does not take. A test compares them.
+Only what is encoded as Solidity encodes it is read here: every word in range, every padding zero, each part of variable
+length right behind the one before, nothing left over. Of anything else :class:`Unfit` is said, and eth-abi is asked,
+which takes some other encodings and explains what it does not take. A test compares them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _TYPE = re.compile(r"(address|bool|string|tuple|u?int|bytes)(\d*)((?:\[\d*\])*)"
 
 
 @cache
-def reader(shapes: tuple[Shape, ...], struct: Callable[[Sequence[str], Sequence[Any]], Any]) -> Callable[[bytes], list[Any]]:
+def reader(
+    shapes: tuple[Shape, ...], struct: Callable[[Sequence[str], Sequence[Any]], Any]
+) -> Callable[[bytes], list[Any]]:
     """A function that reads a row of values; addresses come with checksums, lists as tuples.
 
     Args:

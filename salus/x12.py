@@ -1,18 +1,19 @@
 """Claims as X12 837P and 837I (005010X222 and X223), read with pyx12.
 
-pyx12 reads the envelope and the segments and counts both; a file whose counts or hierarchy are wrong is refused whole, for
-something is missing from it or was added. Of each claim (CLM) is taken:
+pyx12 reads the envelope and the segments and counts both; a file whose counts or hierarchy are wrong is refused whole,
+for something is missing from it or was added. Of each claim (CLM) is taken:
 
 - **Provider**: the billing provider (NM1*85): its NPI as ``http://hl7.org/fhir/sid/us-npi|…``, else its tax number.
 - **Patient**: the subscriber's member number (NM1*IL) as ``MI|…``; a dependent (NM1*QC) has none of its own, and is
   ``MI|…#FAMILY/GIVEN/birth date``.
-- **Number**: CLM01, with the system :data:`NUMBER`. Only original claims (frequency 1): what replaces or voids another is a
-  reversal here.
+- **Number**: CLM01, with the system :data:`NUMBER`. Only original claims (frequency 1): what replaces or voids another
+  is a reversal here.
 - **Service day**: of each line (DTP*472), else the statement's (DTP*434); one day for the whole claim.
-- **Lines**: SV1 or SV2, counted in units (UN). HC codes have the system :data:`HCPCS`; a revenue code alone :data:`REVENUE`.
+- **Lines**: SV1 or SV2, counted in units (UN). HC codes have the system :data:`HCPCS`; a revenue code alone
+  :data:`REVENUE`.
 - **Charges**: the lines must sum to CLM02. The currency is CUR's, else USD, as the guides say.
-- **Payers that go first**: those whose position (SBR01) is before that of the payer who is asked; what each paid is its SVD of
-  each line, and it is named by its claim number (REF*F8) or its id.
+- **Payers that go first**: those whose position (SBR01) is before that of the payer who is asked; what each paid is its
+  SVD of each line, and it is named by its claim number (REF*F8) or its id.
 
 Modifiers, diagnoses, places and all other loops change nothing, as no plan can price them.
 """
@@ -227,7 +228,9 @@ class _Reader:
                 raise self.refuse(clm, element, what)
         if clm["05-3"] not in ("", "1"):
             raise self.refuse(
-                clm, "05-3", f"is {one_line(clm['05-3'], 5)}: only original claims are submitted; reverse the earlier one"
+                clm,
+                "05-3",
+                f"is {one_line(clm['05-3'], 5)}: only original claims are submitted; reverse the earlier one",
             )
         if not self.raw.lines:
             raise self.refuse(clm, "", "has no lines (LX); give at least one")
@@ -237,7 +240,9 @@ class _Reader:
         if total != known:
             raise self.refuse(clm, "02", f"is {total}, but the lines sum to {known}; correct one of them")
         if not re.fullmatch("[A-Z]{3}", context.currency):
-            raise self.refuse(clm, "", f"has the currency {one_line(context.currency, 10)!r} (CUR02) above it; correct it")
+            raise self.refuse(
+                clm, "", f"has the currency {one_line(context.currency, 10)!r} (CUR02) above it; correct it"
+            )
         return ClaimInput(
             source=f"{self.source} (segment {clm.place})",
             id="",
@@ -259,7 +264,9 @@ class _Reader:
         """The payers that go before the one who is asked: id, and what names its answer."""
         own = self.raw.context.position
         if own not in _POSITIONS or not own:
-            raise self.refuse(self.clm, "", f"has the payer position {one_line(own, 5)!r} (SBR01) above it; give P, S, T …")
+            raise self.refuse(
+                self.clm, "", f"has the payer position {one_line(own, 5)!r} (SBR01) above it; give P, S, T …"
+            )
         found: dict[str, str] = {}
         before, payer = False, ""
         for segment in self.raw.head:
@@ -290,7 +297,9 @@ class _Reader:
         procedure = f"{1 + shift:02}"
         if service[f"{procedure}-2"]:
             if service[f"{procedure}-1"] != "HC":
-                raise self.refuse(service, f"{procedure}-1", f"is {one_line(service[f'{procedure}-1'], 5)!r}; only HC is read")
+                raise self.refuse(
+                    service, f"{procedure}-1", f"is {one_line(service[f'{procedure}-1'], 5)!r}; only HC is read"
+                )
             system, code = HCPCS, service[f"{procedure}-2"]
         elif service.id == "SV2" and service["01"]:
             system, code = REVENUE, service["01"]
@@ -315,11 +324,15 @@ class _Reader:
         missing = next((payer for payer in first if payer not in paid), None)
         if missing is not None:
             raise self.refuse(
-                segments[0], "", f"does not say what {one_line(missing, 40)} paid, which goes first; give its SVD, perhaps of 0"
+                segments[0],
+                "",
+                f"does not say what {one_line(missing, 40)} paid, which goes first; give its SVD, perhaps of 0",
             )
         total = add(list(paid.values()))
         if total > charge:
-            raise self.refuse(segments[0], "", f"says that others paid {total}, more than its charge; correct one of them")
+            raise self.refuse(
+                segments[0], "", f"says that others paid {total}, more than its charge; correct one of them"
+            )
         return total
 
     # ---- values --------------------------------------------------------------------------------------------------
@@ -345,5 +358,7 @@ class _Reader:
             where = f"segment {segment.place} (DTP03)"
             days[day_number(f"{first[:4]}-{first[4:6]}-{first[6:]}", source=self.source, field=where)] = segment
         if len(days) > 1:
-            raise self.refuse(list(days.values())[1], "03", "is another day than of a line before; split the claim by day")
+            raise self.refuse(
+                list(days.values())[1], "03", "is another day than of a line before; split the claim by day"
+            )
         return next(iter(days))

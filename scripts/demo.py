@@ -3,8 +3,9 @@
     make demo                        on a chain of its own (CHAIN=anvil or ganache)
     make demo RPC=<url>              on a node that is already up; KEYSTORE and PASSWORD_FILE name who pays
 
-Everybody acts as outside the demo: the patient with the command `salus`, institutions with the Python client and the scripts.
-Writes build/demo/: address book, keystores, signed orders, FHIR files, charts, report.json. The people are invented.
+Everybody acts as outside the demo: the patient with the command `salus`, institutions with the Python client and the
+scripts. Writes build/demo/: address book, keystores, signed orders, FHIR files, charts, report.json. The people are
+invented.
 """
 
 import argparse
@@ -45,12 +46,14 @@ from salus.transactions import Sender  # noqa: E402
 from salus.wallet import Wallet  # noqa: E402
 
 EXAMPLES = ROOT / "examples"
-# The pack's number, of an invented product: an indicator, the maker's prefix of seven digits, the item, the check digit.
+# The pack's number, of an invented product: an indicator, the maker's prefix of seven digits, the item, the check
+# digit.
 GTIN = "04006381333931"
 DAY = 24 * 3600
 YEAR = 365 * DAY
 
-# Who takes part: public name and roles. Each has an account, which the regulator accredits, and an operator's key, which acts.
+# Who takes part: public name and roles. Each has an account, which the regulator accredits, and an operator's key,
+# which acts.
 INSTITUTIONS = {
     "city-hospital": ("PROVIDER",),
     "north-mutual": ("INSURER",),
@@ -100,7 +103,11 @@ def command(stage: Stage, *words: str, shown: bool = True) -> str:
     if shown:
         print(f"  $ salus {shlex.join(words)}", flush=True)
     done = subprocess.run(
-        [sys.executable, "-m", "salus.cli", *words, "--yes"], env=stage.patient, cwd=stage.folder, text=True, capture_output=True
+        [sys.executable, "-m", "salus.cli", *words, "--yes"],
+        env=stage.patient,
+        cwd=stage.folder,
+        text=True,
+        capture_output=True,
     )
     if done.returncode:
         raise SystemExit(f"error: salus {shlex.join(words)}: {done.stderr.strip().splitlines()[-1]}")
@@ -132,7 +139,9 @@ def payer_of(url: str):
         return load_keystore(path, read_password_file(file) if file else os.environ.get("SALUS_PASSWORD", ""))
     w3 = open_node(url)
     if not w3.eth.accounts:
-        raise SystemExit("error: KEYSTORE is not set, and the node holds no account; name the keystore file of who pays")
+        raise SystemExit(
+            "error: KEYSTORE is not set, and the node holds no account; name the keystore file of who pays"
+        )
     return NodeSigner(w3, w3.eth.accounts[0])
 
 
@@ -140,7 +149,9 @@ def deploy(url: str, regulator: str) -> None:
     """Run scripts/deploy.py, as an engineer would."""
     environment = {**os.environ, "REGULATOR": regulator, "YES": "1"}
     words = [sys.executable, str(ROOT / "scripts" / "deploy.py"), "--rpc", url]
-    with subprocess.Popen(words, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        words, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         last = ""
         for line in process.stdout:
             last = line.strip() or last
@@ -247,7 +258,9 @@ def patient_account(stage: Stage, relation: str) -> str:
 
 
 def claims(stage: Stage) -> list[ClaimAnswer]:
-    """Plan, pool, member; claims from files of three formats; one is reviewed and appealed; then the patient revokes."""
+    """Plan, pool, member; claims from files of three formats; one is reviewed and appealed; then the patient
+    revokes.
+    """
     insurer, hospital = stage["north-mutual"], stage["city-hospital"]
     # As in the examples, with a review of what would be paid more than 500.
     written = json.loads((EXAMPLES / "plan.json").read_text())
@@ -278,10 +291,19 @@ def claims(stage: Stage) -> list[ClaimAnswer]:
 
     answers = []
     codes = load_mapping(EXAMPLES / "codes.csv")
-    for name in ("claim.json", "claims.ndjson", "claims-bundle.json", "claim-secondary.json", "claims.csv", "claims-837p.txt"):
+    for name in (
+        "claim.json",
+        "claims.ndjson",
+        "claims-bundle.json",
+        "claim-secondary.json",
+        "claims.csv",
+        "claims-837p.txt",
+    ):
         inputs = apply(read_claim_files([EXAMPLES / name]), codes)
         answers += submit(inputs)
-        say(f"{name}: {len(inputs)} {'claim' if len(inputs) == 1 else 'claims'} submitted, judged and paid in one transaction")
+        say(
+            f"{name}: {len(inputs)} {'claim' if len(inputs) == 1 else 'claims'} submitted, judged and paid in one transaction"
+        )
     answers = [reviewed(stage, answer) if answer.state is State.PENDED else answer for answer in answers]
 
     say("the patient takes HPAYMT back; the same file with a new claim number is then refused")
@@ -304,7 +326,9 @@ def in_force(stage: Stage, plan_id: bytes) -> None:
     salus = stage["payer"]
     at = int(salus.call(salus.contract("Plans").functions.inForceAt(plan_id)))
     if at > salus.now():
-        raise SystemExit(f"error: the plan judges from {moment(at)} on; run the demo on a deployment with RULES_DELAY=0")
+        raise SystemExit(
+            f"error: the plan judges from {moment(at)} on; run the demo on a deployment with RULES_DELAY=0"
+        )
 
 
 def reviewed(stage: Stage, answer: ClaimAnswer) -> ClaimAnswer:
@@ -323,7 +347,9 @@ def demo_token(client: Salus) -> str:
     """Deploy the demo's ERC-20, as Brownie built it, and mint some to the client's signer."""
     build = json.loads((ROOT / "build" / "contracts" / "TestToken.json").read_text())
     factory = client.w3.eth.contract(abi=build["abi"], bytecode=build["bytecode"])
-    receipt = transact(client, "deploying the token", data=factory.constructor("Demo dollar", "USD", 6).data_in_transaction)
+    receipt = transact(
+        client, "deploying the token", data=factory.constructor("Demo dollar", "USD", 6).data_in_transaction
+    )
     token = client.w3.eth.contract(address=receipt["contractAddress"], abi=build["abi"])
     client.send(token.functions.mint(client.need_signer().address, 50_000 * 10**6))
     return token.address
@@ -401,7 +427,9 @@ def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> by
     maker.coldchain.pair(shipment, key.address, start=export.readings[0].time)
     maker.coldchain.log(maker.coldchain.sign_batches(export, shipment, key))
     verdict = maker.coldchain.verdict(shipment)
-    say(f"{file.name}: {len(export.readings)} readings signed by the device and judged one by one: {verdict.name.lower()}")
+    say(
+        f"{file.name}: {len(export.readings)} readings signed by the device and judged one by one: {verdict.name.lower()}"
+    )
     return shipment
 
 
@@ -424,9 +452,27 @@ def report(stage: Stage, answers: list[ClaimAnswer], shipped: dict[str, str]) ->
     rows = []
     for a in answers:
         outcome = f"refused, CARC {a.carc}" if a.refusal else a.outcome
-        sums = (a.charge, a.allowed, a.total("deductible"), a.total("coinsurance"), a.total("prior"), a.paid, a.patient_share)
+        sums = (
+            a.charge,
+            a.allowed,
+            a.total("deductible"),
+            a.total("coinsurance"),
+            a.total("prior"),
+            a.paid,
+            a.patient_share,
+        )
         rows.append((a.input.number, *(f"{a.money(value):,.2f}" if not a.refusal else "" for value in sums), outcome))
-    columns = ("claim", ">charge", ">allowed", ">deductible", ">coinsurance", ">other payer", ">paid", ">patient", "outcome")
+    columns = (
+        "claim",
+        ">charge",
+        ">allowed",
+        ">deductible",
+        ">coinsurance",
+        ">other payer",
+        ">paid",
+        ">patient",
+        "outcome",
+    )
     print()
     console.print(table("Claims, each judged and paid in the transaction that submitted it", columns, rows))
     print()
@@ -453,7 +499,9 @@ def report(stage: Stage, answers: list[ClaimAnswer], shipped: dict[str, str]) ->
         "shipments": charts,
     }
     (stage.folder / "report.json").write_text(dump_json(document))
-    say(f"the same as files in {stage.folder.relative_to(ROOT) if stage.folder.is_relative_to(ROOT) else stage.folder}/:")
+    say(
+        f"the same as files in {stage.folder.relative_to(ROOT) if stage.folder.is_relative_to(ROOT) else stage.folder}/:"
+    )
     say("report.json, consent.fhir.json, plan.json, fhir/*.json, shipment-*.png")
 
 

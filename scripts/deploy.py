@@ -51,7 +51,11 @@ ROLES = {
 }
 # Which role has which functions, by contract.
 POWERS = {
-    REGISTRAR: {"Institutions": ("accredit", "renew", "suspend", "reinstate"), "Lots": ("assignPrefix",), "Loggers": ("distrustModel",)},
+    REGISTRAR: {
+        "Institutions": ("accredit", "renew", "suspend", "reinstate"),
+        "Lots": ("assignPrefix",),
+        "Loggers": ("distrustModel",),
+    },
     RULE_MAKER: {
         "Lots": ("registerProfile",),
         "Loggers": ("accreditModel",),
@@ -67,15 +71,27 @@ POLICIES = ("deny", "emergency", "treatment", "normal")
 DAY = 24 * 3600
 
 
-def deploy(deployer, regulator, *, guardian=None, admin_delay=2 * DAY, rules_delay=0, policy="emergency", contracts=None, say=lambda text: None):
+def deploy(
+    deployer,
+    regulator,
+    *,
+    guardian=None,
+    admin_delay=2 * DAY,
+    rules_delay=0,
+    policy="emergency",
+    contracts=None,
+    say=lambda text: None,
+):
     """Deploy every contract of Salus and hand all powers to the regulator.
 
     deployer     Brownie account that pays; it has no power when this returns.
     regulator    address that becomes administrator, registrar, rule maker, reviewer, arbiter and recaller.
-    guardian     address that may cancel what the rule maker has scheduled; the regulator when None. The administrator's own
+    guardian     address that may cancel what the rule maker has scheduled; the regulator when None. The administrator's
+    own
                  operations only the administrator can cancel (OpenZeppelin): let it be a multisig.
     admin_delay  seconds between scheduling and executing what the administrator does.
-    rules_delay  the same for new rules (temperature profiles, models of loggers, schedules of doses), and for an insurer's plan from its
+    rules_delay  the same for new rules (temperature profiles, models of loggers, schedules of doses), and for an
+    insurer's plan from its
                  publication until it judges. Accreditation, suspension and recall act at once.
     contracts    where the contract containers are; the loaded project when None.
 
@@ -227,7 +243,9 @@ def main():
 
     CONFIG.argv["silent"] = True  # Brownie's own four lines for each transaction; ours are below
     try:
-        deployed = deploy(deployer, web3.to_checksum_address(regulator), **delays, say=lambda text: print(text, flush=True))
+        deployed = deploy(
+            deployer, web3.to_checksum_address(regulator), **delays, say=lambda text: print(text, flush=True)
+        )
     except ValueError as trouble:
         sys.exit(f"error: {trouble}")
     for name, contract in deployed.items():

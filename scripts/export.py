@@ -76,7 +76,9 @@ def differences(wanted: dict[Path, str]) -> list[str]:
             found.append(f"{path.relative_to(ROOT)} is missing")
         elif path.read_text() != text:
             found.append(f"{path.relative_to(ROOT)} differs from the build")
-    found += [f"{path.relative_to(ROOT)} is of no contract" for path in sorted(ABIS.glob("*.json")) if path not in wanted]
+    found += [
+        f"{path.relative_to(ROOT)} is of no contract" for path in sorted(ABIS.glob("*.json")) if path not in wanted
+    ]
     return found
 
 

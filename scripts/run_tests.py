@@ -3,8 +3,8 @@
     python scripts/run_tests.py --kind anvil                      # all
     python scripts/run_tests.py --kind anvil -- tests/consent -x  # the words go to `brownie test`
 
-Either half keeps about one processor busy. The contracts' half is shown as it goes, the other one when it ends. The exit
-code is that of the first half that failed, 0 where none did; 128 + n where signal n ended the run.
+Either half keeps about one processor busy. The contracts' half is shown as it goes, the other one when it ends. The
+exit code is that of the first half that failed, 0 where none did; 128 + n where signal n ended the run.
 """
 
 import argparse
@@ -33,7 +33,8 @@ def command(kind: str, words: list[str]) -> list[str]:
 def both(kind: str) -> int:
     LOG.parent.mkdir(exist_ok=True)
     started = time.monotonic()
-    # Brownie tidies its artefacts up whenever it loads a project. Once before, for two at once would trip over one another.
+    # Brownie tidies its artefacts up whenever it loads a project. Once before, for two at once would trip over one
+    # another.
     subprocess.run([str(BROWNIE), "compile"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
     with LOG.open("w") as log:
         # A session of its own: Ctrl-C at the terminal reaches it through this program alone, once.
@@ -43,7 +44,10 @@ def both(kind: str) -> int:
         contracts = None
         try:
             contracts = subprocess.Popen(command(kind, ["tests", *(f"--ignore={part}" for part in CLIENT)]))
-            print(f"the client's tests run beside these, and are shown after them (tail -f {LOG.relative_to(ROOT)})", flush=True)
+            print(
+                f"the client's tests run beside these, and are shown after them (tail -f {LOG.relative_to(ROOT)})",
+                flush=True,
+            )
             code = contracts.wait()
             if client.poll() is None:
                 print("\nthe contracts' tests are done; the client's still run …", flush=True)
@@ -58,14 +62,19 @@ def both(kind: str) -> int:
                     process.kill()
                     process.wait()
     print(f"\nthe client's tests:\n{LOG.read_text(errors='replace')}", flush=True)
-    print(f"all tests: {'passed' if code == 0 else 'FAILED'} after {(time.monotonic() - started) / 60:.1f} min", flush=True)
+    print(
+        f"all tests: {'passed' if code == 0 else 'FAILED'} after {(time.monotonic() - started) / 60:.1f} min",
+        flush=True,
+    )
     return code
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run all tests in two halves at once, or just what is asked for.")
     parser.add_argument("--kind", default="anvil", choices=("anvil", "ganache"), help="which chain (default: anvil)")
-    parser.add_argument("words", nargs=argparse.REMAINDER, help="after --, words for `brownie test`: one run of just that")
+    parser.add_argument(
+        "words", nargs=argparse.REMAINDER, help="after --, words for `brownie test`: one run of just that"
+    )
     options = parser.parse_args(argv)
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if words:

@@ -147,7 +147,9 @@ def check_machine() -> None:
         answer = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30).stdout.strip()
         major = answer.lstrip("v").split(".")[0]
         if not major.isdigit() or int(major) < NODE_AT_LEAST:
-            lacks.append(f"Node.js 20 or newer (this one is {answer or 'silent'}; your system's packages, or nodejs.org)")
+            lacks.append(
+                f"Node.js 20 or newer (this one is {answer or 'silent'}; your system's packages, or nodejs.org)"
+            )
     if shutil.which("npm") is None:
         lacks.append("npm (it comes with Node.js; Debian and Ubuntu: the package npm)")
     if shutil.which("git") is None:
@@ -224,7 +226,8 @@ def install_project() -> None:
             [*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT],
             timeout=300,
         )
-        # Where Python is told to keep no bytecode it would compile the client anew at every command, a third of a second.
+        # Where Python is told to keep no bytecode it would compile the client anew at every command, a third of a
+        # second.
         run("compiling the salus client", [BIN / "python", "-m", "compileall", "-q", ROOT / "salus"], timeout=120)
     done("project", value)
 

@@ -1,10 +1,12 @@
-"""Submit claims of one provider in batches (FHIR R4, X12 837, CSV); each is judged and paid in the transaction that submits it.
+"""Submit claims of one provider in batches (FHIR R4, X12 837, CSV); each is judged and paid in the transaction that
+submits it.
 
     python scripts/submit_claims.py claims.ndjson --plan plan.json --patient Patient/1=0x… --out answers
 
 Who signs and where, as for `salus`: --rpc, --book and --keystore, or SALUS_RPC, SALUS_BOOK, SALUS_KEYSTORE and
-SALUS_PASSWORD. Each value is printed before anything is sent. What is on chain already is not sent again, and what was signed
-and not mined is taken up: run it once more after anything that broke off. The exit code is 1 when the rules refused any claim, or one could not be read.
+SALUS_PASSWORD. Each value is printed before anything is sent. What is on chain already is not sent again, and what was
+signed and not mined is taken up: run it once more after anything that broke off. The exit code is 1 when the rules
+refused any claim, or one could not be read.
 """
 
 import argparse
@@ -23,8 +25,18 @@ from salus.planfile import load_plan
 
 
 def submit_claims(
-    salus, files, plan, patients, *, mapping=None, out=None, batch=100, provider_refs=None, problems=None, outbox=None,
-    say=lambda text: None
+    salus,
+    files,
+    plan,
+    patients,
+    *,
+    mapping=None,
+    out=None,
+    batch=100,
+    provider_refs=None,
+    problems=None,
+    outbox=None,
+    say=lambda text: None,
 ):
     """Submit the claims of files and write a FHIR ClaimResponse for each.
 

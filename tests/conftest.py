@@ -14,7 +14,9 @@ from brownie import chain, project
 YEAR = 365 * 24 * 3600
 
 # Roles of institutions, as in contracts/institutions/Roles.sol.
-PROVIDER, PHARMACY, INSURER, MANUFACTURER, CARRIER, LABORATORY, LOGGER, RESEARCHER, PUBLIC_HEALTH = (1 << bit for bit in range(9))
+PROVIDER, PHARMACY, INSURER, MANUFACTURER, CARRIER, LABORATORY, LOGGER, RESEARCHER, PUBLIC_HEALTH = (
+    1 << bit for bit in range(9)
+)
 
 # Who is who: the number of the account, and the roles that the regulator gives it.
 TRADES = {

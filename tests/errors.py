@@ -1,4 +1,6 @@
-"""How Brownie spells a contract's custom error, so that a test names the exact one: `reverts(error("NotOwed", id, 0))`."""
+"""How Brownie spells a contract's custom error, so that a test names the exact one: `reverts(error("NotOwed", id,
+0))`.
+"""
 
 
 def error(name: str, *args) -> str:

@@ -1,7 +1,7 @@
 """Which tests stand for which threat and which requirement of consents and claims; that each of them is there.
 
-The rows are those of the threat model: TC consents, TP claims and pools, R what is required of both. A test that is renamed or
-taken out leaves its row here, and this file says so.
+The rows are those of the threat model: TC consents, TP claims and pools, R what is required of both. A test that is
+renamed or taken out leaves its row here, and this file says so.
 """
 
 import ast

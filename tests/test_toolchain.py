@@ -60,7 +60,9 @@ def test_no_lock_names_a_host(name):
 
 def test_every_npm_package_is_locked_by_its_hash():
     packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
-    assert [path for path, entry in packages.items() if path and "integrity" not in entry and "inBundle" not in entry] == []
+    assert [
+        path for path, entry in packages.items() if path and "integrity" not in entry and "inBundle" not in entry
+    ] == []
 
 
 def test_every_python_package_is_locked_by_its_hash():
@@ -180,7 +182,9 @@ def test_a_node_ends_with_the_program_that_started_it(number):
         "    print(node.pid, flush=True)\n"
         "    time.sleep(60)\n"
     )
-    program = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    program = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     try:
         pid = int(program.stdout.readline())
         program.send_signal(number)

@@ -40,7 +40,8 @@ Start here, in two terminals:
 
 
 def __getattr__(name: str) -> Any:
-    # The group of all commands is built when something of it is used: importing click takes longer than all of the help.
+    # The group of all commands is built when something of it is used: importing click takes longer than all of the
+    # help.
     if name == "cli":
         from .root import cli
 

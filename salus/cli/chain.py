@@ -31,8 +31,8 @@ def noun() -> None:
 def up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> None:
     """Start a chain on this machine, deploy everything on it, and stay until Ctrl-C.
 
-    The chain and all that is on it end with this command. The address book is written to deployments/ in the project. The
-    node's second account (--keystore node:1) is the regulator.
+    The chain and all that is on it end with this command. The address book is written to deployments/ in the project.
+    The node's second account (--keystore node:1) is the regulator.
 
     \b
     Example:
@@ -70,7 +70,9 @@ def _up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> N
                 for name, entry in book.contracts.items():
                     click.echo(f"  {name:<16} {entry.address}")
                 click.echo("The regulator is the node's second account: --keystore node:1\n")
-                click.echo(f"In another terminal:\n  export SALUS_RPC={node.url} SALUS_BOOK={book.path}\n\nCtrl-C ends it.")
+                click.echo(
+                    f"In another terminal:\n  export SALUS_RPC={node.url} SALUS_BOOK={book.path}\n\nCtrl-C ends it."
+                )
             sys.stdout.flush()
             ready = True
             while node.running:
@@ -113,7 +115,9 @@ def _deploy(project: Path, python: str, url: str) -> None:
     from ..errors import SalusError, one_line
 
     # What the environment says of a real deployment must not reach a local one.
-    environment = {k: v for k, v in os.environ.items() if k not in ("ACCOUNT", "KEYSTORE", "PASSWORD_FILE", "REGULATOR")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("ACCOUNT", "KEYSTORE", "PASSWORD_FILE", "REGULATOR")
+    }
     process = subprocess.Popen(
         [python, str(project / "scripts" / "deploy.py"), "--rpc", url],
         cwd=project,
@@ -164,6 +168,8 @@ def status(context: Context) -> None:
     def text() -> None:
         click.echo(f"chain {salus.chain_id}, block {block['number']}, {moment(block['timestamp'])}")
         click.echo(f"book  {safe(salus.book.path)}")
-        context.table("Contracts", ("contract", "address", "code"), ((n, a, "as deployed") for n, a in contracts.items()))
+        context.table(
+            "Contracts", ("contract", "address", "code"), ((n, a, "as deployed") for n, a in contracts.items())
+        )
 
     context.answer(data, text)

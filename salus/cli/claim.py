@@ -36,7 +36,10 @@ def _input_options(function):  # type: ignore[no-untyped-def]
     for option in (
         click.option("--map", "mapping_file", type=click.Path(), help="Mapping file: the claims' codes to the plan's."),
         click.option(
-            "--provider-ref", "provider_refs", multiple=True, help="What the claims call the provider, if not all the same."
+            "--provider-ref",
+            "provider_refs",
+            multiple=True,
+            help="What the claims call the provider, if not all the same.",
         ),
         click.option("--patients", "patients_file", type=click.Path(), help="The same as a CSV file: patient,account."),
         click.option("--patient", "patients", multiple=True, help=_PATIENT),
@@ -66,9 +69,9 @@ def submit(
 ) -> None:
     """Submit claims; each is judged and paid at once. The signer acts for the provider.
 
-    Files are FHIR R4 Claims (also NDJSON and Bundles), X12 837P or 837I, or CSV. What cannot be read exactly is listed with
-    its file, field and fix, and left out. What is on chain already is not sent again, so that a run that broke off is taken
-    up by the same command. The exit code is 1 when anything was refused or left out.
+    Files are FHIR R4 Claims (also NDJSON and Bundles), X12 837P or 837I, or CSV. What cannot be read exactly is listed
+    with its file, field and fix, and left out. What is on chain already is not sent again, so that a run that broke off
+    is taken up by the same command. The exit code is 1 when anything was refused or left out.
 
     \b
     Example:
@@ -173,7 +176,9 @@ def attest(
     _confirm(context, salus, prepared, plan, problems, "Sign them?")
     save(salus.claims.attest(prepared), out)
     ids = ["0x" + claim.id.hex() for claim in prepared]
-    context.answer({"file": out, "claims": ids}, f"{len(prepared)} claims attested in {out}; anybody may `salus claim relay` it")
+    context.answer(
+        {"file": out, "claims": ids}, f"{len(prepared)} claims attested in {out}; anybody may `salus claim relay` it"
+    )
     if problems:
         sys.exit(1)
 
@@ -194,7 +199,9 @@ def relay(context: Context, files: tuple[str, ...], batch: int) -> None:
     salus = context.connect_signing()
     claims, signatures = salus.claims.take(attested)
     providers = {salus.institutions.name(claim.provider) for claim in claims}
-    context.confirm([("claims", len(claims)), ("providers", ", ".join(sorted(providers))), *where(context, salus)], "Submit them?")
+    context.confirm(
+        [("claims", len(claims)), ("providers", ", ".join(sorted(providers))), *where(context, salus)], "Submit them?"
+    )
     answers = _send(context, salus, claims, batch, signatures, None, "")
     tell_answers(context, answers, "", "the plan's token")
     if any(answer.refusal for answer in answers):
@@ -244,7 +251,11 @@ def _confirm(
     from ..jsonfile import add
 
     total = add([claim.input.total for claim in prepared])
-    facts: list[tuple[str, object]] = [("claims", len(prepared)), ("billed", f"{total} {plan.currency}"), ("insurer", plan.insurer)]
+    facts: list[tuple[str, object]] = [
+        ("claims", len(prepared)),
+        ("billed", f"{total} {plan.currency}"),
+        ("insurer", plan.insurer),
+    ]
     if problems:
         facts.append(("left out", f"{len(problems)}, see above"))
     context.confirm([*facts, *where(context, salus)], question)
@@ -284,14 +295,20 @@ def _tell_unmapped(context: Context, claims: list[ClaimInput], plan: Plan, probl
     data = {
         "claims": len(claims),
         "problems": [str(problem) for problem in problems],
-        "unmapped": [dict(zip(("claim", "line", "system", "code", "text", "source"), row, strict=True)) for row in rows],
+        "unmapped": [
+            dict(zip(("claim", "line", "system", "code", "text", "source"), row, strict=True)) for row in rows
+        ],
     }
 
     def tell() -> None:
         if rows:
-            context.table("not in the plan's price list (CARC 204)", ("claim", "line", "system", "code", "text", "source"), rows)
+            context.table(
+                "not in the plan's price list (CARC 204)", ("claim", "line", "system", "code", "text", "source"), rows
+            )
 
     context.answer(data, tell)
-    context.note(f"{len(claims)} claims read, {len(problems)} left out; {len(found)} lines of {codes} codes are not in the plan")
+    context.note(
+        f"{len(claims)} claims read, {len(problems)} left out; {len(found)} lines of {codes} codes are not in the plan"
+    )
     if problems or found:
         sys.exit(1)

@@ -41,7 +41,9 @@ def _days(found: Plan, start: str | None, end: str | None) -> tuple[int, int]:
     first = day_number(start, source="--from", field="") if start else found.valid_from
     last = day_number(end, source="--until", field="") if end else found.valid_until
     if last <= first:
-        raise BadInput("--until", "", f"is {day_text(last)}, not after {day_text(first)}; give the first service day after it")
+        raise BadInput(
+            "--until", "", f"is {day_text(last)}, not after {day_text(first)}; give the first service day after it"
+        )
     return first, last
 
 
@@ -51,7 +53,9 @@ def _days(found: Plan, start: str | None, end: str | None) -> tuple[int, int]:
 @command(plan, "enroll")
 @plan_argument
 @click.argument("members_file", metavar="[CSV]", required=False, type=click.Path())
-@click.option("--member", "members", multiple=True, help="Account that a patient uses for this insurer; may be repeated.")
+@click.option(
+    "--member", "members", multiple=True, help="Account that a patient uses for this insurer; may be repeated."
+)
 @_period
 @click.option("--family", type=click.IntRange(1, 2**64 - 1), help="Number of the family of these members.")
 @click.option("--group", "groups", multiple=True, help="Name of an age or sex group of these members; may be repeated.")
@@ -70,8 +74,8 @@ def enroll(
     """Enrol members, or replace what was said of them. The signer acts for the insurer.
 
     The members stand in a CSV file with the columns member, from, until and perhaps family, groups (separated by ;),
-    nextGroups, nextFrom, secondary; or they are given by --member. What is on chain already is not sent again. Rows that are not
-    right are listed and left out; the exit code is then 1.
+    nextGroups, nextFrom, secondary; or they are given by --member. What is on chain already is not sent again. Rows
+    that are not right are listed and left out; the exit code is then 1.
 
     \b
     Example:
@@ -131,7 +135,10 @@ def _enroll(context: Context, salus: Salus, found: Plan, wanted: Sequence[Member
         context.note(f"warning: {some}: what is for some groups only is denied")
     if not rest:
         return 0
-    facts: list[tuple[str, object]] = [("plan", found.name), ("members", f"{len(rest)} of {len(wanted)} to enrol or to change")]
+    facts: list[tuple[str, object]] = [
+        ("plan", found.name),
+        ("members", f"{len(rest)} of {len(wanted)} to enrol or to change"),
+    ]
     context.confirm([*facts, *where(context, salus)], "Enrol them?")
     with context.outbox(salus) as outbox, context.progress("members", len(rest)) as bar:
         salus.plans.enroll(plan_id, rest, progress=lambda done, _: bar.update(done - bar.pos), outbox=outbox)
@@ -145,7 +152,9 @@ def _enroll(context: Context, salus: Salus, found: Plan, wanted: Sequence[Member
 @plan_argument
 @click.argument("provider", required=False)
 @_period
-@click.option("--schedule", type=click.IntRange(0, 2**32 - 1), default=0, help="Number of its own price list [default: none].")
+@click.option(
+    "--schedule", type=click.IntRange(0, 2**32 - 1), default=0, help="Number of its own price list [default: none]."
+)
 @click.option("--end", "ended", is_flag=True, help="End its contract instead.")
 def contract(
     context: Context,
@@ -169,16 +178,24 @@ def contract(
     found, salus = opened(context, plan_file)
     if provider is None:
         if not found.schedules or start or end or schedule or ended:
-            raise BadInput("", "PROVIDER", "is missing; without it the schedules of the file say all, and nothing else is given")
+            raise BadInput(
+                "", "PROVIDER", "is missing; without it the schedules of the file say all, and nothing else is given"
+            )
         names = [s.provider for s in found.schedules]
-        context.confirm([("plan", found.name), ("providers", ", ".join(names)), *where(context, salus)], "Contract them?")
+        context.confirm(
+            [("plan", found.name), ("providers", ", ".join(names)), *where(context, salus)], "Contract them?"
+        )
         receipts = salus.plans.contract_all(found)
         data = {"contracted": {name: receipt.hash for name, receipt in receipts.items()}}
         context.answer(data, f"{len(receipts)} of {len(names)} providers contracted; the others were so already")
         return
     first, last = (0, 0) if ended else _days(found, start, end)
     what = "none" if ended else span(first, last)
-    facts: list[tuple[str, object]] = [("provider", provider), ("contract", what), ("price list", schedule or "the plan's")]
+    facts: list[tuple[str, object]] = [
+        ("provider", provider),
+        ("contract", what),
+        ("price list", schedule or "the plan's"),
+    ]
     context.confirm([*facts, *where(context, salus)], "End it?" if ended else "Contract it?")
     receipt = salus.plans.contract(salus.plans.id_of(found), provider, Contract(first, last, schedule))
     text = f"{provider} has no contract any more" if ended else f"{provider} is contracted for {what}"
@@ -191,7 +208,8 @@ def contract(
 @click.option("--provider", help="Name or account [default: all that have no cap of their own].")
 @click.option("--days", type=click.IntRange(1, 65535), default=1, show_default=True, help="Length of the period.")
 def cap(context: Context, plan_file: str, amount: str, provider: str | None, days: int) -> None:
-    """Cap what a provider is paid in a period; a claim beyond it waits for review. 0 takes it back. The signer acts for the insurer.
+    """Cap what a provider is paid in a period; a claim beyond it waits for review. 0 takes it back. The signer acts for
+    the insurer.
 
     \b
     Example:
@@ -205,7 +223,10 @@ def cap(context: Context, plan_file: str, amount: str, provider: str | None, day
         context.note("warning: the plan does not say providerCaps, so caps do not count in this version")
     _, _, decimals = pool_of(salus, found)
     units, whose = amount_of(amount, decimals, "AMOUNT"), provider or "all without their own"
-    facts: list[tuple[str, object]] = [("providers", whose), ("cap", f"{amount} {found.currency} in {days} days" if units else "none")]
+    facts: list[tuple[str, object]] = [
+        ("providers", whose),
+        ("cap", f"{amount} {found.currency} in {days} days" if units else "none"),
+    ]
     context.confirm([*facts, *where(context, salus)], "Set it?")
     receipt = salus.plans.cap(salus.plans.id_of(found), Cap(units, days if units else 0), provider=provider)
     text = f"{whose}: at most {amount} {found.currency} in {days} days, then review" if units else f"{whose}: no cap"
@@ -229,7 +250,8 @@ def authorize(
     start: str | None,
     end: str | None,
 ) -> None:
-    """Pre-authorise units of a code for a member; replaces what is left of an earlier one. The signer acts for the insurer.
+    """Pre-authorise units of a code for a member; replaces what is left of an earlier one. The signer acts for the
+    insurer.
 
     \b
     Example:
@@ -241,17 +263,25 @@ def authorize(
     found, salus = opened(context, plan_file)
     matching = [price for price in found.prices if price.code == code and system in (None, price.system)]
     if len(matching) != 1:
-        fix = "stands in several systems of the plan; name one with --system" if matching else "is not in the plan's price list"
+        fix = (
+            "stands in several systems of the plan; name one with --system"
+            if matching
+            else "is not in the plan's price list"
+        )
         raise BadInput("CODE", one_line(code, 40), fix)
     if not matching[0].preauthorization:
-        context.note(f"warning: {matching[0].text} needs no pre-authorisation by the plan; units beyond it are paid all the same")
+        context.note(
+            f"warning: {matching[0].text} needs no pre-authorisation by the plan; units beyond it are paid all the same"
+        )
     first, last = _days(found, start, end)
     facts: list[tuple[str, object]] = [("member", member), ("service", matching[0].text), ("units", units)]
     context.confirm([*facts, ("service days", span(first, last)), *where(context, salus)], "Pre-authorise it?")
     plan_id, salted = salus.plans.id_of(found), found.code(matching[0].system, code)
     receipt = salus.plans.authorize(plan_id, member, salted, units, from_day=first, until_day=last)
     serial = salus.plans.authorization(plan_id, member, salted).serial
-    context.sent(receipt, f"pre-authorisation {serial}: {units} of {matching[0].text}, {span(first, last)}", serial=serial)
+    context.sent(
+        receipt, f"pre-authorisation {serial}: {units} of {matching[0].text}, {span(first, last)}", serial=serial
+    )
 
 
 @command(plan, "refer")

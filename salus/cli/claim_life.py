@@ -20,15 +20,14 @@ __all__ = ["appeal", "arbitrate", "decide", "eob", "reverse", "review", "status"
 
 @command(noun, "status")
 @which_claim
-def status(
-    context: Context, claim: str, plan_file: str | None, provider: str | None, number_system: str
-) -> None:
+def status(context: Context, claim: str, plan_file: str | None, provider: str | None, number_system: str) -> None:
     """Tell where a claim stands and what happened to it, from the chain.
 
     \b
     Example:
       salus claim status 0x3f0f3c1b2f6a5f0d4f6f6c3b1e7d9a0c2b4d6e8f0a1c3e5b7d9f1a3c5e7b9d1f
-      salus claim status CH-2025-0001 --plan plan.json --provider city-hospital --number-system https://city-hospital.example/claims
+      salus claim status CH-2025-0001 --plan plan.json --provider city-hospital --number-system
+      https://city-hospital.example/claims
     """
     salus = context.connect()
     wanted = claim_of(salus, claim, plan_file, provider, number_system)
@@ -161,7 +160,8 @@ def review(context: Context, carc: int | None, **claim: Any) -> None:
 
     \b
     Example:
-      salus claim review 0x3f0f3c1b2f6a5f0d4f6f6c3b1e7d9a0c2b4d6e8f0a1c3e5b7d9f1a3c5e7b9d1f --deny 50 --keystore insurer.json
+      salus claim review 0x3f0f3c1b2f6a5f0d4f6f6c3b1e7d9a0c2b4d6e8f0a1c3e5b7d9f1a3c5e7b9d1f --deny 50 --keystore
+      insurer.json
     """
     what = f"Deny (CARC {carc})" if carc else "Approve"
     _go_on(context, _named(**claim), what, lambda salus, wanted: salus.claims.review(wanted, carc or 0), _pended_facts)
@@ -194,7 +194,8 @@ def withdraw(context: Context, **claim: Any) -> None:
 @command(noun, "reverse")
 @which_claim
 def reverse(context: Context, **claim: Any) -> None:
-    """Give a settled or owed claim back: what it used up is restored, what was paid is set off. Provider, or insurer in time.
+    """Give a settled or owed claim back: what it used up is restored, what was paid is set off. Provider, or insurer in
+    time.
 
     \b
     Example:
@@ -224,7 +225,8 @@ def arbitrate(context: Context, award: str, carc: int, **claim: Any) -> None:
 
     \b
     Example:
-      salus claim arbitrate 0x3f0f3c1b2f6a5f0d4f6f6c3b1e7d9a0c2b4d6e8f0a1c3e5b7d9f1a3c5e7b9d1f --award 12.50 --carc 45 \\
+      salus claim arbitrate 0x3f0f3c1b2f6a5f0d4f6f6c3b1e7d9a0c2b4d6e8f0a1c3e5b7d9f1a3c5e7b9d1f --award 12.50 --carc 45
+      \\
           --keystore arbiter.json
     """
 

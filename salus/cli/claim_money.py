@@ -21,7 +21,8 @@ __all__ = ["collect", "fund", "halt", "leave", "pool", "repay", "settle"]
 def fund(context: Context, plan_file: str, amount: str) -> None:
     """Add to the pool from which a plan's claims are paid, from the signer's tokens.
 
-    A token that has permits (EIP-2612) is paid in by one transaction, any other by an approval before. Only the claim desk can spend the money; its insurer leaves by an announced exit.
+    A token that has permits (EIP-2612) is paid in by one transaction, any other by an approval before. Only the claim
+    desk can spend the money; its insurer leaves by an announced exit.
 
     \b
     Example:
@@ -75,7 +76,14 @@ def pool(context: Context, plan_file: str, payees: tuple[str, ...]) -> None:
     if found.halted_until > salus.now():
         lines.append(f"halted    its insurer lets it pay nothing until {moment(found.halted_until)}")
     lines += [f"to be given back by {payee}: {amount}" for payee, amount in back.items()]
-    data = {"insurer": insurer, "token": token, **sums, "waiting": found.waiting, "exitFrom": found.exit_from, "setOffs": back}
+    data = {
+        "insurer": insurer,
+        "token": token,
+        **sums,
+        "waiting": found.waiting,
+        "exitFrom": found.exit_from,
+        "setOffs": back,
+    }
     data["haltedUntil"] = found.halted_until
     context.answer(data, "\n".join(lines))
 
@@ -106,7 +114,11 @@ def halt(context: Context, plan_file: str, days: float | None, ended: bool) -> N
     what = "go on" if ended else f"halted until {moment(until)}"
     context.confirm([("pool of", plan.insurer), ("payments", what), *where(context, salus)], "Do it?")
     receipt = salus.treasury.halt(token, until)
-    text = f"the pool of {plan.insurer} pays again" if ended else f"the pool of {plan.insurer} pays nothing until {moment(until)}"
+    text = (
+        f"the pool of {plan.insurer} pays again"
+        if ended
+        else f"the pool of {plan.insurer} pays nothing until {moment(until)}"
+    )
     context.sent(receipt, text, insurer=insurer, token=token, until=until)
 
 
@@ -157,7 +169,11 @@ def repay(context: Context, plan_file: str, amount: str | None, payee: str | Non
     account = salus.institutions.resolve(who)
     due = salus.treasury.set_off(insurer, token, account)
     units = due if amount is None else amount_of(amount, decimals, "AMOUNT")
-    facts = [("payee", salus.institutions.name(account)), ("due", money(due, decimals)), ("amount", money(units, decimals))]
+    facts = [
+        ("payee", salus.institutions.name(account)),
+        ("due", money(due, decimals)),
+        ("amount", money(units, decimals)),
+    ]
     context.confirm([*facts, ("pool of", plan.insurer), *where(context, salus)], "Give it back?")
     receipt = salus.treasury.repay(insurer, token, account, units)
     left = str(money(salus.treasury.set_off(insurer, token, account), decimals))

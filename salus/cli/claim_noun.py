@@ -30,8 +30,8 @@ PLAN = "The insurer's plan file, see examples/plan.json."
 def noun() -> None:
     """Submit claims and see how they were judged.
 
-    An insurer installs a plan, enrols members and funds its pool; a provider submits claims (FHIR, X12 837 or CSV), each of
-    which is judged and paid in the transaction that submits it.
+    An insurer installs a plan, enrols members and funds its pool; a provider submits claims (FHIR, X12 837 or CSV),
+    each of which is judged and paid in the transaction that submits it.
     """
 
 
@@ -203,7 +203,11 @@ def tell_answers(context: Context, answers: Sequence[ClaimAnswer], plan_name: st
         context.table(f"claims, in {currency}", COLUMNS, [_row(answer) for answer in answers])
     for answer in answers:
         if answer.refusal and context.json:
-            document = {"error": answer.refusal.name, "message": answer.refusal.words, "arguments": {"carc": answer.carc}}
+            document = {
+                "error": answer.refusal.name,
+                "message": answer.refusal.words,
+                "arguments": {"carc": answer.carc},
+            }
             click.echo(json.dumps({**document, "claim": answer.id}), err=True)
         elif answer.refusal:
             context.note(f"refused: claim {answer.input.number}: {answer.refusal.words} (CARC {answer.carc})")

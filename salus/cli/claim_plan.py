@@ -62,7 +62,9 @@ def salt(context: Context) -> None:
 @command(plan, "check")
 @plan_argument
 @click.option(
-    "--decimals", type=click.IntRange(0, 36), help="Of the token [default: the fewest that hold every amount, at least 2]."
+    "--decimals",
+    type=click.IntRange(0, 36),
+    help="Of the token [default: the fewest that hold every amount, at least 2].",
 )
 def check(context: Context, plan_file: str, decimals: int | None) -> None:
     """Check a plan file, explain it in words, and show what a few claims would come to. Nothing is sent.
@@ -112,7 +114,9 @@ _CATEGORY_COLUMNS = ("category", "coinsurance", "out of network", "deductible", 
 def _category_rows(found: Plan) -> list[Sequence[object]]:
     from ..plancheck import percent
 
-    counts = {category.name: sum(price.category == category.name for price in found.prices) for category in found.categories}
+    counts = {
+        category.name: sum(price.category == category.name for price in found.prices) for category in found.categories
+    }
     return [
         (
             c.name,
@@ -184,7 +188,9 @@ def prices(context: Context, plan_file: str) -> None:
             bar.update(of - rest)
             sent = len(salus.plans.load(found, progress=lambda done, _: bar.update(done - bar.pos), outbox=outbox))
     data = {"plan": salus.plans.id_of(found), "categories": categories, "prices": rest, "transactions": sent}
-    context.answer(data, f"{categories} categories and {rest} prices added in {sent} transactions; all {of} prices are on chain")
+    context.answer(
+        data, f"{categories} categories and {rest} prices added in {sent} transactions; all {of} prices are on chain"
+    )
 
 
 @command(plan, "publish")
@@ -231,7 +237,9 @@ def show(context: Context, plan_file: str, member: str | None, provider: str | N
     if provider:
         terms = salus.plans.contract_of(salus.plans.id_of(found), provider)
         own = f", price list {terms.schedule}" if terms.schedule else ""
-        facts["contract"] = f"{span(terms.from_day, terms.until_day)}{own}" if terms.until_day > terms.from_day else "none"
+        facts["contract"] = (
+            f"{span(terms.from_day, terms.until_day)}{own}" if terms.until_day > terms.from_day else "none"
+        )
     context.answer(facts, plain_facts(facts))
 
 
@@ -245,7 +253,9 @@ def _of_plan(salus: Salus, found: Plan) -> dict[str, object]:
     now, at = salus.now(), terms.in_force_at
     state = "not published" if not at else f"in force {'since' if at <= now else 'from'} {moment(at)}"
     versions = salus.plans.versions(plan_id)
-    missing = f"{categories} categories and {prices} prices are not on chain" if categories or prices else "all on chain"
+    missing = (
+        f"{categories} categories and {prices} prices are not on chain" if categories or prices else "all on chain"
+    )
     return {
         **facts,
         "state": state,
@@ -282,7 +292,8 @@ def _of_member(salus: Salus, found: Plan, member: str, year: int | None) -> dict
         "family": cover.family or "none",
         "groups": named(cover.groups) + later,
         "goes first": "another payer" if cover.secondary else "this plan",
-        f"used {year}": ", ".join(f"{name.replace('_', ' ')} {amount}" for name, amount in sums.items()) + f" {found.currency}",
+        f"used {year}": ", ".join(f"{name.replace('_', ' ')} {amount}" for name, amount in sums.items())
+        + f" {found.currency}",
     }
 
 

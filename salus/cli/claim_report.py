@@ -83,8 +83,12 @@ def tell_report(context: Context, found: Report) -> None:
     context.table("money, and days from service to payment", ("insurer", *_SUMS, "median days", "most days"), rows)
     codes: list[tuple[object, ...]] = []
     for p in found.plans:
-        codes += [(p.insurer, "refused", carc, count, "", carc_words(carc)) for carc, count in sorted(p.refused.items())]
-        codes += [(p.insurer, "denied", c, "", amount(p, units), carc_words(c)) for c, units in sorted(p.denials.items())]
+        codes += [
+            (p.insurer, "refused", carc, count, "", carc_words(carc)) for carc, count in sorted(p.refused.items())
+        ]
+        codes += [
+            (p.insurer, "denied", c, "", amount(p, units), carc_words(c)) for c, units in sorted(p.denials.items())
+        ]
     if codes:
         context.table("by code (CARC)", ("insurer", "what", "code", "claims", "amount", "meaning"), codes)
     signs: list[tuple[object, ...]] = [
@@ -105,6 +109,8 @@ def tell_report(context: Context, found: Report) -> None:
         )
         for sign in found.long_days
     ]
-    signs += [("licence no longer stands", sign.provider, sign.standing, f"{sign.claims} claims") for sign in found.lapsed]
+    signs += [
+        ("licence no longer stands", sign.provider, sign.standing, f"{sign.claims} claims") for sign in found.lapsed
+    ]
     if signs:
         context.table("worth a second look", ("sign", "who", "when", "what"), signs)

@@ -1,7 +1,7 @@
 """What every command shares: options, the connection, who signs, how to ask, how to answer, how to fail.
 
-A command is options, a docstring with an example, and a call; this module is the rest. It imports nothing heavy: the help
-must appear at once.
+A command is options, a docstring with an example, and a call; this module is the rest. It imports nothing heavy: the
+help must appear at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..signing import Signer
     from ..wallet import Wallet
 
-__all__ = ["Context", "HELP", "command", "few", "group", "moment", "parse_end", "parse_moment", "safe"]
+__all__ = ["HELP", "Context", "command", "few", "group", "moment", "parse_end", "parse_moment", "safe"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,7 +84,8 @@ def parse_end(text: str, now: Callable[[], int], *, start: int = 0) -> int:
     """The moment of ``--until``, which must lie ahead, and after ``start``.
 
     Raises:
-        BadInput: No moment, or one that is past: the chain would refuse it, after a password was typed and an order signed.
+        BadInput: No moment, or one that is past: the chain would refuse it, after a password was typed and an order
+            signed.
     """
     from ..errors import BadInput
 
@@ -138,7 +139,8 @@ class Context:
 
     @contextlib.contextmanager
     def outbox(self, salus: Salus, path: str | None = None, **options: Any) -> Iterator[Outbox | None]:
-        """The signer's outbox, for commands that send in bulk; further addresses of ``--rpc`` take over where the first fails.
+        """The signer's outbox, for commands that send in bulk; further addresses of ``--rpc`` take over where the first
+        fails.
 
         None where the node holds the key: it signs and sends in one, so that nothing could be written down before.
         """
@@ -323,7 +325,13 @@ class Context:
 # --------------------------------------------------------------------------------------------------------- decorators
 
 _COMMON = (
-    click.option("--rpc", envvar="SALUS_RPC", default=_DEFAULT_RPC, show_default=True, help="The node's address; more after commas, for commands that send in bulk."),
+    click.option(
+        "--rpc",
+        envvar="SALUS_RPC",
+        default=_DEFAULT_RPC,
+        show_default=True,
+        help="The node's address; more after commas, for commands that send in bulk.",
+    ),
     click.option(
         "--book", envvar="SALUS_BOOK", type=click.Path(), help="Address book [default: deployments/<chainid>.json]."
     ),

@@ -32,7 +32,9 @@ def _scope_options(function: Any) -> Any:
     for option in reversed(
         (
             click.option("--to", "grantee", help=TO),
-            click.option("--purpose", "purposes", multiple=True, help="TREAT, ETREAT, HPAYMT, COVERAGE, HOPERAT, HRESCH …"),
+            click.option(
+                "--purpose", "purposes", multiple=True, help="TREAT, ETREAT, HPAYMT, COVERAGE, HOPERAT, HRESCH …"
+            ),
             click.option(
                 "--category",
                 "categories",
@@ -95,7 +97,9 @@ def _direct(
         raise BadInput("--actor", "", "says who is meant in the file of --from-fhir, which is missing")
     if from_fhir:
         if options["grantee"] or options["purposes"] or options["categories"] or options["start"] or options["end"]:
-            raise BadInput("--from-fhir", "", "has all of the scope in its file; leave out --to, --purpose and the like")
+            raise BadInput(
+                "--from-fhir", "", "has all of the scope in its file; leave out --to, --purpose and the like"
+            )
         drafts = _from_fhir(from_fhir, actors)
     else:
         if not options["grantee"] or not options["purposes"]:
@@ -202,12 +206,17 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, **
 @command(noun, "relay")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "--batch", type=click.IntRange(1, 500), default=100, show_default=True, help="Orders in a transaction, which is all or none."
+    "--batch",
+    type=click.IntRange(1, 500),
+    default=100,
+    show_default=True,
+    help="Orders in a transaction, which is all or none.",
 )
 def relay(context: Context, files: tuple[str, ...], batch: int) -> None:
     """Submit orders that patients signed. The signer pays the fee, and needs no other right.
 
-    What was carried out before is not sent again: after a break, submit the same files once more. A - stands for standard
+    What was carried out before is not sent again: after a break, submit the same files once more. A - stands for
+    standard
     input: an order's file, or what was scanned from its QR code (then add --yes).
 
     \b

@@ -16,9 +16,13 @@ _CATEGORY = "A FHIR resource type (Observation …), a sensitivity label (PSY �
 
 @command(noun, "access")
 @click.argument("patient")
-@click.option("--purpose", "purposes", multiple=True, required=True, help="TREAT, HPAYMT …; several: all must be permitted.")
+@click.option(
+    "--purpose", "purposes", multiple=True, required=True, help="TREAT, HPAYMT …; several: all must be permitted."
+)
 @click.option("--category", "categories", multiple=True, required=True, help=_CATEGORY)
-@click.option("--record", "files", multiple=True, type=click.Path(), help="A record that is used; only a salted hash goes out.")
+@click.option(
+    "--record", "files", multiple=True, type=click.Path(), help="A record that is used; only a salted hash goes out."
+)
 @click.option("--commitment", "hashes", multiple=True, help="Or its commitment, 0x and 64 hex digits, made before.")
 @click.option("--check", is_flag=True, help="Only ask whether it may be used now; nothing is sent.")
 def access(
@@ -32,7 +36,8 @@ def access(
 ) -> None:
     """Record that the signer's institution uses a patient's data. Without a permit it is refused.
 
-    The commitment is keccak-256 of the salt and the record. Keep the salt: only with it can you show which record it was.
+    The commitment is keccak-256 of the salt and the record. Keep the salt: only with it can you show which record it
+    was.
 
     \b
     Example:
@@ -63,9 +68,7 @@ def access(
     ]
     context.confirm(facts, "Record this?")
     receipt = salus.accesses.record(Access(patient, purposes, categories, record) for _, record, _ in committed)
-    lines = [
-        {"file": file or None, "commitment": record, "salt": salt} for file, record, salt in committed
-    ]
+    lines = [{"file": file or None, "commitment": record, "salt": salt} for file, record, salt in committed]
     salts = [f"{file}: salt 0x{salt.hex()}, keep it" for file, _, salt in committed if salt is not None]
     text = "\n".join([*salts, f"{len(committed)} recorded"])
     context.sent(receipt, text, records=lines)

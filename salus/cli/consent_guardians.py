@@ -1,4 +1,6 @@
-"""``salus consent delegate``, ``guardians`` and ``recover``: who acts for a patient, and the way back for a lost key."""
+"""``salus consent delegate``, ``guardians`` and ``recover``: who acts for a patient, and the way back for a lost
+key.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def _change_options(function: Any) -> Any:
             click.option("--relation", help="The wallet's account that it concerns."),
             click.option("--patient", help="The patient, where a recovery moved the account to the signer's."),
             click.option("--out", type=click.Path(), help="Only sign, and write the request to this file."),
-            click.option("--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."),
+            click.option(
+                "--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."
+            ),
             click.option("--relay-password-file", type=click.Path(), help="File with the password of --relay-as."),
         )
     ):
@@ -60,7 +64,9 @@ def _change(
     done: str,
     check: Callable[[Salus], None] = lambda _: None,
 ) -> None:
-    """Prepare a change that the patient signs, show it, sign it, and send it on its way; ``check`` comes before the password."""
+    """Prepare a change that the patient signs, show it, sign it, and send it on its way; ``check`` comes before the
+    password.
+    """
     from ..errors import BadInput
     from ..guardian_requests import save
 
@@ -85,7 +91,9 @@ def _change(
 
 
 def _signer(context: Context, relation: str | None) -> Any:
-    """The account that is meant; of several it is named, for what one of them is told the others must not be linked to."""
+    """The account that is meant; of several it is named, for what one of them is told the others must not be linked
+    to.
+    """
     from ..errors import BadInput
 
     if not context.has_wallet:
@@ -221,7 +229,9 @@ def delegate_list(context: Context, patient: str | None, relation: str | None) -
 
 
 @command(guardians, "set")
-@click.option("--guardian", "accounts", multiple=True, help="An account; at most ten. None at all removes the guardians.")
+@click.option(
+    "--guardian", "accounts", multiple=True, help="An account; at most ten. None at all removes the guardians."
+)
 @click.option("--threshold", type=click.IntRange(0, 10), default=0, help="How many must agree.")
 @click.option("--delay", default="7", help="Days in which you can veto a move, 2 to 60.", show_default=True)
 @_change_options
@@ -297,7 +307,9 @@ def _status(context: Context, accounts: dict[str, str]) -> None:
         else:
             lines.append("  no guardians")
         if recovery:
-            lines.append(f"  RECOVERY: to {recovery.successor}, from {moment(recovery.ready_at)}; veto it if it is not yours")
+            lines.append(
+                f"  RECOVERY: to {recovery.successor}, from {moment(recovery.ready_at)}; veto it if it is not yours"
+            )
     context.answer(data, "\n".join(lines))
 
 
@@ -369,7 +381,9 @@ def recover_veto(context: Context, **options: Any) -> None:
     Example:
       salus consent recover veto --relation city-hospital --relay-as hospital.json
     """
-    _change(context, options, lambda salus, patient: salus.guardians.prepare_veto(patient=patient), "the move is stopped")
+    _change(
+        context, options, lambda salus, patient: salus.guardians.prepare_veto(patient=patient), "the move is stopped"
+    )
 
 
 @command(recover, "finish")

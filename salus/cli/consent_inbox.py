@@ -30,8 +30,8 @@ _SOON = 30 * 24 * 3600
 def inbox(context: Context, patient: str | None, relation: str | None, everything: bool, keep: bool) -> None:
     """Show what happened since the last look: emergencies first, then recoveries, uses, and what ends within 30 days.
 
-    The last look is remembered in the wallet's folder, by block, for the whole wallet; a look at --patient or --relation
-    alone, and one without a wallet, starts from the beginning and is not remembered.
+    The last look is remembered in the wallet's folder, by block, for the whole wallet; a look at --patient or
+    --relation alone, and one without a wallet, starts from the beginning and is not remembered.
 
     \b
     Example:
@@ -55,7 +55,14 @@ def inbox(context: Context, patient: str | None, relation: str | None, everythin
     those += [use.institution for box in found for use in box.uses]
     names = salus.institutions.names(those)
     names |= salus.consent.names(record.grantee for box in found for record in box.expiring)
-    data: dict[str, Any] = {"since": last, "until": until, "emergencies": [], "recoveries": [], "uses": [], "expiring": []}
+    data: dict[str, Any] = {
+        "since": last,
+        "until": until,
+        "emergencies": [],
+        "recoveries": [],
+        "uses": [],
+        "expiring": [],
+    }
     rows: dict[str, list[tuple[object, ...]]] = {"emergencies": [], "recoveries": [], "uses": [], "expiring": []}
     for name, box in zip(accounts, found, strict=True):
         for emergency in box.emergencies:

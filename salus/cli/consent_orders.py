@@ -50,7 +50,9 @@ def route_options(function: Any) -> Any:
             ),
             click.option("--out", type=click.Path(), help="Only sign, and write the order to this file."),
             click.option("--qr", is_flag=True, help="Only sign, and draw the order as a QR code."),
-            click.option("--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."),
+            click.option(
+                "--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."
+            ),
             click.option("--relay-password-file", type=click.Path(), help="File with the password of --relay-as."),
         )
     ):
@@ -59,7 +61,9 @@ def route_options(function: Any) -> Any:
 
 
 def check_way(options: dict[str, Any]) -> None:
-    """Before anybody is asked for a password: where an order goes is said once, and no file that is there is overwritten."""
+    """Before anybody is asked for a password: where an order goes is said once, and no file that is there is
+    overwritten.
+    """
     from ..errors import BadInput
 
     if (options["out"] or options["qr"]) and options["relay_as"]:
@@ -136,10 +140,14 @@ def facts_of(step: Step) -> list[tuple[str, object]]:
 
 
 def confirm(context: Context, salus: Salus, steps: Sequence[Step], options: dict[str, Any]) -> None:
-    """Show what will be signed, where, and how it travels; ask. A grant to no institution is allowed, with a warning."""
+    """Show what will be signed, where, and how it travels; ask. A grant to no institution is allowed, with a
+    warning.
+    """
     for grantee in dict.fromkeys(step.directive.grantee for step in steps if step.directive.effect):
         if int(grantee, 16) >> 32 and salus.institutions.get(grantee) is None:
-            context.note(f"warning: {grantee} is no accredited institution: until it is one, this directive serves nobody")
+            context.note(
+                f"warning: {grantee} is no accredited institution: until it is one, this directive serves nobody"
+            )
     facts = [fact for step in steps for fact in [*facts_of(step), ("", "")]]
     context.confirm([*facts, *_route_facts(context, salus, options)], "Sign this?")
 

@@ -23,8 +23,8 @@ TO = "An institution's name or account, or role:PROVIDER for all with a role."
 def noun() -> None:
     """Grant, revoke, relay and explain consent.
 
-    A patient who has no ether signs an order (--out FILE), and anybody submits it (salus consent relay FILE), or both in one
-    step (--relay-as KEYSTORE).
+    A patient who has no ether signs an order (--out FILE), and anybody submits it (salus consent relay FILE), or both
+    in one step (--relay-as KEYSTORE).
     """
 
 
@@ -106,7 +106,9 @@ def _document(name: str, patient: str, r: Record) -> dict[str, Any]:
 @command(noun, "show")
 @look_options
 @click.option("--to", "grantee", help="Only what concerns this grantee. " + TO)
-@click.option("--fhir", is_flag=True, help="Write FHIR: a Consent for each directive, in a Bundle when there are several.")
+@click.option(
+    "--fhir", is_flag=True, help="Write FHIR: a Consent for each directive, in a Bundle when there are several."
+)
 @click.option("--fhir-version", type=click.Choice(["R4", "R5"]), default="R4", show_default=True, help="With --fhir.")
 @click.option("--out", type=click.Path(), help="Write to this file [default: the terminal].")
 def show(
@@ -216,7 +218,6 @@ def _row(names: Mapping[str, str], e: Explanation) -> tuple[str, ...]:
     if int(e.grantee, 16):
         why += f" ({names[e.grantee]}, place {e.index})"
     return e.name, answer, few(e.purposes), few(e.categories), why
-
 
 
 @command(noun, "history")

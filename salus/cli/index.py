@@ -35,7 +35,9 @@ def noun() -> None:
 
 @command(noun, "sync")
 @click.option("--follow", is_flag=True, help="Stay, and add new blocks as they come, until Ctrl-C.")
-@click.option("--interval", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True, help="Seconds between looks.")
+@click.option(
+    "--interval", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True, help="Seconds between looks."
+)
 @click.option("--window", type=click.IntRange(2, 100_000), help="Blocks back that a reorg is followed [default: 256].")
 def sync(context: Context, follow: bool, interval: float, window: int | None) -> None:
     """Bring the index up to the chain's newest block; blocks that the chain dropped are taken back.
@@ -56,7 +58,9 @@ def sync(context: Context, follow: bool, interval: float, window: int | None) ->
 
 
 @command(noun, "rebuild")
-@click.option("--window", type=click.IntRange(2, 100_000), help="Blocks back that a reorg is followed [default: as before].")
+@click.option(
+    "--window", type=click.IntRange(2, 100_000), help="Blocks back that a reorg is followed [default: as before]."
+)
 def rebuild(context: Context, window: int | None) -> None:
     """Forget the index and build it anew from the chain.
 
@@ -75,8 +79,8 @@ def rebuild(context: Context, window: int | None) -> None:
 def status(context: Context) -> None:
     """Show up to where the index speaks, how far the chain is ahead, and what is in it.
 
-    Ends with 0 when it can be read from, 2 when it must be built anew or synced after a change of the chain, 3 when no node
-    answered.
+    Ends with 0 when it can be read from, 2 when it must be built anew or synced after a change of the chain, 3 when no
+    node answered.
 
     \b
     Example:
@@ -98,13 +102,15 @@ def status(context: Context) -> None:
 
 
 @command(noun, "audit")
-@click.option("--no-rebuild", is_flag=True, help="Compare with the contracts' storage only, not with an index built anew.")
+@click.option(
+    "--no-rebuild", is_flag=True, help="Compare with the contracts' storage only, not with an index built anew."
+)
 def audit(context: Context, no_rebuild: bool) -> None:
     """Compare the index with the contracts' storage, and with an index that is built anew from the chain.
 
-    Every directive, institution, plan, claim, pool and shipment that the events speak of is asked for at the block up to
-    which the index speaks; every row is compared with a fresh one, byte for byte. Each difference is named, and then it ends
-    with 1.
+    Every directive, institution, plan, claim, pool and shipment that the events speak of is asked for at the block up
+    to which the index speaks; every row is compared with a fresh one, byte for byte. Each difference is named, and then
+    it ends with 1.
 
     \b
     Example:
@@ -300,10 +306,14 @@ def _json(found: Status) -> dict[str, Any]:
 
 def _show(context: Context, found: Status) -> None:
     context.table("Index", ("what", "value"), _facts(found))
-    rows = [(contract, event, f"{count:,}") for contract, kinds in found.events.items() for event, count in kinds.items()]
+    rows = [
+        (contract, event, f"{count:,}") for contract, kinds in found.events.items() for event, count in kinds.items()
+    ]
     if rows:
         context.table("Events", ("contract", "event", "events"), rows)
-    aside = [(name, reason, f"{count:,}") for name, kinds in found.quarantined.items() for reason, count in kinds.items()]
+    aside = [
+        (name, reason, f"{count:,}") for name, kinds in found.quarantined.items() for reason, count in kinds.items()
+    ]
     if aside:
         context.table("Put aside", ("contract", "reason", "logs"), aside)
 

@@ -55,7 +55,9 @@ def output_options(function):  # type: ignore[no-untyped-def]
     for option in (
         click.option("--svg", "svg_path", type=click.Path(), help="Also write it as SVG."),
         click.option("--png", "png_path", type=click.Path(), help="Also write the QR code as PNG."),
-        click.option("--resolver", default="https://id.gs1.org", show_default=True, help="Whose web address the link has."),
+        click.option(
+            "--resolver", default="https://id.gs1.org", show_default=True, help="Whose web address the link has."
+        ),
     ):
         function = option(function)
     return function

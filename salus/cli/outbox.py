@@ -21,9 +21,10 @@ __all__ = ["drop", "list_", "noun", "resume", "status"]
 def noun() -> None:
     """What was sent in bulk: look, take up, forget.
 
-    Commands that send much (`claim submit`, `claim plan prices`, `claim plan enroll`, `shipment log`) write every transaction
-    into an outbox before it is sent: one file for each chain and account, in the folder outbox of SALUS_HOME. Whatever breaks
-    off is taken up by the same command, or by `salus outbox resume`, and nothing happens twice.
+    Commands that send much (`claim submit`, `claim plan prices`, `claim plan enroll`, `shipment log`) write every
+    transaction into an outbox before it is sent: one file for each chain and account, in the folder outbox of
+    SALUS_HOME. Whatever breaks off is taken up by the same command, or by `salus outbox resume`, and nothing happens
+    twice.
     """
 
 
@@ -39,8 +40,8 @@ _STATES = ("queued", "stored", "sent", "included", "final", "failed", "refused",
 def list_(context: Context, file: str | None, states: tuple[str, ...]) -> None:
     """List the items as they were written down last; no node is asked.
 
-    `included` is in a block, `final` in one that will stay. What is `lost` did not happen: its nonce was used by a transaction
-    from elsewhere.
+    `included` is in a block, `final` in one that will stay. What is `lost` did not happen: its nonce was used by a
+    transaction from elsewhere.
 
     \b
     Example:
@@ -48,7 +49,8 @@ def list_(context: Context, file: str | None, states: tuple[str, ...]) -> None:
     """
     found = [(status, r) for status, results in _all(file) for r in results if not states or r.state.value in states]
     rows = [
-        (r.key, r.name, r.state.value, *map(_cell, (r.nonce, r.block, r.gas_used, r.transaction)), _why(r)) for _, r in found
+        (r.key, r.name, r.state.value, *map(_cell, (r.nonce, r.block, r.gas_used, r.transaction)), _why(r))
+        for _, r in found
     ]
 
     def tell() -> None:
@@ -97,13 +99,17 @@ def status(context: Context, file: str | None) -> None:
 @command(noun, "resume")
 @_FILE
 @click.option("--final", is_flag=True, help="Wait until all of it is final, not only in a block.")
-@click.option("--confirmations", type=click.IntRange(1, 10_000), default=12, show_default=True, help="Blocks until one is final.")
-@click.option("--final-too", is_flag=True, help="Look also at what counted as final: a reorganisation may have been deeper.")
+@click.option(
+    "--confirmations", type=click.IntRange(1, 10_000), default=12, show_default=True, help="Blocks until one is final."
+)
+@click.option(
+    "--final-too", is_flag=True, help="Look also at what counted as final: a reorganisation may have been deeper."
+)
 def resume(context: Context, file: str | None, final: bool, confirmations: int, final_too: bool) -> None:
     """Take up what broke off: send again what was signed, sign what is queued, look again at what is not final.
 
-    What a reorganisation took out of its block is sent again as it was. What lost its nonce to another transaction is told, and
-    never signed again by itself. The exit code is 1 when an item was refused, failed or was lost.
+    What a reorganisation took out of its block is sent again as it was. What lost its nonce to another transaction is
+    told, and never signed again by itself. The exit code is 1 when an item was refused, failed or was lost.
 
     \b
     Example:
@@ -139,7 +145,8 @@ def resume(context: Context, file: str | None, final: bool, confirmations: int, 
 @click.argument("key")
 @_FILE
 def drop(context: Context, key: str, file: str | None) -> None:
-    """Forget an item that has no effect, so that its key is free: one that is queued, was refused, or failed or was lost for good.
+    """Forget an item that has no effect, so that its key is free: one that is queued, was refused, or failed or was
+    lost for good.
 
     What is done, or may still happen, cannot be dropped.
 
@@ -171,7 +178,9 @@ def _all(file: str | None) -> list[tuple[Status, list[Result]]]:
 def _no_outbox() -> Any:
     from ..errors import BadInput
 
-    raise BadInput("--keystore", "", "names an account of the node, which signs and sends in one; such accounts have no outbox")
+    raise BadInput(
+        "--keystore", "", "names an account of the node, which signs and sends in one; such accounts have no outbox"
+    )
 
 
 def _document(result: Result) -> dict[str, Any]:

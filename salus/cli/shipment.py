@@ -90,7 +90,9 @@ def merge(context: Context, shipment: str, into: str) -> None:
 @click.argument("shipment", metavar=SHIPMENT)
 @click.argument("to")
 @click.option("--out", type=click.Path(), required=True, help="Write the signed offer to this file, for the receiver.")
-@click.option("--hours", type=_HOURS, default=0, help="Hours in which the receiver must hand it on [default: it stays].")
+@click.option(
+    "--hours", type=_HOURS, default=0, help="Hours in which the receiver must hand it on [default: it stays]."
+)
 @click.option("--seal", default="", help="Number of the seal; only a salted commitment goes on chain.")
 @click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True, help="How long the offer counts.")
 def hand(context: Context, shipment: str, to: str, out: str, hours: int, seal: str, days: int) -> None:

@@ -43,7 +43,9 @@ def commitment(text: str | None) -> tuple[bytes, str | None]:
 def seen_options(function):  # type: ignore[no-untyped-def]
     """What the receiver saw."""
     for option in (
-        click.option("--shake", type=click.Choice(["passed", "failed"]), help="Shake test of freeze-sensitive vaccine."),
+        click.option(
+            "--shake", type=click.Choice(["passed", "failed"]), help="Shake test of freeze-sensitive vaccine."
+        ),
         click.option("--vvm", type=click.IntRange(1, 4), help="Stage of the vial monitor: 1 or 2 may be used."),
     ):
         function = option(function)

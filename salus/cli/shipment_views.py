@@ -102,9 +102,7 @@ def list_(context: Context, lot_id: str) -> None:
         {"shipment": s.id, "holder": s.holder, "units": s.units, "since": s.since, "verdict": s.verdict.name.lower()}
         for s in found
     ]
-    rows = [
-        (s.id, salus.institutions.name(s.holder), s.units, moment(s.since), s.verdict.name.lower()) for s in found
-    ]
+    rows = [(s.id, salus.institutions.name(s.holder), s.units, moment(s.since), s.verdict.name.lower()) for s in found]
     context.answer(data, lambda: context.table("", ("shipment", "holder", "units", "since", "verdict"), rows))
 
 
@@ -128,8 +126,8 @@ def chart(
 ) -> None:
     """Draw the temperatures of a shipment as they were logged, or of an export.
 
-    Thresholds are drawn, breaches shaded, what nobody knows hatched, and changes of custody marked. A shipment's readings are
-    taken from the chain and checked against its chain of batches.
+    Thresholds are drawn, breaches shaded, what nobody knows hatched, and changes of custody marked. A shipment's
+    readings are taken from the chain and checked against its chain of batches.
 
     \b
     Example:
@@ -192,7 +190,9 @@ def chart(
 @command(noun, "export")
 @click.argument("shipment", metavar=SHIPMENT)
 @click.option("--out", type=click.Path(), help="Write the document to this file.")
-@click.option("--anchor", is_flag=True, help="Also put the hash of each event on chain; the signer acts for an institution.")
+@click.option(
+    "--anchor", is_flag=True, help="Also put the hash of each event on chain; the signer acts for an institution."
+)
 def export(context: Context, shipment: str, out: str | None, anchor: bool) -> None:
     """Tell a shipment's story as an EPCIS 2.0 document; each event is named by its CBV hash.
 
@@ -215,7 +215,9 @@ def export(context: Context, shipment: str, out: str | None, anchor: bool) -> No
     if out:
         write_new(out, text)
     if anchor:
-        context.confirm([("shipment", shipment), ("events", len(events)), *context.where(salus)], "Anchor their hashes?")
+        context.confirm(
+            [("shipment", shipment), ("events", len(events)), *context.where(salus)], "Anchor their hashes?"
+        )
         receipt = salus.lots.anchor(wanted, events)
         context.sent(receipt, f"{len(events)} events anchored", shipment=shipment, events=events, out=out)
         return

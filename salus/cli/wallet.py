@@ -15,8 +15,9 @@ from .common import Context, command, group
 def noun() -> None:
     """Keys: a wallet from twelve words, keystore files.
 
-    A wallet has one account for each institution that its owner deals with, so that two institutions cannot tell that they
-    know the same person. It is a folder that only its owner can read (default ~/.salus/wallet; --keystore names another).
+    A wallet has one account for each institution that its owner deals with, so that two institutions cannot tell that
+    they know the same person. It is a folder that only its owner can read (default ~/.salus/wallet; --keystore names
+    another).
     """
 
 
@@ -41,8 +42,12 @@ def new(context: Context, words: str) -> None:
 
 
 @command(noun, "restore")
-@click.option("--words-file", type=click.Path(), help="File with the words, readable by you alone [default: asked for].")
-@click.option("--relation", "relations", multiple=True, help="The relations in the order they were made, from the first.")
+@click.option(
+    "--words-file", type=click.Path(), help="File with the words, readable by you alone [default: asked for]."
+)
+@click.option(
+    "--relation", "relations", multiple=True, help="The relations in the order they were made, from the first."
+)
 def restore(context: Context, words_file: str | None, relations: tuple[str, ...]) -> None:
     """Make the wallet again from its words. Relations are not in them: name those that you had, in their order.
 
@@ -61,9 +66,7 @@ def restore(context: Context, words_file: str | None, relations: tuple[str, ...]
         phrase = click.prompt("The words", hide_input=True, err=True)
     else:
         raise Aborted("the words are needed: use --words-file, or a terminal")
-    wallet = Wallet.restore(
-        path, context.password(str(path), new=True), phrase, relations=relations or (DEFAULT,)
-    )
+    wallet = Wallet.restore(path, context.password(str(path), new=True), phrase, relations=relations or (DEFAULT,))
     accounts = {name: wallet.address(name) for name in wallet.relations()}
     context.answer(
         {"wallet": str(wallet.path), "accounts": accounts},
@@ -82,7 +85,9 @@ def _new_path(context: Context) -> Path:
 
 
 @command(noun, "list")
-@click.option("--relations", is_flag=True, help="Also for whom each account of the wallet is, which takes its password.")
+@click.option(
+    "--relations", is_flag=True, help="Also for whom each account of the wallet is, which takes its password."
+)
 def list_(context: Context, relations: bool) -> None:
     """Show the accounts whose keys are here: the wallet's, and the keystore files that were imported.
 
@@ -115,7 +120,9 @@ def list_(context: Context, relations: bool) -> None:
         data["accounts"] = {name: account for account, (name, _) in whom.items()}
         columns = ("relation", "m/44'/60'/0'/0/…", *columns)
         rows = [(*whom.get(str(row[0]), ("", "")), *row) for row in rows]
-        rows.sort(key=lambda row: (row[1] == "", row[1]))  # in the order in which they were made, what is no relation last
+        rows.sort(
+            key=lambda row: (row[1] == "", row[1])
+        )  # in the order in which they were made, what is no relation last
     context.answer(data, lambda: context.table("Accounts", columns, rows))
 
 

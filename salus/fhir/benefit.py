@@ -1,4 +1,5 @@
-"""FHIR R4 ExplanationOfBenefits out: what a patient is told of a claim; the codes and units of its lines beside the amounts.
+"""FHIR R4 ExplanationOfBenefits out: what a patient is told of a claim; the codes and units of its lines beside the
+amounts.
 
 Amounts, reasons and outcomes are those of the ClaimResponse (:mod:`salus.fhir.response`).
 """

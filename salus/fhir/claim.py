@@ -3,9 +3,10 @@
 What is taken, and by which rule (whatever is ambiguous is refused, with the element and the fix):
 
 - **Which claims**: ``status`` active and ``use`` claim (predetermination for an estimate); paid to the provider.
-- **Insurance**: one, or several of which one is ``focal``: that one is asked here. Those with a lower ``sequence`` go first,
-  and each must name its answer in ``claimResponse``, contained in the claim or beside it in the Bundle: what it paid is
-  the ``benefit`` of each of its items, by ``itemSequence``. Those with a higher one come later and change nothing.
+- **Insurance**: one, or several of which one is ``focal``: that one is asked here. Those with a lower ``sequence`` go
+  first, and each must name its answer in ``claimResponse``, contained in the claim or beside it in the Bundle: what it
+  paid is the ``benefit`` of each of its items, by ``itemSequence``. Those with a higher one come later and change
+  nothing.
 - **Number**: ``identifier`` (without those of use `old`; of several the one of use `official`), else the resource's
   ``id``, which is all that Synthea gives; the two never collide, since an id gets the system :data:`RESOURCE_ID`.
 - **Service day**: what all lines agree on (``servicedDate``, or a ``servicedPeriod`` within one day; a line without one
@@ -110,9 +111,7 @@ class ClaimInput:
         return add(line.charge for line in self.lines)
 
 
-def read_claims(
-    path: str | Path, *, use: str = "claim", problems: list[BadInput] | None = None
-) -> list[ClaimInput]:
+def read_claims(path: str | Path, *, use: str = "claim", problems: list[BadInput] | None = None) -> list[ClaimInput]:
     """Read the FHIR R4 Claims of a file.
 
     Args:
@@ -204,7 +203,9 @@ class _Reader:
         uses = ("claim", "predetermination") if use == "any" else (use,)
         for field, wanted in (("status", ("active",)), ("use", uses)):
             if self.json.get(field) not in wanted:
-                raise self.at.refuse(field, f"is {self.json.get(field)!r}; only {' or '.join(map(repr, wanted))} is taken here")
+                raise self.at.refuse(
+                    field, f"is {self.json.get(field)!r}; only {' or '.join(map(repr, wanted))} is taken here"
+                )
         payee = self.json.get("payee") or {}
         codes = [c.get("code") for c in payee.get("type", {}).get("coding", ())]
         if codes and "provider" not in codes:
@@ -226,7 +227,9 @@ class _Reader:
                 raise self.at.refuse(field, "is missing; this payer goes first, name what it answered")
             answer = self.at.follow(literal)
             if answer is None or answer.get("resourceType") != "ClaimResponse":
-                raise self.at.refuse(field, f"is {literal}, no ClaimResponse in this file; put the payer's answer there")
+                raise self.at.refuse(
+                    field, f"is {literal}, no ClaimResponse in this file; put the payer's answer there"
+                )
             Resource(self.at.source, f"{self.at.place}.{field}".lstrip("."), answer).validate()
             for sequence, amount in self._benefits(answer, field).items():
                 if sequence not in paid:
@@ -237,7 +240,8 @@ class _Reader:
         for line in lines:
             if paid[line.sequence] > line.charge:
                 raise self.at.refuse(
-                    "insurance", f"says that {paid[line.sequence]} was paid for item {line.sequence}, more than its charge"
+                    "insurance",
+                    f"says that {paid[line.sequence]} was paid for item {line.sequence}, more than its charge",
                 )
         return tuple(replace(line, prior=paid[line.sequence]) for line in lines), "\n".join(named)
 

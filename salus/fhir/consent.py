@@ -3,29 +3,30 @@
 A Consent is read with the meaning that it states, or refused with the element that says what the registry cannot hold.
 The rules:
 
-- **Base**: whom and what it names is permitted or denied. R4: ``policyRule`` OPTIN or OPTOUT, and the root ``provision``.
-  R5: ``decision``, ``grantee`` and ``period``. Nobody named is everyone: a directive for each role. No ``purpose`` is every
-  purpose. No class is every record, but no sensitivity label: those need their own yes, as IHE's Privacy Consent on FHIR
-  has it.
+- **Base**: whom and what it names is permitted or denied. R4: ``policyRule`` OPTIN or OPTOUT, and the root
+  ``provision``.
+  R5: ``decision``, ``grantee`` and ``period``. Nobody named is everyone: a directive for each role. No ``purpose`` is
+  every purpose. No class is every record, but no sensitivity label: those need their own yes, as IHE's Privacy Consent
+  on FHIR has it.
 - **Exceptions**, one level deep, are directives of the opposite effect: R4's nested ``provision``, R5's ``provision``.
-  What an exception leaves out it has from the base. Refused where the registry's order (who is named goes before a role,
-  deny before permit) would not let the exception win.
+  What an exception leaves out it has from the base. Refused where the registry's order (who is named goes before a
+  role, deny before permit) would not let the exception win.
 - **Actors**: ``role`` IRCP or PRCP, those who receive; an identifier of system :data:`INSTITUTION` (a handle or an
   account) or :data:`ROLE` (a role's name), or whatever the caller has a handle or an account for.
 - **Purposes**: HL7's PurposeOfUse, and terms of the Data Use Ontology (system :data:`salus.duo.SYSTEM`).
-- **Data**: ``class`` (R5: ``resourceType``) is FHIR resource types; ``securityLabel`` is the sensitivity labels, beside N
-  (normal) in a permit, which then permits the records with these labels and without; alone in a deny, which denies
+- **Data**: ``class`` (R5: ``resourceType``) is FHIR resource types; ``securityLabel`` is the sensitivity labels, beside
+  N (normal) in a permit, which then permits the records with these labels and without; alone in a deny, which denies
   whatever bears one of them.
 - **Period**: as FHIR has it, the end included; a date is a whole UTC day. No start is from now on, no end is for ever.
 - ``action`` may be access and use. Other elements of a provision are refused, deeper provisions and modifier extensions
   too; so is any status but active, a scope or category of another kind than privacy, a policy or regulation besides the
   rule, somebody else than the patient who grants, and a verification that says it was not verified.
-- Identifiers, date, custodian (R5: manager, controller) and source document say nothing about who may do what, and are not
-  kept.
+- Identifiers, date, custodian (R5: manager, controller) and source document say nothing about who may do what, and are
+  not kept.
 
-R5's base decides about everything that its exceptions do not name; one directive of the registry decides only about what
-it names. For it there is the modifier extension :data:`PROVISIONS_ALONE`: the provisions are what the decision is about,
-and beyond them nothing is said. Who does not know it must, as FHIR has it, refuse the Consent.
+R5's base decides about everything that its exceptions do not name; one directive of the registry decides only about
+what it names. For it there is the modifier extension :data:`PROVISIONS_ALONE`: the provisions are what the decision is
+about, and beyond them nothing is said. Who does not know it must, as FHIR has it, refuse the Consent.
 
 The way out is in :mod:`salus.fhir.consent_out`, the provisions are in :mod:`salus.fhir.consent_rules`.
 """

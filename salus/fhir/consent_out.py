@@ -1,4 +1,6 @@
-"""FHIR Consents of R4 and R5 out: one for each directive, so that nothing is merged; read again it is the same directive."""
+"""FHIR Consents of R4 and R5 out: one for each directive, so that nothing is merged; read again it is the same
+directive.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def consent_resource(
         ("category", draft.categories, {*CATEGORIES, ALL}),
     ):
         if unknown := sorted(names - known):
-            raise BadInput("directive", f"to {draft.grantee}", f"has the {kind} {unknown[0]}, which FHIR has no code for")
+            raise BadInput(
+                "directive", f"to {draft.grantee}", f"has the {kind} {unknown[0]}, which FHIR has no code for"
+            )
     classes, labels = draft.categories - set(LABELS), draft.categories & set(LABELS)
     if draft.effect is Effect.PERMIT and not classes:
         raise BadInput(

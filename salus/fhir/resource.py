@@ -62,7 +62,9 @@ class Resource:
             get_fhir_model_class(self.json["resourceType"]).model_validate(self.json)
         except ValidationError as trouble:
             first = trouble.errors(include_url=False, include_input=False)[0]
-            raise self.refuse(_path(first["loc"]), f"is not FHIR {version} ({_lower(first['msg'])}); correct it") from None
+            raise self.refuse(
+                _path(first["loc"]), f"is not FHIR {version} ({_lower(first['msg'])}); correct it"
+            ) from None
         except RecursionError:
             raise self.refuse(self.json["resourceType"], "is nested too deeply; give a plain document") from None
         # An unknown type of a contained resource is a KeyError there, other surprises are of these kinds.
@@ -101,7 +103,9 @@ class Resource:
         raise self.refuse(f"{field}.reference", f"is {literal}, which is not contained; contain it or name another")
 
     def follow(self, literal: str) -> dict[str, Any] | None:
-        """The resource that a literal reference names: contained, or beside this one in its Bundle; None when neither."""
+        """The resource that a literal reference names: contained, or beside this one in its Bundle; None when
+        neither.
+        """
         if literal.startswith("#"):
             inside = (found for found in self.json.get("contained", ()) if found.get("id") == literal[1:])
             return next(inside, None)

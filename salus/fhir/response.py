@@ -2,8 +2,8 @@
 
 Each line has the amounts of HL7's adjudication categories ``submitted``, ``eligible`` (what the plan allows),
 ``deductible``, ``copay`` and ``benefit`` (what the plan pays), and of CARIN Blue Button's where HL7 has none:
-``coinsurance``, ``noncovered`` (denied, or beyond a limit), ``discount`` (written off), ``priorpayerpaid``. The reason of
-each amount that is taken away is its CARC with its group code; see :mod:`salus.carc`. These and ``benefit`` sum to
+``coinsurance``, ``noncovered`` (denied, or beyond a limit), ``discount`` (written off), ``priorpayerpaid``. The reason
+of each amount that is taken away is its CARC with its group code; see :mod:`salus.carc`. These and ``benefit`` sum to
 ``submitted``. The outcome is
 
 - ``complete``: settled, denied by review, reversed, decided on appeal;
@@ -197,7 +197,12 @@ def payment(answer: ClaimAnswer, money: Money) -> dict[str, Any]:
 
 def totals(answer: ClaimAnswer, money: Money) -> list[dict[str, Any]]:
     """The sums of the categories; those that are 0 are left out, but for what every claim has."""
-    sums: dict[str, int] = {"submitted": answer.charge, "eligible": answer.allowed, "deductible": 0, "benefit": answer.paid}
+    sums: dict[str, int] = {
+        "submitted": answer.charge,
+        "eligible": answer.allowed,
+        "deductible": 0,
+        "benefit": answer.paid,
+    }
     for line in answer.lines:
         for adjustment in line.adjustments:
             name = _category_of(adjustment, line)
@@ -207,7 +212,10 @@ def totals(answer: ClaimAnswer, money: Money) -> list[dict[str, Any]]:
 
 def adjudication(line: LineAnswer, money: Money) -> list[dict[str, Any]]:
     """The amounts of one line, with the reason of each that takes something away."""
-    rows: list[tuple[str, int, Adjustment | None]] = [("submitted", line.charge, None), ("eligible", line.allowed, None)]
+    rows: list[tuple[str, int, Adjustment | None]] = [
+        ("submitted", line.charge, None),
+        ("eligible", line.allowed, None),
+    ]
     rows += [(_category_of(adjustment, line), adjustment.amount, adjustment) for adjustment in line.adjustments]
     if not line.deductible:
         rows.append(("deductible", 0, None))

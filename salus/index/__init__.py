@@ -3,8 +3,8 @@
     >>> with Indexer("http://127.0.0.1:8545", book, "deployments/31337.index.sqlite") as indexer:  # doctest: +SKIP
     ...     indexer.sync()
 
-It is only ever written by :class:`Indexer` (the command ``salus index``); :class:`salus.Salus` reads it by itself where it
-lies beside the address book, and asks the chain where it does not.
+It is only ever written by :class:`Indexer` (the command ``salus index``); :class:`salus.Salus` reads it by itself where
+it lies beside the address book, and asks the chain where it does not.
 """
 
 from __future__ import annotations

@@ -154,7 +154,9 @@ def _even(value: Any) -> Any:
 
 
 def _words(value: Any) -> str:
-    return one_line(plain(value) if not isinstance(value, tuple) else ", ".join(str(plain(item)) for item in value), 300)
+    return one_line(
+        plain(value) if not isinstance(value, tuple) else ", ".join(str(plain(item)) for item in value), 300
+    )
 
 
 def _anew(

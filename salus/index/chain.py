@@ -1,9 +1,9 @@
 """What the index asks of a node, and how it makes sure of the answers.
 
-Blocks are read by number and must link, parent by parent, to what the index holds. The logs of a block are then asked for
-by the block's hash, so that a node that lags behind or has changed its mind says so instead of giving fewer. Whether a
-block has logs at all its header tells (``logsBloom``); of a block that may have some, the receipts must tell the same logs
-as the node's answer to ``eth_getLogs``: all transactions, their logs numbered without a hole.
+Blocks are read by number and must link, parent by parent, to what the index holds. The logs of a block are then asked
+for by the block's hash, so that a node that lags behind or has changed its mind says so instead of giving fewer.
+Whether a block has logs at all its header tells (``logsBloom``); of a block that may have some, the receipts must tell
+the same logs as the node's answer to ``eth_getLogs``: all transactions, their logs numbered without a hole.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ class Chain:
         open_: list[Block] = []
         why = ""
         for block, some, whole in zip(blocks, logs, receipts, strict=True):
-            if isinstance(whole, Fault) or whole is None or isinstance(some, Fault) and not wants_less(some):
+            if isinstance(whole, Fault) or whole is None or (isinstance(some, Fault) and not wants_less(some)):
                 raise Moved(f"the node does not tell the logs of block {block.number}: {_words(whole, some)}")
             try:
                 told = self._told(block, whole)
@@ -341,7 +341,11 @@ def _bloom_of(logs: Sequence[Mapping[str, Any]]) -> int:
 def _signs(sorter: Sorter) -> list[tuple[str, int, list[tuple[str, int]]]]:
     """What a bloom has of each contract, and of each of its events by the topic."""
     return [
-        (address, _bloom(bytes.fromhex(address[2:])), [("0x" + topic.hex(), _bloom(topic)) for topic in events_of(name)])
+        (
+            address,
+            _bloom(bytes.fromhex(address[2:])),
+            [("0x" + topic.hex(), _bloom(topic)) for topic in events_of(name)],
+        )
         for address, name in sorter.names.items()
     ]
 

@@ -55,7 +55,7 @@ def _table(table: Any, one: Store, here: Connection, other: Store, there: Connec
     left, right = one.rows(here, table), other.rows(there, table)
     mine, theirs = next(left, None), next(right, None)
     while mine is not None or theirs is not None:
-        if theirs is None or mine is not None and key(mine) < key(theirs):
+        if theirs is None or (mine is not None and key(mine) < key(theirs)):
             assert mine is not None
             yield Difference(table.name, _told(names, mine, places), "there", "nothing")
             mine = next(left, None)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["writer"]
 
-# PostgreSQL's advisory locks are pairs of numbers: this one is of "salu" in ASCII, and of the schema that the tables are in.
+# PostgreSQL's advisory locks are pairs of numbers: this one is of "salu" in ASCII, and of the schema that the tables
+# are in.
 _NUMBER = int.from_bytes(b"salu")
 
 

@@ -162,7 +162,9 @@ def _shape(entry: Mapping[str, Any]) -> _Shape:
 
 
 def _words(part: Mapping[str, Any], kind: str) -> list[int] | None:
-    """The bits that must be 0 in each word of a value; None where the words are not a fixed number or not told by bits."""
+    """The bits that must be 0 in each word of a value; None where the words are not a fixed number or not told by
+    bits.
+    """
     if match := re.fullmatch(r"(.+)\[(\d*)\]", kind):
         inner = _words(part, match[1]) if match[2] else None
         return None if inner is None else inner * int(match[2])

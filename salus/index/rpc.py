@@ -1,8 +1,8 @@
 """Many questions to a node in few messages: JSON-RPC batches built by hand over one connection that stays open.
 
 What is asked here is only read, so it may be asked again: broken connections, time-outs, HTTP 429 and 5xx, answers that
-are cut off, no JSON or for other questions are met with a pause that grows (with jitter, so that many readers do not knock
-in step) until the patience is over. A node that finds a batch too large gets smaller ones.
+are cut off, no JSON or for other questions are met with a pause that grows (with jitter, so that many readers do not
+knock in step) until the patience is over. A node that finds a batch too large gets smaller ones.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Fault:
     @property
     def unknown_method(self) -> bool:
         """Whether the node has no such method."""
-        return self.code == -32601 or "method" in self.message and "not" in self.message
+        return self.code == -32601 or ("method" in self.message and "not" in self.message)
 
 
 class _Again(Exception):
@@ -148,7 +148,9 @@ class Endpoint:
             if len(document) > 1:
                 error = answer.get("error")
                 words = one_line(error.get("message", error) if isinstance(error, dict) else answer)
-                raise _Again(BadAnswer(f"the node at {self._where} refused {len(document)} questions: {words}"), smaller=True)
+                raise _Again(
+                    BadAnswer(f"the node at {self._where} refused {len(document)} questions: {words}"), smaller=True
+                )
             answer = [answer]
         return self._in_order(answer, len(document))
 
@@ -187,11 +189,15 @@ class Endpoint:
                 allow_redirects=False,
             ) as reply:
                 if reply.status_code == 413:
-                    raise _Again(Unreachable(f"the node at {where} finds a question too large (HTTP 413)"), smaller=True)
+                    raise _Again(
+                        Unreachable(f"the node at {where} finds a question too large (HTTP 413)"), smaller=True
+                    )
                 if reply.status_code in BUSY:
                     wait = min(pause_asked(reply.headers.get("Retry-After")), _LONGEST_PAUSE)
                     raise _Again(Unreachable(f"the node at {where} answers with HTTP {reply.status_code}"), wait=wait)
-                if reply.status_code != 200 and not reply.headers.get("Content-Type", "").startswith("application/json"):
+                if reply.status_code != 200 and not reply.headers.get("Content-Type", "").startswith(
+                    "application/json"
+                ):
                     raise Unreachable(f"the node at {where} answers with HTTP {reply.status_code}")
                 raw = self._read(reply, deadline)
         except (requests.exceptions.Timeout, TimeoutError):
@@ -215,7 +221,9 @@ class Endpoint:
             parts.append(part)
             size += len(part)
             if size > _LARGEST:
-                raise _Again(BadAnswer(f"the node at {self._where} answers with more than {_LARGEST:,} bytes"), smaller=True)
+                raise _Again(
+                    BadAnswer(f"the node at {self._where} answers with more than {_LARGEST:,} bytes"), smaller=True
+                )
             if time.monotonic() > deadline:
                 raise TimeoutError
         return b"".join(parts)

@@ -1,4 +1,5 @@
-"""The database of an index: what is read from it, and the two ways in which it changes: blocks are added, or taken back.
+"""The database of an index: what is read from it, and the two ways in which it changes: blocks are added, or taken
+back.
 
 Each change is one transaction with the cursor in it, so that a program killed at any moment leaves the index as it was
 before the change or as it is after it.
@@ -230,7 +231,13 @@ class Store:
         wanted = {row["name"]: row for row in subjects(book)}
         for name in sorted(there.keys() | wanted.keys()):
             if there.get(name) != wanted.get(name):
-                how = "is not in it" if name not in there else "is in it and not in the book" if name not in wanted else ""
+                how = (
+                    "is not in it"
+                    if name not in there
+                    else "is in it and not in the book"
+                    if name not in wanted
+                    else ""
+                )
                 return f"{name} {how or 'was another one when it was begun'}"
         return ""
 
@@ -356,7 +363,9 @@ class Store:
     # ------------------------------------------------------------------------------------------------------------ care
 
     def check(self) -> str:
-        """What the database itself finds wrong with its file; "" when nothing (always on a server, which checks itself)."""
+        """What the database itself finds wrong with its file; "" when nothing (always on a server, which checks
+        itself).
+        """
         if self.file is None:
             return ""
         with self.reading() as connection:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..book import Book
 from ..errors import BadAnswer, IndexParted, IndexTrouble, NotDeployed, SalusError, Unreachable, WrongChain
@@ -78,8 +77,8 @@ class Indexer:
         url: The node.
         book: The contracts to index.
         where: A file, or the URL of a PostgreSQL database.
-        window: How many blocks back a change of the chain is followed, at least 2, by default :data:`WINDOW`; an index keeps
-            the number that it was begun with, and where none is given a rebuilt one the number that it had.
+        window: How many blocks back a change of the chain is followed, at least 2, by default :data:`WINDOW`; an index
+            keeps the number that it was begun with, and where none is given a rebuilt one the number that it had.
         timeout: Seconds for one answer.
         patience: Seconds after which a node that does not answer, or contradicts itself, is given up.
         sleep: How to pause; tests hand in another.
@@ -117,7 +116,8 @@ class Indexer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # ------------------------------------------------------------------------------------------------------ what it does
+    # ------------------------------------------------------------------------------------------------------ what it
+    # does
 
     def sync(self, *, upto: int | None = None, heard: Heard | None = None) -> Report:
         """Bring the index to the chain's head, once.
@@ -339,5 +339,3 @@ class Indexer:
                 raise Moved(f"what the node has before block {oldest.number} does not link to it")
             parent = block.parent
         return [Header(b.number, b.hash, b.parent, b.time) for b in blocks if b is not None]
-
-

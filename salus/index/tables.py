@@ -1,7 +1,7 @@
 """The tables of the index, the same in SQLite and in PostgreSQL, and how they are opened.
 
-What a log holds is kept as the node gave it, as bytes: a ``uint256`` is a word of 32 bytes in it, so no number overflows a
-column and no text has to be valid. It is decoded where it is read.
+What a log holds is kept as the node gave it, as bytes: a ``uint256`` is a word of 32 bytes in it, so no number
+overflows a column and no text has to be valid. It is decoded where it is read.
 
 ==============  ======================================================================================================
 ``contracts``   what is indexed: name, address, first block, hash of its ABI
@@ -176,8 +176,8 @@ def open_engine(where: str | os.PathLike[str], *, writer: bool = False) -> Engin
 
     Args:
         where: A file, for SQLite; or the URL of a PostgreSQL database, ``postgresql://user@host/name``.
-        writer: Make the file where it is not there, readable by its owner alone; and keep the connection, which a reader
-            gives back at once.
+        writer: Make the file where it is not there, readable by its owner alone; and keep the connection, which a
+            reader gives back at once.
 
     Raises:
         BadInput: Neither.
@@ -204,7 +204,9 @@ def _postgres(text: str) -> URL:
         url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError):
-        raise BadInput("--events", shown(text), "is no URL; write a file's name, or postgresql://user@host/name") from None
+        raise BadInput(
+            "--events", shown(text), "is no URL; write a file's name, or postgresql://user@host/name"
+        ) from None
     except ImportError:
         raise BadInput("--events", shown(text), "needs psycopg: pip install 'salus[postgres]'") from None
     return url
@@ -236,7 +238,8 @@ def _connect(path: Path) -> Any:
         "busy_timeout=10000",
         "foreign_keys=ON",
         "journal_mode=WAL",
-        # A killed program loses nothing with this; a power cut may lose the last blocks, and the next sync reads them again.
+        # A killed program loses nothing with this; a power cut may lose the last blocks, and the next sync reads them
+        # again.
         "synchronous=NORMAL",
         "cache_size=-16384",
         "trusted_schema=OFF",

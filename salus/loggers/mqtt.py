@@ -281,7 +281,8 @@ class Listener:
     def _turn(self, seconds: float) -> bool:
         """One turn of the network, at most so long; False where the connection is gone.
 
-        As the library's own ``loop``, but without the pair of sockets by which that wakes itself: nothing public closes them.
+        As the library's own ``loop``, but without the pair of sockets by which that wakes itself: nothing public closes
+        them.
         """
         socket = self._client.socket()
         if socket is None:

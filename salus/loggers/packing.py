@@ -19,8 +19,8 @@ MAX_READINGS = 4_320
 
 _LONGEST_STEP = 2**16 - 1  # seconds
 _FINEST, _COARSEST = 1, 255  # 0.01 °C
-# A last word that is not full costs some 7,000 gas, 8 bits instead of 16 save 5 gas a reading (benchmarks/results.json): below so
-# many readings whole words are worth more.
+# A last word that is not full costs some 7,000 gas, 8 bits instead of 16 save 5 gas a reading
+# (benchmarks/results.json): below so many readings whole words are worth more.
 _DENSE = 1_400
 _FORMATS = {8: "B", 16: "H"}
 # Where the fields of a header word begin; the base is two's complement.
@@ -94,9 +94,9 @@ def pack(readings: Sequence[Reading], *, step: int | None = None, most: int = MA
     """Pack readings into batches, without loss.
 
     A reading stands for the step that follows it, or for less when the next one comes sooner, so that no two overlap.
-    Where the distance changes, a new batch begins: a gap stays a gap. The base is the batch's lowest temperature and the
-    resolution what all its temperatures share: a logger that measures tenths of a degree fits 8 bits over 12.6 °C, and
-    of 16 bits the upper half is then mostly zero, and zeros are cheap.
+    Where the distance changes, a new batch begins: a gap stays a gap. The base is the batch's lowest temperature and
+    the resolution what all its temperatures share: a logger that measures tenths of a degree fits 8 bits over 12.6 °C,
+    and of 16 bits the upper half is then mostly zero, and zeros are cheap.
 
     Args:
         readings: In order of time, each time once; temperatures within 16 bits of 0.01 °C.

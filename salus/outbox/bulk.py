@@ -1,7 +1,7 @@
 """Several calls one after the other, through an outbox or the plain way; what the nouns' bulk methods share.
 
-The chain itself says what is done already, so that a key need not outlive its run: what an earlier run left open is taken up
-and settled first, then the chain is asked, then the rest is sent under new keys.
+The chain itself says what is done already, so that a key need not outlive its run: what an earlier run left open is
+taken up and settled first, then the chain is asked, then the rest is sent under new keys.
 """
 
 from __future__ import annotations

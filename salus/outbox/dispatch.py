@@ -1,7 +1,7 @@
 """Signed bytes on their way to a node, and what it says to them.
 
-A message goes out beside everything else: while a node takes a hundred transactions the next ones are tried and signed. Its
-answers are heeded later, by the thread that the outbox is used by.
+A message goes out beside everything else: while a node takes a hundred transactions the next ones are tried and signed.
+Its answers are heeded later, by the thread that the outbox is used by.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Dispatch:
     def send(self, signed: Sequence[Bytes]) -> None:
         """Begin to send.
 
-        Once: whether a node has what it did not answer to is asked before it is sent again. ganache mines an account's very
-        first transaction twice when it is given twice.
+        Once: whether a node has what it did not answer to is asked before it is sent again. ganache mines an account's
+        very first transaction twice when it is given twice.
         """
         calls: list[Call] = [("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, _, _, raw in signed]
         self._under_way.append((self._nodes.begin(_LANE, calls), signed))

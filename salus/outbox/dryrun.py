@@ -1,4 +1,6 @@
-"""The dry run: every call is tried before it is signed, a hundred in one message, with the very gas that it will be given."""
+"""The dry run: every call is tried before it is signed, a hundred in one message, with the very gas that it will be
+given.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +67,9 @@ class DryRun:
         Args:
             rows: What will be sent.
             gas_limit: Gas in a block.
-            flying: Whether something of ours waits for a block. Then the latest block is asked first, beside everything else, and
-                the pending one only for what that refuses: anvil runs all that waits anew for each question about the pending
-                block.
+            flying: Whether something of ours waits for a block. Then the latest block is asked first, beside everything
+                else, and the pending one only for what that refuses: anvil runs all that waits anew for each question
+                about the pending block.
             trying: False only finds the gas of those that name none, from one of each kind.
         """
         trial = Trial(rows, gas_limit, trying)
@@ -129,14 +131,17 @@ class DryRun:
         """The gas of a call by its size and what another of its kind takes.
 
         Args:
-            mended: Whether the dry run will show that it is too little, as for a small one that takes what every transaction takes.
+            mended: Whether the dry run will show that it is too little, as for a small one that takes what every
+                transaction takes.
         """
         size, needs = self._gas[item.kind]
         share = -(-needs * item.size // size)
         return min((share if mended else max(share, needs)) + item.spare, gas_limit, MOST_GAS)
 
     def _try_pending(self, rows: Sequence[Row], gas: dict[int, int], refused: dict[int, SalusError]) -> list[Row]:
-        """Try calls on what waits for a block. Takes note of those that are refused; gives those of which it cannot tell."""
+        """Try calls on what waits for a block. Takes note of those that are refused; gives those of which it cannot
+        tell.
+        """
         doubtful = []
         for row, answer in zip(rows, self._nodes.ask(self._calls(rows, gas, "pending")), strict=True):
             if not isinstance(answer, Trouble):
@@ -161,5 +166,7 @@ def _refusal(answer: Trouble, doing: str) -> SalusError:
     """Why a call cannot be sent: by its rules, or for want of gas in a block."""
     said = answer.message.lower()
     if answer.revert is None and any(words in said for words in ("out of gas", "gas required exceeds", "gas limit")):
-        return NodeRefused(f"a block has too little gas for it ({one_line(answer.message)}, while {doing}); send less at once")
+        return NodeRefused(
+            f"a block has too little gas for it ({one_line(answer.message)}, while {doing}); send less at once"
+        )
     return answer.error(doing)

@@ -6,7 +6,7 @@ A test compares every byte with eth-account, which does the same some twelve tim
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import WalletError
 from ..signing import KeySigner
@@ -113,7 +113,9 @@ def signing(signer: Signer, chain_id: int) -> Callable[[Unsigned], tuple[bytes, 
             signature = key.sign_recoverable(keccak(_listed(body + rlp([chain_id, 0, 0]))), hasher=None)
             raw = _listed(body + rlp([35 + 2 * chain_id + signature[64], *_halves(signature)]))
         else:
-            body = rlp([chain_id, call.nonce, fees.tip, fees.most, call.gas, call.to, call.value, call.data]) + _EMPTY_LIST
+            body = (
+                rlp([chain_id, call.nonce, fees.tip, fees.most, call.gas, call.to, call.value, call.data]) + _EMPTY_LIST
+            )
             signature = key.sign_recoverable(keccak(b"\x02" + _listed(body)), hasher=None)
             raw = b"\x02" + _listed(body + rlp([signature[64], *_halves(signature)]))
         return raw, keccak(raw)

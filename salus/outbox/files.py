@@ -78,7 +78,9 @@ class Given:
 
     @property
     def next(self) -> int:
-        """The hint; 0 where there is none of the last half minute: a node that still counts less will not by waiting."""
+        """The hint; 0 where there is none of the last half minute: a node that still counts less will not by
+        waiting.
+        """
         nonce, _, at = os.pread(self._handle, 64, 0).decode("ascii", "replace").strip().partition(" ")
         fresh = at.isdigit() and 0 <= time.time() - int(at) < _FRESH
         return int(nonce) if fresh and nonce.isdigit() else 0

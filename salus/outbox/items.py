@@ -55,18 +55,20 @@ class Item:
     """One thing to do on chain, once.
 
     Attributes:
-        key: Its business key, of the caller's choosing: what has it happens once in an outbox, however often it is given.
+        key: Its business key, of the caller's choosing: what has it happens once in an outbox, however often it is
+            given.
         to: The contract.
         data: The call.
         name: What is called, for messages.
         gas: The limit; None to let the node estimate each kind of call.
         value: Wei.
         size: How much it does beside other calls of its kind, of which their gas is reckoned: the rows of a batch, say.
-        spare: Gas on top of what it takes now, where it may take more by the time of its block; used where ``gas`` is None.
+        spare: Gas on top of what it takes now, where it may take more by the time of its block; used where ``gas`` is
+            None.
 
     Raises:
-        BadInput: The key is empty, longer than 200 characters or not printable, the address is malformed, or a number is out of
-            range.
+        BadInput: The key is empty, longer than 200 characters or not printable, the address is malformed, or a number
+            is out of range.
     """
 
     key: str
@@ -130,7 +132,8 @@ class Result:
         nonce: Of its transaction; None where nothing was signed.
         transaction: The hash of the attempt that is in a block, else of the last one; None where nothing was signed.
         attempts: The hashes of all attempts, oldest first: the same call at higher fees.
-        block: The number of its block; None where it is in none. Of a lost one the block that holds the other transaction.
+        block: The number of its block; None where it is in none. Of a lost one the block that holds the other
+            transaction.
         gas_used: Units of gas, None where it is in no block.
         error: Why it did not happen, None where it did or may yet.
         earlier: Whether it was so before this run.

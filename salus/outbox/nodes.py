@@ -65,7 +65,9 @@ class UnderWay:
         self._parts, self._failed = parts, failed
 
     def over(self, timeout: float | None = 0) -> bool:
-        """Whether all have their answers, or will get none; waited for so many seconds, None for as long as it takes."""
+        """Whether all have their answers, or will get none; waited for so many seconds, None for as long as it
+        takes.
+        """
         from concurrent.futures import wait
 
         # One that was cancelled is done, and yet would be waited for.
@@ -135,9 +137,11 @@ class Nodes:
         return found
 
     def begin(self, lane: str, calls: Sequence[Call]) -> UnderWay:
-        """Begin to ask, in messages of a hundred, after what was begun in the same lane before and beside everything else.
+        """Begin to ask, in messages of a hundred, after what was begun in the same lane before and beside everything
+        else.
 
-        Only the asking is done by another thread: whom to ask is settled here, and what came of it by :meth:`UnderWay.answers`.
+        Only the asking is done by another thread: whom to ask is settled here, and what came of it by
+        :meth:`UnderWay.answers`.
 
         Raises:
             WrongChain, NotDeployed: No endpoint is left that has the book's chain and contracts.
@@ -268,8 +272,8 @@ class Nodes:
 
         Args:
             account: Who signs.
-            explained: The next nonce by our own books: that an endpoint counts fewer is a matter of time; that one counts
-                more must be said by all.
+            explained: The next nonce by our own books: that an endpoint counts fewer is a matter of time; that one
+                counts more must be said by all.
 
         Raises:
             Unreachable: They do not agree in time, or none answers.
@@ -357,7 +361,9 @@ def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
     part: list[Call] = []
     size = 0
     for call in calls:
-        long = sum(len(p) if isinstance(p, str) else len(p.get("data", "")) if isinstance(p, dict) else 0 for p in call[1])
+        long = sum(
+            len(p) if isinstance(p, str) else len(p.get("data", "")) if isinstance(p, dict) else 0 for p in call[1]
+        )
         if part and (len(part) == BATCH or size + long > _BYTES):
             yield part
             part, size = [], 0

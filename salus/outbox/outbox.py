@@ -4,8 +4,8 @@
     ...     for result in outbox.send_all([("invoice-17", fn), ("invoice-18", other)]):
     ...         print(result.key, result.state)
 
-Whoever was interrupted opens the outbox again and calls :meth:`Outbox.resume`, or gives the same items once more: what was
-signed is sent again as the same bytes, what is done is told and not repeated.
+Whoever was interrupted opens the outbox again and calls :meth:`Outbox.resume`, or gives the same items once more: what
+was signed is sent again as the same bytes, what is done is told and not repeated.
 """
 
 from __future__ import annotations
@@ -87,8 +87,9 @@ class Outbox:
 
     Args:
         salus: A client with a signer.
-        path: The file; by default one for each chain and account below ``$SALUS_HOME/outbox``. Use one outbox for a key:
-            two would not harm each other, but what one has signed and not sent yet may lose its nonce to the other.
+        path: The file; by default one for each chain and account below ``$SALUS_HOME/outbox``. Use one outbox for a
+            key: two would not harm each other, but what one has signed and not sent yet may lose its nonce to the
+            other.
         also: Further endpoints of the same chain, asked when the client's own fails.
         window: Transactions in flight, at most; and no more gas than one block holds.
         confirmations: Blocks, its own included, after which a block counts as final; None for the node's own word
@@ -155,7 +156,9 @@ class Outbox:
         self._store.tell(**ours)
         for name, words in (("chain", "chain"), ("account", "account"), ("genesis", "chain, by its first block,")):
             if (there := self._store.about(name)) != ours[name]:
-                raise BadInput(self.path, "", f"is the outbox of another {words} ({there}); name another file with --outbox")
+                raise BadInput(
+                    self.path, "", f"is the outbox of another {words} ({there}); name another file with --outbox"
+                )
 
     def __enter__(self) -> Outbox:
         return self
@@ -180,7 +183,9 @@ class Outbox:
 
     # ----------------------------------------------------------------------------------------------------------- items
 
-    def items(self, contract: str, function: str, calls: Mapping[str, Sequence[Any]], *, gas: int | None = None) -> list[Item]:
+    def items(
+        self, contract: str, function: str, calls: Mapping[str, Sequence[Any]], *, gas: int | None = None
+    ) -> list[Item]:
         """Items for many calls of one function, encoded some twenty times faster than one by one.
 
         Args:
@@ -434,7 +439,9 @@ class Outbox:
             self._store.drop(row)
         elif row.state in (State.FAILED, State.LOST):
             raise BadInput(
-                self.path, f"key {key}", f"{row.state.value} in block {row.block}, which is not final yet; wait for some blocks"
+                self.path,
+                f"key {key}",
+                f"{row.state.value} in block {row.block}, which is not final yet; wait for some blocks",
             )
         elif row.state.done:
             raise BadInput(self.path, f"key {key}", "is done; its key keeps it from being done again")

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Pipeline"]
 
-# A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the nonce.
+# A node counts a transaction a moment before it hands out the receipt; after these seconds it is asked who took the
+# nonce.
 _MISSING = 2.0
 _DOUBT, _FIRST_RESEND, _LONGEST_RESEND = 0.1, 1.0, 15.0
 _FIRST_NEAR = 0.4  # for a node on this machine
@@ -145,8 +146,8 @@ class Pipeline:
     def _launch(self) -> list[Change]:
         """Try, sign, write down and send the next ones, where there is room for them.
 
-        While the window is full the next ones are tried already, so that the node does that beside making its blocks. Not in
-        a window of one: there each needs the effect of the one before.
+        While the window is full the next ones are tried already, so that the node does that beside making its blocks.
+        Not in a window of one: there each needs the effect of the one before.
         """
         changes: list[Change] = []
         self._try()
@@ -207,8 +208,8 @@ class Pipeline:
     def _room(self) -> int:
         """How many of those that were tried go out now; 0 while it is worth waiting for more room.
 
-        No more are in flight than one block can hold: they would only wait, and where nothing else comes in anvil leaves
-        what did not fit into a block for ever.
+        No more are in flight than one block can hold: they would only wait, and where nothing else comes in anvil
+        leaves what did not fit into a block for ever.
         """
         flying = self._flying()
         gas = self._gas_limit - sum(flight.attempts[-1].gas for flight in flying)
@@ -263,7 +264,9 @@ class Pipeline:
         self._stir()
 
     def _survey(self, own: int, given: Given) -> Survey:
-        """What the signature depends on. A node that counts less than another outbox of the key has just sent is waited for."""
+        """What the signature depends on. A node that counts less than another outbox of the key has just sent is waited
+        for.
+        """
         while True:
             survey = self._nodes.survey(self._account, own)
             self._foresees = self._foresees or survey.pending > survey.count
@@ -308,8 +311,8 @@ class Pipeline:
         if not self._flights:
             return []
         count, head = self.tracker.now()
-        # A node may answer the second question later than the first: only the head of the look before is from before this
-        # count.
+        # A node may answer the second question later than the first: only the head of the look before is from before
+        # this count.
         self._before = self._head
         moved = count > self._count or self._count < 0
         self._count, self._head = count, head
@@ -339,7 +342,9 @@ class Pipeline:
         return changes
 
     def _gathered(self, gone: int) -> bool:
-        """Whether the receipts of so many that left the window are asked for now, or with those that follow in a moment."""
+        """Whether the receipts of so many that left the window are asked for now, or with those that follow in a
+        moment.
+        """
         now = time.monotonic()
         self._gathering = self._gathering or now
         if gone * 4 >= len(self._flights) or now - self._gathering > _GATHERING:
@@ -414,11 +419,12 @@ class Pipeline:
         return []
 
     def _parked(self) -> bool:
-        """Whether the node has the next one and will not take it into a block, for it does not count it among those that wait.
+        """Whether the node has the next one and will not take it into a block, for it does not count it among those
+        that wait.
 
-        anvil puts what arrives just as it takes the one before into a block among those whose predecessor is missing, for good;
-        it makes room for a new attempt. A far node that was never seen to count what waits is given the time for a block, and no
-        nonce is given anew for this more than once.
+        anvil puts what arrives just as it takes the one before into a block among those whose predecessor is missing,
+        for good; it makes room for a new attempt. A far node that was never seen to count what waits is given the time
+        for a block, and no nonce is given anew for this more than once.
         """
         waited = time.monotonic() - self._moved > self._settings.bump_seconds and self._head == self._moved_head
         if not (self._foresees or self._nodes.near or waited):
@@ -452,7 +458,8 @@ class Pipeline:
                 self._settings.hook("after_bump")
         self._out.send_missing(self._store.waiting_from(self._count, BATCH))
 
-    # --------------------------------------------------------------------------------------------------- reorganisations
+    # ---------------------------------------------------------------------------------------------------
+    # reorganisations
 
     def recheck(self, rows: Sequence[Row]) -> list[Change]:
         """Look again at what is in a block that may still go away; see :func:`salus.outbox.rechecking.recheck`.

@@ -1,4 +1,6 @@
-"""Looking again at what is in a block: a reorganisation may have moved it, taken it away, or given its nonce to another."""
+"""Looking again at what is in a block: a reorganisation may have moved it, taken it away, or given its nonce to
+another.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ def recheck(store: Store, tracker: Tracker, rows: Sequence[Row]) -> list[Change]
     """Look again at items that are in a block, or lost to a transaction that is in one.
 
     Args:
-        rows: Their states are changed, here and in the file. Of what counted as final only that is looked at whose block is
-            gone.
+        rows: Their states are changed, here and in the file. Of what counted as final only that is looked at whose
+            block is gone.
 
     Returns:
         What moved to another block, is final now, or was un-mined; the latter is ``SENT`` again.
@@ -76,7 +78,9 @@ def recheck(store: Store, tracker: Tracker, rows: Sequence[Row]) -> list[Change]
 
 
 def _shaken(tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
-    """Those that are not final, or not any more. Where a block stands all in it does: one question for it, not one an item."""
+    """Those that are not final, or not any more. Where a block stands all in it does: one question for it, not one an
+    item.
+    """
     final = [(row.block or 0, row.block_hash or "") for row in rows if row.deep]
     standing = tracker.stand(final) if final else set()
     for row in rows:

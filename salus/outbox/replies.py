@@ -23,11 +23,22 @@ class Reply(Enum):
 # In this order: "replacement transaction underpriced" is not "already known".
 _WORDS = (
     (Reply.THERE, ("already known", "already imported", "known transaction", "already exists", "already in mempool")),
-    (Reply.TAKEN, ("nonce too low", "nonce is too low", "correct nonce", "expected nonce", "invalid nonce", "old nonce")),
+    (
+        Reply.TAKEN,
+        ("nonce too low", "nonce is too low", "correct nonce", "expected nonce", "invalid nonce", "old nonce"),
+    ),
     (Reply.POOR, ("insufficient funds", "enough funds", "insufficient balance")),
     (
         Reply.CHEAP,
-        ("underpriced", "less than block base fee", "fee cap", "max fee", "maxfeepergas", "fee too low", "gas price too low"),
+        (
+            "underpriced",
+            "less than block base fee",
+            "fee cap",
+            "max fee",
+            "maxfeepergas",
+            "fee too low",
+            "gas price too low",
+        ),
     ),
 )
 

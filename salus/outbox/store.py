@@ -1,8 +1,8 @@
 """The outbox on disk: one SQLite file for one account on one chain, written ahead of everything that is sent.
 
 An item is a row; each signed transaction that stands for it is an attempt. Nonce, raw bytes and hash are written in one
-SQLite transaction, and are on the disk (``synchronous=FULL``) before the first byte leaves. What follows can be found out
-again from the chain, and is written without waiting for the disk.
+SQLite transaction, and are on the disk (``synchronous=FULL``) before the first byte leaves. What follows can be found
+out again from the chain, and is written without waiting for the disk.
 """
 
 from __future__ import annotations
@@ -68,7 +68,10 @@ CREATE TABLE foreign_use (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at R
 
 # What makes an outbox of each earlier version one of the next.
 _CHANGES = {
-    1: ("ALTER TABLE items ADD COLUMN size INTEGER NOT NULL DEFAULT 1", "ALTER TABLE items ADD COLUMN spare INTEGER NOT NULL DEFAULT 0"),
+    1: (
+        "ALTER TABLE items ADD COLUMN size INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE items ADD COLUMN spare INTEGER NOT NULL DEFAULT 0",
+    ),
 }
 
 _AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
@@ -164,7 +167,9 @@ class Store:
             raise BadInput(self.path, "", "is damaged; restore it from a backup before anything is sent with its key")
 
     def _write_ahead(self) -> None:
-        """Set the journal's mode: the one statement for which SQLite does not wait while another process has the file."""
+        """Set the journal's mode: the one statement for which SQLite does not wait while another process has the
+        file.
+        """
         end = time.monotonic() + 30
         while True:
             try:
@@ -276,7 +281,9 @@ class Store:
         found: list[tuple[Any, ...]] = []
         for first in range(0, len(values), _AT_ONCE):
             some = values[first : first + _AT_ONCE]
-            found += self._db.execute(f"SELECT {columns} FROM {table} WHERE {column} IN ({','.join('?' * len(some))})", some)
+            found += self._db.execute(
+                f"SELECT {columns} FROM {table} WHERE {column} IN ({','.join('?' * len(some))})", some
+            )
         return found
 
     # ------------------------------------------------------------------------------------------------------- signing
@@ -288,7 +295,9 @@ class Store:
         return 0 if found is None else int(found) + 1
 
     def around(self, nonce: int, head: int) -> tuple[int, int]:
-        """Between which blocks a nonce was used, by the final blocks of those before and after it; 0 and the head at most."""
+        """Between which blocks a nonce was used, by the final blocks of those before and after it; 0 and the head at
+        most.
+        """
         asked = ("max(block) FROM items WHERE deep AND nonce <", "min(block) FROM items WHERE deep AND nonce >")
         with self._told():
             before, after = (self._db.execute(f"SELECT {words} ?", (nonce,)).fetchone()[0] for words in asked)
@@ -345,7 +354,8 @@ class Store:
         ]
         with self._transaction():
             self._db.executemany(
-                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, at=? WHERE id=?", values
+                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, at=? WHERE id=?",
+                values,
             )
 
     def used_elsewhere(self, first: int, last: int) -> None:
@@ -366,7 +376,9 @@ class Store:
     # ------------------------------------------------------------------------------------------------------- looking
 
     def rows(self, *states: State, deep: bool | None = None, keys: Sequence[str] | None = None) -> list[Row]:
-        """Items by state, by nonce and then in the order in which they were queued; or those of some keys, in their order."""
+        """Items by state, by nonce and then in the order in which they were queued; or those of some keys, in their
+        order.
+        """
         with self._told():
             if keys is not None:
                 by_key = {row.item.key: row for row in map(_row, self._by("key", keys, _COLUMNS))}
@@ -383,7 +395,9 @@ class Store:
             return [_row(found) for found in self._db.execute(asked, values)]
 
     def settled_from(self, nonce: int, below: int, most: int) -> list[Row]:
-        """What is in a block, or lost to what is in one, with nonces from one on and below another, by nonce; at most so many."""
+        """What is in a block, or lost to what is in one, with nonces from one on and below another, by nonce; at most
+        so many.
+        """
         asked = (
             f"SELECT {_COLUMNS} FROM items WHERE nonce >= ? AND nonce < ? AND state NOT IN ('stored', 'sent')"
             " ORDER BY nonce LIMIT ?"

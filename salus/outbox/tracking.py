@@ -1,4 +1,6 @@
-"""What became of transactions that were sent: receipts, the culprit behind a nonce that is gone, and how deep a block is."""
+"""What became of transactions that were sent: receipts, the culprit behind a nonce that is gone, and how deep a block
+is.
+"""
 
 from __future__ import annotations
 
@@ -113,8 +115,8 @@ class Tracker:
     def culprit(self, nonce: int, since: int, head: int) -> tuple[str, int] | None:
         """The transaction that used a nonce, and its block; None where it is not found yet.
 
-        A node has the state of the last blocks only, unless it is an archive. Where the nonce was used before them, the blocks
-        themselves are read, some at each call, the newest first.
+        A node has the state of the last blocks only, unless it is an archive. Where the nonce was used before them, the
+        blocks themselves are read, some at each call, the newest first.
 
         Args:
             since: A block before which it cannot have been.
@@ -147,7 +149,10 @@ class Tracker:
             answers = self._nodes.ask([("eth_getBlockByNumber", [hex(block), True]) for block in some])
             for at, block in zip(some, answers, strict=True):
                 for transaction in block.get("transactions", ()) if isinstance(block, Mapping) else ():
-                    if not isinstance(transaction, Mapping) or str(transaction.get("from")).lower() != self._account.lower():
+                    if (
+                        not isinstance(transaction, Mapping)
+                        or str(transaction.get("from")).lower() != self._account.lower()
+                    ):
                         continue
                     if number(transaction.get("nonce"), "a nonce") == nonce:
                         return str(transaction.get("hash")).lower(), at

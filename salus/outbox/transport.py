@@ -1,7 +1,8 @@
 """How a message goes to a node and its reply comes back: one connection that stays open, one time for the whole reply.
 
-A node on this machine is asked directly, which takes a fifth of the work; one in the world outside through ``requests``,
-which knows the user's proxies and certificates. Neither sends anything twice, and neither follows a redirection.
+A node on this machine is asked directly, which takes a fifth of the work; one in the world outside through
+``requests``, which knows the user's proxies and certificates. Neither sends anything twice, and neither follows a
+redirection.
 """
 
 from __future__ import annotations

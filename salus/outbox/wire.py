@@ -35,7 +35,15 @@ class Trouble:
     def passing(self) -> bool:
         """Whether the same question may be answered a little later."""
         said = self.message.lower()
-        signs = ("rate limit", "too many requests", "limit exceeded", "timeout", "timed out", "try again", "internal error")
+        signs = (
+            "rate limit",
+            "too many requests",
+            "limit exceeded",
+            "timeout",
+            "timed out",
+            "try again",
+            "internal error",
+        )
         return self.code in (-32005, 429) or (self.revert is None and any(sign in said for sign in signs))
 
     @property
@@ -93,7 +101,10 @@ class Endpoint:
             Overloaded: The endpoint says that it is busy.
         """
         body = json.dumps(
-            [{"jsonrpc": "2.0", "id": n, "method": method, "params": params} for n, (method, params) in enumerate(calls)],
+            [
+                {"jsonrpc": "2.0", "id": n, "method": method, "params": params}
+                for n, (method, params) in enumerate(calls)
+            ],
             separators=(",", ":"),
         )
         reply = self._transport.post(body.encode())

@@ -20,7 +20,9 @@ def typed(desk, claim, **domain):
     """The message as eth-account signs it; `domain` changes fields of the desk's domain."""
     names = {name: [field.split() for field in fields.split(", ")] for name, fields in TYPES.items()}
     message = {name: value for (_, name), value in zip(names["Claim"], claim, strict=True)}
-    message["lines"] = [{name: value for (_, name), value in zip(names["Line"], each, strict=True)} for each in claim.lines]
+    message["lines"] = [
+        {name: value for (_, name), value in zip(names["Line"], each, strict=True)} for each in claim.lines
+    ]
     where = {"name": "Salus Claims", "version": "1", "chainId": web3.eth.chain_id, "verifyingContract": desk.address}
     return encode_typed_data(
         full_message={

@@ -366,7 +366,9 @@ def register(plans, terms: Terms, series=NOTHING) -> str:
     return str(tx.events["PlanRegistered"]["plan"])
 
 
-def publish(plans, terms: Terms, prices: dict, members=(), *, categories=(), series=NOTHING, office=None, **cover) -> str:
+def publish(
+    plans, terms: Terms, prices: dict, members=(), *, categories=(), series=NOTHING, office=None, **cover
+) -> str:
     """Register a plan with its categories and price list, seal it and enrol its members; returns its id.
 
     office  a contract that is the insurer's operator, and makes one transaction of it all (contracts/mocks/Wallet.sol)

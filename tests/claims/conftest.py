@@ -106,7 +106,9 @@ def office(institutions, insurer, salus_project, deployer):
 
 @pytest.fixture(scope="module")
 def draw_plan(plans, bare, patient, consent, office):
-    """Publish another plan of the insurer's, of which the patient is a member: terms and prices as a test wants them."""
+    """Publish another plan of the insurer's, of which the patient is a member: terms and prices as a test wants
+    them.
+    """
 
     def draw(prices=PRICES, *, categories=(), cover=None, **changes):
         new = bare._replace(**{"document": build.word(f"drawn in block {len(chain)}"), **changes})

@@ -104,7 +104,12 @@ class Replay:
 
     def on_PricesAdded(self, a, second):
         for code, price in zip(a["codes"], a["prices"], strict=True):
-            fields = (price >> 176, price >> 168 & 0xFF, price >> 160 & 0xFF, *(price >> at & 0xFFFF for at in (144, 128, 112)))
+            fields = (
+                price >> 176,
+                price >> 168 & 0xFF,
+                price >> 160 & 0xFF,
+                *(price >> at & 0xFFFF for at in (144, 128, 112)),
+            )
             self.prices[a["plan"], a["schedule"], code] = Price(*fields)
 
     def on_PlanPublished(self, a, second):

@@ -281,7 +281,9 @@ def test_the_year_of_every_first_and_last_day(judge):
 
 
 def test_the_year_of_days_in_between(judge):
-    for day in range(0, (datetime.date(LAST_YEAR, 12, 31) - EPOCH).days, 9973):  # a prime: no day of the year twice in a row
+    for day in range(
+        0, (datetime.date(LAST_YEAR, 12, 31) - EPOCH).days, 9973
+    ):  # a prime: no day of the year twice in a row
         assert judge.contract.yearOf(day) == (EPOCH + datetime.timedelta(days=day)).year
 
 

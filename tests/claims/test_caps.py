@@ -87,7 +87,9 @@ def test_the_rule_needs_days_for_a_review(plans, bare, insurer):
 def test_nobody_else_caps(plans, capped, request, who):
     actor = request.getfixturevalue(who)
     series = series_of(capped)[:-8] + "00000001"
-    with reverts(error("NotInsurer", series, actor) if who == "rival" else error("NotLicensed", actor, INSURER, OUT_OF_ROLE)):
+    with reverts(
+        error("NotInsurer", series, actor) if who == "rival" else error("NotLicensed", actor, INSURER, OUT_OF_ROLE)
+    ):
         plans.capProvider(capped, NOBODY, CAP, {"from": actor})
 
 
@@ -108,7 +110,9 @@ def test_a_cap_is_kept_and_told(plans, capped, cap, hospital, clinic):
     assert plans.capOf(capped, hospital) == (5, 1)
 
 
-def test_TP8_a_stolen_key_takes_no_more_than_the_cap_in_one_block(plans, desk, capped, cap, send, noon, token, hospital):
+def test_TP8_a_stolen_key_takes_no_more_than_the_cap_in_one_block(
+    plans, desk, capped, cap, send, noon, token, hospital
+):
     """Each claim of the batch counts; what is beyond the cap waits for a person, and is not lost."""
     cap()
     before = token.balanceOf(hospital)
@@ -128,7 +132,9 @@ def test_a_cap_is_reached_to_the_unit(cap, send, noon):
     assert send(3) == [SETTLED, SETTLED, PENDED]
 
 
-def test_a_reviewed_claim_is_paid_beyond_the_cap_and_counts(plans, desk, capped, cap, send, noon, patient, hospital, insurer):
+def test_a_reviewed_claim_is_paid_beyond_the_cap_and_counts(
+    plans, desk, capped, cap, send, noon, patient, hospital, insurer
+):
     cap(most=100_00)
     send(1)
     claim = a_claim(capped, patient, hospital, number="reviewed")
@@ -138,7 +144,9 @@ def test_a_reviewed_claim_is_paid_beyond_the_cap_and_counts(plans, desk, capped,
     assert plans.paidTo(desk, capped, hospital) == 200_00
 
 
-def test_a_claim_that_nobody_reviews_is_decided_by_the_rules(plans, desk, capped, cap, noon, funded, patient, hospital, stranger):
+def test_a_claim_that_nobody_reviews_is_decided_by_the_rules(
+    plans, desk, capped, cap, noon, funded, patient, hospital, stranger
+):
     cap(most=1)
     claim = a_claim(capped, patient, hospital, number="forgotten")
     submit(desk, [claim], hospital)
@@ -189,7 +197,9 @@ def test_caps_count_only_under_the_rule(plans, desk, draw_plan, insurer, funded,
     assert plans.paidTo(desk, plan, hospital) == 0
 
 
-def test_TP8_caps_bind_every_version_of_the_series(plans, desk, bare, insurer, funded, patient, hospital, consent, office, noon):
+def test_TP8_caps_bind_every_version_of_the_series(
+    plans, desk, bare, insurer, funded, patient, hospital, consent, office, noon
+):
     """A day of an older version is no way around them."""
     day = today()
     first = bare._replace(rules=CAPS, review_days=7, document=word("v1"), valid_from=day - 100, valid_until=day)
@@ -197,5 +207,8 @@ def test_TP8_caps_bind_every_version_of_the_series(plans, desk, bare, insurer, f
     later = first._replace(document=word("v2"), valid_from=day, valid_until=day + 100)
     second = publish(plans, later, {"visit": 150_00}, series=plan)
     plans.capProvider(second, NOBODY, (100_00, 1), {"from": insurer})
-    claims = [a_claim(plan, patient, hospital, number="old", day=day - 1), a_claim(second, patient, hospital, number="new")]
+    claims = [
+        a_claim(plan, patient, hospital, number="old", day=day - 1),
+        a_claim(second, patient, hospital, number="new"),
+    ]
     assert [result.state for result in submit(desk, claims, hospital)[0]] == [SETTLED, PENDED]

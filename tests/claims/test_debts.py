@@ -22,7 +22,6 @@ from tests.claims.till import REFERENCE, behave, books
 from tests.errors import error
 
 
-
 @pytest.fixture
 def full(treasury, till, insurer, token):
     """1,000.00 in the till's pool, which is empty without."""
@@ -206,7 +205,9 @@ def test_a_cancelled_debt_is_passed_over(treasury, till, full, owe, settle, stan
     assert standing() == Pool(1000_00 - 20)
 
 
-def test_settling_stops_where_nothing_waits(treasury, till, full, owe, settle, insurer, hospital, token, stranger, refused):
+def test_settling_stops_where_nothing_waits(
+    treasury, till, full, owe, settle, insurer, hospital, token, stranger, refused
+):
     """A cancelled debt behind the last that waits is passed over when another one waits behind it."""
     owe(hospital, 10)
     owe(hospital, 20)
@@ -292,7 +293,9 @@ def test_TP7_a_reserve_is_its_desks(treasury, till, full, insurer, hospital, tok
     refused(treasury.release, *args, sender=stranger, why=error("ExceedsReserve", 1, 0))
 
 
-def test_TP2_a_reserve_pays_nothing_else(treasury, till, full, owe, standing, insurer, hospital, token, stranger, refused):
+def test_TP2_a_reserve_pays_nothing_else(
+    treasury, till, full, owe, standing, insurer, hospital, token, stranger, refused
+):
     till.tell("reserve", insurer, token, 990_00, REFERENCE)
     assert not till.ask("pay", insurer, token, hospital, 10_01, REFERENCE)
     owe(hospital, 10_01)
@@ -301,7 +304,9 @@ def test_TP2_a_reserve_pays_nothing_else(treasury, till, full, owe, standing, in
 
 
 @pytest.mark.parametrize("due, paid", [(0, True), (399_99, True), (400_00, True), (400_01, False), (1000_00, False)])
-def test_TP3_a_reserve_pays_ahead_of_debts(till, full, owe, release, standing, insurer, hospital, clinic, token, due, paid):
+def test_TP3_a_reserve_pays_ahead_of_debts(
+    till, full, owe, release, standing, insurer, hospital, clinic, token, due, paid
+):
     """As far as it goes; beyond it what is due waits like everything else."""
     till.tell("reserve", insurer, token, 400_00, REFERENCE)
     owe(clinic, 5000_00)
@@ -351,7 +356,9 @@ def test_what_is_to_come_back_adds_up(till, set_off, insurer, hospital, token):
     assert set_off.left() == 42
 
 
-@pytest.mark.parametrize("amount, sent, left", [(10, 0, 20), (30, 0, 0), (31, 1, 0), (1000_00, 999_70, 0), (1000_30, 1000_00, 0)])
+@pytest.mark.parametrize(
+    "amount, sent, left", [(10, 0, 20), (30, 0, 0), (31, 1, 0), (1000_00, 999_70, 0), (1000_30, 1000_00, 0)]
+)
 def test_the_next_payment_shrinks_by_it(
     treasury, till, full, set_off, standing, insurer, hospital, token, amount, sent, left
 ):

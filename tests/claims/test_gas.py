@@ -1,4 +1,5 @@
-"""What the largest transactions cost: each at its cap stays below 16,777,216 gas, the most that a transaction may have (EIP-7825)
+"""What the largest transactions cost: each at its cap stays below 16,777,216 gas, the most that a transaction may have
+(EIP-7825)
 
 given the caps that the interfaces name, or a size that a caller may choose
     when the lines are as bad as they can be     100 of one code (each is compared with all before it),
@@ -34,7 +35,9 @@ CAP = 2**24
 
 
 def send(method, *args, sender):
-    """Send, and mine by hand: Brownie takes a large transaction for lost when it asks while the node still writes the block."""
+    """Send, and mine by hand: Brownie takes a large transaction for lost when it asks while the node still writes the
+    block.
+    """
     with build.one_block():
         tx = method(*args, {"from": sender, "required_confs": 0})
     tx.wait(1)
@@ -93,7 +96,10 @@ def test_TP10_the_worst_claim_and_what_follows_it(desk, worst, member, patient, 
 def test_TP10_the_worst_claim_under_review(desk, draw_plan, member, hospital, insurer):
     plan = draw_plan(review_threshold=1, review_days=1)
     claim = a_claim(plan, member, hospital, *[line(charge=1_00 + i) for i in range(100)])
-    costs = [send(desk.submit, [claim], [], sender=hospital).gas_used, send(desk.review, claim, 0, sender=insurer).gas_used]
+    costs = [
+        send(desk.submit, [claim], [], sender=hospital).gas_used,
+        send(desk.review, claim, 0, sender=insurer).gas_used,
+    ]
     assert max(costs) < CAP / 2
 
 
@@ -138,7 +144,9 @@ def test_a_usual_claim_takes_one_new_slot(desk, plans, terms, member, hospital):
     """The next claim of a member in a year: the claim's own slot, and nothing else that was 0 before."""
     plan = build.publish(plans, terms, {"visit": 150_00}, [member])
     costs = [
-        send(desk.submit, [a_claim(plan, member, hospital, line(charge=150_00), number=str(i))], [], sender=hospital).gas_used
+        send(
+            desk.submit, [a_claim(plan, member, hospital, line(charge=150_00), number=str(i))], [], sender=hospital
+        ).gas_used
         for i in range(4)
     ]
     assert costs[0] - costs[2] > 2 * 17_000  # the member's year, and the provider's first balance

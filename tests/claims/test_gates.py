@@ -275,7 +275,9 @@ def test_TP9_a_revocation_in_the_same_block(open_desk, plan, patient, hospital, 
     claim = a_claim(plan, patient, hospital, line(charge=100_00))
     with build.one_block():
         revocation = consents.revoke(
-            insurer, 255, {"from": patient, "gas_price": prices["revocation"], "gas_limit": 200_000, "required_confs": 0}
+            insurer,
+            255,
+            {"from": patient, "gas_price": prices["revocation"], "gas_limit": 200_000, "required_confs": 0},
         )
         claimed = open_desk.submit(
             [claim], [], {"from": hospital, "gas_price": prices["claim"], "gas_limit": 2_000_000, "required_confs": 0}

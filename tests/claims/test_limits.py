@@ -142,7 +142,10 @@ def test_a_familys_bound_begins_with_the_version_that_has_it(plans, bare, shares
     first = build.publish(plans, old, {"visit": 150_00})
     family(first, patient, neighbour)
     second = build.publish(
-        plans, old._replace(valid_from=day, valid_until=LAST_DAY, family_deductible=50_00), {"visit": 150_00}, series=first
+        plans,
+        old._replace(valid_from=day, valid_until=LAST_DAY, family_deductible=50_00),
+        {"visit": 150_00},
+        series=first,
     )
     shares(first, patient, line(charge=70_00), day=day - 1)
     assert shares(second, neighbour, line(charge=70_00), day=day) == [(50_00, 0, 0, 0, 20_00)]
@@ -157,9 +160,18 @@ MIXED = {"visit": Price(100_00, 1), "drug": Price(40_00, 2), "bed": Price(500_00
 
 def test_each_category_has_its_own_rule(draw_plan, shares, patient):
     plan = draw_plan(
-        MIXED, categories=[Category(10_00, 0, False, 15_00), Category(0, 0, True, 0)], coinsurance=20_00, deductible=70_00
+        MIXED,
+        categories=[Category(10_00, 0, False, 15_00), Category(0, 0, True, 0)],
+        coinsurance=20_00,
+        deductible=70_00,
     )
-    lines = [line(charge=100_00), line("drug", 1, 40_00), line(charge=99_00), line("bed", 1, 500_00), line("drug", 1, 39_00)]
+    lines = [
+        line(charge=100_00),
+        line("drug", 1, 40_00),
+        line(charge=99_00),
+        line("bed", 1, 500_00),
+        line("drug", 1, 39_00),
+    ]
     assert shares(plan, patient, *lines) == [
         (0, 15_00, 8_50, 0, 76_50),  # no deductible, copay, 10 % of 85
         (40_00, 0, 0, 0, 0),  # the deductible
@@ -179,7 +191,9 @@ def test_each_category_has_its_own_rule(draw_plan, shares, patient):
         (COPAY_FIRST | COPAY_COUNTS, (5_00, 15_00), (5_00, 15_00), (0, 15_00), 30_00),
     ],
 )
-def test_the_copay_first_or_last_and_counted(plans, draw_plan, shares, patient, ledger, rules, first, second, third, year):
+def test_the_copay_first_or_last_and_counted(
+    plans, draw_plan, shares, patient, ledger, rules, first, second, third, year
+):
     plan = draw_plan(VISIT, categories=[Category(0, 0, True, 15_00)], deductible=30_00, rules=rules)
     visits = [shares(plan, patient, line(charge=20_00))[0][:2] for _ in range(3)]
     assert visits == [first, second, third]

@@ -170,7 +170,9 @@ def test_TP4_the_days_of_a_referral(plans, referred, said, patient, hospital, cl
     assert answers == [[288], [0], [0], [288]]
 
 
-def test_a_referral_is_one_members_and_one_series(plans, draw_plan, referred, said, patient, neighbour, hospital, clinic):
+def test_a_referral_is_one_members_and_one_series(
+    plans, draw_plan, referred, said, patient, neighbour, hospital, clinic
+):
     other = draw_plan({"mri": Price(100_00, flags=LISTED | REFER)})
     plans.refer(other, patient, hospital, 0, LAST_DAY, {"from": clinic})
     plans.refer(referred, neighbour, hospital, 0, LAST_DAY, {"from": clinic})
@@ -207,7 +209,14 @@ def test_TP4_the_days_of_a_pre_authorisation(guarded, authorize, said):
 def test_TP5_a_pre_authorisation_trims(guarded, authorize, said):
     """The share of the charge that is left is rounded down: what the provider loses is at most a unit too much."""
     authorize(5)
-    for units, accepted, cut in ((4, 4, 0), (5, 5, 0), (6, 5, 16_67), (7, 5, 28_58), (10, 5, 50_00), (2**16 - 1, 5, 100_00)):
+    for units, accepted, cut in (
+        (4, 4, 0),
+        (5, 5, 0),
+        (6, 5, 16_67),
+        (7, 5, 28_58),
+        (10, 5, 50_00),
+        (2**16 - 1, 5, 100_00),
+    ):
         (answer,) = said(guarded, line("mri", units, 100_00))
         assert answer == LineResult(
             units=accepted,
@@ -284,7 +293,13 @@ def test_another_version_counts_in_its_own_periods(plans, bare, consent, patient
 def test_where_both_trim_the_last_is_told(plans, draw_plan, said, patient, insurer):
     """Nine units are claimed."""
     plan = draw_plan({f"up to {limit}": Price(3_00, flags=LISTED | AUTHORIZE, limit=limit) for limit in (4, 6, 9)})
-    for authorized, limit, accepted, carc in ((6, 4, 4, 119), (4, 6, 4, 198), (4, 4, 4, 198), (9, 9, 9, 0), (0, 4, 0, 198)):
+    for authorized, limit, accepted, carc in (
+        (6, 4, 4, 119),
+        (4, 6, 4, 198),
+        (4, 4, 4, 198),
+        (9, 9, 9, 0),
+        (0, 4, 0, 198),
+    ):
         plans.authorize(plan, patient, word(f"up to {limit}"), authorized, 0, LAST_DAY, {"from": insurer})
         (answer,) = said(plan, line(f"up to {limit}", 9, 10_00))
         assert (answer.units, answer.carc, answer.denied) == (accepted, carc, 10_00 - 10_00 * accepted // 9)

@@ -1,12 +1,13 @@
 """Plans: what belongs to a series, whatever its version, and what each desk has used of it
 
-enroll: an empty period → InvalidPeriod; an account that stands for a family → InvalidMember; else replaces what was said
+enroll: an empty period → InvalidPeriod; an account that stands for a family → InvalidMember; else replaces what was
+said
 contractProvider: replaces; an end not after the beginning ends it
 authorize: an empty period → InvalidPeriod; else the next number, with units that none has used
 refer
 ├── the caller is no licensed provider (a pharmacy is none) → NotLicensed
-├── no such series → UnknownPlan; an empty period → InvalidPeriod; another's that counts today → ReferralExists; to itself → OwnReferral
-└── else noted under the caller's institution
+├── no such series → UnknownPlan; an empty period → InvalidPeriod; another's that counts today → ReferralExists; to
+itself → OwnReferral └── else noted under the caller's institution
 award
 ├── a stranger is a desk of its own: no other's books move
 ├── refused, or pended → nothing is written; judge never writes

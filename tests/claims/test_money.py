@@ -120,7 +120,9 @@ def test_what_decided_is_told(desk, plans, draw_plan, funded, patient, hospital,
 
 
 @pytest.mark.parametrize("places, unit", [(6, 10**6), (18, 10**18)])
-def test_TP5_tokens_of_6_and_18_places(draw_plan, desk, treasury, salus_project, patient, hospital, insurer, places, unit):
+def test_TP5_tokens_of_6_and_18_places(
+    draw_plan, desk, treasury, salus_project, patient, hospital, insurer, places, unit
+):
     fine = salus_project.TestToken.deploy("Fine", "FINE", places, {"from": insurer})
     fund(treasury, desk, insurer, fine, 10**6 * unit, insurer)
     plan = draw_plan({"visit": 10**6 * unit}, token=str(fine), coinsurance=33_33)
@@ -211,7 +213,9 @@ def test_TP3_the_pool_loses_what_the_providers_get(
     assert pool(treasury, open_desk, insurer, token).balance == token.balanceOf(treasury) == FUNDS - paid
 
 
-def test_TP2_an_announced_exit_does_not_run_ahead_of_claims(open_desk, treasury, plan, patient, hospital, insurer, token):
+def test_TP2_an_announced_exit_does_not_run_ahead_of_claims(
+    open_desk, treasury, plan, patient, hospital, insurer, token
+):
     treasury.announceExit(open_desk, token, FUNDS, {"from": insurer})
     (answer,), _ = submit(open_desk, [a_claim(plan, patient, hospital, line(charge=150_00))], hospital)
     assert answer.state == SETTLED

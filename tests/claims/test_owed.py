@@ -70,7 +70,9 @@ def owed(desk, add, claims, hospital):
     return answer, tx
 
 
-def test_TP3_underfunded_is_owed_not_denied(owed, desk, plans, treasury, plan, patient, hospital, insurer, token, standing):
+def test_TP3_underfunded_is_owed_not_denied(
+    owed, desk, plans, treasury, plan, patient, hospital, insurer, token, standing
+):
     answer, tx = owed
     assert list(tx.events.keys()) == ["ClaimDecided", "DebtAdded", "ClaimOwed"]
     assert dict(tx.events["ClaimOwed"]) == {"id": answer.id, "due": 40_00, "position": 0}
@@ -128,7 +130,9 @@ def test_an_empty_pool_owes_nothing_for_a_claim_of_nothing(desk, plan, consent, 
         (216_00, [SETTLED] * 4, 0),
     ],
 )
-def test_TP3_a_pool_that_runs_dry_within_a_batch(desk, add, settle, claims, hospital, token, standing, funds, states, left):
+def test_TP3_a_pool_that_runs_dry_within_a_batch(
+    desk, add, settle, claims, hospital, token, standing, funds, states, left
+):
     if funds:
         add(funds)
     answers, tx = submit(desk, claims, hospital)
@@ -166,7 +170,9 @@ def test_a_claim_of_nothing_overtakes(owed, desk, claims, hospital):
     assert answer.state == SETTLED
 
 
-def test_TP2_the_insurer_does_not_leave_an_owed_claim(owed, desk, treasury, add, settle, insurer, hospital, token, refused):
+def test_TP2_the_insurer_does_not_leave_an_owed_claim(
+    owed, desk, treasury, add, settle, insurer, hospital, token, refused
+):
     announced = treasury.announceExit(desk, token, 39_99, {"from": insurer})
     at(announced.timestamp + 30 * DAY)
     add(1)
@@ -187,7 +193,9 @@ def test_a_batch_with_a_claim_under_review(desk, plans, draw_plan, add, patient,
     plan = draw_plan(review_threshold=100_00)
     add(200_00)
     lines = (line(charge=60_00), line(charge=120_00), line(charge=70_00), line(charge=20_00))
-    answers, tx = submit(desk, [a_claim(plan, patient, hospital, each, number=str(i)) for i, each in enumerate(lines)], hospital)
+    answers, tx = submit(
+        desk, [a_claim(plan, patient, hospital, each, number=str(i)) for i, each in enumerate(lines)], hospital
+    )
     assert [each.state for each in answers] == [SETTLED, PENDED, OWED, OWED]
     assert tx.events["ClaimPended"]["reserved"] is True
     assert standing() == Pool(20_00, reserved=120_00, owed=90_00, waiting=2)
@@ -197,7 +205,9 @@ def test_a_batch_with_a_claim_under_review(desk, plans, draw_plan, add, patient,
 def test_TP1_a_token_that_reverses_what_is_not_paid_yet(
     desk, treasury, draw_plan, mischief, patient, hospital, insurer, institutions
 ):
-    """The pool pays the first of two, whose token reverses the second: its payment and the set-off for it cancel out."""
+    """The pool pays the first of two, whose token reverses the second: its payment and the set-off for it cancel
+    out.
+    """
     institutions.setOperator(mischief, PROVIDER, now() + DAY, {"from": hospital})
     fund(treasury, desk, insurer, mischief, 150_00, insurer)
     plan = draw_plan(token=str(mischief))

@@ -21,7 +21,6 @@ from tests.claims.till import REFERENCE, behave, books, heard, hook
 from tests.conftest import INSURER, accredit
 from tests.errors import error
 
-
 # ---- pay ---------------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +150,8 @@ def test_TP7_held_money_is_no_one_else_s(treasury, till, odd, insurer, hospital,
 
 
 BUSY, GUARD = (
-    bytes(web3.keccak(text=text)[:4]) for text in ("PoolBusy(address,address,address)", "ReentrancyGuardReentrantCall()")
+    bytes(web3.keccak(text=text)[:4])
+    for text in ("PoolBusy(address,address,address)", "ReentrancyGuardReentrantCall()")
 )
 
 
@@ -210,7 +210,9 @@ def test_TP2_an_insurer_that_leaves_while_its_pool_pays(
     crook = salus_project.Caller.deploy({"from": deployer})
     accredit(institutions, regulator, crook.address, "crook", INSURER)
     fund(treasury, till, crook, mischief, 1000, deployer)
-    announced = crook.call(treasury, treasury.announceExit.encode_input(till.address, mischief, 1000), {"from": deployer})
+    announced = crook.call(
+        treasury, treasury.announceExit.encode_input(till.address, mischief, 1000), {"from": deployer}
+    )
     hook(mischief, crook, "call", treasury.address, treasury.exit.encode_input(till.address, mischief))
     at(announced.timestamp + treasury.EXIT_DELAY())
     till.tell("pay", crook, mischief, hospital, 400, REFERENCE)

@@ -32,7 +32,13 @@ def permit(treasury, modern, insurer):
     """The insurer's permit for an amount: deadline, v, r, s."""
 
     def sign(amount, deadline=2**40, spender=treasury):
-        permit = {"owner": "address", "spender": "address", "value": "uint256", "nonce": "uint256", "deadline": "uint256"}
+        permit = {
+            "owner": "address",
+            "spender": "address",
+            "value": "uint256",
+            "nonce": "uint256",
+            "deadline": "uint256",
+        }
         domain = {"name": "string", "version": "string", "chainId": "uint256", "verifyingContract": "address"}
         fields = {"EIP712Domain": domain, "Permit": permit}
         message = encode_typed_data(

@@ -30,8 +30,8 @@ from tests.claims.build import (
     NETWORK,
     NOBODY,
     NOTHING,
-    OUTSIDE,
     OUT_OF_ROLE,
+    OUTSIDE,
     PASSED,
     SUSPENDED,
     UNKNOWN,
@@ -416,6 +416,9 @@ def test_the_judge_reads_the_words_that_the_compiler_wrote(plans, draw_plan, ins
     assert {(verdict.insurer, verdict.token) for verdict in (inside, outside)} == {(said.insurer, said.token)}
     assert (inside.pended, inside.out_of_network, outside.pended, outside.out_of_network) == (False, False, True, True)
     rest = 100_00 - said.deductible
-    assert (inside.lines[0].deductible, inside.lines[0].coinsurance) == (said.deductible, -(-rest * said.coinsurance // 10_000))
+    assert (inside.lines[0].deductible, inside.lines[0].coinsurance) == (
+        said.deductible,
+        -(-rest * said.coinsurance // 10_000),
+    )
     assert outside.lines[0].coinsurance == said.out_of_pocket_maximum - said.deductible
     assert outside.paid == 1000_00 - said.out_of_pocket_maximum > said.review_threshold

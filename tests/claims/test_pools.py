@@ -20,11 +20,10 @@ exit
 import pytest
 from brownie import reverts
 
-from tests.claims.build import DAY, OUT_OF_ROLE, SUSPENDED, UNKNOWN, Pool, at, fund, pool
+from tests.claims.build import DAY, OUT_OF_ROLE, UNKNOWN, Pool, at, fund, pool
 from tests.claims.till import MODES, REFERENCE, books
 from tests.conftest import INSURER
 from tests.errors import error
-
 
 # -------------------------------------------------------------------------------------------------------------- fund
 

@@ -48,9 +48,24 @@ PRICES = {
 
 @pytest.fixture(scope="module")
 def story(
-    house, desk, plans, treasury, consents, salus_project, deployer, insurer, patient, neighbour, hospital, clinic, regulator, stranger
+    house,
+    desk,
+    plans,
+    treasury,
+    consents,
+    salus_project,
+    deployer,
+    insurer,
+    patient,
+    neighbour,
+    hospital,
+    clinic,
+    regulator,
+    stranger,
 ):
-    """Two members of a family, two providers, a pool that runs dry, and a token that refuses one of them for a while."""
+    """Two members of a family, two providers, a pool that runs dry, and a token that refuses one of them for a
+    while.
+    """
     token = salus_project.MisbehavingToken.deploy({"from": deployer})
     day = today()
     terms = Terms(
@@ -61,7 +76,10 @@ def story(
     plan = publish(plans, terms, PRICES, categories=categories)
     publish(plans, terms._replace(valid_from=day + 100, valid_until=day + 200), {"visit": 1}, series=plan)
     owner = {"from": insurer}
-    members = [(str(patient), Membership(0, LAST_DAY, 77, 1)), (str(neighbour), Membership(1, LAST_DAY, 77, 2, 3, 4, True))]
+    members = [
+        (str(patient), Membership(0, LAST_DAY, 77, 1)),
+        (str(neighbour), Membership(1, LAST_DAY, 77, 2, 3, 4, True)),
+    ]
     plans.enroll(plan, members, owner)
     build.add_prices(plans, plan, {"visit": 120_00}, insurer, schedule=3)
     plans.contractProvider(plan, clinic, (0, LAST_DAY, 3), owner)
@@ -107,7 +125,9 @@ def story(
     desk.reverse(decided(first), {"from": clinic})
     again = submit(clinic, claim(patient, clinic, line(charge=120_00)))
     treasury.announceExit(desk, token, 10_00, owner)
-    owed = submit(hospital, *(claim(patient, hospital, line(charge=100_00 + i), line("wig", 1, 9_00)) for i in range(36)))
+    owed = submit(
+        hospital, *(claim(patient, hospital, line(charge=100_00 + i), line("wig", 1, 9_00)) for i in range(36))
+    )
     assert len(owed.events["ClaimOwed"]) > 4
     last = len(owed.events["ClaimDecided"]) - 1
     desk.reverse(decided(owed, last - 1), {"from": hospital})
@@ -147,7 +167,9 @@ def replay(story, plans, desk, treasury):
 
 def test_every_event_happened(replay, plans, desk, treasury):
     """Else the story would prove nothing of those that did not."""
-    declared = {(c._name, entry["name"]) for c in (plans, desk, treasury) for entry in c.abi if entry["type"] == "event"}
+    declared = {
+        (c._name, entry["name"]) for c in (plans, desk, treasury) for entry in c.abi if entry["type"] == "event"
+    }
     # No function of the desk lets this one out: its name and version never change.
     assert declared - replay.kinds == {("ClaimDesk", "EIP712DomainChanged")}
     assert all(hasattr(replay, f"on_{event}") for _, event in replay.kinds if event != "AuthorityUpdated")
@@ -216,7 +238,9 @@ def test_the_treasury_is_rebuilt(replay, treasury, desk, insurer):
         # Every debt that is not among those known is empty.
         positions = [position for *pool_, position in replay.debts if tuple(pool_) == key]
         for position in range(max(positions, default=0) + 2):
-            assert tuple(treasury.debt(*key, position)) == replay.debts.get((*key, position), (NOBODY, 0, build.NOTHING))
+            assert tuple(treasury.debt(*key, position)) == replay.debts.get(
+                (*key, position), (NOBODY, 0, build.NOTHING)
+            )
     assert any(replay.set_offs.values()) and any(replay.held.values())
     for key, due in replay.set_offs.items():
         assert treasury.setOffOf(*key) == due

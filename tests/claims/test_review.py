@@ -211,7 +211,9 @@ def test_the_code_of_a_denial(pended, desk, claim, insurer, refused, allowed, ca
 # ---- what the insurer says ---------------------------------------------------------------------------------------
 
 
-def test_a_review_that_approves(pended, desk, plans, claim, careful, patient, insurer, clerk, hospital, token, standing):
+def test_a_review_that_approves(
+    pended, desk, plans, claim, careful, patient, insurer, clerk, hospital, token, standing
+):
     answer, tx = said(desk.review, claim, 0, sender=clerk)
     assert (answer.id, answer.state, answer.paid) == (pended[0].id, SETTLED, 140_00)
     assert answer.lines == (LineResult(1, 150_00, allowed=150_00, deductible=10_00, paid=140_00),)
@@ -247,7 +249,9 @@ def test_TP1_a_reviewed_claim_is_final(pended, desk, claim, insurer, hospital, s
     assert answer.refusal == DUPLICATE
 
 
-def test_a_review_judges_by_what_holds_now(pended, desk, plans, claim, careful, patient, insurer, hospital, token, standing):
+def test_a_review_judges_by_what_holds_now(
+    pended, desk, plans, claim, careful, patient, insurer, hospital, token, standing
+):
     """Another claim used the deductible up meanwhile: 150.00 are due, 140.00 are reserved, nothing waits."""
     submit(desk, [a_claim(careful, patient, hospital, line(charge=10_00), number="meanwhile")], hospital)
     answer, _ = said(desk.review, claim, 0, sender=insurer)
@@ -329,7 +333,9 @@ def test_TP3_a_reserve_that_suffices_overtakes(
     submit(desk, [a_claim(careful, patient, clinic, line(charge=60_00), number="first")], clinic)
     (answer,), _ = submit(desk, [claim], hospital)
     assert answer.paid == 150_00
-    answers, _ = submit(desk, [a_claim(careful, patient, clinic, line(charge=c), number=str(c)) for c in (100_00, 99_99)], clinic)
+    answers, _ = submit(
+        desk, [a_claim(careful, patient, clinic, line(charge=c), number=str(c)) for c in (100_00, 99_99)], clinic
+    )
     assert [each.state for each in answers] == [SETTLED, OWED]
     answer, _ = said(desk.review, claim, 0, sender=insurer)
     assert (answer.state, token.balanceOf(hospital)) == (SETTLED, 150_00)

@@ -1,12 +1,13 @@
-"""One local chain with all contracts for the tests of the client; people are new for every test, so none disturbs another."""
+"""One local chain with all contracts for the tests of the client; people are new for every test, so none disturbs
+another.
+"""
 
 import os
 
 import pytest
 
-from salus.node import LocalNode
-
 from salus.fhir import read_claims
+from salus.node import LocalNode
 from tests.client.house import House, kind
 from tests.client.scene import Scene
 from tests.client.shared_data import EXAMPLES

@@ -1,4 +1,6 @@
-"""A local chain with every contract deployed from Brownie's build, for tests of the client; Brownie itself is not used."""
+"""A local chain with every contract deployed from Brownie's build, for tests of the client; Brownie itself is not
+used.
+"""
 
 import itertools
 import json

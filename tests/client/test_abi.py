@@ -7,7 +7,6 @@ import pytest
 
 from salus import decoding
 from salus.book import CONTRACTS
-
 from tests.client.house import BUILD, ROOT
 
 

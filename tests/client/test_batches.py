@@ -6,7 +6,6 @@ from eth_utils.address import to_checksum_address
 from salus import Salus, codes, decoding
 from salus.consent import Directive, Effect, Order, Status
 from salus.errors import Unreachable
-
 from tests.client.test_client import client, proxy
 
 __all__ = ["client", "proxy"]  # fixtures
@@ -68,7 +67,9 @@ def test_a_batch_that_does_not_fit_is_refused(client, proxy, spoil):
 def test_a_revert_in_a_batch_is_its_error(client, proxy):
     from salus import errors
 
-    data = "0x" + decoding.selector(next(e for e in decoding.load_abi("Guardians") if e.get("name") == "NoRecovery")).hex()
+    data = (
+        "0x" + decoding.selector(next(e for e in decoding.load_abi("Guardians") if e.get("name") == "NoRecovery")).hex()
+    )
     error = {"code": 3, "message": "execution reverted", "data": data + "00" * 12 + "11" * 20}
     proxy.modes["batch"] = [lambda answer: [{"jsonrpc": "2.0", "id": answer[0]["id"], "error": error}]]
     with pytest.raises(errors.NoRecovery, match="no recovery of 0x1111"):
@@ -86,7 +87,14 @@ def test_a_thousand_directives_are_listed_in_a_dozen_messages(world, proxy):
     end, contract = now + 10**8, world.book["ConsentRegistry"].address
     grantees = [to_checksum_address(f"0x{number:040x}") for number in range(2**40, 2**40 + 250)]
     orders = [
-        Order(account, Directive(grantee, place, Effect.PERMIT, 1, codes.ALL_RECORDS, 0, end), now, now + 999, 31337, contract)
+        Order(
+            account,
+            Directive(grantee, place, Effect.PERMIT, 1, codes.ALL_RECORDS, 0, end),
+            now,
+            now + 999,
+            31337,
+            contract,
+        )
         for grantee in grantees
         for place in range(4)
     ]

@@ -135,12 +135,16 @@ def test_another_version_is_refused(world):
         Salus.connect(world.url, book=changed(world, abiHash="0x" + "0" * 64))
 
 
-@pytest.mark.parametrize("url", ["", "localhost", "ftp://x", "http://", "ws://127.0.0.1:1", "http://[::1", "http://x:99999"])
+@pytest.mark.parametrize(
+    "url", ["", "localhost", "ftp://x", "http://", "ws://127.0.0.1:1", "http://[::1", "http://x:99999"]
+)
 def test_what_is_no_address_of_a_node_is_refused(world, url):
     with pytest.raises(BadInput, match="--rpc: .* is not the address of a node"):
         Salus.connect(url, book=world.book)
 
 
 def test_where_nothing_listens_it_says_so(world):
-    with pytest.raises(Unreachable, match="no node answers at http://127.0.0.1:9 while asking for the chain; start one"):
+    with pytest.raises(
+        Unreachable, match="no node answers at http://127.0.0.1:9 while asking for the chain; start one"
+    ):
         Salus.connect("http://127.0.0.1:9", book=world.book)

@@ -84,7 +84,12 @@ def edited(tmp_path, source, before, after):
         ("HC:99213", "ER:99213", "segment 23 (SV101-1)", "is 'ER'; only HC is read"),
         ("HC:99213", "HC", "segment 23 (SV101)", "is empty; give the code of the service"),
         ("DTP*472*D8*20250303", "DTP*473*D8*20250303", "segment 20 (CLM)", "has no service day"),
-        ("RD8*20250317-20250317", "RD8*20250317-20250318", "segment 32 (DTP03)", "give one day, and split the line by day"),
+        (
+            "RD8*20250317-20250317",
+            "RD8*20250317-20250318",
+            "segment 32 (DTP03)",
+            "give one day, and split the line by day",
+        ),
         ("RD8*20250317-20250317", "D8*20251317", "segment 32 (DTP03)", "is '2025-13-17'; give a date"),
         ("XX*1234567893", "XX", "segment 20 (CLM)", None),
         ("MI*NM-0417", "MI", "segment 20 (CLM)", "has no subscriber with a member number above it; give NM1*IL"),
@@ -142,9 +147,7 @@ def test_a_damaged_envelope_refuses_the_file(before, after, field, fix, tmp_path
     assert fix is None or refused.value.fix == f"{fix}; send the whole file again"
 
 
-@pytest.mark.parametrize(
-    "name, field", [("x12_valid.txt", "segment 27 (HL)"), ("x12_complex.txt", "segment 66 (HL)")]
-)
+@pytest.mark.parametrize("name, field", [("x12_valid.txt", "segment 27 (HL)"), ("x12_complex.txt", "segment 66 (HL)")])
 def test_the_samples_of_another_parser_are_refused_with_segment_and_reason(name, field):
     """Their levels are numbered wrong and their segments counted wrong; so they are not what a sender wrote."""
     with pytest.raises(BadInput) as refused:
@@ -173,7 +176,9 @@ def written(tmp_path, *rows):
 
 
 def test_csv_columns_in_any_order_and_what_is_left_out(tmp_path):
-    path = written(tmp_path, "charge,code,day,patient,provider,claim,prior,primary", "10.00,99,2025-05-05,P,H,1,4.00,ER-1")
+    path = written(
+        tmp_path, "charge,code,day,patient,provider,claim,prior,primary", "10.00,99,2025-05-05,P,H,1,4.00,ER-1"
+    )
     (claim,) = read_claim_files([path])
     assert (claim.currency, claim.primary, shapes(claim)) == ("USD", "ER-1", [("", "99", 1, "10.00", "4.00")])
 
@@ -189,7 +194,11 @@ def test_csv_columns_in_any_order_and_what_is_left_out(tmp_path):
         ([HEADER, ROW.replace("10.00", "-1")], "line 2: charge", "is '-1'; give an amount"),
         ([HEADER, ROW.replace("10.00", "1e3")], "line 2: charge", "is '1e3'; give an amount"),
         ([HEADER, ROW.replace("2025-05-05", "05/05/2025")], "line 2: day", "give a date from 1970 on"),
-        ([HEADER, ROW, ROW.replace("05-05", "05-06")], "line 3: day", "is another than on line 2; split the claim by day"),
+        (
+            [HEADER, ROW, ROW.replace("05-05", "05-06")],
+            "line 3: day",
+            "is another than on line 2; split the claim by day",
+        ),
         ([HEADER, ROW, ROW.replace("hospital", "clinic")], "line 3: provider", "is another than on line 2"),
         ([HEADER, ROW.replace("Patient/1", "")], "line 2: patient", "is empty; name one"),
         ([HEADER, ROW.replace("99", "")], "line 2: code", "give the code that the plan prices"),
@@ -271,7 +280,13 @@ def test_the_same_claim_in_two_files(tmp_path):
 
 def test_mapping_gives_the_plans_codes_and_units(tmp_path):
     path = tmp_path / "codes.json"
-    entry = {"fromSystem": HCPCS, "fromCode": "96372", "system": "http://snomed.info/sct", "code": "76601001", "units": 3}
+    entry = {
+        "fromSystem": HCPCS,
+        "fromCode": "96372",
+        "system": "http://snomed.info/sct",
+        "code": "76601001",
+        "units": 3,
+    }
     path.write_text(json.dumps([entry]))
     table = mapping.load_mapping(path)
     first, second = mapping.apply(read_x12(PROFESSIONAL), table)

@@ -69,7 +69,13 @@ def test_days_from_service_to_payment_count_until_the_debt_is_paid(world, token,
     (recent,) = numbered(claim, "1", service_day=today - 10)
     scene.submit([recent])
     (waiting,) = of(scene).plans
-    assert (waiting.owed, waiting.settled, waiting.days, waiting.median_days, waiting.most_days) == (1, 0, [], None, None)
+    assert (waiting.owed, waiting.settled, waiting.days, waiting.median_days, waiting.most_days) == (
+        1,
+        0,
+        [],
+        None,
+        None,
+    )
     world.node.advance(3 * DAY)
     scene.fund(100 * USD)
     scene.desk.treasury.settle(scene.insurer.address, token)

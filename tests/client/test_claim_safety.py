@@ -35,7 +35,10 @@ def test_a_provider_s_own_cap(capped):
     plans = capped.payer.plans
     plans.cap(capped.plan_id, Cap(9, 1))
     plans.cap(capped.plan_id, Cap(8, 7), provider=capped.provider)
-    assert (plans.cap_of(capped.plan_id), plans.cap_of(capped.plan_id, provider=capped.provider)) == (Cap(9, 1), Cap(8, 7))
+    assert (plans.cap_of(capped.plan_id), plans.cap_of(capped.plan_id, provider=capped.provider)) == (
+        Cap(9, 1),
+        Cap(8, 7),
+    )
     with pytest.raises(errors.InvalidCap):
         plans.cap(capped.plan_id, Cap(1, 0))
     with pytest.raises(errors.NotLicensed):
@@ -57,7 +60,9 @@ def test_the_file_says_whether_caps_count(scene, capped, tmp_path):
     assert load_plan(path).document == without.document
     path.write_text(json.dumps({**document, "reviewDays": 0}))
     _, (problem,) = read_plan(path)
-    assert str(problem).endswith("reviewDays: is missing; what a provider's cap holds back is reviewed, give at least 1")
+    assert str(problem).endswith(
+        "reviewDays: is missing; what a provider's cap holds back is reviewed, give at least 1"
+    )
 
 
 def test_TP8_a_halted_pool_owes(scene, claim):
@@ -79,7 +84,9 @@ def test_halt_and_cap_on_the_command_line(desk):  # noqa: F811
     scene = desk(providerCaps=True, reviewDays=7)
     scene.run("halt", scene.path, "--days", "2", who="insurer")
     assert "halted    its insurer lets it pay nothing until" in scene.run("pool", scene.path).stdout
-    assert scene.run("halt", scene.path, "--end", "--days", 1, who="insurer", code=2).stderr.startswith("error: --end: is given")
+    assert scene.run("halt", scene.path, "--end", "--days", 1, who="insurer", code=2).stderr.startswith(
+        "error: --end: is given"
+    )
     scene.run("halt", scene.path, "--end", who="insurer")
     assert "halted" not in scene.run("pool", scene.path).stdout
     said = scene.run("plan", "cap", scene.path, "250.00", "--days", 7, who="insurer").stdout

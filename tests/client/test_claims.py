@@ -42,7 +42,12 @@ def test_claim_is_judged_and_paid(scene, claim):
     """120 + 42.75 + 20 billed; 95 + 38.20 + 18.50 allowed; deductible 100, then 20 % of 51.70."""
     (estimated,) = scene.desk.claims.estimate(scene.prepare([claim]))
     (answer,) = scene.submit([claim])
-    assert (answer.state, answer.refusal, answer.carc, answer.outcome) == (State.SETTLED, Refusal.NONE, 0, "partly paid")
+    assert (answer.state, answer.refusal, answer.carc, answer.outcome) == (
+        State.SETTLED,
+        Refusal.NONE,
+        0,
+        "partly paid",
+    )
     assert [(line.allowed, line.deductible, line.coinsurance, line.paid) for line in answer.lines] == [
         (95 * USD, 95 * USD, 0, 0),
         (38_200_000, 5 * USD, 6_640_000, 26_560_000),

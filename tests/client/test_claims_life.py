@@ -98,7 +98,8 @@ def test_a_claim_that_is_refused_when_it_is_decided_may_come_again_TP9(reviewed,
     assert reviewed.submit([claim])[0].state is State.PENDED
 
 
-# ---------------------------------------------------------------------------------------------------- after the decision
+# ---------------------------------------------------------------------------------------------------- after the
+# decision
 
 
 @pytest.fixture
@@ -218,9 +219,14 @@ def test_the_id_follows_from_the_number_and_the_salt(scene, claim):
     answer, wanted = submitted(scene, claim)
     found = scene.desk.claims.id_of(scene.plan, scene.provider, claim.number, system=claim.number_system)
     assert found == wanted
-    assert scene.desk.call(scene.desk.contract("ClaimDesk").functions.idOf(
-        scene.hospital.address, scene.plan.number(claim.number_system, claim.number)
-    )) == wanted
+    assert (
+        scene.desk.call(
+            scene.desk.contract("ClaimDesk").functions.idOf(
+                scene.hospital.address, scene.plan.number(claim.number_system, claim.number)
+            )
+        )
+        == wanted
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------ attested
@@ -291,7 +297,10 @@ def test_a_changed_attestation_is_refused_before_it_costs_anything(field, value,
         (lambda d: d.update(serviceDay="1"), "serviceDay: is '1'; it must be a whole number"),
         (lambda d: d["lines"][0].update(charge=5), "lines\\[0\\].charge: is 5; give whole units as text"),
         (lambda d: d["lines"][0].update(units=2**16), "lines\\[0\\].units: is 65536; it must be from 0 to 65535"),
-        (lambda d: d["lines"][0].update(charge=str(2**80)), "lines\\[0\\].charge: is 1208925819614629174706176; it must be"),
+        (
+            lambda d: d["lines"][0].update(charge=str(2**80)),
+            "lines\\[0\\].charge: is 1208925819614629174706176; it must be",
+        ),
         (lambda d: d.update(chainId=0), "chainId: is 0"),
         (lambda d: d.update(lines={}), "lines: is no list"),
     ],

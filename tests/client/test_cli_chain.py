@@ -53,7 +53,9 @@ def test_without_brownie_it_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     result = CliRunner().invoke(cli, ["chain", "up"])
     assert result.exit_code == 2
-    assert result.stderr == "error: Brownie is needed to deploy, and is not installed: run `make setup` in the project\n"
+    assert (
+        result.stderr == "error: Brownie is needed to deploy, and is not installed: run `make setup` in the project\n"
+    )
 
 
 @pytest.fixture
@@ -61,7 +63,15 @@ def chain_up(tmp_path):
     """Start `salus chain up` in a copy of the project's files, so that the real book is left alone."""
     project = tmp_path / "project"
     project.mkdir()
-    for name in ("contracts", "interfaces", "node_modules", ".solc", "brownie_hooks.py", "brownie-config.yaml", "salus"):
+    for name in (
+        "contracts",
+        "interfaces",
+        "node_modules",
+        ".solc",
+        "brownie_hooks.py",
+        "brownie-config.yaml",
+        "salus",
+    ):
         (project / name).symlink_to(ROOT / name)
     (project / "package-lock.json").symlink_to(ROOT / "package-lock.json")
     for name in ("scripts", "build"):

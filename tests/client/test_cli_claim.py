@@ -23,7 +23,12 @@ class Desk(Scene):
     def __init__(self, world, token, folder, **options):
         super().__init__(world, token, folder, **options)
         self.folder = folder
-        people = {"insurer": self.insurer, "hospital": self.hospital, "patient": self.patient, "arbiter": world.regulator}
+        people = {
+            "insurer": self.insurer,
+            "hospital": self.hospital,
+            "patient": self.patient,
+            "arbiter": world.regulator,
+        }
         self.keys = {name: folder / f"{name}.json" for name in people}
         for name, signer in people.items():
             write_keystore(self.keys[name], bytes(signer._account.key), PASSWORD)
@@ -123,7 +128,14 @@ def test_refused_claim_ends_with_1(desk):
 def test_json(desk):
     scene = desk()
     result = scene.run(
-        "submit", EXAMPLES / "claims.ndjson", "--plan", scene.path, "--patient", scene.patient.address, "--json", who="hospital"
+        "submit",
+        EXAMPLES / "claims.ndjson",
+        "--plan",
+        scene.path,
+        "--patient",
+        scene.patient.address,
+        "--json",
+        who="hospital",
     )
     responses = json.loads(result.stdout, parse_float=Decimal)
     assert [response["outcome"] for response in responses] == ["complete", "complete", "partial"]
@@ -209,13 +221,23 @@ def test_attested_by_the_hospital_relayed_by_the_insurer(desk):
     scene = desk()
     file = scene.folder / "attested.json"
     made = scene.run(
-        "attest", EXAMPLES / "claims.ndjson", "--plan", scene.path, "--patient", scene.member, "--out", file, who="hospital"
+        "attest",
+        EXAMPLES / "claims.ndjson",
+        "--plan",
+        scene.path,
+        "--patient",
+        scene.member,
+        "--out",
+        file,
+        who="hospital",
     )
     assert "3 claims attested" in made.stdout and scene.balance() == 0
     result = scene.run("relay", file, who="insurer")
     assert [row["outcome"] for row in rows(result.stdout)] == ["partly paid"] * 3
     assert scene.balance() > 0
-    assert [row["outcome"] for row in rows(scene.run("relay", file, who="patient").stdout)] == ["partly paid (earlier)"] * 3
+    assert [row["outcome"] for row in rows(scene.run("relay", file, who="patient").stdout)] == [
+        "partly paid (earlier)"
+    ] * 3
 
 
 # ------------------------------------------------------------------------------------------------------ going on, money
@@ -263,7 +285,9 @@ def test_owed_claim_is_settled_by_anyone(desk):
     assert "holds 100.00 USD and owes 41.36" in funded.stdout
     assert "1 debts paid" in scene.run("settle", scene.path, who="patient").stdout
     assert scene.run("status", row["id"]).stdout.splitlines()[0] == "settled"
-    assert "announced; it can be withdrawn from" in scene.run("leave", scene.path, "--announce", "5", who="insurer").stdout
+    assert (
+        "announced; it can be withdrawn from" in scene.run("leave", scene.path, "--announce", "5", who="insurer").stdout
+    )
     assert "refused: " in scene.run("leave", scene.path, who="insurer", code=1).stderr
     assert "refused: nothing is held" in scene.run("collect", scene.token, who="hospital", code=1).stderr
 

@@ -105,7 +105,9 @@ def test_check_rounds_as_the_token_does(office):
 
 
 def test_check_tells_all_that_is_wrong(office):
-    office.path.write_text(json.dumps({**json.loads(office.path.read_text()), "coinsurance": "2", "validUntil": "soon"}))
+    office.path.write_text(
+        json.dumps({**json.loads(office.path.read_text()), "coinsurance": "2", "validUntil": "soon"})
+    )
     result = office.run("check", office.path, code=2)
     assert result.stderr.splitlines() == [
         f'error: {office.path}: validUntil: is "soon"; give a date from 1970 on, YYYY-MM-DD',
@@ -135,7 +137,9 @@ def test_a_plan_from_file_to_force(office):
     assert "3 categories and 13 prices are not on chain" in office.run("show", office.path).stdout
     loaded = office.insure("prices", office.path, "--json")
     assert json.loads(loaded.stdout) == {"plan": "0x" + plan_id.hex(), "categories": 3, "prices": 13, "transactions": 3}
-    assert office.insure("prices", office.path).stdout.startswith("0 categories and 0 prices added in 0 transactions; all 13")
+    assert office.insure("prices", office.path).stdout.startswith(
+        "0 categories and 0 prices added in 0 transactions; all 13"
+    )
     published = json.loads(office.insure("publish", office.path, "--json").stdout)
     facts = shown(office.run("show", office.path))
     assert facts["state"].strip().startswith("in force since")
@@ -179,7 +183,17 @@ def test_only_an_insurer_registers(office):
 def test_nothing_is_sent_unless_confirmed(office):
     block = office.block
     result = CliRunner().invoke(
-        cli, ["claim", "plan", "register", str(office.path), "--token", office.token, "--keystore", str(office.keys["insurer"])]
+        cli,
+        [
+            "claim",
+            "plan",
+            "register",
+            str(office.path),
+            "--token",
+            office.token,
+            "--keystore",
+            str(office.keys["insurer"]),
+        ],
     )
     assert (result.exit_code, office.block) == (2, block)
     assert "nobody is here to confirm" in result.stderr
@@ -215,7 +229,9 @@ def test_bad_rows_are_named_and_the_rest_is_enrolled(office):
     assert "warning: 120 members" in result.stderr and "have no age group" in result.stderr
     assert result.stdout.strip().startswith("120 members are enrolled as said, 120 of them now; 2 rows left out")
     file.write_text("\n".join(["member,from,until,groups", *good, f"{SOME[0]},2025-01-01,2026-01-01,"]))
-    assert office.insure("enroll", office.path, file).stdout.strip() == "121 members are enrolled as said, 1 of them now"
+    assert (
+        office.insure("enroll", office.path, file).stdout.strip() == "121 members are enrolled as said, 1 of them now"
+    )
 
 
 def test_members_by_option(office):
@@ -263,7 +279,9 @@ def test_contracts(office):
 def test_pre_authorisation(office):
     office.begin()
     words = ["authorize", office.path, SOME[0], "609588000", "--from", "2025-03-01", "--until", "2025-06-01"]
-    assert "pre-authorisation 1: 1 of Total knee replacement, 2025-03-01 until 2025-06-01" in office.insure(*words).stdout
+    assert (
+        "pre-authorisation 1: 1 of Total knee replacement, 2025-03-01 until 2025-06-01" in office.insure(*words).stdout
+    )
     second = json.loads(office.insure(*words, "--units", 2, "--system", SCT, "--json").stdout)
     plan = load_plan(office.path)
     found = office.payer.plans.authorization(office.payer.plans.id_of(plan), SOME[0], plan.code(SCT, "609588000"))

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from salus.wallet import Wallet
-
 from tests.client.commands import PASSWORD, hospital, keystore, run, wallet
 
 __all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures
@@ -175,15 +174,24 @@ def test_bad_input_is_one_line(run, hospital, wallet, words, said):
 
 PAST = ("--until", "2001-01-01")
 BEFORE_THE_PASSWORD = {
-    "a grant that has ended": (("grant", "--purpose", "TREAT", *PAST), "--until: 2001-01-01 00:00:00 UTC is past; the chain"),
-    "a deny that has ended": (("deny", "--purpose", "TREAT", *PAST), "--until: 2001-01-01 00:00:00 UTC is past; the chain"),
+    "a grant that has ended": (
+        ("grant", "--purpose", "TREAT", *PAST),
+        "--until: 2001-01-01 00:00:00 UTC is past; the chain",
+    ),
+    "a deny that has ended": (
+        ("deny", "--purpose", "TREAT", *PAST),
+        "--until: 2001-01-01 00:00:00 UTC is past; the chain",
+    ),
     "a renewal into the past": (("renew", *PAST), "--until: 2001-01-01 00:00:00 UTC is past; the chain"),
     "an end before the start": (
         ("grant", "--purpose", "TREAT", "--from", "2101-01-01", "--until", "2100-12-31"),
         "--until: 2100-12-31 00:00:00 UTC is not after --from, 2101-01-01 00:00:00 UTC",
     ),
     "an unknown purpose": (("grant", "--purpose", "SPY"), "there is no 'SPY'; known are TREAT"),
-    "an unknown category": (("deny", "--purpose", "TREAT", "--category", "Shoes"), "there is no 'Shoes'; known are Patient"),
+    "an unknown category": (
+        ("deny", "--purpose", "TREAT", "--category", "Shoes"),
+        "there is no 'Shoes'; known are Patient",
+    ),
     "two ways at once": (("grant", "--purpose", "TREAT", "--out", "order.json"), "--out: and --qr exclude --relay-as"),
     "two ways to revoke": (("revoke", "--qr"), "--out: and --qr exclude --relay-as"),
 }
@@ -240,7 +248,9 @@ def test_an_operator_is_no_institution(run, world, hospital, keystore):
     staff, (_, file, _) = world.patient().address, hospital
     assert run("institution", "operator", staff, "--role", "PROVIDER", "--keystore", file, "--yes").code == 0
     words = ("--purpose", "TREAT", "--yes", "--keystore", keystore(world.person()))
-    assert run("consent", "grant", "--to", staff, *words).err.startswith(f"warning: {staff} is no accredited institution: ")
+    assert run("consent", "grant", "--to", staff, *words).err.startswith(
+        f"warning: {staff} is no accredited institution: "
+    )
 
 
 def test_without_a_wallet_it_says_how_to_make_one(run, hospital):
@@ -265,7 +275,9 @@ def test_the_regulator_accredits_suspends_reinstates_and_renews(run, world, keys
     regulator = keystore(world.regulator)
     account = world.patient().address
     options = ("--keystore", regulator, "--yes")
-    done = run("institution", "accredit", "east-clinic", account, "--role", "provider", "--until", "2031-01-01", *options)
+    done = run(
+        "institution", "accredit", "east-clinic", account, "--role", "provider", "--until", "2031-01-01", *options
+    )
     assert done.code == 0
     shown = run("institution", "show", "east-clinic", "--json").json()
     assert (shown["standing"], shown["institution"]["account"]) == ("LICENSED", account)

@@ -48,7 +48,17 @@ def test_a_commitment_that_was_made_before_is_taken(run, world, hospital, grante
 
 
 def test_without_a_permit_it_is_refused_and_can_be_asked_before(run, hospital, granted):
-    words = ("consent", "access", granted, "--purpose", "HMARKT", "--category", "Observation", "--keystore", hospital[1])
+    words = (
+        "consent",
+        "access",
+        granted,
+        "--purpose",
+        "HMARKT",
+        "--category",
+        "Observation",
+        "--keystore",
+        hospital[1],
+    )
     refused = run(*words, "--commitment", "0x" + "07" * 32, "--yes", "--json")
     assert (refused.code, json.loads(refused.err.splitlines()[-1])["error"]) == (1, "AccessRefused")
     asked = run(*words, "--check", "--json")

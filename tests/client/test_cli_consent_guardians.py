@@ -3,7 +3,6 @@
 import pytest
 
 from salus.node import LocalNode
-
 from tests.client.commands import hospital, keystore, run
 from tests.client.house import House, kind
 
@@ -24,8 +23,19 @@ def circle(world, keystore, run, hospital):
     file = keystore(patient)
     words = [word for guardian in guardians for word in ("--guardian", guardian.address)]
     done = run(
-        "consent", "guardians", "set", *words, "--threshold", "2", "--delay", "3",
-        "--keystore", file, "--relay-as", hospital[1], "--yes",
+        "consent",
+        "guardians",
+        "set",
+        *words,
+        "--threshold",
+        "2",
+        "--delay",
+        "3",
+        "--keystore",
+        file,
+        "--relay-as",
+        hospital[1],
+        "--yes",
     )
     assert (done.code, "3 days" in done.err) == (0, True)
     return patient, file, [keystore(guardian) for guardian in guardians]
@@ -47,7 +57,9 @@ def test_the_guardians_are_shown(run, circle):
     (shown,) = run("consent", "guardians", "show", "--patient", patient.address, "--json").json()
     assert (shown["controller"], shown["threshold"], shown["delay"]) == (patient.address, 2, 3 * 86400)
     assert (len(shown["guardians"]), shown["recovery"]) == (3, None)
-    assert "2 of 3 must agree, then 3 days pass" in run("consent", "guardians", "show", "--patient", patient.address).out
+    assert (
+        "2 of 3 must agree, then 3 days pass" in run("consent", "guardians", "show", "--patient", patient.address).out
+    )
 
 
 def test_guardians_move_a_patient_to_a_new_account(run, world, hospital, circle, keystore, tmp_path):
@@ -74,7 +86,9 @@ def test_guardians_move_a_patient_to_a_new_account(run, world, hospital, circle,
     assert run("consent", "revoke", "--everything", *way).code == 0
     rows = run("consent", "history", "--patient", patient.address).out.splitlines()
     assert rows[-1].split("\t")[1:3] == ["revoked everything", f"patient, by {new.address}"]
-    lost = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", patient_file, "--relay-as", file, "--yes")
+    lost = run(
+        "consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", patient_file, "--relay-as", file, "--yes"
+    )
     assert lost.code == 1
 
 

@@ -8,7 +8,6 @@ from salus import orders as files
 from salus.consent import Directive, Effect, Order
 from salus.errors import BadInput
 from salus.wallet import Wallet
-
 from tests.client.commands import PASSWORD, hospital, keystore, run, wallet
 
 __all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures
@@ -87,7 +86,9 @@ def test_a_packed_order_that_was_cut_or_changed_is_refused_or_another(order):
             assert found != order and len(found.signature) < len(order.signature)
 
 
-@pytest.mark.parametrize("text", ["SALUS1:", "SALUS1:!!!!", "SALUS1:AAAA", "SALUS1:é", "SALUS1:" + "77" * 400, "salus1:  "])
+@pytest.mark.parametrize(
+    "text", ["SALUS1:", "SALUS1:!!!!", "SALUS1:AAAA", "SALUS1:é", "SALUS1:" + "77" * 400, "salus1:  "]
+)
 def test_what_is_no_packed_order_is_told(text):
     with pytest.raises(BadInput):
         assert files.parse(text, "it")
@@ -135,7 +136,8 @@ def test_an_order_is_written_and_drawn(run, hospital, wallet, tmp_path):
     assert run("consent", "relay", "-", "--keystore", file, "--yes", input=out.read_text()).code == 0
     both = run("consent", "revoke", "--from", name, "--yes", "--qr", "--relay-as", file)
     assert (both.code, both.err.splitlines()[-1]) == (
-        2, "error: --out: and --qr exclude --relay-as: write the order, or submit it"
+        2,
+        "error: --out: and --qr exclude --relay-as: write the order, or submit it",
     )
 
 
@@ -174,7 +176,10 @@ def test_a_delegate_is_named_acts_and_is_removed(run, world, hospital, carer, tm
     assert (shown.code, "may act for" in shown.err and delegate.address in shown.err) == (0, True)
     (line,) = run("consent", "delegate", "list", "--patient", patient.address, "--json").json()
     assert (line["delegate"], line["purposes"], line["categories"], line["active"]) == (
-        delegate.address, ["TREAT"], ["all"], True
+        delegate.address,
+        ["TREAT"],
+        ["all"],
+        True,
     )
 
     acting = ("--as-delegate-of", patient.address, "--keystore", delegate_file, "--yes")
@@ -211,7 +216,10 @@ def test_the_history_tells_every_action_and_who_signed(run, hospital, carer):
     ]
     table = run("consent", "history", "--patient", patient.address).out.splitlines()
     assert len(table) == 4
-    assert f"permitted {name} all for TREAT until 2040-01-01 00:00:00 UTC (place 0)\tdelegate {delegate.address}" in table[2]
+    assert (
+        f"permitted {name} all for TREAT until 2040-01-01 00:00:00 UTC (place 0)\tdelegate {delegate.address}"
+        in table[2]
+    )
     assert "revoked everything\tpatient" in table[3]
 
 
@@ -220,6 +228,9 @@ def test_a_wallet_with_several_accounts_names_the_one(run, hospital, wallet):
     run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
     words = ("consent", "delegate", "add", A, "--purpose", "TREAT", "--until", "+1y", "--yes", "--relay-as", file)
     result = run(*words)
-    assert (result.code, "--relation: is missing; say which account is meant: default, " + name in result.err) == (2, True)
+    assert (result.code, "--relation: is missing; say which account is meant: default, " + name in result.err) == (
+        2,
+        True,
+    )
     assert run(*words, "--relation", name).code == 0
     assert run(*words, "--relation", "nobody").code == 2

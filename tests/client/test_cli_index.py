@@ -42,7 +42,12 @@ def test_sync_status_audit_and_rebuild(run, world, path, patient):
     again = run("index", "sync")
     assert (again.code, again.out) == (0, f"block {first['block']}: 0 events of 0 blocks added to {path}\n")
     status = run("index", "status", "--json").json()
-    assert (status["state"], status["behind"], status["stands"], status["block"]) == ("in step", 0, True, first["block"])
+    assert (status["state"], status["behind"], status["stands"], status["block"]) == (
+        "in step",
+        0,
+        True,
+        first["block"],
+    )
     assert status["hash"] == first["hash"] and status["window"] == 256 and status["index"] == str(path)
     assert sum(sum(kinds.values()) for kinds in status["events"].values()) == first["eventsAdded"]
     told = run("index", "status").out

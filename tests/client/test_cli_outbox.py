@@ -19,7 +19,9 @@ YEAR = 365 * 24 * 3600
 
 @pytest.fixture
 def scattered(world, hospital):
-    """The hospital's outbox after a process that was killed with three transactions signed and none sent; its accounts."""
+    """The hospital's outbox after a process that was killed with three transactions signed and none sent; its
+    accounts.
+    """
     _, _, signer = hospital
     people = [world.patient().address for _ in range(3)]
 
@@ -27,7 +29,9 @@ def scattered(world, hospital):
         client = world.client(signer)
         functions, until = client.contract("Institutions").functions, client.now() + YEAR
         with client.outbox(hook=die_at("after_store")) as outbox:
-            for _ in outbox.send_all([(f"operator-{n}", functions.setOperator(who, 1, until)) for n, who in enumerate(people)]):
+            for _ in outbox.send_all(
+                [(f"operator-{n}", functions.setOperator(who, 1, until)) for n, who in enumerate(people)]
+            ):
                 pass
 
     assert wait(fork(work)) == -signal.SIGKILL

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from salus.loggers import Reading, write_qtag
 from salus.schedules import ready_schedules
 from salus.temperature import ready_profiles
-from tests.client.commands import keystore, run
 from tests.client.vaccines import GTIN, PREFIX, Works
 
 

@@ -226,7 +226,9 @@ def test_a_list_waits_for_no_library_of_keys(tmp_path):
     )
 
     def salus(*words):
-        return subprocess.run([sys.executable, *words], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            [sys.executable, *words], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
 
     assert salus("-m", "salus.cli", "wallet", "new").returncode == 0
     listed = salus("-c", program, "wallet", "list")

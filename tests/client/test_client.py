@@ -122,7 +122,8 @@ def test_a_transaction_that_the_node_has_already_is_no_error(world, client, prox
 def test_a_nonce_that_is_used_after_a_lost_answer_is_our_own(world, client, proxy):
     """It must not be signed again with another nonce, even where the node does not show the first one yet."""
     nothing = lambda answer: {**answer, "result": None}  # noqa: E731
-    # Not an account's very first: of nonce 0 ganache mines the same bytes, given twice, twice (the same hash in two blocks).
+    # Not an account's very first: of nonce 0 ganache mines the same bytes, given twice, twice (the same hash in two
+    # blocks).
     name_operator(world, client)
     proxy.modes["eth_sendRawTransaction"] = ["lose", says("nonce too low")]
     proxy.modes["eth_getTransactionByHash"] = [nothing] * 2

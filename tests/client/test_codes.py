@@ -6,7 +6,6 @@ import pytest
 
 from salus import codes, duo
 from salus.errors import BadInput
-
 from tests.client.house import ROOT
 
 
@@ -37,11 +36,9 @@ def test_purposes_and_categories_are_those_of_the_contract():
     assert dict(codes.PURPOSES) == purposes
     research = {name.removeprefix("DUO_"): bit for name, bit in single.items() if name.startswith("DUO_")}
     assert dict(duo.purposes()) == research
-    categories = {
-        name: bit for name, bit in single.items() if name not in purposes and not name.startswith("DUO_")
-    }
+    categories = {name: bit for name, bit in single.items() if name not in purposes and not name.startswith("DUO_")}
     assert {solidity_name(name): bit for name, bit in codes.CATEGORIES.items()} == categories
-    assert codes.ALL_RECORDS == whole["ALL_RECORDS"]
+    assert whole["ALL_RECORDS"] == codes.ALL_RECORDS
 
 
 def test_every_purpose_and_label_has_words():

@@ -11,7 +11,18 @@ from salus.errors import BadInput
 from salus.gs1 import gtin_number, lot_number
 from salus.handovers import EPOCH, handed, read_handover, write_handover
 from salus.loggers import LoggerExport, Reading, pack, read, write_qtag
-from salus.temperature import BUDGET, BY_HAND, FORKED, MKT, Bound, Profile, Rule, Span, judgement_of_word, ready_profiles
+from salus.temperature import (
+    BUDGET,
+    BY_HAND,
+    FORKED,
+    MKT,
+    Bound,
+    Profile,
+    Rule,
+    Span,
+    judgement_of_word,
+    ready_profiles,
+)
 from tests.client.shared_data import EXAMPLES, shared
 
 DAY = 86_400

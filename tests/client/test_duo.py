@@ -83,7 +83,10 @@ def test_a_term_that_no_bit_can_say_is_refused_with_the_reason(read, term):
     ("names", "why"),
     [
         (["HMB", "NCU"], "NCU beside HMB would mean both in DUO, and either here; name one, in a directive of its own"),
-        (["HRESCH", "IRB"], "IRB beside HRESCH would mean both in DUO, and either here; name one, in a directive of its own"),
+        (
+            ["HRESCH", "IRB"],
+            "IRB beside HRESCH would mean both in DUO, and either here; name one, in a directive of its own",
+        ),
         (["NPU", "NCU"], "NCU beside NPU would mean both in DUO, and either here; name NPUNCU"),
     ],
 )

@@ -17,7 +17,12 @@ FUNCTIONS = [
     if entry["type"] == "function" and entry["inputs"]
 ]
 KINDS = sorted({tuple(map(decoding.type_name, entry["inputs"])) for entry in FUNCTIONS})
-MORE = [("int8", "int256", "uint8"), ("bytes1", "bytes31"), ("(bytes,string)[2][]", "bool[3]"), ("((uint8,bytes)[],string)",)]
+MORE = [
+    ("int8", "int256", "uint8"),
+    ("bytes1", "bytes31"),
+    ("(bytes,string)[2][]", "bool[3]"),
+    ("((uint8,bytes)[],string)",),
+]
 
 WRITINGS = (to_checksum_address, lambda raw: "0x" + raw.hex(), lambda raw: "0x" + raw.hex().upper())
 LETTERS = "ab \0\x7f\u00e9\u20ac\U0001f9ea"

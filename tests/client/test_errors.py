@@ -11,8 +11,8 @@ from web3 import HTTPProvider, Web3
 
 from salus import codes, decoding, errors
 from salus.explanations import _WORDS
-from salus.provider import open_node
 from salus.node import KINDS, LocalNode
+from salus.provider import open_node
 
 SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
@@ -40,12 +40,26 @@ def test_the_tree_in_the_docstring_is_the_tree():
                 yield from tree(child)
 
     lines = [line.split() for line in errors.__doc__.splitlines() if "──" in line and "NotLicensed" not in line]
-    shown = {(next(word for word in line if word.isalpha()), int(next(w for w in line if w.isdigit()))) for line in lines}
+    shown = {
+        (next(word for word in line if word.isalpha()), int(next(w for w in line if w.isdigit()))) for line in lines
+    }
     assert shown == set(tree(errors.SalusError)) - {("SalusError", 1)}
 
 
 def test_every_custom_error_of_ours_has_a_class_and_a_sentence():
-    for abi in ("Institutions", "ConsentRegistry", "Guardians", "AccessLog", "Plans", "Treasury", "ClaimDesk", "Lots", "Loggers", "ColdChain", "Doses"):
+    for abi in (
+        "Institutions",
+        "ConsentRegistry",
+        "Guardians",
+        "AccessLog",
+        "Plans",
+        "Treasury",
+        "ClaimDesk",
+        "Lots",
+        "Loggers",
+        "ColdChain",
+        "Doses",
+    ):
         for entry in decoding.load_abi(abi):
             if entry["type"] == "error" and entry["name"] not in GENERAL:
                 assert entry["name"] in _WORDS, f"{abi}.{entry['name']} needs a sentence in explanations.py"

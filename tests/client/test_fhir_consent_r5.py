@@ -1,4 +1,6 @@
-"""FHIR R5 Consents in and out: what they become, each way of refusing one, which version a file is in, and back again."""
+"""FHIR R5 Consents in and out: what they become, each way of refusing one, which version a file is in, and back
+again.
+"""
 
 import json
 
@@ -64,7 +66,9 @@ READ = {
     "nobody but one, for one purpose": (
         lambda c: (
             c.pop("grantee"),
-            c.update(decision="deny", provision=[{"actor": [actor("city-hospital")], "purpose": coding(REASON, "TREAT")}]),
+            c.update(
+                decision="deny", provision=[{"actor": [actor("city-hospital")], "purpose": coding(REASON, "TREAT")}]
+            ),
         ),
         [
             ([f"role:{role}" for role in ROLES], "DENY", EVERY, {ALL}, START, END),
@@ -87,7 +91,10 @@ READ = {
             modifierExtension=ALONE,
             provision=[
                 {"purpose": coding(REASON, "TREAT"), "securityLabel": NORMAL + coding(ACT, "HIV")},
-                {"purpose": coding(duo.SYSTEM, "DUO_0000006"), "provision": [{"resourceType": c["provision"][1]["resourceType"]}]},
+                {
+                    "purpose": coding(duo.SYSTEM, "DUO_0000006"),
+                    "provision": [{"resourceType": c["provision"][1]["resourceType"]}],
+                },
             ],
         ),
         [
@@ -241,7 +248,9 @@ REFUSED = {
         "NCU beside HMB would mean both in DUO, and either here; name one, in a directive of its own",
     ),
     "too many": (
-        lambda c: c.update(provision=[{"purpose": coding(REASON, p)} for p in ("HRESCH", "HMARKT", "PUBHLTH", "PATRQT")]),
+        lambda c: c.update(
+            provision=[{"purpose": coding(REASON, p)} for p in ("HRESCH", "HMARKT", "PUBHLTH", "PATRQT")]
+        ),
         "provision",
         "says more than 4 rules for one grantee; join some of them",
     ),
@@ -276,7 +285,17 @@ def test_every_element_of_r5_is_read_kept_out_or_refused(consent, read):
     def elements(kind):
         return {name for name in get_fhir_model_class(kind).model_fields if not name.endswith("__ext")}
 
-    frame = {"id", "implicitRules", "language", "meta", "contained", "extension", "modifierExtension", "text", "fhir_comments"}
+    frame = {
+        "id",
+        "implicitRules",
+        "language",
+        "meta",
+        "contained",
+        "extension",
+        "modifierExtension",
+        "text",
+        "fhir_comments",
+    }
     says = {"category", "decision", "grantee", "grantor", "period", "provision", "status", "subject", "verification"}
     silent = {"controller", "date", "identifier", "manager", "sourceAttachment", "sourceReference"}
     assert elements("Consent") - frame - says - silent == {"policyBasis", "policyText", "regulatoryBasis"}
@@ -363,7 +382,9 @@ def test_records_of_the_registry_as_a_bundle(effect, version, tmp_path):
     purposes = purpose_bits(["TREAT", "HMB"], deny=effect is Effect.DENY)
     record = Record(hospital, 0, effect, purposes, 1 << 12, 0, 1_900_000_000, 1_700_000_000, Status.ACTIVE)
     path = tmp_path / "bundle.json"
-    path.write_text(json.dumps(consents_bundle([(patient, record)], name={hospital: "city-hospital"}.get, version=version)))
+    path.write_text(
+        json.dumps(consents_bundle([(patient, record)], name={hospital: "city-hospital"}.get, version=version))
+    )
     (consent,) = read_consent(path)
     assert (consent.version, consent.patient_ref) == (version, f"urn:salus:patient|{patient}")
     assert consent.directives == (

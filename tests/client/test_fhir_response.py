@@ -158,7 +158,11 @@ def test_explanation_of_benefit_has_codes_units_and_network(scene, claim):
     found = parsed(answer, explanation_of_benefit)
     item = found["item"][1]
     assert item["productOrService"]["coding"] == [{"system": "http://hl7.org/fhir/sid/cvx", "code": "140"}]
-    assert (item["servicedDate"], item["quantity"], item["net"]["value"]) == ("2025-03-03", {"value": 1}, Decimal("42.75"))
+    assert (item["servicedDate"], item["quantity"], item["net"]["value"]) == (
+        "2025-03-03",
+        {"value": 1},
+        Decimal("42.75"),
+    )
     assert found["adjudication"][0]["category"]["coding"][0]["code"] == "innetwork"
     assert found["insurance"][0]["coverage"]["identifier"]["value"] == answer.plan
     assert found["patient"] == {"reference": REF}

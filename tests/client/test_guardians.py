@@ -11,7 +11,6 @@ from salus.consent import Answer, DirectiveDraft, Effect
 from salus.errors import BadInput, WalletError, refusals
 from salus.guardian_requests import Request, collect, load, request_from_json, request_to_json, save
 from salus.node import LocalNode
-
 from tests.client.house import House, kind
 
 DAY = 24 * 3600

@@ -1,4 +1,6 @@
-"""The index beside the house's own contracts: every list with it and without it, and the audit of all that happened there."""
+"""The index beside the house's own contracts: every list with it and without it, and the audit of all that happened
+there.
+"""
 
 import dataclasses
 
@@ -8,8 +10,8 @@ from salus import decoding
 from salus.accesses import Access, Cause, Outcome
 from salus.actions import actions
 from salus.book import CONTRACTS
-from salus.client import Salus
 from salus.claimreport import report
+from salus.client import Salus
 from salus.consent import DirectiveDraft, Effect
 from salus.errors import IndexTrouble
 from salus.events import default_index
@@ -282,7 +284,11 @@ DAMAGE = {
     "a shipment that stayed with its maker": (GONE + ":ShipmentHanded", "ColdChain.shipment", None),
     "a delegate that was not removed": (GONE + ":DelegateSet", "events", None),
     "an emergency that was not reviewed": (GONE + ":EmergencyReviewed", "AccessLog.emergency", None),
-    "a header of another time": ("UPDATE blocks SET time = time + 1 WHERE number = (SELECT block FROM cursor)", "blocks", None),
+    "a header of another time": (
+        "UPDATE blocks SET time = time + 1 WHERE number = (SELECT block FROM cursor)",
+        "blocks",
+        None,
+    ),
 }
 
 

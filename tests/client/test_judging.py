@@ -1,4 +1,6 @@
-"""The adjudication of one line in the client, against the contracts: the library with any bounds, a plan with any claim."""
+"""The adjudication of one line in the client, against the contracts: the library with any bounds, a plan with any
+claim.
+"""
 
 import random
 from dataclasses import replace
@@ -98,7 +100,9 @@ def test_trimmed_units_take_their_share_of_the_charge():
 
 
 def test_prices_in_a_word():
-    price = Price(2**80 - 1, 255, covered=False, preauthorization=True, referral=True, groups=0xF001, limit=3, period=365)
+    price = Price(
+        2**80 - 1, 255, covered=False, preauthorization=True, referral=True, groups=0xF001, limit=3, period=365
+    )
     assert unpack_price(pack_price(price)) == price
     assert pack_price(Price(1)) == 1 << 176 | 1 << 160
     assert not unpack_price(0).listed
@@ -112,7 +116,9 @@ def test_prices_in_a_word():
 
 def amount(rng):
     """Amounts of every size, often equal ones, often at the edges."""
-    return rng.choice([0, 1, rng.randrange(100), rng.randrange(50_000), rng.randrange(50_000), rng.randrange(2**79), 2**79])
+    return rng.choice(
+        [0, 1, rng.randrange(100), rng.randrange(50_000), rng.randrange(50_000), rng.randrange(2**79), 2**79]
+    )
 
 
 def some_case(rng):
@@ -129,7 +135,10 @@ def test_the_same_as_the_library_for_thousands_of_lines(world):
     """One line each, with what is left of every bound drawn at random: shares, payment, and what is left after it."""
     judge, rng = world.deploy("Judge"), random.Random(20_251)
     cases = [some_case(rng) for _ in range(3000)]
-    tally, rule = "(uint256,uint256,uint256,uint256,uint256,uint256,uint256)", "(uint256,uint256,uint256,bool,bool,bool)"
+    tally, rule = (
+        "(uint256,uint256,uint256,uint256,uint256,uint256,uint256)",
+        "(uint256,uint256,uint256,bool,bool,bool)",
+    )
     head = keccak(text=f"share({tally},{rule},uint256,uint256)")[:4]
 
     def wide(value):

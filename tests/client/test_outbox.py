@@ -248,12 +248,18 @@ def test_what_was_refused_may_be_given_again(mint, outbox):
 
 
 def test_the_gas_of_a_kind_is_estimated_and_corrected(mint, outbox):
-    """A second mint to an account takes less than the first: the kind's gas is learned from the cheap one, and is too little."""
+    """A second mint to an account takes less than the first: the kind's gas is learned from the cheap one, and is too
+    little.
+    """
     mine = some(30)
     mint.transact(
-        Account.from_key(mint.node.keys[2]), to=mint.token, data=mint.contract.encode_abi("mint", [mint.signer.address, 1])
+        Account.from_key(mint.node.keys[2]),
+        to=mint.token,
+        data=mint.contract.encode_abi("mint", [mint.signer.address, 1]),
     )
-    cheap = Item(f"cheap-{mine[0]}", mint.token, bytes.fromhex(mint.contract.encode_abi("mint", [mint.signer.address, 1])[2:]))
+    cheap = Item(
+        f"cheap-{mine[0]}", mint.token, bytes.fromhex(mint.contract.encode_abi("mint", [mint.signer.address, 1])[2:])
+    )
     results = list(outbox.send_all([cheap, *mint.items(mine, gas=None)]))
     assert all(result.done for result in results)
     mint.expect_once(mine)
@@ -287,7 +293,9 @@ def test_what_no_block_can_hold_is_refused(world, monkeypatch):
     fn = client.contract("Institutions").functions.setOperator(world.patient().address, 1, client.now() + YEAR)
     with client.outbox() as outbox:
         (result,) = outbox.send_all([("large", fn)])
-    assert isinstance(result.error, NodeRefused) and "a transaction may take 22,000; send less at once" in str(result.error)
+    assert isinstance(result.error, NodeRefused) and "a transaction may take 22,000; send less at once" in str(
+        result.error
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- choosing anew

@@ -25,7 +25,9 @@ def test_f24_no_file_is_wider_than_0600_whatever_the_umask(tmp_path):
         store.queue([Item("k", TO, b"abcd")])
         with key_lock(1, "0x" + "22" * 32, TO, 1):
             made = default_file(1, "0x" + "22" * 32, TO).parent
-        assert modes(tmp_path)["a.sqlite"] == modes(tmp_path)["a.sqlite-wal"] == modes(tmp_path)["a.sqlite-shm"] == 0o600
+        assert (
+            modes(tmp_path)["a.sqlite"] == modes(tmp_path)["a.sqlite-wal"] == modes(tmp_path)["a.sqlite-shm"] == 0o600
+        )
         assert set(modes(made).values()) == {0o600} and stat.S_IMODE(made.stat().st_mode) == 0o700
         store.close()
     finally:

@@ -1,4 +1,6 @@
-"""How messages go to a node: directly on this machine, through ``requests`` elsewhere, and what either makes of bad replies."""
+"""How messages go to a node: directly on this machine, through ``requests`` elsewhere, and what either makes of bad
+replies.
+"""
 
 import contextlib
 import socket
@@ -48,7 +50,9 @@ class Server:
                 return False
             whole += more
         head, _, body = whole.partition(b"\r\n\r\n")
-        size = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+        size = next(
+            int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+        )
         while len(body) < size:
             body += wire.recv(65536)
         self.heard.append((head.decode(), body))
@@ -193,7 +197,9 @@ def test_any_other_status_is_no_reply_and_no_redirection_is_followed(way, status
         elsewhere.close()
 
 
-@pytest.mark.parametrize(("wait", "seconds"), [("3", 3), ("999", 10), ("1e9", 0), ("-1", 0), ("Wed, 21 Oct", 0), (None, 0)])
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [("3", 3), ("999", 10), ("1e9", 0), ("-1", 0), ("Wed, 21 Oct", 0), (None, 0)]
+)
 def test_a_node_that_is_busy_says_how_long(way, wait, seconds):
     _, node = way([reply(b"", "429 Too Many", *([f"Retry-After: {wait}"] if wait else []))])
     with pytest.raises(Overloaded, match="HTTP 429") as told:

@@ -22,8 +22,8 @@ from salus.planfile import (
     read_plan,
     salted_code,
 )
-from salus.planschema import schema
 from salus.plans import Membership
+from salus.planschema import schema
 from tests.client.shared_data import EXAMPLES
 
 PLAN = json.loads((EXAMPLES / "plan.json").read_text())
@@ -113,7 +113,8 @@ def test_the_salt_is_never_shown(written):
     assert "salus claim plan salt" in str(refused.value)
 
 
-# ------------------------------------------------------------------------------------------------------- what is refused
+# ------------------------------------------------------------------------------------------------------- what is
+# refused
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,10 @@ def test_the_salt_is_never_shown(written):
         ({"prices": [{**PRICE, "limit": {"units": 0, "days": 1}}]}, "prices[0].limit.units"),
         ({"prices": [{**PRICE, "limit": {"units": 1, "days": "year"}}]}, "prices[0].limit.days"),
         ({"schedules": [{**FAMILY["schedules"][0], "until": "2025-01-01"}]}, "schedules[0].until"),
-        ({"schedules": [FAMILY["schedules"][0], {**FAMILY["schedules"][0], "provider": "other"}]}, "schedules[1].number"),
+        (
+            {"schedules": [FAMILY["schedules"][0], {**FAMILY["schedules"][0], "provider": "other"}]},
+            "schedules[1].number",
+        ),
         ({"extra": 1}, "extra"),
     ],
 )
@@ -243,7 +247,9 @@ def test_the_order_of_categories_is_sealed_because_their_numbers_are(written):
 
 def test_ids_of_a_series_and_its_versions(written):
     plan = load_plan(EXAMPLES / "plan.json")
-    series = keccak(encode(["bytes32", "address", "bytes32"], [keccak(text="salus.plan"), SOMEBODY, plan.document]))[:28]
+    series = keccak(encode(["bytes32", "address", "bytes32"], [keccak(text="salus.plan"), SOMEBODY, plan.document]))[
+        :28
+    ]
     assert plan.series_id(SOMEBODY) == series + bytes(4)
     assert plan.id(SOMEBODY) == series + b"\0\0\0\1"
     for earlier in (plan.id(SOMEBODY), plan.series_id(SOMEBODY)):
@@ -330,7 +336,9 @@ def test_the_words_tell_every_term():
     assert words["coinsurance"] == "20 %, out of network 40 % of what is left is the patient's"
     assert words["order"] == "copay, deductible, coinsurance; the copay counts to the deductible: no"
     assert words["limits"] == "250,000.00 USD in a calendar year, 1,000,000.00 USD in a lifetime"
-    assert words["prices"].startswith("11, 1 not covered, 1 with pre-authorisation, 1 on referral, 2 for some groups only")
+    assert words["prices"].startswith(
+        "11, 1 not covered, 1 with pre-authorisation, 1 on referral, 2 for some groups only"
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- members
@@ -359,7 +367,9 @@ def test_members_of_the_example():
 
 
 def test_the_least_that_a_members_file_says(members):
-    assert members(f"until,member,from\n2026-01-01,{SOMEBODY.lower()},2025-01-01\n") == [Membership(SOMEBODY, 20089, 20454)]
+    assert members(f"until,member,from\n2026-01-01,{SOMEBODY.lower()},2025-01-01\n") == [
+        Membership(SOMEBODY, 20089, 20454)
+    ]
 
 
 HEAD = "member,from,until,family,groups,nextGroups,nextFrom,secondary"

@@ -1,4 +1,6 @@
-"""Plans on chain: registered, loaded in batches that resume, sealed; members, contracts, pre-authorisations, referrals."""
+"""Plans on chain: registered, loaded in batches that resume, sealed; members, contracts, pre-authorisations,
+referrals.
+"""
 
 import dataclasses
 import json
@@ -74,7 +76,11 @@ def test_what_is_installed_is_what_the_file_says(insurance):
     assert (terms.deductible, terms.family_deductible) == (500 * USD, 1000 * USD)
     assert (terms.out_of_pocket_maximum, terms.family_out_of_pocket_maximum) == (3000 * USD, 6000 * USD)
     assert (terms.coinsurance, terms.coinsurance_out) == (2000, 4000)
-    assert (terms.annual_limit, terms.lifetime_limit, terms.review_threshold) == (250_000 * USD, 1_000_000 * USD, 5000 * USD)
+    assert (terms.annual_limit, terms.lifetime_limit, terms.review_threshold) == (
+        250_000 * USD,
+        1_000_000 * USD,
+        5000 * USD,
+    )
     assert (terms.waiting_days, terms.filing_days, terms.review_days, terms.appeal_days) == (30, 3650, 14, 180)
     assert terms.rules == 1 | 4 | 8  # copay first, network, covers outside
     assert 0 < terms.in_force_at <= insurance.payer.now()
@@ -208,7 +214,10 @@ def test_a_token_that_holds_less_TP5(insurance):
     [
         ({"familyDeductible": str(2**80), "familyOutOfPocketMaximum": str(2**81)}, "familyDeductible"),
         ({"annualLimit": str(2**90)}, "annualLimit"),
-        ({"categories": [{"name": "visit", "coinsurance": 0, "copay": str(2**61)}], "prices": [CHECK_UP]}, "categories[0].copay"),
+        (
+            {"categories": [{"name": "visit", "coinsurance": 0, "copay": str(2**61)}], "prices": [CHECK_UP]},
+            "categories[0].copay",
+        ),
         ({"prices": [{**CHECK_UP, "allowed": str(2**61)}]}, "prices[0].allowed"),
     ],
 )
@@ -249,7 +258,13 @@ def test_the_next_version_goes_on_with_the_members(insurance):
     _, first = insurance.install(validUntil="2026-01-01", schedules=[])
     plans, member = insurance.payer.plans, insurance.world.patient().address
     plans.enroll(first, [Membership(member, 20_089, 22_000)])
-    later = {"version": 2, "series": "0x" + first.hex(), "validFrom": "2026-01-01", "validUntil": "2027-01-01", "schedules": []}
+    later = {
+        "version": 2,
+        "series": "0x" + first.hex(),
+        "validFrom": "2026-01-01",
+        "validUntil": "2027-01-01",
+        "schedules": [],
+    }
     second, second_id = insurance.install(**later, deductible="600.00")
     assert second_id == first[:28] + (2).to_bytes(4)
     assert (plans.versions(second_id), plans.terms(second_id).deductible) == (2, 600 * USD)
@@ -267,7 +282,9 @@ def test_the_next_version_goes_on_with_the_members(insurance):
 def test_members_go_in_batches_and_enrolment_takes_up_where_it_broke_off(insurance):
     _, plan_id = insurance.install(BASIC)
     plans = insurance.payer.plans
-    members = [Membership(f"0x{n:040x}", 20_089, 23_741, n, 1, 2, 20_200, n % 2 == 0) for n in range(2**100, 2**100 + 230)]
+    members = [
+        Membership(f"0x{n:040x}", 20_089, 23_741, n, 1, 2, 20_200, n % 2 == 0) for n in range(2**100, 2**100 + 230)
+    ]
     members = [dataclasses.replace(member, family=n) for n, member in enumerate(members)]
     plans.enroll(plan_id, members[:120])
     assert plans.not_enrolled(plan_id, members) == members[120:]
@@ -343,16 +360,23 @@ def test_referrals_are_a_providers(insurance, world):
         insurance.payer.plans.refer(plan_id, member, from_day=DAY, until_day=DAY + 1)
 
 
-# ---------------------------------------------------------------------------------------------------------- the examples
+# ---------------------------------------------------------------------------------------------------------- the
+# examples
 
 
 def estimated(insurance, plan, plan_id, claim, *, contracted):
     """How the chain would judge the service of the worked examples, for a member who consents."""
-    world, patient, (provider, name) = insurance.world, insurance.world.person(), insurance.world.institution("PROVIDER")
+    world, patient, (provider, name) = (
+        insurance.world,
+        insurance.world.person(),
+        insurance.world.institution("PROVIDER"),
+    )
     insurance.payer.plans.enroll(plan_id, [Membership(patient.address, plan.valid_from, plan.valid_until)])
     if contracted:
         insurance.payer.plans.contract(plan_id, name, Contract(plan.valid_from, plan.valid_until))
-    permit = DirectiveDraft(insurance.insurer.address, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, 2**33)
+    permit = DirectiveDraft(
+        insurance.insurer.address, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, 2**33
+    )
     world.client(patient).consent.grant(permit)
     line = LineInput(1, SCT, "185349003", 1, Decimal("118.75"), "", Decimal(0))
     visit = dataclasses.replace(claim, lines=(line,))
@@ -387,7 +411,9 @@ def test_what_a_member_used_is_told(insurance, claim):
     world, patient = insurance.world, insurance.world.person()
     plans = insurance.payer.plans
     plans.enroll(plan_id, [Membership(patient.address, plan.valid_from, plan.valid_until)])
-    permit = DirectiveDraft(insurance.insurer.address, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, 2**33)
+    permit = DirectiveDraft(
+        insurance.insurer.address, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, 2**33
+    )
     world.client(patient).consent.grant(permit)
     line = LineInput(1, SCT, "185349003", 2, Decimal("180"), "", Decimal(0))
     desk = world.client(insurance.hospital)

@@ -22,7 +22,9 @@ def two(world, token, tmp_path):
     scene.later.write_text(json.dumps({**document, **later, "deductible": "0", "coinsurance": "0"}))
     scene.second = scene.payer.plans.install(load_plan(scene.later), token=token)
     scene.enroll(scene.patient.address)
-    members = [dataclasses.replace(scene.payer.plans.membership(scene.plan_id, scene.patient.address), until_day=30_000)]
+    members = [
+        dataclasses.replace(scene.payer.plans.membership(scene.plan_id, scene.patient.address), until_day=30_000)
+    ]
     scene.payer.plans.enroll(scene.plan_id, members)
     return scene
 
@@ -38,7 +40,10 @@ def test_each_claim_is_judged_by_the_version_of_its_day(two, claim, file):
     answers = two.desk.claims.submit(claims, plan, {REF: two.patient.address})
     assert [answer.plan for answer in answers] == ["0x" + two.plan_id.hex(), "0x" + two.second.hex()]
     # The old one takes its deductible and a fifth of the rest, the new one nothing.
-    assert [(answer.state, answer.paid) for answer in answers] == [(State.SETTLED, 41_360_000), (State.SETTLED, 151_700_000)]
+    assert [(answer.state, answer.paid) for answer in answers] == [
+        (State.SETTLED, 41_360_000),
+        (State.SETTLED, 151_700_000),
+    ]
 
 
 def test_an_estimate_is_by_the_version_of_the_day_too(two, claim):
@@ -77,13 +82,18 @@ def test_a_version_that_is_not_published_judges_nothing(world, token, tmp_path, 
     with pytest.raises(BadInput, match="is 2026-03-01, which no version of the plan covers"):
         scene.prepare([on(claim, "2026-03-01", "1")])
     # Its file serves the days of the version that is published.
-    (prepared,) = scene.desk.claims.prepare([on(claim, "2025-03-01", "1")], load_plan(path), {REF: scene.patient.address})
+    (prepared,) = scene.desk.claims.prepare(
+        [on(claim, "2025-03-01", "1")], load_plan(path), {REF: scene.patient.address}
+    )
     assert prepared.plan == scene.plan_id
 
 
 def test_a_version_that_waits_for_its_delay_says_how_long(two):
     versions = published(two.desk, two.plan)
-    assert [(day_text(v.valid_from), v.token) for v in versions] == [("2025-01-01", two.token), ("2026-01-01", two.token)]
+    assert [(day_text(v.valid_from), v.token) for v in versions] == [
+        ("2025-01-01", two.token),
+        ("2026-01-01", two.token),
+    ]
     waiting = [dataclasses.replace(versions[0], in_force_at=1_000)]
     with pytest.raises(BadInput, match="the version that judges it is in force in 10 s: submit it then"):
         judging(waiting, versions[0].valid_from, source="claim.json", now=990)

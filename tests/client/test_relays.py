@@ -79,7 +79,9 @@ def test_a_run_that_is_repeated_sends_nothing_twice(world, relayer, signed):
     assert [grants(relayer, order) for order in orders] == [1] * 12
 
 
-@pytest.mark.parametrize(("method", "mode"), [("eth_sendRawTransaction", "drop_request"), ("eth_getTransactionReceipt", "5xx")])
+@pytest.mark.parametrize(
+    ("method", "mode"), [("eth_sendRawTransaction", "drop_request"), ("eth_getTransactionReceipt", "5xx")]
+)
 def test_a_run_that_breaks_off_is_taken_up(world, relayer, signed, method, mode):
     """What it signed and no node got, or got without telling, is settled before the chain is asked what it has."""
     orders = [signed() for _ in range(12)]

@@ -1,4 +1,6 @@
-"""Typed data is built strictly: what the library beneath would let through is refused, and the digest is the contract's."""
+"""Typed data is built strictly: what the library beneath would let through is refused, and the digest is the
+contract's.
+"""
 
 import pytest
 from eth_account import Account
@@ -101,7 +103,8 @@ def test_all_four_fields_of_the_domain_are_required(domain):
 
 
 @pytest.mark.parametrize(
-    "kind", ["", "grant(uint8 a)", "G()", "G(uint8 a,uint8 a)", "G(uint8[] a)", "G(address[2] a)", "G(Other a)", "G(uint8)"]
+    "kind",
+    ["", "grant(uint8 a)", "G()", "G(uint8 a,uint8 a)", "G(uint8[] a)", "G(address[2] a)", "G(Other a)", "G(uint8)"],
 )
 def test_only_flat_types_are_built(kind):
     with pytest.raises(ValueError, match="flat struct|occurs twice"):
@@ -271,7 +274,14 @@ def test_each_struct_of_a_list_is_checked(rows, said):
 
 
 @pytest.mark.parametrize(
-    "kind", ["A(B[] b)", "A(B b)B(uint8 n)", "A(B[] b)B(C[] c)C(uint8 n)", "A(uint8 n)A(uint8 n)", "A(B[] b)B(uint8 n)B(uint8 n)"]
+    "kind",
+    [
+        "A(B[] b)",
+        "A(B b)B(uint8 n)",
+        "A(B[] b)B(C[] c)C(uint8 n)",
+        "A(uint8 n)A(uint8 n)",
+        "A(B[] b)B(uint8 n)B(uint8 n)",
+    ],
 )
 def test_deeper_types_are_not_built(kind):
     with pytest.raises(ValueError, match="flat struct|occurs twice"):

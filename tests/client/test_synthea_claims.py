@@ -1,4 +1,6 @@
-"""Every claim of Synthea that lies here, from its file to the money: each is paid, paid in part, or denied with a code."""
+"""Every claim of Synthea that lies here, from its file to the money: each is paid, paid in part, or denied with a
+code.
+"""
 
 from collections import Counter, defaultdict
 from datetime import date, timedelta
@@ -20,7 +22,10 @@ EPOCH = date(1970, 1, 1)
 
 @pytest.fixture(scope="module")
 def claims():
-    files = [*sorted(shared("synthea-r4-bundles").glob("*.json")), shared("dbt-synthea-seeds", "claims_transactions.csv")]
+    files = [
+        *sorted(shared("synthea-r4-bundles").glob("*.json")),
+        shared("dbt-synthea-seeds", "claims_transactions.csv"),
+    ]
     problems = []
     found = read_claim_files(files, problems=problems)
     assert (len(found), len(problems)) == (42 + 1261, 6)

@@ -70,7 +70,16 @@ def test_the_contract_packs_and_unpacks_alike(world):
 
 
 def test_an_event_tells_its_terms_by_name():
-    values = {"index": 1, "effect": 2, "purposes": 3, "categories": 4, "start": 5, "end": 6, "issuedAt": 7, "deadline": 8}
+    values = {
+        "index": 1,
+        "effect": 2,
+        "purposes": 3,
+        "categories": 4,
+        "start": 5,
+        "end": 6,
+        "issuedAt": 7,
+        "deadline": 8,
+    }
     account = bytes(12) + bytes.fromhex(SOMEBODY[2:])
     topics = [event_topic("ConsentRegistry", "ConsentGranted"), account, account]
     name, told = decode_event("ConsentRegistry", topics, pack(**values).to_bytes(32, "big") + b"\7" * 32)

@@ -1,4 +1,6 @@
-"""The quick reader against eth-abi: the same values for what Solidity writes, and eth-abi's word for everything else."""
+"""The quick reader against eth-abi: the same values for what Solidity writes, and eth-abi's word for everything
+else.
+"""
 
 import random
 

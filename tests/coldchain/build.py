@@ -1,4 +1,6 @@
-"""Words to say shipments with: batches of readings, a device that signs them, and handovers that both parties sign (EIP-712)."""
+"""Words to say shipments with: batches of readings, a device that signs them, and handovers that both parties sign
+(EIP-712).
+"""
 
 from typing import NamedTuple
 
@@ -42,7 +44,13 @@ class Handover(NamedTuple):
     @property
     def struct(self) -> tuple[str, int, str]:
         """As IColdChain.Handover has it: the terms in one word, from the lowest bit."""
-        fields = ((int(str(self.to), 16), 160), (self.deadline, 40), (self.hours_allowed, 16), (self.vvm, 8), (self.shake, 8))
+        fields = (
+            (int(str(self.to), 16), 160),
+            (self.deadline, 40),
+            (self.hours_allowed, 16),
+            (self.vvm, 8),
+            (self.shake, 8),
+        )
         terms, at = 0, 0
         for value, bits in fields:
             terms |= value << at
@@ -112,7 +120,9 @@ def judgement_of_word(word: int) -> Judgement:
 def shipment_id(lot, holder, ref) -> str:
     """As Ids.sol makes it."""
     kind, raw = web3.keccak(text="salus.shipment"), [bytes.fromhex(text[2:]) for text in (lot, ref)]
-    return web3.keccak(encode(["bytes32", "bytes32", "address", "bytes32"], [kind, raw[0], str(holder), raw[1]])).to_0x_hex()
+    return web3.keccak(
+        encode(["bytes32", "bytes32", "address", "bytes32"], [kind, raw[0], str(holder), raw[1]])
+    ).to_0x_hex()
 
 
 def key(name: str):
@@ -226,7 +236,9 @@ class Trip:
     def verdict(self) -> int:
         return self.coldchain.verdict(self.id)
 
-    def batch(self, *values, start=None, sequence=None, step=600, base=-4_000, width=16, resolution=1, file=NOTHING) -> Batch:
+    def batch(
+        self, *values, start=None, sequence=None, step=600, base=-4_000, width=16, resolution=1, file=NOTHING
+    ) -> Batch:
         """The next batch: directly after what is judged, unless told otherwise."""
         stored = self.judgement
         start = stored.until if start is None else start

@@ -20,7 +20,9 @@ def began(coldchain):
 
 @pytest.fixture(scope="module")
 def new_lot(lots, manufacturer, regulator, began):
-    """Registers a lot of 1,000 doses, made 100 days ago, good for another 100, with a profile of its own or the usual one."""
+    """Registers a lot of 1,000 doses, made 100 days ago, good for another 100, with a profile of its own or the usual
+    one.
+    """
     lots.assignPrefix(words.PREFIX, words.DIGITS, manufacturer, {"from": regulator})
     count = 0
 
@@ -126,6 +128,8 @@ def hand_on(coldchain):
 
     def act(shipment, giver, receiver, **terms):
         handover = build.Handover(shipment, receiver.address, edge.now() + HOUR, **terms)
-        return coldchain.hand(handover.struct, build.sign_offer(coldchain, handover, key_of(giver)), b"", {"from": receiver})
+        return coldchain.hand(
+            handover.struct, build.sign_offer(coldchain, handover, key_of(giver)), b"", {"from": receiver}
+        )
 
     return act

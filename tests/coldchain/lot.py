@@ -20,7 +20,9 @@ PROFILE_TYPE = "(uint8,uint8,int16,int16,uint32,uint32,uint32,int16,uint16,(uint
 
 
 class Profile(NamedTuple):
-    """Hot from 8.01 °C in 30 minutes at a stretch or 60 in all, cold from 1.99 °C in 20 or 40; two hours may be unknown."""
+    """Hot from 8.01 °C in 30 minutes at a stretch or 60 in all, cold from 1.99 °C in 20 or 40; two hours may be
+    unknown.
+    """
 
     storage_class: int = REFRIGERATOR
     vvm: int = 0
@@ -69,7 +71,8 @@ def lot_id(gtin: int, number: bytes) -> str:
     return web3.keccak(encode(["bytes32", "uint64", "bytes32"], [kind, gtin, number])).to_0x_hex()
 
 
-# ---- what ILots.Packed says of a profile ------------------------------------------------------------------------------
+# ---- what ILots.Packed says of a profile
+# ------------------------------------------------------------------------------
 
 # Place and width of each field of `limits`, from the lowest bit; temperatures are signed.
 LIMITS = {
@@ -100,7 +103,9 @@ def limits_of(word: int) -> dict[str, int]:
 
 
 def band(profile: Profile) -> tuple[int, int]:
-    """The temperatures at which nothing happens, one by one: within the label, possible, hit by no rule, no MKT window."""
+    """The temperatures at which nothing happens, one by one: within the label, possible, hit by no rule, no MKT
+    window.
+    """
 
     def quiet(t):
         inside = profile.low <= t <= profile.high and -27_315 <= t <= 15_000

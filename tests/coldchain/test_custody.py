@@ -2,25 +2,26 @@
 
 given a lot
     when it is opened by anyone but its manufacturer, or impossibly             it is refused
-    when all is well                                                            the manufacturer holds it, its units are taken
+    when all is well                                                            the manufacturer holds it, its units are
+    taken
 given a shipment
-    when it is handed on without either party's proof                           it is refused: NotHolder, InvalidSignature
-    when a signature is late, of another handover, or used                      it is refused: SignatureExpired, InvalidSignature
-    when the receiver may hold no vaccine, or is the holder                     it is refused: NotLicensed, InvalidHandover
-    when it is not intact                                                       it goes only to a laboratory or its manufacturer
-    when both prove it                                                          the receiver holds it, at a time of its own
-    when the receiver refuses it                                                the offer is used up; what is spoilt is quarantined
-    when units are dispensed                                                    it is intact and has as many
+    when it is handed on without either party's proof                           it is refused: NotHolder,
+    InvalidSignature when a signature is late, of another handover, or used                      it is refused:
+        SignatureExpired, InvalidSignature
+    when the receiver may hold no vaccine, or is the holder                     it is refused: NotLicensed,
+        InvalidHandover
+    when it is not intact                                                       it goes only to a laboratory or its
+    manufacturer when both prove it                                                          the receiver holds it, at a
+    time of its own when the receiver refuses it                                                the offer is used up;
+    what is spoilt is quarantined when units are dispensed                                                    it is
+    intact and has as many
 """
 
 import pytest
 
 from tests.coldchain.build import (
-    ABOVE,
     ACTIVE,
     BY_HAND,
-    CLOSED,
-    CUMULATIVE,
     DAY,
     EXCURSION,
     HOUR,
@@ -29,7 +30,6 @@ from tests.coldchain.build import (
     NOTHING,
     OVERDUE,
     QUARANTINED,
-    SHUT,
     UNKNOWN,
     YEAR_2025,
     Handover,
@@ -210,7 +210,9 @@ def test_TT7_every_field_is_signed(coldchain, handing, handover, people, field):
     assert handing(changed, people.manufacturer, receiver=acceptance) == wrong
 
 
-@pytest.mark.parametrize("change", [{"chainId": 1}, {"verifyingContract": NOWHERE[:42]}, {"version": "2"}, {"name": "Salus"}])
+@pytest.mark.parametrize(
+    "change", [{"chainId": 1}, {"verifyingContract": NOWHERE[:42]}, {"version": "2"}, {"name": "Salus"}]
+)
 def test_TT1_a_signature_counts_here_alone(coldchain, handing, handover, people, change):
     offer = sign_offer(coldchain, handover, key_of(people.manufacturer), **change)
     message = error("InvalidSignature", handover.shipment, people.manufacturer)
@@ -226,7 +228,9 @@ def test_a_signature_counts_until_its_deadline(coldchain, handing, fresh, people
     assert handing(handover, people.carrier, giver=offer) == message
 
 
-def test_TT1_no_signature_serves_twice_not_even_after_the_goods_came_back(coldchain, handing, hand_on, handover, people):
+def test_TT1_no_signature_serves_twice_not_even_after_the_goods_came_back(
+    coldchain, handing, hand_on, handover, people
+):
     offer = sign_offer(coldchain, handover, key_of(people.manufacturer))
     coldchain.hand(handover.struct, offer, b"", {"from": people.carrier})
     hand_on(handover.shipment, people.carrier, people.manufacturer)
@@ -252,8 +256,13 @@ def test_what_cannot_be_handed(coldchain, handing, handover, people):
         assert ask(to=account.address) == error("NotLicensed", account, HOLDERS, standing)
 
 
-@pytest.mark.parametrize(("field", "value", "good"), [("vvm", 2, True), ("vvm", 3, False), ("vvm", 4, False), ("shake", 1, True), ("shake", 2, False)])
-def test_what_is_spoilt_is_handed_only_to_where_it_is_looked_into(coldchain, handing, handover, people, field, value, good):
+@pytest.mark.parametrize(
+    ("field", "value", "good"),
+    [("vvm", 2, True), ("vvm", 3, False), ("vvm", 4, False), ("shake", 1, True), ("shake", 2, False)],
+)
+def test_what_is_spoilt_is_handed_only_to_where_it_is_looked_into(
+    coldchain, handing, handover, people, field, value, good
+):
     seen = handover._replace(**{field: value})
     acceptance = sign_acceptance(coldchain, seen, key_of(people.carrier))
     message = PASSED if good else error("InvalidHandover", field)
@@ -343,7 +352,9 @@ def test_a_wallet_signs_by_ERC_1271(coldchain, institutions, handing, fresh, peo
 # ---- what is not intact ----------------------------------------------------------------------------------------------
 
 
-def test_a_breach_stops_it_in_its_own_transaction_and_only_a_laboratory_gets_it(coldchain, handing, hand_on, trip, people):
+def test_a_breach_stops_it_in_its_own_transaction_and_only_a_laboratory_gets_it(
+    coldchain, handing, hand_on, trip, people
+):
     trip.log(*[500] * 57, *[900] * 3)
     handover = Handover(trip.id, people.carrier.address, 2**40 - 1)
     assert handing(handover, people.manufacturer) == error("InvalidSignature", trip.id, people.carrier)

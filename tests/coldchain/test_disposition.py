@@ -2,10 +2,11 @@
 
 given a shipment
     when who quarantines it is neither holder nor laboratory, or gives no reason    NotHolder, InvalidReason
-    when it is quarantined                                                          it stays until a laboratory releases it
-    when there is nothing to release, or its budget is used up                      NothingToRelease
-    when it is released                                                             breaches, unknown time, runs and window are excused; extremes stay
-    when it is destroyed                                                            for ever; readings change nothing any more
+    when it is quarantined                                                          it stays until a laboratory releases
+    it when there is nothing to release, or its budget is used up                      NothingToRelease
+    when it is released                                                             breaches, unknown time, runs and
+    window are excused; extremes stay when it is destroyed
+    for ever; readings change nothing any more
 given a lot
     when it is recalled by who may                                                  every shipment of it is, for ever
 """

@@ -1,4 +1,5 @@
-"""Every reading is judged: limits to the hundredth of a degree, runs and sums across batches, budget, window, gaps, silence.
+"""Every reading is judged: limits to the hundredth of a degree, runs and sums across batches, budget, window, gaps,
+silence.
 
 given readings
     when one is at a rule's threshold, it hits the rule; a hundredth short, it does not
@@ -164,7 +165,9 @@ def test_runs_and_sums_are_carried_across_batches(open_trip, name, cut):
     assert trip.report.breached_at == (0 if at_reading is None else trip.start + 600 * at_reading)
 
 
-@pytest.mark.parametrize(("step", "count", "breached"), [(1_799, 1, 0), (1_800, 1, 1), (60, 29, 0), (60, 30, 1), (7, 257, 0), (7, 258, 1)])
+@pytest.mark.parametrize(
+    ("step", "count", "breached"), [(1_799, 1, 0), (1_800, 1, 1), (60, 29, 0), (60, 30, 1), (7, 257, 0), (7, 258, 1)]
+)
 def test_a_rule_is_breached_after_its_minutes_to_the_second(trip, step, count, breached):
     trip.log(*[900] * count, step=step)
     assert trip.judged.breached == breached
@@ -303,7 +306,9 @@ def test_TT2_the_budget_of_unknown_time_is_used_up_to_the_second(open_trip):
         assert trip.verdict == (UNKNOWN if over else INTACT)
 
 
-@pytest.mark.parametrize(("quiet", "unknown", "verdict"), [(HOUR - 1, 0, INTACT), (HOUR, 0, INTACT), (HOUR + 1, HOUR + 1, UNKNOWN)])
+@pytest.mark.parametrize(
+    ("quiet", "unknown", "verdict"), [(HOUR - 1, 0, INTACT), (HOUR, 0, INTACT), (HOUR + 1, HOUR + 1, UNKNOWN)]
+)
 @pytest.mark.parametrize("first", [True, False], ids=["from the start", "after readings"])
 def test_TT2_silence_never_reads_as_in_range(with_profile, quiet, unknown, verdict, first):
     short = with_profile(Profile(unknown=600), ago=60)

@@ -11,7 +11,8 @@ given a batch
                                                                         it is refused: NotPaired
     when the device is not licensed                                     it is refused: NotLicensed
     when its pairing names a model and its file is not proven by that   it is refused: FileNotProven
-    when all is well                                                    it is judged, chained and told; anyone may bring it
+    when all is well                                                    it is judged, chained and told; anyone may bring
+    it
 given two batches
     when one paired device signed both under one number                 the shipment is quarantined
     when not, or when a release passed over them                        it is refused: NoFork, NotPaired
@@ -69,7 +70,9 @@ def test_a_sound_batch_passes(batch, refused):
 
 @pytest.mark.parametrize("bit", [128, 200, 255])
 def test_TT3_bits_beyond_the_header_are_refused_though_they_are_not_signed(batch, trip, refused, bit):
-    assert refused(batch._replace(header=batch.header | 1 << bit), trip.sign(batch)) == error("MalformedReadings", "header")
+    assert refused(batch._replace(header=batch.header | 1 << bit), trip.sign(batch)) == error(
+        "MalformedReadings", "header"
+    )
 
 
 @pytest.mark.parametrize("step", [0, HOUR + 1])
@@ -84,7 +87,9 @@ def test_TT3_a_batch_has_1_to_5000_readings(trip, refused, count):
     assert refused(Batch(trip.id, head, NOTHING, b"\0" * 32 * -(-count // 16))) == error("MalformedReadings", "count")
 
 
-@pytest.mark.parametrize(("width", "resolution", "field"), [(0, 1, "width"), (15, 1, "width"), (32, 1, "width"), (16, 0, "resolution")])
+@pytest.mark.parametrize(
+    ("width", "resolution", "field"), [(0, 1, "width"), (15, 1, "width"), (32, 1, "width"), (16, 0, "resolution")]
+)
 def test_TT3_width_and_resolution(trip, refused, width, resolution, field):
     head = header(0, trip.start, 600, 1, -4_000, width, resolution)
     assert refused(Batch(trip.id, head, NOTHING, lanes(4_500))) == error("MalformedReadings", field)
@@ -107,7 +112,9 @@ def test_TT3_every_filling_of_the_last_word(trip, refused, width):
 
 @pytest.mark.parametrize(("width", "lane"), [(16, 0), (16, 7), (16, 15), (8, 0), (8, 16), (8, 31)])
 def test_TT3_a_lane_has_a_bit_to_spare(trip, refused, width, lane):
-    """Its top bit is no sign: whoever packs -50 as a signed number must learn of it. Also in a word that would pass as a whole."""
+    """Its top bit is no sign: whoever packs -50 as a signed number must learn of it. Also in a word that would pass as
+    a whole.
+    """
     trip.log(400, 600)
     top = 1 << width - 1
     for code in (top, top | 50, 2 * top - 1):

@@ -4,18 +4,20 @@ given a device
     when the caller is no owner of loggers                                  it is refused: NotLicensed
     when the account is not licensed as a logger of the caller's            it is refused: NotADevice
     when it is registered already, or its model is not known                DeviceExists, UnknownModel
-    when it is registered                                                   it is kept and told, in service, never calibrated
+    when it is registered                                                   it is kept and told, in service, never
+    calibrated
 given its calibration
     when who states it is no laboratory                                     NotLicensed
     when it ends in the past, or after the year 2105                        InvalidCalibration
-    when it is stated                                                       it replaces the one before, be it longer or shorter
+    when it is stated                                                       it replaces the one before, be it longer or
+    shorter
 given its condition
     when somebody else's, unknown, ended, or no news                        NotOwner, UnknownDevice, InvalidCondition
     when it was lost                                                        it may be found
 given a model
     when its key is not on the curve                                        InvalidKey
-    when it is accredited                                                   files of its makers are proven, real ones too
-    when it is distrusted                                                   no further file is
+    when it is accredited                                                   files of its makers are proven, real ones
+    too when it is distrusted                                                   no further file is
 given a file
     when it was edited, or the signature is another's, or malleable         InvalidFileSignature
     when it is proven a second time                                         nothing happens
@@ -23,7 +25,6 @@ given a file
 
 import brownie
 import pytest
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from tests.client.shared_data import shared
 from tests.coldchain.makers import ORDER, Maker, hex32
@@ -88,7 +89,9 @@ def test_TT7_only_an_owner_of_loggers_registers_one(registering, stranger, carri
     assert registering() == error("NotLicensed", people.logger, LOGGER, SUSPENDED)
 
 
-def test_TT7_what_is_registered_is_licensed_as_a_logger_of_the_owner(registering, institutions, people, stranger, device):
+def test_TT7_what_is_registered_is_licensed_as_a_logger_of_the_owner(
+    registering, institutions, people, stranger, device
+):
     assert registering(stranger.address) == error("NotADevice", stranger)
     # Another owner's device.
     institutions.renew(people.carrier, LOGGER, FOR_EVER, {"from": people.regulator})

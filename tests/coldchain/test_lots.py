@@ -3,11 +3,13 @@
 given a temperature profile
     when its range, monitor, MKT, rules, a threshold or a duration is impossible    it is refused: InvalidProfile(field)
     when it is registered already                                           it is refused: ProfileExists
-    when it is sound                                                        it is kept word for word, under a content hash,
+    when it is sound                                                        it is kept word for word, under a content
+    hash,
                                                                             and packed as ILots.Packed says
 given a GS1 prefix
     when it has fewer than 4 or more than 12 digits, or too large a number  it is refused: InvalidPrefix
-    when it is assigned                                                     its holder, and nobody else, registers GTINs that begin so
+    when it is assigned                                                     its holder, and nobody else, registers GTINs
+    that begin so
 given a lot
     when the caller is no manufacturer, or not the one it names             it is refused: NotLicensed, NotManufacturer
     when no prefix of the manufacturer begins its GTIN                      it is refused: ForeignGtin
@@ -17,14 +19,28 @@ given a lot
     when it is sound                                                        it is kept, under an id that the box tells
 given EPCIS events about a lot
     when the caller is no institution, or they are too many                 it is refused: NotLicensed, TooMany
-    when they are anchored                                                  the log says who vouched for which, and nothing else
+    when they are anchored                                                  the log says who vouched for which, and
+    nothing else
 """
 
 import brownie
 import pytest
 
 from tests.coldchain import lot as words
-from tests.coldchain.lot import ABOVE, BELOW, CUMULATIVE, DAY, DIGITS, GTIN, PREFIX, SINGLE, Lot, Profile, lot_id, lot_number
+from tests.coldchain.lot import (
+    ABOVE,
+    BELOW,
+    CUMULATIVE,
+    DAY,
+    DIGITS,
+    GTIN,
+    PREFIX,
+    SINGLE,
+    Lot,
+    Profile,
+    lot_id,
+    lot_number,
+)
 from tests.conftest import MANUFACTURER
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, now, refusal
@@ -81,7 +97,9 @@ def lot_refused(lots, manufacturer):
 # ---- profiles --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("low", "high", "sound"), [(800, 800, False), (801, 800, False), (799, 800, True), (-2, -1, True)])
+@pytest.mark.parametrize(
+    ("low", "high", "sound"), [(800, 800, False), (801, 800, False), (799, 800, True), (-2, -1, True)]
+)
 def test_the_range_has_a_lower_and_an_upper_end(profile_refused, low, high, sound):
     assert profile_refused(Profile(low=low, high=high)) == (PASSED if sound else error("InvalidProfile", "low"))
 
@@ -117,7 +135,9 @@ def test_a_vial_monitor_is_of_a_type_that_is_made(profile_refused):
     ],
 )
 def test_TT4_a_mean_kinetic_temperature_has_a_limit_and_a_window(profile_refused, limit, hours, sound):
-    assert profile_refused(Profile(mkt_limit=limit, mkt_hours=hours)) == (PASSED if sound else error("InvalidProfile", "mkt"))
+    assert profile_refused(Profile(mkt_limit=limit, mkt_hours=hours)) == (
+        PASSED if sound else error("InvalidProfile", "mkt")
+    )
 
 
 @pytest.mark.parametrize(("count", "sound"), [(0, False), (1, True), (8, True), (9, False)])
@@ -130,7 +150,9 @@ def test_without_rules_something_else_is_judged(profile_refused, judged):
     assert profile_refused(Profile(rules=(), **judged)) is PASSED
 
 
-@pytest.mark.parametrize(("minutes", "sound"), [(0, False), (1, True), (16_383, True), (16_384, False), (65_535, False)])
+@pytest.mark.parametrize(
+    ("minutes", "sound"), [(0, False), (1, True), (16_383, True), (16_384, False), (65_535, False)]
+)
 def test_a_rule_is_breached_after_1_to_16383_minutes(profile_refused, minutes, sound):
     terms = Profile(rules=(RULE, (ABOVE, SINGLE, 801, minutes)))
     assert profile_refused(terms) == (PASSED if sound else error("InvalidProfile", "afterMinutes"))
@@ -162,7 +184,9 @@ EVERY_RULE = (
 )
 SOUND = {
     "usual": Profile(unknown=1),
-    "every field at its largest": Profile(5, 30, 32_766, 32_767, 2**32 - 1, 2**32 - 1, 2**32 - 1, 10_000, 1_023, EVERY_RULE),
+    "every field at its largest": Profile(
+        5, 30, 32_766, 32_767, 2**32 - 1, 2**32 - 1, 2**32 - 1, 10_000, 1_023, EVERY_RULE
+    ),
     "every field at its smallest": Profile(0, 0, -32_768, -32_767, 1, 0, 0, -10_000, 1, ()),
     "as wide as can be": Profile(0, 2, -32_768, 32_767, 1, 0, 1, 0, 0, ()),
     "frozen": Profile(2, 7, -2_500, -1_000, 5, 2**32 - 1, 0, 0, 0, EVERY_RULE[::-1]),
@@ -273,7 +297,9 @@ PREFIXES = [
 
 
 @pytest.mark.parametrize(("gtin", "prefix", "digits"), PREFIXES)
-def test_TT7_the_prefix_follows_the_indicator_digit(lots, lot_refused, new_lot, regulator, manufacturer, gtin, prefix, digits):
+def test_TT7_the_prefix_follows_the_indicator_digit(
+    lots, lot_refused, new_lot, regulator, manufacturer, gtin, prefix, digits
+):
     terms = new_lot._replace(gtin=gtin)
     assert lot_refused(terms, digits) == error("ForeignGtin", gtin, manufacturer)
     lots.assignPrefix(prefix, digits, manufacturer, {"from": regulator})
@@ -327,7 +353,9 @@ def test_TT6_what_is_on_the_box_is_one_lot_whoever_says_so(lots, lot_refused, in
     """A prefix that passes to another company takes no lot of the first with it."""
     institutions.renew(people.carrier, MANUFACTURER, 2**40 - 1, {"from": people.regulator})
     lots.assignPrefix(PREFIX, DIGITS, people.carrier, {"from": people.regulator})
-    assert lot_refused(terms._replace(manufacturer=people.carrier.address), by=people.carrier) == error("LotExists", lot)
+    assert lot_refused(terms._replace(manufacturer=people.carrier.address), by=people.carrier) == error(
+        "LotExists", lot
+    )
 
 
 def test_the_same_number_for_another_product_is_another_lot(lot_refused, terms, lot):
@@ -427,7 +455,10 @@ def test_a_lot_is_kept_word_for_word(lots, new_lot, manufacturer, changes):
     assert (str(event["lot"]), event["manufacturer"]) == (lot_id(terms.gtin, terms.number), manufacturer)
     for found in (event["terms"], lots.lot(event["lot"])):
         kept = Lot(*found)
-        assert kept._replace(number=bytes(kept.number), profile=str(kept.profile), materials=bytes(kept.materials)) == terms
+        assert (
+            kept._replace(number=bytes(kept.number), profile=str(kept.profile), materials=bytes(kept.materials))
+            == terms
+        )
 
 
 def test_an_unknown_lot_is_empty_and_has_no_terms(lots):

@@ -4,7 +4,8 @@ given a shipment
     when anyone but its holder pairs a device                                   it is refused: NotHolder, NotLicensed
     when the device is no licensed logger, not in service or not calibrated     NotLicensed, InvalidPairing
     when the time is impossible, or the device is beside another one            InvalidPairing(from, to, busy)
-    when it is paired the first time                                            time is judged from there on; what was before is unknown
+    when it is paired the first time                                            time is judged from there on; what was
+    before is unknown
 given a pairing
     when its holder or the device's owner ends it                               nothing from then on is taken
 """

@@ -5,7 +5,8 @@ given a shipment
     when it is split                                                            the part inherits all that was judged
 given two shipments of a lot
     when they are not one holder's, or not both intact                          it is refused
-    when they are merged                                                        units are kept, and the worse of all that was judged
+    when they are merged                                                        units are kept, and the worse of all
+    that was judged
 """
 
 import pytest

@@ -111,8 +111,8 @@ def compact(signature: bytes) -> tuple[bytes, bytes]:
 
 
 def relaying(*orders: Order) -> tuple[list, list]:
-    """The arguments of ``relay``: every order with its signature in two words where that is a key's for the patient, and
-    with the number of a proof where not."""
+    """The arguments of ``relay``: every order with its signature in two words where that is a key's for the patient,
+    and with the number of a proof where not."""
     given, proofs = [], []
     for order in orders:
         signature = order.signature
@@ -251,5 +251,7 @@ def signed(consents, order: Order, signer, **domain_changes):
 
 def sign(consents, signer, directive, issued_at, deadline=FOR_EVER, patient=None, delegate=False) -> Order:
     """An order, signed; by the patient's own key unless another patient is named, as its delegate or as its own."""
-    order = Order(str(patient or signer.address), directive, issued_at, deadline, signer.address if delegate else NOBODY)
+    order = Order(
+        str(patient or signer.address), directive, issued_at, deadline, signer.address if delegate else NOBODY
+    )
     return order._replace(signature=bytes(signed(consents, order, signer).signature))

@@ -2,7 +2,8 @@
 
 given an institution that records uses
     when it is not licensed                                     it is refused: NotLicensed
-    when the patient permits one of them not                    all are refused: AccessRefused, with the reason of decide
+    when the patient permits one of them not                    all are refused: AccessRefused, with the reason of
+        decide
     when all are permitted                                      each is told in one event
 """
 
@@ -85,7 +86,9 @@ def test_a_use_without_a_permit_is_refused_with_the_reason_of_the_decision(conse
     assert recording(use(patient, categories=OBSERVATION | HIV)) == refused(WRONG_CATEGORY)
     assert recording(use(patient, 0)) == refused(NO_DIRECTIVE)
     assert recording(use(patient, categories=0)) == refused(NO_DIRECTIVE)
-    assert recording(use(people.clinic)) == refused(NO_DIRECTIVE).replace(patient.address.lower(), people.clinic.address.lower())
+    assert recording(use(people.clinic)) == refused(NO_DIRECTIVE).replace(
+        patient.address.lower(), people.clinic.address.lower()
+    )
     consents.grant(*granting(deny(hospital, index=1, categories=OBSERVATION)), {"from": patient})
     assert recording(use(patient)) == refused(NAMED)
     consents.revoke(hospital, ALL, {"from": patient})
@@ -139,7 +142,11 @@ def test_a_use_after_the_revocation_is_refused(access_log, consents, people, rec
 
 def test_may_access_says_what_recording_does(access_log, consents, people):
     consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
-    assert tuple(access_log.mayAccess(people.patient, people.hospital, TREAT, OBSERVATION)) == (True, NAMED, NO_EMERGENCY)
+    assert tuple(access_log.mayAccess(people.patient, people.hospital, TREAT, OBSERVATION)) == (
+        True,
+        NAMED,
+        NO_EMERGENCY,
+    )
     refused = (False, WRONG_PURPOSE, NO_EMERGENCY)
     assert tuple(access_log.mayAccess(people.patient, people.hospital, HPAYMT, OBSERVATION)) == refused
     refused = (False, NOT_LICENSED, NO_EMERGENCY)

@@ -25,7 +25,8 @@ from tests.consent.build import (
     sign,
 )
 from tests.consent.circle import DIRECT
-from tests.institutions.edge import PASSED, at, now as clock, refusal
+from tests.institutions.edge import PASSED, at, refusal
+from tests.institutions.edge import now as clock
 
 CONSENT = ["ConsentRegistry", "Guardians", "AccessLog"]
 
@@ -99,7 +100,8 @@ def test_TC12_years_of_use_make_nothing_dearer(consents, patient, hospital):
             consents.grant(*granting(permit(role(1 << 40 | year << 8 | other))), {"from": patient})
         at(clock() + 365 * 86_400)
         costs.append(consents.revoke(hospital, ALL, {"from": patient}).gas_used)
-    # The first revocation of a pair writes what it refuses for the first time; in the same slot, so not even that shows.
+    # The first revocation of a pair writes what it refuses for the first time; in the same slot, so not even that
+    # shows.
     assert max(costs) - min(costs) < 100
 
 
@@ -122,4 +124,7 @@ def test_TC12_no_function_answers_with_a_list_that_others_make_longer(house):
         for value in entry["outputs"]
         if value["type"].endswith("[]") or any(part["type"].endswith("[]") for part in value.get("components", ()))
     }
-    assert lists == {("Guardians", "guardianSet"), *((name, "eip712Domain") for name in ("ConsentRegistry", "Guardians"))}
+    assert lists == {
+        ("Guardians", "guardianSet"),
+        *((name, "eip712Domain") for name in ("ConsentRegistry", "Guardians")),
+    }

@@ -5,10 +5,12 @@ given a clinician who breaks the glass
     when cause, categories or duration are wanting              it is refused: InvalidEmergency
     when the patient denies ETREAT, or the policy is Deny       it is refused: EmergencyRefused
     when one is under way                                       it is refused: EmergencyUnderWay
-    when all is well                                            it is told at once, and opens its scope for care, to the second
+    when all is well                                            it is told at once, and opens its scope for care, to the
+    second
 given a declaration
     when somebody else than the reviewer reviews                it is refused: AccessManagedUnauthorized
-    when it is unknown, reviewed, or the outcome is Open        it is refused: UnknownEmergency, AlreadyReviewed, InvalidEmergency
+    when it is unknown, reviewed, or the outcome is Open        it is refused: UnknownEmergency, AlreadyReviewed,
+        InvalidEmergency
     when all is well                                            it is closed once, and told
 """
 
@@ -221,7 +223,9 @@ def test_nothing_is_known_of_an_id_that_nobody_declared(access_log):
         (TREAT, EVERY_CATEGORY, False),
     ],
 )
-def test_TC10_the_glass_opens_its_scope_for_care_alone(access_log, people, broken, recording, purpose, categories, allowed):
+def test_TC10_the_glass_opens_its_scope_for_care_alone(
+    access_log, people, broken, recording, purpose, categories, allowed
+):
     refused = error("AccessRefused", people.patient, people.hospital, NO_DIRECTIVE)
     assert recording(use(people.patient, purpose, categories)) == (PASSED if allowed else refused)
     expected = (allowed, NO_DIRECTIVE, broken["emergency"] if allowed else NO_EMERGENCY)
@@ -249,7 +253,9 @@ def test_TC8_TC10_the_glass_closes_by_itself(people, broken, recording, late):
 
 def test_TC10_the_glass_is_broken_for_one_house_and_one_patient(people, broken, recording):
     for account in (people.clinic, people.insurer):
-        assert recording(use(people.patient), by=account) == error("AccessRefused", people.patient, account, NO_DIRECTIVE)
+        assert recording(use(people.patient), by=account) == error(
+            "AccessRefused", people.patient, account, NO_DIRECTIVE
+        )
     assert recording(use(people.stranger)) == error("AccessRefused", people.stranger, people.hospital, NO_DIRECTIVE)
 
 
@@ -322,7 +328,9 @@ def test_TC10_a_review_closes_it_once(access_log, regulator, broken, outcome):
 
 
 def test_a_review_has_an_outcome(access_log, regulator, broken):
-    assert refusal(access_log.review, broken["emergency"], OPEN, sender=regulator) == error("InvalidEmergency", "outcome")
+    assert refusal(access_log.review, broken["emergency"], OPEN, sender=regulator) == error(
+        "InvalidEmergency", "outcome"
+    )
 
 
 def test_what_nobody_declared_is_not_reviewed(access_log, regulator):
@@ -351,7 +359,9 @@ def test_TC10_what_needs_more_data_is_declared_anew_aloud(access_log, people, br
 
 
 @pytest.mark.parametrize("outcome", [JUSTIFIED, UNJUSTIFIED, REFERRED])
-def test_TC10_a_reviewer_who_finds_it_unjustified_closes_the_glass(access_log, regulator, people, broken, recording, outcome):
+def test_TC10_a_reviewer_who_finds_it_unjustified_closes_the_glass(
+    access_log, regulator, people, broken, recording, outcome
+):
     access_log.review(broken["emergency"], outcome, {"from": regulator})
     refused = error("AccessRefused", people.patient, people.hospital, NO_DIRECTIVE)
     assert recording(use(people.patient)) == (refused if outcome == UNJUSTIFIED else PASSED)

@@ -130,7 +130,9 @@ TABLE = {
     "of two as near the institution's": Row(
         [says(PROVIDER, end=0), says(HOSPITAL, 3, end=0)], (NONE, EXPIRED, HOSPITAL, 3)
     ),
-    "a role's miss may be nearer": Row([says(HOSPITAL, end=0), says(PROVIDER, 1, start=1)], (NONE, NOT_YET, PROVIDER, 1)),
+    "a role's miss may be nearer": Row(
+        [says(HOSPITAL, end=0), says(PROVIDER, 1, start=1)], (NONE, NOT_YET, PROVIDER, 1)
+    ),
     "of two roles as near the lower bit": Row(
         [says(PHARMACY, end=0), says(PROVIDER, 2, end=0)], (NONE, EXPIRED, PROVIDER, 2), actor=CLINIC
     ),
@@ -193,8 +195,12 @@ TABLE = {
     # ---- a role ----
     "permit for a role": Row([says(PROVIDER)], (PERMIT, ROLE, PROVIDER, 0)),
     "deny for a role": Row([says(PROVIDER, 2, deny)], (DENY, ROLE, PROVIDER, 2)),
-    "a name's permit before a role's deny": Row([says(HOSPITAL), says(PROVIDER, effect=deny)], (PERMIT, NAMED, HOSPITAL, 0)),
-    "a name's deny before a role's permit": Row([says(HOSPITAL, effect=deny), says(PROVIDER)], (DENY, NAMED, HOSPITAL, 0)),
+    "a name's permit before a role's deny": Row(
+        [says(HOSPITAL), says(PROVIDER, effect=deny)], (PERMIT, NAMED, HOSPITAL, 0)
+    ),
+    "a name's deny before a role's permit": Row(
+        [says(HOSPITAL, effect=deny), says(PROVIDER)], (DENY, NAMED, HOSPITAL, 0)
+    ),
     "a role's deny where the name is silent": Row(
         [says(HOSPITAL, purposes=HPAYMT), says(PROVIDER, effect=deny)], (DENY, ROLE, PROVIDER, 0)
     ),
@@ -362,7 +368,10 @@ def test_nine_roles_are_still_one_question(consents, institutions, people):
     assert decide(consents, people.patient, people.hospital) == (NONE, WRONG_CATEGORY, role(1), 0)
     consents.grant(*granting(deny(role(1 << 8), index=3)), {"from": people.patient})
     assert decide(consents, people.patient, people.hospital) == (DENY, ROLE, role(1 << 8), 3)
-    assert consents.decide.estimate_gas(people.patient, people.hospital, TREAT, OBSERVATION, {"from": people.patient}) < 250_000
+    assert (
+        consents.decide.estimate_gas(people.patient, people.hospital, TREAT, OBSERVATION, {"from": people.patient})
+        < 250_000
+    )
 
 
 def test_TC9_every_patient_answers_alone(consents, people, permitted):
@@ -389,7 +398,9 @@ def test_the_roles_accounts_are_the_roles_bits(consents, institutions, people):
 
 
 def test_TC1_a_deny_for_a_role_is_not_dodged_through_an_operator(consents, institutions, people, nurse):
-    """The clinic is a pharmacy, and the patient wants no pharmacy to see it; a key with fewer roles is still the clinic's."""
+    """The clinic is a pharmacy, and the patient wants no pharmacy to see it; a key with fewer roles is still the
+    clinic's.
+    """
     consents.grant(*granting(permit(role(PROVIDER))), {"from": people.patient})
     consents.grant(*granting(deny(role(PHARMACY))), {"from": people.patient})
     assert decide(consents, people.patient, people.clinic)[:2] == (DENY, ROLE)

@@ -43,7 +43,16 @@ from tests.consent.build import (
     revocation,
     sign,
 )
-from tests.consent.circle import DAY, DELEGATE, DIRECT, Authorization, Delegation, delegation, signature, signed_delegate
+from tests.consent.circle import (
+    DAY,
+    DELEGATE,
+    DIRECT,
+    Authorization,
+    Delegation,
+    delegation,
+    signature,
+    signed_delegate,
+)
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
 from tests.keys import key_of
@@ -62,7 +71,9 @@ def naming(guardians, stranger):
 
 def test_a_delegate_is_somebody_else(guardians, patient):
     for delegate in (NOBODY, patient.address):
-        message = refusal(guardians.setDelegate, patient, delegate, TREAT, OBSERVATION, FOR_EVER, DIRECT, sender=patient)
+        message = refusal(
+            guardians.setDelegate, patient, delegate, TREAT, OBSERVATION, FOR_EVER, DIRECT, sender=patient
+        )
         assert message == error("InvalidDelegate", delegate)
 
 
@@ -79,7 +90,13 @@ def test_only_the_patient_names_directly(guardians, people):
     assert refusal(guardians.setDelegate, *args, sender=people.patient) is PASSED
 
 
-FLIPS = {"patient": key("ben").address, "delegate": NOBODY[:-1] + "9", "purposes": HPAYMT, "categories": CLAIM, "until": 0}
+FLIPS = {
+    "patient": key("ben").address,
+    "delegate": NOBODY[:-1] + "9",
+    "purposes": HPAYMT,
+    "categories": CLAIM,
+    "until": 0,
+}
 
 
 @pytest.mark.parametrize("field", FLIPS)
@@ -112,7 +129,12 @@ def test_TC8_a_namings_deadline_is_the_last_second(guardians, ana, now, naming, 
 
 def test_TC3_a_naming_for_elsewhere_is_refused(guardians, consents, ana, now, naming):
     *terms, _ = signed_delegate(guardians, ana, CARER, now)
-    for change in ({"chainId": 1}, {"verifyingContract": consents.address}, {"name": "Salus Consent"}, {"version": "2"}):
+    for change in (
+        {"chainId": 1},
+        {"verifyingContract": consents.address},
+        {"name": "Salus Consent"},
+        {"version": "2"},
+    ):
         elsewhere = signature(guardians, ana, DELEGATE, *terms, now, FOR_EVER, **change)
         assert naming(*terms, Authorization(now, FOR_EVER, elsewhere)) == error("InvalidSignature", ana.address)
 
@@ -145,7 +167,9 @@ def test_TC1_a_withheld_naming_dies_with_a_direct_removal(guardians, people, now
 
 def test_a_naming_is_kept_and_told(guardians, ana, carer, now, named):
     tx = named(now - 7, purposes=TREAT | HPAYMT, categories=OBSERVATION, until=now + DAY)
-    assert delegation(guardians, ana.address, carer.address) == Delegation(TREAT | HPAYMT, OBSERVATION, now + DAY, now - 7)
+    assert delegation(guardians, ana.address, carer.address) == Delegation(
+        TREAT | HPAYMT, OBSERVATION, now + DAY, now - 7
+    )
     assert len(tx.events) == 1
     assert dict(tx.events["DelegateSet"]) == {
         "patient": ana.address,
@@ -291,7 +315,12 @@ def test_a_wallet_is_a_delegate_too(consents, guardians, wallet, ana, people, ho
 
 @pytest.mark.parametrize(
     ("terms", "passes"),
-    [({}, True), ({"categories": ALL_RECORDS}, True), ({"purposes": TREAT | HPAYMT}, False), ({"categories": HIV}, False)],
+    [
+        ({}, True),
+        ({"categories": ALL_RECORDS}, True),
+        ({"purposes": TREAT | HPAYMT}, False),
+        ({"categories": HIV}, False),
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("index", [0, 2])
@@ -336,7 +365,9 @@ def test_TC2_a_patients_later_word_goes_before_a_delegates(consents, ana, hospit
 
 
 def test_TC13_nobody_lends_its_name_by_a_call(consents, guardians, salus_project, people, now, hospital):
-    """Neither a contract that the patient calls, nor its address at the end of the calldata, nor a call within a call."""
+    """Neither a contract that the patient calls, nor its address at the end of the calldata, nor a call within a
+    call.
+    """
     caller = salus_project.Caller.deploy({"from": people.deployer})
     order = sign(consents, key("ben"), permit(hospital), now, patient=people.patient)._replace(signature=b"")
     message = error("InvalidSignature", people.patient)
@@ -399,10 +430,14 @@ def test_a_delegate_grants_where_a_wider_directive_was_revoked(
     assert refused(acting(permit(hospital, index=1))) == error("OutOfScope", ana.address, carer.address)
     relay(sign(consents, ana, REVOKED_BY[revoked](hospital), now - 8))
     assert refused(acting(permit(hospital, index=1))) is PASSED
-    assert refused(acting(permit(hospital, index=1, purposes=HPAYMT))) == error("OutOfScope", ana.address, carer.address)
+    assert refused(acting(permit(hospital, index=1, purposes=HPAYMT))) == error(
+        "OutOfScope", ana.address, carer.address
+    )
 
 
-def test_TC2_a_delegates_grant_does_not_wait_for_what_was_revoked(consents, ana, hospital, clinic, now, named, relay, acting):
+def test_TC2_a_delegates_grant_does_not_wait_for_what_was_revoked(
+    consents, ana, hospital, clinic, now, named, relay, acting
+):
     """A wide grant, its revocation, the delegate's grant: alike whether the first ever arrived."""
     named()
     relay(sign(consents, ana, permit(hospital, purposes=EVERY_PURPOSE), now - 9))

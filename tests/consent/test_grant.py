@@ -14,7 +14,8 @@ given a patient
         it concerns that patient and that grantee alone
 given a word of terms, or its fields
     when one is made of the other                               it is as the interface lays it out
-    when a field does not fit                                   it is refused: InvalidIndex, InvalidEffect, by the decoder
+    when a field does not fit                                   it is refused: InvalidIndex, InvalidEffect, by the
+        decoder
 """
 
 import brownie
@@ -32,9 +33,9 @@ from tests.consent.build import (
     FOR_EVER,
     HPAYMT,
     NEVER,
+    NO_DOCUMENT,
     NOBODY,
     NOT_YET_BEGUN,
-    NO_DOCUMENT,
     NOTHING,
     OBSERVATION,
     PERMIT,
@@ -78,7 +79,9 @@ def test_each_role_is_a_grantee(consents, patient, bit):
 
 @pytest.mark.parametrize("index", [4, 5, 8, 16, 32, 62, 255])
 def test_a_pair_has_four_places(consents, patient, hospital, index):
-    assert refusal(consents.grant, *granting(permit(hospital, index=index)), sender=patient) == error("InvalidIndex", index)
+    assert refusal(consents.grant, *granting(permit(hospital, index=index)), sender=patient) == error(
+        "InvalidIndex", index
+    )
 
 
 @pytest.mark.parametrize("effect", [NOTHING, 3])
@@ -112,7 +115,9 @@ def test_TC8_a_grant_ends_after_it_begins(consents, patient, hospital, now, leng
 def test_TC8_a_grant_that_has_ended_is_refused(consents, patient, hospital, now, left):
     end = now + 1_000
     at(end - left)
-    assert refusal(consents.grant, *granting(permit(hospital, end=end)), sender=patient) == error("InvalidPeriod", 0, end)
+    assert refusal(consents.grant, *granting(permit(hospital, end=end)), sender=patient) == error(
+        "InvalidPeriod", 0, end
+    )
 
 
 def test_TC8_a_grant_of_one_second_passes(consents, patient, hospital, now):
@@ -139,7 +144,7 @@ def reverts(sender, contract, calldata):
 def widened(calldata, word, bits):
     """One argument with the bit set that lies just above its width."""
     at = 10 + 64 * word
-    return f"{calldata[:at]}{int(calldata[at:at + 64], 16) + (1 << bits):064x}{calldata[at + 64:]}"
+    return f"{calldata[:at]}{int(calldata[at : at + 64], 16) + (1 << bits):064x}{calldata[at + 64 :]}"
 
 
 def test_a_grant_in_the_second_of_revoking_everything_is_refused(consents, wallet, hospital, stranger):

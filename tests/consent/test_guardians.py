@@ -12,7 +12,8 @@ given a patient who names guardians
 import pytest
 
 from tests.consent.build import NOBODY, key
-from tests.consent.circle import DIRECT, MAX_DELAY, MIN_DELAY, family as relatives, guardian_set, signed_set
+from tests.consent.circle import DIRECT, MAX_DELAY, MIN_DELAY, guardian_set, signed_set
+from tests.consent.circle import family as relatives
 from tests.errors import error
 from tests.institutions.edge import PASSED, at, refusal
 

@@ -143,7 +143,9 @@ def test_TC2_a_withheld_grant_does_not_stop_a_revocation(consents, ana, hospital
     assert record(consents, ana.address, hospital).status == WITHDRAWN
 
 
-def test_TC2_orders_for_different_grantees_do_not_wait_for_each_other(consents, ana, hospital, clinic, insurer, now, refused):
+def test_TC2_orders_for_different_grantees_do_not_wait_for_each_other(
+    consents, ana, hospital, clinic, insurer, now, refused
+):
     for ago, grantee in ((10, clinic), (30, hospital), (20, insurer)):
         assert refused(sign(consents, ana, permit(grantee), now - ago)) is PASSED
 

@@ -1,4 +1,5 @@
-"""What holds where the patient never said anything: one of four policies, fixed at deployment (IConsentRegistry.Policy).
+"""What holds where the patient never said anything: one of four policies, fixed at deployment
+(IConsentRegistry.Policy).
 
 given a deployment with a policy
     when the patient never said anything to the institution     the table of the policy answers: NoDirective or Implied
@@ -74,7 +75,8 @@ def registries(house, salus_project, people, institutions, guardians):
     """One registry of each policy."""
     make = salus_project.ConsentRegistry.deploy
     return {
-        policy: make(institutions, guardians, number, {"from": people.deployer}) for number, policy in enumerate(POLICIES)
+        policy: make(institutions, guardians, number, {"from": people.deployer})
+        for number, policy in enumerate(POLICIES)
     }
 
 

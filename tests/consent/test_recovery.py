@@ -126,9 +126,7 @@ def test_TC9_any_two_of_three_are_enough(starting, guarded, family, pair):
 
 
 @pytest.mark.parametrize("field", ["successor", "deadline", "version", "patient"])
-def test_TC4_no_field_of_a_recovery_is_the_relayers_choice(
-    guardians, guarded, ana, successor, family, stranger, field
-):
+def test_TC4_no_field_of_a_recovery_is_the_relayers_choice(guardians, guarded, ana, successor, family, stranger, field):
     values = {"patient": ana.address, "successor": successor.address, "version": 1, "deadline": FOR_EVER}
     signed = [signature(guardians, signer, RECOVER, *values.values()) for signer in family[:2]]
     other = {"patient": key("ben").address, "successor": key("thief").address, "version": 2, "deadline": FOR_EVER - 1}
@@ -162,7 +160,9 @@ def test_TC9_a_removed_guardians_old_approval_is_dead(guardians, guarded, ana, s
     at(now + 10)
     guardians.setGuardians(*signed_set(guardians, ana, addresses(family[1:]), 1, now + 1), {"from": stranger})
     again = recovery_of(guardians, ana.address, successor.address, family[:1])
-    assert refusal(guardians.startRecovery, *again, sender=stranger) == error("NotGuardian", ana.address, family[0].address)
+    assert refusal(guardians.startRecovery, *again, sender=stranger) == error(
+        "NotGuardian", ana.address, family[0].address
+    )
 
 
 def test_TC6_a_wallet_is_a_guardian_too(guardians, wallet, ana, people, successor):
@@ -182,7 +182,9 @@ def test_TC6_a_wallet_is_a_guardian_too(guardians, wallet, ana, people, successo
 
 
 def test_a_recovery_is_under_way_and_told(guardians, guarded, ana, successor, family, stranger):
-    tx = guardians.startRecovery(*recovery_of(guardians, ana.address, successor.address, family[1:]), {"from": stranger})
+    tx = guardians.startRecovery(
+        *recovery_of(guardians, ana.address, successor.address, family[1:]), {"from": stranger}
+    )
     ready = tx.timestamp + MIN_DELAY
     assert tuple(guardians.recovery(ana.address)) == (successor.address, ready)
     assert guardians.controllerOf(ana.address) == ana.address
@@ -233,7 +235,9 @@ def test_TC9_the_patient_vetoes_as_long_as_nobody_finished(guardians, recovering
     assert refusal(guardians.finishRecovery, ana.address, sender=stranger) == error("NoRecovery", ana.address)
 
 
-def test_TC9_the_signatures_are_dead_with_a_veto(guardians, recovering, starting, ana, successor, family, stranger, now):
+def test_TC9_the_signatures_are_dead_with_a_veto(
+    guardians, recovering, starting, ana, successor, family, stranger, now
+):
     args = vetoing(guardians, ana, ana.address, successor.address, 1, now)
     guardians.veto(*args, {"from": stranger})
     assert guardian_set(guardians, ana.address).version == 2
@@ -309,7 +313,9 @@ def test_TC9_the_consents_follow_without_being_signed_again(consents, ana, hospi
     assert decide(consents, ana.address, hospital).answer == 1
 
 
-def test_TC9_the_old_key_signs_nothing_any_more(consents, guardians, moved, ana, successor, hospital, refused, stranger):
+def test_TC9_the_old_key_signs_nothing_any_more(
+    consents, guardians, moved, ana, successor, hospital, refused, stranger
+):
     """Not in the registry, not with the guardians; what it withheld is dead as well."""
     second = moved.timestamp
     old = error("InvalidSignature", successor.address)
@@ -394,7 +400,9 @@ def test_a_patient_who_comes_back_to_its_own_account_grants_directly(consents, g
     assert record(consents, patient, hospital).status == WITHDRAWN
 
 
-def test_TC9_whoever_removes_its_guardians_ends_their_recovery(guardians, recovering, ana, family, starting, stranger, now):
+def test_TC9_whoever_removes_its_guardians_ends_their_recovery(
+    guardians, recovering, ana, family, starting, stranger, now
+):
     guardians.setGuardians(*signed_set(guardians, ana, [], 0, now, delay=0), {"from": stranger})
     assert tuple(guardians.recovery(ana.address)) == NO_RECOVERY
     assert tuple(guardian_set(guardians, ana.address))[:4] == ((), 0, 0, 2)

@@ -31,8 +31,8 @@ from tests.consent.build import (
     EVERY_PURPOSE,
     FOR_EVER,
     HPAYMT,
-    NOBODY,
     NO_DOCUMENT,
+    NOBODY,
     NOTHING,
     OBSERVATION,
     PERMIT,
@@ -225,7 +225,9 @@ def test_TC3_a_signature_for_elsewhere_is_refused(consents, ana, hospital, now, 
     assert refused(elsewhere) == error("InvalidSignature", ana.address)
 
 
-def test_TC3_another_registry_refuses_what_was_signed_for_this_one(consents, salus_project, institutions, guardians, deployer, ana, hospital, now):
+def test_TC3_another_registry_refuses_what_was_signed_for_this_one(
+    consents, salus_project, institutions, guardians, deployer, ana, hospital, now
+):
     second = salus_project.ConsentRegistry.deploy(institutions, guardians, 1, {"from": deployer})
     order = sign(consents, ana, permit(hospital), now)
     with brownie.reverts(error("InvalidSignature", ana.address)):
@@ -427,7 +429,10 @@ def test_TC1_a_signed_revocation_of_all_kills_what_is_withheld(consents, ana, ho
 
 
 def test_TC1_a_revocation_that_comes_late_spares_what_is_newer(consents, ana, hospital, now, relay):
-    relay(sign(consents, ana, permit(hospital, index=0), now - 20), sign(consents, ana, permit(hospital, index=1), now - 10))
+    relay(
+        sign(consents, ana, permit(hospital, index=0), now - 20),
+        sign(consents, ana, permit(hospital, index=1), now - 10),
+    )
     relay(sign(consents, ana, revocation(hospital), now - 15))
     assert [record(consents, ana.address, hospital, i).status for i in (0, 1)] == [WITHDRAWN, ACTIVE]
 
@@ -541,7 +546,7 @@ def test_TC7_a_field_that_no_type_names_is_not_signed(consents, ana, hospital, n
     order = Order(ana.address, permit(hospital), now)
     wider = order._replace(directive=order.directive._replace(purposes=EVERY_PURPOSE))
     assert digest(consents, order) != digest(consents, wider)
-    assert NO_DOCUMENT == order.directive.document
+    assert order.directive.document == NO_DOCUMENT
     signature = Account.unsafe_sign_hash(digest(consents, order), ana.key).signature
     assert refused(order._replace(signature=bytes(signature))) is PASSED
     assert refused(wider._replace(signature=bytes(signature))) == error("InvalidSignature", ana.address)

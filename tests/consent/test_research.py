@@ -41,7 +41,9 @@ def asked(consents, hospital, patient):
 
 @pytest.mark.parametrize("granted", USES)
 def test_a_permit_covers_itself_and_what_is_narrower(granted, asked, consents, hospital, patient):
-    consents.grant(*granting(permit(hospital, purposes=purpose_bits([granted]), categories=ALL_RECORDS)), {"from": patient})
+    consents.grant(
+        *granting(permit(hospital, purposes=purpose_bits([granted]), categories=ALL_RECORDS)), {"from": patient}
+    )
     for use in USES:
         covered = use == granted or use in duo.narrower(granted)
         expected = (PERMIT, NAMED) if covered else (NOTHING, WRONG_PURPOSE)
@@ -63,6 +65,8 @@ def test_a_denial_is_not_lost_behind_a_broader_permit(denied, asked, consents, h
 
 
 def test_several_uses_must_all_be_granted(asked, consents, hospital, patient):
-    consents.grant(*granting(permit(hospital, purposes=purpose_bits(["GRU"]), categories=ALL_RECORDS)), {"from": patient})
+    consents.grant(
+        *granting(permit(hospital, purposes=purpose_bits(["GRU"]), categories=ALL_RECORDS)), {"from": patient}
+    )
     assert asked(request_bits(["HMB", "GSO"])) == Decision(PERMIT, NAMED, str(hospital), 0)
     assert asked(request_bits(["HMB", "POA"])) == Decision(NOTHING, WRONG_PURPOSE, str(hospital), 0)

@@ -98,7 +98,9 @@ REFUSES_ALL = "0x60006000fd"  # PUSH1 0 PUSH1 0 REVERT
 ACCEPTS_ALL = "0x631626ba7e60e01b60005260206000f3"  # answers 0x1626ba7e, padded
 
 
-@pytest.mark.parametrize("code", [REFUSES_ALL, "0x00", "0xfe", ACCEPTS_ALL], ids=["reverts", "stops", "burns", "accepts"])
+@pytest.mark.parametrize(
+    "code", [REFUSES_ALL, "0x00", "0xfe", ACCEPTS_ALL], ids=["reverts", "stops", "burns", "accepts"]
+)
 def test_TC6_a_key_signs_although_its_account_has_code(consents, ana, hospital, now, refused, code):
     order = sign(consents, ana, permit(hospital), now)
     set_code(ana.address, code)

@@ -6,7 +6,8 @@ given a clinic that holds a shipment
     when the day is in the future, or more than a week ago          InvalidDay
     when the interval, less four days of grace, has not passed      TooEarly, with the first day that would count
     when the shipment is not its own, not intact, or empty          as IColdChain.dispense refuses it
-    when all is well                                                a unit leaves the shipment, and the dose is kept and told
+    when all is well                                                a unit leaves the shipment, and the dose is kept and
+    told
 given a dose
     when somebody else, or an expired operator, voids it            NotTheClinic
     when another one followed, or it is voided already              NotTheLastDose
@@ -99,7 +100,9 @@ def test_a_dose_may_be_four_days_early(doses, give, giving, schedule, patient, e
 
 
 @pytest.mark.parametrize("interval", [0, 1, GRACE - 1, GRACE, GRACE + 1])
-def test_a_short_interval_never_lets_a_dose_precede_the_one_before_it(doses, give, giving, regulator, patient, interval):
+def test_a_short_interval_never_lets_a_dose_precede_the_one_before_it(
+    doses, give, giving, regulator, patient, interval
+):
     steps = [Step(), Step(min_interval=interval, due=interval)]
     tx = doses.registerSchedule(CVX, steps, {"from": regulator})
     short = str(tx.events["ScheduleRegistered"]["schedule"])
@@ -254,7 +257,9 @@ def test_only_the_last_dose_is_voided_and_once(doses, give, voiding, clinic):
     assert voiding(first) is PASSED
 
 
-def test_a_voided_dose_never_counted_but_its_unit_stays_used(doses, coldchain, give, giving, schedule, patient, clinic, shipment):
+def test_a_voided_dose_never_counted_but_its_unit_stays_used(
+    doses, coldchain, give, giving, schedule, patient, clinic, shipment
+):
     day = today()
     give(day)
     before = Next(*doses.next(patient, schedule))

@@ -53,10 +53,13 @@ class Model:
 
 @pytest.fixture(scope="module")
 def short(doses, regulator):
-    return str(doses.registerSchedule(build.CVX, SCHEDULE, {"from": regulator}).events["ScheduleRegistered"]["schedule"])
+    return str(
+        doses.registerSchedule(build.CVX, SCHEDULE, {"from": regulator}).events["ScheduleRegistered"]["schedule"]
+    )
 
 
-# Every step there is, in one list: to draw one of it costs next to nothing. What would be drawn too seldom stands in it more than once.
+# Every step there is, in one list: to draw one of it costs next to nothing. What would be drawn too seldom stands in it
+# more than once.
 GIVE = [("give", who, ago) for who in (0, 1) for ago in range(-1, 10)]
 GIVE_NOW = [("give", who, ago) for who in (0, 1) for ago in (0, 1)]
 VOID = [("void", n, 0) for n in range(21)]

@@ -5,7 +5,6 @@ import os
 import pytest
 
 from salus.node import LocalNode
-
 from tests.faults.ledger import Ledger
 
 

@@ -1,7 +1,8 @@
-"""A chain of a test's own, with a book of contracts that emit whatever they are told: any log, at an address of the book.
+"""A chain of a test's own, with a book of contracts that emit whatever they are told: any log, at an address of the
+book.
 
-The node is real; what stands at the addresses is a few dozen bytes that turn calldata into logs, so that a test makes in
-milliseconds what the house's contracts would never emit, and as much of it as it likes.
+The node is real; what stands at the addresses is a few dozen bytes that turn calldata into logs, so that a test makes
+in milliseconds what the house's contracts would never emit, and as much of it as it likes.
 """
 
 from __future__ import annotations
@@ -48,7 +49,13 @@ def _emitter():
     copy = "DUP1 SWAP2 PUSH0 CALLDATACOPY :loop"
     choose = " ".join(f"DUP2 {n} EQ @log{n} JUMPI" for n in range(5)) + " STOP"
     logs = " ".join(
-        " ".join([f":log{n}", *(f"{3 + 32 * i} CALLDATALOAD" for i in reversed(range(n))), f"DUP{n + 1} PUSH0 LOG{n} @next JUMP"])
+        " ".join(
+            [
+                f":log{n}",
+                *(f"{3 + 32 * i} CALLDATALOAD" for i in reversed(range(n))),
+                f"DUP{n + 1} PUSH0 LOG{n} @next JUMP",
+            ]
+        )
         for n in range(5)
     )
     end = ":next SWAP2 1 SWAP1 SUB DUP1 ISZERO @end JUMPI SWAP2 @loop JUMP :end STOP"

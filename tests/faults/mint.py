@@ -1,4 +1,5 @@
-"""A chain, a token that anybody mints, and an outbox that mints: to each account a sum of its own, so that a second time shows.
+"""A chain, a token that anybody mints, and an outbox that mints: to each account a sum of its own, so that a second
+time shows.
 
 Every item mints 1,000 + n units to account number n. An effect that happened twice, or not at all, is a balance.
 """
@@ -40,7 +41,9 @@ class Mint:
         self.signer = KeySigner.from_key(node.keys[account])
         build = json.loads((BUILD / "TestToken.json").read_text())
         factory = self.w3.eth.contract(abi=build["abi"], bytecode=build["bytecode"])
-        receipt = self.transact(Account.from_key(node.keys[0]), data=factory.constructor("Dollar", "USD", 6).data_in_transaction)
+        receipt = self.transact(
+            Account.from_key(node.keys[0]), data=factory.constructor("Dollar", "USD", 6).data_in_transaction
+        )
         self.token = receipt["contractAddress"]
         self.contract = self.w3.eth.contract(address=self.token, abi=build["abi"])
         code = self.w3.keccak(self.w3.eth.get_code(self.token)).to_0x_hex()
@@ -78,7 +81,9 @@ class Mint:
         return self.contract.functions.balanceOf(holder(n)).call()
 
     def expect_once(self, numbers):
-        """Each effect happened, once. A busy node may show a state that is a moment old; what happened twice stays wrong."""
+        """Each effect happened, once. A busy node may show a state that is a moment old; what happened twice stays
+        wrong.
+        """
         end = time.monotonic() + 3
         while wrong := {n: found for n in numbers if (found := self.balance(n)) != 1000 + n}:
             assert time.monotonic() < end, wrong
@@ -97,7 +102,9 @@ class Mint:
     def raw_foreign(self, nonce):
         """The raw bytes of such a transaction, and its hash."""
         fields = {"to": holder(999), "value": 1, "gas": 21_000, "maxFeePerGas": 10**10, "maxPriorityFeePerGas": 10**9}
-        signed = Account.sign_transaction({"nonce": nonce, "chainId": self.node.chain_id, **fields}, self.signer._account.key)
+        signed = Account.sign_transaction(
+            {"nonce": nonce, "chainId": self.node.chain_id, **fields}, self.signer._account.key
+        )
         return signed.raw_transaction.to_0x_hex(), signed.hash.to_0x_hex()
 
 

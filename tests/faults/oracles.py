@@ -76,8 +76,8 @@ def index_is_fresh(setting: Setting, node: LocalNode) -> Iterator[str]:
 
 
 def index_is_storage(setting: Setting, node: LocalNode, client: Salus) -> Iterator[str]:
-    """What the events of the index say and what the contracts' storage says: by the index's own audit, and, of directives and
-    claims, by nothing but their events."""
+    """What the events of the index say and what the contracts' storage says: by the index's own audit, and, of
+    directives and claims, by nothing but their events."""
     store = Store(setting.file("live.sqlite"))
     for difference in audit(client, store, node.url, rebuild=False).differences:
         yield f"audit: {difference}"
@@ -104,10 +104,13 @@ def index_is_storage(setting: Setting, node: LocalNode, client: Salus) -> Iterat
             yield f"claim 0x{id_.hex()}: {wanted.name} by the index, {record} in the storage"
 
 
-# ------------------------------------------------------------------------------------------------- (c) the money is right
+# ------------------------------------------------------------------------------------------------- (c) the money is
+# right
 
 
-def money_is_right(setting: Setting, client: Salus, chain: Chain, funded: int, insurer: str, token: str) -> Iterator[str]:
+def money_is_right(
+    setting: Setting, client: Salus, chain: Chain, funded: int, insurer: str, token: str
+) -> Iterator[str]:
     """The treasury's pool, the hospital's balance and the members' sums: replayed from calldata by the reference."""
     work = Work(setting)
     desk = _reference(setting, work.plan, funded, insurer, token, client)
@@ -128,7 +131,11 @@ def money_is_right(setting: Setting, client: Salus, chain: Chain, funded: int, i
         for year in (2025, 2026):
             found = client.claims.accumulators(setting.plan_id, member, year)
             wanted = desk.used.member(desk.plans.versions[setting.plan_id].series, member, year)
-            if (found.deductible, found.out_of_pocket, found.paid) != (wanted.deductible, wanted.out_of_pocket, wanted.paid):
+            if (found.deductible, found.out_of_pocket, found.paid) != (
+                wanted.deductible,
+                wanted.out_of_pocket,
+                wanted.paid,
+            ):
                 yield f"{member} in {year}: {wanted} by the model, {found} on chain"
 
 
@@ -171,9 +178,17 @@ def _claim(row: Sequence[Any]) -> Claim:
 
 
 def outbox_is_chain(
-    setting: Setting, sender: str, results: Sequence[Result], chain: Chain, foreign: set[str], first_nonce: int, chunks: int
+    setting: Setting,
+    sender: str,
+    results: Sequence[Result],
+    chain: Chain,
+    foreign: set[str],
+    first_nonce: int,
+    chunks: int,
 ) -> Iterator[str]:
-    """Each transaction of the account in the chain is one item's or a known stranger's; each item that counts as done is one."""
+    """Each transaction of the account in the chain is one item's or a known stranger's; each item that counts as done
+    is one.
+    """
     wanted = {f"{'claim' if sender == 'hospital' else 'order'}-{n}" for n in range(chunks * CHUNK)}
     keys = [result.key for result in results]
     if missing := wanted - set(keys):
@@ -233,7 +248,8 @@ def effects(setting: Setting, client: Salus, results: dict[str, Sequence[Result]
         else:
             undone.append((result, patient, said))
     for result, patient, said in undone:
-        # One that comes too late is overtaken: by its kind, or since a stranger took its nonce and it was given once more.
+        # One that comes too late is overtaken: by its kind, or since a stranger took its nonce and it was given once
+        # more.
         if said >= latest.get(patient, 0):
             yield f"{result.key} is {result.state.value}, and nothing stands against it: {result.error}"
     clinic = setting.signer("clinic").address

@@ -126,9 +126,7 @@ class FaultProxy:
         if self.troubles and kind is None:
             raise AssertionError("the proxy itself failed") from self.troubles[0]
 
-    def spoil(
-        self, method: str, mode: str, *, rate: float = 1.0, times: int | None = None, **options: Any
-    ) -> Rule:
+    def spoil(self, method: str, mode: str, *, rate: float = 1.0, times: int | None = None, **options: Any) -> Rule:
         """From now on spoil a method, ``"*"`` for every one; of several rules the first that draws a question counts.
 
         Args:

@@ -1,11 +1,12 @@
-"""The soak: senders and an indexer under everything that goes wrong, in an order that a seed repeats, until the time is over.
+"""The soak: senders and an indexer under everything that goes wrong, in an order that a seed repeats, until the time is
+over.
 
     python -m tests.faults --minutes 10 --seed 7            (make soak MINUTES=10 SEED=7)
 
 Two accounts send real claims and signed grants through a proxy that spoils a part of what passes: the hospital's by two
-processes that share one outbox and key, the clinic's by one. An indexer follows. All of them are killed (SIGKILL) again and
-again, the chain is reorganised under them, transactions are dropped, fees and clocks jump, ether runs out, and a stranger uses
-their keys. Then all calms down, the work is brought to its end, and the oracles are asked (oracles.py).
+processes that share one outbox and key, the clinic's by one. An indexer follows. All of them are killed (SIGKILL) again
+and again, the chain is reorganised under them, transactions are dropped, fees and clocks jump, ether runs out, and a
+stranger uses their keys. Then all calms down, the work is brought to its end, and the oracles are asked (oracles.py).
 
 Ends with 0 when all of them agree, 1 when not; the folder with outboxes, index and what the workers said is then kept.
 """
@@ -130,13 +131,17 @@ class Soak:
         where, orders = self.house.book["ConsentRegistry"].address, []
         for who in people:
             scope = Effect.PERMIT, 4, 1 << 12, 0, began + YEAR
-            order = Order(who.address, Directive(scene.insurer.address, 0, *scope), began - 1, began + YEAR, 31337, where)
+            order = Order(
+                who.address, Directive(scene.insurer.address, 0, *scope), began - 1, began + YEAR, 31337, where
+            )
             orders.append(Order(**{**order.__dict__, "signature": who.sign_typed(order.typed())}))
         scene.desk.send(scene.desk.contract("ConsentRegistry").functions.relay(*words(orders)))
         self._enrich()
         self._mine()
         self.base = self.highest = self._head()
-        self.nonces = {name: self._nonce(who) for name, who in zip(("hospital", "clinic"), self._accounts(), strict=True)}
+        self.nonces = {
+            name: self._nonce(who) for name, who in zip(("hospital", "clinic"), self._accounts(), strict=True)
+        }
 
     def _setting(self) -> Setting:
         keys = {"hospital": self.scene.hospital, "clinic": self.clinic}
@@ -176,7 +181,9 @@ class Soak:
                     rule.rate = rate if mode == "geth_underpriced" else rate * strength
             if time.monotonic() - shown > 15:
                 shown = time.monotonic()
-                say(f"{ends - shown:.0f} s left, block {self._head()}, {self.counts.total()} blows, {self._sent()} sent")
+                say(
+                    f"{ends - shown:.0f} s left, block {self._head()}, {self.counts.total()} blows, {self._sent()} sent"
+                )
             time.sleep(self.random.uniform(0.01, 0.1))
 
     def _kill(self) -> bool:
@@ -258,7 +265,9 @@ class Soak:
         return max(0, min(DEEPEST - (self.highest - head), head - self.base))
 
     def _quiet(self, act: Callable[[], None]) -> None:
-        """Do something while no transaction makes a block by itself: how deep it goes must not depend on what comes between."""
+        """Do something while no transaction makes a block by itself: how deep it goes must not depend on what comes
+        between.
+        """
         automine = self.node.request("anvil_getAutomine")
         self.node.request("evm_setAutomine", False)
         try:
@@ -286,7 +295,9 @@ class Soak:
         self._quiet(self._reorganise)
 
     def _reorganise(self) -> None:
-        """F1 to F4: other blocks of the same height; without their transactions, with some, or with a stranger's instead."""
+        """F1 to F4: other blocks of the same height; without their transactions, with some, or with a stranger's
+        instead.
+        """
         if not (room := self._room()):
             return
         depth = self.random.randint(1, room)

@@ -12,7 +12,9 @@ DEPTHS = (1, 2, 3, 5, 8, 16, 33, 64)
 
 @pytest.fixture
 def module_node():
-    """A chain for each test: one that was put back again and again may have lost states that a deep reorg goes back to."""
+    """A chain for each test: one that was put back again and again may have lost states that a deep reorg goes back
+    to.
+    """
     with LocalNode(timestamp=1_800_000_000) as node:
         yield node
 
@@ -98,7 +100,9 @@ def test_f6_a_change_deeper_than_the_window_stops_loudly_and_leaves_all(ledger):
         ledger.node.request("anvil_reorg", 12, [])
         before = _whole(indexer)
         for _ in range(2):  # never continued
-            with pytest.raises(IndexParted, match=r"for at least 8 blocks .*nothing was changed.*`salus index rebuild`"):
+            with pytest.raises(
+                IndexParted, match=r"for at least 8 blocks .*nothing was changed.*`salus index rebuild`"
+            ):
                 indexer.sync()
         assert _whole(indexer) == before
     with ledger.indexer() as indexer:

@@ -385,7 +385,8 @@ def test_f17_what_loses_its_nonce_to_a_foreign_transaction_is_lost_and_told(mint
     assert [mint.balance(n) for n in mine] == [1000 + mine[0], 0, 1000 + mine[2]]
 
 
-# ---------------------------------------------------------------------------------------------------------- refused late
+# ---------------------------------------------------------------------------------------------------------- refused
+# late
 
 
 def test_f18_no_clock_of_this_machine_decides(mint, outbox, monkeypatch):
@@ -406,7 +407,9 @@ def test_f18_no_clock_of_this_machine_decides(mint, outbox, monkeypatch):
 def test_f21_what_came_in_between_fails_with_its_reason(mint, outbox):
     """Two payments of all there is pass the dry run; the second reverts in the same block."""
     mint.transact(
-        Account.from_key(mint.node.keys[2]), to=mint.token, data=mint.contract.encode_abi("mint", [mint.signer.address, 500])
+        Account.from_key(mint.node.keys[2]),
+        to=mint.token,
+        data=mint.contract.encode_abi("mint", [mint.signer.address, 500]),
     )
     first = Item("first", mint.token, TRANSFER + encode(["address", "uint256"], [holder(1), 500]), "transfer", 100_000)
     second = mint.spend("second", 500)

@@ -1,4 +1,6 @@
-"""F7, F15, F16: replies are lost, late, cut short, of another kind or of another chain; each effect happens once all the same."""
+"""F7, F15, F16: replies are lost, late, cut short, of another kind or of another chain; each effect happens once all
+the same.
+"""
 
 import threading
 import time
@@ -179,7 +181,10 @@ def test_f15_a_node_that_takes_no_bytes_is_given_up_and_nothing_is_lost(mint, pr
 def test_f15_another_endpoint_takes_over(mint, node, proxy):
     """45: reads go elsewhere; the bytes that are sent there are the same."""
     before, mine = mint.count(), some(30)
-    with FaultProxy(node.url) as second, mint.client(proxy.url).outbox(timeout=1, patience=30, also=[second.url]) as outbox:
+    with (
+        FaultProxy(node.url) as second,
+        mint.client(proxy.url).outbox(timeout=1, patience=30, also=[second.url]) as outbox,
+    ):
         signed = []
         sign = outbox._store.sign
         outbox._store.sign = lambda rows: (signed.extend(rows), sign(rows), proxy.spoil("*", "drop_request"))

@@ -1,6 +1,7 @@
 """F8, F17: the sending process is killed at every step and at any moment, and two of them share a key.
 
-TK2, TK3, TK4: whatever ends a process, and whatever another one does meanwhile, each item happens once and no nonce is left out.
+TK2, TK3, TK4: whatever ends a process, and whatever another one does meanwhile, each item happens once and no nonce is
+left out.
 """
 
 import os
@@ -109,7 +110,8 @@ def test_f8_no_secret_is_on_the_disk(mint, tmp_path, monkeypatch):
     mint.expect_once(mine)  # what was sent is in its blocks before the next test counts
 
 
-# ------------------------------------------------------------------------------------------------- two processes, one key
+# ------------------------------------------------------------------------------------------------- two processes, one
+# key
 
 
 def expect_all(mint, before, *parts):
@@ -140,9 +142,7 @@ def test_f17_two_processes_with_the_same_items(mint, tmp_path):
 def test_f17_two_processes_with_outboxes_of_their_own(mint, tmp_path):
     """Nonces are given away under a lock of the key, whatever the file."""
     before, parts = mint.count(), [some(50), some(50)]
-    children = [
-        fork(lambda mine=mine, n=n: send(mint, tmp_path / f"{n}.sqlite", mine)) for n, mine in enumerate(parts)
-    ]
+    children = [fork(lambda mine=mine, n=n: send(mint, tmp_path / f"{n}.sqlite", mine)) for n, mine in enumerate(parts)]
     assert [wait(child) for child in children] == [0, 0]
     expect_all(mint, before, *parts)
 

@@ -1,4 +1,6 @@
-"""F21: while the window is full the next calls are tried already; what changes before they are signed is noticed all the same."""
+"""F21: while the window is full the next calls are tried already; what changes before they are signed is noticed all
+the same.
+"""
 
 import time
 

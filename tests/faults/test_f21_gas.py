@@ -21,7 +21,9 @@ def house(tmp_path_factory):
 
 
 def test_a_claim_that_is_paid_is_not_refused_for_the_gas_of_one_that_is_not_F21(house, tmp_path):
-    """The first is within the deductible; the second moves money, for which the treasury wants gas left, in words of its own."""
+    """The first is within the deductible; the second moves money, for which the treasury wants gas left, in words of
+    its own.
+    """
     scene = Scene(house, house.deploy("TestToken", "Dollar", "USD", 6), tmp_path)
     (claim,) = read_claims(EXAMPLES / "claim.json")
     small = dataclasses.replace(claim, number="small", lines=claim.lines[:1])
@@ -65,7 +67,10 @@ def test_one_estimate_serves_for_batches_of_any_size_F21(many, tmp_path):
         assert asked.count("eth_estimateGas") <= 2
         rows = outbox._store.rows()
         gas = {row.item.size: attempts[-1].gas for row, attempts in zip(rows, outbox._store.attempts(rows).values())}
-        assert {row.item.size: row.item.spare for row in rows} == {45 * 6: 350_000 + 45 * 60_000, 60: 350_000 + 10 * 60_000}
+        assert {row.item.size: row.item.spare for row in rows} == {
+            45 * 6: 350_000 + 45 * 60_000,
+            60: 350_000 + 10 * 60_000,
+        }
     assert all(gas[size] > spare for size, spare in ((60, 950_000), (270, 3_050_000)))
     assert (gas[60] - 950_000) * 3 < gas[270] - 3_050_000 < (gas[60] - 950_000) * 5
 
@@ -80,7 +85,9 @@ def test_what_no_block_holds_goes_in_halves_F21(many, house, tmp_path):
 
 
 def test_a_pool_that_runs_short_under_way_stops_no_claim_F21_TP3(house, tmp_path):
-    """Each claim is then noted as owed, which takes three times the gas: what was tried with enough has too little in its block."""
+    """Each claim is then noted as owed, which takes three times the gas: what was tried with enough has too little in
+    its block.
+    """
     scene = Scene(house, house.deploy("TestToken", "Dollar", "USD", 6), tmp_path, fund=12_000 * USD)
     claims = scene.paid_ones(400)
     with scene.desk.outbox(tmp_path / "outbox.sqlite") as outbox:

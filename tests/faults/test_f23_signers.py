@@ -1,5 +1,6 @@
-"""F23: who signed an order is no signer any more, or another one, when it is relayed: wallets that change their mind, and
-accounts that delegate to code (EIP-7702) or take that back. Refused in the rules' words, before it is sent or in its block.
+"""F23: who signed an order is no signer any more, or another one, when it is relayed: wallets that change their mind,
+and accounts that delegate to code (EIP-7702) or take that back. Refused in the rules' words, before it is sent or in
+its block.
 """
 
 import pytest

@@ -1,4 +1,6 @@
-"""The short form of the soak: some seconds of everything that goes wrong, then every oracle. `make soak` is the long one."""
+"""The short form of the soak: some seconds of everything that goes wrong, then every oracle. `make soak` is the long
+one.
+"""
 
 import subprocess
 import sys

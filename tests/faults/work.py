@@ -1,4 +1,6 @@
-"""What the soak sends: real claims and signed grants, each told by its number alone, so that who is started again sends the same."""
+"""What the soak sends: real claims and signed grants, each told by its number alone, so that who is started again sends
+the same.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ CHUNK = 20  # items that a sender gives its outbox at once
 YEAR = 365 * 24 * 3600
 DAY = 24 * 3600
 
-#: How often each kind of order comes: in ten, six plain grants, a revocation of the last of them, a renewal and, too late,
-#: what it renews, which the block refuses although the dry run may have passed; and one more grant.
+#: How often each kind of order comes: in ten, six plain grants, a revocation of the last of them, a renewal and, too
+#: late, what it renews, which the block refuses although the dry run may have passed; and one more grant.
 ORDERS = "ggggggrnlg"
 
 
@@ -95,10 +97,14 @@ class Work:
         s, plan = self.setting, self.plan
         day = s.began // DAY - 1 - n % 200
         prices = [plan.prices[(n + line) % len(plan.prices)] for line in range(1 + n % 2)]
-        lines = [(plan.code(p.system, p.code), 1 + n % 3, int(p.allowed * 10**6) * (90 + n % 30) // 100, 0) for p in prices]
+        lines = [
+            (plan.code(p.system, p.code), 1 + n % 3, int(p.allowed * 10**6) * (90 + n % 30) // 100, 0) for p in prices
+        ]
         told = replace(s.claim, number=f"C-{s.seed}-{n}", service_day=day)
         member = s.members[n % len(s.members)]
-        return PreparedClaim(told, s.plan_id, member, s.signer("hospital").address, plan.number("", told.number), tuple(lines), 6)
+        return PreparedClaim(
+            told, s.plan_id, member, s.signer("hospital").address, plan.number("", told.number), tuple(lines), 6
+        )
 
     # ---- orders
 

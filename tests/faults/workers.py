@@ -50,7 +50,9 @@ def _tie() -> None:
 
 
 def send(setting: Setting, up: Callable[[], object], sender: str, part: str, of: str) -> None:
-    """Every ``of``-th chunk of a sender's work, until there is an end written down; then what is left is brought to an end."""
+    """Every ``of``-th chunk of a sender's work, until there is an end written down; then what is left is brought to an
+    end.
+    """
     work, hint = Work(setting), setting.file(f"{sender}-{part}.chunk")
     client = Salus.connect(setting.url, book=work.book, signer=setting.signer(sender), timeout=TIMEOUT)
     with opened(client, setting, sender) as outbox:

@@ -29,7 +29,9 @@ def at(second: int) -> None:
 
 
 def refusal(method, *args, sender) -> str | None:
-    """How a message would be refused at the latest block, spelled as ``tests.errors.error`` does; ``PASSED`` when not."""
+    """How a message would be refused at the latest block, spelled as ``tests.errors.error`` does; ``PASSED`` when
+    not.
+    """
     message = {"from": str(sender), "to": method._address, "data": method.encode_input(*args)}
     answer = web3.provider.make_request("eth_call", [message, "latest"])
     if "error" not in answer:

@@ -72,7 +72,10 @@ def powers(institutions, lots, loggers, doses, people, regulator):
     loggers.accreditModel(handle("first model"), *GENERATOR, {"from": regulator})
     contracts = {"institutions": institutions, "lots": lots, "loggers": loggers, "doses": doses}
     return {
-        name: (getattr(contracts[contract], name), [getattr(people, arg, arg) if isinstance(arg, str) else arg for arg in args])
+        name: (
+            getattr(contracts[contract], name),
+            [getattr(people, arg, arg) if isinstance(arg, str) else arg for arg in args],
+        )
         for name, (contract, args) in POWERS.items()
     }
 
@@ -149,7 +152,10 @@ def test_the_first_number_that_stands_for_no_role_may_be_one(accrediting):
     assert accrediting(account=role(2**32)) is PASSED
 
 
-@pytest.mark.parametrize(("roles", "sound"), [(0, False), (1, True), (256, True), (511, True), (512, False), (513, False), (2**32 - 1, False)])
+@pytest.mark.parametrize(
+    ("roles", "sound"),
+    [(0, False), (1, True), (256, True), (511, True), (512, False), (513, False), (2**32 - 1, False)],
+)
 def test_roles_are_known_and_at_least_one(accrediting, institutions, regulator, hospital, roles, sound):
     message = PASSED if sound else error("InvalidRoles", roles)
     assert accrediting(roles=roles) == message
@@ -175,7 +181,13 @@ def test_an_operator_is_no_institution(accrediting, institutions, hospital):
 def test_an_institution_is_kept_and_found(institutions, regulator):
     tx = institutions.accredit(PERSON, handle("newcomer"), PHARMACY | LOGGER, FOR_EVER - 1, {"from": regulator})
     kept = institutions.institution(PERSON)
-    assert (bytes(kept[0]), *kept[1:4], bytes(kept[4])) == (handle("newcomer"), PHARMACY | LOGGER, FOR_EVER - 1, 0, bytes(32))
+    assert (bytes(kept[0]), *kept[1:4], bytes(kept[4])) == (
+        handle("newcomer"),
+        PHARMACY | LOGGER,
+        FOR_EVER - 1,
+        0,
+        bytes(32),
+    )
     assert institutions.byHandle(handle("newcomer")) == PERSON
     assert len(tx.events) == 1
     assert dict(tx.events["InstitutionAccredited"]) == {
@@ -211,7 +223,11 @@ def test_a_renewal_replaces_roles_and_term(institutions, regulator, insurer):
     kept = institutions.institution(insurer)
     assert (bytes(kept[0]), *kept[1:4]) == (handle("insurer"), CARRIER, FOR_EVER - 7, 0)
     assert len(tx.events) == 1
-    assert dict(tx.events["LicenceRenewed"]) == {"institution": insurer, "roles": CARRIER, "licensedUntil": FOR_EVER - 7}
+    assert dict(tx.events["LicenceRenewed"]) == {
+        "institution": insurer,
+        "roles": CARRIER,
+        "licensedUntil": FOR_EVER - 7,
+    }
 
 
 def test_a_renewal_ends_no_suspension(institutions, regulator, insurer):

@@ -225,15 +225,21 @@ def test_the_graver_news_goes_first(institutions, hired, clinic, regulator):
 @pytest.mark.parametrize("number", [0, 1, 2**32 - 1])
 def test_TC5_accounts_without_a_key_are_nobodys_operators(institutions, hospital, number):
     account = f"0x{number:040x}"
-    assert refusal(institutions.setOperator, account, PROVIDER, FOR_EVER, sender=hospital) == error("InvalidAccount", account)
+    assert refusal(institutions.setOperator, account, PROVIDER, FOR_EVER, sender=hospital) == error(
+        "InvalidAccount", account
+    )
 
 
 def test_TC10_a_suspended_institution_names_no_operators(institutions, hospital, regulator):
     """It could stand in the way of anyone's accreditation, or of another's staff, at no cost."""
     institutions.suspend(hospital, {"from": regulator})
-    assert refusal(institutions.setOperator, NURSE, PROVIDER, FOR_EVER, sender=hospital) == error("LicenceEnded", hospital)
+    assert refusal(institutions.setOperator, NURSE, PROVIDER, FOR_EVER, sender=hospital) == error(
+        "LicenceEnded", hospital
+    )
 
 
 def test_TC10_an_expired_institution_names_no_operators(institutions, hospital):
     at(institutions.institution(hospital)[2])
-    assert refusal(institutions.setOperator, NURSE, PROVIDER, FOR_EVER, sender=hospital) == error("LicenceEnded", hospital)
+    assert refusal(institutions.setOperator, NURSE, PROVIDER, FOR_EVER, sender=hospital) == error(
+        "LicenceEnded", hospital
+    )

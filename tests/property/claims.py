@@ -1,4 +1,6 @@
-"""Plans, claim desk and treasury beside their references: every action goes to both, every answer and every book is compared."""
+"""Plans, claim desk and treasury beside their references: every action goes to both, every answer and every book is
+compared.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def packed_price(price: Price) -> int:
 def packed_line(code: bytes, line: LineResult) -> tuple[bytes, int, int, int]:
     """Four words, by the layout that IAdjudication writes down."""
     judged = line.charge << 176 | line.denied << 96 | line.counted << 16 | line.carc
-    shares = line.deductible << 176 | line.copay << 96 | line.coinsurance << 16 | line.limit_carc << 8 | line.authorization
+    shares = (
+        line.deductible << 176 | line.copay << 96 | line.coinsurance << 16 | line.limit_carc << 8 | line.authorization
+    )
     return code, judged, shares, line.limited << 176 | line.prior << 96 | line.paid << 16 | line.units
 
 
@@ -149,7 +153,8 @@ class ClaimBench:
     def both(
         self, face: Face, sender: Any, method: str, args: Sequence[Any], act: Callable[[int], Any], errors: Any = ()
     ) -> tuple[Receipt, Any] | None:
-        """The same to a contract and to its reference: the receipt with the reference's answer; ``None`` when both refused.
+        """The same to a contract and to its reference: the receipt with the reference's answer; ``None`` when both
+        refused.
 
         Args:
             errors: Further entries of an ABI: of contracts behind this one.
@@ -173,7 +178,14 @@ class ClaimBench:
     # ---- consent, licences -------------------------------------------------------------------------------------------
 
     def consent(
-        self, patient: Any, grantee: Any, *, purposes: int = HPAYMT, categories: int = CLAIM, deny: bool = False, index: int = 0
+        self,
+        patient: Any,
+        grantee: Any,
+        *,
+        purposes: int = HPAYMT,
+        categories: int = CLAIM,
+        deny: bool = False,
+        index: int = 0,
     ) -> None:
         effect = Effect.DENY if deny else Effect.PERMIT
         terms = Directive(int(str(grantee), 16), index, effect, purposes, categories, 0, FOR_EVER)
@@ -263,7 +275,11 @@ class ClaimBench:
         """The contract's `Result` is the reference's."""
         id_, *facts, lines = answer
         assert id_ == self.identify(claim.provider, claim.number), claim
-        assert facts == [result.refusal, result.carc, result.state, result.circumstances, result.paid], (claim, answer, result)
+        assert facts == [result.refusal, result.carc, result.state, result.circumstances, result.paid], (
+            claim,
+            answer,
+            result,
+        )
         self._same_lines(claim, lines, result.lines)
         codes = [line.code for line in claim.lines]
         assert [code for code, *_ in lines] == (codes if result.lines else []), claim
@@ -431,7 +447,9 @@ class ClaimBench:
     def compare_money(self, tokens: Sequence[Any], payees: Sequence[str]) -> None:
         """Pools, debts, set-offs, held and received amounts."""
         desk, pools = self.desk.address, list(self.money.pools.items())
-        for (key, pool), told in zip(pools, self.view(self.treasury, "pool", [(desk, *key) for key, _ in pools]), strict=True):
+        for (key, pool), told in zip(
+            pools, self.view(self.treasury, "pool", [(desk, *key) for key, _ in pools]), strict=True
+        ):
             assert told == pool.facts(), key
         debts = [((desk, *key, position), debt) for key, pool in pools for position, debt in enumerate(pool.debts)]
         for (key, debt), told in zip(debts, self.view(self.treasury, "debt", [key for key, _ in debts]), strict=True):

@@ -144,7 +144,9 @@ class ConsentBench:
             assert told[0] in refused.names, f"the contract says {told}, the reference {refused}"
             return False
         assert receipt.succeeded, f"the contract refused: {told}"
-        self._compare_events(receipt, self.reference.actions[len(before) :], [order.deadline for order in orders] or [0])
+        self._compare_events(
+            receipt, self.reference.actions[len(before) :], [order.deadline for order in orders] or [0]
+        )
         return True
 
     def follow(self, patient: int) -> None:

@@ -21,7 +21,6 @@ from tests.reference.adjudicator import (
     Membership,
     Price,
     Referral,
-    Rule,
     Series,
     Terms,
     Version,
@@ -38,8 +37,8 @@ AGES, SEXES = (0b001, 0b010, 0b100), (0x1000, 0x2000)
 
 @dataclass
 class Draw:
-    """A version with what its series holds. Authorizations: member, code, units, first day, end; referrals: by, member, to, first
-    day, end. ``scale``: what a line of it may cost."""
+    """A version with what its series holds. Authorizations: member, code, units, first day, end; referrals: by, member,
+    to, first day, end. ``scale``: what a line of it may cost."""
 
     scale: int
     terms: Terms
@@ -187,9 +186,7 @@ class Dealer:
         until = self.dice.choice((self.today - 40, self.today + 1, LAST_DAY))
         return units, min(terms.valid_from, until - 1), until
 
-    def referrals(
-        self, members: dict[str, Membership], terms: Terms
-    ) -> list[tuple[str, str, str | None, int, int]]:
+    def referrals(self, members: dict[str, Membership], terms: Terms) -> list[tuple[str, str, str | None, int, int]]:
         dice, found = self.dice, []
         for member in members:
             if dice.random() < 0.7:
@@ -210,10 +207,14 @@ class Dealer:
             valid_until=self.today + 500,
         )  # fmt: skip
         prices = {
-            code: replace(price, allowed=self.dice.randint(0, draw.scale), limit=max(1, price.limit - 1) if price.limit else 0)
+            code: replace(
+                price, allowed=self.dice.randint(0, draw.scale), limit=max(1, price.limit - 1) if price.limit else 0
+            )
             for code, price in draw.prices.items()
         }
-        return replace(draw, terms=terms, prices=prices, categories=[self.category(draw.scale) for _ in range(3)], schedules={})
+        return replace(
+            draw, terms=terms, prices=prices, categories=[self.category(draw.scale) for _ in range(3)], schedules={}
+        )
 
     def alone(self, number: int) -> Version:
         """A version with a series of its own, where there is no chain."""
@@ -254,7 +255,9 @@ class Dealer:
         scale = self.scales[id(version)]
         units = dice.choice((1, 1, 1, 1, 2, 3, 7, MOST_UNITS))
         usual = min(scale, allowed) * min(units, 7)
-        charge = dice.choice((dice.randint(0, 1), usual, dice.randint(0, usual), dice.randint(usual, 2 * usual), dice.randint(0, scale)))
+        charge = dice.choice(
+            (dice.randint(0, 1), usual, dice.randint(0, usual), dice.randint(usual, 2 * usual), dice.randint(0, scale))
+        )
         prior = dice.choice((0, 0, 0, dice.randint(0, charge // 4), dice.randint(0, charge), 2 * charge))
         return Line(code, units, min(charge, LARGEST_AMOUNT), min(prior, LARGEST_AMOUNT))
 

@@ -41,9 +41,7 @@ class Dock(Road):
     def __init__(self, house: dict[str, Any], people: Any, containers: Any) -> None:
         super().__init__(house, people, containers)
         clerk = next(newcomers())
-        house["Institutions"].setOperator(
-            clerk, MANUFACTURER, self.began + 1_000 * DAY, {"from": people.manufacturer}
-        )
+        house["Institutions"].setOperator(clerk, MANUFACTURER, self.began + 1_000 * DAY, {"from": people.manufacturer})
         house["Institutions"].suspend(people.hospital, {"from": people.regulator})
         maker, self.hospital = low(people.manufacturer), low(people.hospital)
         self.standings = {

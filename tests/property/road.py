@@ -1,4 +1,6 @@
-"""The cold chain on a real chain, driven by what its prose promises: devices that sign, stories asked for in one call."""
+"""The cold chain on a real chain, driven by what its prose promises: devices that sign, stories asked for in one
+call.
+"""
 
 from __future__ import annotations
 
@@ -66,6 +68,7 @@ class Road:
                 self.loggers.call(laboratory, "calibrate", device.address, until, b"\1" * 32),
             ])  # fmt: skip
             assert all(receipt.succeeded for receipt in receipts), name
+
     def lot(self, profile: Profile, *, expires_at: int, units: int = 1_000_000) -> bytes:
         """A new lot of a new profile, made two thousand days ago; profiles that exist are used again."""
         terms = profile.terms()

@@ -1,6 +1,7 @@
 """Plans, claim desk and treasury against the reference: random plans, histories and claims, judged by both.
 
-Given plans of every size (from single units to the largest amounts), versions and calendar years that end in between, members
+Given plans of every size (from single units to the largest amounts), versions and calendar years that end in between,
+members
     of every age, sex and family, with and without cover, consent, referrals and pre-authorisations, pools that run dry
 when claims are estimated, submitted, reviewed and reversed
 it is refused, denied, trimmed, shared, paid and owed as the prose says, to the unit.
@@ -16,7 +17,8 @@ from tests.property.wire import cases, seed
 from tests.reference.adjudicator import CARC, Refusal
 from tests.reference.desk import State
 
-#: The codes of lines and of limits, with 45 for what is written off, 23 for another payer's part, 1 to 3 for the patient's.
+#: The codes of lines and of limits, with 45 for what is written off, 23 for another payer's part, 1 to 3 for the
+#: patient's.
 LINE_CODES = (204, 96, 18, 6, 7, 288, 197, 198, 119, 35, 45, 23, 1, 2, 3)
 #: What a thousand cases must have shown.
 WANTED = {
@@ -59,7 +61,9 @@ class Scene(ClaimBench):
     # ---- plans -------------------------------------------------------------------------------------------------------
 
     def plan(self, number):
-        """A series with its members; the version after the first, where that has ended; one in eight is never published."""
+        """A series with its members; the version after the first, where that has ended; one in eight is never
+        published.
+        """
         draw = self.dealer.draw(number)
         published = number < 4 or self.dice.random() < 0.88
         plan = self.version(draw.terms, draw.prices, draw.categories, draw.schedules, published=published)
@@ -168,7 +172,7 @@ def test_random_claims(house, people, salus_project):
 
     judged = 0
     # A rule that no case reaches is a rule that nobody looks at: a full run goes on until each was reached.
-    while judged < cases() or scene.missing and 1_000 <= cases() > judged // 4:
+    while judged < cases() or (scene.missing and 1_000 <= cases() > judged // 4):
         judged += scene.submit_some() + scene.estimate_some()
         if dice.random() < 0.3:
             scene.change()

@@ -184,12 +184,23 @@ def test_the_maximum_cuts_the_last_step_first(maximum, rules, shares):
 
 @pytest.mark.parametrize(
     ("prior", "deductible", "coinsurance", "paid"),
-    [(0, 100_00, 10_00, 40_00), (4_00, 100_00, 6_00, 40_00), (50_00, 60_00, 0, 40_00), (120_00, 0, 0, 30_00), (999_00, 0, 0, 0)],
+    [
+        (0, 100_00, 10_00, 40_00),
+        (4_00, 100_00, 6_00, 40_00),
+        (50_00, 60_00, 0, 40_00),
+        (120_00, 0, 0, 30_00),
+        (999_00, 0, 0, 0),
+    ],
 )
 def test_another_payer_relieves_the_patient_first(prior, deductible, coinsurance, paid):
     practice = Practice()
     line = practice.line(visit(prior=prior))
-    assert (line.deductible, line.coinsurance, line.paid, line.prior) == (deductible, coinsurance, paid, min(prior, 150_00))
+    assert (line.deductible, line.coinsurance, line.paid, line.prior) == (
+        deductible,
+        coinsurance,
+        paid,
+        min(prior, 150_00),
+    )
     assert practice.spent() == (deductible, deductible + coinsurance, paid)
 
 

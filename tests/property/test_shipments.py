@@ -1,4 +1,5 @@
-"""Custody of shipments against the reference: opened, split, merged, handed, judged and released by anybody, in any order.
+"""Custody of shipments against the reference: opened, split, merged, handed, judged and released by anybody, in any
+order.
 
 Given two lots, two loggers, everybody who may and many who may not
 when they act at random, an hour or a day apart

@@ -1,6 +1,7 @@
 """The cold chain's judgement against the reference: series of readings, cut into batches anywhere, judged by both.
 
-Given temperatures from -40 to 85 °C and beyond, limits met to the hundredth of a degree, missing readings, gaps around one
+Given temperatures from -40 to 85 °C and beyond, limits met to the hundredth of a degree, missing readings, gaps around
+one
     step and around the end of a window, every filling of the last word, both widths, several resolutions
 when the device's batches are logged
 it is judged as the prose says: after each batch, with the silence until then.

@@ -373,7 +373,7 @@ def test_packing_is_undone():
 
 
 def test_header():
-    assert Header(1, 2, 3, 4, -1, 16, 1).word() == int("01" "10" "ffff" "0004" "0003" "0000000002" "000001", 16)
+    assert Header(1, 2, 3, 4, -1, 16, 1).word() == int("0110ffff000400030000000002000001", 16)
 
 
 @pytest.mark.parametrize(
@@ -402,5 +402,5 @@ def test_what_is_signed():
         "uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
     )
     fields = "bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal"
-    assert OFFER == f"Offer({fields})"
-    assert ACCEPTANCE == f"Acceptance({fields},uint8 vvm,uint8 shake)"
+    assert f"Offer({fields})" == OFFER
+    assert f"Acceptance({fields},uint8 vvm,uint8 shake)" == ACCEPTANCE

@@ -49,9 +49,7 @@ class Load:
         return replace(self, start=self.start + by)
 
     def header(self, sequence: int) -> Header:
-        return Header(
-            sequence, self.start, self.step, len(self.values), self.base, self.width, self.resolution
-        )
+        return Header(sequence, self.start, self.step, len(self.values), self.base, self.width, self.resolution)
 
     def data(self) -> bytes:
         return pack(self.values, self.base, width=self.width, resolution=self.resolution)

@@ -1,7 +1,7 @@
 """How a claim is judged: the reference for ``interfaces/IAdjudication.sol`` and ``interfaces/IPlans.sol``.
 
-Nothing is counted up here. What a member, a family, a limit or a pre-authorisation has used is, at every question, the sum
-over the judged lines that stand; what was reversed stands no more, as if it had never been.
+Nothing is counted up here. What a member, a family, a limit or a pre-authorisation has used is, at every question, the
+sum over the judged lines that stand; what was reversed stands no more, as if it had never been.
 
 Amounts are integers in the token's smallest unit, service dates are days since 1970-01-01, times are Unix seconds.
 """
@@ -210,7 +210,9 @@ class Series:
 
 @dataclass
 class Version:
-    """A version of a series; categories are numbered from 1, and ``in_force_at`` is ``None`` while it is not published."""
+    """A version of a series; categories are numbered from 1, and ``in_force_at`` is ``None`` while it is not
+    published.
+    """
 
     series: Series
     terms: Terms
@@ -317,7 +319,9 @@ def window(price: Price, day: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A line that stands. ``price`` is the version's, ``serial`` that of the pre-authorisation that it used up, or 0."""
+    """A line that stands. ``price`` is the version's, ``serial`` that of the pre-authorisation that it used up, or
+    0.
+    """
 
     version: Version
     patient: str
@@ -528,7 +532,9 @@ def relieve(shares: dict[str, int], names: Sequence[str], amount: int) -> int:
 
 
 def patient_room(at: Situation, used: Used) -> tuple[int, int]:
-    """What is left of the deductible, and of the out-of-pocket maximum: the member's and the family's, whichever is less."""
+    """What is left of the deductible, and of the out-of-pocket maximum: the member's and the family's, whichever is
+    less.
+    """
     terms, series, year = at.version.terms, at.version.series, benefit_year(at.day)
     own = used.member(series, at.patient, year)
     deductible = [terms.deductible - own.deductible]

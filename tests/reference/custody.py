@@ -1,7 +1,8 @@
 """Who holds a shipment, and what may be done with it: the reference for ``IColdChain``.
 
 Accounts, lots and shipments are whatever names the test has for them; times are Unix seconds. The temperatures are
-judged by `tests.reference.judge`. An act that may not be raises `Refused` with every error that the prose allows for it.
+judged by `tests.reference.judge`. An act that may not be raises `Refused` with every error that the prose allows for
+it.
 """
 
 from __future__ import annotations
@@ -159,9 +160,7 @@ class Custody:
 
     # ---- custody -----------------------------------------------------------------------------------------------------
 
-    def hand(
-        self, now: int, sender: Account, terms: Handover, giver: Signed | None, receiver: Signed | None
-    ) -> None:
+    def hand(self, now: int, sender: Account, terms: Handover, giver: Signed | None, receiver: Signed | None) -> None:
         """``giver`` or ``receiver`` is ``None`` for the one who sends."""
         at = self._find(terms.shipment)
         checks = Checks()

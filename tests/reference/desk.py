@@ -58,7 +58,9 @@ class Decided:
 
 @dataclass(frozen=True)
 class Result:
-    """As ``IClaimDesk.Result``, without the id; ``debt`` is the position of what is owed, ``reserved`` what was put aside."""
+    """As ``IClaimDesk.Result``, without the id; ``debt`` is the position of what is owed, ``reserved`` what was put
+    aside.
+    """
 
     refusal: Refusal
     carc: int
@@ -74,8 +76,8 @@ class Result:
 class Record:
     """A claim, and everything that ever happened to it.
 
-    ``claim``: what is or was pended; ``decided``: what is final; ``judged``: what stands as used; ``withdrawn``: what must not come again.
-    A claim that was refused when it was to be decided is withdrawn as well, but may come again.
+    ``claim``: what is or was pended; ``decided``: what is final; ``judged``: what stands as used; ``withdrawn``: what
+    must not come again. A claim that was refused when it was to be decided is withdrawn as well, but may come again.
     """
 
     state: State = State.NONE
@@ -92,7 +94,8 @@ class Record:
 
 
 class Desk:
-    """The claim desk with its plans and the pools that name it; its errors name a claim's state as it is kept, ``OWED`` when it was owed.
+    """The claim desk with its plans and the pools that name it; its errors name a claim's state as it is kept, ``OWED``
+    when it was owed.
 
     Args:
         identify: The id of a claim by provider and number, as errors name it.
@@ -136,7 +139,7 @@ class Desk:
             return Refusal.MALFORMED
         record = self.records.get((claim.provider, claim.number), Record())
         taken = record.state not in (State.NONE, State.WITHDRAWN)
-        if taken or record.state is State.WITHDRAWN and claim in record.withdrawn:
+        if taken or (record.state is State.WITHDRAWN and claim in record.withdrawn):
             return Refusal.DUPLICATE
         if not attested:
             return Refusal.NOT_ATTESTED
@@ -169,7 +172,9 @@ class Desk:
 
     # ---- submitting --------------------------------------------------------------------------------------------------
 
-    def submit(self, claims: Sequence[Claim], now: int, *, attested: Callable[[Claim], bool] = lambda _: True) -> list[Result]:
+    def submit(
+        self, claims: Sequence[Claim], now: int, *, attested: Callable[[Claim], bool] = lambda _: True
+    ) -> list[Result]:
         """Claims one after the other; each is refused, pended, or final and paid or owed."""
         return [self._submit(claim, now, attested(claim)) for claim in claims]
 

@@ -192,6 +192,4 @@ class Guardians:
         """What was signed for this version of the set is dead."""
         del self._recoveries[patient]
         held = self.guardian_set(patient)
-        self._sets[patient] = GuardianSet(
-            held.guardians, held.threshold, held.delay, held.version + 1, held.issued_at
-        )
+        self._sets[patient] = GuardianSet(held.guardians, held.threshold, held.delay, held.version + 1, held.issued_at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Header", "WIDTHS", "no_reading", "pack", "span", "unpack"]
+__all__ = ["WIDTHS", "Header", "no_reading", "pack", "span", "unpack"]
 
 #: Bits a reading may take.
 WIDTHS = (16, 8)
@@ -37,7 +37,7 @@ def pack(values: Sequence[int | None], base: int, *, width: int = 16, resolution
     codes = []
     for value in values:
         code, rest = (no_reading(width), 0) if value is None else divmod(value - base, resolution)
-        if rest or value is not None and not 0 <= code < no_reading(width):
+        if rest or (value is not None and not 0 <= code < no_reading(width)):
             raise ValueError(f"{value} cannot be written over base {base} in {width} bits of {resolution}")
         codes.append(code)
     codes += [no_reading(width)] * (-len(codes) % (_WORD // width))

@@ -11,21 +11,21 @@ from dataclasses import replace
 
 from tests.reference.directives import (
     ALL,
-    Action,
-    Answer,
     BUSINESS,
     CARE,
     CARERS,
-    Decision,
-    Directive,
-    Effect,
     INDEXES,
     INSURER,
     NEAREST_FIRST,
-    Order,
-    Policy,
     RECORD_CLASSES,
     ROLES,
+    Action,
+    Answer,
+    Decision,
+    Directive,
+    Effect,
+    Order,
+    Policy,
     Reason,
     Record,
     Standing,
@@ -88,7 +88,8 @@ class Registry:
         """The patient revokes directly.
 
         Raises:
-            Refused: ``InvalidGrantee`` or ``InvalidIndex``, or another account controls this one; nothing else stops it.
+            Refused: ``InvalidGrantee`` or ``InvalidIndex``, or another account controls this one; nothing else stops
+                it.
         """
         action = Action(patient, Directive(grantee, index), now, signed=False)
         names = [*self._complaints(action, now, grants=False), *self._not_its_own(patient)]

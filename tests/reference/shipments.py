@@ -39,7 +39,9 @@ class Disposition(IntEnum):
 
 
 class Refused(Exception):
-    """An act that may not be; ``reasons`` are errors as (name, arguments), ``None`` where the prose leaves those open."""
+    """An act that may not be; ``reasons`` are errors as (name, arguments), ``None`` where the prose leaves those
+    open.
+    """
 
     def __init__(self, reasons: Sequence[tuple[str, tuple[Any, ...] | None]]) -> None:
         super().__init__(reasons)

@@ -53,7 +53,15 @@ class Pool:
 
     def facts(self) -> tuple[int, ...]:
         """As ``ITreasury.Pool``."""
-        return self.balance, self.exiting, self.exit_from, self.reserved, self.owed, self.waiting, 0  # nobody halts here
+        return (
+            self.balance,
+            self.exiting,
+            self.exit_from,
+            self.reserved,
+            self.owed,
+            self.waiting,
+            0,
+        )  # nobody halts here
 
 
 class Treasury:
@@ -63,7 +71,9 @@ class Treasury:
         refuses: Whether a token refuses a payee now.
     """
 
-    def __init__(self, exit_delay: int, exit_window: int, refuses: Callable[[str, str], bool] = lambda *_: False) -> None:
+    def __init__(
+        self, exit_delay: int, exit_window: int, refuses: Callable[[str, str], bool] = lambda *_: False
+    ) -> None:
         self.pools: dict[tuple[str, str], Pool] = {}
         self.held: Counter[tuple[str, str]] = Counter()
         self.received: Counter[tuple[str, str]] = Counter()
@@ -111,7 +121,9 @@ class Treasury:
         return amount
 
     def settle(self, desk: str, insurer: str, token: str, count: int) -> int:
-        """Pay the oldest debts, pass over cancelled ones; returns how many were paid. Short is who cannot move on at all."""
+        """Pay the oldest debts, pass over cancelled ones; returns how many were paid. Short is who cannot move on at
+        all.
+        """
         pool = self.pool(insurer, token)
         if not pool.waiting:
             raise Broken(NothingOwed=(desk, insurer, token))
@@ -168,7 +180,9 @@ class Treasury:
         return True
 
     def release(self, insurer: str, token: str, amount: int, payee: str = "", due: int = 0) -> bool:
-        """What was put aside for a payment is paid, older debts or not; only what goes beyond it has to wait its turn."""
+        """What was put aside for a payment is paid, older debts or not; only what goes beyond it has to wait its
+        turn.
+        """
         pool = self.pool(insurer, token)
         if amount > pool.reserved:
             raise Broken(ExceedsReserve=(amount, pool.reserved))

@@ -19,9 +19,7 @@ READINGS = (
     "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,uint8 width,"
     "uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
 )
-_HANDOVER = (
-    "bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal"
-)
+_HANDOVER = "bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal"
 OFFER = f"Offer({_HANDOVER})"
 ACCEPTANCE = f"Acceptance({_HANDOVER},uint8 vvm,uint8 shake)"
 

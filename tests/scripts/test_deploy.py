@@ -148,7 +148,11 @@ def test_no_restricted_function_was_forgotten():
 def test_nobody_else_was_told_of(house, manager):
     """The log of the manager is its whole history: whoever has a role was granted it there."""
     log = web3.eth.get_logs({"address": manager.address, "fromBlock": 0})
-    granted = [entry for entry in log if entry["topics"][0] == web3.keccak(text="RoleGranted(uint64,address,uint32,uint48,bool)")]
+    granted = [
+        entry
+        for entry in log
+        if entry["topics"][0] == web3.keccak(text="RoleGranted(uint64,address,uint32,uint48,bool)")
+    ]
     revoked = [entry for entry in log if entry["topics"][0] == web3.keccak(text="RoleRevoked(uint64,address)")]
     assert (len(granted), len(revoked)) == (9, 1)
 
@@ -298,7 +302,9 @@ def test_the_books_hashes_and_blocks_are_the_chains(book, house, name):
     assert web3.eth.get_code(entry["address"], entry["block"]) != b""
     assert web3.eth.get_code(entry["address"], entry["block"] - 1) == b""
     # Without the name that Brownie gives to a constructor: so that the client's own ABI has the same hash.
-    plain = [{k: v for k, v in part.items() if (part["type"], k) != ("constructor", "name")} for part in house[name].abi]
+    plain = [
+        {k: v for k, v in part.items() if (part["type"], k) != ("constructor", "name")} for part in house[name].abi
+    ]
     assert entry["abiHash"] == abi_hash(plain)
 
 
@@ -346,7 +352,8 @@ def test_a_regulator_that_is_no_address_is_refused(house, monkeypatch, capsys, w
     assert len(chain) == height
 
 
-# ---- who may be the regulator --------------------------------------------------------------------------------------------------------
+# ---- who may be the regulator
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_a_regulator_that_deploys_is_refused(people, house):
@@ -361,7 +368,9 @@ def test_the_administrators_own_operations_only_the_administrator_cancels(manage
     """OpenZeppelin's rule, and the reason why the administrator should be a multisig."""
     call = manager.grantRole.encode_input(script.ADMIN, stranger, 0)
     manager.schedule(manager, call, 0, {"from": regulator})
-    assert refusal(manager.cancel, regulator, manager, call, sender=guardian).startswith("AccessManagerUnauthorizedCancel")
+    assert refusal(manager.cancel, regulator, manager, call, sender=guardian).startswith(
+        "AccessManagerUnauthorizedCancel"
+    )
     assert refusal(manager.cancel, regulator, manager, call, sender=regulator) is PASSED
 
 
@@ -377,5 +386,3 @@ def test_a_regulator_that_nobody_has_is_refused(house, monkeypatch):
     monkeypatch.setattr(script, "write_book", lambda deployed: ROOT / "deployments" / "none.json")
     with pytest.raises(SystemExit, match="the regulator is account 0"):
         script.main()
-
-

@@ -1,9 +1,13 @@
-"""Nothing personal reaches the chain: the whole demo is played, and all that it left there is searched for what went in.
+"""Nothing personal reaches the chain: the whole demo is played, and all that it left there is searched for what went
+in.
 
 given the demo on a chain of its own
-    when calldata, events, storage and code are searched        no name, birth date, identifier, reference, code or display
-                                                                text of examples/ is in them, as text, number or bare hash
-    when the patient's accounts for two institutions are compared   neither ever paid or was paid, no transaction names both,
+    when calldata, events, storage and code are searched        no name, birth date, identifier, reference, code or
+    display
+                                                                text of examples/ is in them, as text, number or bare
+                                                                hash
+    when the patient's accounts for two institutions are compared   neither ever paid or was paid, no transaction names
+    both,
                                                                 and no value is seen with both but public ones
 given the same chain, with each of them planted in it
     when it is searched again                                   each is found
@@ -46,8 +50,22 @@ PUBLIC = {
     "USD": "the symbol of the demo's token",
 }
 
-# Elements of FHIR and of plans whose text may tell whom or what; `system`, `use`, `status` and the like name vocabularies.
-TELLING = {"id", "value", "reference", "display", "text", "family", "given", "birthDate", "code", "name", "fullUrl", "salt"}
+# Elements of FHIR and of plans whose text may tell whom or what; `system`, `use`, `status` and the like name
+# vocabularies.
+TELLING = {
+    "id",
+    "value",
+    "reference",
+    "display",
+    "text",
+    "family",
+    "given",
+    "birthDate",
+    "code",
+    "name",
+    "fullUrl",
+    "salt",
+}
 # Codings of these say how a form is to be read, not what is wrong with somebody.
 FORM = re.compile(r"http://(terminology\.hl7\.org|hl7\.org/fhir/resource-types)")
 
@@ -60,7 +78,9 @@ def tokens() -> set[str]:
     found: set[str] = set(SPOKEN)
     for name in FHIR:
         text = (EXAMPLES / name).read_text()
-        for document in [json.loads(line) for line in text.splitlines()] if name.endswith("ndjson") else [json.loads(text)]:
+        for document in (
+            [json.loads(line) for line in text.splitlines()] if name.endswith("ndjson") else [json.loads(text)]
+        ):
             found |= _telling(document)
     serial = re.search(r"Serial: (\S+)", (EXAMPLES / "qtag-excursion.txt").read_text())
     return (found | {serial[1]}) - set(PUBLIC)
@@ -203,9 +223,7 @@ def story(tmp_path_factory):
 
             accounts = {name: account(name) for name in ("city-hospital", "north-mutual")}
             shown = evidence(node)
-            contracts = {
-                name: entry["address"] for name, entry in json.loads(book.read_text())["contracts"].items()
-            }
+            contracts = {name: entry["address"] for name, entry in json.loads(book.read_text())["contracts"].items()}
             public = {tx["from"].lower() for tx in shown.transactions} | {
                 str(tx["to"] or tx.get("contractAddress") or "").lower() for tx in shown.transactions
             }

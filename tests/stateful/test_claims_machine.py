@@ -1,4 +1,5 @@
-"""The life of claims against the references: submitted, reviewed, withdrawn, reversed, appealed and paid in any order, by anybody.
+"""The life of claims against the references: submitted, reviewed, withdrawn, reversed, appealed and paid in any order,
+by anybody.
 
 The invariants carry the numbers of tests/INVARIANTS.md.
 """
@@ -81,7 +82,9 @@ EVENTS = {
 
 
 class Claims:
-    """One insurer, two providers (one with a contract), three members (two are a family), a token that may refuse a payee."""
+    """One insurer, two providers (one with a contract), three members (two are a family), a token that may refuse a
+    payee.
+    """
 
     def __init__(cls, house, salus_project, people):
         insurer, *rest = list(newcomers())[:6]
@@ -144,7 +147,9 @@ class Claims:
     # ---- the rules: claims -------------------------------------------------------------------------------------------
 
     def rule_submit(self, st_charge, st_code, st_units, st_prior, st_member, st_provider, st_again, st_actor):
-        """Two claims in a batch; the first has two lines, and comes twice now and then; one in eight has another sender."""
+        """Two claims in a batch; the first has two lines, and comes twice now and then; one in eight has another
+        sender.
+        """
         line = Line(CODES[st_code], st_units or 1, st_charge, st_charge * st_prior // 8)
         other = Line(CODES[-1 - st_code], 1, st_charge // 2)
         batch = [self.claim(st_member, st_provider, [line, other]), self.claim(st_member, st_provider, [other])]
@@ -348,7 +353,9 @@ class Claims:
     def invariant_money(self):
         """CL1, CL2, CL4, CL12, CL13: pools, debts in their order, reserves, set-offs; and the balance behind them."""
         self.bench.compare_money([self.token], self.providers)
-        reserved = sum(record.reserved for record in self.bench.reference.records.values() if record.state is State.PENDED)
+        reserved = sum(
+            record.reserved for record in self.bench.reference.records.values() if record.state is State.PENDED
+        )
         assert self.bench.money.pool(*self.place).reserved == reserved
 
     def invariant_claims(self):

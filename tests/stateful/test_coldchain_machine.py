@@ -1,7 +1,9 @@
-"""Shipments of a lot in any order of acts: handed on, split, merged, dispensed, logged, quarantined, released, destroyed.
+"""Shipments of a lot in any order of acts: handed on, split, merged, dispensed, logged, quarantined, released,
+destroyed.
 
-After each act, for every shipment there ever was: it has one holder; its minute, its batches and its judged time never shrink; its disposition
-goes forward only, but for a release; what is closed or destroyed stays so; the units of the lot are all somewhere.
+After each act, for every shipment there ever was: it has one holder; its minute, its batches and its judged time never
+shrink; its disposition goes forward only, but for a release; what is closed or destroyed stays so; the units of the lot
+are all somewhere.
 """
 
 import random
@@ -69,7 +71,9 @@ class Lots:
             return
         self.count += 1
         maker = self.people.manufacturer
-        tx = self.coldchain.open(self.lot, build.word(f"ref {self.count}"), st_units + 5, 0, bytes(32), bytes(32), {"from": maker})
+        tx = self.coldchain.open(
+            self.lot, build.word(f"ref {self.count}"), st_units + 5, 0, bytes(32), bytes(32), {"from": maker}
+        )
         id_ = str(tx.events["ShipmentOpened"]["shipment"])
         self.fresh_device(id_, tx.timestamp - HOUR, maker)
         self.remember(id_)
@@ -105,7 +109,11 @@ class Lots:
 
     def rule_merge(self, st_first, st_second):
         one, a = self.pick(st_first)
-        beside = [id_ for id_, (at, told) in self.known.items() if id_ != one and at.holder == a.holder and told.verdict == INTACT]
+        beside = [
+            id_
+            for id_, (at, told) in self.known.items()
+            if id_ != one and at.holder == a.holder and told.verdict == INTACT
+        ]
         if not beside:
             return
         other = beside[st_second % len(beside)]
@@ -114,8 +122,13 @@ class Lots:
         before = [build.report_of(self.coldchain, each).judgement for each in (one, other)]
         self.coldchain.merge(one, other, {"from": a.holder})
         after = build.report_of(self.coldchain, other).judgement
-        assert after.lowest == min(each.lowest for each in before) and after.highest == max(each.highest for each in before)
-        assert all(getattr(after, name) >= max(getattr(each, name) for each in before) for name in ("above", "below", "unknown"))
+        assert after.lowest == min(each.lowest for each in before) and after.highest == max(
+            each.highest for each in before
+        )
+        assert all(
+            getattr(after, name) >= max(getattr(each, name) for each in before)
+            for name in ("above", "below", "unknown")
+        )
         self.seen.add("merge")
 
     def rule_dispense(self, st_first, st_units):
@@ -175,7 +188,9 @@ def test_shipments_in_any_order_of_acts(state_machine, house, people):
 
 
 def test_a_long_walk_in_which_everything_happens(house, people):
-    """The same acts in one history, each as likely as any other, from the seed of the property tests: until all were seen."""
+    """The same acts in one history, each as likely as any other, from the seed of the property tests: until all were
+    seen.
+    """
     machine, dice = Lots(house, people, "A-WALK"), random.Random(seed())
     machine.setup()
     rules = [getattr(machine, name) for name in sorted(dir(Lots)) if name.startswith("rule_")]

@@ -1,5 +1,6 @@
 """Consent against its references: orders that come late, in any order, or never, signed by patients, delegates and
-successors; guardians who move a patient; glass that is broken and reviewed; under a policy that permits where nothing was said.
+successors; guardians who move a patient; glass that is broken and reviewed; under a policy that permits where nothing
+was said.
 
 The invariants carry the numbers of tests/INVARIANTS.md.
 """
@@ -176,7 +177,9 @@ class Consents:
         self.bench.start_recovery(patient, successor, approvals)
 
     def rule_recover_rightly(self, st_patient, st_index, st_deny, st_grantee):
-        """Guardians who know what they do, and a patient who lets them; then the move, and the new key's first words."""
+        """Guardians who know what they do, and a patient who lets them; then the move, and the new key's first
+        words.
+        """
         patient = self.bench.patients[st_patient]
         self.bench.set_guardians(patient, self.family, 2, MIN_DELAY)
         held = self.bench.circle.guardian_set(patient)
@@ -229,7 +232,9 @@ class Consents:
     def state(self):
         """What of the rarer things is so at this moment."""
         patients, circle, registry = self.bench.patients, self.bench.circle, self.bench.reference
-        controllers = [(patient, circle.controller_of(patient), registry.controller_of(patient)) for patient in patients]
+        controllers = [
+            (patient, circle.controller_of(patient), registry.controller_of(patient)) for patient in patients
+        ]
         return {
             *("moved" for patient, new, _ in controllers if new != patient),
             *("followed" for patient, _, known in controllers if known != patient),
@@ -327,7 +332,9 @@ def test_consents_against_the_reference(state_machine, house, people):
 
 
 def test_a_long_walk(house, people):
-    """All rules, each as often as any other, in one history of three hundred steps and more; hypothesis keeps to short ones."""
+    """All rules, each as often as any other, in one history of three hundred steps and more; hypothesis keeps to short
+    ones.
+    """
     machine, dice = Consents(house, people), random.Random(seed())
     machine.setup()
     rules = [getattr(machine, name) for name in sorted(dir(Consents)) if name.startswith("rule_")]

@@ -1,4 +1,5 @@
-"""The treasury against its reference: pools, debts, reserves, set-offs and exits, told by a desk that does anything in any order.
+"""The treasury against its reference: pools, debts, reserves, set-offs and exits, told by a desk that does anything in
+any order.
 
 The invariants carry the numbers of tests/INVARIANTS.md.
 """
@@ -64,7 +65,12 @@ class Pools:
         call = self.till.call(self.owner, "call", treasury.address, data)
         answers = [] if self.bench.wire.error(call, treasury.abi) else self.bench.wire.ask([call])
         done = self.bench.both(
-            self.till, self.owner, "call", [treasury.address, data], lambda _: act(self.bench.money), errors=treasury.abi
+            self.till,
+            self.owner,
+            "call",
+            [treasury.address, data],
+            lambda _: act(self.bench.money),
+            errors=treasury.abi,
         )
         if done is None:
             return None
@@ -123,7 +129,13 @@ class Pools:
         due = st_due % (amount + 2) if st_amount % 3 else st_due
         waited = pool.waiting
         paid = self.tell(
-            "release", *place, amount, payee, due, self.ref(), act=lambda money: money.release(*place, amount, payee, due)
+            "release",
+            *place,
+            amount,
+            payee,
+            due,
+            self.ref(),
+            act=lambda money: money.release(*place, amount, payee, due),
         )
         if paid:
             self.seen |= {"released"} | ({"paid ahead"} if waited and due else set())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["NOBODY", "NOTHING", "Expected", "Hearer", "Heard", "fields"]
+__all__ = ["NOBODY", "NOTHING", "Expected", "Heard", "Hearer", "fields"]
 
 NOBODY = "0x" + "00" * 20
 NOTHING = bytes(32)
@@ -36,8 +36,8 @@ class Expected:
     Attributes:
         view: Its name.
         args: Its arguments.
-        value: The answer; of a struct a mapping of those fields that the events tell; of what they leave open a frozenset of
-            all that it may be.
+        value: The answer; of a struct a mapping of those fields that the events tell; of what they leave open a
+            frozenset of all that it may be.
     """
 
     view: str
@@ -51,7 +51,9 @@ def fields(struct: Any, *without: str) -> dict[str, Any]:
 
 
 class Hearer:
-    """Hands each event of one contract to the method that has its name, ``on_…``; the others are none of its business."""
+    """Hands each event of one contract to the method that has its name, ``on_…``; the others are none of its
+    business.
+    """
 
     #: The contracts whose events it hears.
     CONTRACTS: tuple[str, ...] = ()

@@ -104,7 +104,8 @@ class Consents(Hearer):
             self.of_pair[pair].add(index)
             self.places[(*pair, index)].revoke(issued)
         before, raised = self.refused[pair], {max(issued, one) for one in self.refused[pair]}
-        # What was issued before its block was signed; a direct one is issued at its block's time, and a signed one may be.
+        # What was issued before its block was signed; a direct one is issued at its block's time, and a signed one may
+        # be.
         self.refused[pair] = raised if index == _ALL else before if issued != at else before | raised
 
     def told(self) -> Iterator[Expected]:
