@@ -173,8 +173,8 @@ def ganache():
 
 
 def readings():
-    from salus.loggers.export import LoggerExport, Reading
-    from salus.temperature import ready_profiles
+    from salus.coldchain.loggers.export import LoggerExport, Reading
+    from salus.coldchain.temperature import ready_profiles
 
     with Ground() as ground:
         house = ground.house
@@ -271,7 +271,7 @@ def child(way, **given):
 
 
 def sync(url, book, file, upto=None):
-    from salus.book import Book
+    from salus.chain.book import Book
     from salus.index import Indexer
 
     with Indexer(url, Book.load(book), file) as indexer:
@@ -283,8 +283,8 @@ def sync(url, book, file, upto=None):
 def get_logs(url, book, upto):
     from web3 import HTTPProvider, Web3
 
-    from salus import decoding
-    from salus.book import Book
+    from salus.abi import decoding
+    from salus.chain.book import Book
 
     abi = list(decoding.load_abi("ConsentRegistry"))
     w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": 300}))

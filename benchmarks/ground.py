@@ -17,10 +17,12 @@ from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 from web3 import HTTPProvider, Web3
 
-from salus import KeySigner, codes, decoding
-from salus.decoding import selector
-from salus.directives import Directive, Effect, Order
-from salus.node import LocalNode
+from salus import KeySigner
+from salus.abi import decoding
+from salus.abi.decoding import selector
+from salus.chain.local_node import LocalNode
+from salus.consent import codes
+from salus.consent.model import Directive, Effect, Order
 from tests.client.house import YEAR, House
 
 GWEI = 10**9

@@ -9,27 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .book import Book
-    from .client import Salus
-    from .errors import SalusError
-    from .receipts import Event, Receipt
-    from .signing import KeySigner, NodeSigner, Signer
-    from .wallet import Wallet
+    from salus.chain.book import Book
+    from salus.chain.receipts import Event, Receipt
+    from salus.client import Salus
+    from salus.errors import SalusError
+    from salus.keys.signing import KeySigner, NodeSigner, Signer
+    from salus.keys.wallet import Wallet
 
 __all__ = ["Book", "Event", "KeySigner", "NodeSigner", "Receipt", "Salus", "SalusError", "Signer", "Wallet"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Book": "book",
-    "Event": "receipts",
-    "KeySigner": "signing",
-    "NodeSigner": "signing",
-    "Receipt": "receipts",
+    "Book": "chain.book",
+    "Event": "chain.receipts",
+    "KeySigner": "keys.signing",
+    "NodeSigner": "keys.signing",
+    "Receipt": "chain.receipts",
     "Salus": "client",
     "SalusError": "errors",
-    "Signer": "signing",
-    "Wallet": "wallet",
+    "Signer": "keys.signing",
+    "Wallet": "keys.wallet",
 }
 
 

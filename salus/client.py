@@ -15,34 +15,34 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from . import decoding
-from .batches import ask_many, data, quantity
-from .book import Book, Deployment, abi_hash, default_book
-from .connection import shown
-from .errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain, gate
-from .events import Events, find_index
-from .receipts import Event, Receipt
-from .transactions import Sender, eth_call, eth_calls
+from salus.abi import decoding
+from salus.chain.book import Book, Deployment, abi_hash, default_book
+from salus.chain.connection import shown
+from salus.chain.events import Events, find_index
+from salus.chain.json_rpc import ask_many, data, quantity
+from salus.chain.receipts import Event, Receipt
+from salus.chain.transactions import Sender, eth_call, eth_calls
+from salus.errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain, gate
 
 if TYPE_CHECKING:
     from web3 import Web3
     from web3.contract import Contract
     from web3.contract.contract import ContractFunction
 
-    from .accesses import Accesses
-    from .claims import Claims
-    from .coldchain import ColdChain
-    from .consent import Consent
-    from .devices import Devices
-    from .doses import Doses
-    from .guardians import Guardians
-    from .index.reader import Reader
-    from .institutions import Institutions
-    from .lots import Lots
-    from .outbox import Outbox
-    from .plans import Plans
-    from .signing import Signer
-    from .treasury import Treasury
+    from salus.claims.desk import Claims
+    from salus.claims.plans.plans import Plans
+    from salus.claims.treasury.treasury import Treasury
+    from salus.coldchain.loggers.devices import Devices
+    from salus.coldchain.lots import Lots
+    from salus.coldchain.shipments import ColdChain
+    from salus.consent.access_log import Accesses
+    from salus.consent.guardians import Guardians
+    from salus.consent.registry import Consent
+    from salus.doses.doses import Doses
+    from salus.index._reader import Reader
+    from salus.institutions.registry import Institutions
+    from salus.keys.signing import Signer
+    from salus.outbox import Outbox
 
 __all__ = ["Event", "Receipt", "Salus"]
 
@@ -99,7 +99,7 @@ class Salus:
             WrongChain: The node is on another chain than the book.
             NotDeployed: No code, or other code, at an address of the book.
         """
-        from .provider import open_node
+        from salus.chain.provider import open_node
 
         w3 = open_node(url, timeout=timeout)
         if book is None:
@@ -171,77 +171,77 @@ class Salus:
     @cached_property
     def institutions(self) -> Institutions:
         """Who is accredited, and who acts for whom."""
-        from .institutions import Institutions
+        from salus.institutions.registry import Institutions
 
         return Institutions(self)
 
     @cached_property
     def consent(self) -> Consent:
         """Who may use which data of a patient."""
-        from .consent import Consent
+        from salus.consent.registry import Consent
 
         return Consent(self)
 
     @cached_property
     def guardians(self) -> Guardians:
         """Who may act for a patient, and the way back for who lost the key."""
-        from .guardians import Guardians
+        from salus.consent.guardians import Guardians
 
         return Guardians(self)
 
     @cached_property
     def accesses(self) -> Accesses:
         """Who used whose data, and who broke the glass."""
-        from .accesses import Accesses
+        from salus.consent.access_log import Accesses
 
         return Accesses(self)
 
     @cached_property
     def plans(self) -> Plans:
         """The insurers' plans."""
-        from .plans import Plans
+        from salus.claims.plans.plans import Plans
 
         return Plans(self)
 
     @cached_property
     def treasury(self) -> Treasury:
         """The insurers' money."""
-        from .treasury import Treasury
+        from salus.claims.treasury.treasury import Treasury
 
         return Treasury(self)
 
     @cached_property
     def claims(self) -> Claims:
         """Claims: submitted, judged and paid."""
-        from .claims import Claims
+        from salus.claims.desk import Claims
 
         return Claims(self)
 
     @cached_property
     def lots(self) -> Lots:
         """What is shipped: temperature profiles, GS1 prefixes, lots."""
-        from .lots import Lots
+        from salus.coldchain.lots import Lots
 
         return Lots(self)
 
     @cached_property
     def devices(self) -> Devices:
         """Temperature loggers, their calibration, and the makers whose signatures prove a file."""
-        from .devices import Devices
+        from salus.coldchain.loggers.devices import Devices
 
         return Devices(self)
 
     @cached_property
     def doses(self) -> Doses:
         """Doses given, and when the next one is due."""
-        from .doses import Doses
+        from salus.doses.doses import Doses
 
         return Doses(self)
 
     @cached_property
     def coldchain(self) -> ColdChain:
         """Shipments of lots: custody, readings, verdicts."""
-        from .coldchain import ColdChain
+        from salus.coldchain.shipments import ColdChain
 
         return ColdChain(self)
 
@@ -304,7 +304,7 @@ class Salus:
             sender: Who asks, where it matters.
 
         Returns:
-            The value, or a tuple of them; structs as :class:`salus.decoding.Struct`, enums as integers.
+            The value, or a tuple of them; structs as :class:`salus.abi.decoding.Struct`, enums as integers.
 
         Raises:
             Refused: The contract reverted; one class a custom error.
@@ -422,7 +422,7 @@ class Salus:
             path: Its file; by default one for each chain and account below ``$SALUS_HOME/outbox``.
             options: See :class:`salus.outbox.Outbox`.
         """
-        from .outbox import Outbox
+        from salus.outbox import Outbox
 
         return Outbox(self, path, **options)
 

@@ -25,25 +25,30 @@ sys.path.insert(0, str(ROOT))
 from eth_account import Account  # noqa: E402
 
 from salus import Salus  # noqa: E402
-from salus.accesses import commit  # noqa: E402
-from salus.claimfiles import read_claim_files  # noqa: E402
-from salus.claims import ClaimAnswer, State  # noqa: E402
+from salus.chain.provider import open_node  # noqa: E402
+from salus.chain.transactions import Sender  # noqa: E402
+from salus.claims.code_map import apply, load_mapping  # noqa: E402
+from salus.claims.desk import ClaimAnswer, State  # noqa: E402
+from salus.claims.files.any_format import read_claim_files  # noqa: E402
+from salus.claims.files.fhir import ClaimInput
+from salus.claims.files.fhir_eob import explanation_of_benefit  # noqa: E402
+from salus.claims.files.fhir_response import claim_response
+from salus.claims.plans.file import day_text, load_plan  # noqa: E402
+from salus.claims.plans.plans import Membership  # noqa: E402
 from salus.cli.common import few  # noqa: E402
+from salus.coldchain.loggers import (
+    files,
+    write_qtag,  # noqa: E402
+)
+from salus.coldchain.temperature import ready_profiles  # noqa: E402
+from salus.consent.access_log import commit  # noqa: E402
+from salus.doses.schedules import ready_schedules  # noqa: E402
 from salus.errors import Refused, SalusError, gate  # noqa: E402
-from salus.explanations import moment  # noqa: E402
-from salus.fhir import ClaimInput, claim_response, explanation_of_benefit  # noqa: E402
-from salus.jsonfile import dump_json  # noqa: E402
-from salus.keystores import load_keystore, read_password_file, write_keystore, write_private  # noqa: E402
-from salus.loggers import files, write_qtag  # noqa: E402
-from salus.mapping import apply, load_mapping  # noqa: E402
-from salus.planfile import day_text, load_plan  # noqa: E402
-from salus.plans import Membership  # noqa: E402
-from salus.provider import open_node  # noqa: E402
-from salus.schedules import ready_schedules  # noqa: E402
-from salus.signing import KeySigner, NodeSigner  # noqa: E402
-from salus.temperature import ready_profiles  # noqa: E402
-from salus.transactions import Sender  # noqa: E402
-from salus.wallet import Wallet  # noqa: E402
+from salus.errors.explanations import moment  # noqa: E402
+from salus.formats.json_file import dump_json  # noqa: E402
+from salus.keys.keystores import load_keystore, read_password_file, write_keystore, write_private  # noqa: E402
+from salus.keys.signing import KeySigner, NodeSigner  # noqa: E402
+from salus.keys.wallet import Wallet  # noqa: E402
 
 EXAMPLES = ROOT / "examples"
 # The pack's number, of an invented product: an indicator, the maker's prefix of seven digits, the item, the check

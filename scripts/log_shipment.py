@@ -13,12 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from salus.cli.claim_noun import identifier
+from salus.cli.claim._shared import identifier
 from salus.cli.common import Context
-from salus.custody import Verdict
+from salus.coldchain.loggers import read
+from salus.coldchain.model import Verdict
 from salus.errors import SalusError
-from salus.loggers import read
-from salus.outbox.bulk import take_up
+from salus.outbox._bulk import take_up
 
 
 def log_shipment(salus, shipment, file, device, *, utc_offset=None, outbox=None, say=lambda text: None):

@@ -16,12 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from salus.claimfiles import read_claim_files
+from salus.claims.code_map import apply, load_mapping
+from salus.claims.files.any_format import read_claim_files
+from salus.claims.files.fhir_response import write_claim_responses
+from salus.claims.plans.file import load_plan
 from salus.cli.common import Context
 from salus.errors import SalusError
-from salus.fhir import write_claim_responses
-from salus.mapping import apply, load_mapping
-from salus.planfile import load_plan
 
 
 def submit_claims(

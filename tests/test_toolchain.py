@@ -14,7 +14,7 @@ import brownie
 import pytest
 import solcx
 
-from salus.node import KINDS, LocalNode, NodeError
+from salus.chain.local_node import KINDS, LocalNode, NodeError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ("requirements.lock", "package-lock.json", ".npmrc", "package.json", "pyproject.toml")
@@ -177,7 +177,7 @@ def test_a_node_ends_with_the_program_that_started_it(number):
         pytest.skip("only Linux ends the child of a program that was killed")
     code = (
         "import time\n"
-        "from salus.node import LocalNode\n"
+        "from salus.chain.local_node import LocalNode\n"
         "with LocalNode() as node:\n"
         "    print(node.pid, flush=True)\n"
         "    time.sleep(60)\n"

@@ -19,7 +19,7 @@ library ConsentCodes {
     // The ancestor rule is in the bits: a permit carries the bit of the use that it names and of every narrower one,
     // HRESCH those of all; a request carries its own bit alone. So a permit for a broader use covers a narrower request
     // and never the reverse. A deny carries the broader ones too: who asks for a use that contains the denied one is
-    // refused. Which is narrower than which, and which terms no bit can say: salus/duo.json.
+    // refused. Which is narrower than which, and which terms no bit can say: salus/consent/duo.json.
     uint32 internal constant DUO_GRU = 1 << 9; // general research use
     uint32 internal constant DUO_HMB = 1 << 10; // health, medical or biomedical research
     uint32 internal constant DUO_POA = 1 << 11; // population origins or ancestry research

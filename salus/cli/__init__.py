@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .root import cli as cli
+    from salus.cli.root import cli as cli
 
 __all__ = ["cli", "main", "overview"]
 
@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Any:
     # The group of all commands is built when something of it is used: importing click takes longer than all of the
     # help.
     if name == "cli":
-        from .root import cli
+        from salus.cli.root import cli
 
         return cli
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -76,7 +76,7 @@ def main() -> None:
             return
     import click
 
-    from .root import cli
+    from salus.cli.root import cli
 
     try:
         cli(prog_name="salus")

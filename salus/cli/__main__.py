@@ -1,5 +1,5 @@
 """``python -m salus.cli`` is the same program as ``salus``."""
 
-from . import main
+from salus.cli import main
 
 main()

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from .common import Context, command, failing, group, moment, safe
+from salus.cli.common import Context, command, failing, group, moment, safe
 
 _DEPLOY_TIMEOUT = 600  # seconds; the first time Brownie compiles everything
 
@@ -44,9 +44,9 @@ def up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> No
 
 
 def _up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> None:
-    from ..book import Book, default_book
-    from ..errors import Unreachable
-    from ..node import LocalNode, NodeError
+    from salus.chain.book import Book, default_book
+    from salus.chain.local_node import LocalNode, NodeError
+    from salus.errors import Unreachable
 
     project = _project()
     python = _brownie_python(project)
@@ -88,7 +88,7 @@ def _up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> N
 
 def _project() -> Path:
     """The checkout with the contracts: the working folder or one above it, else where this package lies."""
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     here = Path.cwd()
     for folder in (here, *here.parents, *Path(__file__).resolve().parents):
@@ -101,7 +101,7 @@ def _brownie_python(project: Path) -> str:
     """A Python that has Brownie: this one, or that of the project's set-up."""
     import importlib.util
 
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     if importlib.util.find_spec("brownie") is not None:
         return sys.executable
@@ -112,7 +112,7 @@ def _brownie_python(project: Path) -> str:
 
 
 def _deploy(project: Path, python: str, url: str) -> None:
-    from ..errors import SalusError, one_line
+    from salus.errors import SalusError, one_line
 
     # What the environment says of a real deployment must not reach a local one.
     environment = {
@@ -152,7 +152,7 @@ def status(context: Context) -> None:
       salus chain status --rpc http://127.0.0.1:8545
     """
     salus = context.connect()
-    from ..errors import gate
+    from salus.errors import gate
 
     with gate("asking for the latest block"):
         block = salus.w3.eth.get_block("latest")

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ..client import Salus
-    from ..outbox import Outbox
-    from ..receipts import Receipt
-    from ..signing import Signer
-    from ..wallet import Wallet
+    from salus.chain.receipts import Receipt
+    from salus.client import Salus
+    from salus.keys.signing import Signer
+    from salus.keys.wallet import Wallet
+    from salus.outbox import Outbox
 
 __all__ = ["HELP", "Context", "command", "few", "group", "moment", "parse_end", "parse_moment", "safe"]
 
@@ -61,7 +61,7 @@ def parse_moment(text: str, now: Callable[[], int], option: str = "--until") -> 
     """
     import datetime
 
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     wrong = BadInput(option, "", f"{safe(text)!r} is no moment; write 2027-01-01, 2027-01-01T12:00:00Z or +90d")
     if match := re.fullmatch(r"\+(\d{1,9})([smhdwy])", text.strip()):
@@ -87,7 +87,7 @@ def parse_end(text: str, now: Callable[[], int], *, start: int = 0) -> int:
         BadInput: No moment, or one that is past: the chain would refuse it, after a password was typed and an order
             signed.
     """
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     end = parse_moment(text, now)
     if end <= now():
@@ -99,7 +99,7 @@ def parse_end(text: str, now: Callable[[], int], *, start: int = 0) -> int:
 
 def moment(seconds: int) -> str:
     """Unix seconds for people, UTC."""
-    from ..explanations import moment as words
+    from salus.errors.explanations import moment as words
 
     return words(seconds)
 
@@ -133,7 +133,7 @@ class Context:
 
     def connect(self, signer: Signer | None = None) -> Salus:
         """A client for reading, or for a given signer."""
-        from ..client import Salus
+        from salus.client import Salus
 
         return Salus.connect(self.rpc.split(",")[0], book=self.book, signer=signer, index=self.index)
 
@@ -144,7 +144,7 @@ class Context:
 
         None where the node holds the key: it signs and sends in one, so that nothing could be written down before.
         """
-        from ..signing import NodeSigner
+        from salus.keys.signing import NodeSigner
 
         if isinstance(salus.need_signer(), NodeSigner):
             yield None
@@ -163,7 +163,7 @@ class Context:
         Args:
             relation: Whom the account is for; None for the wallet's first. A keystore file has one account for all.
         """
-        from ..wallet import DEFAULT
+        from salus.keys.wallet import DEFAULT
 
         if self.has_wallet:
             return self.wallet().signer(relation or DEFAULT)
@@ -181,8 +181,8 @@ class Context:
             keystore: A file, a wallet's folder, or ``node:1`` (the second account of a local chain; ``node:0x…``).
             password_file: Where its password stands, None to take SALUS_PASSWORD or to ask.
         """
-        from ..keystores import load_keystore
-        from ..wallet import Wallet
+        from salus.keys.keystores import load_keystore
+        from salus.keys.wallet import Wallet
 
         if keystore.startswith("node:"):
             return self._node_account(keystore[5:])
@@ -190,16 +190,16 @@ class Context:
             Wallet.require(keystore)
             return Wallet.open(keystore, self.password(keystore, file=password_file)).signer()
         if not Path(keystore).exists():
-            from ..errors import WalletError
+            from salus.errors import WalletError
 
             raise WalletError(f"there is no keystore {keystore}; name a file, a wallet's folder, or node:1")
         return load_keystore(keystore, self.password(keystore, file=password_file))
 
     def _node_account(self, which: str) -> Signer:
-        from ..connection import shown
-        from ..errors import BadInput, gate
-        from ..provider import open_node
-        from ..signing import NodeSigner
+        from salus.chain.connection import shown
+        from salus.chain.provider import open_node
+        from salus.errors import BadInput, gate
+        from salus.keys.signing import NodeSigner
 
         url = self.rpc.split(",")[0]
         w3 = open_node(url)
@@ -218,7 +218,7 @@ class Context:
 
     def wallet_path(self) -> Path:
         """Where the wallet is, or would be."""
-        from ..wallet import default_path
+        from salus.keys.wallet import default_path
 
         return Path(self.keystore) if self.keystore else default_path()
 
@@ -230,8 +230,8 @@ class Context:
             new: Ask twice.
             file: Another password file than ``--password-file``.
         """
-        from ..errors import Aborted
-        from ..keystores import read_password_file
+        from salus.errors import Aborted
+        from salus.keys.keystores import read_password_file
 
         if file or self.password_file:
             return read_password_file(file or self.password_file or "")
@@ -244,7 +244,7 @@ class Context:
 
     @functools.cached_property
     def _opened(self) -> Wallet:
-        from ..wallet import Wallet
+        from salus.keys.wallet import Wallet
 
         path = self.wallet_path()
         Wallet.require(path)
@@ -258,7 +258,7 @@ class Context:
         Raises:
             Aborted: No, or nobody to ask.
         """
-        from ..errors import Aborted
+        from salus.errors import Aborted
 
         width = max(len(label) for label, _ in facts)
         for label, value in facts:
@@ -277,7 +277,7 @@ class Context:
     def answer(self, data: Any, text: str | Callable[[], None]) -> None:
         """Write the result: ``data`` as one JSON document with ``--json``, else the text, or what a function prints."""
         if self.json:
-            from ..decoding import plain
+            from salus.abi.decoding import plain
 
             # ASCII only: what a terminal could take for a command is escaped by it.
             click.echo(json.dumps(plain(data), indent=2, ensure_ascii=True))
@@ -396,13 +396,13 @@ def command(parent: click.Group, name: str, **settings: Any) -> Callable[[F], cl
 @contextlib.contextmanager
 def failing(as_json: bool = False) -> Iterator[None]:
     """End the program on an error of the tree: one line on stderr, its exit code, no traceback."""
-    from ..errors import Refused, SalusError, one_line
+    from salus.errors import Refused, SalusError, one_line
 
     try:
         yield
     except SalusError as error:
         if as_json:
-            from ..decoding import plain
+            from salus.abi.decoding import plain
 
             name = error.name if isinstance(error, Refused) else type(error).__name__
             document: dict[str, Any] = {"error": name, "message": str(error)}

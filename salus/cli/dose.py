@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .claim_noun import identifier
-from .common import Context, command, group
+from salus.cli.claim._shared import identifier
+from salus.cli.common import Context, command, group
 
 if TYPE_CHECKING:
-    from ..doses import Dose
-    from ..schedules import Schedule
+    from salus.doses.doses import Dose
+    from salus.doses.schedules import Schedule
 
 _SCHEDULE = click.option("--schedule", required=True, help="A ready schedule's name, or an id.")
 _BIRTHS = click.option(
@@ -29,8 +29,8 @@ def noun() -> None:
 
 
 def _named(name: str) -> Schedule:
-    from ..errors import BadInput, one_line
-    from ..schedules import ready_schedules
+    from salus.doses.schedules import ready_schedules
+    from salus.errors import BadInput, one_line
 
     ready = ready_schedules()
     if name not in ready:
@@ -43,7 +43,7 @@ def _schedule_id(text: str) -> bytes:
 
 
 def _names() -> dict[str, str]:
-    from ..schedules import ready_schedules
+    from salus.doses.schedules import ready_schedules
 
     return {"0x" + schedule.id.hex(): name for name, schedule in ready_schedules().items()}
 
@@ -59,8 +59,8 @@ def schedule(context: Context, name: str | None, register: bool) -> None:
       salus dose schedule
       salus dose schedule hepatitis-b --register --keystore regulator.json
     """
-    from ..errors import BadInput
-    from ..schedules import ready_schedules
+    from salus.doses.schedules import ready_schedules
+    from salus.errors import BadInput
 
     if name is None:
         if register:
@@ -184,8 +184,8 @@ def due(
     Example:
       salus dose due --clinic village-clinic --schedule hepatitis-b --births patients.csv
     """
-    from ..errors import BadInput
-    from ..schedules import read_births
+    from salus.doses.schedules import read_births
+    from salus.errors import BadInput
 
     if births and not schedule:
         raise BadInput("--schedule", "", "is needed with --births: first doses are of one schedule")
@@ -298,7 +298,7 @@ def _iso(day: dt.date | None) -> str | None:
 
 
 def _day(text: str, option: str) -> dt.date:
-    from ..errors import BadInput, one_line
+    from salus.errors import BadInput, one_line
 
     try:
         return dt.date.fromisoformat(text)
@@ -307,9 +307,9 @@ def _day(text: str, option: str) -> dt.date:
 
 
 def _birth_of(patient: str, births: str) -> dt.date:
-    from ..errors import BadInput
-    from ..schedules import read_births
-    from ..signing import address
+    from salus.doses.schedules import read_births
+    from salus.errors import BadInput
+    from salus.keys.signing import address
 
     found = read_births(births).get(address(patient, "PATIENT"))
     if found is None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Context, command, group, moment
+from salus.cli.common import Context, command, group, moment
 
 if TYPE_CHECKING:
-    from ..book import Book
-    from ..index import Indexer, Report
-    from ..index.audit import Audit
-    from ..index.status import Status
-    from ..index.store import Store
+    from salus.chain.book import Book
+    from salus.index import Indexer, Report
+    from salus.index._audit import Audit
+    from salus.index._status import Status
+    from salus.index._store import Store
 
 
 @group("index")
@@ -86,10 +86,10 @@ def status(context: Context) -> None:
     Example:
       salus index status --json
     """
-    from ..index.chain import Chain
-    from ..index.rpc import Endpoint
-    from ..index.status import look
-    from ..index.store import Store
+    from salus.index._chain import Chain
+    from salus.index._rpc import Endpoint
+    from salus.index._status import look
+    from salus.index._store import Store
 
     book = _book(context)
     found = look(Store(_where(context, book)), book, Chain(Endpoint(context.rpc, patience=3), book))
@@ -116,9 +116,9 @@ def audit(context: Context, no_rebuild: bool) -> None:
     Example:
       salus index audit
     """
-    from ..client import Salus
-    from ..index.audit import audit as compare
-    from ..index.store import Store
+    from salus.client import Salus
+    from salus.index._audit import audit as compare
+    from salus.index._store import Store
 
     book = _book(context)
     store = Store(_where(context, book))
@@ -141,10 +141,10 @@ def audit(context: Context, no_rebuild: bool) -> None:
 
 
 def _book(context: Context) -> Book:
-    from ..book import Book, default_book
-    from ..errors import BadInput, Unreachable
-    from ..index.rows import number
-    from ..index.rpc import Endpoint
+    from salus.chain.book import Book, default_book
+    from salus.errors import BadInput, Unreachable
+    from salus.index._rows import number
+    from salus.index._rpc import Endpoint
 
     if context.book is not None:
         return Book.load(context.book)
@@ -161,8 +161,8 @@ def _book(context: Context) -> Book:
 
 
 def _where(context: Context, book: Book) -> str:
-    from ..errors import BadInput
-    from ..events import default_index
+    from salus.chain.events import default_index
+    from salus.errors import BadInput
 
     if context.index == "":
         raise BadInput("--events", "none", "is no place for an index; name a file, or postgresql://user@host/name")
@@ -170,7 +170,7 @@ def _where(context: Context, book: Book) -> str:
 
 
 def _indexer(context: Context, window: int | None) -> Indexer:
-    from ..index import Indexer
+    from salus.index import Indexer
 
     book = _book(context)
     return Indexer(context.rpc, book, _where(context, book), window=window)
@@ -207,7 +207,7 @@ class _Watch:
 
 def _reached(store: Store) -> int:
     """Up to where an index speaks; 0 for one that does not yet, or not any more."""
-    from ..errors import IndexTrouble
+    from salus.errors import IndexTrouble
 
     try:
         at = store.cursor()
@@ -243,7 +243,7 @@ def _report(report: Report) -> dict[str, Any]:
 
 
 def _follow(context: Context, indexer: Indexer, interval: float) -> None:
-    from ..errors import SalusError
+    from salus.errors import SalusError
 
     stop = threading.Event()
 

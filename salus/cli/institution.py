@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Context, command, group, moment, parse_moment
+from salus.cli.common import Context, command, group, moment, parse_moment
 
 if TYPE_CHECKING:
-    from ..institutions import Institution
+    from salus.institutions.registry import Institution
 
 _ROLE = "A role: PROVIDER, PHARMACY, INSURER, MANUFACTURER, CARRIER, LABORATORY, LOGGER, RESEARCHER, PUBLIC_HEALTH."
 
@@ -102,7 +102,7 @@ def operator(context: Context, account: str, roles: tuple[str, ...], until: str,
     Example:
       salus institution operator 0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65 --role PROVIDER --keystore hospital.json
     """
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     if bool(roles) == remove:
         raise BadInput("", "--role", "give at least one role, or --remove, and not both")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import Context, command, group
+from salus.cli.common import Context, command, group
 
 if TYPE_CHECKING:
-    from ..label import Label
+    from salus.coldchain.label import Label
 
 __all__ = ["label_data", "label_lines", "noun", "output_options", "write_label"]
 
@@ -37,7 +37,7 @@ def label_data(label: Label) -> dict[str, Any]:
 
 def label_lines(label: Label) -> list[tuple[str, object]]:
     """What a label says, for people."""
-    from ..gs1 import IDENTIFIERS
+    from salus.formats.gs1 import IDENTIFIERS
 
     rows: list[tuple[str, object]] = [
         ("GTIN", label.gtin),
@@ -87,8 +87,8 @@ def make(
     """
     import datetime as dt
 
-    from ..errors import BadInput, one_line
-    from ..label import Label
+    from salus.coldchain.label import Label
+    from salus.errors import BadInput, one_line
 
     try:
         day = None if expires is None else dt.date.fromisoformat(expires)
@@ -99,8 +99,8 @@ def make(
 
 def write_label(context: Context, label: Label, resolver: str, png_path: str | None, svg_path: str | None) -> None:
     """Write a label as QR codes to the files that are named, and answer with its link and the code for the terminal."""
-    from ..errors import BadInput
-    from ..label import qr_terminal, write_qr
+    from salus.coldchain.label import qr_terminal, write_qr
+    from salus.errors import BadInput
 
     link = label.link(resolver)
     for path, kind in ((png_path, ".png"), (svg_path, ".svg")):
@@ -122,7 +122,7 @@ def read(context: Context, text_or_picture: str) -> None:
       salus label read 'https://id.gs1.org/01/09506000134352/10/A42?17=270131'
       salus label read label.png
     """
-    from ..label import label_of
+    from salus.coldchain.label import label_of
 
     label = label_of(text_or_picture)
     lines = label_lines(label)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .claim_noun import identifier
-from .common import Context, command, group, moment, parse_moment
+from salus.cli.claim._shared import identifier
+from salus.cli.common import Context, command, group, moment, parse_moment
 
 if TYPE_CHECKING:
-    from ..devices import Device
+    from salus.coldchain.loggers.devices import Device
 
 _DEVICE = "DEVICE"
 _CONDITIONS = ("in-service", "lost", "replaced", "retired")
@@ -36,7 +36,7 @@ def register(context: Context, device: str, accuracy: str, model: int | None, se
     Example:
       salus logger register 0x15d3… --accuracy 0.5 --serial RCPJ00010 --keystore loggers.json
     """
-    from ..devices import commit_serial
+    from salus.coldchain.loggers.devices import commit_serial
 
     centi = _centi(accuracy)
     commitment, salt = commit_serial(serial) if serial else (bytes(32), None)
@@ -71,7 +71,7 @@ def calibrate(context: Context, device: str, until: str, certificate: str) -> No
     """
     from hashlib import sha256
 
-    from ..jsonfile import read_bytes
+    from salus.formats.json_file import read_bytes
 
     digest = sha256(read_bytes(certificate)).digest()
     salus = context.connect_signing()
@@ -93,8 +93,8 @@ def condition(context: Context, device: str, condition: str, successor: str | No
     Example:
       salus logger condition 0x15d3… lost --keystore loggers.json
     """
-    from ..devices import Condition
-    from ..errors import BadInput
+    from salus.coldchain.loggers.devices import Condition
+    from salus.errors import BadInput
 
     wanted = Condition[condition.upper().replace("-", "_")]
     if (wanted is Condition.REPLACED) != (successor is not None):
@@ -119,7 +119,7 @@ def model(context: Context, name: str | None, file: str | None, distrust: int | 
       salus logger model q-tag-clm --file export.txt --keystore regulator.json
       salus logger model --distrust 2 --keystore regulator.json
     """
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     if (name is None) != (file is None) or (name is not None and distrust is not None):
         raise BadInput("NAME", "", "give a name and --file to accredit, --distrust alone, or nothing to list")
@@ -134,7 +134,7 @@ def model(context: Context, name: str | None, file: str | None, distrust: int | 
 
 
 def _accredit(context: Context, name: str, file: str) -> None:
-    from ..loggers import file_proof
+    from salus.coldchain.loggers import file_proof
 
     proof = file_proof(file)
     salus = context.connect_signing()
@@ -167,7 +167,7 @@ def prove(context: Context, file: str, model: int | None) -> None:
     Example:
       salus logger prove export.txt --keystore carrier.json
     """
-    from ..loggers import file_proof
+    from salus.coldchain.loggers import file_proof
 
     proof = file_proof(file)
     salus = context.connect_signing()
@@ -252,7 +252,7 @@ def _calibration(found: Device, now: int) -> str:
 def _centi(text: str) -> int:
     from decimal import Decimal, InvalidOperation
 
-    from ..errors import BadInput, one_line
+    from salus.errors import BadInput, one_line
 
     try:
         centi = Decimal(text) * 100

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .claim_noun import identifier
-from .common import Context, command, group, moment, parse_moment
-from .label import output_options, write_label
-from .profile import profile_id
+from salus.cli.claim._shared import identifier
+from salus.cli.common import Context, command, group, moment, parse_moment
+from salus.cli.label import output_options, write_label
+from salus.cli.profile import profile_id
 
 if TYPE_CHECKING:
-    from ..client import Salus
-    from ..lots import Lot
+    from salus.client import Salus
+    from salus.coldchain.lots import Lot
 
 
 @group("lot")
@@ -42,7 +42,7 @@ def register(
       salus lot register --gtin 09506000134352 --number A42 --made 2025-01-02 --expires +1y --units 5000 \\
           --keystore manufacturer.json
     """
-    from ..gs1 import gtin_number, lot_number
+    from salus.formats.gs1 import gtin_number, lot_number
 
     gtin_number(gtin)  # before a password is asked for
     lot_number(number)
@@ -112,7 +112,7 @@ def label(context: Context, which: tuple[str, ...], resolver: str, png_path: str
     """
     import datetime as dt
 
-    from ..label import Label
+    from salus.coldchain.label import Label
 
     found = _found(context.connect(), which)
     last = dt.datetime.fromtimestamp(found.expires_at - 1, dt.UTC).date()
@@ -120,7 +120,7 @@ def label(context: Context, which: tuple[str, ...], resolver: str, png_path: str
 
 
 def _found(salus: Salus, which: tuple[str, ...]) -> Lot:
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     if len(which) > 2:
         raise BadInput("LOT", "", f"are {len(which)} words; give a GTIN and a lot number, or an id")
@@ -166,7 +166,7 @@ def prefix(context: Context, digits: str | None, manufacturer: str | None, remov
       salus lot prefix
       salus lot prefix 9506000 serum-works --keystore regulator.json
     """
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     if digits is None:
         if remove:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .claim_noun import where
-from .common import Context, command, group, safe
+from salus.cli.claim._shared import where
+from salus.cli.common import Context, command, group, safe
 
 if TYPE_CHECKING:
-    from ..outbox import Result, Status
+    from salus.outbox import Result, Status
 
 __all__ = ["drop", "list_", "noun", "resume", "status"]
 
@@ -168,15 +168,15 @@ def drop(context: Context, key: str, file: str | None) -> None:
 
 def _all(file: str | None) -> list[tuple[Status, list[Result]]]:
     """The outboxes that are meant, as they were written last."""
-    from ..outbox import look
-    from ..outbox.files import folder
+    from salus.outbox import look
+    from salus.outbox._files import folder
 
     files = [Path(file)] if file else sorted(folder().glob("*.sqlite"))
     return [look(path) for path in files]
 
 
 def _no_outbox() -> Any:
-    from ..errors import BadInput
+    from salus.errors import BadInput
 
     raise BadInput(
         "--keystore", "", "names an account of the node, which signs and sends in one; such accounts have no outbox"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .claim_noun import identifier
-from .common import Context, command, group
+from salus.cli.claim._shared import identifier
+from salus.cli.common import Context, command, group
 
 if TYPE_CHECKING:
-    from ..temperature import Profile
+    from salus.coldchain.temperature import Profile
 
 __all__ = ["named_profile", "profile_id"]
 
@@ -29,8 +29,8 @@ def named_profile(name: str) -> Profile:
     Raises:
         BadInput: None is called so.
     """
-    from ..errors import BadInput, one_line
-    from ..temperature import ready_profiles
+    from salus.coldchain.temperature import ready_profiles
+    from salus.errors import BadInput, one_line
 
     ready = ready_profiles()
     if name not in ready:
@@ -76,7 +76,7 @@ def list_(context: Context, on_chain: bool) -> None:
       salus profile list
       salus profile list --on-chain --json
     """
-    from ..temperature import ready_profiles
+    from salus.coldchain.temperature import ready_profiles
 
     names = {profile.id: name for name, profile in ready_profiles().items()}
     if on_chain:

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from .. import __version__
-from . import ABOUT, NOUNS
-from .common import HELP
+from salus import __version__
+from salus.cli import ABOUT, NOUNS
+from salus.cli.common import HELP
 
 __all__ = ["cli"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .common import Context, command, group
-from .label import label_data, label_lines
+from salus.cli.common import Context, command, group
+from salus.cli.label import label_data, label_lines
 
 if TYPE_CHECKING:
-    from ..label import Label
-    from ..verification import ChainAnswer
+    from salus.coldchain.label import Label
+    from salus.coldchain.verification import ChainAnswer
 
     #: Asks the chain about a label, and about a shipment that was named.
     Ask = Callable[[Context, Label, str | None], ChainAnswer]
@@ -45,8 +45,8 @@ def verify_command(ask: Ask) -> click.Command:
         """
         from dataclasses import asdict
 
-        from ..label import label_of
-        from ..verification import ChainAnswer, verification
+        from salus.coldchain.label import label_of
+        from salus.coldchain.verification import ChainAnswer, verification
 
         label = label_of(text_or_picture)
         asked = label.gtin is not None and label.lot is not None
@@ -80,10 +80,10 @@ def verify_command(ask: Ask) -> click.Command:
 
 def _ask(context: Context, label: Label, shipment: str | None) -> ChainAnswer:
     """What the chain knows of the label's lot, and of the shipment."""
-    from ..errors import BadInput
-    from ..lots import lot_id
-    from ..verification import ChainAnswer
-    from .claim_noun import identifier
+    from salus.cli.claim._shared import identifier
+    from salus.coldchain.lots import lot_id
+    from salus.coldchain.verification import ChainAnswer
+    from salus.errors import BadInput
 
     assert label.gtin is not None and label.lot is not None
     salus = context.connect()

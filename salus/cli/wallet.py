@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .common import Context, command, group
+from salus.cli.common import Context, command, group
 
 
 @group("wallet")
@@ -31,7 +31,7 @@ def new(context: Context, words: str) -> None:
       salus wallet new
       salus wallet new --keystore ~/second-wallet --password-file pw.txt
     """
-    from ..wallet import Wallet
+    from salus.keys.wallet import Wallet
 
     path = _new_path(context)
     wallet, phrase = Wallet.create(path, context.password(str(path), new=True), words=int(words))
@@ -55,9 +55,9 @@ def restore(context: Context, words_file: str | None, relations: tuple[str, ...]
     Example:
       salus wallet restore --relation default --relation city-hospital
     """
-    from ..errors import Aborted
-    from ..keystores import read_private
-    from ..wallet import DEFAULT, Wallet
+    from salus.errors import Aborted
+    from salus.keys.keystores import read_private
+    from salus.keys.wallet import DEFAULT, Wallet
 
     path = _new_path(context)
     if words_file:
@@ -76,7 +76,7 @@ def restore(context: Context, words_file: str | None, relations: tuple[str, ...]
 
 def _new_path(context: Context) -> Path:
     """Where the new wallet will be; told before anybody thinks of a password."""
-    from ..errors import WalletError
+    from salus.errors import WalletError
 
     path = context.wallet_path()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -98,8 +98,8 @@ def list_(context: Context, relations: bool) -> None:
       salus wallet list
       salus wallet list --relations --json
     """
-    from ..keystores import list_keystores
-    from ..wallet import Wallet, default_home
+    from salus.keys.keystores import list_keystores
+    from salus.keys.wallet import Wallet, default_home
 
     path, imported = context.wallet_path(), default_home() / "keystores"
     single, has_wallet = not context.has_wallet, Wallet.is_in(path)
@@ -151,8 +151,8 @@ def import_(context: Context, file: str, out: str | None, new_password_file: str
     Example:
       salus wallet import ~/.brownie/accounts/hospital.json
     """
-    from ..keystores import import_keystore, private_folder, read_password_file
-    from ..wallet import default_home
+    from salus.keys.keystores import import_keystore, private_folder, read_password_file
+    from salus.keys.wallet import default_home
 
     if out is None:
         target = private_folder(default_home() / "keystores") / Path(file).name
@@ -175,7 +175,7 @@ def export(context: Context, relation: str, out: str, new_password_file: str | N
     Example:
       salus wallet export default --out default.json
     """
-    from ..keystores import read_password_file
+    from salus.keys.keystores import read_password_file
 
     wallet = context.wallet()
     other = read_password_file(new_password_file) if new_password_file else None

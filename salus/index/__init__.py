@@ -9,7 +9,7 @@ it lies beside the address book, and asks the chain where it does not.
 
 from __future__ import annotations
 
-from .store import WINDOW, Cursor, Header, Store
-from .sync import Indexer, Report, Retraction
+from salus.index._store import WINDOW, Cursor, Header, Store
+from salus.index._sync import Indexer, Report, Retraction
 
 __all__ = ["WINDOW", "Cursor", "Header", "Indexer", "Report", "Retraction", "Store"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .items import Item, Result, Sendable, State
-from .outbox import Outbox, Status, look
-from .tracking import NonceTaken
+from salus.outbox._items import Item, Result, Sendable, State
+from salus.outbox._outbox import Outbox, Status, look
+from salus.outbox._tracking import NonceTaken
 
 __all__ = ["Item", "NonceTaken", "Outbox", "Result", "Sendable", "State", "Status", "look"]

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from salus.cli import cli
-from salus.keystores import write_keystore
-from salus.wallet import Wallet
+from salus.keys.keystores import write_keystore
+from salus.keys.wallet import Wallet
 
 PASSWORD = "correct horse"
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from salus.fhir import read_claims
-from salus.node import LocalNode
+from salus.chain.local_node import LocalNode
+from salus.claims.files.fhir import read_claims
 from tests.client.house import House, kind
 from tests.client.scene import Scene
 from tests.client.shared_data import EXAMPLES
@@ -36,7 +36,7 @@ def own_home(tmp_path, monkeypatch):
 @pytest.fixture
 def cheap(monkeypatch):
     """Cheap scrypt: what is tested is not its cost, and 256 MiB half a second each would be most of the time."""
-    import salus.keystores
+    import salus.keys.keystores
 
     monkeypatch.setattr(salus.keystores, "_SCRYPT_N", 1 << 12)
 

@@ -12,9 +12,9 @@ from eth_account import Account
 from web3 import HTTPProvider, Web3
 
 from salus import KeySigner, Salus
-from salus.book import Book, Deployment
-from salus.decoding import selector
-from salus.node import LocalNode
+from salus.abi.decoding import selector
+from salus.chain.book import Book, Deployment
+from salus.chain.local_node import LocalNode
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "contracts"

@@ -28,8 +28,8 @@ class Ledger:
 
 
 def main(port, folder):
-    from salus.loggers.mqtt import Broker, Listener
-    from salus.loggers.spool import Spool
+    from salus.coldchain.loggers.mqtt import Broker, Listener
+    from salus.coldchain.loggers.spool import Spool
 
     ended = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(1))

@@ -3,10 +3,10 @@
 import json
 from dataclasses import replace
 
-from salus.consent import DirectiveDraft, Effect
-from salus.fhir import read_claims
-from salus.planfile import load_plan, new_salt
-from salus.plans import Membership
+from salus.claims.files.fhir import read_claims
+from salus.claims.plans.file import load_plan, new_salt
+from salus.claims.plans.plans import Membership
+from salus.consent.registry import DirectiveDraft, Effect
 from tests.client.shared_data import EXAMPLES
 
 PLAN = {"name": "Basic", "version": 1, **json.loads((EXAMPLES / "plan.json").read_text())}

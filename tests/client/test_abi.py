@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from salus import decoding
-from salus.book import CONTRACTS
+from salus.abi import decoding
+from salus.chain.book import CONTRACTS
 from tests.client.house import BUILD, ROOT
 
 

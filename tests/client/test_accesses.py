@@ -3,9 +3,9 @@
 import pytest
 from eth_utils.crypto import keccak
 
-from salus import codes
-from salus.accesses import Access, Cause, Outcome, commit
-from salus.consent import DirectiveDraft, Effect, Policy, Reason
+from salus.consent import codes
+from salus.consent.access_log import Access, Cause, Outcome, commit
+from salus.consent.registry import DirectiveDraft, Effect, Policy, Reason
 from salus.errors import BadInput, refusals
 
 DAY = 24 * 3600

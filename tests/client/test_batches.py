@@ -3,8 +3,10 @@
 import pytest
 from eth_utils.address import to_checksum_address
 
-from salus import Salus, codes, decoding
-from salus.consent import Directive, Effect, Order, Status
+from salus import Salus
+from salus.abi import decoding
+from salus.consent import codes
+from salus.consent.registry import Directive, Effect, Order, Status
 from salus.errors import Unreachable
 from tests.client.test_client import client, proxy
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from salus import Salus, decoding
-from salus.book import CONTRACTS, LIBRARIES, Book, abi_hash
+from salus import Salus
+from salus.abi import decoding
+from salus.chain.book import CONTRACTS, LIBRARIES, Book, abi_hash
 from salus.errors import BadInput, NotDeployed, Unreachable, WrongChain
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"

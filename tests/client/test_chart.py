@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from salus.chart import Chart, Mark, Stretch, gaps, png, svg, text
+from salus.coldchain.chart import Chart, Mark, Stretch, gaps, png, svg, text
+from salus.coldchain.loggers import Reading
 from salus.errors import BadInput
-from salus.loggers import Reading
 
 START, STEP = 1736143200, 600
 

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from salus import mapping
-from salus.claimfiles import read_claim_files
+from salus.claims import code_map as mapping
+from salus.claims.files.any_format import read_claim_files
+from salus.claims.files.x12 import HCPCS, NUMBER, REVENUE, read_x12
+from salus.claims.plans.file import day_number
 from salus.errors import BadInput
-from salus.planfile import day_number
-from salus.x12 import HCPCS, NUMBER, REVENUE, read_x12
 from tests.client.shared_data import EXAMPLES, shared
 
 PROFESSIONAL = EXAMPLES / "claims-837p.txt"

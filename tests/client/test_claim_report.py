@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from salus import claimreport
+from salus.claims import report as claimreport
 from salus.errors import BadInput
 from tests.client.scene import REF, USD, Scene
 

@@ -6,10 +6,10 @@ import json
 import pytest
 
 from salus import errors
-from salus.answers import State
+from salus.claims.model import State
+from salus.claims.plans.file import load_plan, read_plan
+from salus.claims.plans.plans import Cap
 from salus.errors import BadInput
-from salus.planfile import load_plan, read_plan
-from salus.plans import Cap
 from tests.client.scene import USD, Scene
 from tests.client.test_cli_claim import desk  # noqa: F401  (a fixture)
 

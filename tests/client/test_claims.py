@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 
 from salus import errors
-from salus.carc import Adjustment
-from salus.claims import Accumulators, Refusal, State
+from salus.claims.carc import Adjustment
+from salus.claims.desk import Accumulators, Refusal, State
+from salus.claims.files.fhir import read_claims
+from salus.claims.plans.file import load_plan
 from salus.errors import BadInput
-from salus.fhir import read_claims
-from salus.planfile import load_plan
 from tests.client.scene import PLAN, REF, USD, Scene
 from tests.client.shared_data import EXAMPLES
 
@@ -143,7 +143,7 @@ def test_batch_that_no_block_holds_is_halved(scene, claim, monkeypatch):
 def test_no_transaction_is_given_more_gas_than_one_may_take(scene, claim, monkeypatch):
     """What two claims take is more than a transaction may: each goes by itself."""
     claims = [dataclasses.replace(claim, number=str(n)) for n in range(2)]
-    monkeypatch.setattr("salus.transactions.MOST_GAS", 400_000)
+    monkeypatch.setattr("salus.chain.transactions.MOST_GAS", 400_000)
     answers = scene.submit(claims)
     sent = {answer.transaction for answer in answers}
     assert len(sent) == 2 and all(scene.world.w3.eth.get_transaction(each)["gas"] <= 400_000 for each in sent)

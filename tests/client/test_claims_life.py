@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from salus import attestations, errors
-from salus.carc import Adjustment
-from salus.claims import Refusal, State
+from salus import errors
+from salus.claims import attestations
+from salus.claims.carc import Adjustment
+from salus.claims.desk import Refusal, State
 from salus.errors import BadInput
 from tests.client.scene import REF, USD, Scene
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from click.testing import CliRunner
 
+from salus.claims.plans.plans import Membership
 from salus.cli import cli
-from salus.keystores import write_keystore
-from salus.plans import Membership
+from salus.keys.keystores import write_keystore
 from tests.client.scene import REF, USD, Scene
 from tests.client.shared_data import EXAMPLES, shared
 

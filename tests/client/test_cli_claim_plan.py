@@ -5,10 +5,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from salus.claims.plans.file import load_plan
+from salus.claims.plans.plans import Contract
 from salus.cli import cli
-from salus.keystores import write_keystore
-from salus.planfile import load_plan
-from salus.plans import Contract
+from salus.keys.keystores import write_keystore
 from tests.client.commands import PASSWORD
 from tests.client.shared_data import EXAMPLES
 from tests.client.test_plans import BASIC, SCT, USD, Insurance, many
@@ -150,7 +150,7 @@ def test_a_plan_from_file_to_force(office):
 def test_loading_that_broke_off_is_taken_up(office, monkeypatch):
     """What was signed and not sent is sent by the same command, as it was."""
     from salus.errors import Unreachable
-    from salus.outbox.dispatch import Dispatch
+    from salus.outbox._dispatch import Dispatch
 
     office.write(BASIC, prices=many(450))
     office.insure("register", office.path, "--token", office.token)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from salus.wallet import Wallet
+from salus.keys.wallet import Wallet
 from tests.client.commands import PASSWORD, hospital, keystore, run, wallet
 
 __all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures

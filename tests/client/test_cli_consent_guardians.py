@@ -2,7 +2,7 @@
 
 import pytest
 
-from salus.node import LocalNode
+from salus.chain.local_node import LocalNode
 from tests.client.commands import hospital, keystore, run
 from tests.client.house import House, kind
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from salus import orders as files
-from salus.consent import Directive, Effect, Order
+from salus.consent.files import orders as files
+from salus.consent.registry import Directive, Effect, Order
 from salus.errors import BadInput
-from salus.wallet import Wallet
+from salus.keys.wallet import Wallet
 from tests.client.commands import PASSWORD, hospital, keystore, run, wallet
 
 __all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from salus.consent import DirectiveDraft, Effect
+from salus.consent.registry import DirectiveDraft, Effect
 from salus.index import Indexer
 from tests.client.house import ROOT
 

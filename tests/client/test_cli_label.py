@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from salus.cli import cli
-from salus.cli.listen import add_listen
+from salus.cli.shipment.listen import add_listen
 from salus.cli.verify import verify_command
+from salus.coldchain.label import Label, scan, write_qr
+from salus.coldchain.loggers import Reading
+from salus.coldchain.loggers.spool import Spool
+from salus.coldchain.verification import ChainAnswer, Finding, verification
 from salus.errors import BadInput, Unreachable
-from salus.label import Label, scan, write_qr
-from salus.loggers import Reading
-from salus.loggers.spool import Spool
-from salus.verification import ChainAnswer, Finding, verification
 from tests.client.mqtt_house import Publisher, house  # noqa: F401
 from tests.client.shared_data import ROOT
 

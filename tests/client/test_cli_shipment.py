@@ -7,11 +7,11 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from salus.chart import Chart, text
 from salus.cli import cli
-from salus.epcis import problems
-from salus.keystores import write_keystore
-from salus.loggers import Reading, write_qtag
+from salus.coldchain.chart import Chart, text
+from salus.coldchain.loggers import Reading, write_qtag
+from salus.formats.epcis import problems
+from salus.keys.keystores import write_keystore
 from tests.client.shared_data import EXAMPLES, shared
 from tests.client.test_coldchain import Journey
 from tests.faults.proxy import FaultProxy
@@ -176,7 +176,7 @@ def test_a_chart_takes_each_batch_from_the_chain_once(scene):
 
 
 def test_recompute_tells_of_a_node_that_lies(scene, monkeypatch):
-    from salus.coldchain import ColdChain
+    from salus.coldchain.shipments import ColdChain
 
     journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
     real = ColdChain.recompute

@@ -9,9 +9,9 @@ import time
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from salus.loggers import Reading, write_qtag
-from salus.schedules import ready_schedules
-from salus.temperature import ready_profiles
+from salus.coldchain.loggers import Reading, write_qtag
+from salus.coldchain.temperature import ready_profiles
+from salus.doses.schedules import ready_schedules
 from tests.client.vaccines import GTIN, PREFIX, Works
 
 

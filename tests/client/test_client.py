@@ -10,9 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import salus as package
-from salus import KeySigner, Salus, decoding
+from salus import KeySigner, Salus
+from salus.abi import decoding
+from salus.chain.local_node import LocalNode
 from salus.errors import BadAnswer, NodeRefused, NoSigner, NotMined, Refused, Unreachable, WrongChain, refusals
-from salus.node import LocalNode
 from tests.client.house import ROOT, House, kind
 
 YEAR = 365 * 24 * 3600
@@ -324,7 +325,7 @@ def test_a_struct_has_names(client):
 
 
 def test_a_struct_keeps_its_fields_apart_from_its_methods():
-    from salus.decoding import Struct
+    from salus.abi.decoding import Struct
 
     struct = Struct(("index", "count", "from"), (7, 8, 9))
     assert (struct.index, struct.count, struct.from_, struct["from"]) == (7, 8, 9, 9)

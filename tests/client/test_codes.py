@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from salus import codes, duo
+from salus.consent import codes
+from salus.consent import research_uses as duo
 from salus.errors import BadInput
 from tests.client.house import ROOT
 

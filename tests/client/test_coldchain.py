@@ -6,12 +6,10 @@ import secrets
 import pytest
 
 from salus import errors
-from salus.coldchain import Disposition, Shake, Verdict
-from salus.errors import BadInput
-from salus.gs1 import gtin_number, lot_number
-from salus.handovers import EPOCH, handed, read_handover, write_handover
-from salus.loggers import LoggerExport, Reading, pack, read, write_qtag
-from salus.temperature import (
+from salus.coldchain.handover import EPOCH, handed, read_handover, write_handover
+from salus.coldchain.loggers import LoggerExport, Reading, pack, read, write_qtag
+from salus.coldchain.shipments import Disposition, Shake, Verdict
+from salus.coldchain.temperature import (
     BUDGET,
     BY_HAND,
     FORKED,
@@ -23,6 +21,8 @@ from salus.temperature import (
     judgement_of_word,
     ready_profiles,
 )
+from salus.errors import BadInput
+from salus.formats.gs1 import gtin_number, lot_number
 from tests.client.shared_data import EXAMPLES, shared
 
 DAY = 86_400
@@ -487,7 +487,7 @@ def test_example_export(world):
 
 def test_files_that_the_maker_signed_can_be_demanded(world):
     """TT2: readings that no carrier could have edited: the model's key proves the file on chain."""
-    from salus.loggers import file_proof
+    from salus.coldchain.loggers import file_proof
 
     path = shared("temperature-loggers", "q-tag-clm_RCPJ00010_02.txt")
     proof = file_proof(path)

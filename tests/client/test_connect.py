@@ -6,9 +6,9 @@ import time
 import pytest
 
 from salus import Salus
-from salus.connection import shown
+from salus.chain.connection import shown
+from salus.chain.provider import open_node
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, gate
-from salus.provider import open_node
 from tests.client.test_client import client, proxy, says
 from tests.faults.proxy import FaultProxy
 

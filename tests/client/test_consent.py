@@ -2,8 +2,8 @@
 
 import pytest
 
-from salus import codes
-from salus.consent import ALL_PLACES, Answer, Directive, DirectiveDraft, Effect, Reason, Status
+from salus.consent import codes
+from salus.consent.registry import ALL_PLACES, Answer, Directive, DirectiveDraft, Effect, Reason, Status
 from salus.errors import BadInput, NoSigner, WalletError, refusals
 
 DAY = 24 * 3600
@@ -300,7 +300,7 @@ def test_nobody_is_explained_where_nothing_was_granted(patient):
 
 @pytest.fixture
 def orders(patient, hospital):
-    from salus import orders
+    from salus.consent.files import orders
 
     permit = patient.consent.sign(patient.consent.prepare_grant(draft(patient, hospital[1], categories=("all", "HIV"))))
     revoke = patient.consent.sign(patient.consent.prepare_revoke(hospital[1]))
@@ -374,7 +374,7 @@ def test_a_missing_field_is_named(orders, field):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "5", "null", "[{}]"])
 def test_what_holds_no_order_is_told(tmp_path, text):
-    from salus import orders
+    from salus.consent.files import orders
 
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(BadInput, match="x.json"):

@@ -5,12 +5,12 @@ import hashlib
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-import salus.node
+import salus.chain.local_node
 from salus import errors
-from salus.devices import Condition, commit_serial
+from salus.chain.local_node import LocalNode
+from salus.coldchain.loggers import Reading, file_proof, write_qtag
+from salus.coldchain.loggers.devices import Condition, commit_serial
 from salus.errors import BadInput
-from salus.loggers import Reading, file_proof, write_qtag
-from salus.node import LocalNode
 from tests.client.house import House
 from tests.client.shared_data import shared
 from tests.client.vaccines import DAY, Works

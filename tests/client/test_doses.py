@@ -7,9 +7,9 @@ from importlib.resources import files
 import pytest
 
 from salus import errors
-from salus.doses import Next, day_of
+from salus.doses.doses import Next, day_of
+from salus.doses.schedules import GRACE, read_births, ready_schedules
 from salus.errors import BadInput, Refused
-from salus.schedules import GRACE, read_births, ready_schedules
 from tests.client.vaccines import SHORT, Works
 
 READY = ready_schedules()
@@ -43,7 +43,7 @@ def test_every_ready_schedule_is_sound_and_comes_back_word_for_word(world, name)
 @pytest.mark.parametrize("name", READY)
 def test_every_ready_schedule_makes_sense(name):
     """Who comes when due is old enough, and not too early; the ages rise; a source is named for all of it."""
-    entry = json.loads(files("salus").joinpath("schedules.json").read_text(encoding="utf-8"))[name]
+    entry = json.loads(files("salus.doses").joinpath("schedules.json").read_text(encoding="utf-8"))[name]
     assert entry["title"] and len(entry["sources"]) >= 3 and entry["left"]
     age = 0
     for number, step in enumerate(READY[name].steps):

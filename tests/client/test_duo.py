@@ -8,8 +8,8 @@ import random
 
 import pytest
 
-from salus import duo
-from salus.codes import PURPOSES, purpose_bits, purpose_names, request_bits
+from salus.consent import research_uses as duo
+from salus.consent.codes import PURPOSES, purpose_bits, purpose_names, request_bits
 from salus.errors import BadInput
 from tests.client.shared_data import shared
 

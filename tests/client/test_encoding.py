@@ -7,8 +7,8 @@ from eth_abi.abi import encode
 from eth_abi.grammar import parse
 from eth_utils import to_checksum_address
 
-from salus import decoding
-from salus.encoding import Unfit, encoder
+from salus.abi import decoding
+from salus.abi.fast_encode import Unfit, encoder
 
 FUNCTIONS = [
     entry

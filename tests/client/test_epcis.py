@@ -7,26 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from salus.epcis import (
-    Act,
-    Breach,
-    Found,
-    Party,
-    ReadingsTold,
-    Step,
-    Story,
-    StoryLot,
-    check,
-    document,
-    event_hash,
-    event_hashes,
-    events_in,
-    pre_hash,
-    problems,
-)
+from salus.coldchain.epcis_document import Act, Breach, Party, ReadingsTold, Step, Story, StoryLot, document
+from salus.coldchain.loggers import Reading, read
 from salus.errors import BadInput
-from salus.jsonfile import dump_json, parse_json
-from salus.loggers import Reading, read
+from salus.formats.epcis import Found, check, event_hash, event_hashes, events_in, pre_hash, problems
+from salus.formats.json_file import dump_json, parse_json
 from tests.client.shared_data import EXAMPLES, shared
 
 FOLDER = "openepcis-test-resources"

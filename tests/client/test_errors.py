@@ -9,10 +9,12 @@ import requests
 from eth_abi.abi import encode
 from web3 import HTTPProvider, Web3
 
-from salus import codes, decoding, errors
-from salus.explanations import _WORDS
-from salus.node import KINDS, LocalNode
-from salus.provider import open_node
+from salus import errors
+from salus.abi import decoding
+from salus.chain.local_node import KINDS, LocalNode
+from salus.chain.provider import open_node
+from salus.consent import codes
+from salus.errors.explanations import _WORDS
 
 SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 

@@ -6,9 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from salus.claims.files.fhir import RESOURCE_ID, read_claims
 from salus.errors import BadInput
-from salus.fhir import read_claims
-from salus.fhir.claim import RESOURCE_ID
 from tests.client.shared_data import EXAMPLES, shared
 
 HL7 = {
@@ -390,7 +389,7 @@ def test_not_utf8(tmp_path):
 
 
 def test_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr("salus.jsonfile.MAX_BYTES", 2**20)
+    monkeypatch.setattr("salus.formats.json_file.MAX_BYTES", 2**20)
     path = tmp_path / "claim.json"
     path.write_bytes(b" " * (2**20 + 1))
     with pytest.raises(BadInput, match="file: is larger than 1 MiB; split it"):

@@ -6,11 +6,10 @@ import pytest
 from brownie.test import given
 from hypothesis import strategies as st
 
-from salus.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES
-from salus.consent import DirectiveDraft, Effect, Record, Status
+from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES
+from salus.consent.files.fhir_read import FOREVER, consent_resource, consents_bundle, read_consent
+from salus.consent.registry import DirectiveDraft, Effect, Record, Status
 from salus.errors import BadInput
-from salus.fhir import consent_resource, consents_bundle, read_consent
-from salus.fhir.consent import FOREVER
 from tests.client.shared_data import EXAMPLES, shared
 
 KNOWN = {"Practitioner/f204": "nurse-f204", "Practitioner/13": "practice-13", "Organization/f001": "city-hospital"}

@@ -8,12 +8,11 @@ import pytest
 from brownie.test import given
 from hypothesis import strategies as st
 
-from salus import duo
-from salus.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES, purpose_bits
-from salus.consent import DirectiveDraft, Effect, Record, Status
+from salus.consent import research_uses as duo
+from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES, purpose_bits
+from salus.consent.files.fhir_read import FOREVER, PROVISIONS_ALONE, consent_resource, consents_bundle, read_consent
+from salus.consent.registry import DirectiveDraft, Effect, Record, Status
 from salus.errors import BadInput
-from salus.fhir import consent_resource, consents_bundle, read_consent
-from salus.fhir.consent import FOREVER, PROVISIONS_ALONE
 from tests.client.shared_data import EXAMPLES, shared
 from tests.client.test_fhir_consent import ACT, actor, coding
 
@@ -327,8 +326,8 @@ def test_versions_in_one_bundle(consent, read):
 
 def test_every_shared_example_is_known_as_r4():
     """What each of them becomes is in test_fhir_consent; none is taken for R5 by its shape."""
-    from salus.fhir.consent import version_of
-    from salus.fhir.resource import read_resources
+    from salus.consent.files.fhir_read import version_of
+    from salus.formats.fhir import read_resources
 
     for path in sorted(shared("hl7-fhir-r4-examples").glob("Consent-*.json")):
         assert [version_of(resource) for resource in read_resources(path, "Consent")] == ["R4"], path

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from salus.claims.files.fhir import read_claims
 from salus.errors import BadInput
-from salus.fhir import read_claims
 from tests.client.shared_data import EXAMPLES
 
 

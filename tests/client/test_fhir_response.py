@@ -6,9 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from salus.claims import State
-from salus.fhir import claim_response, explanation_of_benefit, read_claims
-from salus.jsonfile import dump_json
+from salus.claims.desk import State
+from salus.claims.files.fhir import read_claims
+from salus.claims.files.fhir_eob import explanation_of_benefit
+from salus.claims.files.fhir_response import claim_response
+from salus.formats.json_file import dump_json
 from tests.client.scene import PLAN, REF, USD, Scene
 from tests.client.shared_data import EXAMPLES, shared
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from salus import codes
-from salus.actions import actions
-from salus.consent import Answer, DirectiveDraft, Effect
+from salus.chain.local_node import LocalNode
+from salus.consent import codes
+from salus.consent.guardian_requests import Request, collect, load, request_from_json, request_to_json, save
+from salus.consent.history import actions
+from salus.consent.registry import Answer, DirectiveDraft, Effect
 from salus.errors import BadInput, WalletError, refusals
-from salus.guardian_requests import Request, collect, load, request_from_json, request_to_json, save
-from salus.node import LocalNode
 from tests.client.house import House, kind
 
 DAY = 24 * 3600

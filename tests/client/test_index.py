@@ -6,20 +6,20 @@ import dataclasses
 
 import pytest
 
-from salus import decoding
-from salus.accesses import Access, Cause, Outcome
-from salus.actions import actions
-from salus.book import CONTRACTS
-from salus.claimreport import report
+from salus.abi import decoding
+from salus.chain.book import CONTRACTS
+from salus.chain.events import default_index
+from salus.chain.local_node import LocalNode
+from salus.claims.files.fhir import read_claims
+from salus.claims.report import report
 from salus.client import Salus
-from salus.consent import DirectiveDraft, Effect
+from salus.consent.access_log import Access, Cause, Outcome
+from salus.consent.history import actions
+from salus.consent.registry import DirectiveDraft, Effect
 from salus.errors import IndexTrouble
-from salus.events import default_index
-from salus.fhir import read_claims
 from salus.index import Indexer
-from salus.index.audit import audit
-from salus.index.truths import TRUTHS
-from salus.node import LocalNode
+from salus.index._audit import audit
+from salus.index.expected_state import TRUTHS
 from tests.client.house import House
 from tests.client.house import kind as kind_of_chain
 from tests.client.scene import USD, Scene

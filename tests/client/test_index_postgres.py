@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from salus.chain.local_node import LocalNode
 from salus.client import Salus
 from salus.errors import IndexTrouble
 from salus.index import Indexer
-from salus.index.compare import compare
-from salus.index.lock import writer
-from salus.index.store import Store
-from salus.node import LocalNode
+from salus.index._compare import compare
+from salus.index._lock import writer
+from salus.index._store import Store
 from tests.faults.ledger import Ledger, word
 
 

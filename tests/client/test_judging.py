@@ -9,7 +9,8 @@ import pytest
 from eth_abi import decode, encode
 from eth_utils import keccak
 
-from salus.adjudication import (
+from salus.chain.transactions import eth_calls
+from salus.claims.adjudication import (
     Asked,
     Category,
     Left,
@@ -21,8 +22,7 @@ from salus.adjudication import (
     pack_price,
     unpack_price,
 )
-from salus.answers import unpack_line
-from salus.transactions import eth_calls
+from salus.claims.model import unpack_line
 
 NONE = 2**128 - 1  # what the library takes for no limit
 _80 = 2**80 - 1

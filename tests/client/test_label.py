@@ -9,10 +9,10 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from salus import gs1
-from salus.digitallink import canonical, from_epc, link, parse_link
+from salus.coldchain.label import Label, label_of, parse_label, qr_terminal, scan, write_qr
 from salus.errors import BadInput
-from salus.label import Label, label_of, parse_label, qr_terminal, scan, write_qr
+from salus.formats import gs1
+from salus.formats.digital_link import canonical, from_epc, link, parse_link
 
 GTIN = "09506000134352"
 LABEL = Label(gtin=GTIN, lot="A/42+b", expires=dt.date(2027, 1, 31), serial="S_1")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from salus.loggers import Alarm, LoggerExport, Reading, compare, markdown, read
-from salus.loggers.export import DeviceReport
+from salus.coldchain.loggers import Alarm, LoggerExport, Reading, compare, markdown, read
+from salus.coldchain.loggers.export import DeviceReport
 from tests.client.shared_data import ROOT, shared
 
 FOLDER = "temperature-loggers"

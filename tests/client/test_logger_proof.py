@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from salus.coldchain.loggers import Reading, file_proof, write_qtag
+from salus.coldchain.loggers.proof import ORDER
 from salus.errors import BadInput
-from salus.loggers import Reading, file_proof, write_qtag
-from salus.loggers.proof import ORDER
 from tests.client.shared_data import EXAMPLES, shared
 
 FOLDER = "temperature-loggers"

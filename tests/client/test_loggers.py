@@ -7,8 +7,8 @@ from brownie.test import given
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import strategies as st
 
+from salus.coldchain.loggers import Alarm, Reading, read, read_berlinger, read_csv, write_qtag
 from salus.errors import BadInput
-from salus.loggers import Alarm, Reading, read, read_berlinger, read_csv, write_qtag
 from tests.client.shared_data import EXAMPLES, shared
 
 FOLDER = "temperature-loggers"
@@ -443,7 +443,7 @@ def test_mean_kinetic_temperature_of_known_vectors():
     """Hours at °C and the result, from USP <1079.2>'s formula with 10,000 K."""
 
     def mkt(*parts):
-        from salus.loggers import LoggerExport
+        from salus.coldchain.loggers import LoggerExport
 
         readings = tuple(
             Reading(n * 3600, c * 100) for n, c in enumerate(c for hours, c in parts for _ in range(hours))

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from salus.coldchain.loggers import Reading, read
+from salus.coldchain.loggers.epcis import read_epcis
 from salus.errors import BadInput
-from salus.loggers import Reading, read
-from salus.loggers.epcis import read_epcis
 from tests.client.shared_data import shared
 
 FOLDER = "openepcis-test-resources"

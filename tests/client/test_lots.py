@@ -6,9 +6,9 @@ from importlib.resources import files
 import pytest
 
 from salus import errors
+from salus.coldchain.lots import Lot, lot_id
+from salus.coldchain.temperature import Profile, StorageClass, ready_profiles
 from salus.errors import BadInput
-from salus.lots import Lot, lot_id
-from salus.temperature import Profile, StorageClass, ready_profiles
 from tests.client.vaccines import GTIN, PATIENT, PREFIX, Works
 
 READY = ready_profiles()
@@ -34,7 +34,7 @@ def test_every_ready_profile_is_sound_and_comes_back_word_for_word(world, name):
 
 
 def test_every_ready_profile_names_its_sources_and_its_class():
-    content = json.loads(files("salus").joinpath("profiles.json").read_text(encoding="utf-8"))
+    content = json.loads(files("salus.coldchain").joinpath("profiles.json").read_text(encoding="utf-8"))
     for name, entry in content.items():
         assert entry["title"] and len(entry["sources"]) >= 2, name
     assert {name: READY[name].storage_class for name in ("controlled-cold", "room", "freezer", "ultra-cold")} == {

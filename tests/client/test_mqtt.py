@@ -9,10 +9,10 @@ import time
 
 import pytest
 
+from salus.coldchain.loggers import Reading
+from salus.coldchain.loggers.mqtt import MAX_MESSAGE, Broker, Listener, parse_message
+from salus.coldchain.loggers.spool import KEPT_BYTES, Spool
 from salus.errors import BadInput, Unreachable
-from salus.loggers import Reading
-from salus.loggers.mqtt import MAX_MESSAGE, Broker, Listener, parse_message
-from salus.loggers.spool import KEPT_BYTES, Spool
 from tests.client.mqtt_child import Ledger
 from tests.client.mqtt_house import SECONDS, House, ListenerProcess, Publisher, house, wait_for  # noqa: F401
 
@@ -156,7 +156,7 @@ def test_a_batch_as_an_export(spool):
 
 
 def test_quarantine_is_bounded(spool, monkeypatch):
-    monkeypatch.setattr("salus.loggers.spool.MAX_QUARANTINED", 3)
+    monkeypatch.setattr("salus.coldchain.loggers.spool.MAX_QUARANTINED", 3)
     for n in (*range(5), 4, 3):  # what comes again is kept once
         spool.quarantine("t", bytes([n]) * (2 * KEPT_BYTES), "r")
     assert [(found.payload[0], len(found.payload)) for found in spool.quarantined()] == [
@@ -168,7 +168,7 @@ def test_the_file_is_for_its_owner_and_for_one_process(tmp_path):
     path = tmp_path / "s.db"
     with Spool(path):
         assert path.stat().st_mode & 0o777 == 0o600
-        code = f"from salus.loggers.spool import Spool; Spool({str(path)!r})"
+        code = f"from salus.coldchain.loggers.spool import Spool; Spool({str(path)!r})"
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert "is in use by another listener; stop it first" in other.stderr
 
@@ -256,7 +256,7 @@ def test_a_message_that_was_not_stored_comes_again(house, spool, monkeypatch):
 
 
 def test_what_is_not_taken_stays_pending_and_is_tried_again(house, spool, monkeypatch):
-    monkeypatch.setattr("salus.loggers.mqtt._LONGEST_WAIT", 0.2)
+    monkeypatch.setattr("salus.coldchain.loggers.mqtt._LONGEST_WAIT", 0.2)
     notes, taken = [], []
 
     def deliver(batch):

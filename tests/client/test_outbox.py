@@ -9,8 +9,8 @@ import pytest
 from eth_account import Account
 
 from salus import KeySigner, NodeSigner, Salus
+from salus.chain.local_node import LocalNode
 from salus.errors import BadInput, NodeRefused, NoSigner, NotMined, Refused, refusals
-from salus.node import LocalNode
 from salus.outbox import Item, NonceTaken, Outbox, Result, State, look
 from tests.client.house import kind
 from tests.faults.mint import Mint
@@ -285,7 +285,7 @@ def test_what_runs_out_of_gas_is_told(mint, outbox):
 
 
 def test_what_no_block_can_hold_is_refused(world, monkeypatch):
-    import salus.outbox.dryrun as dryrun
+    import salus.outbox._dryrun as dryrun
 
     monkeypatch.setattr(dryrun, "MOST_GAS", 22_000)
     signer, _ = world.institution("PROVIDER")

@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from salus import KeySigner
 from salus.errors import WalletError
-from salus.outbox.envelope import Fees, Unsigned, signing
+from salus.outbox._envelope import Fees, Unsigned, signing
 
 KEY = bytes.fromhex("4c0883a69102937d6231471b5dbc6204fe5129617082792ae468d01a3f362318")
 

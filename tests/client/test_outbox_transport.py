@@ -10,8 +10,8 @@ import time
 import pytest
 
 from salus.errors import BadAnswer, Unreachable
-from salus.outbox import transport as module
-from salus.outbox.transport import Far, Near, Overloaded, transport
+from salus.outbox import _transport as module
+from salus.outbox._transport import Far, Near, Overloaded, transport
 
 WAYS = {"near": Near, "far": Far}
 

@@ -4,7 +4,7 @@ import pytest
 from brownie.test import given
 from hypothesis import strategies as st
 
-from salus.loggers import Reading, ReadingBatch, pack, unpack
+from salus.coldchain.loggers import Reading, ReadingBatch, pack, unpack
 
 START = 1736143200
 

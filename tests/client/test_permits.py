@@ -2,8 +2,8 @@
 
 import pytest
 
-from salus import permits
-from salus.signing import KeySigner, NodeSigner
+from salus.claims.treasury import permits
+from salus.keys.signing import KeySigner, NodeSigner
 from tests.client.scene import USD, Scene
 
 

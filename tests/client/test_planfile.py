@@ -8,10 +8,8 @@ from eth_abi import encode
 from eth_utils import keccak
 from jsonschema import Draft202012Validator
 
-from salus import plancheck
-from salus.errors import BadInput
-from salus.members import read_members, ungrouped
-from salus.planfile import (
+from salus.claims.plans import check as plancheck
+from salus.claims.plans.file import (
     PlanCategory,
     Quantity,
     day_number,
@@ -22,8 +20,10 @@ from salus.planfile import (
     read_plan,
     salted_code,
 )
-from salus.plans import Membership
-from salus.planschema import schema
+from salus.claims.plans.members import read_members, ungrouped
+from salus.claims.plans.plans import Membership
+from salus.claims.plans.schema import schema
+from salus.errors import BadInput
 from tests.client.shared_data import EXAMPLES
 
 PLAN = json.loads((EXAMPLES / "plan.json").read_text())

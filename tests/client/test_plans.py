@@ -8,13 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from salus import errors, plancheck
-from salus.adjudication import Category, Price
-from salus.consent import DirectiveDraft, Effect
+from salus import errors
+from salus.claims.adjudication import Category, Price
+from salus.claims.files.fhir import LineInput
+from salus.claims.plans import check as plancheck
+from salus.claims.plans.file import load_plan, new_salt
+from salus.claims.plans.plans import Authorization, Contract, Membership, Referral
+from salus.consent.registry import DirectiveDraft, Effect
 from salus.errors import BadInput
-from salus.fhir.claim import LineInput
-from salus.planfile import load_plan, new_salt
-from salus.plans import Authorization, Contract, Membership, Referral
 from tests.client.shared_data import EXAMPLES
 
 FAMILY = json.loads((EXAMPLES / "plan-family.json").read_text())

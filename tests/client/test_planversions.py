@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from salus.claims import State
+from salus.claims.desk import State
+from salus.claims.plans.file import day_number, day_text, load_plan
+from salus.claims.plans.versions import judging, published
 from salus.errors import BadInput
-from salus.planfile import day_number, day_text, load_plan
-from salus.planversions import judging, published
 from tests.client.scene import REF, USD, Scene
 
 

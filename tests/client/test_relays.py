@@ -3,11 +3,11 @@
 import pytest
 
 from salus import NodeSigner, Salus
-from salus.consent import ALL_PLACES, Directive, Effect, Order
+from salus.consent.files.orders import save
+from salus.consent.registry import ALL_PLACES, Directive, Effect, Order
+from salus.consent.relay import carried_out
 from salus.errors import BadInput, SalusError, refusals
-from salus.institutions import ZERO
-from salus.orders import save
-from salus.relays import carried_out
+from salus.institutions.registry import ZERO
 from tests.client.commands import hospital, keystore, run
 from tests.faults.proxy import FaultProxy
 

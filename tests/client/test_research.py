@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from salus.consent import Answer, DirectiveDraft, Effect
-from salus.fhir import consents_bundle, read_consent
-from salus.orders import order_from_json, order_to_json
+from salus.consent.files.fhir_read import consents_bundle, read_consent
+from salus.consent.files.orders import order_from_json, order_to_json
+from salus.consent.registry import Answer, DirectiveDraft, Effect
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from statistics import median
 
 import pytest
 
-from salus.claimfiles import read_claim_files
-from salus.claimreport import report
-from salus.claims import State
+from salus.claims.desk import State
+from salus.claims.files.any_format import read_claim_files
+from salus.claims.report import report
 from tests.client.scene import USD, Scene
 from tests.client.shared_data import shared
 

@@ -4,10 +4,10 @@ import pytest
 from brownie.test import given
 from hypothesis import strategies as st
 
-from salus.consent import Directive, Effect
-from salus.decoding import decode_event, event_topic
+from salus.abi.decoding import decode_event, event_topic
+from salus.consent.registry import Directive, Effect
+from salus.consent.terms import pack, unpack
 from salus.errors import BadInput
-from salus.terms import pack, unpack
 
 WIDTHS = {"effect": 2, "purposes": 32, "categories": 56, "start": 40, "end": 40, "issuedAt": 40, "deadline": 40}
 SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"

@@ -8,10 +8,10 @@ import stat
 import pytest
 from eth_account import Account
 
-import salus.keystores
+import salus.keys.keystores
 from salus.errors import WalletError, WrongPassword
-from salus.keystores import import_keystore, load_keystore, read_password_file, write_keystore, write_private
-from salus.wallet import DEFAULT, Wallet, default_path
+from salus.keys.keystores import import_keystore, load_keystore, read_password_file, write_keystore, write_private
+from salus.keys.wallet import DEFAULT, Wallet, default_path
 
 PASSWORD = "correct horse"
 WORDS = "test test test test test test test test test test test junk"
@@ -172,7 +172,7 @@ def test_a_damaged_vault_is_told_and_costs_nothing(home, change):
 
 
 def _add(home, name, password):
-    salus.keystores._SCRYPT_N = 1 << 12
+    salus.keys.keystores._SCRYPT_N = 1 << 12
     Wallet.open(home, password).signer(name)
 
 
@@ -199,7 +199,11 @@ def test_the_default_place_is_the_homes(tmp_path, monkeypatch):
 
 def test_the_real_cost_is_as_documented():
     """Not with the cheap parameters of the other tests."""
-    assert (salus.keystores._SCRYPT_N, salus.keystores._SCRYPT_R, salus.keystores._SCRYPT_P) == (262144, 8, 1)
+    assert (salus.keys.keystores._SCRYPT_N, salus.keys.keystores._SCRYPT_R, salus.keys.keystores._SCRYPT_P) == (
+        262144,
+        8,
+        1,
+    )
 
 
 def test_a_keystore_is_written_at_full_cost(tmp_path):

@@ -9,10 +9,10 @@ from eth_abi.abi import encode
 from eth_abi.grammar import parse
 from eth_utils import to_checksum_address
 
-from salus import decoding
-from salus.decoding import Struct
-from salus.encoding import Unfit
-from salus.words import reader
+from salus.abi import decoding
+from salus.abi.decoding import Struct
+from salus.abi.fast_decode import reader
+from salus.abi.fast_encode import Unfit
 from tests.client.test_encoding import value
 
 ENTRIES = [entry for name in decoding.abi_names() for entry in decoding.load_abi(name)]

@@ -4,9 +4,9 @@ import datetime as dt
 import secrets
 
 from salus import errors
-from salus.devices import commit_serial
-from salus.schedules import Schedule, Step
-from salus.temperature import Bound, Profile, Rule, Span
+from salus.coldchain.loggers.devices import commit_serial
+from salus.coldchain.temperature import Bound, Profile, Rule, Span
+from salus.doses.schedules import Schedule, Step
 
 GTIN, PREFIX = "09506000134352", "9506000"
 DAY = 86_400

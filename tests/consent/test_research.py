@@ -1,6 +1,6 @@
 """Research uses before the contract: a grant for a broader use covers a narrower request, never the reverse.
 
-The client makes the bits, the registry decides; what the client says is narrower, from salus/duo.json, is the model.
+The client makes the bits, the registry decides; what the client says is narrower, from salus/consent/duo.json, is the model.
 
 given a permit for a use
     when it or a narrower use is asked for       permit
@@ -13,8 +13,8 @@ given a permit for all research and a denial of one use
 
 import pytest
 
-from salus import duo
-from salus.codes import purpose_bits, request_bits
+from salus.consent import research_uses as duo
+from salus.consent.codes import purpose_bits, request_bits
 from tests.consent.build import (
     ALL_RECORDS,
     DENY,

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from salus.node import LocalNode
+from salus.chain.local_node import LocalNode
 from tests.faults.ledger import Ledger
 
 

@@ -13,11 +13,11 @@ import threading
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from salus import decoding
-from salus.book import Book, Deployment
+from salus.abi import decoding
+from salus.chain.book import Book, Deployment
+from salus.chain.local_node import LocalNode
 from salus.index import Indexer
-from salus.index.compare import compare
-from salus.node import LocalNode
+from salus.index._compare import compare
 
 # LOGn of the topics and the data in the calldata, as often as it says: n (1 byte), how often (2 bytes), topics, data.
 _OPS = {

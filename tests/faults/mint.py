@@ -16,7 +16,7 @@ from eth_utils.crypto import keccak
 from web3 import HTTPProvider, Web3
 
 from salus import KeySigner, Salus
-from salus.book import Book, Deployment
+from salus.chain.book import Book, Deployment
 from salus.outbox import Item
 from tests.client.house import BUILD
 

@@ -13,16 +13,16 @@ from eth_abi import decode
 from eth_utils import to_checksum_address
 
 from salus import Salus
-from salus.answers import State as ClaimState
-from salus.decoding import load_abi, selector
-from salus.directives import Status
+from salus.abi.decoding import load_abi, selector
+from salus.chain.local_node import LocalNode
+from salus.claims.model import State as ClaimState
+from salus.claims.plans.file import Plan
+from salus.claims.plans.plans import price_units, term_units
+from salus.consent.model import Status
 from salus.index import Indexer, Store
-from salus.index import tables as t
-from salus.index.audit import audit
-from salus.node import LocalNode
+from salus.index import _tables as t
+from salus.index._audit import audit
 from salus.outbox import Result, State
-from salus.planfile import Plan
-from salus.plans import price_units, term_units
 from tests.faults.work import CHUNK, ORDERS, Setting, Work
 from tests.reference.adjudicator import Claim, Line, Membership, Plans, Price, Series, Terms, Version
 from tests.reference.desk import Desk

@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from salus import Salus
-from salus.consent import Effect, Order
-from salus.directives import Directive
-from salus.fhir import read_claims
-from salus.node import LocalNode, NodeError
-from salus.relays import words
+from salus.chain.local_node import LocalNode, NodeError
+from salus.claims.files.fhir import read_claims
+from salus.consent.model import Directive
+from salus.consent.registry import Effect, Order
+from salus.consent.relay import words
 from tests.client.house import House
 from tests.client.scene import USD, Scene
 from tests.client.shared_data import EXAMPLES

@@ -10,8 +10,8 @@ from eth_abi import encode
 from eth_account import Account
 
 from salus import KeySigner
+from salus.chain.local_node import LocalNode
 from salus.errors import BadInput, NodeRefused
-from salus.node import LocalNode
 from salus.outbox import Item, NonceTaken, State
 from tests.faults.crash import fork, wait
 from tests.faults.mint import TRANSFER, Mint, holder, own_home
@@ -89,7 +89,7 @@ def step_until(iterator, wanted, seconds=15):
 
 def pipeline(outbox, items):
     """A run whose steps the test takes itself."""
-    from salus.outbox.pipeline import Pipeline
+    from salus.outbox._pipeline import Pipeline
 
     found = Pipeline(outbox._store, outbox._nodes, outbox._signer, outbox._salus.chain_id, outbox._settings)
     found.queue.extend(outbox._store.queue(items))
@@ -391,7 +391,7 @@ def test_f17_what_loses_its_nonce_to_a_foreign_transaction_is_lost_and_told(mint
 
 def test_f18_no_clock_of_this_machine_decides(mint, outbox, monkeypatch):
     """A clock that is wrong by an hour, and a chain that jumps a month, change nothing about what is sent."""
-    import salus.outbox.store as store
+    import salus.outbox._store as store
 
     class Wrong:
         time = staticmethod(lambda: 3600.0)
@@ -501,7 +501,7 @@ def test_tk4_another_process_holds_the_key(mint):
     """Whoever cannot have the nonces in time signs nothing."""
     import time
 
-    from salus.outbox.files import key_lock
+    from salus.outbox._files import key_lock
 
     mine = some(1)
     with mint.client().outbox(patience=1) as outbox:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from salus.chain.local_node import LocalNode
 from salus.errors import BadAnswer, NotMined, Unreachable, WrongChain
-from salus.node import LocalNode
 from salus.outbox import State
 from tests.client.house import kind
 from tests.faults.mint import Mint, own_home

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from salus.node import LocalNode
+from salus.chain.local_node import LocalNode
 from salus.outbox import State, look
 from tests.client.house import kind
 from tests.faults.crash import die_at, fork, wait

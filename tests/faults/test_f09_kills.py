@@ -14,7 +14,7 @@ import pytest
 
 from salus.errors import IndexTrouble
 from salus.index import Indexer
-from salus.index.store import Store
+from salus.index._store import Store
 from tests.faults.ledger import count, differences
 
 KILLS = int(os.environ.get("SALUS_KILLS", "30"))
@@ -62,7 +62,7 @@ def whole(ledger):
 
 def test_f9_killed_at_any_moment_it_is_whole_and_goes_on(ledger, monkeypatch):
     """New blocks, reorgs and kills by turns; each moment of a sync is hit, the transactions' ends above all."""
-    import salus.index.chain
+    import salus.index._chain
 
     monkeypatch.setattr(salus.index.chain, "_PAGE", 5)  # many transactions in one sync
     chance = random.Random(9)
@@ -116,7 +116,7 @@ def test_f9_a_second_writer_is_refused_with_one_line(ledger):
     ledger.grants(2)
     script = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[1])\n"
-        "from salus.index.lock import writer; from salus.index.store import Store\n"
+        "from salus.index._lock import writer; from salus.index._store import Store\n"
         "with writer(Store(sys.argv[2], writer=True)):\n"
         "    print('held', flush=True); sys.stdin.readline()\n"
     )

@@ -5,10 +5,10 @@ import json
 import pytest
 from eth_abi.abi import encode
 
-from salus import decoding
+from salus.abi import decoding
 from salus.errors import IndexTrouble, NotDeployed
-from salus.index.rows import misfit
-from salus.index.status import look
+from salus.index._rows import misfit
+from salus.index._status import look
 from tests.faults.ledger import LOTS, REGISTRY, count, differences, word
 
 GRANTED = decoding.event_topic("ConsentRegistry", "ConsentGranted")

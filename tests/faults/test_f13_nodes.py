@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from salus.chain.local_node import LocalNode
 from salus.errors import BadAnswer, Unreachable, WrongChain
-from salus.index.rpc import Endpoint, Fault
-from salus.node import LocalNode
+from salus.index._rpc import Endpoint, Fault
 from tests.faults.ledger import Ledger, count, differences, word
 from tests.faults.proxy import FaultProxy
 

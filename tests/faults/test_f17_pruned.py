@@ -2,7 +2,7 @@
 
 import pytest
 
-from salus.node import LocalNode
+from salus.chain.local_node import LocalNode
 from salus.outbox import State
 from tests.faults.mint import Mint
 

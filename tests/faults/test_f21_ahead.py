@@ -7,10 +7,10 @@ import time
 import pytest
 from eth_account import Account
 
-import salus.outbox.pipeline as module
-from salus.node import LocalNode
+import salus.outbox._pipeline as module
+from salus.chain.local_node import LocalNode
 from salus.outbox import State
-from salus.outbox.pipeline import Pipeline
+from salus.outbox._pipeline import Pipeline
 from tests.faults.mint import Mint, own_home
 
 __all__ = ["own_home"]  # a fixture

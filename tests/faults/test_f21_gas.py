@@ -5,9 +5,10 @@ import dataclasses
 
 import pytest
 
-from salus import answers, errors
-from salus.fhir import read_claims
-from salus.node import LocalNode
+from salus import errors
+from salus.chain.local_node import LocalNode
+from salus.claims import model as answers
+from salus.claims.files.fhir import read_claims
 from salus.outbox import Item, NonceTaken, State
 from tests.client.house import House
 from tests.client.scene import USD, Scene

@@ -7,12 +7,12 @@ import pytest
 from eth_account import Account
 
 from salus import KeySigner
-from salus import node as salus_node
-from salus.consent import Effect, Order
-from salus.directives import Directive
-from salus.node import LocalNode
+from salus.chain import local_node as salus_node
+from salus.chain.local_node import LocalNode
+from salus.consent.model import Directive
+from salus.consent.registry import Effect, Order
+from salus.consent.relay import words
 from salus.outbox import State
-from salus.relays import words
 from tests.client.house import YEAR, House
 from tests.faults.mint import own_home
 

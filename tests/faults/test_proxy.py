@@ -26,7 +26,7 @@ import pytest
 from eth_account import Account
 from web3 import HTTPProvider, Web3
 
-from salus.node import LocalNode
+from salus.chain.local_node import LocalNode
 from tests.faults.proxy import MODES, FaultProxy
 
 # Emits two logs with the topics 1 and 2, of no data, on every call.

@@ -14,15 +14,16 @@ from typing import Any
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from salus import KeySigner, codes
-from salus.answers import PreparedClaim
-from salus.book import Book
-from salus.decoding import encode_calls, function_of
-from salus.directives import Directive, Effect, Order
-from salus.fhir.claim import ClaimInput
+from salus import KeySigner
+from salus.abi.decoding import encode_calls, function_of
+from salus.chain.book import Book
+from salus.claims.files.fhir import ClaimInput
+from salus.claims.model import PreparedClaim
+from salus.claims.plans.file import Plan, load_plan
+from salus.consent import codes
+from salus.consent.model import Directive, Effect, Order
+from salus.consent.relay import words
 from salus.outbox import Item
-from salus.planfile import Plan, load_plan
-from salus.relays import words
 
 # What the client too gives a claim: it may be denied when it is tried and paid in its block, which takes more.
 GAS_OF_CLAIM = 600_000

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from brownie import accounts, chain, web3
 
-from salus.book import abi_hash
+from salus.chain.book import abi_hash
 from scripts import deploy as script
 from tests.consent.build import FOR_EVER, NOBODY
 from tests.errors import error

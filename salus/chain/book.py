@@ -1,0 +1,192 @@
+"""The address book of one chain: which contract is where, and which code must be there.
+
+A book is the file ``deployments/<chainid>.json``, as the deployment writes it::
+
+    {"chainId": 31337,
+     "contracts": {"Institutions": {"address": "0x…", "block": 4, "args": ["0x…"], "abiHash": "0x…", "codeHash":
+     "0x…"}}}
+
+``block`` is where the contract came to be, ``codeHash`` the Keccak-256 of the code at its address, ``abiHash`` that of
+its ABI (see :func:`abi_hash`). Other keys are kept out of the way and ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from salus.errors import BadInput
+from salus.formats.json_file import parse_json, read_text
+
+__all__ = ["CONTRACTS", "LIBRARIES", "Book", "Deployment", "abi_hash", "default_book"]
+
+#: The contracts of the house, in the order in which they are deployed.
+CONTRACTS = (
+    "AccessManager",
+    "Institutions",
+    "Guardians",
+    "ConsentRegistry",
+    "AccessLog",
+    "Plans",
+    "Treasury",
+    "ClaimDesk",
+    "Lots",
+    "Loggers",
+    "ColdChain",
+    "Doses",
+)
+
+#: What contracts of the house are linked to: nobody calls them, but their code decides as the contracts' does. A book
+#: that was written before they were listed has none.
+LIBRARIES = ("TemperatureRules",)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One contract of the book.
+
+    Attributes:
+        name: The contract's name.
+        address: Its address, with checksum.
+        block: The block in which it came to be.
+        args: The arguments of its constructor.
+        abi_hash: 32 bytes as 0x-hex; "" when the book has none.
+        code_hash: 32 bytes as 0x-hex; "" when the book has none.
+    """
+
+    name: str
+    address: str
+    block: int = 0
+    args: tuple[Any, ...] = ()
+    abi_hash: str = ""
+    code_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Book:
+    """The contracts of one chain.
+
+    Attributes:
+        chain_id: The chain.
+        contracts: By name.
+        path: The file that it was read from; "" when none.
+    """
+
+    chain_id: int
+    contracts: Mapping[str, Deployment] = field(default_factory=dict)
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contracts", MappingProxyType(dict(self.contracts)))
+
+    def __getitem__(self, name: str) -> Deployment:
+        """One contract.
+
+        Raises:
+            BadInput: The book does not have it.
+        """
+        found = self.contracts.get(name)
+        if found is None:
+            raise BadInput(self.path or "address book", "contracts", f"has no {name}; deploy it, or use another --book")
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.contracts
+
+    @property
+    def first_block(self) -> int:
+        """The earliest block of any contract: events are looked for from here on."""
+        return min((deployment.block for deployment in self.contracts.values()), default=0)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Book:
+        """Read a book from its file.
+
+        Raises:
+            BadInput: No such file, or not a book; names the field.
+        """
+        file = os.fspath(path)
+        return cls.from_json(parse_json(read_text(file), file), file)
+
+    @classmethod
+    def from_json(cls, data: Any, file: str = "address book") -> Book:
+        """Read a book from parsed JSON; ``file`` names it in errors.
+
+        Raises:
+            BadInput: Names the field.
+        """
+        if not isinstance(data, dict):
+            raise BadInput(file, "", "is no address book: it must be an object with chainId and contracts")
+        chain_id = data.get("chainId")
+        if not _is_int(chain_id) or chain_id < 1:
+            raise BadInput(file, "chainId", f"is {chain_id!r}; it must be a positive whole number")
+        contracts = data.get("contracts")
+        if not isinstance(contracts, dict) or not contracts:
+            raise BadInput(file, "contracts", "is missing or empty; deploy again")
+        return cls(chain_id, {name: _deployment(name, entry, file) for name, entry in contracts.items()}, file)
+
+    def to_json(self) -> dict[str, Any]:
+        """The book as its file holds it."""
+        return {
+            "chainId": self.chain_id,
+            "contracts": {
+                d.name: {
+                    "address": d.address,
+                    "block": d.block,
+                    "args": list(d.args),
+                    "abiHash": d.abi_hash,
+                    "codeHash": d.code_hash,
+                }
+                for d in self.contracts.values()
+            },
+        }
+
+
+def default_book(chain_id: int, folder: str | os.PathLike[str] = ".") -> Path:
+    """Where the book of a chain lies: ``deployments/<chainid>.json`` below a folder."""
+    return Path(folder) / "deployments" / f"{chain_id}.json"
+
+
+def abi_hash(abi: Sequence[Mapping[str, Any]]) -> str:
+    """The Keccak-256 of an ABI as JSON with sorted keys and without white space, entries in their order; 0x-hex."""
+    from eth_utils.crypto import keccak
+
+    text = json.dumps(list(abi), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return "0x" + keccak(text=text).hex()
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _deployment(name: str, entry: Any, file: str) -> Deployment:
+    where = f"contracts.{name}"
+    if not isinstance(entry, dict):
+        raise BadInput(file, where, "must be an object with address and block")
+    address = entry.get("address")
+    if not isinstance(address, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
+        raise BadInput(file, f"{where}.address", f"is {address!r}; it must be 0x and 40 hex digits")
+    from eth_utils.address import to_checksum_address
+
+    checked = to_checksum_address(address)
+    if address not in (checked, address.lower()):
+        raise BadInput(file, f"{where}.address", f"{address} has a wrong checksum; a digit was changed")
+    block = entry.get("block", 0)
+    if not _is_int(block) or block < 0:
+        raise BadInput(file, f"{where}.block", f"is {block!r}; it must be a block's number")
+    args = entry.get("args", [])
+    if not isinstance(args, list):
+        raise BadInput(file, f"{where}.args", "must be a list")
+    hashes = []
+    for key in ("abiHash", "codeHash"):
+        value = entry.get(key, "")
+        if value != "" and not (isinstance(value, str) and re.fullmatch(r"0x[0-9a-fA-F]{64}", value)):
+            raise BadInput(file, f"{where}.{key}", f"is {value!r}; it must be 0x and 64 hex digits")
+        hashes.append(value.lower())
+    return Deployment(name, checked, block, tuple(args), *hashes)

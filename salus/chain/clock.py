@@ -1,0 +1,50 @@
+"""Waiting for the chain's clock where what is sent counts only from a second that is near."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from salus.errors import gate
+
+if TYPE_CHECKING:
+    from web3.contract.contract import ContractFunction
+
+    from salus.chain.receipts import Receipt
+    from salus.client import Salus
+
+__all__ = ["reached", "send_at"]
+
+# The clock of a chain that waits for transactions stands still; this many seconds are waited for, more never.
+_PATIENCE = 5
+
+
+def reached(salus: Salus, at: int) -> bool:
+    """Whether the next block will not be before a second; one that is near is waited for.
+
+    Args:
+        at: The second, by the chain's clock.
+    """
+    ahead = at - salus.now()
+    if ahead <= 0:
+        return True
+    # Of a chain that mines at once only the pending block shows the time, and not on every node.
+    end = time.monotonic() + ahead + 0.1
+    while ahead <= _PATIENCE and time.monotonic() < end:
+        time.sleep(0.1)
+        with gate("asking for the next block"):
+            if int(salus.w3.eth.get_block("pending")["timestamp"]) >= at:
+                return True
+    return False
+
+
+def send_at(salus: Salus, fn: ContractFunction, at: int, *, gas: int) -> Receipt:
+    """Send when the next block will not be before a second that is near; see :meth:`salus.Salus.send`.
+
+    Args:
+        at: The second, by the chain's clock; one that is past, or far, is not waited for.
+        gas: The limit where the node cannot be asked for an estimate at that second.
+    """
+    if reached(salus, at) or at - salus.now() > _PATIENCE:
+        return salus.send(fn)
+    return salus.send(fn, gas=gas, preflight=False)

@@ -1,0 +1,164 @@
+"""Past events: from the local index as far as it reaches, from the node after that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from salus.abi import decoding
+from salus.chain.receipts import Event
+from salus.errors import BadAnswer, IndexTrouble, NodeRefused, gate
+
+if TYPE_CHECKING:
+    from web3 import Web3
+
+    from salus.chain.book import Book
+    from salus.index._reader import Reader
+
+__all__ = ["Events", "default_index", "find_index"]
+
+
+def default_index(book: Book) -> Path | None:
+    """Where the index of a book lies: beside its file; None for a book without one."""
+    return Path(book.path).with_suffix(".index.sqlite") if book.path else None
+
+
+def find_index(named: str | os.PathLike[str] | None, book: Book) -> Reader | None:
+    """The reader of an index.
+
+    Args:
+        named: A file or the URL of a database; None for the default one, where there is one; "" for none.
+
+    Raises:
+        BadInput, IndexTrouble: The one that was named cannot be opened.
+    """
+    if named is None:
+        path = default_index(book)
+        if path is None or not path.exists():
+            return None
+    elif not os.fspath(named):
+        return None
+    # Here and not above: who has no index must not wait for a database's library.
+    from salus.index._reader import Reader
+
+    if named is not None:
+        return Reader(named, book)
+    try:
+        return Reader(path, book, strict=False)
+    except IndexTrouble:
+        return None
+
+
+class Events:
+    """The events of one book.
+
+    Args:
+        w3: The node.
+        book: The contracts.
+        index: What reads the local index; None where there is none.
+    """
+
+    def __init__(self, w3: Web3, book: Book, index: Reader | None = None) -> None:
+        self.w3, self.book, self.index = w3, book, index
+
+    def find(
+        self, contract: str, event: str, where: Mapping[str, str | bytes] | None, since: int | None
+    ) -> tuple[Event, ...]:
+        """See :meth:`salus.Salus.logs`."""
+        entry = self.book[contract]
+        abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
+        topics: list[bytes | None] = [decoding.event_topic(contract, event)]
+        for part in abi["inputs"]:
+            if part["indexed"]:
+                value = (where or {}).get(part["name"])
+                topics.append(None if value is None else _word(value))
+        first = entry.block if since is None else since
+        past = None if self.index is None else self.index.find(contract, topics, first)
+        with gate("asking for the latest block"):
+            latest = self.w3.eth.get_block("latest")
+        last = int(latest["number"])
+        found: dict[tuple[int, int], Event] = {}
+        if past is not None and self._stands(past.block, past.hash, last, bytes(latest["hash"])):
+            found = {(e.block, e.index): e for e in (self._stored(contract, entry.address, row) for row in past.rows)}
+            first = max(first, past.block + 1)
+        raw = self._logs(entry.address, topics, first, last)
+        found |= {(e.block, e.index): e for e in map(self.read, raw) if e is not None and e.name == event}
+        return tuple(found[place] for place in sorted(found) if _fits(found[place], entry.address, where))
+
+    def _stands(self, block: int, hash: bytes, last: int, latest: bytes) -> bool:
+        """Whether the block up to which the index speaks is on the node's chain: then all before it is, too."""
+        if block >= last:
+            return block == last and hash == latest
+        with gate(f"asking for block {block}"):
+            return bytes(self.w3.eth.get_block(block)["hash"]) == hash
+
+    def _stored(self, contract: str, address: str, row: Any) -> Event:
+        topics = [bytes(t) for t in (row.topic0, row.topic1, row.topic2, row.topic3) if t is not None]
+        try:
+            decoded = decoding.decode_event(contract, topics, bytes(row.data))
+        except ValueError as trouble:
+            raise IndexTrouble(
+                f"the index holds an event that does not fit: {trouble}; run `salus index audit`"
+            ) from None
+        if decoded is None:
+            raise IndexTrouble("the index holds an event that the ABI does not know; run `salus index audit`")
+        name, args = decoded
+        return Event(name, contract, address, args, row.block, row.log_index, "0x" + bytes(row.tx).hex())
+
+    def _logs(self, address: str, topics: list[Any], first: int, last: int) -> list[Mapping[str, Any]]:
+        if first > last:
+            return []
+        wanted = {"address": address, "topics": topics, "fromBlock": first, "toBlock": last}
+        try:
+            with gate("reading events"):
+                return list(self.w3.eth.get_logs(wanted))  # type: ignore[arg-type]
+        except (BadAnswer, NodeRefused):
+            # Nodes limit how many blocks or logs one answer may span; smaller questions get through.
+            if first == last:
+                raise
+            middle = (first + last) // 2
+            return self._logs(address, topics, first, middle) + self._logs(address, topics, middle + 1, last)
+
+    def read(self, log: Mapping[str, Any]) -> Event | None:
+        """A node's log as an event; None where it is of no contract of the book or was taken back.
+
+        Raises:
+            BadAnswer: It does not fit the ABI.
+        """
+        try:
+            contract = self._by_address.get(str(log["address"]).lower())
+            if contract is None or log.get("removed"):
+                return None
+            decoded = decoding.decode_event(contract, [bytes(topic) for topic in log["topics"]], bytes(log["data"]))
+            if decoded is None:
+                return None
+            name, args = decoded
+            place = int(log["blockNumber"]), int(log["logIndex"]), "0x" + bytes(log["transactionHash"]).hex()
+        except (KeyError, TypeError, ValueError) as trouble:
+            raise BadAnswer(f"the node gave a log that does not fit: {trouble}") from None
+        return Event(name, contract, self.book[contract].address, args, *place)
+
+    @cached_property
+    def _by_address(self) -> Mapping[str, str]:
+        known = decoding.abi_names()
+        return {entry.address.lower(): name for name, entry in self.book.contracts.items() if name in known}
+
+
+def _word(value: str | bytes) -> bytes:
+    raw = bytes.fromhex(value[2:]) if isinstance(value, str) else bytes(value)
+    return raw.rjust(32, b"\0")
+
+
+def _fits(event: Event, address: str, where: Mapping[str, str | bytes] | None) -> bool:
+    """Whether a node answered what was asked: it may give more, be it by mistake."""
+    if event.address != address:
+        return False
+    items: Iterable[tuple[str, str | bytes]] = (where or {}).items()
+    for name, value in items:
+        there = event.args[name]
+        if (there.lower() if isinstance(there, str) else there) != (value.lower() if isinstance(value, str) else value):
+            return False
+    return True

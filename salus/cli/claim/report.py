@@ -1,0 +1,116 @@
+"""``salus claim report``: public counters and signs of abuse, from the chain's events alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from salus.cli.claim._shared import noun
+from salus.cli.common import Context, command
+
+if TYPE_CHECKING:
+    from salus.claims.report import PlanReport, Report
+
+__all__ = ["report", "report_json", "tell_report"]
+
+_COUNTS = ("submitted", "settled", "owed", "pended", "denied", "withdrawn", "reversed", "arbitrated", "appealed")
+_SUMS = ("charge", "allowed", "paid", "patient", "prior", "awarded")
+
+
+@command(noun, "report")
+@click.option("--insurer", default="", help="Only this one's plans: name or account.")
+@click.option("--units-a-day", type=click.IntRange(min=1), help="Tell a provider's days with more units [default: 96].")
+def report(context: Context, insurer: str, units_a_day: int | None) -> None:
+    """Count what became of all claims, plan by plan, and list what is worth a second look.
+
+    Everything is from public events: members are accounts, codes are hashes. A sign is a question, not a verdict.
+
+    \b
+    Example:
+      salus claim report --insurer north-mutual
+    """
+    from salus.claims.report import UNITS_A_DAY
+    from salus.claims.report import report as count
+
+    salus = context.connect()
+    found = count(salus, insurer=insurer, units_a_day=units_a_day or UNITS_A_DAY)
+    context.answer(report_json(found), lambda: tell_report(context, found))
+
+
+def report_json(found: Report) -> dict[str, Any]:
+    """A report as JSON values; amounts as decimal text."""
+    return {
+        "plans": [_plan_json(plan) for plan in found.plans],
+        "signs": {
+            "unitsADay": found.units_a_day,
+            "sameLines": [dataclasses.asdict(sign) for sign in found.same_lines],
+            "longDays": [dataclasses.asdict(sign) for sign in found.long_days],
+            "lapsedProviders": [dataclasses.asdict(sign) for sign in found.lapsed],
+        },
+    }
+
+
+def _plan_json(plan: PlanReport) -> dict[str, Any]:
+    from salus.claims.model import money
+
+    return {
+        "plan": plan.plan,
+        "insurer": plan.insurer,
+        **{name: getattr(plan, name) for name in _COUNTS},
+        "refused": {str(carc): count for carc, count in sorted(plan.refused.items())},
+        "denials": {str(carc): str(money(units, plan.decimals)) for carc, units in sorted(plan.denials.items())},
+        **{name: str(money(getattr(plan, name), plan.decimals)) for name in _SUMS},
+        "daysToPayment": {"median": plan.median_days, "max": plan.most_days},
+    }
+
+
+def tell_report(context: Context, found: Report) -> None:
+    """A report as tables."""
+    from salus.claims.carc import carc_words
+    from salus.claims.model import money
+    from salus.claims.plans.file import day_text
+
+    def amount(plan: PlanReport, units: int) -> str:
+        return str(money(units, plan.decimals))
+
+    rows = [(p.insurer, p.plan[:10] + "…" + p.plan[-8:], *(getattr(p, name) for name in _COUNTS)) for p in found.plans]
+    context.table("claims", ("insurer", "plan", *_COUNTS), rows)
+    rows = [
+        (p.insurer, *(amount(p, getattr(p, name)) for name in _SUMS), p.median_days, p.most_days) for p in found.plans
+    ]
+    context.table("money, and days from service to payment", ("insurer", *_SUMS, "median days", "most days"), rows)
+    codes: list[tuple[object, ...]] = []
+    for p in found.plans:
+        codes += [
+            (p.insurer, "refused", carc, count, "", carc_words(carc)) for carc, count in sorted(p.refused.items())
+        ]
+        codes += [
+            (p.insurer, "denied", c, "", amount(p, units), carc_words(c)) for c, units in sorted(p.denials.items())
+        ]
+    if codes:
+        context.table("by code (CARC)", ("insurer", "what", "code", "claims", "amount", "meaning"), codes)
+    signs: list[tuple[object, ...]] = [
+        (
+            "the same line under several numbers",
+            sign.member,
+            day_text(sign.day),
+            f"code {sign.code[:10]}… in {len(sign.claims)} claims: {', '.join(sign.claims)}",
+        )
+        for sign in found.same_lines
+    ]
+    signs += [
+        (
+            f"more than {found.units_a_day} units a day",
+            sign.provider,
+            day_text(sign.day),
+            f"{sign.units} units in {sign.claims} claims",
+        )
+        for sign in found.long_days
+    ]
+    signs += [
+        ("licence no longer stands", sign.provider, sign.standing, f"{sign.claims} claims") for sign in found.lapsed
+    ]
+    if signs:
+        context.table("worth a second look", ("sign", "who", "when", "what"), signs)

@@ -1,0 +1,8 @@
+"""``salus consent``: a patient's directives, and what is done by them. Each module adds its commands to ``noun``."""
+
+from __future__ import annotations
+
+from salus.cli.consent import access, grant, guardians, inbox, orders, show
+from salus.cli.consent.show import noun
+
+__all__ = ["access", "grant", "guardians", "inbox", "noun", "orders", "show"]

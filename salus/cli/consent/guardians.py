@@ -1,0 +1,424 @@
+"""``salus consent delegate``, ``guardians`` and ``recover``: who acts for a patient, and the way back for a lost
+key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from salus.cli.common import Context, command, group, moment, parse_end
+from salus.cli.consent.show import check_out, look_options, noun, patients
+
+if TYPE_CHECKING:
+    from salus.client import Salus
+    from salus.consent.guardian_requests import Request
+
+__all__ = ["delegate", "guardians", "recover"]
+
+_DAY = 24 * 3600
+
+
+@group("delegate")
+def delegate() -> None:
+    """Let somebody, e.g. a carer or a parent, grant and revoke for you, within a scope and until a date."""
+
+
+@group("guardians")
+def guardians() -> None:
+    """Name those who together can move your account when its key is lost."""
+
+
+@group("recover")
+def recover() -> None:
+    """Move a patient who lost the key to a new account: guardians agree, a delay passes, then the move is made."""
+
+
+for _group in (delegate, guardians, recover):
+    noun.add_command(_group)
+
+
+def _change_options(function: Any) -> Any:
+    """Options of every change that the patient signs."""
+    for option in reversed(
+        (
+            click.option("--relation", help="The wallet's account that it concerns."),
+            click.option("--patient", help="The patient, where a recovery moved the account to the signer's."),
+            click.option("--out", type=click.Path(), help="Only sign, and write the request to this file."),
+            click.option(
+                "--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."
+            ),
+            click.option("--relay-password-file", type=click.Path(), help="File with the password of --relay-as."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _change(
+    context: Context,
+    options: dict[str, Any],
+    prepare: Callable[[Salus, str | None], Request],
+    done: str,
+    check: Callable[[Salus], None] = lambda _: None,
+) -> None:
+    """Prepare a change that the patient signs, show it, sign it, and send it on its way; ``check`` comes before the
+    password.
+    """
+    from salus.consent.guardian_requests import save
+    from salus.errors import BadInput
+
+    if options["out"] and options["relay_as"]:
+        raise BadInput("--out", "", "and --relay-as exclude each other: write the request, or submit it")
+    salus = context.connect()
+    check_out(options["out"])
+    check(salus)
+    client = salus.with_signer(_signer(context, options["relation"]))
+    request = prepare(client, options["patient"])
+    context.confirm(_facts(context, client, request), "Sign this?")
+    if options["out"]:
+        _keep(context, client.guardians.sign(request), options["out"], save)
+        return
+    if options["relay_as"]:
+        signed = client.guardians.sign(request)
+        relayer = context.open_keystore(options["relay_as"], options["relay_password_file"])
+        receipt = client.with_signer(relayer).guardians.submit(signed)
+    else:
+        receipt = client.guardians.carry_out(request)
+    context.sent(receipt, done, patient=request.patient)
+
+
+def _signer(context: Context, relation: str | None) -> Any:
+    """The account that is meant; of several it is named, for what one of them is told the others must not be linked
+    to.
+    """
+    from salus.errors import BadInput
+
+    if not context.has_wallet:
+        if relation:
+            raise BadInput("--relation", "", "names an account of a wallet, and --keystore is a single key")
+        return context.signer()
+    known = context.wallet().relations()
+    if relation is None and len(known) > 1:
+        raise BadInput("--relation", "", f"is missing; say which account is meant: {', '.join(known)}")
+    if relation is not None and relation not in known:
+        raise BadInput("--relation", relation, f"the wallet has no such account; it has {', '.join(known)}")
+    return context.signer(relation)
+
+
+def _keep(context: Context, request: Request, out: str, save: Callable[[Request, str], None]) -> None:
+    from salus.consent.guardian_requests import request_to_json
+
+    save(request, out)
+    context.answer(request_to_json(request), f"signed into {out}; submit it with: salus consent guardians submit {out}")
+
+
+def _facts(context: Context, salus: Salus, request: Request) -> list[tuple[str, object]]:
+    from salus.consent.codes import category_names, purpose_names
+
+    fields = request.fields
+    action = {"delegate": "DELEGATE", "guardians": "GUARDIANS", "recover": "MOVE THE ACCOUNT", "veto": "STOP THE MOVE"}
+    facts: list[tuple[str, object]] = [("action", action[request.action]), ("patient", request.patient)]
+    if request.action == "delegate":
+        facts.append(("delegate", fields["delegate"]))
+        if fields["until"]:
+            facts += [
+                ("may act for", ", ".join(sorted(purpose_names(fields["purposes"])))),
+                ("data", ", ".join(sorted(category_names(fields["categories"])))),
+                ("until", moment(fields["until"])),
+            ]
+        else:
+            facts.append(("until", "removed now"))
+    elif request.action == "guardians":
+        facts += [("guardian", account) for account in fields["guardians"]] or [("guardians", "none")]
+        facts += [("must agree", fields["threshold"]), ("delay", f"{fields['delay'] / _DAY:g} days")]
+    else:
+        facts.append(("new account", fields["successor"]))
+    return [
+        *facts,
+        ("valid until", moment(request.deadline)),
+        ("contract", f"Guardians at {salus.book['Guardians'].address}"),
+        ("chain", f"{salus.chain_id} at {context.rpc}"),
+    ]
+
+
+# ----------------------------------------------------------------------------------------------------------- delegates
+
+
+@command(delegate, "add")
+@click.argument("account")
+@click.option("--purpose", "purposes", multiple=True, required=True, help="TREAT, ETREAT, HPAYMT …")
+@click.option("--category", "categories", multiple=True, help="A resource type, a label, or all [default: all].")
+@click.option("--until", "end", required=True, help="When it ends, e.g. the day of majority: 2031-05-06 or +1y.")
+@_change_options
+def delegate_add(
+    context: Context, account: str, purposes: tuple[str, ...], categories: tuple[str, ...], end: str, **options: Any
+) -> None:
+    """Name a delegate, or change what it may do.
+
+    \b
+    Example:
+      salus consent delegate add 0x7099… --purpose TREAT --until 2031-05-06 --relation city-hospital
+    """
+
+    def check(salus: Salus) -> None:
+        from salus.consent.codes import category_bits, purpose_bits
+
+        parse_end(end, salus.now)
+        purpose_bits(purposes)
+        category_bits(categories)
+
+    def prepare(salus: Salus, patient: str | None) -> Request:
+        until = parse_end(end, salus.now)
+        return salus.guardians.prepare_delegate(account, purposes, categories or ("all",), until, patient=patient)
+
+    _change(context, options, prepare, f"{account} is a delegate", check)
+
+
+@command(delegate, "remove")
+@click.argument("account")
+@_change_options
+def delegate_remove(context: Context, account: str, **options: Any) -> None:
+    """Remove a delegate at once.
+
+    \b
+    Example:
+      salus consent delegate remove 0x7099… --relation city-hospital
+    """
+
+    def prepare(salus: Salus, patient: str | None) -> Request:
+        return salus.guardians.prepare_removal(account, patient=patient)
+
+    _change(context, options, prepare, f"{account} is no delegate any more")
+
+
+@command(delegate, "list")
+@look_options
+def delegate_list(context: Context, patient: str | None, relation: str | None) -> None:
+    """List the delegates of a patient.
+
+    \b
+    Example:
+      salus consent delegate list --json
+    """
+    salus = context.connect()
+    now = salus.now()
+    found = [(who, d) for who in patients(context, patient, relation).values() for d in salus.guardians.delegates(who)]
+    data: list[dict[str, Any]] = [
+        {
+            "patient": who,
+            "delegate": d.delegate,
+            "purposes": sorted(d.purpose_names),
+            "categories": sorted(d.category_names),
+            "until": d.until,
+            "active": now < d.until,
+        }
+        for who, d in found
+    ]
+    rows = [
+        (line["patient"], line["delegate"], ", ".join(line["purposes"]), ", ".join(line["categories"]), moment(d.until))
+        for line, (_, d) in zip(data, found, strict=True)
+    ]
+    columns = ("patient", "delegate", "purposes", "data", "until")
+    context.answer(data, (lambda: context.table("Delegates", columns, rows)) if rows else "there is no delegate")
+
+
+# ----------------------------------------------------------------------------------------------------------- guardians
+
+
+@command(guardians, "set")
+@click.option(
+    "--guardian", "accounts", multiple=True, help="An account; at most ten. None at all removes the guardians."
+)
+@click.option("--threshold", type=click.IntRange(0, 10), default=0, help="How many must agree.")
+@click.option("--delay", default="7", help="Days in which you can veto a move, 2 to 60.", show_default=True)
+@_change_options
+def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, delay: str, **options: Any) -> None:
+    """Replace the guardians of an account. It ends a recovery that is under way.
+
+    \b
+    Example:
+      salus consent guardians set --guardian 0x7099… --guardian 0x3C44… --guardian 0x90F7… --threshold 2 --relation home
+    """
+    from salus.errors import BadInput
+
+    if not delay.isascii() or not delay.isdecimal() or len(delay) > 3:
+        raise BadInput("--delay", "", f"is {delay!r}; give whole days, 2 to 60")
+
+    def prepare(salus: Salus, patient: str | None) -> Request:
+        return salus.guardians.prepare_guardians(accounts, threshold, int(delay) * _DAY, patient=patient)
+
+    _change(context, options, prepare, f"{len(accounts)} guardians, {threshold} must agree")
+
+
+@command(guardians, "show")
+@look_options
+def guardians_show(context: Context, patient: str | None, relation: str | None) -> None:
+    """Show the guardians of a patient, and a recovery that is under way.
+
+    \b
+    Example:
+      salus consent guardians show --relation city-hospital
+    """
+    _status(context, patients(context, patient, relation))
+
+
+@command(guardians, "submit")
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+def guardians_submit(context: Context, files: tuple[str, ...]) -> None:
+    """Submit a signed request; of a recovery the copies of all its guardians together. The signer pays, no more.
+
+    \b
+    Example:
+      salus consent guardians submit anna.json bert.json --keystore hospital.json
+    """
+    from salus.consent.guardian_requests import collect, load
+
+    request = collect([load(file) for file in files])
+    salus = context.connect_signing()
+    context.confirm([*_facts(context, salus, request), ("signatures", len(request.signatures))], "Submit this?")
+    receipt = salus.guardians.submit(request)
+    context.sent(receipt, f"done: {request.action}", action=request.action, patient=request.patient)
+
+
+def _status(context: Context, accounts: dict[str, str]) -> None:
+    salus = context.connect()
+    data, lines = [], []
+    for name, who in accounts.items():
+        those, recovery = salus.guardians.guardian_set(who), salus.guardians.recovery(who)
+        controller = salus.guardians.controller_of(who)
+        data.append(
+            {
+                "patient": who,
+                "controller": controller,
+                "guardians": those.guardians,
+                "threshold": those.threshold,
+                "delay": those.delay,
+                "version": those.version,
+                "recovery": {"successor": recovery.successor, "readyAt": recovery.ready_at} if recovery else None,
+            }
+        )
+        lines.append(f"{name or 'patient'}: {who}" + ("" if controller == who else f", signed for by {controller}"))
+        if those.guardians:
+            agree = f"{those.threshold} of {len(those.guardians)} must agree, then {those.delay / _DAY:g} days pass"
+            lines.append(f"  guardians: {', '.join(those.guardians)}; {agree}")
+        else:
+            lines.append("  no guardians")
+        if recovery:
+            lines.append(
+                f"  RECOVERY: to {recovery.successor}, from {moment(recovery.ready_at)}; veto it if it is not yours"
+            )
+    context.answer(data, "\n".join(lines))
+
+
+# ------------------------------------------------------------------------------------------------------------ recovery
+
+
+@command(recover, "start")
+@click.argument("patient")
+@click.option("--to", "successor", required=True, help="The patient's new account.")
+@click.option("--out", type=click.Path(), help="Write the request here, for the other guardians to sign.")
+def recover_start(context: Context, patient: str, successor: str, out: str | None) -> None:
+    """As the first guardian, sign for a patient's move to a new account.
+
+    Without --out it is submitted at once, which suffices where one guardian must agree.
+
+    \b
+    Example:
+      salus consent recover start 0x7099… --to 0x3C44… --out move.json --keystore anna.json
+    """
+    salus = context.connect()
+    check_out(out)
+    client = salus.with_signer(context.signer())
+    _agree(context, client, client.guardians.prepare_recovery(patient, successor), out)
+
+
+@command(recover, "approve")
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option("--out", type=click.Path(), help="Write the request with your signature here, for the next guardian.")
+def recover_approve(context: Context, files: tuple[str, ...], out: str | None) -> None:
+    """As a further guardian, sign the request; without --out it is submitted with all signatures that the files have.
+
+    \b
+    Example:
+      salus consent recover approve move.json --keystore bert.json
+    """
+    from salus.consent.guardian_requests import collect, load
+    from salus.errors import BadInput
+
+    request = collect([load(file) for file in files])
+    if request.action != "recover":
+        raise BadInput(files[0], "action", f"is {request.action}; guardians approve a recovery only")
+    salus = context.connect()
+    check_out(out)
+    _agree(context, salus.with_signer(context.signer()), request, out)
+
+
+def _agree(context: Context, client: Salus, request: Request, out: str | None) -> None:
+    from salus.consent.guardian_requests import save
+
+    facts = [*_facts(context, client, request), ("signed already", len(request.signatures))]
+    context.confirm(facts, "Sign this? Be sure that the patient asks for it: call, or better meet.")
+    signed = client.guardians.sign(request)
+    if out:
+        _keep(context, signed, out, save)
+        return
+    receipt = client.guardians.submit(signed)
+    (event,) = receipt.events("RecoveryStarted")
+    ready = event.args["readyAt"]
+    text = f"the move can be made from {moment(ready)}, unless the patient vetoes it"
+    context.sent(receipt, text, patient=request.patient, successor=event.args["successor"], readyAt=ready)
+
+
+@command(recover, "veto")
+@_change_options
+def recover_veto(context: Context, **options: Any) -> None:
+    """Stop a recovery of your account that you did not ask for.
+
+    \b
+    Example:
+      salus consent recover veto --relation city-hospital --relay-as hospital.json
+    """
+    _change(
+        context, options, lambda salus, patient: salus.guardians.prepare_veto(patient=patient), "the move is stopped"
+    )
+
+
+@command(recover, "finish")
+@click.argument("patient")
+def recover_finish(context: Context, patient: str) -> None:
+    """Make the move once its delay is over, and let the consents follow; anybody may.
+
+    \b
+    Example:
+      salus consent recover finish 0x7099… --keystore hospital.json
+    """
+    from salus.keys.signing import address
+
+    who = address(patient, "PATIENT")
+    salus = context.connect_signing()
+    facts = [
+        ("MOVE", who),
+        ("chain", f"{salus.chain_id} at {context.rpc}"),
+        ("submitted by", salus.need_signer().address),
+    ]
+    context.confirm(facts, "Make the move?")
+    receipts = salus.guardians.finish(who)
+    controller = salus.guardians.controller_of(who)
+    context.sent(receipts[-1], f"{who} is signed for by {controller}", patient=who, controller=controller)
+
+
+@command(recover, "status")
+@click.argument("patient")
+def recover_status(context: Context, patient: str) -> None:
+    """Show how far a patient's recovery is.
+
+    \b
+    Example:
+      salus consent recover status 0x7099…
+    """
+    from salus.keys.signing import address
+
+    _status(context, {"": address(patient, "PATIENT")})

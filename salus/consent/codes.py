@@ -1,0 +1,270 @@
+"""Names of the bits: roles, purposes of use, categories of records.
+
+They mirror ``contracts/institutions/Roles.sol`` and ``contracts/consent/ConsentCodes.sol``; a test compares them. The
+names of purposes are the codes of HL7 v3 PurposeOfUse, and below HRESCH those of the Data Use Ontology (``GRU`` or
+``DUO:0000042``); the name of a category is a FHIR R4 resource type or a sensitivity label (HL7 v3 ActCode). Names are
+read in any case; they are written as here.
+
+A **grant** of a broader research use carries the bits of all narrower ones (:func:`purpose_bits`), a **request** has
+just its own bit (:func:`request_bits`): the contract's bit test is then the ancestor rule, which :mod:`salus.consent.research_uses`
+states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from salus.consent import research_uses as duo
+from salus.errors import BadInput
+
+__all__ = [
+    "ALL",
+    "ALL_RECORDS",
+    "CATEGORIES",
+    "LABELS",
+    "PURPOSES",
+    "RECORDS",
+    "ROLES",
+    "WORDS",
+    "category_bits",
+    "category_names",
+    "purpose_bits",
+    "purpose_names",
+    "request_bits",
+    "role_bits",
+    "role_names",
+]
+
+
+# Before a research use: its bit alone.
+_ONLY = "only:"
+
+
+def _numbered(first: int, *names: str) -> Mapping[str, int]:
+    return MappingProxyType({name: 1 << bit for bit, name in enumerate(names, first)})
+
+
+#: Roles of institutions.
+ROLES = _numbered(
+    0,
+    "PROVIDER",
+    "PHARMACY",
+    "INSURER",
+    "MANUFACTURER",
+    "CARRIER",
+    "LABORATORY",
+    "LOGGER",
+    "RESEARCHER",
+    "PUBLIC_HEALTH",
+)
+
+#: Purposes of use, each at the top; the research uses below HRESCH are :func:`salus.consent.research_uses.purposes`.
+PURPOSES = _numbered(0, "TREAT", "ETREAT", "HPAYMT", "COVERAGE", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT", "HMARKT")
+
+#: Record classes: FHIR R4 resource types. ``Claim`` includes ExplanationOfBenefit.
+RECORDS = _numbered(
+    0,
+    "Patient",
+    "Encounter",
+    "Condition",
+    "AllergyIntolerance",
+    "Observation",
+    "DiagnosticReport",
+    "ImagingStudy",
+    "Procedure",
+    "MedicationRequest",
+    "Immunization",
+    "CarePlan",
+    "DocumentReference",
+    "Claim",
+    "Coverage",
+    "MolecularSequence",
+    "Device",
+    "FamilyMemberHistory",
+    "QuestionnaireResponse",
+    "Appointment",
+)
+
+#: Sensitivity labels: each needs its own yes, "all" does not include them.
+LABELS = _numbered(40, "ETH", "ETHUD", "OPIOIDUD", "PSY", "SDV", "HIV")
+
+#: Record classes and sensitivity labels.
+CATEGORIES: Mapping[str, int] = MappingProxyType({**RECORDS, **LABELS})
+
+#: The name of every record class, now or later, and of no sensitivity label.
+ALL = "all"
+
+#: Its bits.
+ALL_RECORDS = (1 << 40) - 1
+
+#: What a code means, in words for people.
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "TREAT": "treatment",
+        "ETREAT": "emergency treatment",
+        "HPAYMT": "payment of care",
+        "COVERAGE": "finding out what is covered",
+        "HOPERAT": "running the institution",
+        "HRESCH": "research",
+        "PUBHLTH": "public health",
+        "PATRQT": "the patient's own request",
+        "HMARKT": "marketing",
+        "ETH": "substance abuse",
+        "ETHUD": "alcohol use disorder",
+        "OPIOIDUD": "opioid use disorder",
+        "PSY": "psychiatry",
+        "SDV": "sexual assault, abuse and domestic violence",
+        "HIV": "HIV",
+        "GRU": "general research",
+        "HMB": "health, medical or biomedical research",
+        "POA": "research on population origins or ancestry",
+        "NPOA": "research, but not on population origins or ancestry",
+        "NMDS": "research, but not on general methods",
+        "GSO": "genetic studies",
+        "NPU": "research by organisations not for profit",
+        "NCU": "non-commercial research",
+        "NPUNCU": "non-commercial research by organisations not for profit",
+        "IRB": "research that an ethics board approved",
+        "PUB": "research whose results are published",
+        "COL": "research together with those who collected the data",
+        "RTN": "research that returns what it derives",
+        ALL: "all records, without the sensitive labels",
+    }
+)
+
+
+def _bits(names: Iterable[str], known: Mapping[str, int], field: str, file: str) -> int:
+    folded = {name.replace("_", "").casefold(): bit for name, bit in known.items()}
+    bits = 0
+    for name in names:
+        bit = folded.get(name.strip().replace("_", "").replace("-", "").casefold())
+        if bit is None:
+            raise BadInput(file, field, f"there is no {name!r}; known are {', '.join(known)}")
+        bits |= bit
+    return bits
+
+
+def _names(bits: int, known: Mapping[str, int]) -> frozenset[str]:
+    found = {name for name, bit in known.items() if bits & bit}
+    rest = bits & ~sum(known.values())
+    # Bits that this version has no name for are shown rather than dropped.
+    found |= {f"bit{i}" for i in range(rest.bit_length()) if rest >> i & 1}
+    return frozenset(found)
+
+
+def role_bits(names: Iterable[str], *, file: str = "") -> int:
+    """The bits of roles.
+
+    Raises:
+        BadInput: An unknown name; ``file`` says where it stood.
+    """
+    return _bits(names, ROLES, "role", file)
+
+
+def role_names(bits: int) -> frozenset[str]:
+    """The names of roles; bits without a name as ``bit<n>``."""
+    return _names(bits, ROLES)
+
+
+def request_bits(names: Iterable[str], *, file: str = "") -> int:
+    """The bits of what is asked for, or was done: each purpose's own, whatever is narrower.
+
+    Raises:
+        BadInput: An unknown name, or a research use that no bit can say.
+    """
+    return sum(_own(name) for name in _purposes(names, file))
+
+
+def purpose_bits(names: Iterable[str], *, deny: bool = False, file: str = "") -> int:
+    """The bits of what is granted: of each purpose and of every narrower research use.
+
+    Args:
+        names: Codes; ``only:HRESCH`` is that bit and no other.
+        deny: It is denied: the broader research uses, which contain what is denied, are then denied as well.
+
+    Raises:
+        BadInput: An unknown name, a research use that no bit can say, or a modifier beside another research use.
+    """
+    found = _purposes(names, file)
+    if trouble := duo.together(found):
+        raise BadInput(file, "purpose", trouble)
+    return _closed(found, deny)
+
+
+def purpose_names(bits: int, *, deny: bool = False) -> frozenset[str]:
+    """The names of purposes; a use stands for what :func:`purpose_bits` makes of it, a bit by itself is
+    ``only:<name>``.
+
+    Args:
+        deny: They are denied: bits of broader uses that the denial implies are not named.
+
+    Returns:
+        Names that :func:`purpose_bits` reads as exactly these bits; bits without a name are ``bit<n>``, which it
+        refuses.
+    """
+    known = {**PURPOSES, **duo.purposes()}
+    nameless = {name for name in _names(bits, known) if name not in known}
+    plain = {name for name, bit in PURPOSES.items() if bits & bit and name != duo.RESEARCH}
+    uses = {name for name in (duo.RESEARCH, *duo.purposes()) if bits & known[name]}
+    whole = {name for name in uses if duo.narrower(name) <= uses}
+    whole -= {narrow for name in whole for narrow in duo.narrower(name)}
+    if deny:
+        research = sum(known[name] for name in uses)
+        one = [name for name in uses if _closed([name], True) == research]
+        whole = set(one) or whole
+        rest = uses if _closed(whole, True) != research else set()
+    else:
+        rest = uses - {narrow for name in whole for narrow in (name, *duo.narrower(name))}
+    if duo.together(whole) or (deny and rest):
+        whole, rest = set(), uses
+    return frozenset(plain | whole | {f"{_ONLY}{name}" for name in rest} | nameless)
+
+
+def _purposes(names: Iterable[str], file: str) -> list[str]:
+    """Canonical names, each once."""
+    folded = {name.casefold(): name for name in PURPOSES}
+    found: dict[str, None] = {}
+    for name in names:
+        prefix, plain = (_ONLY, name.strip()[len(_ONLY) :]) if name.strip().casefold().startswith(_ONLY) else ("", name)
+        code = folded.get(plain.strip().replace("_", "").replace("-", "").casefold())
+        if code is None and (term := duo.term(plain)):
+            if term.refused:
+                raise BadInput(file, "purpose", f"{term.code or term.id} ({term.name}) {term.refused}")
+            code = term.code
+        if code is None:
+            known = ", ".join((*PURPOSES, *duo.purposes()))
+            raise BadInput(file, "purpose", f"there is no {name!r}; known are {known}")
+        found[prefix + code] = None
+    return list(found)
+
+
+def _own(name: str) -> int:
+    plain = name.removeprefix(_ONLY)
+    return PURPOSES[plain] if plain in PURPOSES else duo.purposes()[plain]
+
+
+def _closed(names: Iterable[str], deny: bool) -> int:
+    bits = 0
+    for name in names:
+        bits |= _own(name)
+        if not name.startswith(_ONLY):
+            for other in duo.narrower(name) | (duo.above(name) if deny else frozenset()):
+                bits |= _own(other)
+    return bits
+
+
+def category_bits(names: Iterable[str], *, file: str = "") -> int:
+    """The bits of categories; ``all`` is every record class and no sensitivity label.
+
+    Raises:
+        BadInput: An unknown name.
+    """
+    return _bits(names, {**CATEGORIES, ALL: ALL_RECORDS}, "category", file)
+
+
+def category_names(bits: int) -> frozenset[str]:
+    """The names of categories; ``all`` when every record class is there, bits without a name as ``bit<n>``."""
+    if bits & ALL_RECORDS == ALL_RECORDS:
+        return _names(bits & ~ALL_RECORDS, CATEGORIES) | {ALL}
+    return _names(bits, CATEGORIES)

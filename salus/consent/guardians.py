@@ -1,0 +1,367 @@
+"""Guardians: who may act for a patient, and how a patient who lost the key gets back.
+
+A patient acts directly, or signs a **request** that anybody submits; then the patient needs no ether. A recovery is a
+request that several guardians sign, each a copy of the same file (:mod:`salus.consent.guardian_requests`):
+
+>>> request = anna.guardians.prepare_recovery(patient, successor)                   # doctest: +SKIP
+>>> signed = [g.guardians.sign(request) for g in (anna, bert)]                      # doctest: +SKIP
+>>> anna.guardians.submit(collect(signed))                                          # doctest: +SKIP
+>>> anybody.guardians.finish(patient)                       # when the delay is over  # doctest: +SKIP
+
+Times are seconds of the chain's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from salus.chain.clock import send_at
+from salus.consent import codes
+from salus.consent.guardian_requests import WEEK, Request
+from salus.errors import BadInput, WalletError
+from salus.institutions.registry import ZERO
+from salus.keys.signing import address
+
+if TYPE_CHECKING:
+    from salus.chain.receipts import Event, Receipt
+    from salus.client import Salus
+    from salus.keys.signing import Signer
+
+__all__ = ["Delegation", "GuardianSet", "Guardians", "Recovery"]
+
+_DIRECT = (0, 0, b"")  # the caller itself is the signer
+_GAS = 1_000_000  # above ten guardians' signatures or ten new slots
+_MOST = 10
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """What a delegate of a patient may do.
+
+    Attributes:
+        delegate: Its account.
+        purposes: Bits; see :attr:`purpose_names`.
+        categories: Bits; see :attr:`category_names`.
+        until: First second at which it may no longer act; 0: removed, or never named.
+        issued_at: Issue of the last change.
+    """
+
+    delegate: str
+    purposes: int
+    categories: int
+    until: int
+    issued_at: int
+
+    @property
+    def purpose_names(self) -> frozenset[str]:
+        """Names of the purposes."""
+        return codes.purpose_names(self.purposes)
+
+    @property
+    def category_names(self) -> frozenset[str]:
+        """Names of the categories."""
+        return codes.category_names(self.categories)
+
+
+@dataclass(frozen=True)
+class GuardianSet:
+    """Who can move a patient to a new account.
+
+    Attributes:
+        guardians: Their accounts, ascending; empty when there are none.
+        threshold: How many of them must agree.
+        delay: Seconds between their agreement and the move.
+        version: Of the set; requests for an earlier one are dead.
+        issued_at: Issue of the change that made it.
+    """
+
+    guardians: tuple[str, ...]
+    threshold: int
+    delay: int
+    version: int
+    issued_at: int
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A move of a patient that is under way.
+
+    Attributes:
+        successor: The account that will sign for the patient.
+        ready_at: First second at which the move can be made.
+    """
+
+    successor: str
+    ready_at: int
+
+
+class Guardians:
+    """The contract ``Guardians`` as the client's signer uses it; ``salus.guardians``."""
+
+    def __init__(self, salus: Salus) -> None:
+        self._salus = salus
+
+    @property
+    def _f(self) -> Any:
+        return self._salus.contract("Guardians").functions
+
+    # ---- views
+
+    def controller_of(self, patient: str) -> str:
+        """Who signs for a patient: its own account, or the one that a recovery moved it to."""
+        return str(self._salus.call(self._f.controllerOf(address(patient, "patient"))))
+
+    def may_act(self, patient: str, delegate: str, purposes: Iterable[str], categories: Iterable[str]) -> bool:
+        """May a delegate act now for all of these purposes and categories?"""
+        who, other = address(patient, "patient"), address(delegate, "delegate")
+        bits = codes.purpose_bits(purposes), codes.category_bits(categories)
+        return bool(self._salus.call(self._f.mayAct(who, other, *bits)))
+
+    def delegation(self, patient: str, delegate: str) -> Delegation:
+        """What one delegate may do."""
+        who, other = address(patient, "patient"), address(delegate, "delegate")
+        return Delegation(other, *self._salus.call(self._f.delegation(who, other)))
+
+    def delegates(self, patient: str) -> tuple[Delegation, ...]:
+        """Everybody who was ever named and not removed, the term running or not."""
+        who = address(patient, "patient")
+        events = self._salus.logs("Guardians", "DelegateSet", {"patient": who})
+        accounts = list(dict.fromkeys(event.args["delegate"] for event in events))
+        answers = self._salus.calls("Guardians", "delegation", [(who, account) for account in accounts])
+        found = (Delegation(account, *answer) for account, answer in zip(accounts, answers, strict=True))
+        return tuple(delegation for delegation in found if delegation.until)
+
+    def guardian_set(self, patient: str) -> GuardianSet:
+        """The guardians of a patient."""
+        return GuardianSet(*self._salus.call(self._f.guardianSet(address(patient, "patient"))))
+
+    def recovery(self, patient: str) -> Recovery | None:
+        """The move that is under way; None when there is none."""
+        found = self._salus.call(self._f.recovery(address(patient, "patient")))
+        return None if found.successor == ZERO else Recovery(found.successor, found.readyAt)
+
+    def history(self, patient: str, *, since: int | None = None) -> tuple[Event, ...]:
+        """Every change of delegates and guardians and every step of a recovery, oldest first.
+
+        Args:
+            since: The first block to look at; by default the contract's own.
+        """
+        who = {"patient": address(patient, "patient")}
+        names = ("DelegateSet", "GuardiansSet", "RecoveryStarted", "RecoveryVetoed", "PatientMoved")
+        events = [event for name in names for event in self._salus.logs("Guardians", name, who, since=since)]
+        return tuple(sorted(events, key=lambda event: (event.block, event.index)))
+
+    # ---- direct: the signer controls the patient's account
+
+    def set_delegate(
+        self,
+        delegate: str,
+        purposes: Iterable[str],
+        categories: Iterable[str],
+        until: int,
+        *,
+        patient: str | None = None,
+    ) -> Receipt:
+        """Name or change a delegate.
+
+        Args:
+            purposes: Names.
+            categories: Names; ``all`` has no sensitivity label.
+            until: First second at which it may no longer act.
+            patient: By default the signer; after a recovery the patient whose account the signer controls.
+
+        Raises:
+            BadInput: An unknown name or an empty set.
+            Refused: ``InvalidDelegate``, ``InvalidSignature`` …
+        """
+        return self.carry_out(self.prepare_delegate(delegate, purposes, categories, until, patient=patient))
+
+    def remove_delegate(self, delegate: str, *, patient: str | None = None) -> Receipt:
+        """Remove a delegate at once."""
+        return self.carry_out(self.prepare_removal(delegate, patient=patient))
+
+    def set_guardians(
+        self, guardians: Iterable[str], threshold: int, delay: int, *, patient: str | None = None
+    ) -> Receipt:
+        """Replace the guardians; none removes them. Ends a recovery that is under way.
+
+        Args:
+            guardians: At most ten accounts, in any order.
+            threshold: How many of them must agree.
+            delay: Seconds between their agreement and the move, two to sixty days.
+
+        Raises:
+            BadInput: An account twice, more than ten, or an impossible threshold.
+            Refused: ``InvalidGuardians``, ``InvalidSignature`` …
+        """
+        return self.carry_out(self.prepare_guardians(guardians, threshold, delay, patient=patient))
+
+    def veto(self, *, patient: str | None = None) -> Receipt:
+        """End a recovery that is under way."""
+        return self.carry_out(self.prepare_veto(patient=patient))
+
+    def finish(self, patient: str) -> tuple[Receipt, ...]:
+        """Make the move once the delay is over, and let the ConsentRegistry follow; anybody may.
+
+        A move that is made already is only followed.
+
+        Raises:
+            Refused: ``NoRecovery``, ``NotReady``.
+        """
+        who = address(patient, "patient")
+        receipts = []
+        if self.recovery(who) is not None or self.controller_of(who) == who:
+            receipts.append(self._salus.send(self._f.finishRecovery(who)))
+        follow = self._salus.contract("ConsentRegistry").functions.follow(who)
+        return (*receipts, self._salus.send(follow))
+
+    # ---- signed and submitted
+
+    def prepare_delegate(
+        self,
+        delegate: str,
+        purposes: Iterable[str],
+        categories: Iterable[str],
+        until: int,
+        *,
+        patient: str | None = None,
+        valid_for: int = WEEK,
+    ) -> Request:
+        """A delegate to sign for; see :meth:`set_delegate`."""
+        bits = {"purposes": codes.purpose_bits(purposes), "categories": codes.category_bits(categories)}
+        if missing := [field for field, value in bits.items() if not value]:
+            raise BadInput("", missing[0], "is missing; name at least one")
+        if not 0 < until < 1 << 40:
+            raise BadInput("", "until", f"is {until!r}; it must be Unix seconds below 2^40")
+        return self._delegate(delegate, {**bits, "until": until}, patient, valid_for)
+
+    def prepare_removal(self, delegate: str, *, patient: str | None = None, valid_for: int = WEEK) -> Request:
+        """A removal to sign; see :meth:`remove_delegate`."""
+        return self._delegate(delegate, {"purposes": 0, "categories": 0, "until": 0}, patient, valid_for)
+
+    def _delegate(self, delegate: str, scope: dict[str, int], patient: str | None, valid_for: int) -> Request:
+        who, other = self._whose(patient), address(delegate, "delegate")
+        # At the same second a removal wins.
+        first = self.delegation(who, other).issued_at + (1 if scope["until"] else 0)
+        return self._request("delegate", who, {"delegate": other, **scope}, first, valid_for)
+
+    def prepare_guardians(
+        self,
+        guardians: Iterable[str],
+        threshold: int,
+        delay: int,
+        *,
+        patient: str | None = None,
+        valid_for: int = WEEK,
+    ) -> Request:
+        """Guardians to sign for; see :meth:`set_guardians`."""
+        who = self._whose(patient)
+        accounts = [address(guardian, "guardian") for guardian in guardians]
+        if len(set(accounts)) != len(accounts) or len(accounts) > _MOST:
+            raise BadInput(
+                "", "guardian", "is there twice" if len(accounts) <= _MOST else f"there are more than {_MOST}"
+            )
+        if accounts and not 0 < threshold <= len(accounts):
+            raise BadInput(
+                "", "threshold", f"is {threshold}; of {len(accounts)} guardians 1 to {len(accounts)} must agree"
+            )
+        fields = {
+            "guardians": tuple(sorted(accounts, key=lambda account: int(account, 16))),
+            "threshold": threshold if accounts else 0,
+            "delay": delay if accounts else 0,
+        }
+        return self._request("guardians", who, fields, self.guardian_set(who).issued_at + 1, valid_for)
+
+    def prepare_recovery(self, patient: str, successor: str, *, valid_for: int = WEEK) -> Request:
+        """A move of a patient, for its guardians to sign.
+
+        Args:
+            successor: The account that will sign for the patient.
+            valid_for: Seconds for which it may be submitted.
+        """
+        who = address(patient, "patient")
+        fields = {"successor": address(successor, "successor"), "version": self.guardian_set(who).version}
+        return self._request("recover", who, fields, 0, valid_for)
+
+    def prepare_veto(self, *, patient: str | None = None, valid_for: int = WEEK) -> Request:
+        """A veto to sign against the recovery that is under way.
+
+        Raises:
+            BadInput: None is.
+        """
+        who = self._whose(patient)
+        recovery = self.recovery(who)
+        if recovery is None:
+            raise BadInput("", "patient", f"no recovery of {who} is under way")
+        fields = {"successor": recovery.successor, "version": self.guardian_set(who).version}
+        return self._request("veto", who, fields, 0, valid_for)
+
+    def _whose(self, patient: str | None) -> str:
+        return address(patient, "patient") if patient else self._salus.need_signer().address
+
+    def _request(self, action: str, patient: str, fields: dict[str, Any], earliest: int, valid_for: int) -> Request:
+        now = max(self._salus.now(), earliest)
+        where = self._salus.book["Guardians"].address
+        return Request(action, patient, fields, now, now + valid_for, self._salus.chain_id, where)
+
+    def sign(self, request: Request, *, signer: Signer | None = None) -> Request:
+        """The request with one more signature.
+
+        Args:
+            signer: Who controls the patient's account, of a recovery one of its guardians; by default the client's
+                signer.
+
+        Raises:
+            BadInput: The request is for another chain or contract, or a value is out of range.
+            WalletError: The signer has no say in it.
+        """
+        self._check_home(request)
+        who = signer or self._salus.need_signer()
+        if request.action == "recover":
+            if who.address not in self.guardian_set(request.patient).guardians:
+                raise WalletError(f"{who.address} is no guardian of {request.patient}")
+        elif who.address != self.controller_of(request.patient):
+            raise WalletError(f"the request is of {request.patient}, the signer is {who.address}")
+        return request.signed(who.address, who.sign_typed(request.typed()))
+
+    def submit(self, request: Request) -> Receipt:
+        """Submit a signed request; anybody may.
+
+        Raises:
+            BadInput: Unsigned, or for another chain or contract.
+            Refused: ``TooFewGuardians``, ``Superseded``, ``DeadlinePassed``, ``InvalidSignature`` …
+        """
+        self._check_home(request)
+        if not request.signatures:
+            raise BadInput("", "signatures", "there is none; it is signed first")
+        if request.action == "recover":
+            order = sorted(request.signatures, key=lambda account: int(account, 16))
+            signatures = [request.signatures[account] for account in order]
+            successor = request.fields["successor"]
+            start = self._f.startRecovery(request.patient, successor, request.deadline, order, signatures)
+            return self._salus.send(start)
+        (signature,) = request.signatures.values()
+        return self._send(request, (request.issued_at, request.deadline, signature), request.issued_at)
+
+    def carry_out(self, request: Request) -> Receipt:
+        """Do what a request asks for; the signer controls the patient's account and pays, so nothing is signed apart.
+
+        Raises:
+            Refused: See :meth:`submit`.
+        """
+        self._check_home(request)
+        return self._send(request, _DIRECT, request.issued_at)
+
+    def _send(self, request: Request, authorization: tuple[int, int, bytes], at: int) -> Receipt:
+        name = {"delegate": "setDelegate", "guardians": "setGuardians", "veto": "veto"}[request.action]
+        values = () if request.action == "veto" else tuple(request.fields.values())
+        return send_at(self._salus, self._f[name](request.patient, *values, authorization), at, gas=_GAS)
+
+    def _check_home(self, request: Request) -> None:
+        here = self._salus.book["Guardians"].address
+        if request.chain_id != self._salus.chain_id:
+            raise BadInput("request", "chainId", f"is {request.chain_id}; this chain is {self._salus.chain_id}")
+        if request.contract != here:
+            raise BadInput("request", "contract", f"is {request.contract}; the Guardians here are {here}")

@@ -1,0 +1,463 @@
+"""Consent: who may use which data of a patient, for what purpose, until when.
+
+A patient grants and revokes directly, or signs an **order** that anybody relays; then the patient needs no ether:
+
+>>> draft = DirectiveDraft("city-hospital", Effect.PERMIT, frozenset({"TREAT"}), frozenset({"all"}), 0, 1900000000)
+>>> order = patient.consent.sign(patient.consent.prepare_grant(draft))           # doctest: +SKIP
+>>> hospital.consent.relay([order])                                              # doctest: +SKIP
+
+Times are seconds of the chain's clock. Sets of purposes and categories are integers (bits) in what the chain knows, and
+names in a :class:`DirectiveDraft`; :mod:`salus.consent.codes` turns one into the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from salus.chain.clock import send_at
+from salus.consent import codes
+from salus.consent import research_uses as duo
+from salus.consent.model import (
+    ALL_PLACES,
+    WEEK,
+    Answer,
+    Decision,
+    Directive,
+    DirectiveDraft,
+    Effect,
+    Explanation,
+    Order,
+    Policy,
+    Reason,
+    Record,
+    Status,
+)
+from salus.consent.relay import BATCH, GAS_OF_ONE, relay_all, words
+from salus.errors import BadInput, WalletError
+from salus.institutions.registry import ZERO
+from salus.keys.signing import address
+
+if TYPE_CHECKING:
+    from salus.chain.receipts import Event, Receipt
+    from salus.client import Salus
+    from salus.keys.signing import Signer
+    from salus.outbox import Outbox
+
+__all__ = [
+    "ALL_PLACES",
+    "WEEK",
+    "Answer",
+    "Consent",
+    "Decision",
+    "Directive",
+    "DirectiveDraft",
+    "Effect",
+    "Explanation",
+    "Order",
+    "Policy",
+    "Reason",
+    "Record",
+    "Status",
+]
+
+_PLACES = 4
+
+
+class Consent:
+    """The contract ``ConsentRegistry`` as the client's signer uses it; ``salus.consent``."""
+
+    def __init__(self, salus: Salus) -> None:
+        self._salus = salus
+
+    @property
+    def _f(self) -> Any:
+        return self._salus.contract("ConsentRegistry").functions
+
+    # ---- what is granted to whom
+
+    def resolve(self, grantee: str, *, file: str = "") -> str:
+        """The account of a grantee: an institution's name or address, or ``role:PROVIDER``.
+
+        Raises:
+            BadInput: No such institution or role.
+        """
+        if grantee.casefold().startswith("role:"):
+            return f"0x{codes.role_bits([grantee[5:]], file=file):040x}"
+        account = self._salus.institutions.resolve(grantee, file=file)
+        if int(account, 16) < 1 << 32:
+            raise BadInput(file, "grantee", f"{grantee!r} is no institution's account; for a role write role:PROVIDER")
+        return account
+
+    def name(self, grantee: str) -> str:
+        """A grantee for people: ``role:PROVIDER``, an institution's public name, or the address."""
+        number = int(grantee, 16)
+        if 0 < number < 1 << 32:
+            return f"role:{'+'.join(sorted(codes.role_names(number)))}"
+        return self._salus.institutions.name(grantee)
+
+    def names(self, grantees: Iterable[str]) -> dict[str, str]:
+        """Many grantees for people, asked for at once; see :meth:`name`."""
+        accounts = set(grantees)
+        roles = {account: self.name(account) for account in accounts if 0 < int(account, 16) < 1 << 32}
+        return roles | self._salus.institutions.names(sorted(accounts - set(roles)))
+
+    def directive(
+        self,
+        patient: str,
+        draft: DirectiveDraft,
+        *,
+        index: int | None = None,
+        taken: Collection[tuple[str, str, int]] = (),
+    ) -> Directive:
+        """A draft as the contract takes it.
+
+        Args:
+            index: The place, 0 to 3; by default that of a directive with the same effect and purposes (which is thus
+                renewed), else the first one at which nothing is in force.
+            taken: Places that are given away already, as (patient, grantee, index), where several drafts go together.
+
+        Raises:
+            BadInput: An unknown name, an empty set, an impossible period, or all four places are in force.
+        """
+        grantee = self.resolve(draft.grantee)
+        purposes = codes.purpose_bits(draft.purposes, deny=draft.effect is Effect.DENY)
+        categories = codes.category_bits(draft.categories)
+        if not purposes or not categories:
+            raise BadInput("", "purpose" if not purposes else "category", "is missing; name at least one")
+        if draft.effect not in (Effect.PERMIT, Effect.DENY):
+            raise BadInput("", "effect", "must be permit or deny")
+        if not 0 <= draft.start < draft.end < 1 << 40:
+            raise BadInput("", "period", f"from {draft.start} to {draft.end} is empty or out of range")
+        if index is None:
+            index = self._place(patient, grantee, draft.effect, purposes, taken)
+        return Directive(grantee, index, Effect(draft.effect), purposes, categories, draft.start, draft.end)
+
+    def renewal(self, patient: str, grantee: str, end: int, *, index: int | None = None) -> Directive:
+        """What a patient granted to a grantee, with a new end.
+
+        Args:
+            grantee: A name or an address.
+            end: First second at which it no longer holds.
+            index: Its place; by default the only one in force, or where none is, the only one that has expired.
+
+        Raises:
+            BadInput: Nothing is there, or several are and none was named.
+        """
+        who, target = address(patient, "patient"), self.resolve(grantee)
+        there = [r for r in self.directives(who, target) if r.status is not Status.REVOKED and index in (None, r.index)]
+        there = [r for r in there if r.status is not Status.EXPIRED] or there
+        if not there:
+            raise BadInput("", "grantee", f"nothing that could be renewed was granted to {grantee}")
+        if len(there) > 1:
+            places = ", ".join(str(r.index) for r in there)
+            raise BadInput("", "index", f"directives are at the places {places}; name the one to renew")
+        (old,) = there
+        if not old.start < end < 1 << 40:
+            raise BadInput("", "end", f"{end} is not after the start, {old.start}")
+        events = self._salus.logs("ConsentRegistry", "ConsentGranted", {"patient": who, "grantee": target})
+        document = next(e.args["document"] for e in reversed(events) if e.args["index"] == old.index)
+        return Directive(target, old.index, old.effect, old.purposes, old.categories, old.start, end, document)
+
+    def _place(
+        self, patient: str, grantee: str, effect: Effect, purposes: int, taken: Collection[tuple[str, str, int]]
+    ) -> int:
+        free = [index for index in range(_PLACES) if (patient, grantee, index) not in taken]
+        records = self._records(patient, [(grantee, index) for index in free])
+        for record in records:
+            if record.status is not Status.REVOKED and (record.effect, record.purposes) == (effect, purposes):
+                return record.index
+        for record in records:
+            if record.status not in (Status.ACTIVE, Status.NOT_YET):
+                return record.index
+        full = "all four directives for this grantee are in force; revoke one, or name the one to replace"
+        raise BadInput("", "index", full)
+
+    # ---- direct
+
+    def grant(self, draft: DirectiveDraft | Directive, *, index: int | None = None) -> Receipt:
+        """The signer, a patient, grants; what stands at that place is replaced.
+
+        Raises:
+            BadInput: See :meth:`directive`.
+            Refused: ``InvalidPeriod``, ``EmptyScope`` …
+        """
+        patient = self._salus.need_signer().address
+        directive = draft if isinstance(draft, Directive) else self.directive(patient, draft, index=index)
+        # In the second of a "revoke everything" nothing can be granted.
+        earliest = self.revoked_until(patient) + 1
+        fn = self._f.grant(directive.grantee, directive.packed(), directive.document)
+        return send_at(self._salus, fn, earliest, gas=GAS_OF_ONE)
+
+    def revoke(self, grantee: str | None, *, index: int = ALL_PLACES) -> Receipt:
+        """The signer, a patient, revokes.
+
+        Args:
+            grantee: Whose; None for everything of the patient.
+            index: Which place; by default all.
+        """
+        target = ZERO if grantee is None else self.resolve(grantee)
+        return self._salus.send(self._f.revoke(target, index))
+
+    # ---- signed and relayed
+
+    def prepare_grant(
+        self,
+        draft: DirectiveDraft | Directive,
+        *,
+        patient: str | None = None,
+        delegate: str | None = None,
+        index: int | None = None,
+        valid_for: int = WEEK,
+    ) -> Order:
+        """An order to sign.
+
+        Args:
+            patient: By default the signer.
+            delegate: Who signs for the patient, within its scope; None for whoever controls the patient's account.
+            index: See :meth:`directive`.
+            valid_for: Seconds for which it may be submitted.
+        """
+        who = address(patient, "patient") if patient else self._salus.need_signer().address
+        directive = draft if isinstance(draft, Directive) else self.directive(who, draft, index=index)
+        # A grant must be later than what stands at its place; within one second that means the next one.
+        last = max(
+            self.record(who, directive.grantee, directive.index).issued_at,
+            self.refused_until(who, directive.grantee),
+            self.revoked_until(who),
+        )
+        return self._order(who, directive, last + 1, valid_for, delegate)
+
+    def prepare_revoke(
+        self,
+        grantee: str | None,
+        *,
+        patient: str | None = None,
+        delegate: str | None = None,
+        index: int = ALL_PLACES,
+        valid_for: int = WEEK,
+    ) -> Order:
+        """A revocation to sign; see :meth:`revoke` and :meth:`prepare_grant`."""
+        who = address(patient, "patient") if patient else self._salus.need_signer().address
+        target = ZERO if grantee is None else self.resolve(grantee)
+        if grantee is None:
+            first = self.revoked_until(who) + 1
+        elif index == ALL_PLACES:
+            first = self.refused_until(who, target) + 1
+        else:
+            first = self.record(who, target, index).issued_at  # at the same second the revocation wins
+        return self._order(who, Directive(target, index, Effect.NONE), first, valid_for, delegate)
+
+    def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int, delegate: str | None) -> Order:
+        issued_at = max(self._salus.now(), earliest)
+        where = self._salus.book["ConsentRegistry"].address
+        signer = address(delegate, "delegate") if delegate else ""
+        return Order(patient, directive, issued_at, issued_at + valid_for, self._salus.chain_id, where, signer=signer)
+
+    def sign(self, order: Order, *, signer: Signer | None = None) -> Order:
+        """The order with its signature.
+
+        Args:
+            signer: The patient, the account that a recovery moved the patient to, or the order's delegate; by default
+                the client's signer.
+
+        Raises:
+            BadInput: The order is for another chain or contract, or a value is out of range.
+            WalletError: The signer is none of them.
+        """
+        self._check_home(order)
+        who = signer or self._salus.need_signer()
+        if order.signer and who.address != order.signer:
+            raise WalletError(f"the order is to be signed by the delegate {order.signer}, the signer is {who.address}")
+        if not order.signer and who.address not in (order.patient, self._salus.guardians.controller_of(order.patient)):
+            raise WalletError(f"the order is of {order.patient}, the signer is {who.address}")
+        return replace(order, signature=who.sign_typed(order.typed()))
+
+    def relay(self, orders: Sequence[Order]) -> Receipt:
+        """Submit signed orders in one transaction, all or none; anybody may.
+
+        Raises:
+            BadInput: None, unsigned, or for another chain or contract.
+            Refused: ``Superseded``, ``DeadlinePassed``, ``InvalidSignature`` …
+        """
+        self._check_orders(orders)
+        latest = max(o.issued_at for o in orders)
+        return send_at(self._salus, self._f.relay(*words(orders)), latest, gas=GAS_OF_ONE * len(orders))
+
+    def relay_all(
+        self, orders: Sequence[Order], *, batch: int = BATCH, outbox: Outbox | None = None
+    ) -> Iterator[tuple[Sequence[Order], Receipt | None]]:
+        """Submit any number of signed orders, each transaction all or none; gives those of each as soon as it is in a
+        block.
+
+        What was carried out before is not sent again: the chain is asked first, and such orders come first, without a
+        receipt. So whatever broke off is taken up where it was.
+
+        Args:
+            batch: Orders in a transaction, at most.
+            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left
+                open; None to send one after the other.
+
+        Raises:
+            BadInput, Refused: See :meth:`relay`; transactions before it, and with an outbox some after it, are on
+                chain.
+        """
+        self._check_orders(orders)
+        yield from relay_all(self._salus, orders, batch=batch, outbox=outbox)
+
+    def _check_orders(self, orders: Sequence[Order]) -> None:
+        if not orders:
+            raise BadInput("", "orders", "there is none")
+        for order in orders:
+            self._check_home(order)
+            if not order.signature:
+                raise BadInput("", "signature", "is missing; the patient signs first")
+
+    def _check_home(self, order: Order) -> None:
+        here = self._salus.book["ConsentRegistry"].address
+        if order.chain_id != self._salus.chain_id:
+            raise BadInput("order", "chainId", f"is {order.chain_id}; this chain is {self._salus.chain_id}")
+        if order.contract != here:
+            raise BadInput("order", "contract", f"is {order.contract}; the ConsentRegistry here is {here}")
+
+    # ---- views
+
+    def decide(self, patient: str, actor: str, purposes: Iterable[str], categories: Iterable[str]) -> Decision:
+        """May an institution, or an operator of one, use data of a patient now?
+
+        Args:
+            actor: Its name or address.
+            purposes: One, or several that must all be permitted.
+            categories: The record's class and all of its sensitivity labels.
+        """
+        bits = codes.request_bits(purposes), codes.category_bits(categories)
+        return self._decide(address(patient, "patient"), self._salus.institutions.resolve(actor), *bits)
+
+    def _decide(self, patient: str, actor: str, purposes: int, categories: int) -> Decision:
+        return _decision(self._salus.call(self._f.decide(patient, actor, purposes, categories)))
+
+    def policy(self) -> Policy:
+        """What holds where a patient never said anything."""
+        return Policy(self._salus.call(self._f.policy()))
+
+    def record(self, patient: str, grantee: str, index: int) -> Record:
+        """One place of a pair; ``grantee`` is an address."""
+        return self._records(patient, [(grantee, index)])[0]
+
+    def _records(self, patient: str, places: Sequence[tuple[str, int]]) -> list[Record]:
+        answers = self._salus.calls("ConsentRegistry", "directive", [(patient, *place) for place in places])
+        found = []
+        for (grantee, index), answer in zip(places, answers, strict=True):
+            effect, purposes, categories, start, end, issued_at, status = answer
+            found.append(
+                Record(grantee, index, Effect(effect), purposes, categories, start, end, issued_at, Status(status))
+            )
+        return found
+
+    def directives(self, patient: str, grantee: str) -> tuple[Record, ...]:
+        """What a patient ever granted to a grantee (a name or an address), one record a place."""
+        who, target = address(patient, "patient"), self.resolve(grantee)
+        records = self._records(who, [(target, index) for index in range(_PLACES)])
+        return tuple(record for record in records if record.status is not Status.NONE)
+
+    def revoked_until(self, patient: str) -> int:
+        """What was issued until this second is revoked, whoever the grantee; 0 when never."""
+        return int(self._salus.call(self._f.revokedUntil(patient)))
+
+    def refused_until(self, patient: str, grantee: str) -> int:
+        """Signed grants to this grantee's address issued until this second are refused; 0 when never."""
+        return int(self._salus.call(self._f.refusedUntil(patient, grantee)))
+
+    def history(self, patient: str) -> tuple[Event, ...]:
+        """Every grant and revocation of a patient, oldest first; nothing is ever erased."""
+        who = {"patient": address(patient, "patient")}
+        events = [
+            e for name in ("ConsentGranted", "ConsentRevoked") for e in self._salus.logs("ConsentRegistry", name, who)
+        ]
+        return tuple(sorted(events, key=lambda event: (event.block, event.index)))
+
+    def list(self, patient: str) -> tuple[Record, ...]:
+        """Every directive that a patient ever granted, as it stands now, by grantee and place."""
+        who = address(patient, "patient")
+        events = self._salus.logs("ConsentRegistry", "ConsentGranted", {"patient": who})
+        places = sorted({(event.args["grantee"], event.args["index"]) for event in events})
+        return tuple(self._records(who, places))
+
+    def explain(self, patient: str) -> tuple[Explanation, ...]:
+        """Who may see what, and why: what the contract answers now to each institution that a directive concerns.
+
+        Institutions are those that a directive names or that have a role which one names. Each purpose is asked for, on
+        all records as a whole, or on each class where a directive tells classes apart, and on each label that a
+        directive names. Requests with one answer and one reason are one line.
+        """
+        who = address(patient, "patient")
+        records = self.list(who)
+        concerned: list[tuple[str, str, list[Record]]] = []
+        for institution in self._salus.institutions.list():
+            own = {institution.address} | {f"0x{codes.ROLES[r]:040x}" for r in institution.roles if r in codes.ROLES}
+            lower = {account.lower() for account in own}
+            about = [record for record in records if record.grantee.lower() in lower]
+            if about:
+                concerned.append((institution.address, institution.handle, about))
+        asked = [
+            (account, name, purpose, category)
+            for account, name, about in concerned
+            for category in _atoms(about)
+            for purpose in _purposes(about)
+        ]
+        answers = self._salus.calls(
+            "ConsentRegistry",
+            "decide",
+            [
+                (who, account, codes.request_bits([purpose]), codes.category_bits([category]))
+                for account, _, purpose, category in asked
+            ],
+        )
+        lines: dict[tuple[str, str], dict[Decision, dict[str, set[str]]]] = {}
+        for (account, name, purpose, category), answer in zip(asked, answers, strict=True):
+            of_one = lines.setdefault((account, name), {}).setdefault(_decision(answer), {})
+            of_one.setdefault(purpose, set()).add(category)
+        return tuple(line for (account, name), its in lines.items() for line in self._explanations(account, name, its))
+
+    def _explanations(
+        self, account: str, name: str, lines: dict[Decision, dict[str, set[str]]]
+    ) -> Sequence[Explanation]:
+        found = []
+        for decision, by_purpose in lines.items():
+            # Purposes with the same categories are one line.
+            groups: dict[frozenset[str], set[str]] = {}
+            for purpose, categories in by_purpose.items():
+                groups.setdefault(frozenset(categories), set()).add(purpose)
+            for data, purposes in groups.items():
+                answer, reason = decision.answer, decision.reason
+                place = decision.grantee, decision.index
+                found.append(Explanation(account, name, answer, reason, frozenset(purposes), data, *place))
+        order = {Answer.PERMIT: 0, Answer.DENY: 1, Answer.NONE: 2}
+        return sorted(found, key=lambda line: (order[line.answer], line.reason, sorted(line.purposes)))
+
+
+def _decision(found: Any) -> Decision:
+    answer, reason, grantee, index = found
+    return Decision(Answer(answer), Reason(reason), grantee, index)
+
+
+def _atoms(records: Iterable[Record]) -> list[str]:
+    """The categories that are asked for one by one."""
+    named = 0
+    whole = True
+    for record in records:
+        classes = record.categories & codes.ALL_RECORDS
+        whole &= classes in (0, codes.ALL_RECORDS)
+        named |= record.categories
+    labels = [label for label, bit in codes.LABELS.items() if named & bit]
+    return ([codes.ALL] if whole else list(codes.RECORDS)) + labels
+
+
+def _purposes(records: Iterable[Record]) -> list[str]:
+    """The purposes that are asked for: research uses only where a directive tells them from research as a whole."""
+    research = codes.PURPOSES["HRESCH"]
+    named = 0
+    for record in records:
+        named |= 0 if record.purposes & research else record.purposes
+    return [*codes.PURPOSES, *(use for use, bit in duo.purposes().items() if named & bit)]

@@ -1,0 +1,363 @@
+"""Each custom error of the contracts in a sentence that a person can act on."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from salus.consent.codes import category_names, purpose_names, role_names
+
+__all__ = ["explain", "moment"]
+
+STANDINGS = (
+    "is unknown to the registry of institutions",
+    "is licensed",
+    "is licensed, but not in this role",
+    "has a licence that has expired",
+    "is suspended by the regulator",
+    "has a term as operator that has expired",
+)
+
+VERDICTS = (
+    "does not exist",
+    "is intact",
+    "has had an excursion that no laboratory has released",
+    "has been without readings for too long",
+    "was not handed on in the time allowed",
+    "is of a lot that has expired",
+    "is of a lot that is recalled",
+    "was merged into another one",
+    "was destroyed",
+)
+
+CONDITIONS = ("unregistered", "in service", "lost", "replaced", "retired")
+
+CLAIM_STATES = (
+    "was never submitted, or was refused",
+    "is settled",
+    "is owed",
+    "waits for review",
+    "was denied by review",
+    "was withdrawn, or refused when it was to be decided",
+    "was reversed",
+    "was decided on appeal",
+)
+
+# What `decide` gives as a reason; :class:`salus.consent.model.Reason` says the same words.
+REASONS = (
+    "nothing was ever granted to it or its roles",
+    "a directive that names it decides",
+    "a directive for its role decides",
+    "it is not licensed now",
+    "what was granted is revoked",
+    "what was granted has ended",
+    "what was granted has not begun",
+    "what is in force is for another purpose",
+    "what is in force does not cover these categories",
+    "nothing was ever said to it, and the deployment's policy permits",
+)
+
+OUTCOMES = ("is open", "was justified", "was not justified", "was referred to another authority")
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds as ``2026-01-31 12:00:00 UTC``; the last second that there is as ``without end``."""
+    if seconds >= (1 << 40) - 1:
+        return "without end"
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds}"
+
+
+def _day(number: int) -> str:
+    return moment(number * 86_400).removesuffix(" 00:00:00 UTC")
+
+
+def _of(words: tuple[str, ...], number: int) -> str:
+    return words[number] if 0 <= number < len(words) else f"has the state {number}, which this version does not know"
+
+
+def _roles(bits: int) -> str:
+    return ", ".join(sorted(role_names(bits))) or "no role"
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + bytes(value).hex()
+
+
+def _handle(value: bytes) -> str:
+    text = bytes(value).rstrip(b"\0").decode("ascii", "replace")
+    return text if text.isprintable() and text else _hex(value)
+
+
+def _place(a: Mapping[str, Any]) -> str:
+    """What the later action is about: a directive of a pair, all of them, or a delegate or the guardians."""
+    if "grantee" not in a:
+        return f"for {a['patient']}"
+    if a["index"] < 4:
+        return f"at place {a['index']} of {a['patient']} for {a['grantee']}"
+    return f"for what {a['patient']} grants to {a['grantee']}"
+
+
+def _text(value: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in value)[:80]
+
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    # ---- institutions
+    "NotLicensed": lambda a: f"{a['account']} may not act as {_roles(a['role'])}: it {_of(STANDINGS, a['standing'])}",
+    "AlreadyAccredited": lambda a: f"{a['institution']} is accredited already; renew it instead",
+    "HandleTaken": lambda a: f"the name {_handle(a['handle'])} belongs to {a['institution']} for ever; choose another",
+    "InvalidHandle": lambda a: f"{_handle(a['handle'])} is no name for an institution: 1 to 31 of a-z, 0-9 and -",
+    "InvalidAccount": lambda a: f"{a['account']} can act for nobody: it is 0, or stands for a role",
+    "LicenceEnded": lambda a: f"{a['institution']} is suspended, or its licence has ended, so it names no operators",
+    "InvalidRoles": lambda a: f"{a['roles']:#x} is no set of roles: name at least one, and only known ones",
+    "InvalidTerm": lambda a: f"a term until {moment(a['until'])} is not in the future",
+    "UnknownInstitution": lambda a: f"{a['institution']} is no accredited institution",
+    "NotSuspended": lambda a: f"{a['institution']} is not suspended",
+    "AlreadySuspended": lambda a: f"{a['institution']} is suspended already",
+    "OperatorTaken": lambda a: f"{a['operator']} acts for {a['institution']} already; it must resign there first",
+    "NotOperator": lambda a: f"{a['operator']} is no operator of {a['institution']}",
+    # ---- consent
+    "InvalidGrantee": lambda a: f"{a['grantee']} can be given no consent",
+    "InvalidIndex": lambda a: f"there is no place {a['index']}: a patient has four for each grantee, 0 to 3",
+    "InvalidEffect": lambda a: "a directive must permit or deny",
+    "EmptyScope": lambda a: (
+        "a directive needs at least one purpose and one category, and has"
+        f" {', '.join(sorted(purpose_names(a['purposes']))) or 'no purpose'} on"
+        f" {', '.join(sorted(category_names(a['categories']))) or 'no category'}"
+    ),
+    "InvalidPeriod": lambda a: (
+        f"a period from {_day(a['from'])} until {_day(a['until'])} is empty: give an end after the beginning"
+        if "until" in a
+        else f"a period from {moment(a['start']) if a['start'] else 'now'} to {moment(a['end'])} has ended or is empty"
+    ),
+    "Superseded": lambda a: (
+        _place(a) + f" the action of {moment(a['issuedAt'])} stands, and this one is not later; sign anew"
+    ),
+    "UnexpectedTimes": lambda a: "a direct grant counts from its block: it has no time of issue and no deadline",
+    "IssuedInFuture": lambda a: (
+        f"it was issued at {moment(a['issuedAt'])}, and the chain's clock says {moment(a['nowAt'])}; submit it later"
+    ),
+    "DeadlinePassed": lambda a: f"it could be submitted until {moment(a['deadline'])}; sign anew",
+    "InvalidSignature": lambda a: (
+        f"the signature is not {a.get('signer') or a['account']}'s for these very values on this chain and contract, or another account sent it"
+    ),
+    "OutOfScope": lambda a: (
+        f"{a['signer']} may not do this for {a['patient']}, or no longer: as a delegate it has a scope and an end"
+    ),
+    # ---- guardians
+    "InvalidDelegate": lambda a: f"{a['delegate']} can be no delegate: it is nobody, or the patient",
+    "InvalidGuardians": lambda a: {
+        "guardians": "the guardians must be at most ten, in ascending order, and not the patient",
+        "threshold": "the threshold must be from 1 to the number of guardians",
+        "delay": "the delay of a recovery is shorter or longer than it may be; without guardians there is none",
+    }.get(a["field"], f"the guardians' {_text(a['field'])} is not possible"),
+    "InvalidSuccessor": lambda a: f"{a['successor']} cannot take over: it is nobody, or controls the account already",
+    "TooFewGuardians": lambda a: (
+        f"{a['given']} guardians of {a['patient']} have signed, and {a['threshold']} must"
+        if a["threshold"]
+        else f"{a['patient']} has named no guardians"
+    ),
+    "NotGuardian": lambda a: f"{a['account']} is no guardian of {a['patient']}, or is there twice",
+    "RecoveryPending": lambda a: (
+        f"a move of {a['patient']} to {a['successor']} is under way; it is finished or vetoed first"
+    ),
+    "NoRecovery": lambda a: f"no recovery of {a['patient']} is under way",
+    "NotReady": lambda a: f"the move of {a['patient']} can be made from {moment(a['readyAt'])} on",
+    # ---- accesses
+    "AccessRefused": lambda a: (
+        f"{a['patient']} does not permit this use to {a['institution']}: {_of(REASONS, a['reason'])}"
+    ),
+    "EmergencyRefused": lambda a: (
+        f"the glass cannot be broken: {a['patient']} denies emergencies to {a['institution']}, or the deployment has none"
+    ),
+    "InvalidEmergency": lambda a: f"the emergency's {_text(a['field'])} is not possible",
+    "EmergencyUnderWay": lambda a: (
+        f"the emergency {_hex(a['emergency'])} is under way until {moment(a['until'])}; a new one can be declared after it"
+    ),
+    "UnknownEmergency": lambda a: f"there is no emergency {_hex(a['emergency'])}",
+    "AlreadyReviewed": lambda a: f"the emergency {_hex(a['emergency'])} was reviewed: it {_of(OUTCOMES, a['outcome'])}",
+    # ---- plans, treasury, claims
+    "PlanExists": lambda a: f"the plan {_hex(a['plan'])} is registered already",
+    "UnknownPlan": lambda a: f"there is no plan {_hex(a['plan'])}",
+    "AlreadyPublished": lambda a: f"the plan {_hex(a['plan'])} is published: its terms and prices never change again",
+    "NotInsurer": lambda a: f"{a['account']} does not act for the insurer of the plan {_hex(a['plan'])}",
+    "InvalidCap": lambda a: f"a cap of {a['most']} in {a['period']} days has no period; give at least one day",
+    "InvalidTerms": lambda a: f"the plan's {_text(a['field'])} is not possible",
+    "InvalidCategory": lambda a: (
+        f"the category at position {a['position']} has a rate above 100 %, or the plan would have more than 255"
+    ),
+    "InvalidPrice": lambda a: (
+        f"the price {a['price']:#x} of the code {_hex(a['code'])} is not listed, has unknown bits, or a category that the plan does not have"
+    ),
+    "InvalidMember": lambda a: f"{a['member']} cannot be a member: accounts of so small a number stand for families",
+    "ReferralExists": lambda a: (
+        f"{a['by']} referred {a['member']} to {a['to'] if int(a['to'], 16) else 'whomever it chooses'}, which counts today"
+    ),
+    "OwnReferral": lambda a: f"{a['provider']} cannot refer a member to itself",
+    "PriceExists": lambda a: f"the plan {_hex(a['plan'])} has a price for the code {_hex(a['code'])} already",
+    "LengthMismatch": lambda a: (
+        f"{a['codes']} codes came with {a['prices']} prices"
+        if "codes" in a
+        else f"{a['claims']} claims came with {a['signatures']} signatures"
+    ),
+    "NotParty": lambda a: f"{a['account']} is not licensed for who may do this with the claim {_hex(a['id'])}",
+    "WrongState": lambda a: f"the claim {_hex(a['id'])} {_of(CLAIM_STATES, a['state'])}, or was heard on appeal before",
+    "OtherContent": lambda a: (
+        f"what was said of the claim {_hex(a['id'])} is not what the chain holds; take it from the events"
+    ),
+    "ReviewOpen": lambda a: (
+        f"the insurer may review the claim {_hex(a['id'])} until {moment(a['until'])}; the rules decide after it"
+    ),
+    "ReviewOver": lambda a: (
+        f"the review of the claim {_hex(a['id'])} ended at {moment(a['until'])}; now the rules decide"
+    ),
+    "WindowClosed": lambda a: f"the appeal days of the claim {_hex(a['id'])} ended at {moment(a['until'])}",
+    "NotAppealed": lambda a: f"nobody appealed the claim {_hex(a['id'])}, or the appeal is decided",
+    "InvalidCarc": lambda a: f"{a['carc']} is no claim adjustment reason code: give 1 to 999",
+    "AwardTooHigh": lambda a: f"{a['award']} is more than the {a['most']} that was billed and not paid",
+    "Halted": lambda a: (
+        f"the pool of {a['insurer']} is halted until {moment(a['until'])}; what it owes is paid from then on, or when the insurer says so"
+    ),
+    "HaltTooLong": lambda a: (
+        f"a halt until {moment(a['until'])} is too long; it may last until {moment(a['most'])}, and be said again"
+    ),
+    "NotAllowed": lambda a: (
+        f"the treasury may take {a['allowed']} of {a['token']}, not {a['amount']}, and the permit does not serve; approve it or sign anew"
+    ),
+    "PoolShort": lambda a: f"the oldest debt is {a['due']}, and the pool holds {a['balance']}",
+    "PoolBusy": lambda a: (
+        f"the pool of {a['insurer']} in {a['token']} is paying in this very transaction; a token may not call back"
+    ),
+    "NothingOwed": lambda a: f"the pool of {a['insurer']} in {a['token']} owes nothing",
+    "ExceedsReserve": lambda a: f"{a['asked']} was asked of {a['reserved']} that are reserved",
+    "ExceedsSetOff": lambda a: f"{a['asked']} was offered where {a['due']} is to be given back",
+    "ZeroAmount": lambda a: "the amount is 0",
+    "NotAnInsurer": lambda a: f"{a['account']} was never accredited as an insurer, so it has no pool",
+    "InvalidDesk": lambda a: f"at {a['desk']} is no contract that could pay from the pool",
+    "InvalidToken": lambda a: f"at {a['token']} is no token",
+    "ReceivedOther": lambda a: (
+        f"the token {a['token']} moved {a['received']} instead of {a['expected']}; tokens that take a fee are refused"
+    ),
+    "ExceedsBalance": lambda a: f"{a['asked']} was asked of a pool that holds {a['balance']}",
+    "NoExit": lambda a: "no withdrawal was announced for this pool",
+    "ExitNotOpen": lambda a: f"the announced withdrawal is open from {moment(a['opensAt'])} to {moment(a['closesAt'])}",
+    "NothingHeld": lambda a: f"nothing is held for {a['payee']} in {a['token']}",
+    "GasTooLow": lambda a: f"{a['left']} gas is left where {a['needed']} is needed; send it with a higher limit",
+    # ---- lots, loggers and doses
+    "InvalidPrefix": lambda a: (
+        f"{a['prefix']:0{min(a['digits'], 20)}} is no GS1 company prefix of {a['digits']} digits: it has 4 to 12"
+    ),
+    "ForeignGtin": lambda a: (
+        f"no GS1 company prefix of {a['manufacturer']} begins the GTIN {a['gtin']:014}; the regulator assigns prefixes"
+    ),
+    "DeviceExists": lambda a: f"the device {a['device']} is registered already",
+    "UnknownDevice": lambda a: f"{a['device']} was never registered as a device",
+    "NotOwner": lambda a: f"{a['account']} does not act for the owner of the device {a['device']}",
+    "NotADevice": lambda a: (
+        f"{a['device']} is not licensed as a logger of this institution; make it an operator in the role LOGGER"
+    ),
+    "InvalidCalibration": lambda a: (
+        f"a calibration cannot end at {moment(a['until'])}: it ends in the future, before the year 2106"
+    ),
+    "InvalidCondition": lambda a: (
+        f"the device {a['device']} cannot become {_of(CONDITIONS, a['condition'])}: it is so already, is retired or replaced for"
+        " good, or its successor does not fit"
+    ),
+    "UnknownModel": lambda a: f"there is no model {a['model']} of loggers",
+    "InvalidKey": lambda a: f"x {_hex(a['x'])} and y {_hex(a['y'])} are no point of the curve P-256, so no maker's key",
+    "ModelNotTrusted": lambda a: f"the regulator does not trust the key of model {a['model']} any more",
+    "InvalidFileSignature": lambda a: f"the key of model {a['model']} did not sign the file {_hex(a['file'])}",
+    "InvalidSchedule": lambda a: f"the schedule's {_text(a['field'])} is not possible",
+    "ScheduleExists": lambda a: f"the schedule {_hex(a['schedule'])} is registered already",
+    "UnknownSchedule": lambda a: f"there is no schedule {_hex(a['schedule'])}",
+    "InvalidDay": lambda a: (
+        f"{_day(a['day'])} is not a day on which a dose can have been given: from seven days ago to today (UTC)"
+    ),
+    "SeriesComplete": lambda a: f"{a['patient']} has had every dose of the schedule {_hex(a['schedule'])}",
+    "TooEarly": lambda a: (
+        f"the next dose of {a['patient']} in the schedule {_hex(a['schedule'])} counts from {_day(a['earliest'])} on, the grace included"
+    ),
+    "UnknownDose": lambda a: f"there is no dose {_hex(a['dose'])}",
+    "NotTheClinic": lambda a: f"{a['account']} does not act for the clinic that recorded the dose {_hex(a['dose'])}",
+    "NotTheLastDose": lambda a: (
+        f"the dose {_hex(a['dose'])} is voided already, or another one of its series followed it"
+    ),
+    # ---- cold chain
+    "InvalidProfile": lambda a: f"the temperature profile's {_text(a['field'])} is not possible",
+    "ProfileExists": lambda a: f"the temperature profile {_hex(a['profile'])} is registered already",
+    "UnknownProfile": lambda a: f"there is no temperature profile {_hex(a['profile'])}",
+    "InvalidLot": lambda a: f"the lot's {_text(a['field'])} is not possible",
+    "LotExists": lambda a: f"the lot {_hex(a['lot'])} is registered already",
+    "UnknownLot": lambda a: f"there is no lot {_hex(a['lot'])}",
+    "NotManufacturer": lambda a: f"{a['account']} does not act for the manufacturer of the lot {_hex(a['lot'])}",
+    "UnitsExceeded": lambda a: f"{a['asked']} units were asked of the lot {_hex(a['lot'])}, which has {a['left']} left",
+    "InvalidShipment": lambda a: f"the shipment's {_text(a['field'])} is not possible",
+    "ShipmentExists": lambda a: f"the shipment {_hex(a['shipment'])} is open already",
+    "UnknownShipment": lambda a: f"there is no shipment {_hex(a['shipment'])}",
+    "NotHolder": lambda a: f"{a['account']} does not hold the shipment {_hex(a['shipment'])}",
+    "NotIntact": lambda a: f"the shipment {_hex(a['shipment'])} may not move: it {_of(VERDICTS, a['verdict'])}",
+    "NotPaired": lambda a: (
+        f"{a['logger']} was never paired with the shipment {_hex(a['shipment'])}; or what it signed was changed, or follows another batch"
+    ),
+    "OutsidePairing": lambda a: (
+        f"readings must lie within the logger's time with the shipment, {moment(a['from'])} to {moment(a['to'])}"
+    ),
+    "InvalidPairing": lambda a: f"the pairing's {_text(a['field'])} is not possible",
+    "FileNotProven": lambda a: (
+        f"the shipment takes only files that model {a['model']} signed, and nobody has proven {_hex(a['file'])}; do so with `salus logger prove`"
+    ),
+    "NoFork": lambda a: (
+        f"these are no two batches of one number that one logger of the shipment {_hex(a['shipment'])} signed"
+    ),
+    "InvalidHandover": lambda a: (
+        f"the handover's {_text(a['field'])} is not possible, or says that the goods are spoilt"
+    ),
+    "SignatureExpired": lambda a: f"the signature counted until {moment(a['deadline'])}; sign anew",
+    "InvalidReason": lambda a: "a code for the reason is missing; give one that is not 0",
+    "AlreadyRecalled": lambda a: f"the lot {_hex(a['lot'])} is recalled already",
+    "TooMany": lambda a: f"{a['count']} at once are too many; give at most {a['most']}",
+    "OutOfSequence": lambda a: (
+        f"batch {a['given']} came where the shipment {_hex(a['shipment'])} expects batch {a['expected']}"
+    ),
+    "OutOfOrder": lambda a: (
+        f"readings from {moment(a['start'])} overlap what is judged until {moment(a['until'])} already"
+    ),
+    "FromTheFuture": lambda a: (
+        f"readings until {moment(a['last'])} are later than the chain's clock, {moment(a['nowAt'])}"
+    ),
+    "MalformedReadings": lambda a: f"the batch of readings is malformed: {_text(a['field'])}",
+    "NothingToRelease": lambda a: f"the shipment {_hex(a['shipment'])} has nothing that a laboratory could excuse",
+    # ---- OpenZeppelin
+    "AccessManagedUnauthorized": lambda a: f"{a['caller']} is not who the regulator lets do this",
+    "AccessManagerUnauthorizedAccount": lambda a: f"{a['msgsender']} does not have the regulator's role {a['roleId']}",
+    "AccessManagerUnauthorizedCall": lambda a: f"{a['caller']} is not who the regulator lets do this",
+    "AccessManagerNotScheduled": lambda a: "the regulator must announce this first and then wait for its delay",
+    "AccessManagerNotReady": lambda a: "the regulator announced this, and its delay is not over yet",
+    "AccessManagedRequiredDelay": lambda a: f"the regulator must announce this {a['delay']} seconds ahead",
+    "ERC20InsufficientBalance": lambda a: f"{a['sender']} has {a['balance']} of the token, and {a['needed']} is needed",
+    "ERC20InsufficientAllowance": lambda a: (
+        f"{a['spender']} may spend {a['allowance']} of the token, and {a['needed']} is needed; approve it first"
+    ),
+    "SafeERC20FailedOperation": lambda a: f"the token {a['token']} refused the transfer",
+}
+
+
+def explain(name: str, arguments: Mapping[str, Any]) -> str:
+    """The sentence for a custom error; one that has none is shown with its arguments.
+
+    Args:
+        name: The error's name.
+        arguments: Its arguments by name, as decoded.
+    """
+    known = _WORDS.get(name)
+    if known is not None:
+        try:
+            return known(arguments)
+        except (KeyError, TypeError, ValueError):
+            pass  # an error of the same name with other arguments, from a contract that is not ours
+    shown = ", ".join(f"{key} {_hex(v) if isinstance(v, bytes) else v}" for key, v in arguments.items())
+    return f"{name}: {shown}" if shown else name

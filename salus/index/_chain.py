@@ -1,0 +1,363 @@
+"""What the index asks of a node, and how it makes sure of the answers.
+
+Blocks are read by number and must link, parent by parent, to what the index holds. The logs of a block are then asked
+for by the block's hash, so that a node that lags behind or has changed its mind says so instead of giving fewer.
+Whether a block has logs at all its header tells (``logsBloom``); of a block that may have some, the receipts must tell
+the same logs as the node's answer to ``eth_getLogs``: all transactions, their logs numbered without a hole.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from salus.abi.decoding import events_of
+from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
+from salus.index._rows import Sorted, Sorter, number, unhex
+from salus.index._rpc import Endpoint, Fault, wants_less
+from salus.index._store import Header
+
+if TYPE_CHECKING:
+    from salus.chain.book import Book
+
+__all__ = ["Block", "Chain", "Moved", "Page"]
+
+_PAGE = 200  # headers that are read at once
+_GAS = 15_000_000  # gas used in the blocks whose logs are asked for at once: it bounds how many logs those can be
+_TRIES = 6  # how often contradicting answers are asked for again
+_METHOD = "eth_getBlockByNumber"
+
+
+class Moved(Exception):
+    """The chain changed, or the node is behind, between two answers: look again. ``str()`` says what was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block(Header):
+    """A block as a node tells it.
+
+    Attributes:
+        bloom: Its ``logsBloom`` as a number.
+        gas: Gas used.
+        transactions: Hashes, 0x-hex.
+    """
+
+    bloom: int
+    gas: int
+    transactions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Blocks that follow on each other, with the rows of their logs."""
+
+    blocks: tuple[Block, ...]
+    rows: Sorted
+
+
+class Chain:
+    """A node, asked for the blocks and logs of a book.
+
+    Args:
+        endpoint: The node.
+        book: Whose contracts.
+        sleep: How to pause; tests hand in another.
+    """
+
+    def __init__(self, endpoint: Endpoint, book: Book, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.endpoint, self.book = endpoint, book
+        self.sorter = Sorter(book)
+        self._sleep = sleep
+        self._blooms = [_bloom(bytes.fromhex(address[2:])) for address in self.sorter.addresses]
+        self._signs = _signs(self.sorter)
+        self._whole_blocks = True  # whether the node knows eth_getBlockReceipts
+
+    # ---------------------------------------------------------------------------------------------------- is it ours?
+
+    def check_id(self, answer: Any) -> None:
+        """Check a node's answer to ``eth_chainId``.
+
+        Raises:
+            WrongChain: It is on another chain than the book.
+        """
+        there = _sure("the chain", number, answer)
+        if there != self.book.chain_id:
+            raise WrongChain(
+                f"the node is on chain {there}, {self.book.path or 'the address book'} is for chain"
+                f" {self.book.chain_id}; use another --rpc or --book"
+            )
+
+    def check_code(self) -> None:
+        """Check that each contract has the code that was deployed.
+
+        Raises:
+            NotDeployed: One has none, or another.
+        """
+        from eth_utils.crypto import keccak
+
+        entries = [entry for entry in self.book.contracts.values() if entry.name in self.sorter.names.values()]
+        answers = self.endpoint.many([("eth_getCode", [entry.address, "latest"]) for entry in entries])
+        for entry, answer in zip(entries, answers, strict=True):
+            code = _sure(f"the code of {entry.name}", unhex, answer)
+            if not code:
+                raise NotDeployed(
+                    f"{entry.name} is not at {entry.address} on chain {self.book.chain_id}: there is no code."
+                    f" The chain was started anew, or {self.book.path or 'the book'} is of another one; deploy again"
+                )
+            if entry.code_hash and "0x" + keccak(code).hex() != entry.code_hash:
+                raise NotDeployed(
+                    f"the code at {entry.address} is not that of {entry.name} in {self.book.path or 'the book'}:"
+                    " nothing more is indexed; deploy again, or use the book of this chain"
+                )
+
+    # --------------------------------------------------------------------------------------------------------- headers
+
+    def look(self, at: int) -> tuple[Block, Block | None]:
+        """The newest block, and the one of a number; None where the node has none."""
+        chain, latest, there = self.endpoint.many(
+            [("eth_chainId", []), (_METHOD, ["latest", False]), (_METHOD, [hex(at), False])]
+        )
+        self.check_id(chain)
+        head = self._block(latest, None)
+        if head is None:
+            raise BadAnswer("the node has no latest block")
+        return head, self._block(there, at)
+
+    def tagged(self) -> dict[str, int | None]:
+        """The numbers of the blocks that the node calls safe and finalized; None where it does not say."""
+        names = ("safe", "finalized")
+        answers = self.endpoint.many([(_METHOD, [name, False]) for name in names])
+        found: dict[str, int | None] = {}
+        for name, answer in zip(names, answers, strict=True):
+            block = None if isinstance(answer, Fault) else self._block(answer, None)
+            found[name] = None if block is None else block.number
+        return found
+
+    def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
+        """Blocks by their numbers; None where the node has none."""
+        answers = self.endpoint.many([("eth_chainId", []), *((_METHOD, [hex(n), False]) for n in numbers)])
+        self.check_id(answers[0])
+        return [self._block(answer, n) for n, answer in zip(numbers, answers[1:], strict=True)]
+
+    def linked(self, after: Header, last: int) -> list[Block]:
+        """The blocks that follow on one, up to a number at most, as far as each is the child of the one before."""
+        found: list[Block] = []
+        parent = after.hash
+        for block in self.blocks(range(after.number + 1, last + 1)):
+            if block is None or block.parent != parent:
+                break
+            found.append(block)
+            parent = block.hash
+        return found
+
+    def _block(self, answer: Any, asked: int | None) -> Block | None:
+        if answer is None:
+            return None
+        what = "a block" if asked is None else f"block {asked}"
+        if isinstance(answer, Fault):
+            if asked is not None and any(word in answer.message.lower() for word in ("unknown", "not found", "beyond")):
+                return None
+            raise BadAnswer(f"the node answers to {what}: {answer.message}")
+        try:
+            block = Block(
+                number(answer["number"]),
+                unhex(answer["hash"], 32),
+                unhex(answer["parentHash"], 32),
+                number(answer["timestamp"]),
+                int.from_bytes(unhex(answer["logsBloom"], 256)),
+                number(answer["gasUsed"]),
+                tuple(answer["transactions"]),
+            )
+        except (KeyError, TypeError, ValueError) as trouble:
+            raise BadAnswer(f"the node gives {what} that is none: {one_line(trouble)}") from None
+        if asked is not None and block.number != asked:
+            raise BadAnswer(f"the node gives block {block.number} for {asked}")
+        return block
+
+    # ------------------------------------------------------------------------------------------------------------ logs
+
+    def pages(self, after: Header, last: int) -> Iterator[Page]:
+        """All blocks after one up to a number, with their logs, a bounded part at a time.
+
+        Raises:
+            Moved: The chain is another one than it was a moment ago, or the node does not know a block yet.
+            BadAnswer: The node contradicts itself, again and again.
+        """
+        while after.number < last:
+            blocks = self.linked(after, min(last, after.number + _PAGE))
+            if not blocks:
+                raise Moved(f"block {after.number + 1} is not there, or does not follow on block {after.number}")
+            for some in self._portions(blocks):
+                yield Page(tuple(some), self._rows([block for block in some if self._may_have(block)]))
+            after = blocks[-1]
+
+    def _may_have(self, block: Block) -> bool:
+        """Whether the block's bloom says that there may be a log of one of our contracts."""
+        return any(block.bloom & bloom == bloom for bloom in self._blooms)
+
+    def _portions(self, blocks: Sequence[Block]) -> Iterator[list[Block]]:
+        some: list[Block] = []
+        gas = 0
+        for block in blocks:
+            cost = block.gas if self._may_have(block) else 0
+            if some and gas + cost > _GAS:
+                yield some
+                some, gas = [], 0
+            some.append(block)
+            gas += cost
+        yield some
+
+    def _rows(self, blocks: Sequence[Block]) -> Sorted:
+        into = Sorted([], [])
+        left = list(blocks)
+        trouble = ""
+        for attempt in range(_TRIES):
+            if attempt:
+                self._sleep(0.05 * 2**attempt * (0.5 + random.random()))
+            found, left, trouble = self._asked(left)
+            for rows in found:
+                into.events.extend(rows.events)
+                into.quarantine.extend(rows.quarantine)
+            if not left:
+                if attempt:  # some came at a later try: back into the order of the chain
+                    for rows in (into.events, into.quarantine):
+                        rows.sort(key=lambda row: (row[2], row[1]))
+                return into
+        raise BadAnswer(f"the node contradicts itself about the logs of block {left[0].number}: {trouble}")
+
+    def _asked(self, blocks: Sequence[Block]) -> tuple[list[Sorted], list[Block], str]:
+        """Ask once for the logs of some blocks: the rows of those that are sure, the blocks whose are not, and why."""
+        if not blocks:
+            return [], [], ""
+        wanted = self.sorter.addresses
+        hashes = ["0x" + block.hash.hex() for block in blocks]
+        questions: list[Any] = [("eth_getLogs", [{"blockHash": h, "address": wanted}]) for h in hashes]
+        if self._whole_blocks:
+            questions += [("eth_getBlockReceipts", [h]) for h in hashes]
+        answers = self.endpoint.many(questions)
+        logs, receipts = answers[: len(blocks)], answers[len(blocks) :]
+        if receipts and isinstance(receipts[0], Fault) and receipts[0].unknown_method:
+            self._whole_blocks = False
+        if not self._whole_blocks:
+            receipts = self._single_receipts(blocks)
+        sure: list[Sorted] = []
+        open_: list[Block] = []
+        why = ""
+        for block, some, whole in zip(blocks, logs, receipts, strict=True):
+            if isinstance(whole, Fault) or whole is None or (isinstance(some, Fault) and not wants_less(some)):
+                raise Moved(f"the node does not tell the logs of block {block.number}: {_words(whole, some)}")
+            try:
+                told = self._told(block, whole)
+                rows = self._put(block, told)
+                # Where one block has more logs than the node gives at once, its receipts have them all.
+                if not isinstance(some, Fault) and some != told and self._put(block, some) != rows:
+                    raise BadAnswer("what its receipts have and what eth_getLogs gives are not the same")
+            except BadAnswer as trouble:
+                open_.append(block)
+                why = str(trouble)
+                continue
+            sure.append(rows)
+        return sure, open_, why
+
+    def _single_receipts(self, blocks: Sequence[Block]) -> list[Any]:
+        """For nodes that do not give a block's receipts at once."""
+        hashes = [tx for block in blocks for tx in block.transactions]
+        answers = iter(self.endpoint.many([("eth_getTransactionReceipt", [tx]) for tx in hashes]))
+        found: list[Any] = []
+        for block in blocks:
+            some = [next(answers) for _ in block.transactions]
+            bad = next((answer for answer in some if answer is None or isinstance(answer, Fault)), some)
+            found.append(bad)
+        return found
+
+    def _told(self, block: Block, receipts: Any) -> list[Mapping[str, Any]]:
+        """Our logs as a block's receipts have them, when those are complete."""
+        try:
+            if [r["transactionHash"] for r in receipts] != list(block.transactions):
+                raise BadAnswer("there is not one receipt for each of its transactions")
+            logs = [log for receipt in receipts for log in receipt["logs"]]
+            mine = self.sorter.of(logs)
+            places = [number(log["logIndex"]) for log in logs]
+            bloom = 0
+            for receipt in receipts:
+                bloom |= int.from_bytes(unhex(receipt["logsBloom"], 256))
+            short = self._seems_short(block, mine)
+        except (AttributeError, KeyError, TypeError, ValueError) as trouble:
+            raise BadAnswer(f"its receipts are none: {one_line(trouble)}") from None
+        if places != list(range(len(places))):
+            raise BadAnswer("the logs of its receipts are not numbered without a hole")
+        if bloom != block.bloom:
+            raise BadAnswer("its receipts are not those of its header")
+        # The bloom of a whole block takes a hash for each topic of each log: only where something seems to be missing.
+        if short and _bloom_of(logs) != block.bloom:
+            raise BadAnswer("its header speaks of logs that its receipts do not have")
+        return mine
+
+    def _seems_short(self, block: Block, mine: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the bloom has one of our contracts, or one of its events, that no log is of."""
+        there = {(log["address"].lower(), topic) for log in mine for topic in (None, *log["topics"][:1])}
+        bloom = block.bloom
+        for address, own, events in self._signs:
+            if bloom & own != own:
+                continue
+            if (address, None) not in there:
+                return True
+            if any(bloom & sign == sign and (address, topic) not in there for topic, sign in events):
+                return True
+        return False
+
+    def _put(self, block: Block, logs: Any) -> Sorted:
+        if not isinstance(logs, list) or not all(isinstance(log, dict) for log in logs):
+            raise BadAnswer("its logs are none")
+        rows = Sorted([], [])
+        self.sorter.put(block, logs, rows)
+        return rows
+
+
+@lru_cache(1 << 16)
+def _bloom(thing: bytes) -> int:
+    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1)."""
+    from eth_utils.crypto import keccak
+
+    digest = keccak(thing)
+    return sum({1 << (int.from_bytes(digest[i : i + 2]) & 2047) for i in (0, 2, 4)})
+
+
+def _bloom_of(logs: Sequence[Mapping[str, Any]]) -> int:
+    """The ``logsBloom`` of all of a block's logs."""
+    found = 0
+    try:
+        for thing in {thing for log in logs for thing in (log["address"], *log["topics"])}:
+            found |= _bloom(unhex(thing))
+    except (KeyError, TypeError, ValueError) as trouble:
+        raise BadAnswer(f"its logs are none: {one_line(trouble)}") from None
+    return found
+
+
+def _signs(sorter: Sorter) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """What a bloom has of each contract, and of each of its events by the topic."""
+    return [
+        (
+            address,
+            _bloom(bytes.fromhex(address[2:])),
+            [("0x" + topic.hex(), _bloom(topic)) for topic in events_of(name)],
+        )
+        for address, name in sorter.names.items()
+    ]
+
+
+def _sure(what: str, reading: Callable[[Any], Any], answer: Any) -> Any:
+    if isinstance(answer, Fault):
+        raise Unreachable(f"the node answers, when asked for {what}: {answer.message}")
+    try:
+        return reading(answer)
+    except (TypeError, ValueError) as trouble:
+        raise BadAnswer(f"the node's answer about {what} is malformed: {one_line(trouble)}") from None
+
+
+def _words(*answers: Any) -> str:
+    return next((answer.message for answer in answers if isinstance(answer, Fault)), "it does not know the block")

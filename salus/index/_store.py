@@ -1,0 +1,389 @@
+"""The database of an index: what is read from it, and the two ways in which it changes: blocks are added, or taken
+back.
+
+Each change is one transaction with the cursor in it, so that a program killed at any moment leaves the index as it was
+before the change or as it is after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from salus.errors import IndexTrouble, one_line
+from salus.index import _tables as t
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Table
+    from sqlalchemy.engine import Connection
+
+    from salus.chain.book import Book
+
+__all__ = ["Cursor", "Header", "Store", "subjects"]
+
+#: How many blocks back a change of the chain is followed, unless an index is made with another number.
+WINDOW = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A block as far as the index keeps it.
+
+    Attributes:
+        number: Its number.
+        hash: 32 bytes.
+        parent: The hash of the block before.
+        time: Unix seconds.
+    """
+
+    number: int
+    hash: bytes
+    parent: bytes
+    time: int
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Up to where an index speaks.
+
+    Attributes:
+        chain_id: The chain.
+        window: How many headers are kept.
+        block: The last block that is in the index.
+        hash: Its hash.
+    """
+
+    chain_id: int
+    window: int
+    block: int
+    hash: bytes
+
+
+@cache
+def _abi_hash(name: str) -> bytes:
+    from salus.abi.decoding import load_abi
+    from salus.chain.book import abi_hash
+
+    return bytes.fromhex(abi_hash(load_abi(name))[2:])
+
+
+def subjects(book: Book) -> list[dict[str, Any]]:
+    """The contracts of a book that an index covers: those that this client has an ABI for."""
+    from salus.abi.decoding import abi_names
+
+    known = abi_names()
+    return [
+        {
+            "name": entry.name,
+            "address": bytes.fromhex(entry.address[2:]),
+            "first_block": entry.block,
+            "abi_hash": _abi_hash(entry.name),
+        }
+        for entry in sorted(book.contracts.values(), key=lambda entry: entry.name)
+        if entry.name in known
+    ]
+
+
+class Store:
+    """An index's database.
+
+    Args:
+        where: A file for SQLite, or the URL of a PostgreSQL database.
+        writer: It is to be written: make the file where it is not there, and keep the connection.
+
+    Raises:
+        BadInput, IndexTrouble: It cannot be opened.
+    """
+
+    def __init__(self, where: str | os.PathLike[str], *, writer: bool = False) -> None:
+        self.where = os.fspath(where)
+        self._engine = t.open_engine(where, writer=writer)
+        self._writing = self._engine.execution_options(writes=True)
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for messages."""
+        return t.shown(self.where)
+
+    @property
+    def file(self) -> Path | None:
+        """Its file; None where it is on a server."""
+        return None if "://" in self.where else Path(self.where)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One state of the database, whatever a writer does meanwhile.
+
+        Raises:
+            IndexTrouble: The database does not do it.
+        """
+        with self._gate(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of one's own, for what lasts longer than a transaction.
+
+        Raises:
+            IndexTrouble: The database does not do it.
+        """
+        with self._gate(), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[Connection]:
+        with self._gate(), self._writing.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _gate(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as trouble:
+            words = one_line(trouble.orig)
+            if "no such table" in words or "does not exist" in words:
+                words = "it was never filled; run `salus index sync`"
+            elif "disk" in words or "full" in words:
+                words += "; make room, then run `salus index sync` again: nothing that was in it is lost"
+            elif "malformed" in words or "not a database" in words:
+                words += "; build it anew with `salus index rebuild`"
+            raise IndexTrouble(f"the index {self.shown}: {words}") from None
+        except (SQLAlchemyError, OSError) as trouble:
+            raise IndexTrouble(f"the index {self.shown}: {one_line(trouble)}") from None
+
+    # ----------------------------------------------------------------------------------------------------------- life
+
+    def begin(self, book: Book, base: Header, window: int) -> None:
+        """Fill an empty database with what an index starts from.
+
+        Args:
+            base: The block before the first that is looked at.
+            window: How many headers to keep.
+        """
+        with self._gate():
+            t.create(self._engine)
+        with self._change() as connection:
+            connection.execute(insert(t.contracts), subjects(book))
+            connection.execute(insert(t.blocks), [_row(base)])
+            first = {"id": 1, "version": t.SCHEMA, "chain_id": book.chain_id, "keeps": window}
+            connection.execute(insert(t.cursor), {**first, "block": base.number, "hash": base.hash})
+
+    def clear(self) -> None:
+        """Remove everything, for an index that is built anew."""
+        try:
+            with self._gate():
+                t.drop(self._engine)
+        except IndexTrouble:
+            if self.file is None:
+                raise
+            # A file that is damaged, or no database at all.
+            self._engine.dispose()
+            with self._gate():
+                for path in (f"{self.file}-wal", f"{self.file}-shm", self.where):
+                    Path(path).unlink(missing_ok=True)
+            t.secure(Path(self.where), True)
+
+    def cursor(self, connection: Connection | None = None) -> Cursor | None:
+        """Up to where the index speaks; None where it was not begun.
+
+        Raises:
+            IndexTrouble: It is of another version of this program.
+        """
+        if connection is None:
+            with self.reading() as own:
+                return self.cursor(own)
+        # Asked by name: a database that another program made must not be taken for an index.
+        dialect = connection.dialect
+        if not dialect.has_table(connection, "cursor"):
+            return None
+        row = connection.execute(select(t.cursor)).one_or_none()
+        if row is None:
+            return None
+        if row.version != t.SCHEMA:
+            raise IndexTrouble(
+                f"the index {self.shown} is of another version of this program; build it anew with `salus index rebuild`"
+            )
+        return Cursor(row.chain_id, row.keeps, row.block, bytes(row.hash))
+
+    def misfit(self, book: Book, connection: Connection | None = None) -> str:
+        """Why the index is not one of a book; "" when it is."""
+        if connection is None:
+            with self.reading() as own:
+                return self.misfit(book, own)
+        found = self.cursor(connection)
+        if found is None:
+            return "it was never filled"
+        if found.chain_id != book.chain_id:
+            return f"it is of chain {found.chain_id}, the book of {book.chain_id}"
+        there = {row["name"]: _plain(row) for row in connection.execute(select(t.contracts)).mappings()}
+        wanted = {row["name"]: row for row in subjects(book)}
+        for name in sorted(there.keys() | wanted.keys()):
+            if there.get(name) != wanted.get(name):
+                how = (
+                    "is not in it"
+                    if name not in there
+                    else "is in it and not in the book"
+                    if name not in wanted
+                    else ""
+                )
+                return f"{name} {how or 'was another one when it was begun'}"
+        return ""
+
+    # --------------------------------------------------------------------------------------------------------- reading
+
+    def headers(self, connection: Connection, above: int) -> list[Header]:
+        """The kept headers with a number above one, the newest first."""
+        query = select(t.blocks).where(t.blocks.c.number > above).order_by(t.blocks.c.number.desc())
+        return [Header(r.number, bytes(r.hash), bytes(r.parent), r.time) for r in connection.execute(query)]
+
+    def find(
+        self,
+        connection: Connection,
+        contract: str,
+        topics: Sequence[bytes | None],
+        since: int,
+    ) -> list[Any]:
+        """Logs of a contract by their topics, oldest first.
+
+        Args:
+            topics: What the topics must be, None for any; the first is the event.
+            since: The first block.
+        """
+        c = t.events.c
+        wanted = [c.contract == contract, c.block >= since]
+        wanted += [
+            column == topic
+            for column, topic in zip((c.topic0, c.topic1, c.topic2, c.topic3), topics, strict=False)
+            if topic is not None
+        ]
+        columns = (c.block, c.log_index, c.tx, c.topic0, c.topic1, c.topic2, c.topic3, c.data)
+        query = select(*columns).where(and_(*wanted)).order_by(c.block, c.log_index)
+        return list(connection.execute(query))
+
+    def counts(self, connection: Connection) -> dict[str, int]:
+        """How many rows each table has."""
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (*t.SHARED, t.diary)
+        }
+
+    # --------------------------------------------------------------------------------------------------------- changes
+
+    def add(self, at: Cursor, headers: Sequence[Header], events: Sequence[Any], quarantine: Sequence[Any]) -> Cursor:
+        """Add blocks that follow on the cursor, with their logs, in one transaction.
+
+        Args:
+            at: The cursor that they follow on.
+            headers: All of them, in order.
+            events: Rows of ``events``.
+            quarantine: Rows of ``quarantine``.
+
+        Returns:
+            The new cursor.
+
+        Raises:
+            IndexTrouble: Another program moved the cursor; nothing was changed.
+        """
+        last = headers[-1]
+        oldest = last.number - at.window
+        busy = {row[2] for row in events} | {row[2] for row in quarantine}
+        with self._change() as connection:
+            self._move(connection, at, last)
+            kept = [(h.hash, h.number, h.parent, h.time) for h in headers if h.number > oldest or h.number in busy]
+            self._insert(connection, t.blocks, kept)
+            self._insert(connection, t.events, events)
+            self._insert(connection, t.quarantine, quarantine)
+            self._prune(connection, at.block - at.window, oldest)
+        return Cursor(at.chain_id, at.window, last.number, last.hash)
+
+    def take_back(self, at: Cursor, ancestor: Header, older: Sequence[Header]) -> tuple[Cursor, int]:
+        """Take back every block above an ancestor, in one transaction.
+
+        Args:
+            older: Headers that the window has again, now that it ends earlier.
+
+        Returns:
+            The new cursor, and how many events were taken back.
+        """
+        with self._change() as connection:
+            self._move(connection, at, ancestor)
+            gone = 0
+            for table in (t.events, t.quarantine):
+                gone += connection.execute(delete(table).where(table.c.block > ancestor.number)).rowcount
+            connection.execute(delete(t.blocks).where(t.blocks.c.number > ancestor.number))
+            there = set(connection.execute(select(t.blocks.c.number)).scalars()) if older else set()
+            if fresh := [_row(h) for h in older if h.number not in there]:
+                connection.execute(insert(t.blocks), fresh)
+            entry = {"what": "reorg", "ancestor": ancestor.number, "blocks": at.block - ancestor.number, "events": gone}
+            connection.execute(insert(t.diary), [entry])
+        return Cursor(at.chain_id, at.window, ancestor.number, ancestor.hash), gone
+
+    def _insert(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows in the order of the table's columns; past SQLAlchemy's look at every value, which costs more than
+        all the rest."""
+        if not rows:
+            return
+        made = insert(table).compile(dialect=connection.dialect, column_keys=table.columns.keys())
+        if made.positional:
+            connection.exec_driver_sql(str(made), [tuple(row) for row in rows])
+        else:
+            names = table.columns.keys()
+            connection.exec_driver_sql(str(made), [dict(zip(names, row, strict=True)) for row in rows])
+
+    def _move(self, connection: Connection, at: Cursor, to: Header) -> None:
+        c = t.cursor.c
+        moved = connection.execute(
+            update(t.cursor).where(c.block == at.block, c.hash == at.hash).values(block=to.number, hash=to.hash)
+        )
+        if moved.rowcount != 1:
+            raise IndexTrouble(f"the index {self.shown} was changed by another program meanwhile; run this again")
+
+    def _prune(self, connection: Connection, above: int, upto: int) -> None:
+        """Forget the headers that fall out of the window, but for those of blocks with a row."""
+        c = t.blocks.c
+        used = or_(
+            exists(select(t.events.c.log_index).where(t.events.c.block_hash == c.hash)),
+            exists(select(t.quarantine.c.log_index).where(t.quarantine.c.block_hash == c.hash)),
+        )
+        gone: ColumnElement[bool] = and_(c.number > above, c.number <= upto, ~used)
+        connection.execute(delete(t.blocks).where(gone))
+
+    # ------------------------------------------------------------------------------------------------------------ care
+
+    def check(self) -> str:
+        """What the database itself finds wrong with its file; "" when nothing (always on a server, which checks
+        itself).
+        """
+        if self.file is None:
+            return ""
+        with self.reading() as connection:
+            said = connection.execute(text("PRAGMA integrity_check")).scalars().all()
+            broken = connection.execute(text("PRAGMA foreign_key_check")).all()
+        return "" if said == ["ok"] and not broken else one_line(said if said != ["ok"] else broken)
+
+    def rows(self, connection: Connection, table: Any) -> Iterator[tuple[Any, ...]]:
+        """All rows of a table in the order of its key, a few at a time."""
+        key = list(table.primary_key.columns)
+        stream = connection.execution_options(yield_per=1000).execute(select(table).order_by(*key))
+        for row in stream:
+            yield tuple(bytes(v) if isinstance(v, (bytes, memoryview)) else v for v in row)
+
+
+def _row(header: Header) -> Mapping[str, Any]:
+    return {"hash": header.hash, "number": header.number, "parent": header.parent, "time": header.time}
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(k): bytes(v) if isinstance(v, (bytes, memoryview)) else v for k, v in row.items()}
