@@ -8,7 +8,7 @@ RPC ?=
 # How long `make soak` goes on, and what it repeats.
 MINUTES ?= 10
 SEED ?=
-# Further words for `brownie test`, `scripts/demo.py` or `benchmarks/run.py`, as in `make test ARGS="tests/consent -x"`.
+# Further words for `brownie test`, `scripts/demo.py` or `benchmarks/run.py`, as in `make test ARGS="tests/contracts/consent -x"`.
 ARGS ?=
 
 VENV := .venv/bin
@@ -40,7 +40,7 @@ $(STAMP): $(SOURCES) brownie-config.yaml package-lock.json requirements.lock
 build: compile  ## compile the contracts, and export their ABIs to the client
 	@if [ -f scripts/export.py ]; then $(VENV)/python scripts/export.py; fi
 
-test: compile  ## run all tests on chains of their own (CHAIN=anvil or ganache; ARGS="tests/consent -x" for some)
+test: compile  ## run all tests on chains of their own (CHAIN=anvil or ganache; ARGS="tests/contracts/consent -x" for some)
 	@$(VENV)/python scripts/broker.py --quiet
 	@$(VENV)/python scripts/run_tests.py --kind $(CHAIN) -- $(ARGS)
 

@@ -23,7 +23,7 @@ from salus.abi.decoding import selector
 from salus.chain.local_node import LocalNode
 from salus.consent import codes
 from salus.consent.model import Directive, Effect, Order
-from tests.client.house import YEAR, House
+from tests.support.deployed_chain import YEAR, House
 
 GWEI = 10**9
 GRANT_GAS = 100_000  # what a grant takes, and as much again

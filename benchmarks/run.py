@@ -74,7 +74,7 @@ def temperatures(count, warm=range(0)):
 
 
 def packed(values, width=16, resolution=1):
-    """(base, data) as interfaces/ITemperatureRules.sol has it."""
+    """(base, data) as interfaces/coldchain/ITemperatureRules.sol has it."""
     base, lanes = min(values), 256 // width
     codes = [(value - base) // resolution for value in values] + [(1 << width - 1) - 1] * (-len(values) % lanes)
     return base, b"".join(code.to_bytes(width // 8, "big") for code in codes)

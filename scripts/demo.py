@@ -36,10 +36,7 @@ from salus.claims.files.fhir_response import claim_response
 from salus.claims.plans.file import day_text, load_plan  # noqa: E402
 from salus.claims.plans.plans import Membership  # noqa: E402
 from salus.cli.common import few  # noqa: E402
-from salus.coldchain.loggers import (
-    files,
-    write_qtag,  # noqa: E402
-)
+from salus.coldchain.loggers import files, write_qtag
 from salus.coldchain.temperature import ready_profiles  # noqa: E402
 from salus.consent.access_log import commit  # noqa: E402
 from salus.doses.schedules import ready_schedules  # noqa: E402

@@ -1,7 +1,7 @@
 """Run all tests in two halves at once, each beside a chain of its own; or just what is asked for.
 
     python scripts/run_tests.py --kind anvil                      # all
-    python scripts/run_tests.py --kind anvil -- tests/consent -x  # the words go to `brownie test`
+    python scripts/run_tests.py --kind anvil -- tests/contracts/consent -x  # the words go to `brownie test`
 
 Either half keeps about one processor busy. The contracts' half is shown as it goes, the other one when it ends. The
 exit code is that of the first half that failed, 0 where none did; 128 + n where signal n ended the run.
@@ -23,7 +23,7 @@ BROWNIE = Path(sys.executable).with_name("brownie")
 LOG = ROOT / "build" / "tests-client.log"
 
 #: What does without Brownie's chain, or nearly; the other half is all the rest, so that no test can be forgotten.
-CLIENT = ("tests/client", "tests/faults", "tests/scripts")
+CLIENT = ("tests/client", "tests/cli", "tests/faults", "tests/scripts")
 
 
 def command(kind: str, words: list[str]) -> list[str]:

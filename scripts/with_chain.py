@@ -31,7 +31,7 @@ class Stopped(Exception):
 
 def load_node_module():
     """The file alone: importing the whole client would cost a second, and would tie the tests to its health."""
-    spec = importlib.util.spec_from_file_location("salus_node", ROOT / "salus" / "node.py")
+    spec = importlib.util.spec_from_file_location("salus_node", ROOT / "salus" / "chain" / "local_node.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -11,6 +11,9 @@ import pytest
 from brownie import accounts as chain_accounts
 from brownie import chain, project
 
+#: Fixtures of the client's tests and of those of its commands, which share one chain.
+pytest_plugins = ("tests.support.client_fixtures",)
+
 YEAR = 365 * 24 * 3600
 
 # Roles of institutions, as in contracts/institutions/Roles.sol.

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Parcels} from "contracts/coldchain/Parcels.sol";
-import {IColdChain} from "interfaces/IColdChain.sol";
+import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
 
 /// @title Readings in words of 16 or 32, compared with a band at once
 /// @dev Two subtractions a word: the topmost bit of each lane is a guard that no borrow crosses.

@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
-import {Ids} from "contracts/Ids.sol";
+import {Ids} from "contracts/common/Ids.sol";
 import {Handovers} from "contracts/coldchain/Handovers.sol";
 import {Monitoring} from "contracts/coldchain/Monitoring.sol";
 import {Parcels} from "contracts/coldchain/Parcels.sol";
@@ -12,10 +12,10 @@ import {Stretches} from "contracts/coldchain/Stretches.sol";
 import {TemperatureRules} from "contracts/coldchain/TemperatureRules.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
-import {IColdChain} from "interfaces/IColdChain.sol";
-import {IInstitutions} from "interfaces/IInstitutions.sol";
-import {ILoggers} from "interfaces/ILoggers.sol";
-import {ILots} from "interfaces/ILots.sol";
+import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
+import {ILoggers} from "interfaces/coldchain/ILoggers.sol";
+import {ILots} from "interfaces/coldchain/ILots.sol";
 
 /// @title Cold chain: every reading judged, custody only of what is intact
 contract ColdChain is Monitoring {

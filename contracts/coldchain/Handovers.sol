@@ -4,8 +4,8 @@ pragma solidity 0.8.30;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 import {Parcels} from "contracts/coldchain/Parcels.sol";
-import {Signatures} from "contracts/consent/Signatures.sol";
-import {IColdChain} from "interfaces/IColdChain.sol";
+import {Signatures} from "contracts/common/Signatures.sol";
+import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
 
 /// @title What is signed in the cold chain, every field by its name, and by whom
 /// @dev EIP-712's hashes of the fields, without their domain.

@@ -6,8 +6,8 @@ import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
-import {IInstitutions} from "interfaces/IInstitutions.sol";
-import {ILoggers} from "interfaces/ILoggers.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
+import {ILoggers} from "interfaces/coldchain/ILoggers.sol";
 
 /// @title Loggers: what each device is, and whose signature a file bears
 contract Loggers is ILoggers, Licensed, AccessManaged {

@@ -3,13 +3,13 @@ pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
-import {Ids} from "contracts/Ids.sol";
+import {Ids} from "contracts/common/Ids.sol";
 import {Gs1} from "contracts/coldchain/Gs1.sol";
 import {Profiles} from "contracts/coldchain/Profiles.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
-import {IInstitutions} from "interfaces/IInstitutions.sol";
-import {ILots} from "interfaces/ILots.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
+import {ILots} from "interfaces/coldchain/ILots.sol";
 
 /// @title Lots: profiles, GS1 prefixes, and what the manufacturers made
 contract Lots is ILots, Licensed, AccessManaged {

@@ -11,8 +11,8 @@ import {TemperatureRules} from "contracts/coldchain/TemperatureRules.sol";
 import {Verdicts} from "contracts/coldchain/Verdicts.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
-import {IColdChain} from "interfaces/IColdChain.sol";
-import {ILoggers} from "interfaces/ILoggers.sol";
+import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
+import {ILoggers} from "interfaces/coldchain/ILoggers.sol";
 
 /// @title Monitoring: loggers, their readings, and what is said of a shipment
 abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {

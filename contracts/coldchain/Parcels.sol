@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IColdChain} from "interfaces/IColdChain.sol";
+import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
 
 /// @title How shipments and lots are kept: each act reads and writes as few words as it can
 /// @dev Packed by hand, because the compiler writes a packed struct field by field, at 200 gas each. From the lowest bit:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ILots} from "interfaces/ILots.sol";
-import {ITemperatureRules} from "interfaces/ITemperatureRules.sol";
+import {ILots} from "interfaces/coldchain/ILots.sol";
+import {ITemperatureRules} from "interfaces/coldchain/ITemperatureRules.sol";
 
 /// @title Temperature profiles, checked and packed into two words
 /// @dev The places of all fields: see `ILots.Packed`.

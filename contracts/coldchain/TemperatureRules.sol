@@ -6,7 +6,7 @@ import {MeanKinetic} from "contracts/coldchain/MeanKinetic.sol";
 import {Parcels} from "contracts/coldchain/Parcels.sol";
 import {Stretches} from "contracts/coldchain/Stretches.sol";
 import {Verdicts} from "contracts/coldchain/Verdicts.sol";
-import {IColdChain} from "interfaces/IColdChain.sol";
+import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
 
 /// @title Judges packed readings, a word of 16 or 32 at a time while nothing changes
 /// @dev The band is that of the present stretch (see Stretches) and within the extremes so far, so that a lane inside it changes nothing but the

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Parcels} from "contracts/coldchain/Parcels.sol";
-import {IColdChain} from "interfaces/IColdChain.sol";
+import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
 
 /// @title What is said of a shipment now: facts and the clock
 library Verdicts {

@@ -3,13 +3,13 @@ pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
-import {Ids} from "contracts/Ids.sol";
+import {Ids} from "contracts/common/Ids.sol";
 import {ConsentCodes} from "contracts/consent/ConsentCodes.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
-import {IAccessLog} from "interfaces/IAccessLog.sol";
-import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
-import {IInstitutions} from "interfaces/IInstitutions.sol";
+import {IAccessLog} from "interfaces/consent/IAccessLog.sol";
+import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 
 /// @title AccessLog: no use without a permit, and no broken glass without a trace
 /// @dev The regulator's only power here is to review.

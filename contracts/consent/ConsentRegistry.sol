@@ -8,12 +8,12 @@ import {ImplicitPolicy} from "contracts/consent/ImplicitPolicy.sol";
 import {Orders} from "contracts/consent/Orders.sol";
 import {Pairs} from "contracts/consent/Pairs.sol";
 import {Places} from "contracts/consent/Places.sol";
-import {Signatures} from "contracts/consent/Signatures.sol";
+import {Signatures} from "contracts/common/Signatures.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
 import {Standings} from "contracts/institutions/Standings.sol";
-import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
-import {IGuardians} from "interfaces/IGuardians.sol";
-import {IInstitutions} from "interfaces/IInstitutions.sol";
+import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
+import {IGuardians} from "interfaces/consent/IGuardians.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 
 /// @title Consents of patients, as directives that the time of their issue puts in order
 /// @dev One slot a directive. Nobody has any power here but the patient: no owner, no pause.

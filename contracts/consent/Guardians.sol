@@ -3,8 +3,8 @@ pragma solidity 0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
-import {Signatures} from "contracts/consent/Signatures.sol";
-import {IGuardians} from "interfaces/IGuardians.sol";
+import {Signatures} from "contracts/common/Signatures.sol";
+import {IGuardians} from "interfaces/consent/IGuardians.sol";
 
 /// @title Guardians: delegates of patients, and the way back for who lost the key
 /// @dev Nobody has any power here but patients and those whom they name: no owner, no pause.

@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {ConsentCodes} from "contracts/consent/ConsentCodes.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
-import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
+import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 
 /// @title What a deployment allows where a patient never said anything
 library ImplicitPolicy {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Places} from "contracts/consent/Places.sol";
-import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
+import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 
 /// @title The directives of one pair: what grants and revocations change, and what they answer
 /// @dev The first place is written at most once an action: it holds what belongs to the pair, see Places.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IConsentRegistry} from "interfaces/IConsentRegistry.sol";
+import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 
 /// @title One directive in one word: as it comes (`IConsentRegistry.Terms`) and as it is kept (a place)
 /// @dev From the top: issuedAt 40, start 40, end 40, deadline 40, purposes 32, categories 56, index 6, effect 2 bits. A place needs

@@ -3,12 +3,12 @@ pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
-import {Ids} from "contracts/Ids.sol";
+import {Ids} from "contracts/common/Ids.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
-import {IColdChain} from "interfaces/IColdChain.sol";
-import {IDoses} from "interfaces/IDoses.sol";
-import {IInstitutions} from "interfaces/IInstitutions.sol";
+import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
+import {IDoses} from "interfaces/doses/IDoses.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 
 /// @title Doses: out of an intact shipment, in the order and at the intervals of a schedule
 contract Doses is IDoses, Licensed, AccessManaged {

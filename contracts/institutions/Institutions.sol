@@ -5,7 +5,7 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
 import {Roles} from "contracts/institutions/Roles.sol";
-import {IInstitutions} from "interfaces/IInstitutions.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 
 /// @title Institutions: accreditation by the regulator, operators by the institution
 /// @dev The AccessManager's delays and guardians stand before every function of the regulator.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IInstitutions} from "interfaces/IInstitutions.sol";
-import {ILicensed} from "interfaces/ILicensed.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
+import {ILicensed} from "interfaces/institutions/ILicensed.sol";
 
 /// @title Lets only licensed accounts act
 abstract contract Licensed is ILicensed {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IInstitutions} from "interfaces/IInstitutions.sol";
+import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 
 /// @title The question of the house, asked cheaply
 library Standings {

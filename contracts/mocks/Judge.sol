@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Adjudication} from "contracts/claims/Adjudication.sol";
+import {Adjudication} from "contracts/claims/plans/Adjudication.sol";
 
 /// @title Opens the library to tests, with any bounds
 contract Judge {

@@ -1,6 +1,6 @@
 """What a directive or a revocation says in one word, as the registry takes, keeps and tells it.
 
-The layout is that of ``Terms`` in interfaces/IConsentRegistry.sol. Times are Unix seconds, purposes and categories bit
+The layout is that of ``Terms`` in interfaces/consent/IConsentRegistry.sol. Times are Unix seconds, purposes and categories bit
 sets.
 """
 

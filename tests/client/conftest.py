@@ -1,56 +1,8 @@
-"""One local chain with all contracts for the tests of the client; people are new for every test, so none disturbs
-another.
-"""
-
-import os
+"""What each test of the client gets unasked; the other fixtures are in tests/support/client_fixtures.py."""
 
 import pytest
 
-from salus.chain.local_node import LocalNode
-from salus.claims.files.fhir import read_claims
-from tests.client.house import House, kind
-from tests.client.scene import Scene
-from tests.client.shared_data import EXAMPLES
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory):
-    with LocalNode(kind()) as node:
-        yield House(node, tmp_path_factory.mktemp("deployments"))
-
-
-@pytest.fixture
-def salus(world):
-    """A client that only reads."""
-    return world.client()
-
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
+def _own_home(own_home):
     """No test sees the user's wallet, settings or proxies."""
-    for name in [name for name in os.environ if name.startswith("SALUS_") and name not in ("SALUS_DATA",)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("SALUS_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def cheap(monkeypatch):
-    """Cheap scrypt: what is tested is not its cost, and 256 MiB half a second each would be most of the time."""
-    import salus.keys.keystores
-
-    monkeypatch.setattr(salus.keystores, "_SCRYPT_N", 1 << 12)
-
-
-@pytest.fixture(scope="session")
-def token(world):
-    return world.deploy("TestToken", "Dollar", "USD", 6)
-
-
-@pytest.fixture
-def scene(world, token, tmp_path):
-    return Scene(world, token, tmp_path)
-
-
-@pytest.fixture
-def claim():
-    return read_claims(EXAMPLES / "claim.json")[0]

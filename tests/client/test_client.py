@@ -14,7 +14,7 @@ from salus import KeySigner, Salus
 from salus.abi import decoding
 from salus.chain.local_node import LocalNode
 from salus.errors import BadAnswer, NodeRefused, NoSigner, NotMined, Refused, Unreachable, WrongChain, refusals
-from tests.client.house import ROOT, House, kind
+from tests.support.deployed_chain import ROOT, House, kind
 
 YEAR = 365 * 24 * 3600
 
@@ -350,7 +350,7 @@ def test_blocks_at_intervals_are_waited_for(tmp_path):
         node.request("evm_setAutomine", False)
         node.request("evm_setIntervalMining", 1)
         patient = slow.client(person)
-        from tests.client.test_consent import draft
+        from tests.client.consent.test_registry import draft
 
         patient.consent.grant(draft(patient, name))
         patient.consent.revoke(None)

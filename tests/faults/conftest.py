@@ -5,7 +5,7 @@ import os
 import pytest
 
 from salus.chain.local_node import LocalNode
-from tests.faults.ledger import Ledger
+from tests.support.log_emitter import Ledger
 
 
 @pytest.fixture(autouse=True)

@@ -32,12 +32,13 @@ from salus.claims.files.fhir import read_claims
 from salus.consent.model import Directive
 from salus.consent.registry import Effect, Order
 from salus.consent.relay import words
-from tests.client.house import House
-from tests.client.scene import USD, Scene
-from tests.client.shared_data import EXAMPLES
-from tests.faults import oracles, workers
-from tests.faults.proxy import FaultProxy
-from tests.faults.work import YEAR, Setting, note
+from tests.support import soak_oracles as oracles
+from tests.support import soak_processes as workers
+from tests.support.claim_scenario import USD, Scene
+from tests.support.deployed_chain import House
+from tests.support.fault_proxy import FaultProxy
+from tests.support.shared_data import EXAMPLES
+from tests.support.soak_workload import YEAR, Setting, note
 
 CONFIRMATIONS = 12
 DEEPEST = CONFIRMATIONS - 2  # blocks that may go: what counts as final must not
@@ -93,7 +94,7 @@ class Soak:
         self.victim: tuple[str, bool] | None = None  # who is killed next, and whether before it is at work
         self.processes: dict[str, Any] = {}
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["tests.faults.workers", "tests.faults.soak"])
+        self.context.set_forkserver_preload(["tests.support.soak_processes", "tests.faults.soak"])
 
     def run(self) -> list[str]:
         """Everything; what was wrong, as lines."""

@@ -5,7 +5,7 @@ import pytest
 from salus.chain.local_node import LocalNode
 from salus.errors import IndexParted
 from salus.index import Retraction
-from tests.faults.ledger import REGISTRY, Ledger, count, differences, word
+from tests.support.log_emitter import REGISTRY, Ledger, count, differences, word
 
 DEPTHS = (1, 2, 3, 5, 8, 16, 33, 64)
 

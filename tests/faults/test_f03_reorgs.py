@@ -13,9 +13,9 @@ from salus import KeySigner
 from salus.chain.local_node import LocalNode
 from salus.errors import BadInput, NodeRefused
 from salus.outbox import Item, NonceTaken, State
-from tests.faults.crash import fork, wait
-from tests.faults.mint import TRANSFER, Mint, holder, own_home
-from tests.faults.proxy import FaultProxy
+from tests.support.fault_proxy import FaultProxy
+from tests.support.killed_processes import fork, wait
+from tests.support.mint_outbox import TRANSFER, Mint, holder, own_home
 
 __all__ = ["own_home"]  # a fixture
 

@@ -10,9 +10,9 @@ import pytest
 from salus.chain.local_node import LocalNode
 from salus.errors import BadAnswer, NotMined, Unreachable, WrongChain
 from salus.outbox import State
-from tests.client.house import kind
-from tests.faults.mint import Mint, own_home
-from tests.faults.proxy import FaultProxy
+from tests.support.deployed_chain import kind
+from tests.support.fault_proxy import FaultProxy
+from tests.support.mint_outbox import Mint, own_home
 
 __all__ = ["own_home"]  # a fixture
 

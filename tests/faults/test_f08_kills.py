@@ -13,9 +13,9 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.outbox import State, look
-from tests.client.house import kind
-from tests.faults.crash import die_at, fork, wait
-from tests.faults.mint import Mint, own_home
+from tests.support.deployed_chain import kind
+from tests.support.killed_processes import die_at, fork, wait
+from tests.support.mint_outbox import Mint, own_home
 
 __all__ = ["own_home"]  # a fixture
 

@@ -15,7 +15,7 @@ import pytest
 from salus.errors import IndexTrouble
 from salus.index import Indexer
 from salus.index._store import Store
-from tests.faults.ledger import count, differences
+from tests.support.log_emitter import count, differences
 
 KILLS = int(os.environ.get("SALUS_KILLS", "30"))
 

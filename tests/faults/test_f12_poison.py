@@ -9,7 +9,7 @@ from salus.abi import decoding
 from salus.errors import IndexTrouble, NotDeployed
 from salus.index._rows import misfit
 from salus.index._status import look
-from tests.faults.ledger import LOTS, REGISTRY, count, differences, word
+from tests.support.log_emitter import LOTS, REGISTRY, count, differences, word
 
 GRANTED = decoding.event_topic("ConsentRegistry", "ConsentGranted")
 PROFILE = decoding.event_topic("Lots", "ProfileRegistered")

@@ -8,8 +8,8 @@ import pytest
 from salus.chain.local_node import LocalNode
 from salus.errors import BadAnswer, Unreachable, WrongChain
 from salus.index._rpc import Endpoint, Fault
-from tests.faults.ledger import Ledger, count, differences, word
-from tests.faults.proxy import FaultProxy
+from tests.support.fault_proxy import FaultProxy
+from tests.support.log_emitter import Ledger, count, differences, word
 
 
 def quickly(seconds):

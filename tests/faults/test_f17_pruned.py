@@ -4,7 +4,7 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.outbox import State
-from tests.faults.mint import Mint
+from tests.support.mint_outbox import Mint
 
 
 class Crash(Exception):

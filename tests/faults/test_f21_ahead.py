@@ -11,7 +11,7 @@ import salus.outbox._pipeline as module
 from salus.chain.local_node import LocalNode
 from salus.outbox import State
 from salus.outbox._pipeline import Pipeline
-from tests.faults.mint import Mint, own_home
+from tests.support.mint_outbox import Mint, own_home
 
 __all__ = ["own_home"]  # a fixture
 

@@ -10,9 +10,9 @@ from salus.chain.local_node import LocalNode
 from salus.claims import model as answers
 from salus.claims.files.fhir import read_claims
 from salus.outbox import Item, NonceTaken, State
-from tests.client.house import House
-from tests.client.scene import USD, Scene
-from tests.client.shared_data import EXAMPLES
+from tests.support.claim_scenario import USD, Scene
+from tests.support.deployed_chain import House
+from tests.support.shared_data import EXAMPLES
 
 
 @pytest.fixture(scope="module")

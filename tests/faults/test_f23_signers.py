@@ -13,8 +13,8 @@ from salus.consent.model import Directive
 from salus.consent.registry import Effect, Order
 from salus.consent.relay import words
 from salus.outbox import State
-from tests.client.house import YEAR, House
-from tests.faults.mint import own_home
+from tests.support.deployed_chain import YEAR, House
+from tests.support.mint_outbox import own_home
 
 __all__ = ["own_home"]  # a fixture
 

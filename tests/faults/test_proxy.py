@@ -27,7 +27,7 @@ from eth_account import Account
 from web3 import HTTPProvider, Web3
 
 from salus.chain.local_node import LocalNode
-from tests.faults.proxy import MODES, FaultProxy
+from tests.support.fault_proxy import MODES, FaultProxy
 
 # Emits two logs with the topics 1 and 2, of no data, on every call.
 TWO_LOGS = "0x" + "600a600c600039600a6000f3" + "60015f5fa160025f5fa1"
@@ -322,7 +322,7 @@ def test_a_node_that_is_away_is_no_trouble_of_the_proxy():
 
 
 def test_every_fault_that_the_head_of_the_proxy_lists_is_one():
-    import tests.faults.proxy
+    import tests.support.fault_proxy
 
-    lines = [line.strip().partition("  ") for line in tests.faults.proxy.__doc__.splitlines()]
+    lines = [line.strip().partition("  ") for line in tests.support.fault_proxy.__doc__.splitlines()]
     assert set(MODES) == {name for names, gap, _ in lines if gap for name in names.split(", ")}

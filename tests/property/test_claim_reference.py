@@ -10,8 +10,6 @@ from dataclasses import astuple, replace
 
 import pytest
 
-from tests.property.deal import Dealer
-from tests.property.wire import seed
 from tests.reference.adjudicator import (
     Category,
     Claim,
@@ -34,6 +32,8 @@ from tests.reference.adjudicator import (
 )
 from tests.reference.desk import Desk, Party, State
 from tests.reference.treasury import Broken, Treasury
+from tests.support.random_claims import Dealer
+from tests.support.rpc_batch import seed
 
 DAY = 86_400
 TODAY = 20_500  # in 2026

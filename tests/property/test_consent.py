@@ -11,9 +11,6 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import PHARMACY, PROVIDER, accredit
-from tests.property.consents import Actor, ConsentBench, order_words, relaying
-from tests.property.house import DAY, newcomers, secret
-from tests.property.wire import cases, seed
 from tests.reference.registry import (
     ALL,
     Answer,
@@ -27,6 +24,9 @@ from tests.reference.registry import (
     Standing,
     Status,
 )
+from tests.support.consent_bench import Actor, ConsentBench, order_words, relaying
+from tests.support.plain_accounts import DAY, newcomers, secret
+from tests.support.rpc_batch import cases, seed
 
 RESEARCHER = 1 << 7
 TREAT, HPAYMT, HRESCH = 1 << 0, 1 << 2, 1 << 5

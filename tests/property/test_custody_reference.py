@@ -7,7 +7,6 @@ the books say so.
 
 import pytest
 
-from tests.property.trips import DAY, series
 from tests.reference.custody import (
     CARRIER,
     LABORATORY,
@@ -23,6 +22,7 @@ from tests.reference.custody import (
     Signed,
 )
 from tests.reference.judge import BUDGET, BY_HAND, Bound, Profile, Rule, Span, Verdict
+from tests.support.random_series import DAY, series
 
 HOUR = 3_600
 NOW = 500_000 * HOUR  # a whole hour of 2027

@@ -8,10 +8,10 @@ it is not the device's; and what has another length, padding, code or packing th
 import pytest
 from eth_utils import keccak
 
-from tests.property.house import DAY
-from tests.property.road import Road
-from tests.property.trips import LOWEST, Load
 from tests.reference.judge import FORK, Bound, Profile, Rule, Span, Verdict
+from tests.support.coldchain_driver import Road
+from tests.support.plain_accounts import DAY
+from tests.support.random_series import LOWEST, Load
 
 USUAL = Profile(200, 800, 3_600, 7_200, (Rule(Bound.ABOVE, Span.SINGLE, 801, 30),))
 

@@ -12,10 +12,10 @@ from collections import Counter
 
 import pytest
 
-from tests.property.dock import Dock
-from tests.property.house import DAY
-from tests.property.wire import cases, seed
 from tests.reference.custody import Refused
+from tests.support.plain_accounts import DAY
+from tests.support.rpc_batch import cases, seed
+from tests.support.shipment_driver import Dock
 
 ACTS = {
     "open": 4, "split": 2, "merge": 3, "hand": 7, "reject": 2, "dispense": 3, "pair": 5, "unpair": 2, "log": 12,

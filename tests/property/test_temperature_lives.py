@@ -15,11 +15,11 @@ from itertools import pairwise
 import pytest
 from eth_utils import keccak
 
-from tests.property.house import DAY
-from tests.property.road import FOR_EVER, Road
-from tests.property.trips import random_loads, random_profile
-from tests.property.wire import cases, seed
 from tests.reference.custody import Custody, Device, Lot, Refused
+from tests.support.coldchain_driver import FOR_EVER, Road
+from tests.support.plain_accounts import DAY
+from tests.support.random_series import random_loads, random_profile
+from tests.support.rpc_batch import cases, seed
 
 HOLDER = "manufacturer"
 

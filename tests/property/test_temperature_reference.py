@@ -12,7 +12,6 @@ import pytest
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
-from tests.property.trips import DAY, START, series
 from tests.reference.judge import (
     BUDGET,
     BY_HAND,
@@ -31,6 +30,7 @@ from tests.reference.judge import (
 )
 from tests.reference.packing import Header, pack, unpack
 from tests.reference.typed import ACCEPTANCE, OFFER, READINGS, Domain, digest
+from tests.support.random_series import DAY, START, series
 
 MINUTE, HOUR = 60, 3_600
 ADDRESS, OTHER = "0x" + "11" * 20, "0x" + "22" * 20

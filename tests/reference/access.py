@@ -1,4 +1,4 @@
-"""Who used whose data, and who broke the glass: the reference for ``interfaces/IAccessLog.sol``."""
+"""Who used whose data, and who broke the glass: the reference for ``interfaces/consent/IAccessLog.sol``."""
 
 from __future__ import annotations
 

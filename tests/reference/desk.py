@@ -1,4 +1,4 @@
-"""The life of a claim, from submission to appeal: the reference for ``interfaces/IClaimDesk.sol``."""
+"""The life of a claim, from submission to appeal: the reference for ``interfaces/claims/IClaimDesk.sol``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may act for a patient, and who controls the account: the reference for ``interfaces/IGuardians.sol``.
+"""Who may act for a patient, and who controls the account: the reference for ``interfaces/consent/IGuardians.sol``.
 
 Addresses are integers, times Unix seconds. A signature is the pair of who made it and what it was made for.
 """

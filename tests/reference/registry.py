@@ -1,4 +1,4 @@
-"""Who may use which data of a patient: the reference for ``interfaces/IConsentRegistry.sol``.
+"""Who may use which data of a patient: the reference for ``interfaces/consent/IConsentRegistry.sol``.
 
 Nothing is overwritten: every action that was accepted is remembered, and what stands at a place is found by looking at
 all of them. Addresses are integers, so that a role's account is simply its bit. Times are Unix seconds.

@@ -1,4 +1,4 @@
-"""The insurers' money: the reference for ``interfaces/ITreasury.sol``, for the pools of one desk.
+"""The insurers' money: the reference for ``interfaces/claims/ITreasury.sol``, for the pools of one desk.
 
 A pool's debts are one list from its first day on; nothing is taken out of it. Who is paid what is an entry of a ledger.
 """

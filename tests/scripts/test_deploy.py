@@ -19,9 +19,9 @@ from brownie import accounts, chain, web3
 
 from salus.chain.book import abi_hash
 from scripts import deploy as script
-from tests.consent.build import FOR_EVER, NOBODY
-from tests.errors import error
-from tests.institutions.edge import PASSED, at, now, refusal
+from tests.support.boundary_time import PASSED, at, now, refusal
+from tests.support.consent_builders import FOR_EVER, NOBODY
+from tests.support.errors import error
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400

@@ -14,9 +14,6 @@ from eth_utils import keccak
 from hypothesis import HealthCheck
 
 from tests.conftest import INSURER, PROVIDER, accredit
-from tests.property.claims import ClaimBench, low
-from tests.property.house import DAY, newcomers
-from tests.property.wire import cases, seed
 from tests.reference.adjudicator import (
     Category,
     Claim,
@@ -31,6 +28,9 @@ from tests.reference.adjudicator import (
     benefit_year,
 )
 from tests.reference.desk import State
+from tests.support.claim_bench import ClaimBench, low
+from tests.support.plain_accounts import DAY, newcomers
+from tests.support.rpc_batch import cases, seed
 
 VISIT, GLASSES, THERAPY = (keccak(text=f"machine: {name}") for name in ("visit", "glasses", "therapy"))
 CODES = (VISIT, VISIT, GLASSES, THERAPY)

@@ -11,13 +11,13 @@ from inspect import signature
 
 from brownie.test import strategy
 
-from tests.coldchain import build
-from tests.coldchain import lot as words
-from tests.coldchain.build import ACTIVE, CLOSED, DAY, DESTROYED, HOUR, INTACT, SHREDDED, SHUT
 from tests.conftest import LOGGER
-from tests.institutions import edge
-from tests.keys import key_of
-from tests.property.wire import seed
+from tests.support import boundary_time as edge
+from tests.support import lot_builders as words
+from tests.support import shipment_builders as build
+from tests.support.keys import key_of
+from tests.support.rpc_batch import seed
+from tests.support.shipment_builders import ACTIVE, CLOSED, DAY, DESTROYED, HOUR, INTACT, SHREDDED, SHUT
 
 FOR_EVER = 2**40 - 1
 UNITS = 1_000

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck
 
 from scripts.deploy import REVIEWER
 from tests.conftest import PHARMACY, PROVIDER
-from tests.property.care import CareBench
-from tests.property.consents import Actor, address
-from tests.property.house import DAY, newcomers, secret
-from tests.property.wire import cases, seed
 from tests.reference.access import Outcome
 from tests.reference.guardians import EVERYTHING, MIN_DELAY, Approval
 from tests.reference.registry import ALL, Answer, Directive, Effect, Order, Policy, Reason, Status
+from tests.support.consent_bench import Actor, address
+from tests.support.guardian_bench import CareBench
+from tests.support.plain_accounts import DAY, newcomers, secret
+from tests.support.rpc_batch import cases, seed
 
 PURPOSES = (1 << 0, 1 << 2, 1 << 0 | 1 << 2)
 CATEGORIES = (1 << 2, (1 << 40) - 1, 1 << 43, 1 << 2 | 1 << 43)

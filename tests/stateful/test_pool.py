@@ -12,9 +12,9 @@ from brownie.test import strategy
 from hypothesis import HealthCheck
 
 from tests.conftest import INSURER, accredit
-from tests.property.claims import ClaimBench, low
-from tests.property.house import DAY, newcomers
-from tests.property.wire import Face, cases, seed
+from tests.support.claim_bench import ClaimBench, low
+from tests.support.plain_accounts import DAY, newcomers
+from tests.support.rpc_batch import Face, cases, seed
 
 WAITS = (600, 29 * DAY, 31 * DAY, 38 * DAY)
 # How high each rule's numbers go.

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
+import {IPlans} from "interfaces/claims/IPlans.sol";
+
+/// @title The lines of a judged claim, flat in memory, as they leave in an answer, an event and a digest
+/// @dev The compiler keeps an array of structs as pointers: each time it leaves, it is copied line by line, at some 400
+/// gas. Here the four words of each `IAdjudication.PackedLine` follow one another after their number, and are written
+/// once.
+///
+/// `Flat` is where the number stands. All assembly here reads and writes only what `begin` took from the free memory,
+/// at positions below that number; callers loop up to it.
+library Lines {
+    type Flat is uint256;
+
+    /// @notice The lines, none yet, of an empty `IPlans.Verdict` that lies before them, see `answer`.
+    /// @param most how many there may be
+    function begin(uint256 most) internal pure returns (Flat lines) {
+        // Taken from the free memory; its words are set to 0, because earlier steps may have written there.
+        assembly ("memory-safe") {
+            let v := add(mload(0x40), 0x20)
+            lines := add(v, 0x120)
+            let end := add(lines, add(0x20, shl(7, most)))
+            mstore(0x40, end)
+            calldatacopy(v, calldatasize(), sub(end, v))
+        }
+    }
+
+    /// @notice Ends the call with a verdict that has no lines.
+    function refuse(Flat lines, IPlans.Refusal refusal, uint256 carc) internal pure {
+        assembly ("memory-safe") {
+            mstore(sub(lines, 0x120), refusal)
+            mstore(sub(lines, 0x100), carc)
+            mstore(lines, 0)
+        }
+        _answer(lines);
+    }
+
+    /// @notice Ends the call with a verdict, see `IPlans.Verdict`.
+    function answer(Flat lines, bool pended, bool out, uint256 family, address insurer, address token, uint256 sum) internal pure {
+        assembly ("memory-safe") {
+            mstore(sub(lines, 0xe0), pended)
+            mstore(sub(lines, 0xc0), out)
+            mstore(sub(lines, 0xa0), family)
+            mstore(sub(lines, 0x80), insurer)
+            mstore(sub(lines, 0x60), token)
+            mstore(sub(lines, 0x40), sum)
+        }
+        _answer(lines);
+    }
+
+    function _answer(Flat lines) private pure {
+        // The words are in the ABI's order; what is missing is where the verdict begins, and where its lines do.
+        assembly ("memory-safe") {
+            mstore(sub(lines, 0x140), 0x20)
+            mstore(sub(lines, 0x20), 0x120)
+            return(sub(lines, 0x140), add(0x160, shl(7, mload(lines))))
+        }
+    }
+
+    function setCount(Flat lines, uint256 size) internal pure {
+        assembly ("memory-safe") {
+            mstore(lines, size)
+        }
+    }
+
+    function count(Flat lines) internal pure returns (uint256 size) {
+        assembly ("memory-safe") {
+            size := mload(lines)
+        }
+    }
+
+    function write(Flat lines, uint256 i, bytes32 code_, uint256 judged, uint256 shares, uint256 payment_) internal pure {
+        assembly ("memory-safe") {
+            let at := add(add(lines, 0x20), shl(7, i))
+            mstore(at, code_)
+            mstore(add(at, 0x20), judged)
+            mstore(add(at, 0x40), shares)
+            mstore(add(at, 0x60), payment_)
+        }
+    }
+
+    function code(Flat lines, uint256 i) internal pure returns (bytes32 word) {
+        assembly ("memory-safe") {
+            word := mload(add(add(lines, 0x20), shl(7, i)))
+        }
+    }
+
+    /// @dev See `IAdjudication.PackedLine`.
+    function payment(Flat lines, uint256 i) internal pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := mload(add(add(lines, 0x80), shl(7, i)))
+        }
+    }
+
+    function units(Flat lines, uint256 i) internal pure returns (uint256) {
+        return uint16(payment(lines, i));
+    }
+
+    function paid(Flat lines, uint256 i) internal pure returns (uint256) {
+        return uint80(payment(lines, i) >> 16);
+    }
+}

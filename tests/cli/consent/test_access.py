@@ -1,0 +1,149 @@
+"""Uses, emergencies, reviews and the patient's inbox on the command line."""
+
+import json
+import os
+import stat
+
+import pytest
+from eth_utils.crypto import keccak
+
+from tests.support.commands import hospital, keystore, run, wallet
+
+__all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures
+
+
+@pytest.fixture
+def granted(run, hospital, wallet):
+    """The wallet's account that has permitted the hospital to treat."""
+    name, file, _ = hospital
+    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--until", "+10d", "--yes", "--relay-as", file)
+    return wallet.__class__.open(wallet.path, "correct horse").address(name)
+
+
+def used(run, patient, file, *more):
+    words = ("consent", "access", patient, "--purpose", "TREAT", "--category", "Observation")
+    return run(*words, *more, "--keystore", file, "--yes")
+
+
+def test_a_use_is_recorded_by_a_salted_commitment(run, world, hospital, granted, tmp_path):
+    record = tmp_path / "hba1c.json"
+    record.write_text('{"value": 48}')
+    done = used(run, granted, hospital[1], "--record", record, "--json")
+    assert done.code == 0
+    (line,) = done.json()["records"]
+    salt = bytes.fromhex(line["salt"][2:])
+    assert line["commitment"] == "0x" + keccak(salt + record.read_bytes()).hex()
+    (use,) = world.client().accesses.list(granted)
+    assert "0x" + use.record.hex() == line["commitment"]
+    shown = used(run, granted, hospital[1], "--record", record)
+    assert "salt 0x" in shown.out and ", keep it" in shown.out
+
+
+def test_a_commitment_that_was_made_before_is_taken(run, world, hospital, granted):
+    assert used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32).code == 0
+    assert world.client().accesses.list(granted)[0].record == b"\7" * 32
+    for wrong in ("0x12", "07" * 32):
+        assert used(run, granted, hospital[1], "--commitment", wrong).code == 2
+    assert "--record: is missing" in used(run, granted, hospital[1]).err
+
+
+def test_without_a_permit_it_is_refused_and_can_be_asked_before(run, hospital, granted):
+    words = (
+        "consent",
+        "access",
+        granted,
+        "--purpose",
+        "HMARKT",
+        "--category",
+        "Observation",
+        "--keystore",
+        hospital[1],
+    )
+    refused = run(*words, "--commitment", "0x" + "07" * 32, "--yes", "--json")
+    assert (refused.code, json.loads(refused.err.splitlines()[-1])["error"]) == (1, "AccessRefused")
+    asked = run(*words, "--check", "--json")
+    assert (asked.code, asked.json()) == (0, {"allowed": False, "reason": "WRONG_PURPOSE", "emergency": None})
+    assert used(run, granted, hospital[1], "--check").out == "may be used now: a directive that names it decides\n"
+
+
+def test_the_glass_is_broken_seen_and_reviewed(run, world, hospital, keystore, wallet):
+    patient = wallet.address()
+    words = ("consent", "emergency", patient, "--cause", "unconscious", "--category", "all", "--hours", "4")
+    done = run(*words, "--keystore", hospital[1], "--yes", "--json")
+    assert (done.code, "BREAK THE GLASS" in done.err) == (0, True)
+    id = done.json()["emergency"]
+    again = run(*words, "--keystore", hospital[1], "--yes")
+    assert (again.code, f"the emergency {id} is under way" in again.err) == (1, True)
+
+    shown = run("consent", "review", id)
+    assert (shown.code, "unconscious" in shown.out, "is open" in shown.out) == (0, True, True)
+    regulator = keystore(world.regulator)
+    closed = run("consent", "review", id, "--outcome", "unjustified", "--keystore", regulator, "--yes")
+    assert closed.code == 0
+    assert run("consent", "review", id, "--json").json()["outcome"] == "UNJUSTIFIED"
+    twice = run("consent", "review", id, "--outcome", "justified", "--keystore", regulator, "--yes")
+    assert (twice.code, "it was not justified" in twice.err) == (1, True)
+    stranger = run("consent", "review", id, "--outcome", "justified", "--keystore", hospital[1], "--yes")
+    assert stranger.code == 1
+    assert run("consent", "review", "0x" + "07" * 32).code == 2
+    assert run("consent", "review", "0x07").code == 2
+
+
+@pytest.mark.parametrize("wrong", [("--hours", "25"), ("--hours", "0"), ("--cause", "boredom")])
+def test_an_emergency_that_cannot_be_is_usage(run, hospital, wallet, wrong):
+    words = ["consent", "emergency", wallet.address(), "--cause", "unconscious", "--category", "all", "--hours", "4"]
+    assert run(*words, *wrong, "--keystore", hospital[1], "--yes").code == 2
+
+
+# -------------------------------------------------------------------------------------------------------------- inbox
+
+
+def test_the_inbox_shows_what_is_new_and_emergencies_first(run, hospital, granted, wallet):
+    name, file, signer = hospital
+    used(run, granted, file, "--commitment", "0x" + "07" * 32)
+    words = ("consent", "emergency", granted, "--cause", "unconscious", "--category", "all", "--hours", "4")
+    run(*words, "--keystore", file, "--yes")
+    kept = run("consent", "inbox", "--keep", "--json").json()
+    assert [(e["name"], e["cause"], e["outcome"]) for e in kept["emergencies"]] == [(name, "UNCONSCIOUS", "OPEN")]
+    assert [(u["name"], u["purposes"], u["emergency"]) for u in kept["uses"]] == [(name, ["TREAT"], None)]
+    assert [(e["name"], e["effect"]) for e in kept["expiring"]] == [(name, "PERMIT")]
+
+    shown = run("consent", "inbox").out
+    places = [shown.index(title) for title in ("The glass was broken:", "Uses of your data:", "Ending within 30 days:")]
+    assert places == sorted(places)
+    seen = wallet.path / "inbox.json"
+    assert stat.S_IMODE(os.stat(seen).st_mode) == 0o600
+
+    later = run("consent", "inbox", "--json").json()
+    assert (later["emergencies"], later["uses"], later["since"]) == ([], [], kept["until"] + 1)
+    used(run, granted, file, "--commitment", "0x" + "08" * 32)
+    assert [u["record"] for u in run("consent", "inbox", "--json").json()["uses"]] == ["0x" + "08" * 32]
+    assert len(run("consent", "inbox", "--all", "--json").json()["uses"]) == 2
+
+
+def test_a_look_at_one_account_is_not_remembered(run, hospital, granted, wallet):
+    used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32)
+    for _ in range(2):
+        assert len(run("consent", "inbox", "--patient", granted, "--json").json()["uses"]) == 1
+    assert not (wallet.path / "inbox.json").exists()
+
+
+def test_an_empty_inbox_says_so(run, wallet):
+    assert run("consent", "inbox").out == "nothing new\n"
+
+
+@pytest.mark.parametrize("text", ["[]", "no", '{"1": "x"}'])
+def test_a_damaged_memory_is_told(run, wallet, text):
+    seen = wallet.path / "inbox.json"
+    seen.write_text(text)
+    seen.chmod(0o600)
+    result = run("consent", "inbox")
+    assert (result.code, "is damaged; remove it" in result.err) == (2, True)
+
+
+def test_a_chain_that_was_started_anew_is_looked_at_from_the_beginning(run, world, hospital, granted, wallet):
+    used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32)
+    seen = wallet.path / "inbox.json"
+    seen.write_text(json.dumps({f"{world.node.chain_id} {world.book['AccessLog'].address}": 10**9}))
+    seen.chmod(0o600)
+    assert len(run("consent", "inbox", "--json").json()["uses"]) == 1

@@ -1,0 +1,144 @@
+"""Guardians and recovery on the command line, on a chain whose clock the tests move."""
+
+import pytest
+
+from salus.chain.local_node import LocalNode
+from tests.support.commands import hospital, keystore, run
+from tests.support.deployed_chain import House, kind
+
+__all__ = ["hospital", "keystore", "run"]  # fixtures
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A house of its own."""
+    with LocalNode(kind()) as node:
+        yield House(node, tmp_path_factory.mktemp("guardians"))
+
+
+@pytest.fixture
+def circle(world, keystore, run, hospital):
+    """A patient with three guardians, two of whom must agree: (patient, its keystore, guardians' keystores)."""
+    patient, guardians = world.patient(), [world.patient() for _ in range(3)]
+    file = keystore(patient)
+    words = [word for guardian in guardians for word in ("--guardian", guardian.address)]
+    done = run(
+        "consent",
+        "guardians",
+        "set",
+        *words,
+        "--threshold",
+        "2",
+        "--delay",
+        "3",
+        "--keystore",
+        file,
+        "--relay-as",
+        hospital[1],
+        "--yes",
+    )
+    assert (done.code, "3 days" in done.err) == (0, True)
+    return patient, file, [keystore(guardian) for guardian in guardians]
+
+
+def start(run, circle, successor, tmp_path):
+    """Two guardians sign, the second submits."""
+    patient, _, (first, second, _) = circle
+    one = tmp_path / "one.json"
+    words = ("consent", "recover", "start", patient.address, "--to", successor, "--out", one)
+    assert run(*words, "--keystore", first, "--yes").code == 0
+    two = tmp_path / "two.json"
+    assert run("consent", "recover", "approve", one, "--out", two, "--keystore", second, "--yes").code == 0
+    return one, two
+
+
+def test_the_guardians_are_shown(run, circle):
+    patient, _, _ = circle
+    (shown,) = run("consent", "guardians", "show", "--patient", patient.address, "--json").json()
+    assert (shown["controller"], shown["threshold"], shown["delay"]) == (patient.address, 2, 3 * 86400)
+    assert (len(shown["guardians"]), shown["recovery"]) == (3, None)
+    assert (
+        "2 of 3 must agree, then 3 days pass" in run("consent", "guardians", "show", "--patient", patient.address).out
+    )
+
+
+def test_guardians_move_a_patient_to_a_new_account(run, world, hospital, circle, keystore, tmp_path):
+    name, file, _ = hospital
+    patient, patient_file, _ = circle
+    new = world.patient()
+    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", patient_file, "--relay-as", file, "--yes")
+    _, two = start(run, circle, new.address, tmp_path)
+    submitted = run("consent", "guardians", "submit", two, "--keystore", file, "--yes", "--json")
+    assert (submitted.code, submitted.json()["action"]) == (0, "recover")
+    (status,) = run("consent", "recover", "status", patient.address, "--json").json()
+    assert status["recovery"]["successor"] == new.address
+    assert "RECOVERY: to " + new.address in run("consent", "recover", "status", patient.address).out
+
+    early = run("consent", "recover", "finish", patient.address, "--keystore", file, "--yes")
+    assert (early.code, "can be made from" in early.err.splitlines()[-1]) == (1, True)
+    world.node.advance(3 * 86400)
+    done = run("consent", "recover", "finish", patient.address, "--keystore", file, "--yes", "--json")
+    assert (done.code, done.json()["controller"]) == (0, new.address)
+
+    # The new account acts for the old one, whose consents stand.
+    way = ("--as-delegate-of", patient.address, "--keystore", keystore(new), "--relay-as", file, "--yes")
+    assert run("consent", "renew", "--to", name, "--until", "2040-01-01", *way).code == 0
+    assert run("consent", "revoke", "--everything", *way).code == 0
+    rows = run("consent", "history", "--patient", patient.address).out.splitlines()
+    assert rows[-1].split("\t")[1:3] == ["revoked everything", f"patient, by {new.address}"]
+    lost = run(
+        "consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", patient_file, "--relay-as", file, "--yes"
+    )
+    assert lost.code == 1
+
+
+def test_one_guardian_is_too_few(run, world, circle, tmp_path):
+    patient, _, (first, *_) = circle
+    rich = world.person()
+    words = ("consent", "recover", "start", patient.address, "--to", rich.address, "--keystore", first, "--yes")
+    result = run(*words)
+    assert (result.code, "1 guardians of" in result.err.splitlines()[-1]) == (1, True)
+
+
+def test_a_copy_from_each_guardian_is_enough(run, world, hospital, circle, tmp_path):
+    patient, _, (_, second, third) = circle
+    one, _ = start(run, circle, world.patient().address, tmp_path)
+    own = tmp_path / "third.json"
+    assert run("consent", "recover", "approve", one, "--out", own, "--keystore", third, "--yes").code == 0
+    two = tmp_path / "two.json"
+    assert run("consent", "guardians", "submit", own, two, "--keystore", hospital[1], "--yes").code == 0
+
+
+def test_the_patient_stops_a_move(run, world, hospital, circle, tmp_path):
+    patient, patient_file, _ = circle
+    _, two = start(run, circle, world.patient().address, tmp_path)
+    run("consent", "guardians", "submit", two, "--keystore", hospital[1], "--yes")
+    veto = tmp_path / "veto.json"
+    stopped = run("consent", "recover", "veto", "--keystore", patient_file, "--out", veto, "--yes")
+    assert (stopped.code, "STOP THE MOVE" in stopped.err) == (0, True)
+    assert run("consent", "guardians", "submit", veto, "--keystore", hospital[1], "--yes").code == 0
+    (status,) = run("consent", "recover", "status", patient.address, "--json").json()
+    assert status["recovery"] is None
+    again = run("consent", "guardians", "submit", two, "--keystore", hospital[1], "--yes")
+    assert (again.code, "the signature is not" in again.err) == (1, True)
+
+
+def test_a_stranger_does_not_approve(run, world, hospital, circle, tmp_path):
+    one, _ = start(run, circle, world.patient().address, tmp_path)
+    result = run("consent", "recover", "approve", one, "--keystore", hospital[1], "--yes")
+    assert (result.code, "is no guardian of" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("guardians", "set", "--guardian", "0x12", "--threshold", "1"), "guardian: is '0x12'"),
+        (("guardians", "set", "--delay", "soon"), "--delay: is 'soon'; give whole days"),
+        (("recover", "veto"), "no recovery of"),
+        (("delegate", "add", "0x12", "--purpose", "TREAT", "--until", "+1d"), "delegate: is '0x12'"),
+        (("guardians", "set", "--out", "x.json", "--relay-as", "y"), "exclude each other"),
+    ],
+)
+def test_bad_input_is_one_line(run, circle, words, said):
+    result = run("consent", *words, "--keystore", circle[1], "--yes")
+    assert (result.code, said in result.err.splitlines()[-1]) == (2, True)

@@ -1,0 +1,169 @@
+"""The noun chain of the command line."""
+
+import contextlib
+import json
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from salus.cli import cli
+from tests.support.deployed_chain import ROOT, kind
+
+
+def test_the_status_shows_where_everything_is(world):
+    words = ["chain", "status", "--rpc", world.url, "--book", str(world.book_path), "--json"]
+    document = json.loads(CliRunner().invoke(cli, words).stdout)
+    assert (document["chainId"], document["time"]) == (31337, world.w3.eth.get_block("latest")["timestamp"])
+    assert document["contracts"]["Institutions"] == world.book["Institutions"].address
+    text = CliRunner().invoke(cli, words[:-1]).stdout
+    assert f"ConsentRegistry\t{world.book['ConsentRegistry'].address}\tas deployed" in text
+
+
+def test_a_node_without_the_contracts_is_3(world, tmp_path):
+    book = tmp_path / "book.json"
+    book.write_text(world.book_path.read_text().replace(world.book["Plans"].address, "0x5f" + "1" * 38))
+    result = CliRunner().invoke(cli, ["chain", "status", "--rpc", world.url, "--book", str(book)])
+    assert result.exit_code == 3
+    assert result.stderr.startswith("error: Plans is not at 0x5")
+
+
+def test_outside_of_a_checkout_it_says_what_is_missing(tmp_path, monkeypatch):
+    import salus.cli.chain
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(salus.cli.chain, "__file__", str(tmp_path / "site-packages" / "salus" / "cli" / "chain.py"))
+    result = CliRunner().invoke(cli, ["chain", "up"])
+    assert result.exit_code == 2
+    assert "there is no checkout of Salus here" in result.stderr
+
+
+def test_without_brownie_it_says_what_is_missing(tmp_path, monkeypatch):
+    import importlib.util
+
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "deploy.py").write_text("")
+    (tmp_path / "brownie-config.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    result = CliRunner().invoke(cli, ["chain", "up"])
+    assert result.exit_code == 2
+    assert (
+        result.stderr == "error: Brownie is needed to deploy, and is not installed: run `make setup` in the project\n"
+    )
+
+
+@pytest.fixture
+def chain_up(tmp_path):
+    """Start `salus chain up` in a copy of the project's files, so that the real book is left alone."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in (
+        "contracts",
+        "interfaces",
+        "node_modules",
+        ".solc",
+        "brownie_hooks.py",
+        "brownie-config.yaml",
+        "salus",
+    ):
+        (project / name).symlink_to(ROOT / name)
+    (project / "package-lock.json").symlink_to(ROOT / "package-lock.json")
+    for name in ("scripts", "build"):
+        subprocess.run(["cp", "-r", str(ROOT / name), str(project / name)], check=True, timeout=60)
+    (project / "tests").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "salus.cli", "chain", "up", "--kind", kind(), "--json"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def line(stream, seconds=240):
+    """The next line that a process prints."""
+    ready, _, _ = select.select([stream], [], [], seconds)
+    assert ready, "it said nothing"
+    return stream.readline()
+
+
+def family(pid):
+    """A process and all that it started, of those that run."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(folder.name)] = int(parent)
+    found = {pid} & set(parents)
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def gone(pids, seconds=15):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(family(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+
+
+@linux
+def test_a_chain_comes_up_with_everything_and_ends_with_the_command(chain_up):
+    said = json.loads(line(chain_up.stdout))
+    place = ["--rpc", said["url"], "--book", said["book"]]
+    status = CliRunner().invoke(cli, ["chain", "status", *place, "--json"])
+    assert status.exit_code == 0, status.stderr
+    assert set(json.loads(status.stdout)["contracts"]) >= {"AccessManager", "ClaimDesk", "ColdChain"}
+    words = ["institution", "accredit", "city-hospital", "0x" + "12" * 20, "--role", "PROVIDER", "--yes"]
+    accredited = CliRunner().invoke(cli, [*words, "--keystore", "node:1", *place])
+    assert accredited.exit_code == 0, accredited.stderr
+
+    started = family(chain_up.pid)
+    assert said["pid"] in started
+    chain_up.send_signal(signal.SIGINT)
+    assert chain_up.wait(30) == 0
+    assert gone(started)
+
+
+@linux
+def test_what_is_interrupted_while_deploying_leaves_nothing_behind(chain_up):
+    assert "deploying" in line(chain_up.stderr)
+    deadline = time.monotonic() + 30
+    while len(started := family(chain_up.pid)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(started) >= 3, "the command, the node and the deployment"
+    chain_up.send_signal(signal.SIGTERM)
+    assert chain_up.wait(30) == 130
+    assert gone(started)
+
+
+def test_a_port_that_is_taken_is_told(world):
+    words = ["chain", "up", "--kind", kind(), "--port", str(world.node.port)]
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        result = CliRunner().invoke(cli, words)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert result.exit_code == 3
+    assert f"port {world.node.port} on 127.0.0.1 is taken" in result.stderr

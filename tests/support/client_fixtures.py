@@ -1,0 +1,56 @@
+"""Fixtures for tests of the client and of its commands: one local chain with all contracts for both. People are new for
+every test, so that none disturbs another.
+"""
+
+import os
+
+import pytest
+
+from salus.chain.local_node import LocalNode
+from salus.claims.files.fhir import read_claims
+from tests.support.claim_scenario import Scene
+from tests.support.deployed_chain import House, kind
+from tests.support.shared_data import EXAMPLES
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    with LocalNode(kind()) as node:
+        yield House(node, tmp_path_factory.mktemp("deployments"))
+
+
+@pytest.fixture
+def salus(world):
+    """A client that only reads."""
+    return world.client()
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    """No test sees the user's wallet, settings or proxies."""
+    for name in [name for name in os.environ if name.startswith("SALUS_") and name not in ("SALUS_DATA",)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SALUS_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def cheap(monkeypatch):
+    """Cheap scrypt: what is tested is not its cost, and 256 MiB half a second each would be most of the time."""
+    import salus.keys.keystores
+
+    monkeypatch.setattr(salus.keys.keystores, "_SCRYPT_N", 1 << 12)
+
+
+@pytest.fixture(scope="session")
+def token(world):
+    return world.deploy("TestToken", "Dollar", "USD", 6)
+
+
+@pytest.fixture
+def scene(world, token, tmp_path):
+    return Scene(world, token, tmp_path)
+
+
+@pytest.fixture
+def claim():
+    return read_claims(EXAMPLES / "claim.json")[0]

@@ -1,0 +1,230 @@
+"""The consent registry and its reference side by side: every action goes to both, every answer is compared."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from brownie import web3
+
+from tests.reference.registry import Action, Decision, Directive, Effect, Order, Refused, Registry, Standing, Status
+from tests.reference.typed import GRANT, REVOKE, Domain, digest
+from tests.support import consent_builders as build
+from tests.support.keys import key_of
+from tests.support.rpc_batch import Call, Receipt, Wire, event
+
+__all__ = ["Actor", "ConsentBench", "address", "order_words", "relaying"]
+
+ANY_TIME = 2**40 - 1
+
+
+def address(number: int) -> str:
+    """An address as nodes write it; a role's account is its bit."""
+    return f"0x{number:040x}"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody who asks: an institution's account or an operator's, as accredited.
+
+    ``house_roles`` are those of its institution, where they are more than its own.
+    ``until`` is the first second at which it may no longer act; an account without an institution is nobody's.
+    ``house_roles`` are those of its institution, where they are more than its own.
+    """
+
+    account: str
+    institution: str | None = None
+    roles: int = 0
+    until: int = ANY_TIME
+    suspended: bool = False
+    house_roles: int = 0
+
+    def standing(self, now: int) -> Standing:
+        licensed = self.institution is not None and not self.suspended and now < self.until
+        return Standing(int(self.institution or "0", 16), self.roles if licensed else 0, licensed, self.house_roles)
+
+
+def relaying(*orders: tuple[Order, bytes]) -> tuple[list[Any], list[Any]]:
+    """Orders, each with its signature, as ``relay`` takes them."""
+    return build.relaying(*(_order(order, signature) for order, signature in orders))
+
+
+def order_words(order: Order) -> tuple[Any, ...]:
+    """An unsigned order as ``digest`` takes it."""
+    return build.words(_order(order, b""), bytes(32), bytes(32))
+
+
+def _order(order: Order, signature: bytes) -> build.Order:
+    directive = build.Directive(*directive_words(order.directive))
+    times = order.issued_at, order.deadline
+    return build.Order(address(order.patient), directive, *times, address(order.delegate), signature)
+
+
+def directive_words(directive: Directive) -> tuple[Any, ...]:
+    return (address(directive.grantee), *list(vars(directive).values())[1:])
+
+
+def expected_event(action: Action, deadline: int) -> tuple[str, dict[str, Any]]:
+    """The event of an accepted action, as `tests.support.rpc_batch.event` reads it."""
+    directive = action.directive
+    base = {"patient": address(action.patient), "grantee": address(directive.grantee)}
+    if not action.grants:
+        return "ConsentRevoked", {**base, "index": directive.index, "issuedAt": action.issued_at}
+    terms = build.terms(build.Directive(*directive_words(directive)), action.issued_at, deadline)
+    return "ConsentGranted", {**base, "terms": terms, "document": directive.document}
+
+
+class ConsentBench:
+    """Both registries.
+
+    Args:
+        patients: Accounts that the node holds; they act directly and by signature.
+        relayer: Who submits what is signed.
+    """
+
+    def __init__(self, house: dict[str, Any], patients: Sequence[Any], relayer: Any) -> None:
+        self.wire = Wire(web3.provider.endpoint_uri)
+        self.contract = house["ConsentRegistry"]
+        self.reference = Registry()
+        self.patients = [int(str(patient), 16) for patient in patients]
+        self.relayer = relayer
+        self.domain = Domain(self.contract.eip712Domain())
+        self._accounts = {int(str(patient), 16): str(patient) for patient in patients}
+        self._keys = {int(str(patient), 16): key_of(patient) for patient in patients}
+
+    def call(self, sender: Any, method: str, *args: Any) -> Call:
+        return Call(str(sender), self.contract.address, getattr(self.contract, method).encode_input(*args))
+
+    # ---- acting ------------------------------------------------------------------------------------------------------
+
+    def grant(self, patient: int, directive: Directive) -> bool:
+        """The patient grants directly; returns whether it was accepted (by both, or this raises)."""
+        words = build.granting(build.Directive(*directive_words(directive)))
+        call = self.call(self._accounts[patient], "grant", *words)
+        return self._both(call, lambda now: self.reference.grant(patient, directive, now))
+
+    def revoke(self, patient: int, grantee: int, index: int) -> bool:
+        call = self.call(self._accounts[patient], "revoke", address(grantee), index)
+        return self._both(call, lambda now: self.reference.revoke(patient, grantee, index, now))
+
+    def relay(self, orders: Sequence[Order]) -> bool:
+        call = self.call(self.relayer, "relay", *relaying(*((order, self.sign(order)) for order in orders)))
+        return self._both(call, lambda now: self.reference.relay(orders, now), orders)
+
+    def digest(self, order: Order) -> bytes:
+        """What the prose says that the patient signs."""
+        words = directive_words(order.directive)
+        if order.directive.effect is Effect.NONE:
+            values = (address(order.patient), *words[:2], order.issued_at, order.deadline)
+            return digest(self.domain, REVOKE, values)
+        return digest(self.domain, GRANT, (address(order.patient), *words, order.issued_at, order.deadline))
+
+    def add_key(self, signer: Any) -> int:
+        """A key that only signs; returns its account."""
+        account = int(signer.address, 16)
+        self._keys[account] = signer
+        return account
+
+    def sign(self, order: Order) -> bytes:
+        return bytes(self._keys[order.signer].unsafe_sign_hash(self.digest(order)).signature)
+
+    def _both(self, call: Call, act: Callable[[int], None], orders: Sequence[Order] = ()) -> bool:
+        (receipt,) = self.wire.send([call])
+        # A view sees the state and the time of the block in which the transaction failed.
+        told = None if receipt.succeeded else self.wire.error(call, self.contract.abi)
+        if self._found_idle(orders, told, receipt.time):
+            return False
+        before = self.reference.actions
+        try:
+            act(receipt.time)
+        except Refused as refused:
+            assert told, f"the contract accepted what breaks {refused}"
+            assert told[0] in refused.names, f"the contract says {told}, the reference {refused}"
+            return False
+        assert receipt.succeeded, f"the contract refused: {told}"
+        self._compare_events(
+            receipt, self.reference.actions[len(before) :], [order.deadline for order in orders] or [0]
+        )
+        return True
+
+    def follow(self, patient: int) -> None:
+        """The registry takes over who controls the account, and tells it when that is news."""
+        (receipt,) = self.wire.send([self.call(self.relayer, "follow", address(patient))])
+        assert receipt.succeeded
+        logs = [event(self.contract.abi, log) for log in receipt.logs]
+        changed = self.reference.follow(patient)
+        names = {"patient": address(patient), "controller": address(self.reference.controller_of(patient))}
+        assert logs == ([("ControllerFollowed", names)] if changed else [])
+
+    def _found_idle(self, orders: Sequence[Order], told: Any, now: int) -> bool:
+        """Whether the contract refused an order that, after those before it, would have taken nothing back."""
+        for number, order in enumerate(orders):
+            names = address(order.patient), address(order.directive.grantee), order.directive.index, order.issued_at
+            if told != ("Superseded", names):
+                continue
+            trial = copy.deepcopy(self.reference)
+            try:
+                trial.relay(orders[:number], now)
+            except Refused:
+                continue
+            if trial.is_idle(order.action):
+                return True
+        return False
+
+    def _compare_events(self, receipt: Receipt, actions: Sequence[Action], deadlines: Sequence[int]) -> None:
+        """One event for each accepted action, in order; one that took nothing back may have none."""
+        logs = [event(self.contract.abi, log) for log in receipt.logs]
+        for action, deadline in zip(actions, deadlines, strict=True):
+            if action.by not in (0, self.reference.controller_of(action.patient)):
+                names = {"patient": address(action.patient), "delegate": address(action.by)}
+                assert logs and logs.pop(0) == ("SignedByDelegate", names), action
+            if logs and logs[0] == expected_event(action, deadline):
+                logs.pop(0)
+            else:
+                assert action.idle, f"no event for {action}"
+        assert not logs, f"events without an action: {logs}"
+
+    # ---- comparing ---------------------------------------------------------------------------------------------------
+
+    def view(self, method: str, many: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """The contract's answers of one view to many arguments."""
+        answers = self.wire.ask([self.call(self.relayer, method, *args) for args in many])
+        return [getattr(self.contract, method).decode_output("0x" + answer.hex()) for answer in answers]
+
+    def compare_directives(self, grantees: Sequence[int]) -> set[Status]:
+        """Every directive, and what each patient and each pair refuses. Returns the statuses that occurred."""
+        now = self.wire.now()
+        places = [(patient, grantee, index) for patient in self.patients for grantee in grantees for index in range(4)]
+        seen = set()
+        asked = [(address(patient), address(grantee), index) for patient, grantee, index in places]
+        for place, answer in zip(places, self.view("directive", asked), strict=True):
+            expected = self.reference.directive(*place, now)
+            effect, purposes, categories, _, end, issued_at, status = answer
+            assert (effect, status) == (expected.effect, expected.status), (place, answer, expected)
+            assert issued_at in expected.issues, (place, answer, expected)
+            if expected.effect is not Effect.NONE:
+                scope = expected.purposes, expected.categories, expected.end
+                assert (purposes, categories, end) == scope, (place, answer, expected)
+            seen.add(expected.status)
+        pairs = [(patient, grantee) for patient in self.patients for grantee in grantees]
+        refusals = self.view("refusedUntil", [(address(patient), address(grantee)) for patient, grantee in pairs])
+        for pair, answer in zip(pairs, refusals, strict=True):
+            assert answer == self.reference.refused_until(*pair), (pair, answer)
+        everything = self.view("revokedUntil", [(address(patient),) for patient in self.patients])
+        assert everything == [self.reference.revoked_until(patient) for patient in self.patients]
+        return seen
+
+    def compare_decisions(self, questions: Sequence[tuple[int, Actor, int, int]]) -> set[tuple[int, int]]:
+        """Answers to (patient, actor, purpose, categories). Returns the pairs of answer and reason that occurred."""
+        now = self.wire.now()
+        asked = [(address(patient), actor.account, *request) for patient, actor, *request in questions]
+        seen = set()
+        for question, answer in zip(questions, self.view("decide", asked), strict=True):
+            patient, actor, *request = question
+            expected = self.reference.decide(patient, actor.standing(now), *request, now)
+            told, reason, grantee, index = answer
+            assert Decision(told, reason, int(grantee, 16), index) == expected, (question, answer, expected, now)
+            seen.add((expected.answer, expected.reason))
+        return seen
