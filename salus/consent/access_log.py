@@ -22,8 +22,9 @@ from salus.errors.explanations import OUTCOMES
 from salus.keys.signing import address
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
+    from salus.institutions.registry import Institutions
 
 __all__ = ["Access", "Accesses", "Cause", "Emergency", "Outcome", "Permission", "Use", "commit"]
 
@@ -172,12 +173,13 @@ def commit(content: bytes, salt: bytes | None = None) -> tuple[bytes, bytes]:
 class Accesses:
     """The contract ``AccessLog`` as the client's signer uses it; ``salus.accesses``."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("AccessLog").functions
+        return self._ledger.contract("AccessLog").functions
 
     # ---- acting
 
@@ -196,7 +198,7 @@ class Accesses:
             given.append((address(access.patient, "patient"), purposes, categories, bytes(access.record)))
         if not given:
             raise BadInput("", "accesses", "there is none")
-        return self._salus.send(self._f.record(given))
+        return self._ledger.send(self._f.record(given))
 
     def declare_emergency(
         self, patient: str, cause: Cause, categories: Iterable[str], seconds: int
@@ -217,7 +219,7 @@ class Accesses:
         who, bits = address(patient, "patient"), codes.category_bits(categories)
         if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < 1 << 40:
             raise BadInput("", "seconds", f"is {seconds!r}; it must be a positive whole number")
-        receipt = self._salus.send(self._f.declareEmergency(who, int(Cause(cause)), bits, seconds))
+        receipt = self._ledger.send(self._f.declareEmergency(who, int(Cause(cause)), bits, seconds))
         (event,) = receipt.events("EmergencyDeclared")
         return bytes(event.args["emergency"]), receipt
 
@@ -227,7 +229,7 @@ class Accesses:
         Raises:
             Refused: ``UnknownEmergency``, ``AlreadyReviewed``, ``AccessManagedUnauthorized``.
         """
-        return self._salus.send(self._f.review(_id(emergency), int(Outcome(outcome))))
+        return self._ledger.send(self._f.review(_id(emergency), int(Outcome(outcome))))
 
     # ---- views
 
@@ -238,13 +240,13 @@ class Accesses:
             actor: Its name or address.
         """
         bits = codes.request_bits(purposes), codes.category_bits(categories)
-        who, other = address(patient, "patient"), self._salus.institutions.resolve(actor)
-        allowed, reason, emergency = self._salus.call(self._f.mayAccess(who, other, *bits))
+        who, other = address(patient, "patient"), self._institutions.resolve(actor)
+        allowed, reason, emergency = self._ledger.call(self._f.mayAccess(who, other, *bits))
         return Permission(allowed, Reason(reason), b"" if emergency == _NOTHING else emergency)
 
     def emergency(self, emergency: bytes) -> Emergency | None:
         """One declaration as it is now; None when there is none."""
-        found = self._salus.call(self._f.emergency(_id(emergency)))
+        found = self._ledger.call(self._f.emergency(_id(emergency)))
         return _emergency(emergency, found, 0) if found.declaredAt else None
 
     def emergencies(self, patient: str, *, since: int | None = None) -> tuple[Emergency, ...]:
@@ -254,16 +256,16 @@ class Accesses:
             since: The first block to look at; by default the contract's own.
         """
         who = {"patient": address(patient, "patient")}
-        events = self._salus.logs("AccessLog", "EmergencyDeclared", who, since=since)
-        answers = self._salus.calls("AccessLog", "emergency", [(event.args["emergency"],) for event in events])
+        events = self._ledger.logs("AccessLog", "EmergencyDeclared", who, since=since)
+        answers = self._ledger.calls("AccessLog", "emergency", [(event.args["emergency"],) for event in events])
         together = zip(events, answers, strict=True)
         return tuple(_emergency(event.args["emergency"], found, event.block) for event, found in together)
 
-    def list(self, patient: str, *, since: int | None = None) -> tuple[Use, ...]:
+    def all(self, patient: str, *, since: int | None = None) -> tuple[Use, ...]:
         """Every recorded use of a patient's data, oldest first; see :meth:`emergencies`."""
         who = {"patient": address(patient, "patient")}
         found = []
-        for event in self._salus.logs("AccessLog", "AccessRecorded", who, since=since):
+        for event in self._ledger.logs("AccessLog", "AccessRecorded", who, since=since):
             a = event.args
             emergency = b"" if a["emergency"] == _NOTHING else bytes(a["emergency"])
             scope = a["purpose"], a["categories"], bytes(a["record"])

@@ -6,8 +6,8 @@ names of purposes are the codes of HL7 v3 PurposeOfUse, and below HRESCH those o
 read in any case; they are written as here.
 
 A **grant** of a broader research use carries the bits of all narrower ones (:func:`purpose_bits`), a **request** has
-just its own bit (:func:`request_bits`): the contract's bit test is then the ancestor rule, which :mod:`salus.consent.research_uses`
-states.
+just its own bit (:func:`request_bits`): the contract's bit test is then the ancestor rule, which
+:mod:`salus.consent.research_uses` states.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from salus.claims.files.fhir import noting
+from salus.claims.input import noting
 from salus.claims.plans.file import AGES, SEXES, Plan, day_number
 from salus.claims.plans.plans import Membership
 from salus.errors import BadInput, one_line

@@ -10,7 +10,7 @@ import click
 from salus.cli.common import Context, command, moment
 
 if TYPE_CHECKING:
-    from salus.coldchain.loggers.mqtt import Broker
+    from salus.coldchain.loggers.mqtt import BatchLimits, Broker
     from salus.coldchain.loggers.spool import Spool, SpoolBatch
 
     #: Makes what hands a batch on, e.g. signs it with the device's key and logs it; called before anything is heard.
@@ -76,8 +76,7 @@ def add_listen(
                 topic=topic,
                 client_id=client_id,
                 deliver=deliver,
-                most=most,
-                age_s=age,
+                limits=BatchLimits(most, age),
                 note=context.note,
             )
             end = None if for_ is None else time.monotonic() + for_
