@@ -39,10 +39,10 @@ from salus.cli.common import few  # noqa: E402
 from salus.coldchain.loggers import files, write_qtag
 from salus.coldchain.lots import NewLot  # noqa: E402
 from salus.coldchain.temperature import ready_profiles  # noqa: E402
-from salus.consent.access_log import commit  # noqa: E402
 from salus.doses.schedules import ready_schedules  # noqa: E402
 from salus.errors import Refused, SalusError, gate  # noqa: E402
 from salus.errors.explanations import moment  # noqa: E402
+from salus.formats.commitments import commit  # noqa: E402
 from salus.formats.json_file import dump_json  # noqa: E402
 from salus.keys.keystores import load_keystore, read_password_file, write_keystore, write_private  # noqa: E402
 from salus.keys.signing import KeySigner, NodeSigner  # noqa: E402

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from salus.abi import terms
 from salus.abi.fast_decode import Shape, reader
 from salus.abi.fast_encode import Unfit, encoder
-from salus.consent import terms
 
 __all__ = [
     "ABI_FOLDER",

@@ -9,7 +9,6 @@ which record it was. Times are seconds of the chain's clock.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Receipt
     from salus.institutions.registry import Institutions
 
-__all__ = ["Access", "Accesses", "Cause", "Emergency", "Outcome", "Permission", "Use", "commit"]
+__all__ = ["Access", "Accesses", "Cause", "Emergency", "Outcome", "Permission", "Use"]
 
 _NOTHING = bytes(32)
 
@@ -67,7 +66,7 @@ class Access:
         patient: Whose.
         purposes: Names; one, or several at once.
         categories: Names: the record's class and all of its sensitivity labels.
-        record: Salted commitment of the record, 32 bytes; see :func:`commit`.
+        record: Salted commitment of the record, 32 bytes; see :func:`salus.formats.commitments.commit`.
     """
 
     patient: str
@@ -152,24 +151,6 @@ class Permission:
     emergency: bytes
 
 
-def commit(content: bytes, salt: bytes | None = None) -> tuple[bytes, bytes]:
-    """A commitment to a record: keccak-256 of a salt of 32 bytes and the record.
-
-    Args:
-        content: The record as it was used.
-        salt: By default fresh randomness.
-
-    Returns:
-        The commitment and the salt; only with the salt can the commitment be matched to the record.
-    """
-    from eth_utils.crypto import keccak
-
-    salt = secrets.token_bytes(32) if salt is None else salt
-    if len(salt) != 32:
-        raise BadInput("", "salt", f"has {len(salt)} bytes; it must have 32")
-    return keccak(salt + content), salt
-
-
 class Accesses:
     """The contract ``AccessLog`` as the client's signer uses it; ``salus.accesses``."""
 
@@ -194,7 +175,7 @@ class Accesses:
         for access in accesses:
             purposes, categories = _scope(access.purposes, access.categories)
             if len(access.record) != 32:
-                raise BadInput("", "record", f"has {len(access.record)} bytes; a commitment has 32, see `commit`")
+                raise BadInput("", "record", f"has {len(access.record)} bytes; a commitment has 32, see `salus.formats.commitments.commit`")
             given.append((address(access.patient, "patient"), purposes, categories, bytes(access.record)))
         if not given:
             raise BadInput("", "accesses", "there is none")

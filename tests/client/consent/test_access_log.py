@@ -4,9 +4,10 @@ import pytest
 from eth_utils.crypto import keccak
 
 from salus.consent import codes
-from salus.consent.access_log import Access, Cause, Outcome, commit
+from salus.consent.access_log import Access, Cause, Outcome
 from salus.consent.registry import DirectiveDraft, Effect, Policy, Reason
 from salus.errors import BadInput, refusals
+from salus.formats.commitments import commit
 
 DAY = 24 * 3600
 
