@@ -175,7 +175,11 @@ class Accesses:
         for access in accesses:
             purposes, categories = _scope(access.purposes, access.categories)
             if len(access.record) != 32:
-                raise BadInput("", "record", f"has {len(access.record)} bytes; a commitment has 32, see `salus.formats.commitments.commit`")
+                raise BadInput(
+                    "",
+                    "record",
+                    f"has {len(access.record)} bytes; a commitment has 32, see `salus.formats.commitments.commit`",
+                )
             given.append((address(access.patient, "patient"), purposes, categories, bytes(access.record)))
         if not given:
             raise BadInput("", "accesses", "there is none")
