@@ -10,7 +10,7 @@ import click
 from salus.cli.common import Context, command, moment
 
 if TYPE_CHECKING:
-    from salus.coldchain.loggers.mqtt import BatchLimits, Broker
+    from salus.coldchain.loggers.mqtt import Broker
     from salus.coldchain.loggers.spool import Spool, SpoolBatch
 
     #: Makes what hands a batch on, e.g. signs it with the device's key and logs it; called before anything is heard.
@@ -61,7 +61,7 @@ def add_listen(
         """
         import time
 
-        from salus.coldchain.loggers.mqtt import Listener
+        from salus.coldchain.loggers.mqtt import BatchLimits, Listener
         from salus.coldchain.loggers.spool import Spool
 
         where = _broker(broker, username, mqtt_password_file, plain, ca_file)
