@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from salus.abi.bits import ROLES, role_names
 from salus.chain.clock import send_at
 from salus.consent import codes
 from salus.consent import research_uses as duo
@@ -94,7 +95,7 @@ class Consent:
         """A grantee for people: ``role:PROVIDER``, an institution's public name, or the address."""
         number = int(grantee, 16)
         if 0 < number < 1 << 32:
-            return f"role:{'+'.join(sorted(codes.role_names(number)))}"
+            return f"role:{'+'.join(sorted(role_names(number)))}"
         return self._salus.institutions.name(grantee)
 
     def names(self, grantees: Iterable[str]) -> dict[str, str]:
@@ -395,7 +396,7 @@ class Consent:
         records = self.list(who)
         concerned: list[tuple[str, str, list[Record]]] = []
         for institution in self._salus.institutions.list():
-            own = {institution.address} | {f"0x{codes.ROLES[r]:040x}" for r in institution.roles if r in codes.ROLES}
+            own = {institution.address} | {f"0x{ROLES[r]:040x}" for r in institution.roles if r in ROLES}
             lower = {account.lower() for account in own}
             about = [record for record in records if record.grantee.lower() in lower]
             if about:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from salus.consent.codes import role_bits, role_names
+from salus.abi.bits import role_names
+from salus.consent.codes import role_bits
 from salus.errors import BadInput
 from salus.keys.signing import address
 

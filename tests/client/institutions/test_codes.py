@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from salus.abi import bits
 from salus.consent import codes
 from salus.consent import research_uses as duo
 from salus.errors import BadInput
@@ -27,8 +28,8 @@ def solidity_name(category):
 
 def test_roles_are_those_of_the_contract():
     single, whole = constants("contracts/institutions/Roles.sol")
-    assert dict(codes.ROLES) == single
-    assert sum(codes.ROLES.values()) == whole["ALL"]
+    assert dict(bits.ROLES) == single
+    assert sum(bits.ROLES.values()) == whole["ALL"]
 
 
 def test_purposes_and_categories_are_those_of_the_contract():
