@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Event, Receipt
     from salus.client import Salus
     from salus.errors import SalusError
-    from salus.keys.signing import KeySigner, NodeSigner, Signer
+    from salus.keys.signers import KeySigner, NodeSigner, Signer
     from salus.keys.wallet import Wallet
 
 __all__ = ["Book", "Event", "KeySigner", "NodeSigner", "Receipt", "Salus", "SalusError", "Signer", "Wallet"]
@@ -23,12 +23,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Book": "chain.book",
     "Event": "chain.receipts",
-    "KeySigner": "keys.signing",
-    "NodeSigner": "keys.signing",
+    "KeySigner": "keys.signers",
+    "NodeSigner": "keys.signers",
     "Receipt": "chain.receipts",
     "Salus": "client",
     "SalusError": "errors",
-    "Signer": "keys.signing",
+    "Signer": "keys.signers",
     "Wallet": "keys.wallet",
 }
 

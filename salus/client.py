@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from salus.doses.doses import Doses
     from salus.index._reader import Reader
     from salus.institutions.registry import Institutions
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
     from salus.outbox import Outbox
 
 __all__ = ["Event", "Receipt", "Salus"]

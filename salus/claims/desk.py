@@ -29,7 +29,7 @@ from salus.claims.plans.file import Plan
 from salus.claims.prepare import PRIMARY
 from salus.claims.submit import send_claims
 from salus.errors import BadAnswer, BadInput
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 from salus.outbox._bulk import take_up
 
 if TYPE_CHECKING:

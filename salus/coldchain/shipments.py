@@ -13,12 +13,12 @@ from salus.coldchain.loggers.packing import MAX_READINGS, ReadingBatch, pack, un
 from salus.coldchain.model import Disposition, Pairing, Report, Shipment, SignedBatch, Verdict
 from salus.coldchain.temperature import BY_HAND, Judgement, judgement_of
 from salus.errors import BadAnswer, BadInput, gate
-from salus.keys.signing import Domain, TypedData
+from salus.keys.typed_data import Domain, TypedData
 from salus.outbox._bulk import send_each
 
 if TYPE_CHECKING:
     from salus.client import Event, Receipt, Salus
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
     from salus.outbox import Outbox
 
 __all__ = ["ColdChain", "Disposition", "Handover", "Pairing", "Report", "Shake", "Shipment", "SignedBatch", "Verdict"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salus.errors import gate
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from salus.chain.receipts import Event

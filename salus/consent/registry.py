@@ -38,12 +38,12 @@ from salus.consent.model import (
 from salus.consent.relay import BATCH, GAS_OF_ONE, relay_all, words
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from salus.chain.receipts import Event, Receipt
     from salus.client import Salus
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
     from salus.outbox import Outbox
 
 __all__ = [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from salus.abi.bits import role_names
 from salus.consent.codes import role_bits
 from salus.errors import BadInput
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from salus.chain.receipts import Receipt

@@ -10,7 +10,7 @@ from salus.claims.plans.file import Plan, PlanPrice, Schedule, day_number, day_t
 from salus.claims.plans.records import Authorization, Cap, Contract, Membership, Referral, Terms
 from salus.claims.plans.units import category_units, listed, lists_of, price_units, rules, term_units
 from salus.errors import BadInput
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 from salus.outbox._bulk import send_each, take_up
 
 if TYPE_CHECKING:
