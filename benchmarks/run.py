@@ -24,7 +24,7 @@ from brownie import accounts, chain, network, project, web3  # noqa: E402
 from eth_account import Account  # noqa: E402
 
 from salus.abi.terms import pack  # noqa: E402
-from salus.keys.signing import compact  # noqa: E402
+from salus.keys.typed_data import compact  # noqa: E402
 from scripts.deploy import deploy  # noqa: E402
 
 DAY = 24 * 3600

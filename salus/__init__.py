@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from salus.doses.schedules import ready_schedules
     from salus.errors import BadInput, Refused, SalusError
     from salus.index import Indexer
-    from salus.keys.signing import KeySigner, NodeSigner, Signer
+    from salus.keys.signers import KeySigner, NodeSigner, Signer
     from salus.keys.wallet import Wallet
     from salus.outbox import Outbox
 
@@ -90,12 +90,12 @@ _HOMES = {
     "Effect": "consent.model",
     "Event": "chain.receipts",
     "Indexer": "index",
-    "KeySigner": "keys.signing",
+    "KeySigner": "keys.signers",
     "Ledger": "chain.ledger",
     "LocalNode": "chain.local_node",
     "Membership": "claims.plans.records",
     "NewLot": "coldchain.lots",
-    "NodeSigner": "keys.signing",
+    "NodeSigner": "keys.signers",
     "Order": "consent.model",
     "Outbox": "outbox",
     "Plan": "claims.plans.model",
@@ -104,7 +104,7 @@ _HOMES = {
     "Refused": "errors",
     "Salus": "client",
     "SalusError": "errors",
-    "Signer": "keys.signing",
+    "Signer": "keys.signers",
     "State": "claims.model",
     "Verdict": "coldchain.model",
     "Wallet": "keys.wallet",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from salus.consent.registry import Consent
     from salus.doses.doses import Doses
     from salus.institutions.registry import Institutions
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
     from salus.outbox import Outbox
 
 __all__ = ["Salus", "find_index"]

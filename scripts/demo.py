@@ -45,7 +45,7 @@ from salus.errors.explanations import moment  # noqa: E402
 from salus.formats.commitments import commit  # noqa: E402
 from salus.formats.json_file import dump_json  # noqa: E402
 from salus.keys.keystores import load_keystore, read_password_file, write_keystore, write_private  # noqa: E402
-from salus.keys.signing import KeySigner, NodeSigner  # noqa: E402
+from salus.keys.signers import KeySigner, NodeSigner  # noqa: E402
 from salus.keys.wallet import Wallet  # noqa: E402
 
 EXAMPLES = ROOT / "examples"

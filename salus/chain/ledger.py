@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from web3.contract import Contract
     from web3.contract.contract import ContractFunction
 
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["Ledger"]
 

@@ -32,7 +32,7 @@ from salus.claims.report import UNITS_A_DAY, Report
 from salus.claims.report import report as count_claims
 from salus.claims.submit import send_claims
 from salus.errors import BadAnswer, BadInput
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 from salus.outbox._bulk import take_up
 
 if TYPE_CHECKING:

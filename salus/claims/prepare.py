@@ -13,8 +13,8 @@ from salus.claims.plans.model import Plan
 from salus.claims.plans.versions import judging
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import smallest_units
-from salus.keys.signing import address as checked_address
-from salus.keys.signing import recover
+from salus.keys.addresses import address as checked_address
+from salus.keys.typed_data import recover
 
 if TYPE_CHECKING:
     from salus.claims.collaborators import Collaborators

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salus.errors import BadInput
-from salus.keys.signing import Domain, TypedData
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
+from salus.keys.typed_data import Domain, TypedData
 
 if TYPE_CHECKING:
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["EPOCH", "Handed", "Handover", "Shake", "handed", "read_handover", "seal_of", "write_handover"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from salus.coldchain.temperature import Profile
 from salus.errors import BadAnswer, BadInput, one_line
 from salus.formats.gs1 import gtin_number, lot_number
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger

@@ -14,7 +14,7 @@ from salus.coldchain.loggers.reading import Reading
 from salus.coldchain.model import Disposition, Pairing, Report, Shipment, SignedBatch, Verdict
 from salus.coldchain.temperature import BY_HAND, Judgement, judgement_of
 from salus.errors import BadAnswer, BadInput, gate
-from salus.keys.signing import Domain, TypedData
+from salus.keys.typed_data import Domain, TypedData
 from salus.outbox._bulk import send_each
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from salus.coldchain.epcis_document import Story
     from salus.coldchain.lots import Lots
     from salus.institutions.registry import Institutions
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
     from salus.outbox import Outbox
 
 __all__ = ["ColdChain", "Disposition", "Handover", "Pairing", "Report", "Shake", "Shipment", "SignedBatch", "Verdict"]

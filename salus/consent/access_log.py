@@ -18,7 +18,7 @@ from salus.consent import codes
 from salus.consent.model import Reason
 from salus.errors import BadInput
 from salus.errors.explanations import OUTCOMES
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger

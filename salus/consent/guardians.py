@@ -22,12 +22,12 @@ from salus.consent import codes
 from salus.consent.guardian_requests import WEEK, Request
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Event, Receipt
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["Delegation", "GuardianSet", "Guardians", "Recovery"]
 

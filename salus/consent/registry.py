@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from salus.abi.bits import ROLES, role_names
 from salus.chain.clock import send_at
 from salus.consent import codes
 from salus.consent import research_uses as duo
@@ -38,14 +39,15 @@ from salus.consent.model import (
 from salus.consent.relay import BATCH, GAS_OF_ONE, relay_all, words
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
-from salus.keys.signing import address
+from salus.institutions.roles import role_bits
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Event, Receipt
     from salus.consent.guardians import Guardians
     from salus.institutions.registry import Institutions
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
     from salus.outbox import Outbox
 
 __all__ = [
@@ -89,7 +91,7 @@ class Consent:
             BadInput: No such institution or role.
         """
         if grantee.casefold().startswith("role:"):
-            return f"0x{codes.role_bits([grantee[5:]], file=file):040x}"
+            return f"0x{role_bits([grantee[5:]], file=file):040x}"
         account = self._institutions.resolve(grantee, file=file)
         if int(account, 16) < 1 << 32:
             raise BadInput(file, "grantee", f"{grantee!r} is no institution's account; for a role write role:PROVIDER")
@@ -99,7 +101,7 @@ class Consent:
         """A grantee for people: ``role:PROVIDER``, an institution's public name, or the address."""
         number = int(grantee, 16)
         if 0 < number < 1 << 32:
-            return f"role:{'+'.join(sorted(codes.role_names(number)))}"
+            return f"role:{'+'.join(sorted(role_names(number)))}"
         return self._institutions.name(grantee)
 
     def names(self, grantees: Iterable[str]) -> dict[str, str]:
@@ -404,7 +406,7 @@ class Consent:
         records = self.all(who)
         concerned: list[tuple[str, str, list[Record]]] = []
         for institution in self._institutions.all():
-            own = {institution.address} | {f"0x{codes.ROLES[r]:040x}" for r in institution.roles if r in codes.ROLES}
+            own = {institution.address} | {f"0x{ROLES[r]:040x}" for r in institution.roles if r in ROLES}
             lower = {account.lower() for account in own}
             about = [record for record in records if record.grantee.lower() in lower]
             if about:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from salus.chain.clock import reached, send_at
 from salus.consent.model import ALL_PLACES, Effect, Order
 from salus.institutions.registry import ZERO
-from salus.keys.signing import compact
+from salus.keys.typed_data import compact
 from salus.outbox._bulk import send_each, take_up
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from salus.doses.schedules import GRACE, Schedule, Step, ready_schedules
 from salus.errors import BadAnswer, BadInput, Refused
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from salus.consent.codes import role_bits, role_names
+from salus.abi.bits import role_names
 from salus.errors import BadInput
-from salus.keys.signing import address
+from salus.institutions.roles import role_bits
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger

@@ -23,7 +23,7 @@ from salus.claims.plans.file import AGES, SEXES, Plan, day_number
 from salus.claims.plans.plans import Membership
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import read_text
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 __all__ = ["read_members", "ungrouped"]
 

@@ -11,7 +11,7 @@ from salus.claims.plans.records import Authorization, Cap, Contract, Membership,
 from salus.claims.plans.units import category_units, listed, lists_of, price_units, rules, term_units
 from salus.claims.plans.versions import Version, published
 from salus.errors import BadInput
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 from salus.outbox._bulk import send_each, take_up
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from salus.errors import BadAnswer, NotDeployed, Refused, WalletError
-from salus.keys.signing import Domain, TypedData
+from salus.keys.typed_data import Domain, TypedData
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from salus.abi import decoding
 from salus.claims.treasury import permits
 from salus.errors import BadInput
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger

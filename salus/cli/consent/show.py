@@ -38,7 +38,7 @@ def check_out(out: str | None) -> None:
 
 def patients(context: Context, patient: str | None, relation: str | None) -> dict[str, str]:
     """Whose consents are looked at: accounts by what they are called: the one that is named, or all of the wallet."""
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     if patient:
         return {"": address(patient, "--patient")}

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from salus.abi.bits import ROLES
 from salus.consent import research_uses as duo
-from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES
+from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS
 from salus.consent.files.fhir_codes import (
     ACT_CODE,
     ACT_REASON,
