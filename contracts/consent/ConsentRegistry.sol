@@ -99,9 +99,14 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         _revoke(msg.sender, account, grantee, index, uint40(block.timestamp), false);
     }
 
-    function _revoke(address patient, Patient storage account, address grantee, uint8 index, uint40 issuedAt, bool signed)
-        private
-    {
+    function _revoke(
+        address patient,
+        Patient storage account,
+        address grantee,
+        uint8 index,
+        uint40 issuedAt,
+        bool signed
+    ) private {
         bool changed;
         if (grantee == address(0)) {
             if (index != ALL) revert InvalidGrantee(grantee);
@@ -154,16 +159,19 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     }
 
     /// @dev Who signed by a proof, or sends this itself; reverts when nobody did.
-    function _proven(bytes32 number, Proof[] calldata proofs, bytes32 hash, address controller)
-        private
-        view
-        returns (address signer)
-    {
+    function _proven(
+        bytes32 number,
+        Proof[] calldata proofs,
+        bytes32 hash,
+        address controller
+    ) private view returns (address signer) {
         if (uint256(number) >= proofs.length) revert InvalidSignature(controller);
         Proof calldata proof = proofs[uint256(number)];
         signer = proof.signer == address(0) ? controller : proof.signer;
         bool own = proof.signature.length == 0;
-        if (own ? msg.sender != signer : !Signatures.signed(signer, hash, proof.signature)) revert InvalidSignature(signer);
+        if (own ? msg.sender != signer : !Signatures.signed(signer, hash, proof.signature)) {
+            revert InvalidSignature(signer);
+        }
     }
 
     /// @dev A delegate replaces or revokes only what it could have granted; several at once, or where nothing stands, only when it
@@ -177,7 +185,9 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         bool any = terms.effectOf() == 0 && place == 0;
         uint32 purposes = any ? type(uint32).max : terms.purposesOf() | place.purposesOf();
         uint56 categories = any ? type(uint56).max : terms.categoriesOf() | place.categoriesOf();
-        if (!guardians.mayAct(order.patient, delegate, purposes, categories)) revert OutOfScope(order.patient, delegate);
+        if (!guardians.mayAct(order.patient, delegate, purposes, categories)) {
+            revert OutOfScope(order.patient, delegate);
+        }
 
         emit SignedByDelegate(order.patient, delegate);
     }
@@ -202,11 +212,12 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     // ---- decide --------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IConsentRegistry
-    function decide(address patient, address actor, uint32 purpose, uint56 categories)
-        external
-        view
-        returns (Answer answer, Reason reason, address grantee, uint256 index)
-    {
+    function decide(
+        address patient,
+        address actor,
+        uint32 purpose,
+        uint56 categories
+    ) external view returns (Answer answer, Reason reason, address grantee, uint256 index) {
         if (purpose == 0 || categories == 0) return (answer, reason, grantee, index);
         (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standingOf(actor);
         if (status != IInstitutions.Standing.Licensed) return (Answer.Deny, Reason.NotLicensed, grantee, index);
@@ -218,7 +229,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         if (answer != Answer.None) return (answer, reason, grantee, index);
 
         uint32 house = roles;
-        if (institution != actor) (, house,) = institutions.standingOf(institution);
+        if (institution != actor) (, house, ) = institutions.standingOf(institution);
         return _byRole(account, roles, house, revoked, purpose, categories, reason, grantee, index);
     }
 

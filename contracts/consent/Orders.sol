@@ -10,31 +10,36 @@ library Orders {
     bytes32 private constant GRANT = keccak256(
         "Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56 categories,uint40 start,uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)"
     );
-    bytes32 private constant REVOKE =
-        keccak256("Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)");
+    bytes32 private constant REVOKE = keccak256(
+        "Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)"
+    );
 
     /// @dev EIP-712's hash of the order's fields, without its domain.
-    function structHash(address patient, address grantee, uint256 terms, bytes32 document) internal pure returns (bytes32) {
+    function structHash(
+        address patient,
+        address grantee,
+        uint256 terms,
+        bytes32 document
+    ) internal pure returns (bytes32) {
         if (terms.effectOf() == 0) {
-            return keccak256(
-                abi.encode(REVOKE, patient, grantee, terms.indexOf(), terms.issuedAt(), terms.deadline())
-            );
+            return keccak256(abi.encode(REVOKE, patient, grantee, terms.indexOf(), terms.issuedAt(), terms.deadline()));
         }
-        return keccak256(
-            abi.encode(
-                GRANT,
-                patient,
-                grantee,
-                terms.indexOf(),
-                terms.effectOf(),
-                terms.purposesOf(),
-                terms.categoriesOf(),
-                terms.startsAt(),
-                terms.endsAt(),
-                document,
-                terms.issuedAt(),
-                terms.deadline()
-            )
-        );
+        return
+            keccak256(
+                abi.encode(
+                    GRANT,
+                    patient,
+                    grantee,
+                    terms.indexOf(),
+                    terms.effectOf(),
+                    terms.purposesOf(),
+                    terms.categoriesOf(),
+                    terms.startsAt(),
+                    terms.endsAt(),
+                    document,
+                    terms.issuedAt(),
+                    terms.deadline()
+                )
+            );
     }
 }

@@ -24,7 +24,12 @@ library Pairs {
     /// @param since what was issued until then is revoked
     /// @return granted false when something stands against it: a later action or, against a signed grant, an equally late one
     /// @return last issue of that
-    function grant(Pair storage pair, uint256 terms, uint256 since, bool signed) internal returns (bool granted, uint40 last) {
+    function grant(
+        Pair storage pair,
+        uint256 terms,
+        uint256 since,
+        bool signed
+    ) internal returns (bool granted, uint40 last) {
         uint256 index = terms.at();
         uint256 first = pair.places[0];
         uint256 place = index == 0 ? first : pair.places[index];
@@ -47,10 +52,7 @@ library Pairs {
 
     /// @param index below `PLACES`, or `ALL`
     /// @return changed whether it changed anything
-    function revoke(Pair storage pair, uint256 index, uint256 issuedAt, bool signed)
-        internal
-        returns (bool changed)
-    {
+    function revoke(Pair storage pair, uint256 index, uint256 issuedAt, bool signed) internal returns (bool changed) {
         uint256 before = pair.places[0];
         uint256 first = before;
         if (index == 0) {
@@ -85,11 +87,12 @@ library Pairs {
 
     /// @dev What the directives answer, with the index of the one that decides; or none, with the nearest miss.
     /// @param since everything issued until then is revoked
-    function answer(Pair storage pair, uint256 since, uint256 purpose, uint256 categories)
-        internal
-        view
-        returns (IConsentRegistry.Answer found, IConsentRegistry.Reason reason, uint256 index)
-    {
+    function answer(
+        Pair storage pair,
+        uint256 since,
+        uint256 purpose,
+        uint256 categories
+    ) internal view returns (IConsentRegistry.Answer found, IConsentRegistry.Reason reason, uint256 index) {
         uint256 place = pair.places[0];
         uint256 used = place.used();
         // Nothing was ever granted: at most revoked.

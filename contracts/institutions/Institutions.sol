@@ -178,9 +178,8 @@ contract Institutions is IInstitutions, AccessManaged {
     function institution(address account) external view returns (Institution memory record) {
         Entry memory entry = _entries[account];
         if (entry.institution != account || account == address(0)) return record;
-        return Institution(
-            _handles[account], entry.roles, entry.until, _suspendedAt[account], _encryptionKeys[account]
-        );
+        return
+            Institution(_handles[account], entry.roles, entry.until, _suspendedAt[account], _encryptionKeys[account]);
     }
 
     /// @inheritdoc IInstitutions

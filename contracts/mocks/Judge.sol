@@ -5,7 +5,12 @@ import {Adjudication} from "contracts/claims/plans/Adjudication.sol";
 
 /// @title Opens the library to tests, with any bounds
 contract Judge {
-    function share(Adjudication.Tally memory t, Adjudication.Rule memory r, uint256 allowed, uint256 prior)
+    function share(
+        Adjudication.Tally memory t,
+        Adjudication.Rule memory r,
+        uint256 allowed,
+        uint256 prior
+    )
         external
         pure
         returns (uint256 shares, uint256 payment, uint256 counted, Adjudication.Tally memory, Adjudication.Rule memory)

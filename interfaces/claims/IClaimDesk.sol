@@ -90,12 +90,24 @@ interface IClaimDesk is IAdjudication {
         PackedLine[] lines
     );
     event ClaimRefused(
-        bytes32 indexed id, address indexed provider, bytes32 indexed plan, IPlans.Refusal refusal, uint16 carc
+        bytes32 indexed id,
+        address indexed provider,
+        bytes32 indexed plan,
+        IPlans.Refusal refusal,
+        uint16 carc
     );
     event ClaimOwed(bytes32 indexed id, uint96 due, uint64 position);
     /// @notice `claim` is what `review`, `decide` and `withdraw` want to hear again.
     /// @param due what would be paid now; `reserved`: whether the pool could put it aside
-    event ClaimPended(bytes32 indexed id, address indexed provider, bytes32 indexed plan, Claim claim, uint96 due, bool reserved, uint40 reviewBy);
+    event ClaimPended(
+        bytes32 indexed id,
+        address indexed provider,
+        bytes32 indexed plan,
+        Claim claim,
+        uint96 due,
+        bool reserved,
+        uint40 reviewBy
+    );
     event ClaimWithdrawn(bytes32 indexed id);
     event ClaimReversed(bytes32 indexed id, address indexed by, uint96 amount);
     event ClaimAppealed(bytes32 indexed id);

@@ -56,15 +56,17 @@ library ClaimBook {
 
     /// @dev The gates that need no plan.
     /// @param lines those of `c`
-    function refusal(Book storage b, IAdjudication.Claim calldata c, IAdjudication.Line[] calldata lines, bytes32 id)
-        internal
-        view
-        returns (IPlans.Refusal, uint16 carc)
-    {
+    function refusal(
+        Book storage b,
+        IAdjudication.Claim calldata c,
+        IAdjudication.Line[] calldata lines,
+        bytes32 id
+    ) internal view returns (IPlans.Refusal, uint16 carc) {
         if (!_wellFormed(lines)) return (IPlans.Refusal.Malformed, 16);
         IClaimDesk.State state = b.claims[id].state;
-        bool open = state == IClaimDesk.State.None
-            || (state == IClaimDesk.State.Withdrawn && !b.withdrawn[id][Attestations.content(c)]);
+        bool open =
+            state == IClaimDesk.State.None ||
+                (state == IClaimDesk.State.Withdrawn && !b.withdrawn[id][Attestations.content(c)]);
         return open ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.Duplicate, 18);
     }
 
@@ -76,7 +78,11 @@ library ClaimBook {
         return true;
     }
 
-    function whose(address provider, address signer, bool licensed) internal pure returns (IPlans.Refusal, uint16 carc) {
+    function whose(
+        address provider,
+        address signer,
+        bool licensed
+    ) internal pure returns (IPlans.Refusal, uint16 carc) {
         if (signer != provider) return (IPlans.Refusal.NotAttested, 16);
         return licensed ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.NotLicensed, 185);
     }
@@ -86,14 +92,17 @@ library ClaimBook {
         (r.refusal, r.carc) = (v.refusal, v.carc);
         if (v.refusal != IPlans.Refusal.None) return;
         r.state = v.pended ? IClaimDesk.State.Pended : IClaimDesk.State.Settled;
-        r.circumstances = uint256(c.serviceDay) << 72 | uint256(v.family) << 8 | (v.outOfNetwork ? Results.OUTSIDE : 0);
+        r.circumstances =
+            (uint256(c.serviceDay) << 72) |
+            (uint256(v.family) << 8) |
+            (v.outOfNetwork ? Results.OUTSIDE : 0);
         (r.paid, r.lines) = (v.paid, v.lines);
     }
 
     /// @dev Final before the money moves: a token that calls back finds the claim settled and its number taken.
     function conclude(Book storage b, IAdjudication.Claim calldata c, Results.Flat memory r) internal {
         Stored storage s = b.claims[r.id];
-        uint256 word = r.tell(c) << 48 | block.timestamp << 8 | uint256(r.state);
+        uint256 word = (r.tell(c) << 48) | (block.timestamp << 8) | uint256(r.state);
         // The struct's one slot, written once; the compiler writes it field by field. The digest loses its highest
         // bits, as `uint208` does.
         assembly ("memory-safe") {
@@ -117,11 +126,7 @@ library ClaimBook {
         emit IClaimDesk.ClaimOwed(id, amount, position);
     }
 
-    function pended(Book storage b, IAdjudication.Claim calldata c)
-        internal
-        view
-        returns (bytes32 id, Extra memory e)
-    {
+    function pended(Book storage b, IAdjudication.Claim calldata c) internal view returns (bytes32 id, Extra memory e) {
         id = Ids.claim(c.provider, c.number);
         Stored memory s = b.claims[id];
         if (s.state != IClaimDesk.State.Pended) revert IClaimDesk.WrongState(id, s.state);

@@ -35,10 +35,12 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     ClaimBook.Book private _book;
 
-    constructor(address manager, IInstitutions institutions_, IPlans plans_, ITreasury treasury_)
-        AccessManaged(manager)
-        EIP712("Salus Claims", "1")
-    {
+    constructor(
+        address manager,
+        IInstitutions institutions_,
+        IPlans plans_,
+        ITreasury treasury_
+    ) AccessManaged(manager) EIP712("Salus Claims", "1") {
         institutions = institutions_;
         plans = plans_;
         treasury = treasury_;
@@ -156,7 +158,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         Results.Flat[] memory results = Results.room(1);
         results.begin(0, id, c.lines.length);
         Results.Flat memory r = results[0];
-        (r.state, r.circumstances) = (State.Denied, uint256(c.serviceDay) << 72 | ClaimBook.DENIED);
+        (r.state, r.circumstances) = (State.Denied, (uint256(c.serviceDay) << 72) | ClaimBook.DENIED);
         Adjudication.deny(c.lines, carc, r.linesOf());
         _book.conclude(c, r);
         _release(id, e, address(0), 0);
@@ -221,7 +223,8 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         ClaimBook.Stored memory s = _book.decided(d);
         if (msg.sender != d.patient) _onlyFor(d.id, d.provider, Parties.PROVIDERS);
         ClaimBook.Extra storage e = _book.extras[d.id];
-        bool open = s.state == State.Settled || s.state == State.Owed || s.state == State.Denied || s.state == State.Reversed;
+        bool open =
+            s.state == State.Settled || s.state == State.Owed || s.state == State.Denied || s.state == State.Reversed;
         if (!open || e.heard) revert WrongState(d.id, s.state);
         ClaimBook.within(d.id, s.at, plans.terms(d.plan).appealDays);
 
@@ -246,7 +249,9 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         emit ClaimArbitrated(id, award, carc);
 
         IPlans.Terms memory t = plans.terms(d.plan);
-        if (!treasury.pay(t.insurer, t.token, d.provider, award, id)) _book.owe(treasury, id, t.insurer, t.token, d.provider, award);
+        if (!treasury.pay(t.insurer, t.token, d.provider, award, id)) {
+            _book.owe(treasury, id, t.insurer, t.token, d.provider, award);
+        }
     }
 
     // ---- who -----------------------------------------------------------------------------------------------------

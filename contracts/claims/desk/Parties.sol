@@ -16,11 +16,11 @@ library Parties {
 
     /// @return institution whom the account acts for, 0 for nobody
     /// @return licensed whether it may now, in one of the roles
-    function actsFor(IInstitutions institutions, address account, uint32 roles)
-        internal
-        view
-        returns (address institution, bool licensed)
-    {
+    function actsFor(
+        IInstitutions institutions,
+        address account,
+        uint32 roles
+    ) internal view returns (address institution, bool licensed) {
         uint32 own;
         IInstitutions.Standing status;
         (institution, own, status) = institutions.standingOf(account);
@@ -29,12 +29,13 @@ library Parties {
 
     /// @dev The signature's key, or else the provider as an ERC-1271 wallet; nobody's wallet is called but a licensed
     /// provider's.
-    function signedFor(IInstitutions institutions, address provider, bytes32 hash, bytes calldata signature)
-        internal
-        view
-        returns (address institution, bool licensed)
-    {
-        (address signer,,) = ECDSA.tryRecover(hash, signature);
+    function signedFor(
+        IInstitutions institutions,
+        address provider,
+        bytes32 hash,
+        bytes calldata signature
+    ) internal view returns (address institution, bool licensed) {
+        (address signer, , ) = ECDSA.tryRecover(hash, signature);
         (institution, licensed) = actsFor(institutions, signer, PROVIDERS);
         if (institution == provider) return (institution, licensed);
         (address own, bool may) = actsFor(institutions, provider, PROVIDERS);

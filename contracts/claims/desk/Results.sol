@@ -63,10 +63,13 @@ library Results {
     /// @notice `plans.award(c, reviewed)`, which fills a result that was just begun with room for the claim's lines.
     /// @param lines those of `c`
     /// @return pended whether it waits for a review
-    function award(IPlans plans, IAdjudication.Claim calldata c, IAdjudication.Line[] calldata lines, bool reviewed, Flat memory r)
-        internal
-        returns (bool pended, address insurer, address token)
-    {
+    function award(
+        IPlans plans,
+        IAdjudication.Claim calldata c,
+        IAdjudication.Line[] calldata lines,
+        bool reviewed,
+        Flat memory r
+    ) internal returns (bool pended, address insurer, address token) {
         uint256 selector = uint32(IPlans.award.selector);
         uint256 refusal;
         uint256 carc;
@@ -102,7 +105,7 @@ library Results {
         (r.refusal, r.carc) = (IPlans.Refusal(refusal), uint16(carc));
         if (refusal != 0) return (false, insurer, token);
         r.state = pended ? IClaimDesk.State.Pended : IClaimDesk.State.Settled;
-        (r.circumstances, r.paid) = (uint256(c.serviceDay) << 72 | circumstances, uint96(paid));
+        (r.circumstances, r.paid) = ((uint256(c.serviceDay) << 72) | circumstances, uint96(paid));
     }
 
     /// @notice Emits `ClaimDecided`.
@@ -133,7 +136,13 @@ library Results {
         assembly ("memory-safe") {
             let first := add(results, 0x20)
             let end := add(first, shl(5, mload(results)))
-            for { let at := first } lt(at, end) { at := add(at, 0x20) } { mstore(at, sub(mload(at), first)) }
+            for {
+                let at := first
+            } lt(at, end) {
+                at := add(at, 0x20)
+            } {
+                mstore(at, sub(mload(at), first))
+            }
             let base := sub(results, 0x20)
             mstore(base, 0x20)
             return(base, sub(mload(0x40), base))

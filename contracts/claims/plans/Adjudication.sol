@@ -50,11 +50,12 @@ library Adjudication {
     /// @return shares as in `PackedLine`, without the number of the pre-authorisation
     /// @return payment as in `PackedLine`, without the units
     /// @return counted part of the copay that counted to the deductible
-    function share(Tally memory t, Rule memory r, uint256 allowed, uint256 prior)
-        internal
-        pure
-        returns (uint256 shares, uint256 payment, uint256 counted)
-    {
+    function share(
+        Tally memory t,
+        Rule memory r,
+        uint256 allowed,
+        uint256 prior
+    ) internal pure returns (uint256 shares, uint256 payment, uint256 counted) {
         // Nothing here can wrap: parts are taken from wholes, and wholes have 80 bits.
         unchecked {
             uint256 d = r.bears ? t.deductible : 0;
@@ -83,8 +84,8 @@ library Adjudication {
 
             uint256 benefit = allowed - prior - sum;
             uint256 paid = _min(benefit, _min(r.limit, _min(t.annual, t.lifetime)));
-            shares = d << 176 | c << 96 | k << 16;
-            payment = (benefit - paid) << 176 | prior << 96 | paid << 16;
+            shares = (d << 176) | (c << 96) | (k << 16);
+            payment = ((benefit - paid) << 176) | (prior << 96) | (paid << 16);
             if (benefit != paid) {
                 shares |= (t.lifetime < r.limit && t.lifetime < t.annual ? LIFETIME : BENEFIT_MAXIMUM) << 8;
             }
@@ -102,11 +103,13 @@ library Adjudication {
     }
 
     /// @dev Takes `excess`, at most their sum, off the steps, the last one first.
-    function _cut(bool copayFirst, uint256 d, uint256 c, uint256 k, uint256 excess)
-        private
-        pure
-        returns (uint256, uint256, uint256)
-    {
+    function _cut(
+        bool copayFirst,
+        uint256 d,
+        uint256 c,
+        uint256 k,
+        uint256 excess
+    ) private pure returns (uint256, uint256, uint256) {
         unchecked {
             uint256 part = _min(k, excess);
             (k, excess) = (k - part, excess - part);
@@ -120,7 +123,7 @@ library Adjudication {
 
     function unpack(IAdjudication.PackedLine calldata p) internal pure returns (IAdjudication.LineResult memory r) {
         (r.charge, r.denied, r.counted, r.carc) = _parts(p.judged);
-        (r.deductible, r.copay, r.coinsurance,) = _parts(p.shares);
+        (r.deductible, r.copay, r.coinsurance, ) = _parts(p.shares);
         (r.limitCarc, r.authorization) = (uint8(p.shares >> 8), uint8(p.shares));
         (r.limited, r.prior, r.paid, r.units) = _parts(p.payment);
         r.allowed = r.deductible + r.copay + r.coinsurance + r.limited + r.prior + r.paid;
@@ -132,7 +135,7 @@ library Adjudication {
         results.setCount(lines.length);
         for (uint256 i; i < lines.length; ++i) {
             uint256 charge = lines[i].charge;
-            results.write(i, lines[i].code, charge << 176 | charge << 96 | carc, 0, 0);
+            results.write(i, lines[i].code, (charge << 176) | (charge << 96) | carc, 0, 0);
         }
     }
 
@@ -162,7 +165,7 @@ library Adjudication {
         // The mean length of a year is off by less than two days at any day, hence by one year at most. 24 bits of days
         // end in the year 47,904: nothing here can wrap.
         unchecked {
-            year = 1970 + day * 400 / DAYS_PER_400_YEARS;
+            year = 1970 + (day * 400) / DAYS_PER_400_YEARS;
             if (day < _firstDayOf(year)) --year;
             else if (day >= _firstDayOf(year + 1)) ++year;
         }

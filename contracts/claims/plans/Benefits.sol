@@ -48,8 +48,8 @@ library Benefits {
             uint256 price = prices[code];
             (uint256 units, uint256 carc, uint256 serial) = _accepted(b, c, said, k, price, i, lines);
             (uint256 charge, uint256 asked) = (line.charge, line.units);
-            uint256 rest = units == asked ? charge : charge * units / asked;
-            uint256 judged = charge << 176 | (charge - rest) << 96 | carc;
+            uint256 rest = units == asked ? charge : (charge * units) / asked;
+            uint256 judged = (charge << 176) | ((charge - rest) << 96) | carc;
             if (units == 0) {
                 lines.write(i, code, judged, 0, 0);
                 continue;
@@ -62,9 +62,13 @@ library Benefits {
             }
             uint256 own = k.schedule == 0 ? 0 : b.prices[c.plan][k.schedule][code];
             uint256 allowed = (own == 0 ? price : own).allowed() * units;
-            (uint256 shares, uint256 payment, uint256 counted) =
-                Adjudication.share(t, rule, allowed < rest ? allowed : rest, line.prior);
-            lines.write(i, code, judged | counted << 16, shares | serial, payment | units);
+            (uint256 shares, uint256 payment, uint256 counted) = Adjudication.share(
+                t,
+                rule,
+                allowed < rest ? allowed : rest,
+                line.prior
+            );
+            lines.write(i, code, judged | (counted << 16), shares | serial, payment | units);
         }
         return t.paid;
     }
@@ -136,18 +140,20 @@ library Benefits {
             serial = uint8(a.serial);
         }
         if (price.limit() != 0 && units != 0) {
-            uint256 left =
-                _left(price.limit(), b.units[PlanBook.periodKey(k, c.patient, code, price.period())] + before);
+            uint256 left = _left(
+                price.limit(),
+                b.units[PlanBook.periodKey(k, c.patient, code, price.period())] + before
+            );
             if (left < units) (units, carc) = (left, Adjudication.BENEFIT_MAXIMUM);
         }
     }
 
     /// @dev By another than the provider itself: to this provider, or to whomever the member chooses.
-    function _referred(PlanBook.Book storage b, IAdjudication.Claim calldata c, bytes32 series)
-        private
-        view
-        returns (bool)
-    {
+    function _referred(
+        PlanBook.Book storage b,
+        IAdjudication.Claim calldata c,
+        bytes32 series
+    ) private view returns (bool) {
         mapping(address => IPlans.Referral) storage referrals = b.referrals[series][c.patient];
         return _counts(referrals[c.provider], c) || _counts(referrals[address(0)], c);
     }

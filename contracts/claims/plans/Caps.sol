@@ -10,13 +10,22 @@ library Caps {
     uint256 private constant KIND = 2;
 
     /// @notice The provider's cap, or everyone's.
-    function capOf(PlanBook.Book storage b, bytes32 series, address provider) internal view returns (IPlans.Cap memory cap) {
+    function capOf(
+        PlanBook.Book storage b,
+        bytes32 series,
+        address provider
+    ) internal view returns (IPlans.Cap memory cap) {
         cap = b.caps[series][provider];
         if (cap.most == 0) cap = b.caps[series][address(0)];
     }
 
     /// @notice Whether a payment would exceed the cap.
-    function exceeds(PlanBook.Book storage b, PlanBook.Case memory k, address provider, uint256 paid) internal view returns (bool) {
+    function exceeds(
+        PlanBook.Book storage b,
+        PlanBook.Case memory k,
+        address provider,
+        uint256 paid
+    ) internal view returns (bool) {
         IPlans.Cap memory cap = capOf(b, k.series, provider);
         if (cap.most == 0 || paid == 0) return false;
         return b.units[_key(k.desk, k.series, provider, cap.period)] + paid > cap.most;
@@ -28,13 +37,19 @@ library Caps {
         if (cap.most != 0) b.units[_key(k.desk, k.series, provider, cap.period)] += paid;
     }
 
-    function paidTo(PlanBook.Book storage b, address desk, bytes32 series, address provider) internal view returns (uint256) {
+    function paidTo(
+        PlanBook.Book storage b,
+        address desk,
+        bytes32 series,
+        address provider
+    ) internal view returns (uint256) {
         IPlans.Cap memory cap = capOf(b, series, provider);
         return cap.most == 0 ? 0 : b.units[_key(desk, series, provider, cap.period)];
     }
 
     /// @dev The length of the period is part of it, as in `PlanBook.periodKey`; the day is that of the decision.
     function _key(address desk, bytes32 series, address provider, uint256 period) private view returns (bytes32) {
-        return keccak256(abi.encode(desk, series, provider, period, block.timestamp / 1 days / period, uint256(0), KIND));
+        return
+            keccak256(abi.encode(desk, series, provider, period, block.timestamp / 1 days / period, uint256(0), KIND));
     }
 }

@@ -58,7 +58,11 @@ library Gates {
     }
 
     /// @dev `consents.decide(patient, insurer, HPAYMT, CLAIM)` is a permit.
-    function _permits(IConsentRegistry consents, address patient, address insurer) private view returns (bool permitted) {
+    function _permits(
+        IConsentRegistry consents,
+        address patient,
+        address insurer
+    ) private view returns (bool permitted) {
         uint256 selector = uint32(IConsentRegistry.decide.selector);
         (uint256 purpose, uint256 categories) = (ConsentCodes.HPAYMT, ConsentCodes.CLAIM);
         uint256 permit = uint256(IConsentRegistry.Answer.Permit);

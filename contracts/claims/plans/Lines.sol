@@ -38,7 +38,15 @@ library Lines {
     }
 
     /// @notice Ends the call with a verdict, see `IPlans.Verdict`.
-    function answer(Flat lines, bool pended, bool out, uint256 family, address insurer, address token, uint256 sum) internal pure {
+    function answer(
+        Flat lines,
+        bool pended,
+        bool out,
+        uint256 family,
+        address insurer,
+        address token,
+        uint256 sum
+    ) internal pure {
         assembly ("memory-safe") {
             mstore(sub(lines, 0xe0), pended)
             mstore(sub(lines, 0xc0), out)
@@ -71,7 +79,14 @@ library Lines {
         }
     }
 
-    function write(Flat lines, uint256 i, bytes32 code_, uint256 judged, uint256 shares, uint256 payment_) internal pure {
+    function write(
+        Flat lines,
+        uint256 i,
+        bytes32 code_,
+        uint256 judged,
+        uint256 shares,
+        uint256 payment_
+    ) internal pure {
         assembly ("memory-safe") {
             let at := add(add(lines, 0x20), shl(7, i))
             mstore(at, code_)

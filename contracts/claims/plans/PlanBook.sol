@@ -157,8 +157,7 @@ library PlanBook {
         if (t.annualLimit != 0) rules |= ANNUAL;
         if (t.lifetimeLimit != 0) rules |= EVER;
         if (rules > TERMS) {
-            b.bounds[plan] =
-                Bounds(t.familyDeductible, t.familyOutOfPocketMaximum, t.annualLimit, t.lifetimeLimit);
+            b.bounds[plan] = Bounds(t.familyDeductible, t.familyOutOfPocketMaximum, t.annualLimit, t.lifetimeLimit);
         }
         b.plans[plan] = Plan({
             insurer: t.insurer,
@@ -198,27 +197,28 @@ library PlanBook {
     function terms(Book storage b, bytes32 plan) internal view returns (IPlans.Terms memory) {
         Plan memory p = b.plans[plan];
         Bounds memory most = b.bounds[plan];
-        return IPlans.Terms({
-            insurer: p.insurer,
-            validFrom: p.validFrom,
-            validUntil: p.validUntil,
-            token: p.token,
-            coinsurance: p.coinsurance,
-            coinsuranceOut: p.coinsuranceOut,
-            deductible: p.deductible,
-            outOfPocketMaximum: p.outOfPocketMaximum,
-            familyDeductible: most.familyDeductible,
-            familyOutOfPocketMaximum: most.familyOutOfPocketMaximum,
-            annualLimit: most.annualLimit,
-            lifetimeLimit: most.lifetimeLimit,
-            waitingDays: p.waitingDays,
-            filingDays: p.filingDays,
-            reviewThreshold: p.reviewThreshold,
-            reviewDays: p.reviewDays,
-            appealDays: p.appealDays,
-            rules: uint8(p.rules & TERMS),
-            document: 0
-        });
+        return
+            IPlans.Terms({
+                insurer: p.insurer,
+                validFrom: p.validFrom,
+                validUntil: p.validUntil,
+                token: p.token,
+                coinsurance: p.coinsurance,
+                coinsuranceOut: p.coinsuranceOut,
+                deductible: p.deductible,
+                outOfPocketMaximum: p.outOfPocketMaximum,
+                familyDeductible: most.familyDeductible,
+                familyOutOfPocketMaximum: most.familyOutOfPocketMaximum,
+                annualLimit: most.annualLimit,
+                lifetimeLimit: most.lifetimeLimit,
+                waitingDays: p.waitingDays,
+                filingDays: p.filingDays,
+                reviewThreshold: p.reviewThreshold,
+                reviewDays: p.reviewDays,
+                appealDays: p.appealDays,
+                rules: uint8(p.rules & TERMS),
+                document: 0
+            });
     }
 
     // ---- keys ----------------------------------------------------------------------------------------------------
@@ -226,11 +226,13 @@ library PlanBook {
     /// @param who the member, or a family's number as an account
     /// @param year benefit year, or 0 for all
     /// @param number category with a limit, or 0 for everything
-    function totalKey(address desk, bytes32 series, address who, uint256 year, uint256 number)
-        internal
-        pure
-        returns (bytes32)
-    {
+    function totalKey(
+        address desk,
+        bytes32 series,
+        address who,
+        uint256 year,
+        uint256 number
+    ) internal pure returns (bytes32) {
         return keccak256(abi.encode(desk, series, who, year, number));
     }
 

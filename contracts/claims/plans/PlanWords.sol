@@ -73,7 +73,7 @@ library PlanWords {
 
     /// @param rules any of these bits
     function has(PlanBook.Case memory k, uint256 rules) internal pure returns (bool) {
-        return k.third >> 200 & rules != 0;
+        return (k.third >> 200) & rules != 0;
     }
 
     // ---- a membership --------------------------------------------------------------------------------------------

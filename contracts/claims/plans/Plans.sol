@@ -171,7 +171,8 @@ contract Plans is IPlans, Licensed {
 
     /// @inheritdoc IPlans
     function award(Claim calldata c, bool reviewed) external returns (Verdict memory) {
-        (PlanBook.Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules) = PlanBook.room();
+        (PlanBook.Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules) = PlanBook
+            .room();
         (PlanBook.Case memory k, Adjudication.Tally memory t) = (cases[0], tallies[0]);
         (Lines.Flat lines, bool pended) = _judge(msg.sender, c, k, t, rules[0], reviewed);
         if (!pended) _book.commit(c, k, lines, t);
@@ -180,7 +181,8 @@ contract Plans is IPlans, Licensed {
 
     /// @inheritdoc IPlans
     function judge(address desk, Claim calldata c, bool reviewed) external view returns (Verdict memory) {
-        (PlanBook.Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules) = PlanBook.room();
+        (PlanBook.Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules) = PlanBook
+            .room();
         (PlanBook.Case memory k, Adjudication.Tally memory t) = (cases[0], tallies[0]);
         (Lines.Flat lines, bool pended) = _judge(desk, c, k, t, rules[0], reviewed);
         lines.answer(pended, k.out, k.family, k.insurer(), k.token(), t.paid);
@@ -278,17 +280,35 @@ contract Plans is IPlans, Licensed {
     }
 
     /// @inheritdoc IPlans
-    function accumulators(address desk, bytes32 plan, address member, uint16 year) external view returns (Accumulators memory) {
+    function accumulators(
+        address desk,
+        bytes32 plan,
+        address member,
+        uint16 year
+    ) external view returns (Accumulators memory) {
         return Totals.unpack(_book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, 0)]);
     }
 
     /// @inheritdoc IPlans
-    function categoryPaid(address desk, bytes32 plan, address member, uint16 year, uint8 number) external view returns (uint96) {
+    function categoryPaid(
+        address desk,
+        bytes32 plan,
+        address member,
+        uint16 year,
+        uint8 number
+    ) external view returns (uint96) {
         return Totals.paid(_book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, number)]);
     }
 
     /// @inheritdoc IPlans
-    function used(address desk, bytes32 plan, address member, bytes32 code, uint24 day, uint32 serial) external view returns (uint256) {
+    function used(
+        address desk,
+        bytes32 plan,
+        address member,
+        bytes32 code,
+        uint24 day,
+        uint32 serial
+    ) external view returns (uint256) {
         PlanBook.Case memory k;
         (k.desk, k.series, k.day, k.year) = (desk, Ids.series(plan), day, Adjudication.yearOf(day));
         if (serial != 0) return _book.units[PlanBook.serialKey(k, member, code, serial)];

@@ -16,9 +16,15 @@ library Prices {
     uint256 private constant REST = type(uint112).max;
 
     function unpack(uint256 p) internal pure returns (IPlans.Price memory) {
-        return IPlans.Price(
-            uint80(allowed(p)), category(p), uint8(p >> 160), uint16(p >> 144), uint16(limit(p)), uint16(period(p))
-        );
+        return
+            IPlans.Price(
+                uint80(allowed(p)),
+                category(p),
+                uint8(p >> 160),
+                uint16(p >> 144),
+                uint16(limit(p)),
+                uint16(period(p))
+            );
     }
 
     /// @param categories how many the version has, beside category 0
@@ -28,7 +34,7 @@ library Prices {
     }
 
     function has(uint256 p, uint256 flag) internal pure returns (bool) {
-        return p >> 160 & flag != 0;
+        return (p >> 160) & flag != 0;
     }
 
     /// @dev Whether it has a category, a pre-authorisation or a limit: something that is counted line by line.

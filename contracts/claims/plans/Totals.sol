@@ -7,10 +7,10 @@ import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 /// @dev From the top: deductible 80, outOfPocket 80, paid 96.
 library Totals {
     /// @dev The lowest bits of the upper fields.
-    uint256 private constant CARRIES = 1 << 96 | 1 << 176;
+    uint256 private constant CARRIES = (1 << 96) | (1 << 176);
 
     function pack(uint256 deductible_, uint256 outOfPocket_, uint256 paid_) internal pure returns (uint256) {
-        return deductible_ << 176 | outOfPocket_ << 96 | paid_;
+        return (deductible_ << 176) | (outOfPocket_ << 96) | paid_;
     }
 
     /// @dev No field may run into the next: a panic, as for any other sum.
