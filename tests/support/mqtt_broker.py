@@ -54,7 +54,7 @@ class House:
 
     def start(self):
         program, extra = self.command
-        self.log = open(self.folder / "mosquitto.log", "ab")
+        self.log = (self.folder / "mosquitto.log").open("ab")
         self.process = subprocess.Popen(
             [program, "-c", str(self.folder / "mosquitto.conf")],
             env={**os.environ, **extra},

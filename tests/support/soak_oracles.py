@@ -69,7 +69,8 @@ def index_is_fresh(setting: Setting, node: LocalNode) -> Iterator[str]:
             for table in t.SHARED:
                 mine, theirs = list(live.store.rows(here, table)), list(fresh.store.rows(there, table))
                 if mine != theirs:
-                    yield f"{table.name}: {len(mine)} rows live, {len(theirs)} fresh, {len(set(mine) ^ set(theirs))} differ"
+                    different = len(set(mine) ^ set(theirs))
+                    yield f"{table.name}: {len(mine)} rows live, {len(theirs)} fresh, {different} differ"
 
 
 # ----------------------------------------------------------------------------------------- (b) the index is the storage

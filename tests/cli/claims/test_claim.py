@@ -341,8 +341,8 @@ def test_usage_ends_with_2(words, message, desk):
 
 @pytest.mark.parametrize(
     "name",
-    "submit estimate attest relay status eob review decide withdraw reverse appeal arbitrate fund pool settle repay collect"
-    " leave report".split(),
+    "submit estimate attest relay status eob review decide withdraw reverse appeal arbitrate fund pool settle repay"
+    " collect leave report".split(),
 )
 def test_help_has_an_example(name):
     result = CliRunner().invoke(cli, ["claim", name, "--help"], prog_name="salus")

@@ -154,8 +154,12 @@ def test_the_digest_depends_on_every_field(field):
 
 @pytest.mark.parametrize(
     "domain",
-    [("Salus", "1", 31337, REGISTRY), ("Salus Consent", "2", 31337, REGISTRY), ("Salus Consent", "1", 1, REGISTRY)]
-    + [("Salus Consent", "1", 31337, OTHER)],
+    [
+        ("Salus", "1", 31337, REGISTRY),
+        ("Salus Consent", "2", 31337, REGISTRY),
+        ("Salus Consent", "1", 1, REGISTRY),
+        ("Salus Consent", "1", 31337, OTHER),
+    ],
 )
 def test_the_digest_depends_on_the_whole_domain(domain):
     assert TypedData(KIND, Domain(*domain), GOOD).digest() != TypedData(KIND, DOMAIN, GOOD).digest()
