@@ -6,7 +6,7 @@ import {ILots} from "interfaces/coldchain/ILots.sol";
 
 /// @title The limits of a temperature profile in one word, see `ILots.LimitsWord`
 /// @dev From the lowest bit: low 16, high 16, floor 16, ceiling 16, mktLimit 16, mktHours 10, rule count 4, silence 32,
-/// unknown 32, budget 32, storage class 3, vvm 5; and in ColdChain from bit 200 on when the lot was made, 32.
+/// unknown 32, budget 32, storage class 3, vvm 5, free 2, when the lot was made 32. The last is ColdChain's alone.
 library LimitsWords {
     /// @return the lowest and the highest temperature of the labelled range, 0.01 °C
     function low(ILots.LimitsWord limits) internal pure returns (int16) {
