@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
 from salus.chain.book import Book, Deployment, abi_hash, default_book
-from salus.chain.connection import shown
-from salus.chain.events import Events, find_index
+from salus.chain.connection import redact_url
+from salus.chain.events import Events
 from salus.chain.json_rpc import ask_many, data, quantity
 from salus.chain.receipts import Event, Receipt
 from salus.chain.transactions import Sender, eth_call, eth_calls
 from salus.errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain, gate
+from salus.index import find_index
 
 if TYPE_CHECKING:
     from web3 import Web3
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from salus.consent.guardians import Guardians
     from salus.consent.registry import Consent
     from salus.doses.doses import Doses
-    from salus.index._reader import Reader
+    from salus.index import Reader
     from salus.institutions.registry import Institutions
     from salus.keys.signers import Signer
     from salus.outbox import Outbox
@@ -103,7 +104,7 @@ class Salus:
 
         w3 = open_node(url, timeout=timeout)
         if book is None:
-            with gate("asking for the chain", node=shown(url)):
+            with gate("asking for the chain", node=redact_url(url)):
                 chain_id = int(w3.eth.chain_id)
             book = default_book(chain_id)
             if not book.is_file():
@@ -128,7 +129,7 @@ class Salus:
             self.w3,
             [("eth_chainId", []), *(("eth_getCode", [entry.address, "latest"]) for entry in entries)],
             "asking for the chain",
-            node=shown(str(provider.endpoint_uri)),
+            node=redact_url(str(provider.endpoint_uri)),
         )
         self._same_chain(quantity(there))
         for entry, code in zip(entries, codes, strict=True):

@@ -10,13 +10,13 @@ from salus.errors import BadInput, one_line
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["BUSY", "is_local", "node_parts", "open_session", "pause_asked", "shown"]
+__all__ = ["BUSY", "is_local", "node_parts", "open_session", "pause_asked", "redact_url"]
 
 #: HTTP statuses of a node that may answer a little later.
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """A node's address for messages: providers put keys into paths and passwords before hosts, neither is in it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

@@ -8,7 +8,6 @@ import pytest
 
 from salus.abi import decoding
 from salus.chain.book import CONTRACTS
-from salus.chain.events import default_index
 from salus.chain.local_node import LocalNode
 from salus.claims.files.fhir import read_claims
 from salus.claims.report import report
@@ -17,9 +16,8 @@ from salus.consent.access_log import Access, Cause, Outcome
 from salus.consent.history import actions
 from salus.consent.registry import DirectiveDraft, Effect
 from salus.errors import IndexTrouble
-from salus.index import Indexer
-from salus.index._audit import audit
-from salus.index.expected_state import TRUTHS
+from salus.index import Indexer, audit, default_index
+from salus.index.expected_state import STATE_MODELS
 from tests.client.coldchain.test_shipments import Journey
 from tests.support.claim_scenario import USD, Scene
 from tests.support.deployed_chain import House
@@ -263,7 +261,7 @@ def test_the_audit_finds_nothing_after_all_that_happened(world, story, index):
     assert found.differences == []
     assert found.rebuilt
     assert found.without == ("AccessManager",)
-    assert set(found.views) == set(TRUTHS)
+    assert set(found.views) == set(STATE_MODELS)
     assert all(count > 0 for count in found.views.values())
 
 
