@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.abi import decoding
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
     from salus.chain.book import Book
 
-__all__ = ["EventIndex", "Events", "Past"]
+__all__ = ["EventIndex", "Events", "Past", "default_index"]
+
+
+def default_index(book: Book) -> Path | None:
+    """Where the index of a book lies: beside its file; None for a book without one."""
+    return Path(book.path).with_suffix(".index.sqlite") if book.path else None
 
 
 @dataclass(frozen=True)

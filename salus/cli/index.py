@@ -151,8 +151,8 @@ def _book(context: Context) -> Book:
 
 
 def _where(context: Context, book: Book) -> str:
+    from salus.chain.events import default_index
     from salus.errors import BadInput
-    from salus.index import default_index
 
     if context.index == "":
         raise BadInput("--events", "none", "is no place for an index; name a file, or postgresql://user@host/name")

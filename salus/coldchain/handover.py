@@ -141,7 +141,7 @@ def seal_of(number: str, salt: bytes | None = None) -> tuple[bytes, bytes]:
     """A commitment to a seal's number or another short text, and the salt that it is secret by; see
     :func:`salus.accesses.commit`.
     """
-    from salus.consent.access_log import commit
+    from salus.formats.commitments import commit
 
     return commit(number.encode(), salt)
 

@@ -20,12 +20,12 @@ from salus.abi.bits import (
     LABELS,
     PURPOSES,
     RECORDS,
-    ROLES,
     category_names,
     names_of,
 )
 from salus.consent import research_uses as duo
 from salus.errors import BadInput
+from salus.institutions.roles import bits_of
 
 __all__ = [
     "ALL",
@@ -40,7 +40,6 @@ __all__ = [
     "purpose_bits",
     "purpose_names",
     "request_bits",
-    "role_bits",
 ]
 
 
@@ -82,26 +81,6 @@ WORDS: Mapping[str, str] = MappingProxyType(
         ALL: "all records, without the sensitive labels",
     }
 )
-
-
-def _bits(names: Iterable[str], known: Mapping[str, int], field: str, file: str) -> int:
-    folded = {name.replace("_", "").casefold(): bit for name, bit in known.items()}
-    bits = 0
-    for name in names:
-        bit = folded.get(name.strip().replace("_", "").replace("-", "").casefold())
-        if bit is None:
-            raise BadInput(file, field, f"there is no {name!r}; known are {', '.join(known)}")
-        bits |= bit
-    return bits
-
-
-def role_bits(names: Iterable[str], *, file: str = "") -> int:
-    """The bits of roles.
-
-    Raises:
-        BadInput: An unknown name; ``file`` says where it stood.
-    """
-    return _bits(names, ROLES, "role", file)
 
 
 def request_bits(names: Iterable[str], *, file: str = "") -> int:
@@ -197,4 +176,4 @@ def category_bits(names: Iterable[str], *, file: str = "") -> int:
     Raises:
         BadInput: An unknown name.
     """
-    return _bits(names, {**CATEGORIES, ALL: ALL_RECORDS}, "category", file)
+    return bits_of(names, {**CATEGORIES, ALL: ALL_RECORDS}, "category", file)

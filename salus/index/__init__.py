@@ -10,7 +10,7 @@ What is public is listed here; each name is loaded when it is first used, for mo
 
 All other modules are private: ``_sync`` keeps the index in step with the chain. ``_rpc`` asks a node, ``_chain``
 verifies its answers, with ``_bloom``, and ``_rows`` makes rows of logs. ``_store`` is the database, ``_tables`` its
-tables, ``_lock`` lets one program write. ``_reader`` and ``_find`` are what a client reads with. ``_status`` reports on
+tables, ``_lock`` lets one program write. ``_reader`` is what a client reads with. ``_status`` reports on
 an index; ``_audit`` verifies it, with ``_compare`` (row by row) and ``expected_state`` (what the contracts' storage
 must hold).
 """
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from salus.index._audit import Audit, audit
     from salus.index._chain import ask_chain_id
     from salus.index._compare import Difference
-    from salus.index._find import default_index, find_index
     from salus.index._reader import Reader
     from salus.index._status import Status, read_status
     from salus.index._store import WINDOW, Cursor, Header, Store
@@ -43,8 +42,6 @@ __all__ = [
     "Store",
     "ask_chain_id",
     "audit",
-    "default_index",
-    "find_index",
     "read_status",
 ]
 
@@ -62,8 +59,6 @@ _HOMES = {
     "Store": "_store",
     "ask_chain_id": "_chain",
     "audit": "_audit",
-    "default_index": "_find",
-    "find_index": "_find",
     "read_status": "_status",
 }
 

@@ -19,7 +19,7 @@ from salus.index._sync import Indexer, Report
 from salus.index.expected_state import STATE_MODELS, EventRecord, Expected, StateModel
 
 if TYPE_CHECKING:
-    from salus.client import Salus
+    from salus.chain.ledger import Ledger
     from salus.index._store import Cursor, Store
 
 __all__ = ["Audit", "audit"]
@@ -47,12 +47,12 @@ class Audit:
 
 
 def audit(
-    salus: Salus, store: Store, url: str, *, rebuild: bool = True, on_change: Callable[[Report], None] | None = None
+    ledger: Ledger, store: Store, url: str, *, rebuild: bool = True, on_change: Callable[[Report], None] | None = None
 ) -> Audit:
     """Compare an index with the chain, at the last block of the index.
 
     Args:
-        salus: A client of the chain; its own index is not used.
+        ledger: The chain and the book; its own index is not used.
         store: The index.
         url: The node's JSON-RPC, for the fresh index.
         rebuild: Whether to build a fresh index and compare all tables byte for byte.
@@ -66,25 +66,25 @@ def audit(
         Unreachable: The node does not answer; one that has no state of that block any more does not either.
     """
     at = store.cursor()
-    if at is None or (why := store.misfit(salus.book)):
+    if at is None or (why := store.misfit(ledger.book)):
         why = "it was never filled" if at is None else why
         raise IndexTrouble(f"the index {store.display_name} is not one of this book: {why}; run `salus index rebuild`")
-    _expect_on_chain(salus, at, store)
+    _expect_on_chain(ledger, at, store)
     found = Audit(at.block)
     if broken := store.check():
         found.differences.append(Difference("database", store.display_name, broken, "a file that is whole"))
-    _compare_views(salus, store, found)
+    _compare_views(ledger, store, found)
     if rebuild:
-        found.differences += _against_fresh(salus, store, at, url, on_change)
+        found.differences += _against_fresh(ledger, store, at, url, on_change)
         found.rebuilt = True
     # What was asked by the block's number was asked of this block only if it still is that one.
-    _expect_on_chain(salus, at, store)
+    _expect_on_chain(ledger, at, store)
     return found
 
 
-def _compare_views(salus: Salus, store: Store, found: Audit) -> None:
+def _compare_views(ledger: Ledger, store: Store, found: Audit) -> None:
     """Compare what each contract's views answer with what its events say that they must."""
-    names = [row["name"] for row in subjects(salus.book)]
+    names = [row["name"] for row in subjects(ledger.book)]
     found.without = tuple(name for name in names if name not in STATE_MODELS)
     models = {name: STATE_MODELS[name]() for name in names if name in STATE_MODELS}
     for event in _events(store):
@@ -93,7 +93,7 @@ def _compare_views(salus: Salus, store: Store, found: Audit) -> None:
         expected = list(model.reconstruct())
         found.views[name] = len(expected)
         for first in range(0, len(expected), _AT_ONCE):
-            found.differences += _against_views(salus, name, expected[first : first + _AT_ONCE], found.block)
+            found.differences += _against_views(ledger, name, expected[first : first + _AT_ONCE], found.block)
 
 
 def _handle(models: Mapping[str, StateModel], event: EventRecord) -> Iterator[Difference]:
@@ -109,9 +109,9 @@ def _handle(models: Mapping[str, StateModel], event: EventRecord) -> Iterator[Di
             )
 
 
-def _expect_on_chain(salus: Salus, at: Cursor, store: Store) -> None:
+def _expect_on_chain(ledger: Ledger, at: Cursor, store: Store) -> None:
     with gate(f"asking for block {at.block}"):
-        there = bytes(salus.w3.eth.get_block(at.block)["hash"])
+        there = bytes(ledger.w3.eth.get_block(at.block)["hash"])
     if there != at.hash:
         raise IndexTrouble(
             f"block {at.block}, up to which the index {store.display_name} speaks, is another one on the chain now;"
@@ -136,12 +136,12 @@ def _events(store: Store) -> Iterator[EventRecord]:
                 yield EventRecord(row.contract, decoded[0], decoded[1], row.time)
 
 
-def _against_views(salus: Salus, contract: str, expected: Sequence[Expected], block: int) -> Iterator[Difference]:
+def _against_views(ledger: Ledger, contract: str, expected: Sequence[Expected], block: int) -> Iterator[Difference]:
     """The differences between what views must answer and what they do."""
     for view in dict.fromkeys(one.view for one in expected):
         some = [one for one in expected if one.view == view]
         try:
-            answers = salus.calls(contract, view, [one.args for one in some], block=block)
+            answers = ledger.calls(contract, view, [one.args for one in some], block=block)
         except SalusError as trouble:
             if trouble.exit_code == 3:  # the node, not the contract
                 raise
@@ -175,9 +175,9 @@ def _text(value: Any) -> str:
 
 
 def _against_fresh(
-    salus: Salus, store: Store, at: Cursor, url: str, on_change: Callable[[Report], None] | None
+    ledger: Ledger, store: Store, at: Cursor, url: str, on_change: Callable[[Report], None] | None
 ) -> Iterator[Difference]:
     with tempfile.TemporaryDirectory(prefix="salus-audit-") as folder:
-        with Indexer(url, salus.book, Path(folder) / "fresh.sqlite", window=at.window) as indexer:
+        with Indexer(url, ledger.book, Path(folder) / "fresh.sqlite", window=at.window) as indexer:
             indexer.sync(upto=at.block, on_change=on_change)
             yield from compare(store, indexer.store)

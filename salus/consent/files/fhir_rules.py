@@ -1,7 +1,7 @@
 """The rules of a Consent, as FHIR R4 and R5 both write them: what a provision becomes, and what it may not say.
 
-:mod:`salus.consent.files.fhir_read` states the meaning; it reads the frame around the provisions, which the versions write
-differently.
+:mod:`salus.consent.files.fhir_read` states the meaning; it reads the frame around the provisions, which the versions
+write differently.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from salus.abi import bits
 from salus.consent import codes
 from salus.consent import research_uses as duo
 from salus.errors import BadInput
+from salus.institutions.roles import role_bits
 from tests.support.deployed_chain import ROOT
 
 
@@ -71,7 +72,7 @@ def test_names_are_read_in_any_case(name):
     assert codes.category_bits([name]) == codes.RECORDS["AllergyIntolerance"]
 
 
-@pytest.mark.parametrize("read", [codes.role_bits, codes.purpose_bits, codes.category_bits])
+@pytest.mark.parametrize("read", [role_bits, codes.purpose_bits, codes.category_bits])
 def test_an_unknown_name_is_refused_with_the_known_ones(read):
     with pytest.raises(BadInput, match="consent.json: .*: there is no 'KING'; known are"):
         read(["KING"], file="consent.json")
