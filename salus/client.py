@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from salus.chain.book import Book, default_book
-from salus.chain.connection import shown
+from salus.chain.connection import redact_url
 from salus.chain.events import EventIndex, default_index
 from salus.chain.ledger import Ledger
 from salus.errors import BadInput, IndexTrouble, gate
@@ -88,7 +88,7 @@ class Salus(Ledger):
 
         w3 = open_node(url, timeout=timeout)
         if book is None:
-            with gate("asking for the chain", node=shown(url)):
+            with gate("asking for the chain", node=redact_url(url)):
                 chain_id = int(w3.eth.chain_id)
             book = default_book(chain_id)
             if not book.is_file():

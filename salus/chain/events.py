@@ -27,12 +27,13 @@ def default_index(book: Book) -> Path | None:
 
 @dataclass(frozen=True)
 class Past:
-    """Events of an index, and up to where it speaks.
+    """Logs out of an index, and up to which block it has them.
 
     Attributes:
-        rows: Of the table ``events``, oldest first.
-        block: The index's last block.
-        hash: Its hash: the caller makes sure that it is on the node's chain.
+        rows: The logs, oldest first: ``block``, ``log_index``, ``tx``, ``topic0`` to ``topic3`` (None where there is
+            none) and ``data``, the hashes and the data as bytes.
+        block: The number of the index's last block.
+        hash: The hash of that block, 32 bytes: whoever asks verifies that it is on the node's chain.
     """
 
     rows: Sequence[Any]
@@ -41,17 +42,16 @@ class Past:
 
 
 class EventIndex(Protocol):
-    """What answers from a local index instead of the node; :class:`salus.index.Reader` does."""
+    """What answers for the past instead of the node; :class:`salus.index.Reader` is one."""
 
     def find(self, contract: str, topics: Sequence[bytes | None], since: int) -> Past | None:
-        """Events of a contract since a block; None where the index cannot answer.
+        """Logs of a contract since a block; None where the index has none to give.
 
         Args:
-            contract: Its name in the address book.
+            contract: The contract's name in the book.
             topics: What the topics must be, None for any; the first is the event.
-            since: The first block.
+            since: The number of the first block.
         """
-        ...
 
 
 class Events:
@@ -60,7 +60,7 @@ class Events:
     Args:
         w3: The node.
         book: The contracts.
-        index: What reads the local index; None where there is none.
+        index: What answers for the past; None to ask the node for all of it.
     """
 
     def __init__(self, w3: Web3, book: Book, index: EventIndex | None = None) -> None:
@@ -71,31 +71,28 @@ class Events:
     ) -> tuple[Event, ...]:
         """See :meth:`salus.Salus.logs`."""
         entry = self.book[contract]
-        abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
-        topics: list[bytes | None] = [decoding.event_topic(contract, event)]
-        for part in abi["inputs"]:
-            if part["indexed"]:
-                value = (where or {}).get(part["name"])
-                topics.append(None if value is None else _word(value))
+        topics = _topics(contract, event, where)
         first = entry.block if since is None else since
         past = None if self.index is None else self.index.find(contract, topics, first)
         with gate("asking for the latest block"):
             latest = self.w3.eth.get_block("latest")
         last = int(latest["number"])
         found: dict[tuple[int, int], Event] = {}
-        if past is not None and self._stands(past.block, past.hash, last, bytes(latest["hash"])):
-            found = {(e.block, e.index): e for e in (self._stored(contract, entry.address, row) for row in past.rows)}
+        if past is not None and self._stands(past, last, bytes(latest["hash"])):
+            stored = (self._stored(contract, entry.address, row) for row in past.rows)
+            found = {(one.block, one.index): one for one in stored}
             first = max(first, past.block + 1)
-        raw = self._logs(entry.address, topics, first, last)
-        found |= {(e.block, e.index): e for e in map(self.read, raw) if e is not None and e.name == event}
+        for one in map(self.read, self._logs(entry.address, topics, first, last)):
+            if one is not None and one.name == event:
+                found[one.block, one.index] = one
         return tuple(found[place] for place in sorted(found) if _fits(found[place], entry.address, where))
 
-    def _stands(self, block: int, hash: bytes, last: int, latest: bytes) -> bool:
-        """Whether the block up to which the index speaks is on the node's chain: then all before it is, too."""
-        if block >= last:
-            return block == last and hash == latest
-        with gate(f"asking for block {block}"):
-            return bytes(self.w3.eth.get_block(block)["hash"]) == hash
+    def _stands(self, past: Past, last: int, latest: bytes) -> bool:
+        """Whether the index's last block is on the node's chain: then all before it are, too."""
+        if past.block >= last:
+            return past.block == last and past.hash == latest
+        with gate(f"asking for block {past.block}"):
+            return bytes(self.w3.eth.get_block(past.block)["hash"]) == past.hash
 
     def _stored(self, contract: str, address: str, row: Any) -> Event:
         topics = [bytes(t) for t in (row.topic0, row.topic1, row.topic2, row.topic3) if t is not None]
@@ -147,6 +144,17 @@ class Events:
     def _by_address(self) -> Mapping[str, str]:
         known = decoding.abi_names()
         return {entry.address.lower(): name for name, entry in self.book.contracts.items() if name in known}
+
+
+def _topics(contract: str, event: str, where: Mapping[str, str | bytes] | None) -> list[bytes | None]:
+    """The topics that the logs of an event have, None for any."""
+    abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
+    topics: list[bytes | None] = [decoding.event_topic(contract, event)]
+    for part in abi["inputs"]:
+        if part["indexed"]:
+            value = (where or {}).get(part["name"])
+            topics.append(None if value is None else _word(value))
+    return topics
 
 
 def _word(value: str | bytes) -> bytes:

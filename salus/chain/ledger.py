@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
 from salus.chain.book import Book, Deployment, abi_hash
-from salus.chain.connection import shown
+from salus.chain.connection import redact_url
 from salus.chain.events import EventIndex, Events
 from salus.chain.json_rpc import ask_many, data, quantity
 from salus.chain.receipts import Event, Receipt
@@ -69,7 +69,7 @@ class Ledger:
             self.w3,
             [("eth_chainId", []), *(("eth_getCode", [entry.address, "latest"]) for entry in entries)],
             "asking for the chain",
-            node=shown(str(provider.endpoint_uri)),
+            node=redact_url(str(provider.endpoint_uri)),
         )
         self._same_chain(quantity(there))
         for entry, code in zip(entries, codes, strict=True):

@@ -196,14 +196,14 @@ class Context:
         return load_keystore(keystore, self.password(keystore, file=password_file))
 
     def _node_account(self, which: str) -> Signer:
-        from salus.chain.connection import shown
+        from salus.chain.connection import redact_url
         from salus.chain.provider import open_node
         from salus.errors import BadInput, gate
         from salus.keys.signers import NodeSigner
 
         url = self.rpc.split(",")[0]
         w3 = open_node(url)
-        with gate("asking for the node's accounts", node=shown(url)):
+        with gate("asking for the node's accounts", node=redact_url(url)):
             accounts = [str(account) for account in w3.eth.accounts]
         if which.isdecimal() and int(which) < len(accounts):
             return NodeSigner(w3, accounts[int(which)])

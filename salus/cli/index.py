@@ -13,10 +13,7 @@ from salus.cli.common import Context, command, group, moment
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
-    from salus.index import Indexer, Report
-    from salus.index._audit import Audit
-    from salus.index._status import Status
-    from salus.index._store import Store
+    from salus.index import Audit, Indexer, Report, Status, Store
 
 
 @group("index")
@@ -53,7 +50,7 @@ def sync(context: Context, follow: bool, interval: float, window: int | None) ->
             _follow(context, indexer, interval)
             return
         with _Watch(context, indexer.store) as watch:
-            report = indexer.sync(heard=watch.hear)
+            report = indexer.sync(on_change=watch.hear)
         _done(context, indexer, report)
 
 
@@ -69,9 +66,9 @@ def rebuild(context: Context, window: int | None) -> None:
       salus index rebuild --yes
     """
     with _indexer(context, window) as indexer:
-        context.confirm([("index", indexer.store.shown)], "Build it anew?")
+        context.confirm([("index", indexer.store.display_name)], "Build it anew?")
         with _Watch(context, indexer.store) as watch:
-            report = indexer.rebuild(heard=watch.hear)
+            report = indexer.rebuild(on_change=watch.hear)
         _done(context, indexer, report)
 
 
@@ -86,13 +83,10 @@ def status(context: Context) -> None:
     Example:
       salus index status --json
     """
-    from salus.index._chain import Chain
-    from salus.index._rpc import Endpoint
-    from salus.index._status import look
-    from salus.index._store import Store
+    from salus.index import Store, read_status
 
     book = _book(context)
-    found = look(Store(_where(context, book)), book, Chain(Endpoint(context.rpc, patience=3), book))
+    found = read_status(Store(_where(context, book)), book, context.rpc)
     context.answer(_json(found), lambda: _show(context, found))
     if found.trouble:
         context.note(f"error: {found.trouble}")
@@ -117,14 +111,14 @@ def audit(context: Context, no_rebuild: bool) -> None:
       salus index audit
     """
     from salus.client import Salus
-    from salus.index._audit import audit as compare
-    from salus.index._store import Store
+    from salus.index import Store
+    from salus.index import audit as compare
 
     book = _book(context)
     store = Store(_where(context, book))
     salus = Salus.connect(context.rpc, book=book, index="")
     with _Watch(context, store, "building anew", 0) as watch:
-        found = compare(salus, store, context.rpc, rebuild=not no_rebuild, heard=watch.hear)
+        found = compare(salus, store, context.rpc, rebuild=not no_rebuild, on_change=watch.hear)
     data = {
         "block": found.block,
         "views": found.views,
@@ -142,16 +136,12 @@ def audit(context: Context, no_rebuild: bool) -> None:
 
 def _book(context: Context) -> Book:
     from salus.chain.book import Book, default_book
-    from salus.errors import BadInput, Unreachable
-    from salus.index._rows import number
-    from salus.index._rpc import Endpoint
+    from salus.errors import BadInput
+    from salus.index import ask_chain_id
 
     if context.book is not None:
         return Book.load(context.book)
-    try:
-        chain_id = number(Endpoint(context.rpc, patience=3).one("eth_chainId"))
-    except (TypeError, ValueError):
-        raise Unreachable(f"the node at {context.rpc} does not say which chain it is on") from None
+    chain_id = ask_chain_id(context.rpc)
     path = default_book(chain_id)
     if not path.is_file():
         raise BadInput(
@@ -224,7 +214,8 @@ def _retracted(context: Context, report: Report) -> None:
 
 
 def _done(context: Context, indexer: Indexer, report: Report) -> None:
-    text = f"block {report.block}: {report.events:,} events of {report.blocks:,} blocks added to {indexer.store.shown}"
+    added = f"{report.events:,} events of {report.blocks:,} blocks added"
+    text = f"block {report.block}: {added} to {indexer.store.display_name}"
     if report.quarantined:
         text += f"; {report.quarantined:,} logs fit no ABI and are put aside, see `salus index status`"
     context.answer(_report(report), text)
@@ -266,7 +257,7 @@ def _follow(context: Context, indexer: Indexer, interval: float) -> None:
     def trouble(error: SalusError) -> None:
         context.note(f"{error}; it is asked again")
 
-    report = indexer.follow(stop, interval=interval, heard=heard, trouble=trouble)
+    report = indexer.follow(stop, interval=interval, on_change=heard, trouble=trouble)
     _done(context, indexer, report)
 
 
@@ -284,7 +275,7 @@ def _audited(context: Context, found: Audit) -> None:
 def _json(found: Status) -> dict[str, Any]:
     return {
         "index": found.where,
-        "state": found.words,
+        "state": found.description,
         "chainId": found.chain_id,
         "block": found.block,
         "hash": found.hash,
@@ -319,7 +310,7 @@ def _show(context: Context, found: Status) -> None:
 
 
 def _facts(found: Status) -> list[tuple[str, object]]:
-    facts: list[tuple[str, object]] = [("index", found.where), ("state", found.words), ("chain", found.chain_id)]
+    facts: list[tuple[str, object]] = [("index", found.where), ("state", found.description), ("chain", found.chain_id)]
     if found.block >= 0:
         facts.append(("block", f"{found.block}, {moment(found.time)}"))
     facts += [(name, number) for name, number in _numbers(found) if number is not None]

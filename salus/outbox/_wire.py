@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from salus.chain.connection import node_parts, shown
+from salus.chain.connection import node_parts, redact_url
 from salus.errors import BadAnswer, NodeRefused, SalusError, from_revert, one_line, revert_data
 from salus.outbox._transport import Overloaded, transport
 
@@ -70,7 +70,7 @@ class Endpoint:
 
     def __init__(self, url: str, *, timeout: float) -> None:
         node_parts(url)
-        self.url, self.name, self.timeout = url, shown(url), timeout
+        self.url, self.name, self.timeout = url, redact_url(url), timeout
         self._transport = transport(url, self.name, timeout)
         self._asides: dict[str, Endpoint] = {}
 

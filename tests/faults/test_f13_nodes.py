@@ -226,7 +226,7 @@ def test_f15_who_follows_waits_for_the_node_and_goes_on(ledger, through):
 
     ended = threading.Timer(20, stop.set)
     ended.start()
-    report = indexer.follow(stop, interval=0.02, heard=hear, trouble=trouble)
+    report = indexer.follow(stop, interval=0.02, on_change=hear, trouble=trouble)
     ended.cancel()
     assert (heard, report.events) == ([2, 3], 3)
     assert "HTTP 503" in str(troubles[0])
@@ -269,7 +269,7 @@ def test_f20_a_long_quiet_stretch_and_a_busy_block(ledger, through):
     # No answer to more than a hundred logs: the receipts of the block have them all.
     limited = proxy.spoil("eth_getLogs", "range_limit", logs=100)
     pages = []
-    report = indexer.sync(heard=lambda report: pages.append(report.block))
+    report = indexer.sync(on_change=lambda report: pages.append(report.block))
     assert (report.events, report.block, limited.done) == (5_001, 2_002, 1)
     assert pages == sorted(pages) and len(pages) > 8  # it may be broken off at each of these
     assert differences(indexer, ledger.fresh()) == []

@@ -143,7 +143,7 @@ def log(
     """
     from salus.coldchain.loggers import read
     from salus.coldchain.model import Verdict
-    from salus.outbox._bulk import take_up
+    from salus.outbox import resume_pending
 
     wanted = identifier(shipment, SHIPMENT)
     export = read(file, utc_offset=utc_offset)
@@ -151,7 +151,7 @@ def log(
     salus = context.connect_signing()
     with context.outbox(salus) as outbox:
         # Batches follow upon each other: what an earlier run left on its way comes before what is signed now.
-        take_up(outbox)
+        resume_pending(outbox)
     signed = salus.coldchain.sign_batches(export, wanted, signer)
     total = sum(part.batch.count for part in signed)
     context.confirm(

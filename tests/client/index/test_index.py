@@ -15,9 +15,8 @@ from salus.client import Salus
 from salus.consent.access_log import Access, Cause, Outcome
 from salus.consent.registry import DirectiveDraft, Effect
 from salus.errors import IndexTrouble
-from salus.index import Indexer
-from salus.index._audit import audit
-from salus.index.expected_state import TRUTHS
+from salus.index import Indexer, audit
+from salus.index.expected_state import STATE_MODELS
 from tests.client.coldchain.test_shipments import Journey
 from tests.support.claim_scenario import USD, Scene
 from tests.support.deployed_chain import House
@@ -261,7 +260,7 @@ def test_the_audit_finds_nothing_after_all_that_happened(world, story, index):
     assert found.differences == []
     assert found.rebuilt
     assert found.without == ("AccessManager",)
-    assert set(found.views) == set(TRUTHS)
+    assert set(found.views) == set(STATE_MODELS)
     assert all(count > 0 for count in found.views.values())
 
 
