@@ -9,11 +9,12 @@ from salus import Salus
 from salus.claims.code_map import apply, load_mapping
 from salus.claims.desk import ClaimAnswer, State
 from salus.claims.files.any_format import read_claim_files
-from salus.claims.files.fhir import ClaimInput
 from salus.claims.files.fhir_eob import explanation_of_benefit
 from salus.claims.files.fhir_response import claim_response
-from salus.claims.plans.file import Plan, day_text, load_plan
-from salus.claims.plans.plans import Membership
+from salus.claims.input import ClaimInput
+from salus.claims.plans.file import day_text, load_plan
+from salus.claims.plans.model import Plan
+from salus.claims.plans.records import Membership
 from salus.errors.explanations import moment
 from salus.formats.json_file import dump_json
 from scripts.demo.stage import EXAMPLES, ROOT, Stage, command, patient_account, transact

@@ -17,7 +17,7 @@ from salus import Salus
 from salus.chain.provider import open_node
 from salus.errors import gate
 from salus.keys.keystores import load_keystore, read_password_file, write_keystore, write_private
-from salus.keys.signing import KeySigner, NodeSigner, Signer
+from salus.keys.signers import KeySigner, NodeSigner, Signer
 from salus.keys.wallet import Wallet
 from scripts.demo.stage import ROOT, YEAR, Stage, transact
 from scripts.demo.terminal import say

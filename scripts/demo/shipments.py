@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from salus.coldchain.loggers import files, write_qtag
+from salus.coldchain.lots import NewLot
 from salus.coldchain.temperature import ready_profiles
-from salus.consent.access_log import commit
 from salus.doses.schedules import ready_schedules
 from salus.errors import Refused
+from salus.formats.commitments import commit
 from scripts.demo.stage import DAY, EXAMPLES, YEAR, Stage, patient_account
 from scripts.demo.terminal import iso, say
 
@@ -24,12 +25,14 @@ def track_shipments(stage: Stage) -> dict[str, str]:
     regulator.lots.assign_prefix(GTIN[1:8], maker.institutions.resolve("river-vaccines"))
     now = maker.now()
     lot = maker.lots.register_lot(
-        gtin=GTIN,
-        number="RV-2025-017",
-        made_at=now - 30 * DAY,
-        expires_at=now + 2 * YEAR,
-        units=1000,
-        profile=profile,
+        NewLot(
+            gtin=GTIN,
+            number="RV-2025-017",
+            made_at=now - 30 * DAY,
+            expires_at=now + 2 * YEAR,
+            units=1000,
+            profile=profile,
+        )
     )
     say("lot RV-2025-017 of 1,000 units, to be kept at 2 to 8 °C, registered by its manufacturer under its GS1 prefix")
     found = {}

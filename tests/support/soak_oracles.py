@@ -16,7 +16,7 @@ from salus import Salus
 from salus.abi.decoding import load_abi, selector
 from salus.chain.local_node import LocalNode
 from salus.claims.model import State as ClaimState
-from salus.claims.plans.file import Plan
+from salus.claims.plans.model import Plan
 from salus.claims.plans.plans import price_units, term_units
 from salus.consent.model import Status
 from salus.index import Indexer, Store

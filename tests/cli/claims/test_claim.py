@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from click.testing import CliRunner
 
-from salus.claims.plans.plans import Membership
+from salus.claims.plans.records import Membership
 from salus.cli import cli
 from salus.keys.keystores import write_keystore
 from tests.support.claim_scenario import REF, USD, Scene
