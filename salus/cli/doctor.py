@@ -1,0 +1,1 @@
+from salus.cli.completion import noun
