@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -128,7 +128,7 @@ def resume(context: Context, file: str | None, final: bool, confirmations: int, 
         before = outbox.status()
         facts: list[tuple[str, object]] = [("outbox", outbox.path), ("open", before.open)]
         context.confirm([*facts, *context.where(salus)], "Take it up?")
-        until = "final" if final else "included"
+        until: Literal["final", "included"] = "final" if final else "included"
         with context.progress("items", before.open) as bar:
             found = outbox.resume(until=until, progress=lambda done, _: bar.update(done - bar.pos), final_too=final_too)
             results = list(found)

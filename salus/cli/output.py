@@ -214,6 +214,8 @@ def ending(as_json: bool = False) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, click.Abort) as stopped:
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the line that a question, a bar or ^C has begun
         if isinstance(stopped.__context__, EOFError):
             # Ctrl-D at a question: click ends both in the same way.
             from salus.errors import Aborted
