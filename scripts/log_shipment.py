@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context
+from salus.cli.context import Context
+from salus.cli.values import identifier
 from salus.coldchain.loggers import read
 from salus.coldchain.model import Verdict
 from salus.errors import SalusError
@@ -64,7 +64,9 @@ def main():
     given = arguments()
     try:
         shipment = identifier(given.shipment, "shipment")
-        context = Context(given.rpc, given.book, given.keystore, given.password_file, given.yes)
+        context = Context(
+            rpc=given.rpc, book=given.book, keystore=given.keystore, password_file=given.password_file, yes=given.yes
+        )
         device = context.open_keystore(given.device, given.device_password_file)
         salus = context.connect_signing()
         context.confirm(

@@ -34,10 +34,11 @@ def test_a_node_without_the_contracts_is_3(world, tmp_path):
 
 
 def test_outside_of_a_checkout_it_says_what_is_missing(tmp_path, monkeypatch):
-    import salus.cli.chain
+    import salus.chain.local_deployment
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(salus.cli.chain, "__file__", str(tmp_path / "site-packages" / "salus" / "cli" / "chain.py"))
+    elsewhere = tmp_path / "site-packages" / "salus" / "chain" / "local_deployment.py"
+    monkeypatch.setattr(salus.chain.local_deployment, "__file__", str(elsewhere))
     result = CliRunner().invoke(cli, ["chain", "up"])
     assert result.exit_code == 2
     assert "there is no checkout of Salus here" in result.stderr
