@@ -30,21 +30,22 @@ from salus.chain.transactions import Sender  # noqa: E402
 from salus.claims.code_map import apply, load_mapping  # noqa: E402
 from salus.claims.desk import ClaimAnswer, State  # noqa: E402
 from salus.claims.files.any_format import read_claim_files  # noqa: E402
-from salus.claims.files.fhir import ClaimInput
 from salus.claims.files.fhir_eob import explanation_of_benefit  # noqa: E402
 from salus.claims.files.fhir_response import claim_response
+from salus.claims.input import ClaimInput
 from salus.claims.plans.file import day_text, load_plan  # noqa: E402
 from salus.claims.plans.plans import Membership  # noqa: E402
 from salus.cli.common import few  # noqa: E402
 from salus.coldchain.loggers import files, write_qtag
+from salus.coldchain.lots import NewLot  # noqa: E402
 from salus.coldchain.temperature import ready_profiles  # noqa: E402
-from salus.consent.access_log import commit  # noqa: E402
 from salus.doses.schedules import ready_schedules  # noqa: E402
 from salus.errors import Refused, SalusError, gate  # noqa: E402
 from salus.errors.explanations import moment  # noqa: E402
+from salus.formats.commitments import commit  # noqa: E402
 from salus.formats.json_file import dump_json  # noqa: E402
 from salus.keys.keystores import load_keystore, read_password_file, write_keystore, write_private  # noqa: E402
-from salus.keys.signing import KeySigner, NodeSigner  # noqa: E402
+from salus.keys.signers import KeySigner, NodeSigner  # noqa: E402
 from salus.keys.wallet import Wallet  # noqa: E402
 
 EXAMPLES = ROOT / "examples"
@@ -377,12 +378,14 @@ def shipments(stage: Stage) -> dict[str, str]:
     regulator.lots.assign_prefix(GTIN[1:8], maker.institutions.resolve("river-vaccines"))
     now = maker.now()
     lot = maker.lots.register_lot(
-        gtin=GTIN,
-        number="RV-2025-017",
-        made_at=now - 30 * DAY,
-        expires_at=now + 2 * YEAR,
-        units=1000,
-        profile=profile,
+        NewLot(
+            gtin=GTIN,
+            number="RV-2025-017",
+            made_at=now - 30 * DAY,
+            expires_at=now + 2 * YEAR,
+            units=1000,
+            profile=profile,
+        )
     )
     say("lot RV-2025-017 of 1,000 units, to be kept at 2 to 8 °C, registered by its manufacturer under its GS1 prefix")
     found = {}

@@ -41,17 +41,19 @@ library Bands {
         if (header >> 120 == 0) revert IColdChain.MalformedReadings("resolution");
         // Unchecked: numbers of 16 bits.
         unchecked {
-            if (length != (count * width + 255) / 256 * 32) revert IColdChain.MalformedReadings("data");
+            if (length != ((count * width + 255) / 256) * 32) revert IColdChain.MalformedReadings("data");
         }
     }
 
     /// @dev Whether a batch that was checked changes nothing but the time: it follows what was judged without a gap, nothing is under way, and
     /// every reading lies in the quiet band and within the extremes so far. That is nearly every one, and needs none of its lot's terms.
-    function calm(uint256 course, uint256 pairing, uint256 sums, uint256 header, bytes calldata data)
-        internal
-        pure
-        returns (bool)
-    {
+    function calm(
+        uint256 course,
+        uint256 pairing,
+        uint256 sums,
+        uint256 header,
+        bytes calldata data
+    ) internal pure returns (bool) {
         Packing memory b = unpack(header);
         // Unchecked: times of 40 bits, of which the caller has compared these; counts of 16.
         unchecked {
@@ -59,8 +61,13 @@ library Bands {
             if (course.flagsOf() & (Parcels.RUNNING | Parcels.WINDOW) != 0) return false;
             uint256 words = data.length / 32;
             if (words * 256 != b.count * b.width) return false; // the padding counts, too
-            (uint256 floor, uint256 ceiling) =
-                band(b, pairing.floorOf(), pairing.ceilingOf(), sums.lowestOf(), sums.highestOf());
+            (uint256 floor, uint256 ceiling) = band(
+                b,
+                pairing.floorOf(),
+                pairing.ceilingOf(),
+                sums.lowestOf(),
+                sums.highestOf()
+            );
             return skip(b.ones << (b.width - 1), floor, ceiling, data, 0, words) == words;
         }
     }
@@ -74,11 +81,13 @@ library Bands {
     }
 
     /// @dev The codes that change nothing, in all lanes: between two thresholds and within the extremes so far. The ceiling has its guards set.
-    function band(Packing memory b, int256 lo, int256 hi, int256 lowest, int256 highest)
-        internal
-        pure
-        returns (uint256 floor, uint256 ceiling)
-    {
+    function band(
+        Packing memory b,
+        int256 lo,
+        int256 hi,
+        int256 lowest,
+        int256 highest
+    ) internal pure returns (uint256 floor, uint256 ceiling) {
         // Unchecked: temperatures of 16 bits, codes of 15.
         unchecked {
             if (lo < lowest) lo = lowest;
@@ -88,16 +97,19 @@ library Bands {
             if (hi >= int256(b.missing)) hi = int256(b.missing) - 1; // missing readings and padding lie above
             // Empty: no lane is at least `missing` and at most 0.
             if (lo > hi) (lo, hi) = (int256(b.missing), 0);
-            return (uint256(lo) * b.ones, uint256(hi) * b.ones | b.ones << (b.width - 1));
+            return (uint256(lo) * b.ones, (uint256(hi) * b.ones) | (b.ones << (b.width - 1)));
         }
     }
 
     /// @dev The first of the full words from `i` on that is not wholly inside a band.
-    function skip(uint256 guards, uint256 floor, uint256 ceiling, bytes calldata data, uint256 i, uint256 full)
-        internal
-        pure
-        returns (uint256 next)
-    {
+    function skip(
+        uint256 guards,
+        uint256 floor,
+        uint256 ceiling,
+        bytes calldata data,
+        uint256 i,
+        uint256 full
+    ) internal pure returns (uint256 next) {
         // A guard bit survives in a lane of the first difference when lane ≥ floor, of the second when lane ≤ ceiling, and in ~word when the
         // lane has a bit to spare at all; a lane that has none, and would borrow, fails its word by that. Four words at a time, then one: it
         // saves a third of the loop. Safe: reads calldata only, below `full`.
@@ -105,7 +117,11 @@ library Bands {
             let at := add(data.offset, shl(5, i))
             let end := add(data.offset, shl(5, full))
             let even := guards
-            for { let last := sub(end, 0x60) } lt(at, last) { at := add(at, 0x80) } {
+            for {
+                let last := sub(end, 0x60)
+            } lt(at, last) {
+                at := add(at, 0x80)
+            } {
                 let word := calldataload(at)
                 even := and(and(sub(or(word, guards), floor), sub(ceiling, word)), not(word))
                 word := calldataload(add(at, 0x20))
@@ -114,12 +130,18 @@ library Bands {
                 even := and(even, and(and(sub(or(word, guards), floor), sub(ceiling, word)), not(word)))
                 word := calldataload(add(at, 0x60))
                 even := and(even, and(and(sub(or(word, guards), floor), sub(ceiling, word)), not(word)))
-                if iszero(eq(and(even, guards), guards)) { break }
+                if iszero(eq(and(even, guards), guards)) {
+                    break
+                }
             }
-            for {} lt(at, end) { at := add(at, 0x20) } {
+            for {} lt(at, end) {
+                at := add(at, 0x20)
+            } {
                 let word := calldataload(at)
                 even := and(and(sub(or(word, guards), floor), sub(ceiling, word)), not(word))
-                if iszero(eq(and(even, guards), guards)) { break }
+                if iszero(eq(and(even, guards), guards)) {
+                    break
+                }
             }
             next := shr(5, sub(at, data.offset))
         }

@@ -30,19 +30,26 @@ contract ColdChain is Monitoring {
     uint24 private _lotCount;
     mapping(bytes32 lot => uint256) private _numbers;
 
-    constructor(address manager, IInstitutions institutions_, ILots lots, ILoggers loggers)
-        Licensed(institutions_) AccessManaged(manager) EIP712("Salus Cold Chain", "1") Monitoring(loggers)
-    {
+    constructor(
+        address manager,
+        IInstitutions institutions_,
+        ILots lots,
+        ILoggers loggers
+    ) Licensed(institutions_) AccessManaged(manager) EIP712("Salus Cold Chain", "1") Monitoring(loggers) {
         _lots = lots;
     }
 
     // ---- opening, splitting, merging -----------------------------------------------------------------------------
 
     /// @inheritdoc IColdChain
-    function open(bytes32 lot, bytes32 ref, uint24 units, uint16 hoursAllowed, bytes32 origin, bytes32 destination)
-        external
-        returns (bytes32 id)
-    {
+    function open(
+        bytes32 lot,
+        bytes32 ref,
+        uint24 units,
+        uint16 hoursAllowed,
+        bytes32 origin,
+        bytes32 destination
+    ) external returns (bytes32 id) {
         address holder = _licensed(msg.sender, Roles.MANUFACTURER);
         uint256 number = _admit(lot);
         uint256 maker = _goods[number].maker;
@@ -73,8 +80,8 @@ contract ColdChain is Monitoring {
         number = ++_lotCount;
         _numbers[lot] = number;
         _goods[number] = Parcels.Goods({
-            maker: uint160(maker) | uint256(units) << 160 | uint256(expiresAt) << 192,
-            limits: profile.limits | uint256(madeAt) << 200,
+            maker: uint160(maker) | (uint256(units) << 160) | (uint256(expiresAt) << 192),
+            limits: profile.limits | (uint256(madeAt) << 200),
             rules: profile.rules,
             lot: lot
         });
@@ -114,7 +121,9 @@ contract ColdChain is Monitoring {
         q.custody = to;
 
         emit ShipmentMerged(id, into, uint24(units));
-        if (breached != 0) emit ShipmentQuarantined(into, uint16(breached), uint40(q.sums.breachedAtOf()), address(0), 0);
+        if (breached != 0) {
+            emit ShipmentQuarantined(into, uint16(breached), uint40(q.sums.breachedAtOf()), address(0), 0);
+        }
     }
 
     // ---- custody -------------------------------------------------------------------------------------------------
@@ -127,17 +136,21 @@ contract ColdChain is Monitoring {
         (address to, uint32 roles) = _checkOffer(handover, terms, custody, giver);
         if (receiver.length != 0 || msg.sender != terms.receiverOf()) {
             bytes32 accepted = _hashTypedDataV4(Handovers.acceptance(handover, terms, custody));
-            if (!Handovers.signed(terms.receiverOf(), accepted, receiver)) revert InvalidSignature(id, terms.receiverOf());
+            if (!Handovers.signed(terms.receiverOf(), accepted, receiver)) {
+                revert InvalidSignature(id, terms.receiverOf());
+            }
         }
         bool spoilt = terms.vvmOf() > 2 || terms.shakeOf() > 1;
-        if (!_mayReceive(id, p, custody, to, roles) && spoilt) revert InvalidHandover(terms.vvmOf() > 2 ? "vvm" : "shake");
+        if (!_mayReceive(id, p, custody, to, roles) && spoilt) {
+            revert InvalidHandover(terms.vvmOf() > 2 ? "vvm" : "shake");
+        }
 
         // Who is late is late, until a laboratory says otherwise.
         uint256 due = custody.overdue() ? custody.dueOf() : Parcels.dueAfter(terms.hoursOf());
         uint256 since = Parcels.next(custody.sinceOf());
         p.custody = Parcels.custodyOf(to, custody.unitsOf(), custody.lotOf(), due / 1 hours, since);
 
-        emit ShipmentHanded(id, custody.holderOf(), to, since | due << 32 | terms >> 216 << 72, handover.seal);
+        emit ShipmentHanded(id, custody.holderOf(), to, since | (due << 32) | ((terms >> 216) << 72), handover.seal);
         if (spoilt) _quarantine(id, BY_HAND, to, 0); // it went back, and comes out again only released
     }
 
@@ -161,11 +174,12 @@ contract ColdChain is Monitoring {
     /// @dev Checks the terms of an offer, and that the holder makes it: by its key, its wallet, or a licensed operator.
     /// @return to institution that receives
     /// @return roles in which
-    function _checkOffer(Handover calldata handover, uint256 terms, uint256 custody, bytes calldata giver)
-        private
-        view
-        returns (address to, uint32 roles)
-    {
+    function _checkOffer(
+        Handover calldata handover,
+        uint256 terms,
+        uint256 custody,
+        bytes calldata giver
+    ) private view returns (address to, uint32 roles) {
         if (block.timestamp > terms.deadlineOf()) revert SignatureExpired(uint40(terms.deadlineOf()), block.timestamp);
         if (terms >> 232 != 0) revert InvalidHandover("terms");
         if (terms.hoursOf() > MAX_HOURS) revert InvalidHandover("hoursAllowed");
@@ -190,10 +204,13 @@ contract ColdChain is Monitoring {
 
     /// @dev What is not intact goes only to where it is looked into: to a laboratory, or back to its manufacturer.
     /// @return back whether it goes there
-    function _mayReceive(bytes32 id, Parcels.Parcel storage p, uint256 custody, address to, uint32 roles)
-        private
-        returns (bool back)
-    {
+    function _mayReceive(
+        bytes32 id,
+        Parcels.Parcel storage p,
+        uint256 custody,
+        address to,
+        uint32 roles
+    ) private returns (bool back) {
         uint256 course = p.courseOf(custody);
         uint256 maker = _goods[custody.lotOf()].maker;
         back = roles & Roles.LABORATORY != 0 || to == maker.manufacturer();
@@ -244,7 +261,7 @@ contract ColdChain is Monitoring {
         course = course.judged(course.untilOf() < at ? at : course.untilOf(), 0, 0, limits.silence(), limits.unknown());
         p.course = course.withDisposition(Disposition.Active);
         // Of the sums the extremes and the times above and below stay.
-        p.sums = sums & type(uint96).max | at << 176;
+        p.sums = (sums & type(uint96).max) | (at << 176);
         p.runs = 0;
 
         emit ShipmentReleased(id, laboratory, reason);
@@ -260,11 +277,10 @@ contract ColdChain is Monitoring {
         emit ShipmentDestroyed(id, laboratory, reason);
     }
 
-    function _byLaboratory(bytes32 id, uint16 reason)
-        private
-        view
-        returns (Parcels.Parcel storage p, uint256 custody, address laboratory)
-    {
+    function _byLaboratory(
+        bytes32 id,
+        uint16 reason
+    ) private view returns (Parcels.Parcel storage p, uint256 custody, address laboratory) {
         (p, custody) = _known(id);
         laboratory = _licensed(msg.sender, Roles.LABORATORY);
         if (reason == 0) revert InvalidReason(0);
@@ -278,7 +294,7 @@ contract ColdChain is Monitoring {
         if (reason == 0) revert InvalidReason(0);
         if (maker.recalled() != 0) revert AlreadyRecalled(lot);
 
-        goods.maker = maker | uint256(reason) << 224;
+        goods.maker = maker | (uint256(reason) << 224);
 
         emit LotRecalled(lot, by, reason);
     }
@@ -289,7 +305,7 @@ contract ColdChain is Monitoring {
     function unitsLeft(bytes32 lot) external view returns (uint32 units) {
         uint256 number = _numbers[lot];
         if (number != 0) return uint32(_goods[number].maker.unitsLeft());
-        (,,, units,) = _lots.terms(lot);
+        (, , , units, ) = _lots.terms(lot);
     }
 
     /// @inheritdoc IColdChain

@@ -32,6 +32,6 @@ library Gs1 {
 
     /// @dev The digits of a GTIN-14 after its indicator digit, as many as a company prefix has; 0 for a number of digits that none has.
     function prefixOf(uint64 gtin, uint8 digits) internal pure returns (uint64) {
-        return validPrefix(0, digits) ? uint64(gtin / 10 ** (13 - digits) % 10 ** digits) : 0;
+        return validPrefix(0, digits) ? uint64((gtin / 10 ** (13 - digits)) % 10 ** digits) : 0;
     }
 }

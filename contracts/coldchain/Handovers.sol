@@ -50,29 +50,50 @@ library Handovers {
     /// @dev Whole words: the compiler would clean every smaller type anew.
     /// @param custody the holder's, see Parcels
     function offer(IColdChain.Handover calldata h, uint256 terms, uint256 custody) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                OFFER, h.shipment, uint256(uint160(custody)), uint256(uint160(terms)), custody.sinceOf(), deadlineOf(terms), hoursOf(terms), h.seal
-            )
-        );
+        return
+            keccak256(
+                abi.encode(
+                    OFFER,
+                    h.shipment,
+                    uint256(uint160(custody)),
+                    uint256(uint160(terms)),
+                    custody.sinceOf(),
+                    deadlineOf(terms),
+                    hoursOf(terms),
+                    h.seal
+                )
+            );
     }
 
-    function acceptance(IColdChain.Handover calldata h, uint256 terms, uint256 custody) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                ACCEPTANCE, h.shipment, uint256(uint160(custody)), uint256(uint160(terms)), custody.sinceOf(), deadlineOf(terms), hoursOf(terms), h.seal,
-                vvmOf(terms), shakeOf(terms)
-            )
-        );
+    function acceptance(
+        IColdChain.Handover calldata h,
+        uint256 terms,
+        uint256 custody
+    ) internal pure returns (bytes32) {
+        return
+            keccak256(
+                abi.encode(
+                    ACCEPTANCE,
+                    h.shipment,
+                    uint256(uint160(custody)),
+                    uint256(uint160(terms)),
+                    custody.sinceOf(),
+                    deadlineOf(terms),
+                    hoursOf(terms),
+                    h.seal,
+                    vvmOf(terms),
+                    shakeOf(terms)
+                )
+            );
     }
 
     /// @param data the batch's own
     /// @param previous the shipment's chain before the batch
-    function readings(IColdChain.Batch calldata batch, bytes calldata data, bytes16 previous)
-        internal
-        pure
-        returns (bytes32 hash)
-    {
+    function readings(
+        IColdChain.Batch calldata batch,
+        bytes calldata data,
+        bytes16 previous
+    ) internal pure returns (bytes32 hash) {
         bytes32 typeHash = READINGS;
         // Saves 500 gas a batch over abi.encode, which cleans every field anew. Safe: writes beyond the free memory pointer only, and the
         // shifts leave each field the bits that it has.
@@ -108,7 +129,7 @@ library Handovers {
             s := calldataload(add(signature.offset, 0x20))
             v := byte(0, calldataload(add(signature.offset, 0x40)))
         }
-        (account,,) = ECDSA.tryRecover(hash, v, r, s);
+        (account, , ) = ECDSA.tryRecover(hash, v, r, s);
     }
 
     /// @dev Whether an account signed, as a wallet if not by its key.

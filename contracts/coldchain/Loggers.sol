@@ -26,7 +26,7 @@ contract Loggers is ILoggers, Licensed, AccessManaged {
     /// @inheritdoc ILoggers
     function register(address device_, uint16 model_, uint16 accuracy, bytes32 serial) external {
         address owner = _licensed(msg.sender, Roles.LOGGER);
-        (address institution, uint32 roles,) = institutions.standing(device_);
+        (address institution, uint32 roles, ) = institutions.standing(device_);
         if (institution != owner || roles & Roles.LOGGER == 0) revert NotADevice(device_);
         if (_devices[device_].condition != Condition.None) revert DeviceExists(device_);
         if (model_ > _modelCount) revert UnknownModel(model_);
@@ -60,7 +60,9 @@ contract Loggers is ILoggers, Licensed, AccessManaged {
         Device storage d = _known(device_);
         if (d.owner != owner) revert NotOwner(device_, msg.sender);
         bool ended = d.condition == Condition.Replaced || d.condition == Condition.Retired;
-        if (ended || condition == Condition.None || condition == d.condition) revert InvalidCondition(device_, condition);
+        if (ended || condition == Condition.None || condition == d.condition) {
+            revert InvalidCondition(device_, condition);
+        }
         _checkSuccessor(device_, owner, condition, successor);
 
         (d.condition, d.since) = (condition, uint40(block.timestamp));

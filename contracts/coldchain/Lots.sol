@@ -123,16 +123,17 @@ contract Lots is ILots, Licensed, AccessManaged {
     /// @inheritdoc ILots
     function lot(bytes32 id) external view returns (Lot memory) {
         Entry storage e = _lots[id];
-        return Lot({
-            manufacturer: e.manufacturer,
-            gtin: e.gtin,
-            number: e.number,
-            madeAt: e.madeAt,
-            expiresAt: e.expiresAt,
-            units: e.units,
-            profile: _profileIds[e.profile],
-            materials: e.materials
-        });
+        return
+            Lot({
+                manufacturer: e.manufacturer,
+                gtin: e.gtin,
+                number: e.number,
+                madeAt: e.madeAt,
+                expiresAt: e.expiresAt,
+                units: e.units,
+                profile: _profileIds[e.profile],
+                materials: e.materials
+            });
     }
 
     /// @inheritdoc ILots
@@ -141,7 +142,9 @@ contract Lots is ILots, Licensed, AccessManaged {
     }
 
     /// @inheritdoc ILots
-    function terms(bytes32 id)
+    function terms(
+        bytes32 id
+    )
         external
         view
         returns (address manufacturer, uint40 madeAt, uint40 expiresAt, uint32 units, Packed memory packed)

@@ -24,18 +24,18 @@ library MeanKinetic {
             uint256 x = RISE - fall;
             uint256 f = x & FRACTION;
             uint256 power = 46133305719216064692;
-            power = (power * f >> BITS) + 522161131894548642798;
-            power = (power * f >> BITS) + 9014425668859250478127;
-            power = (power * f >> BITS) + 128944332089797914797988;
-            power = (power * f >> BITS) + 1675319606212061216621101;
-            power = (power * f >> BITS) + 19335108126904664856952108;
-            power = (power * f >> BITS) + 195262955475325651836428727;
-            power = (power * f >> BITS) + 1690229296451946068877418858;
-            power = (power * f >> BITS) + 12192427136696738987321645742;
-            power = (power * f >> BITS) + 70359816664064230401794424519;
-            power = (power * f >> BITS) + 304523275737436297793041348814;
-            power = (power * f >> BITS) + 878668439483319549450172004840;
-            power = (power * f >> BITS) + 1267650600228229401568216687130;
+            power = ((power * f) >> BITS) + 522161131894548642798;
+            power = ((power * f) >> BITS) + 9014425668859250478127;
+            power = ((power * f) >> BITS) + 128944332089797914797988;
+            power = ((power * f) >> BITS) + 1675319606212061216621101;
+            power = ((power * f) >> BITS) + 19335108126904664856952108;
+            power = ((power * f) >> BITS) + 195262955475325651836428727;
+            power = ((power * f) >> BITS) + 1690229296451946068877418858;
+            power = ((power * f) >> BITS) + 12192427136696738987321645742;
+            power = ((power * f) >> BITS) + 70359816664064230401794424519;
+            power = ((power * f) >> BITS) + 304523275737436297793041348814;
+            power = ((power * f) >> BITS) + 878668439483319549450172004840;
+            power = ((power * f) >> BITS) + 1267650600228229401568216687130;
             return power >> (BITS - (x >> BITS));
         }
     }

@@ -53,7 +53,9 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
         ILoggers.Device memory device = _loggers.device(logger);
         if (device.condition != ILoggers.Condition.InService) revert InvalidPairing("device");
         if (from >= device.calibratedUntil) revert InvalidPairing("calibration");
-        if (from > block.timestamp || from < (first ? limits.madeAt() : course.untilOf())) revert InvalidPairing("from");
+        if (from > block.timestamp || from < (first ? limits.madeAt() : course.untilOf())) {
+            revert InvalidPairing("from");
+        }
         if (to <= from) revert InvalidPairing("to");
         if (to > device.calibratedUntil) to = device.calibratedUntil;
         if (from < _busy[logger]) revert InvalidPairing("busy");
@@ -66,7 +68,7 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
             uint256 missed = p.sums.unknownOf();
             if (from > course.untilOf()) {
                 missed += from - course.untilOf();
-                p.sums += from - course.untilOf() << 96;
+                p.sums += (from - course.untilOf()) << 96;
             }
             p.course = course.judged(from, 0, missed, limits.silence(), limits.unknown());
         }
@@ -86,7 +88,7 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
 
         // The pairings of a device follow one another, so that the end of its last one is that one's alone.
         if (_busy[logger] == pairing_.toOf()) _busy[logger] = to;
-        _pairings[id][logger] = pairing_ & ~(Parcels.MAX_32 << 32) | uint256(to) << 32;
+        _pairings[id][logger] = (pairing_ & ~(Parcels.MAX_32 << 32)) | (uint256(to) << 32);
 
         emit PairingEnded(id, logger, to);
     }
@@ -111,37 +113,48 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
         }
         bool breach = sums.breachedOf() != 0 && course.dispositionOf() == Disposition.Active;
         if (breach) course = course.withDisposition(Disposition.Quarantined);
-        course = course.judged(until, flags, sums.unknownOf(), pairing_ >> 136 & Parcels.MAX_32, pairing_ >> 168);
+        course = course.judged(until, flags, sums.unknownOf(), (pairing_ >> 136) & Parcels.MAX_32, pairing_ >> 168);
         // Unchecked: `_check` keeps a number back; readings are at most one a second.
         unchecked {
             course += (1 << 64) + (uint256(uint16(batch.header >> 80)) << 88);
             unknown = sums.unknownOf() - unknown;
         }
-        course = course & type(uint128).max | uint256(digest_) >> 128 << 128;
+        course = (course & type(uint128).max) | ((uint256(digest_) >> 128) << 128);
         p.course = course;
 
         emit ReadingsLogged(
-            batch.shipment, device, batch.header, batch.file, uint32(unknown), bytes16(digest_), course.packed(sums)
+            batch.shipment,
+            device,
+            batch.header,
+            batch.file,
+            uint32(unknown),
+            bytes16(digest_),
+            course.packed(sums)
         );
         if (!breach) return;
         emit ShipmentQuarantined(batch.shipment, uint16(sums.breachedOf()), uint40(sums.breachedAtOf()), address(0), 0);
     }
 
     /// @dev Who signed a batch, and its pairing: a stranger has none.
-    function _signer(bytes32 id, bytes32 digest_, bytes calldata signature)
-        private
-        view
-        returns (address device, uint256 pairing_)
-    {
+    function _signer(
+        bytes32 id,
+        bytes32 digest_,
+        bytes calldata signature
+    ) private view returns (address device, uint256 pairing_) {
         device = Handovers.signer(digest_, signature); // 0 for a bad one, which nobody pairs
         pairing_ = _pairings[id][device];
         if (pairing_ == 0) revert NotPaired(id, device);
     }
 
     /// @return until end of the last reading's step
-    function _check(Batch calldata batch, uint256 length, uint256 course, uint256 pairing_) private view returns (uint256 until) {
+    function _check(
+        Batch calldata batch,
+        uint256 length,
+        uint256 course,
+        uint256 pairing_
+    ) private view returns (uint256 until) {
         uint256 header = batch.header;
-        Bands.check(header, length, pairing_ >> 136 & Parcels.MAX_32);
+        Bands.check(header, length, (pairing_ >> 136) & Parcels.MAX_32);
         // The last number is never used: after it none would come.
         if (uint24(header) != course.batchesOf() || uint24(header) == type(uint24).max) {
             revert OutOfSequence(batch.shipment, uint24(course.batchesOf()), uint24(header));
@@ -163,11 +176,15 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IColdChain
-    function reportFork(Batch[2] calldata batches, bytes16[2] calldata previous, bytes[2] calldata signatures) external {
+    function reportFork(
+        Batch[2] calldata batches,
+        bytes16[2] calldata previous,
+        bytes[2] calldata signatures
+    ) external {
         bytes32 id = batches[0].shipment;
         bytes32 one = _digest(batches[0], previous[0]);
         bytes32 other = _digest(batches[1], previous[1]);
-        (address device,) = _signer(id, one, signatures[0]);
+        (address device, ) = _signer(id, one, signatures[0]);
         bool fork = one != other && batches[1].shipment == id && Handovers.signer(other, signatures[1]) == device;
         // A release or a merger passes over batches that are on their way: a device then signs their number anew.
         uint256 restarted = _parcels[id].sums.restartedOf();
@@ -196,7 +213,7 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
     function _quarantine(bytes32 id, uint256 bit, address by, uint16 reason) internal {
         Parcels.Parcel storage p = _parcels[id];
         uint256 course = p.courseOf(p.custody);
-        uint256 sums = p.sums | bit << 128;
+        uint256 sums = p.sums | (bit << 128);
         p.sums = sums;
         if (course.dispositionOf() > Disposition.Quarantined) return;
         p.course = course.withDisposition(Disposition.Quarantined);
@@ -227,7 +244,7 @@ abstract contract Monitoring is IColdChain, Licensed, AccessManaged, EIP712 {
 
     /// @dev Whom an account acts for, licensed or not.
     function _employer(address account) internal view returns (address institution) {
-        (institution,,) = institutions.standing(account);
+        (institution, , ) = institutions.standing(account);
     }
 
     function _requireOpen(bytes32 id, uint256 course) internal pure {

@@ -46,8 +46,14 @@ library Parcels {
 
     /// @param due hours since 1970, 0 without; 22 bits last until the year 2448
     /// @param since minutes since 2025; 26 bits last until 2152
-    function custodyOf(address holder, uint256 units, uint256 lot, uint256 due, uint256 since) internal pure returns (uint256) {
-        return uint160(holder) | units << 160 | lot << 184 | due << 208 | since << 230;
+    function custodyOf(
+        address holder,
+        uint256 units,
+        uint256 lot,
+        uint256 due,
+        uint256 since
+    ) internal pure returns (uint256) {
+        return uint160(holder) | (units << 160) | (lot << 184) | (due << 208) | (since << 230);
     }
 
     function holderOf(uint256 custody) internal pure returns (address) {
@@ -65,7 +71,7 @@ library Parcels {
     /// @return first second at which it is overdue, 0 without a time
     function dueOf(uint256 custody) internal pure returns (uint256) {
         unchecked {
-            return (custody >> 208 & 0x3fffff) * 1 hours;
+            return ((custody >> 208) & 0x3fffff) * 1 hours;
         }
     }
 
@@ -79,16 +85,16 @@ library Parcels {
     }
 
     function withUnits(uint256 custody, uint256 units) internal pure returns (uint256) {
-        return custody & ~(uint256(type(uint24).max) << 160) | units << 160;
+        return (custody & ~(uint256(type(uint24).max) << 160)) | (units << 160);
     }
 
     /// @param due seconds, a whole hour
     function withDue(uint256 custody, uint256 due) internal pure returns (uint256) {
-        return custody & ~(uint256(0x3fffff) << 208) | due / 1 hours << 208;
+        return (custody & ~(uint256(0x3fffff) << 208)) | ((due / 1 hours) << 208);
     }
 
     function withSince(uint256 custody, uint256 since) internal pure returns (uint256) {
-        return custody << 26 >> 26 | since << 230;
+        return ((custody << 26) >> 26) | (since << 230);
     }
 
     /// @dev This minute, or the next one after the last: two never are the same.
@@ -104,7 +110,8 @@ library Parcels {
     /// @dev The end of the whole hour in which the time allowed ends; 0 without one.
     function dueAfter(uint256 hoursAllowed) internal view returns (uint256) {
         unchecked {
-            return hoursAllowed == 0 ? 0 : (block.timestamp + hoursAllowed * 1 hours + 1 hours - 1) / 1 hours * 1 hours;
+            return
+                hoursAllowed == 0 ? 0 : ((block.timestamp + hoursAllowed * 1 hours + 1 hours - 1) / 1 hours) * 1 hours;
         }
     }
 
@@ -113,7 +120,9 @@ library Parcels {
     /// @dev The course of a shipment of which nothing is known yet begins when it was opened, to the minute, and is unknown from there on.
     function courseOf(Parcel storage p, uint256 custody) internal view returns (uint256 course) {
         course = p.course;
-        if (course == 0) return (YEAR_2025 + sinceOf(custody) * 1 minutes) | uint256(IColdChain.Disposition.Active) << 120;
+        if (course == 0) {
+            return (YEAR_2025 + sinceOf(custody) * 1 minutes) | (uint256(IColdChain.Disposition.Active) << 120);
+        }
     }
 
     function untilOf(uint256 course) internal pure returns (uint256) {
@@ -130,11 +139,11 @@ library Parcels {
     }
 
     function dispositionOf(uint256 course) internal pure returns (IColdChain.Disposition) {
-        return IColdChain.Disposition(course >> 120 & 7);
+        return IColdChain.Disposition((course >> 120) & 7);
     }
 
     function flagsOf(uint256 course) internal pure returns (uint256) {
-        return course >> 123 & 7;
+        return (course >> 123) & 7;
     }
 
     function chainOf(uint256 course) internal pure returns (bytes16) {
@@ -142,17 +151,20 @@ library Parcels {
     }
 
     function withDisposition(uint256 course, IColdChain.Disposition disposition) internal pure returns (uint256) {
-        return course & ~(uint256(7) << 120) | uint256(disposition) << 120;
+        return (course & ~(uint256(7) << 120)) | (uint256(disposition) << 120);
     }
 
     /// @dev Judged until a time, when so much is unknown. Silence after it is unknown only once it is longer than the profile allows, and
     /// then as a whole.
     /// @param quiet,allowed ILots.Packed's `silence` and `unknown`
-    function judged(uint256 course, uint256 until, uint256 flags, uint256 missed, uint256 quiet, uint256 allowed)
-        internal
-        pure
-        returns (uint256)
-    {
+    function judged(
+        uint256 course,
+        uint256 until,
+        uint256 flags,
+        uint256 missed,
+        uint256 quiet,
+        uint256 allowed
+    ) internal pure returns (uint256) {
         uint256 intactUntil;
         // Safe: sums of numbers of 32 bits.
         unchecked {
@@ -162,7 +174,8 @@ library Parcels {
                 if (intactUntil > MAX_32) intactUntil = MAX_32;
             }
         }
-        return course >> 64 << 64 & ~(uint256(7) << 123) | until | intactUntil << 32 | (flags | JUDGED) << 123;
+        return
+            (((course >> 64) << 64) & ~(uint256(7) << 123)) | until | (intactUntil << 32) | ((flags | JUDGED) << 123);
     }
 
     // ---- sums ----------------------------------------------------------------------------------------------------
@@ -206,14 +219,30 @@ library Parcels {
 
     /// @return as in IColdChain.ReadingsLogged
     function packed(uint256 course, uint256 sums) internal pure returns (uint256) {
-        return sums & type(uint144).max ^ 0x80007fff | uint256(uint32(course)) << 144 | uint256(uint56(course >> 64)) << 176;
+        return
+            ((sums & type(uint144).max) ^ 0x80007fff) |
+            (uint256(uint32(course)) << 144) |
+            (uint256(uint56(course >> 64)) << 176);
     }
 
     // ---- pairings ------------------------------------------------------------------------------------------------
 
-    function pairing(uint256 from, uint256 to, uint256 model, uint256 lot, uint256 limits) internal pure returns (uint256) {
-        uint256 band = limits >> 32 & MAX_32; // floor and ceiling
-        return from | to << 32 | model << 64 | lot << 80 | band << 104 | silence(limits) << 136 | unknown(limits) << 168;
+    function pairing(
+        uint256 from,
+        uint256 to,
+        uint256 model,
+        uint256 lot,
+        uint256 limits
+    ) internal pure returns (uint256) {
+        uint256 band = (limits >> 32) & MAX_32; // floor and ceiling
+        return
+            from |
+            (to << 32) |
+            (model << 64) |
+            (lot << 80) |
+            (band << 104) |
+            (silence(limits) << 136) |
+            (unknown(limits) << 168);
     }
 
     function fromOf(uint256 word) internal pure returns (uint256) {
@@ -263,11 +292,11 @@ library Parcels {
     }
 
     function mktHours(uint256 limits) internal pure returns (uint256) {
-        return limits >> 80 & 0x3ff;
+        return (limits >> 80) & 0x3ff;
     }
 
     function ruleCount(uint256 limits) internal pure returns (uint256) {
-        return limits >> 90 & 0xf;
+        return (limits >> 90) & 0xf;
     }
 
     function silence(uint256 limits) internal pure returns (uint256) {

@@ -20,7 +20,7 @@ library Profiles {
     uint256 private constant MOST_HOURS = 0x3ff;
 
     /// @dev Types of vial monitors, one bit each: days to the end point at 37 °C, or none.
-    uint256 private constant MONITORS = 1 << 0 | 1 << 2 | 1 << 7 | 1 << 11 | 1 << 14 | 1 << 30;
+    uint256 private constant MONITORS = (1 << 0) | (1 << 2) | (1 << 7) | (1 << 11) | (1 << 14) | (1 << 30);
 
     // ---- packing -------------------------------------------------------------------------------------------------
 
@@ -29,23 +29,33 @@ library Profiles {
         _check(profile);
 
         (int16 floor, int16 ceiling) = _band(profile);
-        packed.limits = _lane(profile.low, 0) | _lane(profile.high, 16) | _lane(floor, 32) | _lane(ceiling, 48)
-            | _lane(profile.mktLimit, 64) | uint256(profile.mktHours) << 80 | profile.rules.length << 90
-            | uint256(profile.silence) << 94 | uint256(profile.unknown) << 126 | uint256(profile.budget) << 158
-            | uint256(profile.storageClass) << 190 | uint256(profile.vvm) << 193;
+        packed.limits =
+            _lane(profile.low, 0) |
+            _lane(profile.high, 16) |
+            _lane(floor, 32) |
+            _lane(ceiling, 48) |
+            _lane(profile.mktLimit, 64) |
+            (uint256(profile.mktHours) << 80) |
+            (profile.rules.length << 90) |
+            (uint256(profile.silence) << 94) |
+            (uint256(profile.unknown) << 126) |
+            (uint256(profile.budget) << 158) |
+            (uint256(profile.storageClass) << 190) |
+            (uint256(profile.vvm) << 193);
         for (uint256 i; i < profile.rules.length; ++i) {
             ITemperatureRules.Rule calldata rule = profile.rules[i];
-            packed.rules |= (
-                uint256(rule.bound) << 31 | uint256(rule.span) << 30 | uint256(rule.afterMinutes) << 16
-                    | uint16(rule.threshold)
-            ) << (32 * i);
+            packed.rules |=
+                ((uint256(rule.bound) << 31) |
+                    (uint256(rule.span) << 30) |
+                    (uint256(rule.afterMinutes) << 16) |
+                    uint16(rule.threshold)) << (32 * i);
         }
     }
 
     function _check(ITemperatureRules.Profile calldata profile) private pure {
         if (profile.low >= profile.high) revert ILots.InvalidProfile("low");
         if (profile.silence == 0) revert ILots.InvalidProfile("silence");
-        if (profile.vvm > 30 || MONITORS >> profile.vvm & 1 == 0) revert ILots.InvalidProfile("vvm");
+        if (profile.vvm > 30 || (MONITORS >> profile.vvm) & 1 == 0) revert ILots.InvalidProfile("vvm");
         bool judged = profile.mktHours != 0;
         if (judged ? !_mktSound(profile) : profile.mktLimit != 0) revert ILots.InvalidProfile("mkt");
         uint256 count = profile.rules.length;
@@ -88,20 +98,20 @@ library Profiles {
         profile.low = int16(uint16(limits));
         profile.high = int16(uint16(limits >> 16));
         profile.mktLimit = int16(uint16(limits >> 64));
-        profile.mktHours = uint16(limits >> 80 & MOST_HOURS);
+        profile.mktHours = uint16((limits >> 80) & MOST_HOURS);
         profile.silence = uint32(limits >> 94);
         profile.unknown = uint32(limits >> 126);
         profile.budget = uint32(limits >> 158);
-        profile.storageClass = ITemperatureRules.StorageClass(limits >> 190 & 7);
-        profile.vvm = uint8(limits >> 193 & 31);
-        profile.rules = new ITemperatureRules.Rule[](limits >> 90 & 15);
+        profile.storageClass = ITemperatureRules.StorageClass((limits >> 190) & 7);
+        profile.vvm = uint8((limits >> 193) & 31);
+        profile.rules = new ITemperatureRules.Rule[]((limits >> 90) & 15);
         for (uint256 i; i < profile.rules.length; ++i) {
             uint256 rule = packed.rules >> (32 * i);
             profile.rules[i] = ITemperatureRules.Rule({
-                bound: ITemperatureRules.Bound(rule >> 31 & 1),
-                span: ITemperatureRules.Span(rule >> 30 & 1),
+                bound: ITemperatureRules.Bound((rule >> 31) & 1),
+                span: ITemperatureRules.Span((rule >> 30) & 1),
                 threshold: int16(uint16(rule)),
-                afterMinutes: uint16(rule >> 16 & MOST_MINUTES)
+                afterMinutes: uint16((rule >> 16) & MOST_MINUTES)
             });
         }
     }

@@ -70,14 +70,16 @@ library Stretches {
     // ---- from storage and back -----------------------------------------------------------------------------------
 
     /// @param floor,ceiling of the quiet band: readings in it need neither rules nor limits
-    function open(Parcels.Parcel storage p, Parcels.Goods storage g, uint256 flags, int256 floor, int256 ceiling)
-        internal
-        view
-        returns (State memory s)
-    {
+    function open(
+        Parcels.Parcel storage p,
+        Parcels.Goods storage g,
+        uint256 flags,
+        int256 floor,
+        int256 ceiling
+    ) internal view returns (State memory s) {
         uint256 sums = p.sums;
         (s.sums, s.lowest, s.highest) = (sums, sums.lowestOf(), sums.highestOf());
-        (s.above, s.beneath) = (sums >> 32 & LANE, sums >> 64 & LANE);
+        (s.above, s.beneath) = ((sums >> 32) & LANE, (sums >> 64) & LANE);
         (s.unknown, s.breached, s.first) = (sums.unknownOf(), sums.breachedOf(), NEVER);
         s.running = flags & Parcels.RUNNING != 0;
         (s.floor, s.ceiling, s.lo, s.hi) = (floor, ceiling, floor, ceiling);
@@ -93,13 +95,19 @@ library Stretches {
     /// @return sums after
     /// @return flags after
     function close(State memory s, Parcels.Parcel storage p) internal returns (uint256 sums, uint256 flags) {
-        sums = s.sums >> 144 << 144 | uint16(int16(s.lowest)) ^ 0x7fff | uint256(uint16(int16(s.highest)) ^ 0x8000) << 16
-            | s.above << 32 | s.beneath << 64 | s.unknown << 96 | s.breached << 128;
+        sums =
+            ((s.sums >> 144) << 144) |
+            (uint16(int16(s.lowest)) ^ 0x7fff) |
+            (uint256(uint16(int16(s.highest)) ^ 0x8000) << 16) |
+            (s.above << 32) |
+            (s.beneath << 64) |
+            (s.unknown << 96) |
+            (s.breached << 128);
         if (s.first != NEVER && sums.breachedAtOf() == 0) sums |= s.first << 144;
         if (sums != p.sums) p.sums = sums;
         if (s.limits != 0 && s.runs != p.runs) p.runs = s.runs;
         if (s.opened != 0) {
-            p.window = s.opened | s.total << 32;
+            p.window = s.opened | (s.total << 32);
             flags = Parcels.WINDOW;
         }
         if (s.running) flags |= Parcels.RUNNING;
@@ -114,16 +122,16 @@ library Stretches {
         unchecked {
             uint256 end = 32 * s.limits.ruleCount();
             for (uint256 at; at < end; at += 32) {
-                uint256 rule = rules >> at & LANE;
+                uint256 rule = (rules >> at) & LANE;
                 uint256 below = rule >> 31;
-                bool over = s.runs >> (at + 31) & 1 != 0;
+                bool over = (s.runs >> (at + 31)) & 1 != 0;
                 if (!over) s.used |= 1 << at;
                 s.below |= below << at;
                 // `Above` is hit from its threshold on, `Below` up to it.
                 s.bounds |= (uint256(int256(int16(uint16(rule))) + OFFSET) + below) << at;
-                bool breached = s.breached >> (at >> 5) & 1 != 0;
-                s.ends |= (breached ? NEVER >> 225 : (rule >> 16 & 0x3fff) * 60) << at;
-                if (over || rule >> 30 & 1 != 0) continue;
+                bool breached = (s.breached >> (at >> 5)) & 1 != 0;
+                s.ends |= (breached ? NEVER >> 225 : ((rule >> 16) & 0x3fff) * 60) << at;
+                if (over || (rule >> 30) & 1 != 0) continue;
                 s.singles |= LANE << at;
                 if (breached) s.kept |= LANE << at;
             }
@@ -171,7 +179,8 @@ library Stretches {
             // All rules at once: the guard of a lane survives where the temperature is not below the rule's bound.
             // Unchecked: numbers of 17 bits in lanes of 32, guards set.
             unchecked {
-                hits = (((uint256(celsius + OFFSET) * ONES | GUARDS) - s.bounds & GUARDS) >> 31 ^ s.below) & s.used;
+                hits =
+                    ((((((uint256(celsius + OFFSET) * ONES) | GUARDS) - s.bounds) & GUARDS) >> 31) ^ s.below) & s.used;
             }
             // Not at once: readings that jump from one stretch to another pay for no more than this.
             if (hits == s.hits && side == s.side && hot == s.hot && s.lo <= s.hi) return _widen(s, celsius);
@@ -191,7 +200,7 @@ library Stretches {
             uint256 end = s.limits.ruleCount() + 3;
             for (uint256 i; i < end; ++i) {
                 int256 bound;
-                if (i > 2) bound = int256(s.bounds >> (32 * (i - 3)) & LANE) - OFFSET;
+                if (i > 2) bound = int256((s.bounds >> (32 * (i - 3))) & LANE) - OFFSET;
                 else if (i == 0) bound = int16(uint16(limits));
                 else if (i == 1) bound = int256(int16(uint16(limits >> 16))) + 1;
                 else if (limits.mktHours() != 0) bound = limits.mktLimit() + 1;
@@ -230,7 +239,7 @@ library Stretches {
             }
             uint256 after_ = runs + hits * time;
             // All rules at once: of what is not breached the time and the limit are below 2^31.
-            if ((after_ | GUARDS) - s.ends & GUARDS & hits << 31 != 0) _breaches(s, runs, time);
+            if (((after_ | GUARDS) - s.ends) & GUARDS & (hits << 31) != 0) _breaches(s, runs, time);
             (s.runs, s.running) = (after_, after_ & s.singles != 0);
         }
     }
@@ -242,12 +251,12 @@ library Stretches {
         unchecked {
             for (uint256 at; at < 256; at += 32) {
                 uint256 bit = 1 << (at >> 5);
-                if (s.hits >> at & 1 == 0 || s.breached & bit != 0) continue;
-                uint256 left = (s.ends >> at & LANE) - (runs >> at & LANE);
+                if ((s.hits >> at) & 1 == 0 || s.breached & bit != 0) continue;
+                uint256 left = ((s.ends >> at) & LANE) - ((runs >> at) & LANE);
                 if (time < left) continue;
-                if (s.singles >> at & 1 != 0) s.kept |= LANE << at;
+                if ((s.singles >> at) & 1 != 0) s.kept |= LANE << at;
                 s.ends |= (NEVER >> 225) << at;
-                breach(s, bit, s.from + (left - 1) / s.step * s.step);
+                breach(s, bit, s.from + ((left - 1) / s.step) * s.step);
             }
         }
     }
@@ -261,7 +270,7 @@ library Stretches {
             if (budget == 0 || s.breached & BUDGET != 0) return;
             uint256 total = s.above + s.beneath;
             // Before the stretch they were within the budget: else it would have been breached.
-            if (total > budget) breach(s, BUDGET, s.from + (budget + time - total) / s.step * s.step);
+            if (total > budget) breach(s, BUDGET, s.from + ((budget + time - total) / s.step) * s.step);
         }
     }
 

@@ -35,7 +35,7 @@ library TemperatureRules {
     ) public returns (uint256 sums, uint256 flags) {
         Bands.Packing memory b = Bands.unpack(header);
         // Whole words: one that is not full is always taken lane by lane, for its padding counts.
-        uint256 full = b.count * b.width / 256;
+        uint256 full = (b.count * b.width) / 256;
         flags = course.flagsOf();
         uint256 gap = b.start - course.untilOf();
         // Within a gap shorter than a step no reading can be missing.
@@ -103,7 +103,7 @@ library TemperatureRules {
             uint256 width = b.width;
             uint256 guards = b.ones << (width - 1);
             if (word & guards != 0) revert IColdChain.MalformedReadings("data");
-            if ((word ^ b.ones * b.missing) << (left * width) != 0) revert IColdChain.MalformedReadings("padding");
+            if ((word ^ (b.ones * b.missing)) << (left * width) != 0) revert IColdChain.MalformedReadings("padding");
             for (uint256 lane; lane < left; ++lane) {
                 if (s.opened == 0 && !s.hot) {
                     (uint256 floor, uint256 ceiling) = Bands.band(b, s.lo, s.hi, s.lowest, s.highest);
@@ -117,7 +117,7 @@ library TemperatureRules {
                         if (lane == left) return;
                     }
                 }
-                uint256 code = word << (lane * width) >> (256 - width);
+                uint256 code = (word << (lane * width)) >> (256 - width);
                 _reading(s, p, g, b, code, start + lane * s.step);
             }
         }
@@ -199,11 +199,11 @@ library TemperatureRules {
         q.course = breached == 0 ? course : course.withDisposition(IColdChain.Disposition.Quarantined);
     }
 
-    function _settled(Parcels.Parcel storage p, Parcels.Goods storage g, bytes32 id)
-        private
-        view
-        returns (Stretches.State memory s)
-    {
+    function _settled(
+        Parcels.Parcel storage p,
+        Parcels.Goods storage g,
+        bytes32 id
+    ) private view returns (Stretches.State memory s) {
         uint256 course = p.courseOf(p.custody);
         IColdChain.Verdict verdict = Verdicts.verdict(p.custody, course, g.maker);
         if (verdict != IColdChain.Verdict.Intact) revert IColdChain.NotIntact(id, verdict);
@@ -213,11 +213,12 @@ library TemperatureRules {
     }
 
     /// @return course until now, or the end of a step that still runs
-    function _settle(Stretches.State memory s, Parcels.Parcel storage p, Parcels.Goods storage g)
-        private
-        returns (uint256 course)
-    {
-        s.sums = s.sums << 80 >> 80 | block.timestamp << 176;
+    function _settle(
+        Stretches.State memory s,
+        Parcels.Parcel storage p,
+        Parcels.Goods storage g
+    ) private returns (uint256 course) {
+        s.sums = ((s.sums << 80) >> 80) | (block.timestamp << 176);
         (, uint256 flags) = s.close(p);
         course = p.course;
         uint256 until = course.untilOf() < block.timestamp ? block.timestamp : course.untilOf();
@@ -233,7 +234,7 @@ library TemperatureRules {
         s.unknown = _max(s.unknown, other.unknown);
         uint256 runs;
         for (uint256 at; at < 256; at += 32) {
-            runs |= _max(s.runs >> at & Parcels.MAX_32, other.runs >> at & Parcels.MAX_32) << at;
+            runs |= _max((s.runs >> at) & Parcels.MAX_32, (other.runs >> at) & Parcels.MAX_32) << at;
         }
         (s.runs, s.running) = (runs, runs & s.singles != 0); // neither has breached a rule
         if (other.opened != 0) {

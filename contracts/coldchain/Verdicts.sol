@@ -21,7 +21,10 @@ library Verdicts {
         return custody.overdue() ? IColdChain.Verdict.Overdue : IColdChain.Verdict.Intact;
     }
 
-    function report(Parcels.Parcel storage p, Parcels.Goods storage g) internal view returns (IColdChain.Report memory r) {
+    function report(
+        Parcels.Parcel storage p,
+        Parcels.Goods storage g
+    ) internal view returns (IColdChain.Report memory r) {
         uint256 custody = p.custody;
         uint256 course = p.courseOf(custody);
         uint256 sums = p.sums;
@@ -43,11 +46,10 @@ library Verdicts {
         if (!seen || r.silence > g.limits.silence()) r.judgement.unknown += r.silence;
     }
 
-    function shipment(Parcels.Parcel storage p, Parcels.Goods storage g)
-        internal
-        view
-        returns (IColdChain.Shipment memory s)
-    {
+    function shipment(
+        Parcels.Parcel storage p,
+        Parcels.Goods storage g
+    ) internal view returns (IColdChain.Shipment memory s) {
         uint256 custody = p.custody;
         uint256 course = p.courseOf(custody);
         s.lot = g.lot;

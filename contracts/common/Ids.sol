@@ -24,7 +24,7 @@ library Ids {
 
     /// @param planId a version of the series, or the series itself
     function series(bytes32 planId) internal pure returns (bytes32) {
-        return planId >> 32 << 32;
+        return (planId >> 32) << 32;
     }
 
     /// @param seriesId see `plan`

@@ -12,7 +12,7 @@ library Signatures {
     /// @dev The key first: an account with an EIP-7702 delegation has code and still signs with its key. A wallet that reverts,
     /// answers junk or has no code does not sign. (OpenZeppelin's own checker needs a newer EVM.)
     function signed(address account, bytes32 hash, bytes calldata signature) internal view returns (bool) {
-        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(hash, signature);
+        (address signer, ECDSA.RecoverError error, ) = ECDSA.tryRecover(hash, signature);
         if (error == ECDSA.RecoverError.NoError && signer == account) return true;
         return _byWallet(account, hash, signature);
     }
@@ -20,9 +20,9 @@ library Signatures {
     /// @dev The same for 64 bytes, r and `vs`: s with the parity of v as its highest bit (ERC-2098). A wallet is asked with the 65
     /// bytes that they stand for.
     function signed(address account, bytes32 hash, bytes32 r, bytes32 vs) internal view returns (bool) {
-        (address signer,,) = ECDSA.tryRecover(hash, r, vs);
+        (address signer, , ) = ECDSA.tryRecover(hash, r, vs);
         if (signer == account && signer != address(0)) return true; // 0 for what is nobody's
-        return _byWallet(account, hash, abi.encodePacked(r, vs << 1 >> 1, uint8(27 + (uint256(vs) >> 255))));
+        return _byWallet(account, hash, abi.encodePacked(r, (vs << 1) >> 1, uint8(27 + (uint256(vs) >> 255))));
     }
 
     function _byWallet(address account, bytes32 hash, bytes memory signature) private view returns (bool) {

@@ -30,10 +30,11 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
     /// @dev The last one a pair has had.
     mapping(address patient => mapping(address institution => bytes32 id)) private _latest;
 
-    constructor(address manager, IInstitutions institutions_, IConsentRegistry consents_)
-        Licensed(institutions_)
-        AccessManaged(manager)
-    {
+    constructor(
+        address manager,
+        IInstitutions institutions_,
+        IConsentRegistry consents_
+    ) Licensed(institutions_) AccessManaged(manager) {
         consents = consents_;
     }
 
@@ -44,46 +45,62 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
         address institution = _licensed(msg.sender, ANY);
         for (uint256 i; i < accesses.length; ++i) {
             Access calldata a = accesses[i];
-            (bool allowed, IConsentRegistry.Reason reason, bytes32 id) =
-                _mayAccess(a.patient, msg.sender, institution, a.purpose, a.categories);
+            (bool allowed, IConsentRegistry.Reason reason, bytes32 id) = _mayAccess(
+                a.patient,
+                msg.sender,
+                institution,
+                a.purpose,
+                a.categories
+            );
             if (!allowed) revert AccessRefused(a.patient, institution, reason);
 
             emit AccessRecorded(a.patient, institution, msg.sender, a.purpose, a.categories, a.record, id);
         }
     }
 
-    function _mayAccess(address patient, address actor, address institution, uint32 purpose, uint56 categories)
-        private
-        view
-        returns (bool allowed, IConsentRegistry.Reason reason, bytes32 id)
-    {
+    function _mayAccess(
+        address patient,
+        address actor,
+        address institution,
+        uint32 purpose,
+        uint56 categories
+    ) private view returns (bool allowed, IConsentRegistry.Reason reason, bytes32 id) {
         IConsentRegistry.Answer answer;
-        (answer, reason,,) = consents.decide(patient, actor, purpose, categories);
+        (answer, reason, , ) = consents.decide(patient, actor, purpose, categories);
         if (answer == IConsentRegistry.Answer.Permit) return (true, reason, 0);
 
         // An unlicensed institution has no emergencies; and one for care opens nothing for other purposes.
-        if (reason == IConsentRegistry.Reason.NotLicensed || purpose == 0 || purpose & ~CARE != 0) return (false, reason, 0);
+        if (reason == IConsentRegistry.Reason.NotLicensed || purpose == 0 || purpose & ~CARE != 0) {
+            return (false, reason, 0);
+        }
         id = _latest[patient][institution];
         Emergency storage e = _emergencies[id];
-        (, uint32 roles,) = institutions.standing(actor);
-        allowed = categories != 0 && block.timestamp < e.until && categories & ~e.categories == 0
-            && e.outcome != Outcome.Unjustified && roles & CARERS != 0 && !_denied(patient, actor, categories);
+        (, uint32 roles, ) = institutions.standing(actor);
+        allowed =
+            categories != 0 &&
+            block.timestamp < e.until &&
+            categories & ~e.categories == 0 &&
+            e.outcome != Outcome.Unjustified &&
+            roles & CARERS != 0 &&
+            !_denied(patient, actor, categories);
         if (!allowed) id = 0;
     }
 
     /// @dev The patient's word on emergencies counts before the glass is broken and after.
     function _denied(address patient, address actor, uint56 categories) private view returns (bool) {
-        (IConsentRegistry.Answer answer,,,) = consents.decide(patient, actor, ConsentCodes.ETREAT, categories);
+        (IConsentRegistry.Answer answer, , , ) = consents.decide(patient, actor, ConsentCodes.ETREAT, categories);
         return answer == IConsentRegistry.Answer.Deny;
     }
 
     // ---- emergencies ---------------------------------------------------------------------------------------------
 
     /// @inheritdoc IAccessLog
-    function declareEmergency(address patient, Cause cause, uint56 categories, uint40 duration)
-        external
-        returns (bytes32 id)
-    {
+    function declareEmergency(
+        address patient,
+        Cause cause,
+        uint56 categories,
+        uint40 duration
+    ) external returns (bytes32 id) {
         address institution = _licensed(msg.sender, Roles.PROVIDER);
         if (cause == Cause.None) revert InvalidEmergency("cause");
         if (categories == 0) revert InvalidEmergency("categories");
@@ -131,12 +148,13 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged {
     // ---- views ---------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IAccessLog
-    function mayAccess(address patient, address actor, uint32 purpose, uint56 categories)
-        external
-        view
-        returns (bool allowed, IConsentRegistry.Reason reason, bytes32 id)
-    {
-        (address institution,,) = institutions.standing(actor);
+    function mayAccess(
+        address patient,
+        address actor,
+        uint32 purpose,
+        uint56 categories
+    ) external view returns (bool allowed, IConsentRegistry.Reason reason, bytes32 id) {
+        (address institution, , ) = institutions.standing(actor);
         return _mayAccess(patient, actor, institution, purpose, categories);
     }
 

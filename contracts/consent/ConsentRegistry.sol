@@ -7,10 +7,11 @@ import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/Messa
 import {ImplicitPolicy} from "contracts/consent/ImplicitPolicy.sol";
 import {Orders} from "contracts/consent/Orders.sol";
 import {Pairs} from "contracts/consent/Pairs.sol";
-import {Places} from "contracts/consent/Places.sol";
+import {PlaceWord} from "contracts/consent/Places.sol";
+import {TermsWords} from "contracts/consent/TermsWords.sol";
 import {Signatures} from "contracts/common/Signatures.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
-import {Standings} from "contracts/institutions/Standings.sol";
+import {LicenceStatus} from "contracts/institutions/LicenceStatus.sol";
 import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 import {IGuardians} from "interfaces/consent/IGuardians.sol";
 import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
@@ -20,11 +21,13 @@ import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 contract ConsentRegistry is IConsentRegistry, EIP712 {
     using ImplicitPolicy for Policy;
     using Pairs for Pairs.Pair;
-    using Places for uint256;
-    using Standings for IInstitutions;
+    using LicenceStatus for IInstitutions;
+    using TermsWords for Terms;
 
     /// @dev In a revocation: all of the grantee's.
     uint8 private constant ALL = uint8(Pairs.ALL);
+    /// @dev A place that was never written.
+    PlaceWord private constant NOTHING = PlaceWord.wrap(0);
 
     /// @param controller who signs for the patient; 0 while the account itself does
     /// @param pairs the directives for each grantee
@@ -51,20 +54,19 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function grant(address grantee, Terms terms, bytes32 document) external {
-        uint256 t = Terms.unwrap(terms);
-        if (t.issuedAt() | t.deadline() != 0) revert UnexpectedTimes(t.issuedAt(), t.deadline());
+        if (terms.issuedAt() | terms.deadline() != 0) revert UnexpectedTimes(terms.issuedAt(), terms.deadline());
         Patient storage account = _patients[msg.sender];
         (uint256 revoked, address controller) = (account.revokedUntil, account.controller);
         if (controller != address(0)) revert InvalidSignature(controller);
 
-        _grant(msg.sender, account, grantee, t.issue(block.timestamp), document, revoked, false);
+        _grant(msg.sender, account, grantee, terms.withIssuedAt(block.timestamp), document, revoked, false);
     }
 
     function _grant(
         address patient,
         Patient storage account,
         address grantee,
-        uint256 terms,
+        Terms terms,
         bytes32 document,
         uint256 revoked,
         bool signed
@@ -73,10 +75,10 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         (bool granted, uint40 last) = account.pairs[grantee].grant(terms, revoked, signed);
         if (!granted) revert Superseded(patient, grantee, terms.indexOf(), last);
 
-        emit ConsentGranted(patient, grantee, Terms.wrap(terms), document);
+        emit ConsentGranted(patient, grantee, terms, document);
     }
 
-    function _check(address grantee, uint256 terms) private view {
+    function _check(address grantee, Terms terms) private view {
         // An institution, or one known role: a directive for anything else would never match, and a deny be lost in silence.
         uint256 number = uint160(grantee);
         if (number <= type(uint32).max && !Roles.isOne(number)) revert InvalidGrantee(grantee);
@@ -99,9 +101,14 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         _revoke(msg.sender, account, grantee, index, uint40(block.timestamp), false);
     }
 
-    function _revoke(address patient, Patient storage account, address grantee, uint8 index, uint40 issuedAt, bool signed)
-        private
-    {
+    function _revoke(
+        address patient,
+        Patient storage account,
+        address grantee,
+        uint8 index,
+        uint40 issuedAt,
+        bool signed
+    ) private {
         bool changed;
         if (grantee == address(0)) {
             if (index != ALL) revert InvalidGrantee(grantee);
@@ -127,7 +134,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     function _carryOut(Order calldata order, Proof[] calldata proofs, bytes32 domain) private {
         (address patient, address grantee) = (order.patient, order.grantee);
-        (uint256 terms, bytes32 document) = (Terms.unwrap(order.terms), order.document);
+        (Terms terms, bytes32 document) = (order.terms, order.document);
         if (terms.issuedAt() > block.timestamp) revert IssuedInFuture(terms.issuedAt(), block.timestamp);
         if (terms.deadline() < block.timestamp) revert DeadlinePassed(terms.deadline(), block.timestamp);
         Patient storage account = _patients[patient];
@@ -154,38 +161,42 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     }
 
     /// @dev Who signed by a proof, or sends this itself; reverts when nobody did.
-    function _proven(bytes32 number, Proof[] calldata proofs, bytes32 hash, address controller)
-        private
-        view
-        returns (address signer)
-    {
+    function _proven(
+        bytes32 number,
+        Proof[] calldata proofs,
+        bytes32 hash,
+        address controller
+    ) private view returns (address signer) {
         if (uint256(number) >= proofs.length) revert InvalidSignature(controller);
         Proof calldata proof = proofs[uint256(number)];
         signer = proof.signer == address(0) ? controller : proof.signer;
         bool own = proof.signature.length == 0;
-        if (own ? msg.sender != signer : !Signatures.signed(signer, hash, proof.signature)) revert InvalidSignature(signer);
+        if (own ? msg.sender != signer : !Signatures.signed(signer, hash, proof.signature)) {
+            revert InvalidSignature(signer);
+        }
     }
 
     /// @dev A delegate replaces or revokes only what it could have granted; several at once, or where nothing stands, only when it
     /// could grant anything: such a revocation kills what the patient signed and nobody submitted yet.
     function _delegated(Order calldata order, Patient storage account, address delegate) private {
-        uint256 terms = Terms.unwrap(order.terms);
+        Terms terms = order.terms;
         uint256 index = terms.indexOf();
-        uint256 place = index < Pairs.PLACES ? account.pairs[order.grantee].places[index] : 0;
+        PlaceWord place = index < Pairs.PLACES ? account.pairs[order.grantee].places[index] : NOTHING;
         // What was revoked binds nobody: whether it or its revocation arrived first must not matter.
-        if (!place.stands(account.revokedUntil)) place = 0;
-        bool any = terms.effectOf() == 0 && place == 0;
+        if (!place.stands(account.revokedUntil)) place = NOTHING;
+        bool any = terms.effectOf() == 0 && place.isEmpty();
         uint32 purposes = any ? type(uint32).max : terms.purposesOf() | place.purposesOf();
         uint56 categories = any ? type(uint56).max : terms.categoriesOf() | place.categoriesOf();
-        if (!guardians.mayAct(order.patient, delegate, purposes, categories)) revert OutOfScope(order.patient, delegate);
+        if (!guardians.mayAct(order.patient, delegate, purposes, categories)) {
+            revert OutOfScope(order.patient, delegate);
+        }
 
         emit SignedByDelegate(order.patient, delegate);
     }
 
     /// @inheritdoc IConsentRegistry
     function digest(Order calldata order) external view returns (bytes32) {
-        uint256 terms = Terms.unwrap(order.terms);
-        return _hashTypedDataV4(Orders.structHash(order.patient, order.grantee, terms, order.document));
+        return _hashTypedDataV4(Orders.structHash(order.patient, order.grantee, order.terms, order.document));
     }
 
     /// @inheritdoc IConsentRegistry
@@ -202,23 +213,24 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     // ---- decide --------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IConsentRegistry
-    function decide(address patient, address actor, uint32 purpose, uint56 categories)
-        external
-        view
-        returns (Answer answer, Reason reason, address grantee, uint256 index)
-    {
+    function decide(
+        address patient,
+        address actor,
+        uint32 purpose,
+        uint56 categories
+    ) external view returns (Answer answer, Reason reason, address grantee, uint256 index) {
         if (purpose == 0 || categories == 0) return (answer, reason, grantee, index);
-        (address institution, uint32 roles, IInstitutions.Standing status) = institutions.standingOf(actor);
+        (address institution, uint32 roles, IInstitutions.Standing status) = institutions.licenceStatusOf(actor);
         if (status != IInstitutions.Standing.Licensed) return (Answer.Deny, Reason.NotLicensed, grantee, index);
 
         Patient storage account = _patients[patient];
         uint256 revoked = account.revokedUntil;
-        (answer, reason, index) = account.pairs[institution].answer(revoked, purpose, categories);
+        (answer, reason, index) = account.pairs[institution].evaluate(revoked, purpose, categories);
         if (reason != Reason.NoDirective) grantee = institution;
         if (answer != Answer.None) return (answer, reason, grantee, index);
 
         uint32 house = roles;
-        if (institution != actor) (, house,) = institutions.standingOf(institution);
+        if (institution != actor) (, house, ) = institutions.licenceStatusOf(institution);
         return _byRole(account, roles, house, revoked, purpose, categories, reason, grantee, index);
     }
 
@@ -241,7 +253,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
             uint32 role = house & (~house + 1);
             house ^= role;
             address named = address(uint160(role));
-            (Answer a, Reason r, uint256 i) = account.pairs[named].answer(revoked, purpose, categories);
+            (Answer a, Reason r, uint256 i) = account.pairs[named].evaluate(revoked, purpose, categories);
             if (a == Answer.Deny) return (a, Reason.Role, named, i);
             said = said || r != Reason.NoDirective;
             if (own & role == 0 || answer != Answer.None) continue;
@@ -258,7 +270,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     /// @inheritdoc IConsentRegistry
     function directive(address patient, address grantee, uint8 index) external view returns (Record memory) {
         Patient storage account = _patients[patient];
-        uint256 p = index < Pairs.PLACES ? account.pairs[grantee].places[index] : 0;
+        PlaceWord p = index < Pairs.PLACES ? account.pairs[grantee].places[index] : NOTHING;
         Status status = p.status(account.revokedUntil);
         // Revoking everything leaves the places as they are: who reads the effect alone must not take it for a permit.
         Effect effect = status == Status.Revoked ? Effect.None : Effect(p.effectOf());
@@ -277,11 +289,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function pack(Fields calldata fields) external pure returns (Terms) {
-        return Terms.wrap(Places.pack(fields));
+        return TermsWords.pack(fields);
     }
 
     /// @inheritdoc IConsentRegistry
     function unpack(Terms terms) external pure returns (Fields memory) {
-        return Terms.unwrap(terms).unpack();
+        return terms.unpack();
     }
 }

@@ -15,10 +15,10 @@ contract Guardians is IGuardians, EIP712 {
     bytes32 private constant SET_GUARDIANS = keccak256(
         "SetGuardians(address patient,address[] guardians,uint8 threshold,uint40 delay,uint40 issuedAt,uint40 deadline)"
     );
-    bytes32 private constant RECOVER =
-        keccak256("Recover(address patient,address successor,uint32 version,uint40 deadline)");
-    bytes32 private constant VETO =
-        keccak256("Veto(address patient,address successor,uint32 version,uint40 deadline)");
+    bytes32 private constant RECOVER = keccak256(
+        "Recover(address patient,address successor,uint32 version,uint40 deadline)"
+    );
+    bytes32 private constant VETO = keccak256("Veto(address patient,address successor,uint32 version,uint40 deadline)");
 
     /// @inheritdoc IGuardians
     uint40 public constant MIN_DELAY = 2 days;
@@ -49,8 +49,16 @@ contract Guardians is IGuardians, EIP712 {
         if (delegate == address(0) || delegate == patient) revert InvalidDelegate(delegate);
         bool removal = until == 0;
         if (!removal && (purposes == 0 || categories == 0)) revert EmptyScope(purposes, categories);
-        bytes memory encoded =
-            abi.encode(DELEGATE, patient, delegate, purposes, categories, until, a.issuedAt, a.deadline);
+        bytes memory encoded = abi.encode(
+            DELEGATE,
+            patient,
+            delegate,
+            purposes,
+            categories,
+            until,
+            a.issuedAt,
+            a.deadline
+        );
         uint40 issuedAt = _authorized(patient, encoded, a);
         Delegation memory stored = _delegations[patient][delegate];
         // At the same second a removal wins, as in the ConsentRegistry; once, for a replay changes nothing.
@@ -74,8 +82,7 @@ contract Guardians is IGuardians, EIP712 {
     ) external {
         _checkSet(patient, guardians, threshold, delay);
         bytes32 list = keccak256(abi.encodePacked(guardians));
-        bytes memory encoded =
-            abi.encode(SET_GUARDIANS, patient, list, threshold, delay, a.issuedAt, a.deadline);
+        bytes memory encoded = abi.encode(SET_GUARDIANS, patient, list, threshold, delay, a.issuedAt, a.deadline);
         uint40 issuedAt = _authorized(patient, encoded, a);
         GuardianSet storage set = _sets[patient];
         if (issuedAt <= set.issuedAt) revert Superseded(patient, set.issuedAt);
@@ -166,11 +173,11 @@ contract Guardians is IGuardians, EIP712 {
     // ---- signatures ----------------------------------------------------------------------------------------------
 
     /// @dev Reverts unless the patient's controller sends this itself or has signed it. Returns when it was issued.
-    function _authorized(address patient, bytes memory encoded, Authorization calldata a)
-        private
-        view
-        returns (uint40 issuedAt)
-    {
+    function _authorized(
+        address patient,
+        bytes memory encoded,
+        Authorization calldata a
+    ) private view returns (uint40 issuedAt) {
         address controller = controllerOf(patient);
         if (a.signature.length == 0) {
             if (msg.sender != controller) revert InvalidSignature(controller);
@@ -192,7 +199,12 @@ contract Guardians is IGuardians, EIP712 {
     }
 
     /// @inheritdoc IGuardians
-    function mayAct(address patient, address delegate, uint32 purposes, uint56 categories) external view returns (bool) {
+    function mayAct(
+        address patient,
+        address delegate,
+        uint32 purposes,
+        uint56 categories
+    ) external view returns (bool) {
         Delegation memory d = _delegations[patient][delegate];
         return block.timestamp < d.until && purposes & ~d.purposes == 0 && categories & ~d.categories == 0;
     }

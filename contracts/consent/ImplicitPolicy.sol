@@ -12,14 +12,16 @@ library ImplicitPolicy {
     uint32 private constant CARERS = Roles.PROVIDER | Roles.PHARMACY;
 
     /// @dev Never for a sensitivity label: those need their own yes.
-    function permits(IConsentRegistry.Policy policy, uint32 roles, uint32 purpose, uint56 categories)
-        internal
-        pure
-        returns (bool)
-    {
+    function permits(
+        IConsentRegistry.Policy policy,
+        uint32 roles,
+        uint32 purpose,
+        uint56 categories
+    ) internal pure returns (bool) {
         if (policy < IConsentRegistry.Policy.Treatment || categories & ~ConsentCodes.ALL_RECORDS != 0) return false;
         if (purpose & CARE != 0 && roles & CARERS == 0) return false;
         if (purpose & ~CARE == 0) return true;
-        return policy == IConsentRegistry.Policy.Normal && purpose & ~NORMAL == 0 && roles & (CARERS | Roles.INSURER) != 0;
+        return
+            policy == IConsentRegistry.Policy.Normal && purpose & ~NORMAL == 0 && roles & (CARERS | Roles.INSURER) != 0;
     }
 }

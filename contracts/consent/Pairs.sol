@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Places} from "contracts/consent/Places.sol";
+import {PlaceWord} from "contracts/consent/Places.sol";
+import {TermsWords} from "contracts/consent/TermsWords.sol";
 import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 
 /// @title The directives of one pair: what grants and revocations change, and what they answer
 /// @dev The first place is written at most once an action: it holds what belongs to the pair, see Places.
 library Pairs {
-    using Places for uint256;
+    using TermsWords for IConsentRegistry.Terms;
 
     /// @dev The bound of every loop here.
     uint256 internal constant PLACES = 4;
@@ -15,7 +16,7 @@ library Pairs {
     uint256 internal constant ALL = type(uint8).max;
 
     struct Pair {
-        uint256[PLACES] places;
+        PlaceWord[PLACES] places;
     }
 
     // ---- acting --------------------------------------------------------------------------------------------------
@@ -24,10 +25,15 @@ library Pairs {
     /// @param since what was issued until then is revoked
     /// @return granted false when something stands against it: a later action or, against a signed grant, an equally late one
     /// @return last issue of that
-    function grant(Pair storage pair, uint256 terms, uint256 since, bool signed) internal returns (bool granted, uint40 last) {
+    function grant(
+        Pair storage pair,
+        IConsentRegistry.Terms terms,
+        uint256 since,
+        bool signed
+    ) internal returns (bool granted, uint40 last) {
         uint256 index = terms.at();
-        uint256 first = pair.places[0];
-        uint256 place = index == 0 ? first : pair.places[index];
+        PlaceWord first = pair.places[0];
+        PlaceWord place = index == 0 ? first : pair.places[index];
         // A direct grant comes when its patient wants it: the chain's own order decides.
         if (signed) {
             if (since < place.issuedAt()) since = place.issuedAt();
@@ -47,12 +53,9 @@ library Pairs {
 
     /// @param index below `PLACES`, or `ALL`
     /// @return changed whether it changed anything
-    function revoke(Pair storage pair, uint256 index, uint256 issuedAt, bool signed)
-        internal
-        returns (bool changed)
-    {
-        uint256 before = pair.places[0];
-        uint256 first = before;
+    function revoke(Pair storage pair, uint256 index, uint256 issuedAt, bool signed) internal returns (bool changed) {
+        PlaceWord before = pair.places[0];
+        PlaceWord first = before;
         if (index == 0) {
             first = first.revoke(issuedAt);
         } else if (index == ALL) {
@@ -68,15 +71,15 @@ library Pairs {
         // From here on signed grants of the pair issued until now are dead, at whichever place. A signed revocation of one place
         // leaves the others alone: the order of arrival must not matter.
         if ((!signed || index == ALL) && issuedAt > first.refusedUntil()) first = first.refuse(issuedAt);
-        if (first == before) return changed;
+        if (first.equals(before)) return changed;
         pair.places[0] = first;
         return true;
     }
 
     function _revokeAt(Pair storage pair, uint256 index, uint256 issuedAt) private returns (bool) {
-        uint256 place = pair.places[index];
-        uint256 revoked = place.revoke(issuedAt);
-        if (revoked == place) return false;
+        PlaceWord place = pair.places[index];
+        PlaceWord revoked = place.revoke(issuedAt);
+        if (revoked.equals(place)) return false;
         pair.places[index] = revoked;
         return true;
     }
@@ -85,17 +88,18 @@ library Pairs {
 
     /// @dev What the directives answer, with the index of the one that decides; or none, with the nearest miss.
     /// @param since everything issued until then is revoked
-    function answer(Pair storage pair, uint256 since, uint256 purpose, uint256 categories)
-        internal
-        view
-        returns (IConsentRegistry.Answer found, IConsentRegistry.Reason reason, uint256 index)
-    {
-        uint256 place = pair.places[0];
+    function evaluate(
+        Pair storage pair,
+        uint256 since,
+        uint256 purpose,
+        uint256 categories
+    ) internal view returns (IConsentRegistry.Answer found, IConsentRegistry.Reason reason, uint256 index) {
+        PlaceWord place = pair.places[0];
         uint256 used = place.used();
         // Nothing was ever granted: at most revoked.
-        if (used == 0) return (found, place != 0 ? IConsentRegistry.Reason.Revoked : reason, index);
+        if (used == 0) return (found, !place.isEmpty() ? IConsentRegistry.Reason.Revoked : reason, index);
         for (uint256 i; ;) {
-            IConsentRegistry.Reason why = place.judge(since, purpose, categories);
+            IConsentRegistry.Reason why = place.matchDirective(since, purpose, categories);
             if (why == IConsentRegistry.Reason.Named) {
                 if (place.denies()) return (IConsentRegistry.Answer.Deny, why, i);
                 if (reason != why) (found, reason, index) = (IConsentRegistry.Answer.Permit, why, i);

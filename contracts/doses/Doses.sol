@@ -62,10 +62,11 @@ contract Doses is IDoses, Licensed, AccessManaged {
     mapping(address patient => mapping(bytes32 schedule => Series)) private _series;
     mapping(bytes32 dose => Record) private _doses;
 
-    constructor(address manager, IInstitutions institutions_, IColdChain coldChain_)
-        Licensed(institutions_)
-        AccessManaged(manager)
-    {
+    constructor(
+        address manager,
+        IInstitutions institutions_,
+        IColdChain coldChain_
+    ) Licensed(institutions_) AccessManaged(manager) {
         coldChain = coldChain_;
     }
 
@@ -137,7 +138,7 @@ contract Doses is IDoses, Licensed, AccessManaged {
         if (clinic == address(0)) revert UnknownDose(id);
         // What is wrong may be put right without a licence, but not by whom the clinic no longer sends.
         if (msg.sender != clinic) {
-            (address institution, uint32 roles,) = institutions.standing(msg.sender);
+            (address institution, uint32 roles, ) = institutions.standing(msg.sender);
             if (institution != clinic || roles & CLINICS == 0) revert NotTheClinic(id, msg.sender);
         }
         Series storage series = _series[record.patient][_scheduleIds[record.schedule]];

@@ -4,21 +4,16 @@ pragma solidity 0.8.30;
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
+import {EntryWord, EntryWords} from "contracts/institutions/EntryWords.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
 import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 
 /// @title Institutions: accreditation by the regulator, operators by the institution
 /// @dev The AccessManager's delays and guardians stand before every function of the regulator.
 contract Institutions is IInstitutions, AccessManaged {
-    /// @dev Institutions and operators alike, one slot each: an institution is its own employer. `roles` is never 0 once set.
-    struct Entry {
-        address institution;
-        uint32 roles;
-        uint40 until;
-        bool suspended;
-    }
+    using EntryWords for EntryWords.Entry;
 
-    mapping(address account => Entry) private _entries;
+    mapping(address account => EntryWords.Entry) private _entries;
     mapping(address institution => bytes32 handle) private _handles;
     mapping(bytes32 handle => address institution) private _byHandle;
     mapping(address institution => uint40) private _suspendedAt;
@@ -39,7 +34,7 @@ contract Institutions is IInstitutions, AccessManaged {
         _checkAccount(account);
         _checkTerms(roles, licensedUntil);
 
-        _entries[account] = Entry(account, roles, licensedUntil, false);
+        _entries[account] = EntryWords.Entry(account, roles, licensedUntil, false);
         _handles[account] = handle;
         _byHandle[handle] = account;
 
@@ -48,7 +43,7 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function renew(address account, uint32 roles, uint40 licensedUntil) external restricted {
-        Entry storage entry = _known(account);
+        EntryWords.Entry storage entry = _known(account);
         _checkTerms(roles, licensedUntil);
 
         entry.roles = roles;
@@ -59,7 +54,7 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function suspend(address account) external restricted {
-        Entry storage entry = _known(account);
+        EntryWords.Entry storage entry = _known(account);
         if (entry.suspended) revert AlreadySuspended(account);
 
         entry.suspended = true;
@@ -70,7 +65,7 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function reinstate(address account) external restricted {
-        Entry storage entry = _known(account);
+        EntryWords.Entry storage entry = _known(account);
         if (!entry.suspended) revert NotSuspended(account);
 
         entry.suspended = false;
@@ -106,7 +101,7 @@ contract Institutions is IInstitutions, AccessManaged {
     /// @inheritdoc IInstitutions
     function setOperator(address account, uint32 roles, uint40 until) external {
         // Only who may act now may name others, so that a suspended institution takes no key from anybody.
-        Entry memory own = _known(msg.sender);
+        EntryWords.Entry memory own = _known(msg.sender);
         if (own.suspended || own.until <= block.timestamp) revert LicenceEnded(msg.sender);
         _checkAccount(account);
         address employer = _entries[account].institution;
@@ -114,7 +109,7 @@ contract Institutions is IInstitutions, AccessManaged {
         if (!free) revert OperatorTaken(account, employer);
         _checkTerms(roles, until);
 
-        _entries[account] = Entry(msg.sender, roles, until, false);
+        _entries[account] = EntryWords.Entry(msg.sender, roles, until, false);
 
         emit OperatorSet(msg.sender, account, roles, until);
     }
@@ -152,40 +147,29 @@ contract Institutions is IInstitutions, AccessManaged {
 
     /// @inheritdoc IInstitutions
     function standing(address account) external view returns (address institution_, uint32 roles, Standing status) {
-        uint256 own = _word(account);
-        institution_ = address(uint160(own));
+        EntryWord own = _entries[account].load();
+        institution_ = own.institution();
         if (institution_ == address(0)) return (address(0), 0, Standing.Unknown);
 
-        uint256 employer = institution_ == account ? own : _word(institution_);
+        EntryWord employer = institution_ == account ? own : _entries[institution_].load();
         // The institution's own state goes before its operator's: it is the graver news.
-        if (employer >> 232 != 0) return (institution_, 0, Standing.Suspended);
-        if (uint40(employer >> 192) <= block.timestamp) return (institution_, 0, Standing.Expired);
-        if (uint40(own >> 192) <= block.timestamp) return (institution_, 0, Standing.OperatorExpired);
-        return (institution_, uint32((own & employer) >> 160), Standing.Licensed);
-    }
-
-    /// @dev An entry as it lies in its slot, from the lowest bit: institution 160, roles 32, until 40, suspended 8.
-    /// Every other contract asks this often, and the compiler's copy in memory would be a third of what it costs beside
-    /// the slot.
-    function _word(address account) private view returns (uint256 word) {
-        Entry storage entry = _entries[account];
-        assembly ("memory-safe") {
-            word := sload(entry.slot)
-        }
+        if (employer.suspended()) return (institution_, 0, Standing.Suspended);
+        if (employer.until() <= block.timestamp) return (institution_, 0, Standing.Expired);
+        if (own.until() <= block.timestamp) return (institution_, 0, Standing.OperatorExpired);
+        return (institution_, own.roles() & employer.roles(), Standing.Licensed);
     }
 
     /// @inheritdoc IInstitutions
     function institution(address account) external view returns (Institution memory record) {
-        Entry memory entry = _entries[account];
+        EntryWords.Entry memory entry = _entries[account];
         if (entry.institution != account || account == address(0)) return record;
-        return Institution(
-            _handles[account], entry.roles, entry.until, _suspendedAt[account], _encryptionKeys[account]
-        );
+        return
+            Institution(_handles[account], entry.roles, entry.until, _suspendedAt[account], _encryptionKeys[account]);
     }
 
     /// @inheritdoc IInstitutions
     function operator(address account) external view returns (Operator memory record) {
-        Entry memory entry = _entries[account];
+        EntryWords.Entry memory entry = _entries[account];
         if (entry.institution == account) return record;
         return Operator(entry.institution, entry.roles, entry.until);
     }
@@ -195,7 +179,7 @@ contract Institutions is IInstitutions, AccessManaged {
         return _byHandle[handle];
     }
 
-    function _known(address account) private view returns (Entry storage entry) {
+    function _known(address account) private view returns (EntryWords.Entry storage entry) {
         entry = _entries[account];
         if (entry.institution != account || account == address(0)) revert UnknownInstitution(account);
     }

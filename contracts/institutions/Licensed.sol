@@ -16,7 +16,7 @@ abstract contract Licensed is ILicensed {
     /// @dev Reverts `NotLicensed` unless `account` may act now in `role` (in any one of them when it is a mask of several).
     /// @return institution whom it acts for
     function _licensed(address account, uint32 role) internal view returns (address institution) {
-        (institution,) = _licence(account, role);
+        (institution, ) = _licence(account, role);
     }
 
     /// @dev The same, with all the roles that it may use.

@@ -7,10 +7,10 @@ contract Bundle {
     /// @return at the second of the block
     /// @return passed whether each call passed
     /// @return answers what each call returned, or reverted with
-    function all(address[] calldata to, bytes[] calldata data)
-        external
-        returns (uint256 at, bool[] memory passed, bytes[] memory answers)
-    {
+    function all(
+        address[] calldata to,
+        bytes[] calldata data
+    ) external returns (uint256 at, bool[] memory passed, bytes[] memory answers) {
         at = block.timestamp;
         passed = new bool[](to.length);
         answers = new bytes[](to.length);

@@ -2,13 +2,25 @@
 pragma solidity 0.8.30;
 
 import {Adjudication} from "contracts/claims/plans/Adjudication.sol";
+import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 
 /// @title Opens the library to tests, with any bounds
 contract Judge {
-    function share(Adjudication.Tally memory t, Adjudication.Rule memory r, uint256 allowed, uint256 prior)
+    function share(
+        Adjudication.Tally memory t,
+        Adjudication.Rule memory r,
+        uint256 allowed,
+        uint256 prior
+    )
         external
         pure
-        returns (uint256 shares, uint256 payment, uint256 counted, Adjudication.Tally memory, Adjudication.Rule memory)
+        returns (
+            IAdjudication.SharesWord shares,
+            IAdjudication.PaymentWord payment,
+            uint256 counted,
+            Adjudication.Tally memory,
+            Adjudication.Rule memory
+        )
     {
         (shares, payment, counted) = Adjudication.share(t, r, allowed, prior);
         return (shares, payment, counted, t, r);

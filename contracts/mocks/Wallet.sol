@@ -67,7 +67,7 @@ contract Wallet {
                 sstore(0, 0)
             }
         }
-        (address signer, ECDSA.RecoverError error,) = ECDSA.tryRecover(hash, signature);
+        (address signer, ECDSA.RecoverError error, ) = ECDSA.tryRecover(hash, signature);
         return error == ECDSA.RecoverError.NoError && signer == owner ? bytes4(magic) : bytes4(0);
     }
 

@@ -92,14 +92,19 @@ interface IAdjudication {
         uint80 paid;
     }
 
-    /// @notice A line's result in four words, as events carry it. From the top:
-    /// `judged`: charge 80, denied 80, counted 80, carc 16; `shares`: deductible 80, copay 80, coinsurance 80, limitCarc 8, authorization 8;
-    /// `payment`: limited 80, prior 80, paid 80, units 16.
+    /// @notice From the top: charge 80, denied 80, counted 80, carc 16 bits.
+    type JudgedWord is uint256;
+    /// @notice From the top: deductible 80, copay 80, coinsurance 80, limitCarc 8, authorization 8 bits.
+    type SharesWord is uint256;
+    /// @notice From the top: limited 80, prior 80, paid 80, units 16 bits.
+    type PaymentWord is uint256;
+
+    /// @notice A line's result in four words, as events carry it.
     struct PackedLine {
         bytes32 code;
-        uint256 judged;
-        uint256 shares;
-        uint256 payment;
+        JudgedWord judged;
+        SharesWord shares;
+        PaymentWord payment;
     }
 
     /// @notice What a member, or a family, has used in a benefit year (the calendar year of the service day).

@@ -42,6 +42,10 @@ interface IClaimDesk is IAdjudication {
         Arbitrated // decided on appeal
     }
 
+    /// @notice What else decided a claim. From the lowest bit: flags 8 (1 judged out of network, 2 denied by review), the
+    /// member's family at judgement 64, service day 24.
+    type CircumstancesWord is uint256;
+
     /// @param refusal `None` when the claim passed the gates
     /// @param carc the refusal's code, 0 when there is none
     /// @param state what the claim is now; `None` when this submission was refused
@@ -53,20 +57,18 @@ interface IClaimDesk is IAdjudication {
         IPlans.Refusal refusal;
         uint16 carc;
         State state;
-        uint256 circumstances;
+        CircumstancesWord circumstances;
         uint96 paid;
         PackedLine[] lines;
     }
 
     /// @notice A decided claim as its event `ClaimDecided` tells it, said again to go on with it.
-    /// @param circumstances `serviceDay << 72 | family << 8 | flags`: the member's family at judgement, and 1 judged out of network,
-    /// 2 denied by review
     struct Decided {
         bytes32 id;
         bytes32 plan;
         address patient;
         address provider;
-        uint256 circumstances;
+        CircumstancesWord circumstances;
         PackedLine[] lines;
     }
 
@@ -86,16 +88,28 @@ interface IClaimDesk is IAdjudication {
         address indexed provider,
         bytes32 indexed plan,
         address patient,
-        uint256 circumstances,
+        CircumstancesWord circumstances,
         PackedLine[] lines
     );
     event ClaimRefused(
-        bytes32 indexed id, address indexed provider, bytes32 indexed plan, IPlans.Refusal refusal, uint16 carc
+        bytes32 indexed id,
+        address indexed provider,
+        bytes32 indexed plan,
+        IPlans.Refusal refusal,
+        uint16 carc
     );
     event ClaimOwed(bytes32 indexed id, uint96 due, uint64 position);
     /// @notice `claim` is what `review`, `decide` and `withdraw` want to hear again.
     /// @param due what would be paid now; `reserved`: whether the pool could put it aside
-    event ClaimPended(bytes32 indexed id, address indexed provider, bytes32 indexed plan, Claim claim, uint96 due, bool reserved, uint40 reviewBy);
+    event ClaimPended(
+        bytes32 indexed id,
+        address indexed provider,
+        bytes32 indexed plan,
+        Claim claim,
+        uint96 due,
+        bool reserved,
+        uint40 reviewBy
+    );
     event ClaimWithdrawn(bytes32 indexed id);
     event ClaimReversed(bytes32 indexed id, address indexed by, uint96 amount);
     event ClaimAppealed(bytes32 indexed id);

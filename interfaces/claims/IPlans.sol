@@ -260,7 +260,13 @@ interface IPlans is IAdjudication {
 
     /// @notice Gives back exactly what a claim of the calling desk used up.
     /// @dev Reverts with a panic when the desk gives back what it never used.
-    function restore(bytes32 plan, address patient, uint24 serviceDay, uint64 family, PackedLine[] calldata lines) external;
+    function restore(
+        bytes32 plan,
+        address patient,
+        uint24 serviceDay,
+        uint64 family,
+        PackedLine[] calldata lines
+    ) external;
 
     // ---- views ---------------------------------------------------------------------------------------------------
 
@@ -290,11 +296,29 @@ interface IPlans is IAdjudication {
     function paidTo(address desk, bytes32 plan, address provider) external view returns (uint256);
 
     /// @notice What a member, or a family (its number as an account), has used at a desk in a benefit year; year 0: ever (`paid` alone).
-    function accumulators(address desk, bytes32 plan, address member, uint16 year) external view returns (Accumulators memory);
+    function accumulators(
+        address desk,
+        bytes32 plan,
+        address member,
+        uint16 year
+    ) external view returns (Accumulators memory);
 
     /// @notice What was paid for a member in a benefit year in a category that has a limit.
-    function categoryPaid(address desk, bytes32 plan, address member, uint16 year, uint8 number) external view returns (uint96);
+    function categoryPaid(
+        address desk,
+        bytes32 plan,
+        address member,
+        uint16 year,
+        uint8 number
+    ) external view returns (uint96);
 
     /// @notice Units used: of a quantity limit, in the period of `day`; `serial` 0. Or of the pre-authorisation of that serial.
-    function used(address desk, bytes32 plan, address member, bytes32 code, uint24 day, uint32 serial) external view returns (uint256);
+    function used(
+        address desk,
+        bytes32 plan,
+        address member,
+        bytes32 code,
+        uint24 day,
+        uint32 serial
+    ) external view returns (uint256);
 }

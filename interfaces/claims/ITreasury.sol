@@ -36,10 +36,22 @@ interface ITreasury {
         bytes32 ref;
     }
 
-    event PoolFunded(address indexed desk, address indexed insurer, address indexed token, address from, uint256 amount);
+    event PoolFunded(
+        address indexed desk,
+        address indexed insurer,
+        address indexed token,
+        address from,
+        uint256 amount
+    );
     /// @param until first second at which the pool pays again; 0: at once
     event PoolHalted(address indexed desk, address indexed insurer, address indexed token, uint40 until);
-    event ExitAnnounced(address indexed desk, address indexed insurer, address indexed token, uint256 amount, uint40 exitFrom);
+    event ExitAnnounced(
+        address indexed desk,
+        address indexed insurer,
+        address indexed token,
+        uint256 amount,
+        uint40 exitFrom
+    );
     event PoolExited(address indexed desk, address indexed insurer, address indexed token, uint256 amount);
     /// @param held true: the token refused the transfer, the amount waits for the payee in `collect`
     event Paid(
@@ -54,14 +66,40 @@ interface ITreasury {
     event Reserved(bytes32 indexed ref, address indexed insurer, address indexed desk, address token, uint256 amount);
     event Released(bytes32 indexed ref, address indexed insurer, address indexed desk, address token, uint256 amount);
     event DebtAdded(
-        bytes32 indexed ref, address indexed insurer, address indexed payee, address desk, address token, uint256 amount, uint64 position
+        bytes32 indexed ref,
+        address indexed insurer,
+        address indexed payee,
+        address desk,
+        address token,
+        uint256 amount,
+        uint64 position
     );
     /// @notice The debt is no more: it is being paid, or (`cancelled`) its desk took it back.
-    event DebtSettled(bytes32 indexed ref, address indexed insurer, address indexed desk, address token, uint64 position, bool cancelled);
-    event SetOffAdded(bytes32 indexed ref, address indexed insurer, address indexed payee, address desk, address token, uint256 amount);
+    event DebtSettled(
+        bytes32 indexed ref,
+        address indexed insurer,
+        address indexed desk,
+        address token,
+        uint64 position,
+        bool cancelled
+    );
+    event SetOffAdded(
+        bytes32 indexed ref,
+        address indexed insurer,
+        address indexed payee,
+        address desk,
+        address token,
+        uint256 amount
+    );
     /// @notice So much of a payment stayed in the pool, or came back to it (`repaid`).
     event SetOffTaken(
-        bytes32 indexed ref, address indexed insurer, address indexed payee, address desk, address token, uint256 amount, bool repaid
+        bytes32 indexed ref,
+        address indexed insurer,
+        address indexed payee,
+        address desk,
+        address token,
+        uint256 amount,
+        bool repaid
     );
     event Collected(address indexed payee, address indexed token, uint256 amount);
 
@@ -162,7 +200,13 @@ interface ITreasury {
     /// @notice Notes that the pool owes what `pay` could not pay.
     /// @dev Reverts `ZeroAmount`.
     /// @return position of the debt in the pool's queue, from 0
-    function owe(address insurer, address token, address payee, uint96 amount, bytes32 ref) external returns (uint64 position);
+    function owe(
+        address insurer,
+        address token,
+        address payee,
+        uint96 amount,
+        bytes32 ref
+    ) external returns (uint64 position);
 
     /// @notice Takes back a debt that still waits.
     /// @return true when it did; false when it is already paid
@@ -176,9 +220,14 @@ interface ITreasury {
     /// @dev Otherwise as `pay`. Reverts `ExceedsReserve`.
     /// @return false when `due` could not be paid: the pool is halted; or `due` exceeds what was reserved, and the pool
     /// is short or owes something older
-    function release(address insurer, address token, uint256 amount, address payee, uint256 due, bytes32 ref)
-        external
-        returns (bool);
+    function release(
+        address insurer,
+        address token,
+        uint256 amount,
+        address payee,
+        uint256 due,
+        bytes32 ref
+    ) external returns (bool);
 
     /// @notice What a payee has to give back: it is taken off what the pool pays it next.
     /// @dev Reverts `ZeroAmount`.

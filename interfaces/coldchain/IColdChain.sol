@@ -109,12 +109,24 @@ interface IColdChain is ITemperatureRules {
 
     /// @param origin,destination commitments to the two places, salted
     event ShipmentOpened(
-        bytes32 indexed shipment, bytes32 indexed lot, address indexed holder, uint24 units, bytes32 origin, bytes32 destination, uint40 due
+        bytes32 indexed shipment,
+        bytes32 indexed lot,
+        address indexed holder,
+        uint24 units,
+        bytes32 origin,
+        bytes32 destination,
+        uint40 due
     );
     event ShipmentSplit(bytes32 indexed shipment, bytes32 indexed into, uint24 units);
     event ShipmentMerged(bytes32 indexed shipment, bytes32 indexed into, uint24 units);
     /// @param terms from the lowest bit: since 32, due 40 (see Shipment), vvm 8, shake 8 (see Handover)
-    event ShipmentHanded(bytes32 indexed shipment, address indexed from, address indexed to, uint256 terms, bytes32 seal);
+    event ShipmentHanded(
+        bytes32 indexed shipment,
+        address indexed from,
+        address indexed to,
+        uint256 terms,
+        bytes32 seal
+    );
     /// @notice The receiver refused what was offered; the holder keeps it.
     event ShipmentRejected(bytes32 indexed shipment, address indexed holder, address indexed by, uint16 reason);
     event UnitsDispensed(bytes32 indexed shipment, address indexed holder, uint24 units);
@@ -125,7 +137,13 @@ interface IColdChain is ITemperatureRules {
     /// @param judgement after this batch, see Judgement; from the lowest bit: lowest 16, highest 16, above 32, below 32, unknown 32, breached 16,
     /// until 32, batches 24, readings 32
     event ReadingsLogged(
-        bytes32 indexed shipment, address indexed logger, uint256 batch, bytes32 file, uint32 unknown, bytes16 chain, uint256 judgement
+        bytes32 indexed shipment,
+        address indexed logger,
+        uint256 batch,
+        bytes32 file,
+        uint32 unknown,
+        bytes16 chain,
+        uint256 judgement
     );
     /// @param breached see Judgement
     /// @param by who quarantined it by hand, with a coded reason; 0 when a rule did, or a fork
@@ -172,7 +190,12 @@ interface IColdChain is ITemperatureRules {
     /// @param ref distinguishes the shipments of a lot, e.g. a salted hash of the SSCC
     /// @param hoursAllowed hours in which it must be handed on, 0: it stays
     function open(
-        bytes32 lot, bytes32 ref, uint24 units, uint16 hoursAllowed, bytes32 origin, bytes32 destination
+        bytes32 lot,
+        bytes32 ref,
+        uint24 units,
+        uint16 hoursAllowed,
+        bytes32 origin,
+        bytes32 destination
     ) external returns (bytes32 shipment);
 
     /// @notice The holder moves some units into a new shipment, which inherits all that was judged (the number of batches and the chain, too), the time

@@ -41,7 +41,13 @@ interface ILoggers {
     }
 
     /// @param serial commitment to the serial number, salted
-    event DeviceRegistered(address indexed device, address indexed owner, uint16 model, uint16 accuracy, bytes32 serial);
+    event DeviceRegistered(
+        address indexed device,
+        address indexed owner,
+        uint16 model,
+        uint16 accuracy,
+        bytes32 serial
+    );
     /// @param certificate hash of the certificate
     event DeviceCalibrated(address indexed device, address indexed laboratory, uint40 until, bytes32 certificate);
     /// @param successor the device that replaces it, 0 when none does

@@ -86,7 +86,12 @@ interface ILots is ITemperatureRules {
     function profile(bytes32 id) external view returns (Profile memory);
 
     /// @notice What a contract that judges needs of a lot, in one question. Reverts `UnknownLot`.
-    function terms(bytes32 lot) external view returns (address manufacturer, uint40 madeAt, uint40 expiresAt, uint32 units, Packed memory profile);
+    function terms(
+        bytes32 lot
+    )
+        external
+        view
+        returns (address manufacturer, uint40 madeAt, uint40 expiresAt, uint32 units, Packed memory profile);
 
     /// @notice Whose a GS1 company prefix is, 0 when nobody's.
     function prefixHolder(uint64 prefix, uint8 digits) external view returns (address);

@@ -94,17 +94,24 @@ interface IAccessLog {
     /// @dev Reverts `EmergencyRefused`, `NotLicensed`, `InvalidEmergency` (`cause`, `categories`, `duration`), `EmergencyUnderWay`.
     /// @param duration seconds, at most `MAX_EMERGENCY`
     /// @return id of the declaration
-    function declareEmergency(address patient, Cause cause, uint56 categories, uint40 duration) external returns (bytes32 id);
+    function declareEmergency(
+        address patient,
+        Cause cause,
+        uint56 categories,
+        uint40 duration
+    ) external returns (bytes32 id);
 
     /// @notice The regulator's reviewer closes a declaration; once.
     /// @dev Reverts `UnknownEmergency`, `AlreadyReviewed`, `InvalidEmergency` (`outcome`).
     function review(bytes32 id, Outcome outcome) external;
 
     /// @notice May the actor record this use now? With the emergency's id when that is what opens it.
-    function mayAccess(address patient, address actor, uint32 purpose, uint56 categories)
-        external
-        view
-        returns (bool allowed, IConsentRegistry.Reason reason, bytes32 emergency);
+    function mayAccess(
+        address patient,
+        address actor,
+        uint32 purpose,
+        uint56 categories
+    ) external view returns (bool allowed, IConsentRegistry.Reason reason, bytes32 emergency);
 
     function emergency(bytes32 id) external view returns (Emergency memory);
 }

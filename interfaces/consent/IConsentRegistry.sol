@@ -198,10 +198,12 @@ interface IConsentRegistry {
     /// @return reason why
     /// @return grantee with `index`: the directive that decided, or the nearest one when nothing did
     /// @return index its place
-    function decide(address patient, address actor, uint32 purpose, uint56 categories)
-        external
-        view
-        returns (Answer answer, Reason reason, address grantee, uint256 index);
+    function decide(
+        address patient,
+        address actor,
+        uint32 purpose,
+        uint56 categories
+    ) external view returns (Answer answer, Reason reason, address grantee, uint256 index);
 
     /// @notice What holds where the patient never said anything.
     function policy() external view returns (Policy);

@@ -50,10 +50,20 @@ interface IGuardians {
     }
 
     event DelegateSet(
-        address indexed patient, address indexed delegate, uint32 purposes, uint56 categories, uint40 until, uint40 issuedAt
+        address indexed patient,
+        address indexed delegate,
+        uint32 purposes,
+        uint56 categories,
+        uint40 until,
+        uint40 issuedAt
     );
     event GuardiansSet(
-        address indexed patient, address[] guardians, uint8 threshold, uint40 delay, uint32 version, uint40 issuedAt
+        address indexed patient,
+        address[] guardians,
+        uint8 threshold,
+        uint40 delay,
+        uint32 version,
+        uint40 issuedAt
     );
     event RecoveryStarted(address indexed patient, address indexed successor, uint40 readyAt);
     event RecoveryVetoed(address indexed patient, address indexed successor);

@@ -46,7 +46,13 @@ interface IDoses {
 
     event ScheduleRegistered(bytes32 indexed schedule, uint16 vaccine, Step[] steps);
     event DoseGiven(
-        bytes32 indexed dose, address indexed patient, bytes32 indexed shipment, address clinic, bytes32 schedule, uint8 step, uint24 day
+        bytes32 indexed dose,
+        address indexed patient,
+        bytes32 indexed shipment,
+        address clinic,
+        bytes32 schedule,
+        uint8 step,
+        uint24 day
     );
     /// @notice Recorded in error; the unit stays used.
     event DoseVoided(bytes32 indexed dose, address indexed clinic);

@@ -39,7 +39,12 @@ interface IInstitutions {
         uint40 until;
     }
 
-    event InstitutionAccredited(address indexed institution, bytes32 indexed handle, uint32 roles, uint40 licensedUntil);
+    event InstitutionAccredited(
+        address indexed institution,
+        bytes32 indexed handle,
+        uint32 roles,
+        uint40 licensedUntil
+    );
     event LicenceRenewed(address indexed institution, uint32 roles, uint40 licensedUntil);
     event InstitutionSuspended(address indexed institution);
     event InstitutionReinstated(address indexed institution);

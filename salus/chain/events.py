@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.abi import decoding
 from salus.chain.receipts import Event
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from web3 import Web3
 
     from salus.chain.book import Book
-    from salus.index._reader import Reader
 
-__all__ = ["Events", "default_index", "find_index"]
+__all__ = ["EventIndex", "Events", "Past", "default_index"]
 
 
 def default_index(book: Book) -> Path | None:
@@ -26,30 +25,33 @@ def default_index(book: Book) -> Path | None:
     return Path(book.path).with_suffix(".index.sqlite") if book.path else None
 
 
-def find_index(named: str | os.PathLike[str] | None, book: Book) -> Reader | None:
-    """The reader of an index.
+@dataclass(frozen=True)
+class Past:
+    """Events of an index, and up to where it speaks.
 
-    Args:
-        named: A file or the URL of a database; None for the default one, where there is one; "" for none.
-
-    Raises:
-        BadInput, IndexTrouble: The one that was named cannot be opened.
+    Attributes:
+        rows: Of the table ``events``, oldest first.
+        block: The index's last block.
+        hash: Its hash: the caller makes sure that it is on the node's chain.
     """
-    if named is None:
-        path = default_index(book)
-        if path is None or not path.exists():
-            return None
-    elif not os.fspath(named):
-        return None
-    # Here and not above: who has no index must not wait for a database's library.
-    from salus.index._reader import Reader
 
-    if named is not None:
-        return Reader(named, book)
-    try:
-        return Reader(path, book, strict=False)
-    except IndexTrouble:
-        return None
+    rows: Sequence[Any]
+    block: int
+    hash: bytes
+
+
+class EventIndex(Protocol):
+    """What answers from a local index instead of the node; :class:`salus.index.Reader` does."""
+
+    def find(self, contract: str, topics: Sequence[bytes | None], since: int) -> Past | None:
+        """Events of a contract since a block; None where the index cannot answer.
+
+        Args:
+            contract: Its name in the address book.
+            topics: What the topics must be, None for any; the first is the event.
+            since: The first block.
+        """
+        ...
 
 
 class Events:
@@ -61,7 +63,7 @@ class Events:
         index: What reads the local index; None where there is none.
     """
 
-    def __init__(self, w3: Web3, book: Book, index: Reader | None = None) -> None:
+    def __init__(self, w3: Web3, book: Book, index: EventIndex | None = None) -> None:
         self.w3, self.book, self.index = w3, book, index
 
     def find(

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from salus.chain.json_rpc import ask_many, data
 from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, Unreachable, gate
-from salus.keys.signing import NodeSigner
+from salus.keys.signers import NodeSigner
 
 if TYPE_CHECKING:
     from web3 import Web3
 
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["MOST_GAS", "Sender", "eth_call", "eth_calls"]
 

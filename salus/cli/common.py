@@ -22,7 +22,7 @@ import click
 if TYPE_CHECKING:
     from salus.chain.receipts import Receipt
     from salus.client import Salus
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
     from salus.keys.wallet import Wallet
     from salus.outbox import Outbox
 
@@ -144,7 +144,7 @@ class Context:
 
         None where the node holds the key: it signs and sends in one, so that nothing could be written down before.
         """
-        from salus.keys.signing import NodeSigner
+        from salus.keys.signers import NodeSigner
 
         if isinstance(salus.need_signer(), NodeSigner):
             yield None
@@ -199,7 +199,7 @@ class Context:
         from salus.chain.connection import shown
         from salus.chain.provider import open_node
         from salus.errors import BadInput, gate
-        from salus.keys.signing import NodeSigner
+        from salus.keys.signers import NodeSigner
 
         url = self.rpc.split(",")[0]
         w3 = open_node(url)

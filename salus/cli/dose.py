@@ -309,7 +309,7 @@ def _day(text: str, option: str) -> dt.date:
 def _birth_of(patient: str, births: str) -> dt.date:
     from salus.doses.schedules import read_births
     from salus.errors import BadInput
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     found = read_births(births).get(address(patient, "PATIENT"))
     if found is None:

@@ -168,7 +168,7 @@ def list_(context: Context) -> None:
       salus institution list --json
     """
     salus = context.connect()
-    found = salus.institutions.list()
+    found = salus.institutions.all()
     standings = {i.address: salus.institutions.standing(i.address).status for i in found}
     rows = [
         (i.handle, i.address, ", ".join(sorted(i.roles)), moment(i.licensed_until), standings[i.address].words)

@@ -222,7 +222,7 @@ def list_(context: Context, owner: str | None) -> None:
       salus logger list --owner cold-data
     """
     salus = context.connect()
-    found, now = salus.devices.list(owner), salus.now()
+    found, now = salus.devices.all(owner), salus.now()
     names = salus.institutions.names(device.owner for device in found)
     rows = [(d.account, names[d.owner], d.condition.words, _calibration(d, now)) for d in found]
     context.answer(

@@ -61,14 +61,18 @@ def register(
         ],
         "Register it?",
     )
+    from salus.coldchain.lots import NewLot
+
     made_id = salus.lots.register_lot(
-        gtin=gtin,
-        number=number,
-        made_at=made_at,
-        expires_at=expires_at,
-        units=units,
-        profile=wanted,
-        materials=documents,
+        NewLot(
+            gtin=gtin,
+            number=number,
+            made_at=made_at,
+            expires_at=expires_at,
+            units=units,
+            profile=wanted,
+            materials=documents,
+        )
     )
     context.answer({"lot": made_id}, f"lot {number} is 0x{made_id.hex()}")
 
@@ -137,7 +141,7 @@ def list_(context: Context, manufacturer: str | None) -> None:
       salus lot list --manufacturer serum-works
     """
     salus = context.connect()
-    lots = salus.lots.list(manufacturer)
+    lots = salus.lots.all(manufacturer)
     names = salus.institutions.names(lot.manufacturer for lot in lots)
     rows = [
         (

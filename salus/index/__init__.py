@@ -9,7 +9,8 @@ it lies beside the address book, and asks the chain where it does not.
 
 from __future__ import annotations
 
+from salus.index._reader import Reader
 from salus.index._store import WINDOW, Cursor, Header, Store
 from salus.index._sync import Indexer, Report, Retraction
 
-__all__ = ["WINDOW", "Cursor", "Header", "Indexer", "Report", "Retraction", "Store"]
+__all__ = ["WINDOW", "Cursor", "Header", "Indexer", "Reader", "Report", "Retraction", "Store"]

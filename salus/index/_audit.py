@@ -19,7 +19,7 @@ from salus.index._sync import Indexer, Report
 from salus.index.expected_state import TRUTHS, Expected, Heard
 
 if TYPE_CHECKING:
-    from salus.client import Salus
+    from salus.chain.ledger import Ledger
     from salus.index._store import Cursor, Store
 
 __all__ = ["Audit", "audit"]
@@ -47,7 +47,7 @@ class Audit:
 
 
 def audit(
-    salus: Salus, store: Store, url: str, *, rebuild: bool = True, heard: Callable[[Report], None] | None = None
+    ledger: Ledger, store: Store, url: str, *, rebuild: bool = True, heard: Callable[[Report], None] | None = None
 ) -> Audit:
     """Compare an index with the chain, at the block up to which it speaks.
 
@@ -62,14 +62,14 @@ def audit(
         Unreachable: The node does not answer; one that has forgotten the state at that block does not either.
     """
     at = store.cursor()
-    if at is None or (why := store.misfit(salus.book)):
+    if at is None or (why := store.misfit(ledger.book)):
         why = "it was never filled" if at is None else why
         raise IndexTrouble(f"the index {store.shown} is not one of this book: {why}; run `salus index rebuild`")
-    _stands(salus, at, store)
+    _stands(ledger, at, store)
     found = Audit(at.block)
     if broken := store.check():
         found.differences.append(Difference("database", store.shown, broken, "a file that is whole"))
-    names = [row["name"] for row in subjects(salus.book)]
+    names = [row["name"] for row in subjects(ledger.book)]
     found.without = tuple(name for name in names if name not in TRUTHS)
     truths = {name: TRUTHS[name]() for name in names if name in TRUTHS}
     for event in _events(store):
@@ -85,18 +85,18 @@ def audit(
         expected = list(truth.told())
         found.views[name] = len(expected)
         for first in range(0, len(expected), _AT_ONCE):
-            found.differences += _against(salus, name, expected[first : first + _AT_ONCE], at.block)
+            found.differences += _against(ledger, name, expected[first : first + _AT_ONCE], at.block)
     if rebuild:
-        found.differences += _anew(salus, store, at, url, heard)
+        found.differences += _anew(ledger, store, at, url, heard)
         found.rebuilt = True
     # What was asked by the block's number was asked of this block only if it still is that one.
-    _stands(salus, at, store)
+    _stands(ledger, at, store)
     return found
 
 
-def _stands(salus: Salus, at: Cursor, store: Store) -> None:
+def _stands(ledger: Ledger, at: Cursor, store: Store) -> None:
     with gate(f"asking for block {at.block}"):
-        there = bytes(salus.w3.eth.get_block(at.block)["hash"])
+        there = bytes(ledger.w3.eth.get_block(at.block)["hash"])
     if there != at.hash:
         raise IndexTrouble(
             f"block {at.block}, up to which the index {store.shown} speaks, is another one on the chain now;"
@@ -121,12 +121,12 @@ def _events(store: Store) -> Iterator[Heard]:
                 yield Heard(row.contract, decoded[0], decoded[1], row.time)
 
 
-def _against(salus: Salus, contract: str, expected: Sequence[Expected], block: int) -> Iterator[Difference]:
+def _against(ledger: Ledger, contract: str, expected: Sequence[Expected], block: int) -> Iterator[Difference]:
     """The differences between what views must answer and what they do."""
     for view in dict.fromkeys(one.view for one in expected):
         some = [one for one in expected if one.view == view]
         try:
-            answers = salus.calls(contract, view, [one.args for one in some], block=block)
+            answers = ledger.calls(contract, view, [one.args for one in some], block=block)
         except SalusError as trouble:
             if trouble.exit_code == 3:  # the node, not the contract
                 raise
@@ -160,9 +160,9 @@ def _words(value: Any) -> str:
 
 
 def _anew(
-    salus: Salus, store: Store, at: Cursor, url: str, heard: Callable[[Report], None] | None
+    ledger: Ledger, store: Store, at: Cursor, url: str, heard: Callable[[Report], None] | None
 ) -> Iterator[Difference]:
     with tempfile.TemporaryDirectory(prefix="salus-audit-") as folder:
-        with Indexer(url, salus.book, Path(folder) / "fresh.sqlite", window=at.window) as indexer:
+        with Indexer(url, ledger.book, Path(folder) / "fresh.sqlite", window=at.window) as indexer:
             indexer.sync(upto=at.block, heard=heard)
             yield from compare(store, indexer.store)

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from salus.chain.events import Past
 from salus.errors import IndexTrouble
 from salus.index._store import Store
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
 
-__all__ = ["Past", "Reader"]
-
-
-@dataclass(frozen=True)
-class Past:
-    """Rows of the index, and up to where it speaks.
-
-    Attributes:
-        rows: Of the table ``events``, oldest first.
-        block: The index's last block.
-        hash: Its hash: whoever asks makes sure that it is on the node's chain.
-    """
-
-    rows: Sequence[Any]
-    block: int
-    hash: bytes
+__all__ = ["Reader"]
 
 
 class Reader:

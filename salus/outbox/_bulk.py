@@ -14,8 +14,8 @@ from salus.outbox._items import Item
 from salus.outbox._outbox import Outbox
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
 
 __all__ = ["new_key", "send_each", "take_up"]
 
@@ -39,7 +39,7 @@ def new_key(what: str) -> str:
 
 
 def send_each(
-    salus: Salus, outbox: Outbox | None, what: str, calls: Iterable[tuple[Any, int]], *, window: int = WINDOW
+    ledger: Ledger, outbox: Outbox | None, what: str, calls: Iterable[tuple[Any, int]], *, window: int = WINDOW
 ) -> Iterator[tuple[int, Receipt]]:
     """Send calls; each one's number and receipt as soon as it is in a block.
 
@@ -54,7 +54,7 @@ def send_each(
     """
     if outbox is None:
         for n, (fn, _) in enumerate(calls):
-            yield n, salus.send(fn)
+            yield n, ledger.send(fn)
         return
     numbers: dict[str, int] = {}
 

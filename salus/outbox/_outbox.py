@@ -31,8 +31,8 @@ from salus.outbox._store import Attempt, Row, Store
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
 
 __all__ = ["Outbox", "Status", "look"]
 
@@ -109,7 +109,7 @@ class Outbox:
 
     def __init__(
         self,
-        salus: Salus,
+        ledger: Ledger,
         path: str | os.PathLike[str] | None = None,
         *,
         also: Sequence[str] = (),
@@ -123,11 +123,11 @@ class Outbox:
     ) -> None:
         if window < 1 or bump_blocks < 1 or (confirmations is not None and confirmations < 1):
             raise ValueError("window, bump_blocks and confirmations must be at least 1")
-        self._salus, self._signer = salus, salus.need_signer()
-        self._patience = salus.patience if patience is None else patience
-        provider: Any = salus.w3.provider
+        self._ledger, self._signer = ledger, ledger.need_signer()
+        self._patience = ledger.patience if patience is None else patience
+        provider: Any = ledger.w3.provider
         urls = [str(provider.endpoint_uri), *also]
-        self._nodes = Nodes(urls, salus.book, timeout=timeout, patience=self._patience)
+        self._nodes = Nodes(urls, ledger.book, timeout=timeout, patience=self._patience)
         first = self._nodes.ask([("eth_blockNumber", [])])  # which vets an endpoint, and tells the first block
         assert first and self._nodes.genesis
         self._settings = Settings(
@@ -135,11 +135,11 @@ class Outbox:
             confirmations,
             bump_blocks,
             bump_seconds,
-            salus.fee_ceiling,
+            ledger.fee_ceiling,
             self._patience,
             hook=hook or (lambda step: None),
         )
-        file = default_file(salus.chain_id, self._nodes.genesis, self._signer.address) if path is None else Path(path)
+        file = default_file(ledger.chain_id, self._nodes.genesis, self._signer.address) if path is None else Path(path)
         try:
             self._store = Store(file)
         except BaseException:
@@ -152,7 +152,7 @@ class Outbox:
             raise
 
     def _expect_ours(self) -> None:
-        ours = {"chain": str(self._salus.chain_id), "account": self._signer.address, "genesis": self._nodes.genesis}
+        ours = {"chain": str(self._ledger.chain_id), "account": self._signer.address, "genesis": self._nodes.genesis}
         self._store.tell(**ours)
         for name, words in (("chain", "chain"), ("account", "account"), ("genesis", "chain, by its first block,")):
             if (there := self._store.about(name)) != ours[name]:
@@ -196,7 +196,7 @@ class Outbox:
         Raises:
             ValueError: Arguments that do not fit.
         """
-        where, abi = self._salus.book[contract].address, decoding.function_of(contract, function)
+        where, abi = self._ledger.book[contract].address, decoding.function_of(contract, function)
         encoded = decoding.encode_calls(abi, list(calls.values()))
         return [Item(key, where, data, function, gas) for key, data in zip(calls, encoded, strict=True)]
 
@@ -205,7 +205,7 @@ class Outbox:
     ) -> Item:
         """One such item, with the size and the spare gas that :class:`Item` tells of."""
         (data,) = decoding.encode_calls(decoding.function_of(contract, function), [arguments])
-        return Item(key, self._salus.book[contract].address, data, function, size=size, spare=spare)
+        return Item(key, self._ledger.book[contract].address, data, function, size=size, spare=spare)
 
     # --------------------------------------------------------------------------------------------------------- sending
 
@@ -301,7 +301,7 @@ class Outbox:
         everything: bool = False,
         final_too: bool = False,
     ) -> Iterator[Result]:
-        with closing(Pipeline(self._store, self._nodes, self._signer, self._salus.chain_id, settings)) as pipeline:
+        with closing(Pipeline(self._store, self._nodes, self._signer, self._ledger.chain_id, settings)) as pipeline:
             yield from self._settle(pipeline, chunks, total, settings, until, progress, everything, final_too)
 
     def _settle(
@@ -405,7 +405,7 @@ class Outbox:
             (raw,) = self._nodes.ask([("eth_getTransactionReceipt", [result.transaction])])
         if not isinstance(raw, Mapping):
             raise BadAnswer(f"the node has no receipt of {result.transaction} any more; run `salus outbox resume`")
-        return self._salus.receipt(raw)
+        return self._ledger.receipt(raw)
 
     # ------------------------------------------------------------------------------------------------------- forgetting
 
@@ -434,7 +434,7 @@ class Outbox:
         (row,) = rows
         if row.state in (State.FAILED, State.LOST) and not row.deep:
             # The block that tells so may go away, and then both the old bytes and the new would count.
-            Pipeline(self._store, self._nodes, self._signer, self._salus.chain_id, self._settings).recheck([row])
+            Pipeline(self._store, self._nodes, self._signer, self._ledger.chain_id, self._settings).recheck([row])
         if row.state in (State.QUEUED, State.REFUSED) or (row.state in (State.FAILED, State.LOST) and row.deep):
             self._store.drop(row)
         elif row.state in (State.FAILED, State.LOST):

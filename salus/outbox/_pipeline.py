@@ -25,7 +25,7 @@ from salus.outbox._tracking import NonceTaken, Tracker
 from salus.outbox._wire import number
 
 if TYPE_CHECKING:
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["Change", "Pipeline"]
 

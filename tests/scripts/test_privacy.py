@@ -30,8 +30,8 @@ from eth_account import Account
 from eth_utils import keccak
 from web3 import HTTPProvider, Web3
 
+from salus.abi.terms import pack
 from salus.chain.local_node import LocalNode
-from salus.consent.terms import pack
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"

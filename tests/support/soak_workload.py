@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 from salus import KeySigner
 from salus.abi.decoding import encode_calls, function_of
 from salus.chain.book import Book
-from salus.claims.files.fhir import ClaimInput
+from salus.claims.input import ClaimInput
 from salus.claims.model import PreparedClaim
 from salus.claims.plans.file import Plan, load_plan
 from salus.consent import codes

@@ -26,7 +26,7 @@ library Attestations {
         return uint208(uint256(keccak256(abi.encode(c))));
     }
 
-    /// @notice What the desk remembers of a decided claim: `Results.tell` makes it where the event lies.
+    /// @notice What the desk remembers of a decided claim: `Results.emitClaimDecided` makes it where the event lies.
     /// @dev 208 bits: nobody finds two contents of one digest with less than 2^104 trials.
     function content(IClaimDesk.Decided calldata d) internal pure returns (uint208) {
         bytes memory told = abi.encode(d.patient, d.circumstances, d.lines);

@@ -8,6 +8,8 @@ import {Ids} from "contracts/common/Ids.sol";
 import {Adjudication} from "contracts/claims/plans/Adjudication.sol";
 import {Attestations} from "contracts/claims/desk/Attestations.sol";
 import {ClaimBook} from "contracts/claims/desk/ClaimBook.sol";
+import {ClaimWords} from "contracts/claims/desk/ClaimWords.sol";
+import {Circumstances} from "contracts/claims/desk/Circumstances.sol";
 import {Parties} from "contracts/claims/desk/Parties.sol";
 import {Results} from "contracts/claims/desk/Results.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
@@ -19,6 +21,7 @@ import {ITreasury} from "interfaces/claims/ITreasury.sol";
 /// @title ClaimDesk: the life of a claim, from one transaction that judges and pays it to the last appeal
 /// @dev No owner, no pause, no setter; the AccessManager's arbiter decides appeals and nothing else. A usual claim costs one slot.
 contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
+    using Circumstances for CircumstancesWord;
     using ClaimBook for ClaimBook.Book;
     using Parties for IInstitutions;
     using Results for Results.Flat;
@@ -35,10 +38,12 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     ClaimBook.Book private _book;
 
-    constructor(address manager, IInstitutions institutions_, IPlans plans_, ITreasury treasury_)
-        AccessManaged(manager)
-        EIP712("Salus Claims", "1")
-    {
+    constructor(
+        address manager,
+        IInstitutions institutions_,
+        IPlans plans_,
+        ITreasury treasury_
+    ) AccessManaged(manager) EIP712("Salus Claims", "1") {
         institutions = institutions_;
         plans = plans_;
         treasury = treasury_;
@@ -52,7 +57,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         if (signed && signatures.length != claims.length) revert LengthMismatch(claims.length, signatures.length);
         (address caller, bool licensed) = institutions.actsFor(msg.sender, Parties.PROVIDERS);
         ClaimBook.Payment memory payment;
-        Results.Flat[] memory results = Results.room(claims.length);
+        Results.Flat[] memory results = Results.allocate(claims.length);
         for (uint256 i; i < claims.length; ++i) {
             Claim calldata c = claims[i];
             address provider = c.provider;
@@ -62,17 +67,21 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
             Line[] calldata lines = c.lines;
             (IPlans.Refusal refusal, uint16 carc) = _book.refusal(c, lines, id);
-            if (refusal == IPlans.Refusal.None) (refusal, carc) = ClaimBook.whose(provider, signer, may);
+            if (refusal == IPlans.Refusal.None) (refusal, carc) = ClaimBook.checkAttestation(provider, signer, may);
             if (refusal == IPlans.Refusal.None) {
                 _run(c, lines, id, results, i, payment, false);
             } else {
-                results.begin(i, id, 0);
+                results.start(i, id, 0);
                 (results[i].refusal, results[i].carc) = (refusal, carc);
                 emit ClaimRefused(id, provider, c.plan, refusal, carc);
             }
         }
         _flush(payment, results, results.length);
-        results.give();
+        results.encodeAllAndReturn();
+    }
+
+    function _signedFor(Claim calldata c, bytes calldata signature) private view returns (address, bool) {
+        return signature.length == 0 ? (address(0), false) : institutions.signedFor(c.provider, digest(c), signature);
     }
 
     /// @dev Judges a claim whose gates here are open, and goes on with what the plan says; the money is left to `payment`.
@@ -85,11 +94,11 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         ClaimBook.Payment memory payment,
         bool reviewed
     ) private {
-        results.begin(i, id, lines.length);
+        results.start(i, id, lines.length);
         Results.Flat memory r = results[i];
         (bool pended, address insurer, address token) = Results.award(plans, c, lines, reviewed, r);
         if (r.refusal != IPlans.Refusal.None) {
-            if (reviewed) _book.free(id);
+            if (reviewed) _book.markWithdrawn(id);
             emit ClaimRefused(id, c.provider, c.plan, r.refusal, r.carc);
             return;
         }
@@ -108,7 +117,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     function _pend(Claim calldata c, Results.Flat memory r, address insurer, address token) private {
         bool reserved = r.paid == 0 || treasury.reserve(insurer, token, r.paid, r.id);
         uint40 reviewBy = uint40(block.timestamp) + uint40(plans.terms(c.plan).reviewDays) * 1 days;
-        _book.claims[r.id] = ClaimBook.Stored(State.Pended, uint40(block.timestamp), Attestations.content(c));
+        _book.claims[r.id] = ClaimWords.Stored(State.Pended, uint40(block.timestamp), Attestations.content(c));
         ClaimBook.Extra storage e = _book.extras[r.id];
         (e.reviewBy, e.reserved) = (reviewBy, reserved ? r.paid : 0);
         (e.insurer, e.token) = (insurer, token);
@@ -141,49 +150,49 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     function decide(Claim calldata c) external returns (Result memory) {
         (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
         if (block.timestamp <= e.reviewBy) revert ReviewOpen(id, e.reviewBy);
-        _decide(c, id, e);
+        _decideAndReturn(c, id, e);
     }
 
     /// @inheritdoc IClaimDesk
     function review(Claim calldata c, uint16 carc) external returns (Result memory) {
         (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
-        _onlyFor(id, e.insurer, Roles.INSURER);
+        institutions.requireActsFor(id, e.insurer, Roles.INSURER);
         if (block.timestamp > e.reviewBy) revert ReviewOver(id, e.reviewBy);
-        if (carc == 0) _decide(c, id, e);
+        if (carc == 0) _decideAndReturn(c, id, e);
         if (carc > LAST_CARC) revert InvalidCarc(carc);
 
         delete _book.extras[id];
-        Results.Flat[] memory results = Results.room(1);
-        results.begin(0, id, c.lines.length);
+        Results.Flat[] memory results = Results.allocate(1);
+        results.start(0, id, c.lines.length);
         Results.Flat memory r = results[0];
-        (r.state, r.circumstances) = (State.Denied, uint256(c.serviceDay) << 72 | ClaimBook.DENIED);
+        (r.state, r.circumstances) = (State.Denied, Circumstances.pack(c.serviceDay, 0, Circumstances.DENIED));
         Adjudication.deny(c.lines, carc, r.linesOf());
         _book.conclude(c, r);
         _release(id, e, address(0), 0);
-        results.giveOnly();
+        results.encodeSingleAndReturn();
     }
 
     /// @inheritdoc IClaimDesk
     function withdraw(Claim calldata c) external {
         (bytes32 id, ClaimBook.Extra memory e) = _book.pended(c);
-        _onlyFor(id, c.provider, Parties.PROVIDERS);
+        institutions.requireActsFor(id, c.provider, Parties.PROVIDERS);
 
         delete _book.extras[id];
         _book.withdrawn[id][Attestations.content(c)] = true;
-        _book.free(id);
+        _book.markWithdrawn(id);
         emit ClaimWithdrawn(id);
 
         _release(id, e, address(0), 0);
     }
 
     /// @dev Ends the call with the result.
-    function _decide(Claim calldata c, bytes32 id, ClaimBook.Extra memory e) private {
+    function _decideAndReturn(Claim calldata c, bytes32 id, ClaimBook.Extra memory e) private {
         delete _book.extras[id];
         ClaimBook.Payment memory payment;
-        Results.Flat[] memory results = Results.room(1);
+        Results.Flat[] memory results = Results.allocate(1);
         _run(c, c.lines, id, results, 0, payment, true);
         if (!_release(id, e, c.provider, payment.amount)) _owe(results[0], payment);
-        results.giveOnly();
+        results.encodeSingleAndReturn();
     }
 
     /// @dev What was reserved goes back, and what is due is paid.
@@ -197,19 +206,18 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     /// @inheritdoc IClaimDesk
     function reverse(Decided calldata d) external {
         bytes32 id = d.id;
-        ClaimBook.Stored memory s = _book.decided(d);
+        ClaimWords.Stored memory s = _book.decided(d);
         if (s.state != State.Settled && s.state != State.Owed) revert WrongState(id, s.state);
         IPlans.Terms memory t = plans.terms(d.plan);
         (address party, bool licensed) = institutions.actsFor(msg.sender, Parties.PROVIDERS);
         if (!licensed || party != d.provider) {
-            _onlyFor(id, t.insurer, Roles.INSURER);
-            ClaimBook.within(id, s.at, t.appealDays);
+            institutions.requireActsFor(id, t.insurer, Roles.INSURER);
+            ClaimBook.requireWithinDays(id, s.at, t.appealDays);
         }
         uint96 amount = uint96(Adjudication.paidFor(d.lines));
 
-        _book.claims[id].state = State.Reversed;
-        _book.claims[id].at = uint40(block.timestamp);
-        plans.restore(d.plan, d.patient, uint24(d.circumstances >> 72), uint64(d.circumstances >> 8), d.lines);
+        (_book.claims[id].state, _book.claims[id].at) = (State.Reversed, uint40(block.timestamp));
+        plans.restore(d.plan, d.patient, d.circumstances.serviceDay(), d.circumstances.family(), d.lines);
         bool waits = s.state == State.Owed && treasury.cancel(t.insurer, t.token, _book.extras[id].position);
         if (!waits && amount != 0) treasury.setOff(t.insurer, t.token, d.provider, amount, id);
 
@@ -218,12 +226,13 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     /// @inheritdoc IClaimDesk
     function appeal(Decided calldata d) external {
-        ClaimBook.Stored memory s = _book.decided(d);
-        if (msg.sender != d.patient) _onlyFor(d.id, d.provider, Parties.PROVIDERS);
+        ClaimWords.Stored memory s = _book.decided(d);
+        if (msg.sender != d.patient) institutions.requireActsFor(d.id, d.provider, Parties.PROVIDERS);
         ClaimBook.Extra storage e = _book.extras[d.id];
-        bool open = s.state == State.Settled || s.state == State.Owed || s.state == State.Denied || s.state == State.Reversed;
+        bool open =
+            s.state == State.Settled || s.state == State.Owed || s.state == State.Denied || s.state == State.Reversed;
         if (!open || e.heard) revert WrongState(d.id, s.state);
-        ClaimBook.within(d.id, s.at, plans.terms(d.plan).appealDays);
+        ClaimBook.requireWithinDays(d.id, s.at, plans.terms(d.plan).appealDays);
 
         (e.appealed, e.heard) = (true, true);
 
@@ -233,7 +242,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     /// @inheritdoc IClaimDesk
     function arbitrate(Decided calldata d, uint96 award, uint16 carc) external restricted {
         bytes32 id = d.id;
-        ClaimBook.Stored memory s = _book.decided(d);
+        ClaimWords.Stored memory s = _book.decided(d);
         if (!_book.extras[id].appealed) revert NotAppealed(id);
         if (carc == 0 || carc > LAST_CARC) revert InvalidCarc(carc);
         bool paid = s.state == State.Settled || s.state == State.Owed;
@@ -246,18 +255,9 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         emit ClaimArbitrated(id, award, carc);
 
         IPlans.Terms memory t = plans.terms(d.plan);
-        if (!treasury.pay(t.insurer, t.token, d.provider, award, id)) _book.owe(treasury, id, t.insurer, t.token, d.provider, award);
-    }
-
-    // ---- who -----------------------------------------------------------------------------------------------------
-
-    function _onlyFor(bytes32 id, address party, uint32 roles) private view {
-        (address institution, bool licensed) = institutions.actsFor(msg.sender, roles);
-        if (!licensed || institution != party) revert NotParty(id, msg.sender);
-    }
-
-    function _signedFor(Claim calldata c, bytes calldata signature) private view returns (address, bool) {
-        return signature.length == 0 ? (address(0), false) : institutions.signedFor(c.provider, digest(c), signature);
+        if (!treasury.pay(t.insurer, t.token, d.provider, award, id)) {
+            _book.owe(treasury, id, t.insurer, t.token, d.provider, award);
+        }
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
@@ -267,7 +267,8 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         r.id = Ids.claim(c.provider, c.number);
         (r.refusal, r.carc) = _book.refusal(c, c.lines, r.id);
         (address provider, bool may) = institutions.actsFor(c.provider, Parties.PROVIDERS);
-        if (r.refusal == IPlans.Refusal.None) (r.refusal, r.carc) = ClaimBook.whose(c.provider, provider, may);
+        if (r.refusal == IPlans.Refusal.None)
+            (r.refusal, r.carc) = ClaimBook.checkAttestation(c.provider, provider, may);
         if (r.refusal != IPlans.Refusal.None) return r;
         IPlans.Verdict memory v = plans.judge(address(this), c, false);
         ClaimBook.fill(c, r, v);
@@ -285,7 +286,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
     /// @inheritdoc IClaimDesk
     function claim(bytes32 id) external view returns (Record memory r) {
-        ClaimBook.Stored memory s = _book.claims[id];
+        ClaimWords.Stored memory s = _book.claims[id];
         ClaimBook.Extra memory e = _book.extras[id];
         r = Record(s.state, s.at, e.reviewBy, e.appealed);
         bool waits = s.state == State.Owed && treasury.debt(address(this), e.insurer, e.token, e.position).amount != 0;

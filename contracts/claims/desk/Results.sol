@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Circumstances} from "contracts/claims/desk/Circumstances.sol";
 import {Lines} from "contracts/claims/plans/Lines.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 import {IClaimDesk} from "interfaces/claims/IClaimDesk.sol";
@@ -9,7 +10,7 @@ import {IPlans} from "interfaces/claims/IPlans.sol";
 /// @title The results of a submission, flat in memory as they are returned, so that no line is copied on its way from
 /// the plan to the digest, the event and the answer
 /// @dev What the compiler would do with nested structs costs 4,000 gas a claim. Assembly here writes to results that
-/// `begin` took from the free memory, and beyond the free memory.
+/// `start` took from the free memory, and beyond the free memory.
 library Results {
     /// @notice `IClaimDesk.Result` as the ABI has it: `offset` (0xe0) says where the lines begin, and they follow their
     /// `count`.
@@ -18,7 +19,7 @@ library Results {
         IPlans.Refusal refusal;
         uint16 carc;
         IClaimDesk.State state;
-        uint256 circumstances;
+        IClaimDesk.CircumstancesWord circumstances;
         uint96 paid;
         uint256 offset;
         uint256 count;
@@ -27,13 +28,10 @@ library Results {
     uint256 private constant OFFSET = 0xe0;
     uint256 private constant HEAD = 0x100;
 
-    /// @dev Circumstances: judged out of network.
-    uint256 internal constant OUTSIDE = 1;
-
-    /// @notice Room for so many results; each is begun in its turn. What is kept in memory between them goes out with
-    /// them, and says nothing: an answer's readers go by its offsets.
-    function room(uint256 count) internal pure returns (Flat[] memory results) {
-        // The word before them is for `give`.
+    /// @notice An array for so many results; each is started in its turn. Memory that is allocated between them is
+    /// returned too; ABI decoders skip it, because they follow the offsets.
+    function allocate(uint256 count) internal pure returns (Flat[] memory results) {
+        // The word before them is for `encodeAllAndReturn`.
         assembly ("memory-safe") {
             results := add(mload(0x40), 0x20)
             mstore(results, count)
@@ -41,9 +39,9 @@ library Results {
         }
     }
 
-    /// @notice Begins result `i`, all zero but for its id.
+    /// @notice Starts result `i`, all zero but for its id.
     /// @param most how many lines it may get
-    function begin(Flat[] memory results, uint256 i, bytes32 id, uint256 most) internal pure {
+    function start(Flat[] memory results, uint256 i, bytes32 id, uint256 most) internal pure {
         assembly ("memory-safe") {
             let r := mload(0x40)
             mstore(0x40, add(add(r, HEAD), shl(7, most)))
@@ -63,14 +61,18 @@ library Results {
     /// @notice `plans.award(c, reviewed)`, which fills a result that was just begun with room for the claim's lines.
     /// @param lines those of `c`
     /// @return pended whether it waits for a review
-    function award(IPlans plans, IAdjudication.Claim calldata c, IAdjudication.Line[] calldata lines, bool reviewed, Flat memory r)
-        internal
-        returns (bool pended, address insurer, address token)
-    {
+    function award(
+        IPlans plans,
+        IAdjudication.Claim calldata c,
+        IAdjudication.Line[] calldata lines,
+        bool reviewed,
+        Flat memory r
+    ) internal returns (bool pended, address insurer, address token) {
         uint256 selector = uint32(IPlans.award.selector);
         uint256 refusal;
         uint256 carc;
-        uint256 circumstances;
+        uint256 outOfNetwork;
+        uint256 family;
         uint256 paid;
         // The claim goes on word by word as it came (the plan checks what it reads), its lines behind its six other
         // words. Of the verdict, which is a contract's of ours, eight words are read beyond the free memory; its lines
@@ -93,7 +95,8 @@ library Results {
             refusal := mload(q)
             carc := mload(add(q, 0x20))
             pended := mload(add(q, 0x40))
-            circumstances := or(mload(add(q, 0x60)), shl(8, mload(add(q, 0x80))))
+            outOfNetwork := mload(add(q, 0x60))
+            family := mload(add(q, 0x80))
             insurer := mload(add(q, 0xa0))
             token := mload(add(q, 0xc0))
             paid := mload(add(q, 0xe0))
@@ -102,15 +105,17 @@ library Results {
         (r.refusal, r.carc) = (IPlans.Refusal(refusal), uint16(carc));
         if (refusal != 0) return (false, insurer, token);
         r.state = pended ? IClaimDesk.State.Pended : IClaimDesk.State.Settled;
-        (r.circumstances, r.paid) = (uint256(c.serviceDay) << 72 | circumstances, uint96(paid));
+        // The flag is the word of a bool, 0 or 1.
+        (r.circumstances, r.paid) = (Circumstances.pack(c.serviceDay, family, outOfNetwork), uint96(paid));
     }
 
     /// @notice Emits `ClaimDecided`.
     /// @return digest of what it says: what the desk remembers of the claim, see `Attestations.content`
-    function tell(Flat memory r, IAdjudication.Claim calldata c) internal returns (uint256 digest) {
+    function emitClaimDecided(Flat memory r, IAdjudication.Claim calldata c) internal returns (uint256 digest) {
         bytes32 topic = IClaimDesk.ClaimDecided.selector;
         (bytes32 id, bytes32 plan, address provider, address patient) = (r.id, c.plan, c.provider, c.patient);
-        (IClaimDesk.State state, uint256 circumstances, uint96 paid) = (r.state, r.circumstances, r.paid);
+        (IClaimDesk.State state, uint96 paid) = (r.state, r.paid);
+        IClaimDesk.CircumstancesWord circumstances = r.circumstances;
         // What precedes the lines in the event, and in the digest, stands for a moment where the result has its own
         // words.
         assembly ("memory-safe") {
@@ -128,12 +133,18 @@ library Results {
     }
 
     /// @notice Ends the call with the results.
-    function give(Flat[] memory results) internal pure {
+    function encodeAllAndReturn(Flat[] memory results) internal pure {
         // Pointers become offsets from the first of them.
         assembly ("memory-safe") {
             let first := add(results, 0x20)
             let end := add(first, shl(5, mload(results)))
-            for { let at := first } lt(at, end) { at := add(at, 0x20) } { mstore(at, sub(mload(at), first)) }
+            for {
+                let at := first
+            } lt(at, end) {
+                at := add(at, 0x20)
+            } {
+                mstore(at, sub(mload(at), first))
+            }
             let base := sub(results, 0x20)
             mstore(base, 0x20)
             return(base, sub(mload(0x40), base))
@@ -141,7 +152,7 @@ library Results {
     }
 
     /// @notice Ends the call with the only result.
-    function giveOnly(Flat[] memory results) internal pure {
+    function encodeSingleAndReturn(Flat[] memory results) internal pure {
         assembly ("memory-safe") {
             let r := mload(add(results, 0x20))
             mstore(sub(r, 0x20), 0x20)

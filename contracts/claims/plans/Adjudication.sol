@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {LineWords} from "contracts/claims/plans/LineWords.sol";
 import {Lines} from "contracts/claims/plans/Lines.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 
 /// @title The money rule of IAdjudication, the packing of its results, and the calendar that it needs
 /// @dev Pure: the same input, the same money, whoever computes it.
 library Adjudication {
+    using LineWords for IAdjudication.JudgedWord;
+    using LineWords for IAdjudication.PaymentWord;
+    using LineWords for IAdjudication.SharesWord;
     using Lines for Lines.Flat;
 
     uint256 internal constant LIFETIME = 35;
@@ -50,21 +54,22 @@ library Adjudication {
     /// @return shares as in `PackedLine`, without the number of the pre-authorisation
     /// @return payment as in `PackedLine`, without the units
     /// @return counted part of the copay that counted to the deductible
-    function share(Tally memory t, Rule memory r, uint256 allowed, uint256 prior)
-        internal
-        pure
-        returns (uint256 shares, uint256 payment, uint256 counted)
-    {
+    function share(
+        Tally memory t,
+        Rule memory r,
+        uint256 allowed,
+        uint256 prior
+    ) internal pure returns (IAdjudication.SharesWord shares, IAdjudication.PaymentWord payment, uint256 counted) {
         // Nothing here can wrap: parts are taken from wholes, and wholes have 80 bits.
         unchecked {
             uint256 d = r.bears ? t.deductible : 0;
             uint256 c;
             if (r.copayFirst) {
-                c = _min(allowed, r.copay);
-                d = _min(allowed - c, d);
+                c = min(allowed, r.copay);
+                d = min(allowed - c, d);
             } else {
-                d = _min(allowed, d);
-                c = _min(allowed - d, r.copay);
+                d = min(allowed, d);
+                c = min(allowed - d, r.copay);
             }
             // Rounded up: the fraction of a unit is the patient's, so that the pool never pays one too much.
             uint256 k = ((allowed - d - c) * r.rate + BASIS - 1) / BASIS;
@@ -75,21 +80,23 @@ library Adjudication {
                 sum = t.outOfPocket;
             }
             if (prior != 0) {
-                prior = _min(prior, allowed);
-                uint256 relief = _min(prior, sum);
+                prior = min(prior, allowed);
+                uint256 relief = min(prior, sum);
                 (d, c, k) = _cut(r.copayFirst, d, c, k, relief);
                 sum -= relief;
             }
 
             uint256 benefit = allowed - prior - sum;
-            uint256 paid = _min(benefit, _min(r.limit, _min(t.annual, t.lifetime)));
-            shares = d << 176 | c << 96 | k << 16;
-            payment = (benefit - paid) << 176 | prior << 96 | paid << 16;
+            uint256 paid = min(benefit, min(r.limit, min(t.annual, t.lifetime)));
+            shares = LineWords.packShares(d, c, k);
+            payment = LineWords.packPayment(benefit - paid, prior, paid);
             if (benefit != paid) {
-                shares |= (t.lifetime < r.limit && t.lifetime < t.annual ? LIFETIME : BENEFIT_MAXIMUM) << 8;
+                shares = shares.withLimitCarc(
+                    t.lifetime < r.limit && t.lifetime < t.annual ? LIFETIME : BENEFIT_MAXIMUM
+                );
             }
 
-            if (r.counts) counted = _min(c, t.deductible - d);
+            if (r.counts) counted = min(c, t.deductible - d);
             t.deductible -= d + counted;
             t.usedDeductible += d + counted;
             t.outOfPocket -= sum;
@@ -102,15 +109,17 @@ library Adjudication {
     }
 
     /// @dev Takes `excess`, at most their sum, off the steps, the last one first.
-    function _cut(bool copayFirst, uint256 d, uint256 c, uint256 k, uint256 excess)
-        private
-        pure
-        returns (uint256, uint256, uint256)
-    {
+    function _cut(
+        bool copayFirst,
+        uint256 d,
+        uint256 c,
+        uint256 k,
+        uint256 excess
+    ) private pure returns (uint256, uint256, uint256) {
         unchecked {
-            uint256 part = _min(k, excess);
+            uint256 part = min(k, excess);
             (k, excess) = (k - part, excess - part);
-            part = _min(copayFirst ? d : c, excess);
+            part = min(copayFirst ? d : c, excess);
             excess -= part;
             return copayFirst ? (d - part, c - excess, k) : (d - excess, c - part, k);
         }
@@ -119,10 +128,13 @@ library Adjudication {
     // ---- packing -------------------------------------------------------------------------------------------------
 
     function unpack(IAdjudication.PackedLine calldata p) internal pure returns (IAdjudication.LineResult memory r) {
-        (r.charge, r.denied, r.counted, r.carc) = _parts(p.judged);
-        (r.deductible, r.copay, r.coinsurance,) = _parts(p.shares);
-        (r.limitCarc, r.authorization) = (uint8(p.shares >> 8), uint8(p.shares));
-        (r.limited, r.prior, r.paid, r.units) = _parts(p.payment);
+        IAdjudication.JudgedWord judged = p.judged;
+        (r.charge, r.denied, r.counted, r.carc) = (judged.charge(), judged.denied(), judged.counted(), judged.carc());
+        IAdjudication.SharesWord shares = p.shares;
+        (r.deductible, r.copay, r.coinsurance) = (shares.deductible(), shares.copay(), shares.coinsurance());
+        (r.limitCarc, r.authorization) = (shares.limitCarc(), shares.authorization());
+        IAdjudication.PaymentWord payment = p.payment;
+        (r.limited, r.prior, r.paid, r.units) = (payment.limited(), payment.prior(), payment.paid(), payment.units());
         r.allowed = r.deductible + r.copay + r.coinsurance + r.limited + r.prior + r.paid;
     }
 
@@ -132,26 +144,22 @@ library Adjudication {
         results.setCount(lines.length);
         for (uint256 i; i < lines.length; ++i) {
             uint256 charge = lines[i].charge;
-            results.write(i, lines[i].code, charge << 176 | charge << 96 | carc, 0, 0);
+            results.writeDenied(i, lines[i].code, LineWords.packJudged(charge, charge, carc));
         }
     }
 
     /// @return sum of what was paid
     function paidFor(IAdjudication.PackedLine[] calldata lines) internal pure returns (uint256 sum) {
         for (uint256 i; i < lines.length; ++i) {
-            sum += uint80(lines[i].payment >> 16);
+            sum += lines[i].payment.paid();
         }
     }
 
     /// @return sum of the charges, less what other payers paid
     function billed(IAdjudication.PackedLine[] calldata lines) internal pure returns (uint256 sum) {
         for (uint256 i; i < lines.length; ++i) {
-            sum += (lines[i].judged >> 176) - uint80(lines[i].payment >> 96);
+            sum += uint256(lines[i].judged.charge()) - lines[i].payment.prior();
         }
-    }
-
-    function _parts(uint256 word) private pure returns (uint80, uint80, uint80, uint16) {
-        return (uint80(word >> 176), uint80(word >> 96), uint80(word >> 16), uint16(word));
     }
 
     // ---- calendar ------------------------------------------------------------------------------------------------
@@ -162,7 +170,7 @@ library Adjudication {
         // The mean length of a year is off by less than two days at any day, hence by one year at most. 24 bits of days
         // end in the year 47,904: nothing here can wrap.
         unchecked {
-            year = 1970 + day * 400 / DAYS_PER_400_YEARS;
+            year = 1970 + (day * 400) / DAYS_PER_400_YEARS;
             if (day < _firstDayOf(year)) --year;
             else if (day >= _firstDayOf(year + 1)) ++year;
         }
@@ -176,7 +184,14 @@ library Adjudication {
         }
     }
 
-    function _min(uint256 a, uint256 b) private pure returns (uint256) {
+    // ---- numbers -------------------------------------------------------------------------------------------------
+
+    /// @return what is left of a bound
+    function left(uint256 most, uint256 used) internal pure returns (uint256) {
+        return used < most ? most - used : 0;
+    }
+
+    function min(uint256 a, uint256 b) internal pure returns (uint256) {
         return a < b ? a : b;
     }
 }

@@ -3,68 +3,85 @@ pragma solidity 0.8.30;
 
 import {Adjudication} from "contracts/claims/plans/Adjudication.sol";
 import {Caps} from "contracts/claims/plans/Caps.sol";
+import {Coverage} from "contracts/claims/plans/Coverage.sol";
+import {LineWords} from "contracts/claims/plans/LineWords.sol";
 import {Lines} from "contracts/claims/plans/Lines.sol";
+import {Contexts} from "contracts/claims/plans/Contexts.sol";
 import {PlanBook} from "contracts/claims/plans/PlanBook.sol";
 import {PlanWords} from "contracts/claims/plans/PlanWords.sol";
-import {Prices} from "contracts/claims/plans/Prices.sol";
-import {Totals} from "contracts/claims/plans/Totals.sol";
+import {PriceWord, Prices} from "contracts/claims/plans/Prices.sol";
+import {Totals, TotalsWord} from "contracts/claims/plans/Totals.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 import {IPlans} from "interfaces/claims/IPlans.sol";
 
 /// @title How the lines of a claim are judged by a plan, and what that uses up
 library Benefits {
     using Caps for PlanBook.Book;
+    using Contexts for Contexts.ClaimContext;
     using Lines for Lines.Flat;
-    using PlanWords for PlanBook.Case;
-    using Prices for uint256;
-    using Totals for uint256;
+    using PlanWords for Contexts.ClaimContext;
+    using LineWords for IAdjudication.JudgedWord;
+    using LineWords for IAdjudication.PaymentWord;
+    using LineWords for IAdjudication.SharesWord;
 
     /// @dev More than anybody could use.
     uint256 private constant NO_LIMIT = type(uint128).max;
-    uint256 private constant RARE = PlanBook.FAMILY | PlanBook.ANNUAL | PlanBook.EVER;
+    uint256 private constant OPTIONAL_BOUNDS = PlanBook.FAMILY | PlanBook.ANNUAL | PlanBook.LIFETIME_LIMIT;
 
     // ---- judging -------------------------------------------------------------------------------------------------
 
     /// @notice Judges the lines of a claim; writes nothing.
     /// @param said the lines of `c`
     /// @param lines as many, to be filled
-    /// @param t empty, to be filled; `rule` likewise, for its own use
+    /// @param ctx with an empty tally, which is filled
     /// @return paid sum over the lines
     function judge(
         PlanBook.Book storage b,
         IAdjudication.Claim calldata c,
         IAdjudication.Line[] calldata said,
-        PlanBook.Case memory k,
-        Lines.Flat lines,
-        Adjudication.Tally memory t,
-        Adjudication.Rule memory rule
+        Contexts.ClaimContext memory ctx,
+        Lines.Flat lines
     ) internal view returns (uint256 paid) {
-        _tally(b, c, k, t);
-        mapping(bytes32 => uint256) storage prices = b.prices[c.plan][0];
+        (Adjudication.Tally memory t, Adjudication.Rule memory rule) = (ctx.tally, ctx.rule);
+        _tally(b, c, ctx, t);
+        mapping(bytes32 => PriceWord) storage prices = b.prices[c.plan][0];
         uint256 ruled = NO_LIMIT; // the category of `rule`
         for (uint256 i; i < said.length; ++i) {
             IAdjudication.Line calldata line = said[i];
             bytes32 code = line.code;
-            uint256 price = prices[code];
-            (uint256 units, uint256 carc, uint256 serial) = _accepted(b, c, said, k, price, i, lines);
+            PriceWord price = prices[code];
+            (uint256 units, uint256 carc, uint256 serial) = Coverage.accepted(b, c, said, ctx, price, i, lines);
             (uint256 charge, uint256 asked) = (line.charge, line.units);
-            uint256 rest = units == asked ? charge : charge * units / asked;
-            uint256 judged = charge << 176 | (charge - rest) << 96 | carc;
+            uint256 rest = units == asked ? charge : (charge * units) / asked;
+            IAdjudication.JudgedWord judged = LineWords.packJudged(charge, charge - rest, carc);
             if (units == 0) {
-                lines.write(i, code, judged, 0, 0);
+                lines.writeDenied(i, code, judged);
                 continue;
             }
 
-            if (price.counted()) k.counted = true;
+            if (price.counted()) ctx.counted = true;
             if (price.category() != ruled) {
                 ruled = price.category();
-                _rule(b, c, k, ruled, lines, i, rule);
+                _rule(b, c, ctx, ruled, lines, i, rule);
             }
-            uint256 own = k.schedule == 0 ? 0 : b.prices[c.plan][k.schedule][code];
-            uint256 allowed = (own == 0 ? price : own).allowed() * units;
-            (uint256 shares, uint256 payment, uint256 counted) =
-                Adjudication.share(t, rule, allowed < rest ? allowed : rest, line.prior);
-            lines.write(i, code, judged | counted << 16, shares | serial, payment | units);
+            if (ctx.schedule != 0) {
+                PriceWord own = b.prices[c.plan][ctx.schedule][code];
+                if (own.exists()) price = own;
+            }
+            uint256 allowed = price.allowed() * units;
+            (IAdjudication.SharesWord shares, IAdjudication.PaymentWord payment, uint256 counted) = Adjudication.share(
+                t,
+                rule,
+                allowed < rest ? allowed : rest,
+                line.prior
+            );
+            lines.write(
+                i,
+                code,
+                judged.withCounted(counted),
+                shares.withAuthorization(serial),
+                payment.withUnits(units)
+            );
         }
         return t.paid;
     }
@@ -73,114 +90,64 @@ library Benefits {
     function _tally(
         PlanBook.Book storage b,
         IAdjudication.Claim calldata c,
-        PlanBook.Case memory k,
+        Contexts.ClaimContext memory ctx,
         Adjudication.Tally memory t
     ) private view {
-        k.mine = PlanBook.totalKey(k.desk, k.series, c.patient, k.year, 0);
-        uint256 mine = b.totals[k.mine];
-        k.used = mine;
-        t.deductible = _left(k.deductible(), mine.deductible());
-        t.outOfPocket = _left(k.outOfPocketMaximum(), mine.outOfPocket());
+        ctx.memberTotalsKey = PlanBook.totalKey(ctx.desk, ctx.series, c.patient, ctx.year, 0);
+        TotalsWord mine = b.totals[ctx.memberTotalsKey];
+        ctx.memberTotals = mine;
+        t.deductible = Adjudication.left(ctx.deductible(), mine.deductible());
+        t.outOfPocket = Adjudication.left(ctx.outOfPocketMaximum(), mine.outOfPocket());
         (t.annual, t.lifetime) = (NO_LIMIT, NO_LIMIT);
-        if (!k.has(RARE)) return;
+        if (!ctx.has(OPTIONAL_BOUNDS)) return;
 
         PlanBook.Bounds memory most = b.bounds[c.plan];
-        if (most.annualLimit != 0) t.annual = _left(most.annualLimit, mine.paid());
+        if (most.annualLimit != 0) t.annual = Adjudication.left(most.annualLimit, mine.paid());
         if (most.lifetimeLimit != 0) {
-            uint256 ever = b.totals[PlanBook.totalKey(k.desk, k.series, c.patient, 0, 0)];
-            t.lifetime = _left(most.lifetimeLimit, ever.paid());
+            TotalsWord ever = b.totals[PlanBook.totalKey(ctx.desk, ctx.series, c.patient, 0, 0)];
+            t.lifetime = Adjudication.left(most.lifetimeLimit, ever.paid());
         }
-        if (k.family == 0) return;
-        uint256 family = b.totals[PlanBook.totalKey(k.desk, k.series, _household(k.family), k.year, 0)];
+        if (ctx.family == 0) return;
+        TotalsWord family = b.totals[PlanBook.totalKey(ctx.desk, ctx.series, _household(ctx.family), ctx.year, 0)];
         if (most.familyDeductible != 0) {
-            t.deductible = _min(t.deductible, _left(most.familyDeductible, family.deductible()));
+            t.deductible = Adjudication.min(
+                t.deductible,
+                Adjudication.left(most.familyDeductible, family.deductible())
+            );
         }
         if (most.familyOutOfPocketMaximum != 0) {
-            t.outOfPocket = _min(t.outOfPocket, _left(most.familyOutOfPocketMaximum, family.outOfPocket()));
+            t.outOfPocket = Adjudication.min(
+                t.outOfPocket,
+                Adjudication.left(most.familyOutOfPocketMaximum, family.outOfPocket())
+            );
         }
-    }
-
-    /// @return units that may be paid
-    /// @return carc why not all of them
-    /// @return serial lowest bits of the number of the pre-authorisation that they use up
-    function _accepted(
-        PlanBook.Book storage b,
-        IAdjudication.Claim calldata c,
-        IAdjudication.Line[] calldata said,
-        PlanBook.Case memory k,
-        uint256 price,
-        uint256 i,
-        Lines.Flat lines
-    ) private view returns (uint256 units, uint256 carc, uint256 serial) {
-        IAdjudication.Line calldata line = said[i];
-        if (price == 0) return (0, 204, 0);
-        if (price.has(Prices.NOT_COVERED)) return (0, 96, 0);
-        units = line.units;
-        bytes32 code = line.code;
-        uint256 before; // units of the code in earlier lines
-        for (uint256 j; j < i; ++j) {
-            if (lines.code(j) != code) continue;
-            if (said[j].units == units && said[j].charge == line.charge) return (0, 18, 0);
-            before += lines.units(j);
-        }
-        if (price.plain()) return (units, 0, 0);
-
-        carc = price.outside(k.groups);
-        if (carc != 0) return (0, carc, 0);
-        if (price.has(Prices.REFERRAL) && !_referred(b, c, k.series)) return (0, 288, 0);
-        if (price.has(Prices.AUTHORIZATION)) {
-            IPlans.Authorization memory a = b.authorizations[k.series][c.patient][code];
-            if (k.day < a.from || k.day >= a.until) return (0, 197, 0);
-            uint256 left = _left(a.units, b.units[PlanBook.serialKey(k, c.patient, code, a.serial)] + before);
-            if (left < units) (units, carc) = (left, 198);
-            serial = uint8(a.serial);
-        }
-        if (price.limit() != 0 && units != 0) {
-            uint256 left =
-                _left(price.limit(), b.units[PlanBook.periodKey(k, c.patient, code, price.period())] + before);
-            if (left < units) (units, carc) = (left, Adjudication.BENEFIT_MAXIMUM);
-        }
-    }
-
-    /// @dev By another than the provider itself: to this provider, or to whomever the member chooses.
-    function _referred(PlanBook.Book storage b, IAdjudication.Claim calldata c, bytes32 series)
-        private
-        view
-        returns (bool)
-    {
-        mapping(address => IPlans.Referral) storage referrals = b.referrals[series][c.patient];
-        return _counts(referrals[c.provider], c) || _counts(referrals[address(0)], c);
-    }
-
-    function _counts(IPlans.Referral memory r, IAdjudication.Claim calldata c) private pure returns (bool) {
-        return r.by != c.provider && c.serviceDay >= r.from && c.serviceDay < r.until;
     }
 
     /// @dev The rule of a category for line `i`.
     function _rule(
         PlanBook.Book storage b,
         IAdjudication.Claim calldata c,
-        PlanBook.Case memory k,
+        Contexts.ClaimContext memory ctx,
         uint256 number,
         Lines.Flat lines,
         uint256 i,
         Adjudication.Rule memory r
     ) private view {
-        r.copayFirst = k.has(PlanBook.COPAY_FIRST);
-        r.counts = k.has(PlanBook.COPAY_COUNTS);
+        r.copayFirst = ctx.has(PlanBook.COPAY_FIRST);
+        r.counts = ctx.has(PlanBook.COPAY_COUNTS);
         r.limit = NO_LIMIT;
         if (number == 0) {
-            (r.rate, r.bears, r.copay) = (k.coinsurance(k.out), true, 0);
+            (r.rate, r.bears, r.copay) = (ctx.out ? ctx.coinsuranceOut() : ctx.coinsurance(), true, 0);
             return;
         }
         IPlans.Category memory t = b.categories[c.plan][number];
-        (r.rate, r.bears, r.copay) = (k.out ? t.coinsuranceOut : t.coinsurance, t.deductible, t.copay);
+        (r.rate, r.bears, r.copay) = (ctx.out ? t.coinsuranceOut : t.coinsurance, t.deductible, t.copay);
         if (t.limit == 0) return;
-        uint256 paid = b.totals[PlanBook.totalKey(k.desk, k.series, c.patient, k.year, number)].paid();
+        uint256 paid = b.totals[PlanBook.totalKey(ctx.desk, ctx.series, c.patient, ctx.year, number)].paid();
         for (uint256 j; j < i; ++j) {
             if (b.prices[c.plan][0][lines.code(j)].category() == number) paid += lines.paid(j);
         }
-        r.limit = _left(t.limit, paid);
+        r.limit = Adjudication.left(t.limit, paid);
     }
 
     // ---- writing -------------------------------------------------------------------------------------------------
@@ -189,30 +156,30 @@ library Benefits {
     function commit(
         PlanBook.Book storage b,
         IAdjudication.Claim calldata c,
-        PlanBook.Case memory k,
-        Lines.Flat lines,
-        Adjudication.Tally memory t
+        Contexts.ClaimContext memory ctx,
+        Lines.Flat lines
     ) internal {
-        uint256 sum = Totals.pack(t.usedDeductible, t.usedOutOfPocket, t.paid);
-        b.totals[k.mine] = k.used.add(sum);
-        if (k.has(PlanBook.FAMILY | PlanBook.EVER | PlanBook.CAPS)) {
-            _changeRare(b, c.plan, c.patient, k, sum, Totals.add);
-            if (k.has(PlanBook.CAPS)) b.count(k, c.provider, t.paid);
+        Adjudication.Tally memory t = ctx.tally;
+        TotalsWord sum = Totals.pack(t.usedDeductible, t.usedOutOfPocket, t.paid);
+        b.totals[ctx.memberTotalsKey] = ctx.memberTotals.add(sum);
+        if (ctx.has(PlanBook.FAMILY | PlanBook.LIFETIME_LIMIT | PlanBook.CAPS)) {
+            _updateOptionalTotals(b, c.plan, c.patient, ctx, sum, Totals.add);
+            if (ctx.has(PlanBook.CAPS)) b.count(ctx, c.provider, t.paid);
         }
-        if (!k.counted) return;
+        if (!ctx.counted) return;
         for (uint256 i; i < lines.count(); ++i) {
             (bytes32 code, uint256 units) = (lines.code(i), lines.units(i));
-            uint256 price = b.prices[c.plan][0][code];
+            PriceWord price = b.prices[c.plan][0][code];
             if (units == 0 || !price.counted()) continue;
-            if (price.limit() != 0) b.units[PlanBook.periodKey(k, c.patient, code, price.period())] += units;
+            if (price.limit() != 0) b.units[ctx.periodKey(c.patient, code, price.period())] += units;
             if (price.has(Prices.AUTHORIZATION)) {
-                uint32 serial = b.authorizations[k.series][c.patient][code].serial;
-                b.units[PlanBook.serialKey(k, c.patient, code, serial)] += units;
+                uint32 serial = b.authorizations[ctx.series][c.patient][code].serial;
+                b.units[ctx.serialKey(c.patient, code, serial)] += units;
             }
             uint256 number = price.category();
             if (number != 0 && b.categories[c.plan][number].limit != 0) {
-                bytes32 key = PlanBook.totalKey(k.desk, k.series, c.patient, k.year, number);
-                b.totals[key] = b.totals[key].add(lines.paid(i));
+                bytes32 key = PlanBook.totalKey(ctx.desk, ctx.series, c.patient, ctx.year, number);
+                b.totals[key] = b.totals[key].add(Totals.ofPaid(lines.paid(i)));
             }
         }
     }
@@ -223,67 +190,60 @@ library Benefits {
         PlanBook.Book storage b,
         bytes32 plan,
         address member,
-        PlanBook.Case memory k,
+        Contexts.ClaimContext memory ctx,
         IAdjudication.PackedLine[] calldata lines
     ) internal {
-        uint256 sum;
+        TotalsWord sum;
         for (uint256 i; i < lines.length; ++i) {
             IAdjudication.LineResult memory r = Adjudication.unpack(lines[i]);
             sum = sum.add(Totals.pack(r.deductible + r.counted, r.deductible + r.copay + r.coinsurance, r.paid));
             bytes32 code = lines[i].code;
-            uint256 price = b.prices[plan][0][code];
+            PriceWord price = b.prices[plan][0][code];
             if (r.units == 0 || !price.counted()) continue;
-            if (price.limit() != 0) b.units[PlanBook.periodKey(k, member, code, price.period())] -= r.units;
-            uint32 serial = b.authorizations[k.series][member][code].serial;
+            if (price.limit() != 0) b.units[ctx.periodKey(member, code, price.period())] -= r.units;
+            uint32 serial = b.authorizations[ctx.series][member][code].serial;
             if (price.has(Prices.AUTHORIZATION) && uint8(serial) == r.authorization) {
-                b.units[PlanBook.serialKey(k, member, code, serial)] -= r.units;
+                b.units[ctx.serialKey(member, code, serial)] -= r.units;
             }
             uint256 number = price.category();
             if (number != 0 && b.categories[plan][number].limit != 0) {
-                bytes32 key = PlanBook.totalKey(k.desk, k.series, member, k.year, number);
-                b.totals[key] = b.totals[key].subtract(r.paid);
+                bytes32 key = PlanBook.totalKey(ctx.desk, ctx.series, member, ctx.year, number);
+                b.totals[key] = b.totals[key].subtract(Totals.ofPaid(r.paid));
             }
         }
-        bytes32 mine = PlanBook.totalKey(k.desk, k.series, member, k.year, 0);
+        bytes32 mine = PlanBook.totalKey(ctx.desk, ctx.series, member, ctx.year, 0);
         b.totals[mine] = b.totals[mine].subtract(sum);
-        if (k.has(PlanBook.FAMILY | PlanBook.EVER)) _changeRare(b, plan, member, k, sum, Totals.subtract);
+        if (ctx.has(PlanBook.FAMILY | PlanBook.LIFETIME_LIMIT))
+            _updateOptionalTotals(b, plan, member, ctx, sum, Totals.subtract);
     }
 
     /// @dev Adds or subtracts a claim's sums where the plan keeps them beside the member's year.
-    function _changeRare(
+    function _updateOptionalTotals(
         PlanBook.Book storage b,
         bytes32 plan,
         address member,
-        PlanBook.Case memory k,
-        uint256 sum,
-        function(uint256, uint256) pure returns (uint256) change
+        Contexts.ClaimContext memory ctx,
+        TotalsWord sum,
+        function(TotalsWord, TotalsWord) pure returns (TotalsWord) change
     ) private {
         bytes32 key;
-        if (k.has(PlanBook.EVER)) {
-            key = PlanBook.totalKey(k.desk, k.series, member, 0, 0);
-            b.totals[key] = change(b.totals[key], sum.paid());
+        if (ctx.has(PlanBook.LIFETIME_LIMIT)) {
+            key = PlanBook.totalKey(ctx.desk, ctx.series, member, 0, 0);
+            b.totals[key] = change(b.totals[key], Totals.ofPaid(sum.paid()));
         }
-        if (k.family != 0 && k.has(PlanBook.FAMILY)) {
+        if (ctx.family != 0 && ctx.has(PlanBook.FAMILY)) {
             PlanBook.Bounds memory most = b.bounds[plan];
             sum = Totals.pack(
                 most.familyDeductible == 0 ? 0 : sum.deductible(),
                 most.familyOutOfPocketMaximum == 0 ? 0 : sum.outOfPocket(),
                 0
             );
-            key = PlanBook.totalKey(k.desk, k.series, _household(k.family), k.year, 0);
+            key = PlanBook.totalKey(ctx.desk, ctx.series, _household(ctx.family), ctx.year, 0);
             b.totals[key] = change(b.totals[key], sum);
         }
     }
 
     function _household(uint64 family) private pure returns (address) {
         return address(uint160(family));
-    }
-
-    function _left(uint256 most, uint256 used) private pure returns (uint256) {
-        return used < most ? most - used : 0;
-    }
-
-    function _min(uint256 a, uint256 b) private pure returns (uint256) {
-        return a < b ? a : b;
     }
 }

@@ -2,9 +2,9 @@
 pragma solidity 0.8.30;
 
 import {Ids} from "contracts/common/Ids.sol";
-import {Adjudication} from "contracts/claims/plans/Adjudication.sol";
+import {Contexts} from "contracts/claims/plans/Contexts.sol";
 import {PlanBook} from "contracts/claims/plans/PlanBook.sol";
-import {PlanWords} from "contracts/claims/plans/PlanWords.sol";
+import {MembershipWord, PlanWords} from "contracts/claims/plans/PlanWords.sol";
 import {ConsentCodes} from "contracts/consent/ConsentCodes.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
@@ -12,53 +12,57 @@ import {IPlans} from "interfaces/claims/IPlans.sol";
 
 /// @title The gates that a plan puts before a claim
 library Gates {
-    using PlanWords for PlanBook.Case;
-    using PlanWords for uint256;
+    using PlanWords for Contexts.ClaimContext;
+    using PlanWords for IPlans.Membership;
 
-    /// @dev In the order of `IPlans.Refusal`; fills `k` on the way.
-    function pass(
+    /// @dev In the order of `IPlans.Refusal`; fills `ctx` on the way.
+    function checkPlanGates(
         PlanBook.Book storage b,
         IConsentRegistry consents,
         IAdjudication.Claim calldata c,
-        PlanBook.Case memory k,
+        Contexts.ClaimContext memory ctx,
         bool reviewed
     ) internal view returns (IPlans.Refusal, uint256 carc) {
         uint256 day = c.serviceDay;
         bytes32 series = Ids.series(c.plan);
         uint256 today = block.timestamp / 1 days;
-        if (k.inForceAt() == 0 || block.timestamp < k.inForceAt()) return (IPlans.Refusal.UnknownPlan, 31);
+        if (ctx.inForceAt() == 0 || block.timestamp < ctx.inForceAt()) return (IPlans.Refusal.UnknownPlan, 31);
         if (day > today) return (IPlans.Refusal.FutureService, 110);
-        carc = _outside(day, k.validFrom(), k.validUntil());
+        carc = _outside(day, ctx.validFrom(), ctx.validUntil());
         if (carc != 0) return (IPlans.Refusal.OutsidePlan, carc);
 
         address patient = c.patient;
-        uint256 m = PlanWords.load(b.members[series][patient]);
-        if (m.memberUntil() == 0) return (IPlans.Refusal.NotEnrolled, 31);
-        carc = _outside(day, m.memberFrom(), m.memberUntil());
+        MembershipWord m = b.members[series][patient].load();
+        if (m.until() == 0) return (IPlans.Refusal.NotEnrolled, 31);
+        carc = _outside(day, m.from(), m.until());
         if (carc != 0) return (IPlans.Refusal.OutsideCover, carc);
         unchecked {
             // Days have 24 bits, numbers of days 16.
-            if (day < m.memberFrom() + k.waitingDays()) return (IPlans.Refusal.Waiting, 179);
-            uint256 filing = k.filingDays();
+            if (day < m.from() + ctx.waitingDays()) return (IPlans.Refusal.Waiting, 179);
+            uint256 filing = ctx.filingDays();
             // What is reviewed was filed before.
             if (filing != 0 && today > day + filing && !reviewed) return (IPlans.Refusal.FiledLate, 29);
         }
-        (k.series, k.day, k.family, k.groups) = (series, day, m.family(), m.groupsOn(day));
+        (ctx.series, ctx.day, ctx.family, ctx.groups) = (series, day, m.family(), m.groupsOn(day));
 
-        if (k.has(PlanBook.NETWORK)) {
+        if (ctx.has(PlanBook.NETWORK)) {
             IPlans.Contract memory own = b.contracts[series][c.provider];
-            k.out = day < own.from || day >= own.until;
-            if (k.out && !k.has(PlanBook.OUTSIDE)) return (IPlans.Refusal.OutOfNetwork, 242);
-            if (!k.out) k.schedule = own.schedule;
+            ctx.out = day < own.from || day >= own.until;
+            if (ctx.out && !ctx.has(PlanBook.OUT_OF_NETWORK)) return (IPlans.Refusal.OutOfNetwork, 242);
+            if (!ctx.out) ctx.schedule = own.schedule;
         }
         if (m.secondary() && c.primary == 0) return (IPlans.Refusal.NotCoordinated, 22);
 
-        bool permitted = _permits(consents, patient, k.insurer());
+        bool permitted = _permits(consents, patient, ctx.insurer());
         return permitted ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.NoConsent, 227);
     }
 
     /// @dev `consents.decide(patient, insurer, HPAYMT, CLAIM)` is a permit.
-    function _permits(IConsentRegistry consents, address patient, address insurer) private view returns (bool permitted) {
+    function _permits(
+        IConsentRegistry consents,
+        address patient,
+        address insurer
+    ) private view returns (bool permitted) {
         uint256 selector = uint32(IConsentRegistry.decide.selector);
         (uint256 purpose, uint256 categories) = (ConsentCodes.HPAYMT, ConsentCodes.CLAIM);
         uint256 permit = uint256(IConsentRegistry.Answer.Permit);

@@ -2,9 +2,14 @@
 pragma solidity 0.8.30;
 
 import {Ids} from "contracts/common/Ids.sol";
-import {Adjudication} from "contracts/claims/plans/Adjudication.sol";
-import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
+import {PriceWord} from "contracts/claims/plans/Prices.sol";
+import {TotalsWord} from "contracts/claims/plans/Totals.sol";
 import {IPlans} from "interfaces/claims/IPlans.sol";
+
+/// @notice The three slots of a `PlanBook.Plan`.
+type PlanSlot0 is uint256;
+type PlanSlot1 is uint256;
+type PlanSlot2 is uint256;
 
 /// @title What plans keep
 /// @dev A usual claim reads three slots of the plan, one of the member, one of the member's year and one a code: everything that
@@ -16,12 +21,12 @@ library PlanBook {
     uint256 internal constant COPAY_FIRST = 1;
     uint256 internal constant COPAY_COUNTS = 2;
     uint256 internal constant NETWORK = 4;
-    uint256 internal constant OUTSIDE = 8;
+    uint256 internal constant OUT_OF_NETWORK = 8;
     uint256 internal constant CAPS = 16;
     uint256 internal constant TERMS = 31;
     uint256 internal constant FAMILY = 32;
     uint256 internal constant ANNUAL = 64;
-    uint256 internal constant EVER = 128;
+    uint256 internal constant LIFETIME_LIMIT = 128;
 
     /// @dev Three slots, which the judge reads by PlanWords. `insurer` 0: not registered; `inForceAt` 0: not sealed.
     struct Plan {
@@ -54,61 +59,15 @@ library PlanBook {
         mapping(bytes32 plan => Plan) plans;
         mapping(bytes32 plan => Bounds) bounds;
         mapping(bytes32 plan => mapping(uint256 number => IPlans.Category)) categories;
-        mapping(bytes32 plan => mapping(uint32 schedule => mapping(bytes32 code => uint256))) prices;
+        mapping(bytes32 plan => mapping(uint32 schedule => mapping(bytes32 code => PriceWord))) prices;
         mapping(bytes32 series => uint32) versions;
         mapping(bytes32 series => mapping(address member => IPlans.Membership)) members;
         mapping(bytes32 series => mapping(address provider => IPlans.Contract)) contracts;
         mapping(bytes32 series => mapping(address member => mapping(bytes32 code => IPlans.Authorization))) authorizations;
         mapping(bytes32 series => mapping(address member => mapping(address to => IPlans.Referral))) referrals;
         mapping(bytes32 series => mapping(address provider => IPlans.Cap)) caps; // of provider 0: everyone's
-        mapping(bytes32 key => uint256) totals; // `Totals` of what was used; see `totalKey`
-        mapping(bytes32 key => uint256) units; // see `periodKey` and `serialKey`; or amounts, see Caps
-    }
-
-    /// @notice Whose claim it is, of which day, and what its lines share.
-    /// @param counted whether anything is counted line by line: units, or a category's limit
-    /// @param mine key of what the member used in the year
-    /// @param used what was there before the claim
-    /// @param first with `second` and `third`: the version's slots, see PlanWords
-    struct Case {
-        address desk;
-        bytes32 series;
-        uint256 day;
-        uint256 year;
-        uint256 groups;
-        uint64 family;
-        uint32 schedule;
-        bool out;
-        bool counted;
-        bytes32 mine;
-        uint256 used;
-        uint256 first;
-        uint256 second;
-        uint256 third;
-    }
-
-    /// @notice An empty case, tally and rule, each as an array of one.
-    /// @dev Cleared at once; the compiler would clear them word by word, 600 gas a claim.
-    function room()
-        internal
-        pure
-        returns (Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules)
-    {
-        // 14 words of a case, 7 of a tally, 6 of a rule, and for each array its length and its one pointer; taken from
-        // the free memory.
-        assembly ("memory-safe") {
-            cases := mload(0x40)
-            mstore(0x40, add(cases, 0x420))
-            calldatacopy(add(cases, 0xc0), calldatasize(), 0x360)
-            tallies := add(cases, 0x40)
-            rules := add(cases, 0x80)
-            mstore(cases, 1)
-            mstore(add(cases, 0x20), add(cases, 0xc0))
-            mstore(tallies, 1)
-            mstore(add(tallies, 0x20), add(cases, 0x280))
-            mstore(rules, 1)
-            mstore(add(rules, 0x20), add(cases, 0x360))
-        }
+        mapping(bytes32 key => TotalsWord) totals; // what was used; see `totalKey`
+        mapping(bytes32 key => uint256) units; // see Contexts; or amounts, see Caps
     }
 
     // ---- terms ---------------------------------------------------------------------------------------------------
@@ -155,10 +114,9 @@ library PlanBook {
         uint256 rules = t.rules;
         if (t.familyDeductible != 0 || t.familyOutOfPocketMaximum != 0) rules |= FAMILY;
         if (t.annualLimit != 0) rules |= ANNUAL;
-        if (t.lifetimeLimit != 0) rules |= EVER;
+        if (t.lifetimeLimit != 0) rules |= LIFETIME_LIMIT;
         if (rules > TERMS) {
-            b.bounds[plan] =
-                Bounds(t.familyDeductible, t.familyOutOfPocketMaximum, t.annualLimit, t.lifetimeLimit);
+            b.bounds[plan] = Bounds(t.familyDeductible, t.familyOutOfPocketMaximum, t.annualLimit, t.lifetimeLimit);
         }
         b.plans[plan] = Plan({
             insurer: t.insurer,
@@ -180,10 +138,6 @@ library PlanBook {
         });
     }
 
-    function checkPeriod(uint24 from, uint24 until) internal pure {
-        if (until <= from) revert IPlans.InvalidPeriod(from, until);
-    }
-
     function addCategories(Book storage b, bytes32 plan, IPlans.Category[] calldata categories) internal {
         uint256 number = b.plans[plan].categories;
         for (uint256 i; i < categories.length; ++i) {
@@ -195,30 +149,103 @@ library PlanBook {
         b.plans[plan].categories = uint8(number);
     }
 
+    function addPrices(
+        Book storage b,
+        bytes32 plan,
+        uint32 schedule,
+        bytes32[] calldata codes,
+        uint256[] calldata prices,
+        uint256 categories
+    ) internal {
+        mapping(bytes32 => PriceWord) storage list = b.prices[plan][schedule];
+        for (uint256 i; i < codes.length; ++i) {
+            PriceWord price = PriceWord.wrap(prices[i]);
+            if (!price.valid(categories)) revert IPlans.InvalidPrice(codes[i], prices[i]);
+            if (list[codes[i]].exists()) revert IPlans.PriceExists(plan, codes[i]);
+            list[codes[i]] = price;
+        }
+    }
+
     function terms(Book storage b, bytes32 plan) internal view returns (IPlans.Terms memory) {
         Plan memory p = b.plans[plan];
         Bounds memory most = b.bounds[plan];
-        return IPlans.Terms({
-            insurer: p.insurer,
-            validFrom: p.validFrom,
-            validUntil: p.validUntil,
-            token: p.token,
-            coinsurance: p.coinsurance,
-            coinsuranceOut: p.coinsuranceOut,
-            deductible: p.deductible,
-            outOfPocketMaximum: p.outOfPocketMaximum,
-            familyDeductible: most.familyDeductible,
-            familyOutOfPocketMaximum: most.familyOutOfPocketMaximum,
-            annualLimit: most.annualLimit,
-            lifetimeLimit: most.lifetimeLimit,
-            waitingDays: p.waitingDays,
-            filingDays: p.filingDays,
-            reviewThreshold: p.reviewThreshold,
-            reviewDays: p.reviewDays,
-            appealDays: p.appealDays,
-            rules: uint8(p.rules & TERMS),
-            document: 0
-        });
+        return
+            IPlans.Terms({
+                insurer: p.insurer,
+                validFrom: p.validFrom,
+                validUntil: p.validUntil,
+                token: p.token,
+                coinsurance: p.coinsurance,
+                coinsuranceOut: p.coinsuranceOut,
+                deductible: p.deductible,
+                outOfPocketMaximum: p.outOfPocketMaximum,
+                familyDeductible: most.familyDeductible,
+                familyOutOfPocketMaximum: most.familyOutOfPocketMaximum,
+                annualLimit: most.annualLimit,
+                lifetimeLimit: most.lifetimeLimit,
+                waitingDays: p.waitingDays,
+                filingDays: p.filingDays,
+                reviewThreshold: p.reviewThreshold,
+                reviewDays: p.reviewDays,
+                appealDays: p.appealDays,
+                rules: uint8(p.rules & TERMS),
+                document: 0
+            });
+    }
+
+    // ---- the series ----------------------------------------------------------------------------------------------
+
+    function enroll(Book storage b, bytes32 series, address account, IPlans.Membership calldata m) internal {
+        _checkPeriod(m.from, m.until);
+        // Accounts of so small a number stand for families.
+        if (uint160(account) <= type(uint64).max) revert IPlans.InvalidMember(account);
+
+        b.members[series][account] = m;
+
+        emit IPlans.MemberEnrolled(series, account, m);
+    }
+
+    function authorize(
+        Book storage b,
+        bytes32 series,
+        address member,
+        bytes32 code,
+        uint16 units,
+        uint24 from,
+        uint24 until
+    ) internal {
+        _checkPeriod(from, until);
+        IPlans.Authorization storage a = b.authorizations[series][member][code];
+
+        (a.from, a.until, a.units) = (from, until, units);
+        ++a.serial;
+
+        emit IPlans.Authorized(series, member, code, a);
+    }
+
+    function refer(
+        Book storage b,
+        bytes32 series,
+        address member,
+        address to,
+        address by,
+        uint24 from,
+        uint24 until
+    ) internal {
+        _checkPeriod(from, until);
+        if (by == to) revert IPlans.OwnReferral(by);
+        IPlans.Referral storage r = b.referrals[series][member][to];
+        // Only what counts today stands in the way, so that nobody can keep a place with a period far off.
+        bool counts = r.from <= block.timestamp / 1 days && block.timestamp / 1 days < r.until;
+        if (counts && r.by != by) revert IPlans.ReferralExists(member, to, r.by);
+
+        (r.by, r.from, r.until) = (by, from, until);
+
+        emit IPlans.Referred(series, member, to, r);
+    }
+
+    function _checkPeriod(uint24 from, uint24 until) private pure {
+        if (until <= from) revert IPlans.InvalidPeriod(from, until);
     }
 
     // ---- keys ----------------------------------------------------------------------------------------------------
@@ -226,20 +253,13 @@ library PlanBook {
     /// @param who the member, or a family's number as an account
     /// @param year benefit year, or 0 for all
     /// @param number category with a limit, or 0 for everything
-    function totalKey(address desk, bytes32 series, address who, uint256 year, uint256 number)
-        internal
-        pure
-        returns (bytes32)
-    {
+    function totalKey(
+        address desk,
+        bytes32 series,
+        address who,
+        uint256 year,
+        uint256 number
+    ) internal pure returns (bytes32) {
         return keccak256(abi.encode(desk, series, who, year, number));
-    }
-
-    /// @dev The length of the period is part of it: another version may count in other periods.
-    function periodKey(Case memory k, address member, bytes32 code, uint256 period) internal pure returns (bytes32) {
-        return keccak256(abi.encode(k.desk, k.series, member, code, period, period == 0 ? k.year : k.day / period, 1));
-    }
-
-    function serialKey(Case memory k, address member, bytes32 code, uint32 serial) internal pure returns (bytes32) {
-        return keccak256(abi.encode(k.desk, k.series, member, code, serial));
     }
 }

@@ -7,10 +7,9 @@ import {Benefits} from "contracts/claims/plans/Benefits.sol";
 import {Caps} from "contracts/claims/plans/Caps.sol";
 import {Gates} from "contracts/claims/plans/Gates.sol";
 import {Lines} from "contracts/claims/plans/Lines.sol";
+import {Contexts} from "contracts/claims/plans/Contexts.sol";
 import {PlanBook} from "contracts/claims/plans/PlanBook.sol";
 import {PlanWords} from "contracts/claims/plans/PlanWords.sol";
-import {Prices} from "contracts/claims/plans/Prices.sol";
-import {Totals} from "contracts/claims/plans/Totals.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
 import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
@@ -21,9 +20,10 @@ import {IPlans} from "interfaces/claims/IPlans.sol";
 contract Plans is IPlans, Licensed {
     using Benefits for PlanBook.Book;
     using Caps for PlanBook.Book;
+    using Contexts for Contexts.ClaimContext;
     using Lines for Lines.Flat;
     using PlanBook for PlanBook.Book;
-    using PlanWords for PlanBook.Case;
+    using PlanWords for Contexts.ClaimContext;
 
     IConsentRegistry public immutable consents;
     /// @inheritdoc IPlans
@@ -62,13 +62,7 @@ contract Plans is IPlans, Licensed {
         PlanBook.Plan storage p = schedule == 0 ? _unsealed(plan) : _owned(plan);
         if (codes.length != prices.length) revert LengthMismatch(codes.length, prices.length);
 
-        uint256 categories = p.categories;
-        mapping(bytes32 => uint256) storage list = _book.prices[plan][schedule];
-        for (uint256 i; i < codes.length; ++i) {
-            if (!Prices.valid(prices[i], categories)) revert InvalidPrice(codes[i], prices[i]);
-            if (list[codes[i]] != 0) revert PriceExists(plan, codes[i]);
-            list[codes[i]] = prices[i];
-        }
+        _book.addPrices(plan, schedule, codes, prices, p.categories);
 
         emit PricesAdded(plan, schedule, codes, prices);
     }
@@ -101,14 +95,7 @@ contract Plans is IPlans, Licensed {
     function enroll(bytes32 plan, Member[] calldata members) external {
         bytes32 series = _ownedSeries(plan);
         for (uint256 i; i < members.length; ++i) {
-            (address account, Membership calldata m) = (members[i].account, members[i].membership);
-            PlanBook.checkPeriod(m.from, m.until);
-            // Accounts of so small a number stand for families.
-            if (uint160(account) <= type(uint64).max) revert InvalidMember(account);
-
-            _book.members[series][account] = m;
-
-            emit MemberEnrolled(series, account, m);
+            _book.enroll(series, members[i].account, members[i].membership);
         }
     }
 
@@ -124,13 +111,8 @@ contract Plans is IPlans, Licensed {
     /// @inheritdoc IPlans
     function authorize(bytes32 plan, address member, bytes32 code, uint16 units, uint24 from, uint24 until) external {
         bytes32 series = _ownedSeries(plan);
-        PlanBook.checkPeriod(from, until);
-        Authorization storage a = _book.authorizations[series][member][code];
 
-        (a.from, a.until, a.units) = (from, until, units);
-        ++a.serial;
-
-        emit Authorized(series, member, code, a);
+        _book.authorize(series, member, code, units, from, until);
     }
 
     /// @inheritdoc IPlans
@@ -150,16 +132,8 @@ contract Plans is IPlans, Licensed {
         address by = _licensed(msg.sender, Roles.PROVIDER);
         bytes32 series = Ids.series(plan);
         if (_book.versions[series] == 0) revert UnknownPlan(plan);
-        PlanBook.checkPeriod(from, until);
-        if (by == to) revert OwnReferral(by);
-        Referral storage r = _book.referrals[series][member][to];
-        // Only what counts today stands in the way, so that nobody can keep a place with a period far off.
-        bool counts = r.from <= block.timestamp / 1 days && block.timestamp / 1 days < r.until;
-        if (counts && r.by != by) revert ReferralExists(member, to, r.by);
 
-        (r.by, r.from, r.until) = (by, from, until);
-
-        emit Referred(series, member, to, r);
+        _book.refer(series, member, to, by, from, until);
     }
 
     function _ownedSeries(bytes32 plan) private view returns (bytes32 series) {
@@ -171,53 +145,61 @@ contract Plans is IPlans, Licensed {
 
     /// @inheritdoc IPlans
     function award(Claim calldata c, bool reviewed) external returns (Verdict memory) {
-        (PlanBook.Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules) = PlanBook.room();
-        (PlanBook.Case memory k, Adjudication.Tally memory t) = (cases[0], tallies[0]);
-        (Lines.Flat lines, bool pended) = _judge(msg.sender, c, k, t, rules[0], reviewed);
-        if (!pended) _book.commit(c, k, lines, t);
-        lines.answer(pended, k.out, k.family, k.insurer(), k.token(), t.paid);
+        Contexts.ClaimContext memory ctx = Contexts.allocate()[0];
+        (Lines.Flat lines, Refusal refusal, uint256 carc) = _checkGates(msg.sender, c, ctx, reviewed);
+        if (refusal != Refusal.None) lines.encodeRefusalAndReturn(refusal, carc);
+        bool pended = _judge(c, ctx, lines, reviewed);
+        if (!pended) _book.commit(c, ctx, lines);
+        lines.encodeVerdictAndReturn(pended, ctx.out, ctx.family, ctx.insurer(), ctx.token(), ctx.tally.paid);
     }
 
     /// @inheritdoc IPlans
     function judge(address desk, Claim calldata c, bool reviewed) external view returns (Verdict memory) {
-        (PlanBook.Case[] memory cases, Adjudication.Tally[] memory tallies, Adjudication.Rule[] memory rules) = PlanBook.room();
-        (PlanBook.Case memory k, Adjudication.Tally memory t) = (cases[0], tallies[0]);
-        (Lines.Flat lines, bool pended) = _judge(desk, c, k, t, rules[0], reviewed);
-        lines.answer(pended, k.out, k.family, k.insurer(), k.token(), t.paid);
+        Contexts.ClaimContext memory ctx = Contexts.allocate()[0];
+        (Lines.Flat lines, Refusal refusal, uint256 carc) = _checkGates(desk, c, ctx, reviewed);
+        if (refusal != Refusal.None) lines.encodeRefusalAndReturn(refusal, carc);
+        bool pended = _judge(c, ctx, lines, reviewed);
+        lines.encodeVerdictAndReturn(pended, ctx.out, ctx.family, ctx.insurer(), ctx.token(), ctx.tally.paid);
     }
 
-    /// @dev Ends the call when a gate stays shut. `k`, `t` and `rule` are empty, and filled here.
-    function _judge(
+    /// @param ctx empty, and filled here
+    /// @return lines room for those of the claim
+    /// @return refusal with `carc` why a gate stays shut, else `None`
+    function _checkGates(
         address desk,
         Claim calldata c,
-        PlanBook.Case memory k,
-        Adjudication.Tally memory t,
-        Adjudication.Rule memory rule,
+        Contexts.ClaimContext memory ctx,
         bool reviewed
-    ) private view returns (Lines.Flat lines, bool pended) {
-        Line[] calldata said = c.lines;
-        lines = Lines.begin(said.length);
-        k.desk = desk;
-        k.load(_book.plans[c.plan]);
-        (Refusal refusal, uint256 carc) = Gates.pass(_book, consents, c, k, reviewed);
-        if (refusal != Refusal.None) lines.refuse(refusal, carc);
+    ) private view returns (Lines.Flat lines, Refusal refusal, uint256 carc) {
+        lines = Lines.allocate(c.lines.length);
+        ctx.desk = desk;
+        ctx.load(_book.plans[c.plan]);
+        (refusal, carc) = Gates.checkPlanGates(_book, consents, c, ctx, reviewed);
+    }
 
-        k.year = Adjudication.yearOf(k.day);
+    /// @return pended whether the claim waits for a review
+    function _judge(
+        Claim calldata c,
+        Contexts.ClaimContext memory ctx,
+        Lines.Flat lines,
+        bool reviewed
+    ) private view returns (bool pended) {
+        Line[] calldata said = c.lines;
+        ctx.year = Adjudication.yearOf(ctx.day);
         lines.setCount(said.length);
-        uint256 paid = _book.judge(c, said, k, lines, t, rule);
-        if (reviewed) return (lines, false);
-        uint256 threshold = k.reviewThreshold();
+        uint256 paid = _book.judge(c, said, ctx, lines);
+        if (reviewed) return false;
+        uint256 threshold = ctx.reviewThreshold();
         if (threshold != 0) pended = paid > threshold;
-        if (k.has(PlanBook.CAPS)) pended = pended || _book.exceeds(k, c.provider, paid);
+        if (ctx.has(PlanBook.CAPS)) pended = pended || _book.exceeds(ctx, c.provider, paid);
     }
 
     /// @inheritdoc IPlans
     function restore(bytes32 plan, address patient, uint24 day, uint64 family, PackedLine[] calldata lines) external {
-        PlanBook.Case memory k;
-        (k.desk, k.series, k.day, k.year) = (msg.sender, Ids.series(plan), day, Adjudication.yearOf(day));
-        k.family = family;
-        k.load(_book.plans[plan]);
-        _book.restore(plan, patient, k, lines);
+        Contexts.ClaimContext memory ctx = Contexts.forDay(msg.sender, plan, day);
+        ctx.family = family;
+        ctx.load(_book.plans[plan]);
+        _book.restore(plan, patient, ctx, lines);
     }
 
     // ---- views ---------------------------------------------------------------------------------------------------
@@ -249,7 +231,7 @@ contract Plans is IPlans, Licensed {
 
     /// @inheritdoc IPlans
     function price(bytes32 plan, uint32 schedule, bytes32 code) external view returns (Price memory) {
-        return Prices.unpack(_book.prices[plan][schedule][code]);
+        return _book.prices[plan][schedule][code].unpack();
     }
 
     /// @inheritdoc IPlans
@@ -278,20 +260,37 @@ contract Plans is IPlans, Licensed {
     }
 
     /// @inheritdoc IPlans
-    function accumulators(address desk, bytes32 plan, address member, uint16 year) external view returns (Accumulators memory) {
-        return Totals.unpack(_book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, 0)]);
+    function accumulators(
+        address desk,
+        bytes32 plan,
+        address member,
+        uint16 year
+    ) external view returns (Accumulators memory) {
+        return _book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, 0)].unpack();
     }
 
     /// @inheritdoc IPlans
-    function categoryPaid(address desk, bytes32 plan, address member, uint16 year, uint8 number) external view returns (uint96) {
-        return Totals.paid(_book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, number)]);
+    function categoryPaid(
+        address desk,
+        bytes32 plan,
+        address member,
+        uint16 year,
+        uint8 number
+    ) external view returns (uint96) {
+        return _book.totals[PlanBook.totalKey(desk, Ids.series(plan), member, year, number)].paid();
     }
 
     /// @inheritdoc IPlans
-    function used(address desk, bytes32 plan, address member, bytes32 code, uint24 day, uint32 serial) external view returns (uint256) {
-        PlanBook.Case memory k;
-        (k.desk, k.series, k.day, k.year) = (desk, Ids.series(plan), day, Adjudication.yearOf(day));
-        if (serial != 0) return _book.units[PlanBook.serialKey(k, member, code, serial)];
-        return _book.units[PlanBook.periodKey(k, member, code, Prices.period(_book.prices[plan][0][code]))];
+    function used(
+        address desk,
+        bytes32 plan,
+        address member,
+        bytes32 code,
+        uint24 day,
+        uint32 serial
+    ) external view returns (uint256) {
+        Contexts.ClaimContext memory ctx = Contexts.forDay(desk, plan, day);
+        if (serial != 0) return _book.units[ctx.serialKey(member, code, serial)];
+        return _book.units[ctx.periodKey(member, code, _book.prices[plan][0][code].period())];
     }
 }

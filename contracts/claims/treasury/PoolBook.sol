@@ -90,7 +90,13 @@ library PoolBook {
     }
 
     /// @dev Whether the balance is enough for what the payee would really be sent.
-    function covers(Book storage b, Pool storage p, bytes32 key, address payee, uint256 amount) internal view returns (bool) {
+    function covers(
+        Book storage b,
+        Pool storage p,
+        bytes32 key,
+        address payee,
+        uint256 amount
+    ) internal view returns (bool) {
         if (p.balance >= amount) return true;
         return p.setOffs != 0 && p.balance + b.setOffs[key][payee] >= amount;
     }
@@ -129,7 +135,7 @@ library PoolBook {
         bytes32 ref
     ) private {
         // The pool's own guard: it costs no slot of its own.
-        if (slot >> SPECIAL & BUSY != 0) revert ITreasury.PoolBusy(desk, insurer, token);
+        if ((slot >> SPECIAL) & BUSY != 0) revert ITreasury.PoolBusy(desk, insurer, token);
         // The balance is the slot's lowest field and large enough: nothing is borrowed from the next. Written once,
         // where the compiler would write each field.
         assembly ("memory-safe") {
@@ -151,7 +157,13 @@ library PoolBook {
     // ---- owing ---------------------------------------------------------------------------------------------------
 
     /// @return paid how many of at most `count` debts were paid, see `ITreasury.settle`
-    function settle(Book storage b, address desk, address insurer, address token, uint256 count) internal returns (uint256 paid) {
+    function settle(
+        Book storage b,
+        address desk,
+        address insurer,
+        address token,
+        uint256 count
+    ) internal returns (uint256 paid) {
         bytes32 key = keyOf(desk, insurer, token);
         Pool storage p = b.pools[key];
         if (p.waiting == 0) revert ITreasury.NothingOwed(desk, insurer, token);

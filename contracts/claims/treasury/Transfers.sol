@@ -13,7 +13,7 @@ library Transfers {
     /// @dev Most gas that a token gets.
     uint256 internal constant GAS = 200_000;
     /// @dev What must be left so that it gets that: a call passes on 63/64 at most (EIP-150), after its own price.
-    uint256 private constant NEEDED_GAS = GAS * 64 / 63 + 5_000;
+    uint256 private constant NEEDED_GAS = (GAS * 64) / 63 + 5_000;
 
     /// @dev OpenZeppelin's `trySafeTransfer` with a limit: it would hand a token all the gas that is left, and a token that burns
     /// it would stop every claim behind it in the batch. Reverts `GasTooLow`.
@@ -31,8 +31,12 @@ library Transfers {
             mstore(add(q, 0x40), amount)
             sent := call(gasLimit, token, 0, add(q, 0x1c), 0x44, 0, 0x20)
             switch returndatasize()
-            case 0 { sent := and(sent, gt(extcodesize(token), 0)) }
-            default { sent := and(sent, and(gt(returndatasize(), 0x1f), eq(mload(0), 1))) }
+            case 0 {
+                sent := and(sent, gt(extcodesize(token), 0))
+            }
+            default {
+                sent := and(sent, and(gt(returndatasize(), 0x1f), eq(mload(0), 1)))
+            }
         }
     }
 

@@ -133,7 +133,13 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     }
 
     /// @inheritdoc ITreasury
-    function owe(address insurer, address token, address payee, uint96 amount, bytes32 ref) external returns (uint64 position) {
+    function owe(
+        address insurer,
+        address token,
+        address payee,
+        uint96 amount,
+        bytes32 ref
+    ) external returns (uint64 position) {
         if (amount == 0) revert ZeroAmount();
         PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
         position = p.tail++;
@@ -169,10 +175,14 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     }
 
     /// @inheritdoc ITreasury
-    function release(address insurer, address token, uint256 amount, address payee, uint256 due, bytes32 ref)
-        external
-        returns (bool)
-    {
+    function release(
+        address insurer,
+        address token,
+        uint256 amount,
+        address payee,
+        uint256 due,
+        bytes32 ref
+    ) external returns (bool) {
         PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
         if (amount > p.reserved) revert ExceedsReserve(amount, p.reserved);
         (p.balance, p.reserved) = (p.balance + uint104(amount), p.reserved - uint104(amount));

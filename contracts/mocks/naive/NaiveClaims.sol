@@ -28,7 +28,12 @@ contract NaiveClaims {
         token = token_;
     }
 
-    function submit(string memory number, address patient, string memory code, uint256 charge) public returns (uint256 id) {
+    function submit(
+        string memory number,
+        address patient,
+        string memory code,
+        uint256 charge
+    ) public returns (uint256 id) {
         id = count++;
         claims[id] = Claim(number, patient, msg.sender, code, charge, 0, "submitted");
         emit Submitted(id, number, patient, msg.sender, code, charge);

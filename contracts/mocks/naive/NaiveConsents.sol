@@ -36,7 +36,10 @@ contract NaiveConsents {
     ) public {
         require(nonce == nonces[patient]++, "nonce");
         bytes32 hash = keccak256(abi.encode(patient, grantee, purpose, category, from, until, nonce));
-        require(ecrecover(keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", hash)), v, r, s) == patient, "signature");
+        require(
+            ecrecover(keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", hash)), v, r, s) == patient,
+            "signature"
+        );
         _grant(patient, grantee, purpose, category, from, until);
     }
 
@@ -50,9 +53,14 @@ contract NaiveConsents {
         return c.active && block.timestamp < c.until && keccak256(bytes(c.purpose)) == keccak256(bytes(purpose));
     }
 
-    function _grant(address patient, address grantee, string memory purpose, string memory category, uint256 from, uint256 until)
-        private
-    {
+    function _grant(
+        address patient,
+        address grantee,
+        string memory purpose,
+        string memory category,
+        uint256 from,
+        uint256 until
+    ) private {
         consents[patient][grantee] = Consent(purpose, category, from, until, true);
         emit Granted(patient, grantee, purpose, category, from, until);
     }

@@ -14,7 +14,7 @@ import click
 from salus.cli.common import group
 
 if TYPE_CHECKING:
-    from salus.claims.files.fhir import ClaimInput
+    from salus.claims.input import ClaimInput
     from salus.claims.model import ClaimAnswer
     from salus.claims.plans.file import Plan
     from salus.cli.common import Context

@@ -32,10 +32,9 @@ def report(context: Context, insurer: str, units_a_day: int | None) -> None:
       salus claim report --insurer north-mutual
     """
     from salus.claims.report import UNITS_A_DAY
-    from salus.claims.report import report as count
 
     salus = context.connect()
-    found = count(salus, insurer=insurer, units_a_day=units_a_day or UNITS_A_DAY)
+    found = salus.claims.report(insurer=insurer, units_a_day=units_a_day or UNITS_A_DAY)
     context.answer(report_json(found), lambda: tell_report(context, found))
 
 

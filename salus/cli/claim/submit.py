@@ -13,7 +13,7 @@ from salus.cli.claim._shared import PLAN, by_file, noun, patients_of, tell_answe
 from salus.cli.common import Context, command
 
 if TYPE_CHECKING:
-    from salus.claims.files.fhir import ClaimInput
+    from salus.claims.input import ClaimInput
     from salus.claims.model import ClaimAnswer, PreparedClaim
     from salus.claims.plans.file import Plan
     from salus.client import Salus

@@ -43,8 +43,9 @@ def access(
     Example:
       salus consent access 0x7099… --purpose TREAT --category Observation --record hba1c.json --keystore hospital.json
     """
-    from salus.consent.access_log import Access, commit
+    from salus.consent.access_log import Access
     from salus.errors import BadInput
+    from salus.formats.commitments import commit
     from salus.formats.json_file import read_bytes
 
     if check:

@@ -395,7 +395,7 @@ def recover_finish(context: Context, patient: str) -> None:
     Example:
       salus consent recover finish 0x7099… --keystore hospital.json
     """
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     who = address(patient, "PATIENT")
     salus = context.connect_signing()
@@ -419,6 +419,6 @@ def recover_status(context: Context, patient: str) -> None:
     Example:
       salus consent recover status 0x7099…
     """
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     _status(context, {"": address(patient, "PATIENT")})

@@ -94,9 +94,9 @@ class _Box:
         self.emergencies = [e for e in salus.accesses.emergencies(patient, since=since) if e.block <= until]
         steps = salus.guardians.history(patient, since=since)
         self.recoveries = [e for e in steps if e.name in _RECOVERIES and e.block <= until]
-        self.uses = [use for use in salus.accesses.list(patient, since=since) if use.block <= until]
+        self.uses = [use for use in salus.accesses.all(patient, since=since) if use.block <= until]
         soon = salus.now() + _SOON
-        records = salus.consent.list(patient)
+        records = salus.consent.all(patient)
         self.expiring: list[Record] = [r for r in records if r.status is Status.ACTIVE and r.end <= soon]
 
 

@@ -73,7 +73,7 @@ def check_way(options: dict[str, Any]) -> None:
 
 def acting(context: Context, salus: Salus, grantee: str, options: dict[str, Any]) -> tuple[Salus, str, str]:
     """The client that signs, the patient's account, and the delegate's where one signs."""
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     if options["patient"]:
         patient = address(options["patient"], "--as-delegate-of")

@@ -38,7 +38,7 @@ def check_out(out: str | None) -> None:
 
 def patients(context: Context, patient: str | None, relation: str | None) -> dict[str, str]:
     """Whose consents are looked at: accounts by what they are called: the one that is named, or all of the wallet."""
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     if patient:
         return {"": address(patient, "--patient")}
@@ -66,7 +66,7 @@ def list_(context: Context, patient: str | None, relation: str | None) -> None:
       salus consent list --patient 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --json
     """
     salus = context.connect()
-    found = [(who, r) for who in patients(context, patient, relation).values() for r in salus.consent.list(who)]
+    found = [(who, r) for who in patients(context, patient, relation).values() for r in salus.consent.all(who)]
     names = salus.consent.names(record.grantee for _, record in found)
     rows = [
         (
@@ -136,7 +136,7 @@ def show(
     found = [
         (who, record)
         for who in patients(context, patient, relation).values()
-        for record in salus.consent.list(who)
+        for record in salus.consent.all(who)
         if record.status in (Status.ACTIVE, Status.NOT_YET) and only in (None, record.grantee)
     ]
     if fhir:
@@ -229,10 +229,9 @@ def history(context: Context, patient: str | None, relation: str | None) -> None
     Example:
       salus consent history --relation city-hospital
     """
-    from salus.consent.history import actions
 
     salus = context.connect()
-    found = [(who, a) for who in patients(context, patient, relation).values() for a in actions(salus, who)]
+    found = [(who, a) for who in patients(context, patient, relation).values() for a in salus.consent.actions(who)]
     names = salus.consent.names(
         a.event.args["grantee"] for _, a in found if int(a.event.args.get("grantee", "0x0"), 16)
     )

@@ -61,7 +61,7 @@ def add_listen(
         """
         import time
 
-        from salus.coldchain.loggers.mqtt import Listener
+        from salus.coldchain.loggers.mqtt import BatchLimits, Listener
         from salus.coldchain.loggers.spool import Spool
 
         where = _broker(broker, username, mqtt_password_file, plain, ca_file)
@@ -76,8 +76,7 @@ def add_listen(
                 topic=topic,
                 client_id=client_id,
                 deliver=deliver,
-                most=most,
-                age_s=age,
+                limits=BatchLimits(most, age),
                 note=context.note,
             )
             end = None if for_ is None else time.monotonic() + for_

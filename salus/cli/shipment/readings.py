@@ -34,7 +34,7 @@ def pair(context: Context, shipment: str, device: str, start: str | None, end: s
     Example:
       salus shipment pair 0x5e0f… 0x90F7… --from 2025-01-06T06:00:00Z --keystore manufacturer.json
     """
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     wanted, account = identifier(shipment, SHIPMENT), address(device, "DEVICE")
     salus = context.connect_signing()
@@ -66,7 +66,7 @@ def unpair(context: Context, shipment: str, device: str, end: str | None) -> Non
     Example:
       salus shipment unpair 0x5e0f… 0x90F7… --keystore carrier.json
     """
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     wanted, account = identifier(shipment, SHIPMENT), address(device, "DEVICE")
     salus = context.connect_signing()

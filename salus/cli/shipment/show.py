@@ -204,12 +204,11 @@ def export(context: Context, shipment: str, out: str | None, anchor: bool) -> No
       salus shipment export 0x5e0f… --out journey.jsonld
     """
     from salus.coldchain.epcis_document import document
-    from salus.coldchain.story import shipment_story
     from salus.formats.json_file import dump_json, write_new
 
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect_signing() if anchor else context.connect()
-    told = document(shipment_story(salus, wanted), created=salus.now())
+    told = document(salus.coldchain.story(wanted), created=salus.now())
     events = [event["eventID"] for event in told["epcisBody"]["eventList"]]
     text = dump_json(told)
     if out:

@@ -81,7 +81,7 @@ def test_help_is_there_at_once():
     for words in (["label", "--help"], ["label", "make", "--help"], ["label", "read", "--help"]):
         assert "Usage" in run(cli, *words).stdout
     code = (
-        "import sys; from salus.cli import label, listen, verify;"
+        "import sys; from salus.cli import label, shipment, verify;"
         " print(len({'PIL', 'paho', 'segno', 'web3'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -10,7 +10,7 @@ import pytest
 
 from salus import errors
 from salus.claims.adjudication import Category, Price
-from salus.claims.files.fhir import LineInput
+from salus.claims.input import LineInput
 from salus.claims.plans import check as plancheck
 from salus.claims.plans.file import load_plan, new_salt
 from salus.claims.plans.plans import Authorization, Contract, Membership, Referral

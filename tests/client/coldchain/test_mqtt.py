@@ -10,7 +10,7 @@ import time
 import pytest
 
 from salus.coldchain.loggers import Reading
-from salus.coldchain.loggers.mqtt import MAX_MESSAGE, Broker, Listener, parse_message
+from salus.coldchain.loggers.mqtt import MAX_MESSAGE, BatchLimits, Broker, Listener, parse_message
 from salus.coldchain.loggers.spool import KEPT_BYTES, Spool
 from salus.errors import BadInput, Unreachable
 from tests.support.mqtt_broker import SECONDS, House, ListenerProcess, Publisher, house, wait_for  # noqa: F401
@@ -285,7 +285,7 @@ def test_tt1_a_topic_that_names_no_logger_is_not_taken(spool):
 
 
 def test_tt3_a_clock_that_is_ahead_does_not_make_all_that_follows_look_late(spool):
-    heard = Listener(Broker("127.0.0.1", 1, tls=False), spool, client_id="here", most=1)
+    heard = Listener(Broker("127.0.0.1", 1, tls=False), spool, client_id="here", limits=BatchLimits(most=1))
     now = int(time.time())
     assert (
         heard.take("salus/a/readings", b'[{"time": %d, "celsius": 4}, {"time": 4102444800, "celsius": 4}]' % now) == 0

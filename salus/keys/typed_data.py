@@ -1,8 +1,4 @@
-"""Who signs, and what exactly is signed.
-
-A signer has an address, signs transactions and signs typed data (EIP-712). Two are here: :class:`KeySigner` holds a key
-in memory, :class:`NodeSigner` lets a node sign with an account that the node holds. Anything with the same three
-members is a signer (:class:`Signer`).
+"""Typed data (EIP-712): what exactly is signed, and who signed it.
 
 Typed data is built strictly, for a library that is lenient signs something else than it shows: :class:`TypedData` takes
 exactly the fields of its type, each of exactly its type and range, and all four fields of the domain.
@@ -11,18 +7,15 @@ exactly the fields of its type, each of exactly its type and range, and all four
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any
 
-from salus.errors import BadInput, WalletError, gate
+from salus.errors import BadInput
+from salus.keys.addresses import address
 
-if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
-    from web3 import Web3
-
-__all__ = ["Domain", "KeySigner", "NodeSigner", "Signer", "TypedData", "address", "compact", "recover"]
+__all__ = ["Domain", "TypedData", "compact", "recover"]
 
 # Half the order of secp256k1: a signature has a twin with s above it, which is refused everywhere.
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -35,28 +28,15 @@ _DOMAIN_TYPES = (
 )
 
 
-# ---------------------------------------------------------------------------------------------------------- typed data
-
-
-def address(value: object, field: str = "address", file: str = "") -> str:
-    """An account's address with its checksum; taken in lower case or with a right checksum, nothing else.
-
-    Raises:
-        BadInput: Anything else; names the field.
-    """
-    from eth_utils.address import to_checksum_address
-
-    if not isinstance(value, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
-        raise BadInput(file, field, f"is {value!r}; an address is 0x and 40 hex digits")
-    checked = to_checksum_address(value)
-    if value not in (checked, value.lower()):
-        raise BadInput(file, field, f"{value} has a wrong checksum: a digit or a letter's case was changed")
-    return checked
-
-
 @dataclass(frozen=True)
 class Domain:
     """Where a signature counts: one version of one contract on one chain; all four are required.
+
+    Attributes:
+        name: The contract's name in its EIP-712 domain.
+        version: Its version there.
+        chain_id: The chain.
+        contract: The contract's address, with checksum.
 
     Raises:
         BadInput: One is missing or malformed.
@@ -181,7 +161,22 @@ def _parse_fields(text: str, lists: Collection[str]) -> _Fields:
 
 def _fields_of(given: Any, fields: _Fields, parts: Mapping[str, _Fields], where: str, prefix: str) -> Mapping[str, Any]:
     """A struct's values, each checked; none missing, none too many."""
-    names = [name for name, _ in fields]
+    _expect_names(given, [name for name, _ in fields], where, prefix)
+    found: dict[str, Any] = {}
+    for name, type_ in fields:
+        value, path = given[name], f"{prefix}{name}"
+        part = parts.get(type_[:-2])
+        if part is None:
+            found[name] = _checked(value, type_, path, where)
+        elif isinstance(value, (list, tuple)):
+            rows = enumerate(value)
+            found[name] = tuple(_fields_of(row, part, parts, where, f"{path}[{n}].") for n, row in rows)
+        else:
+            raise BadInput(where, path, f"is {value!r}; it must be a list")
+    return MappingProxyType(found)
+
+
+def _expect_names(given: Any, names: Collection[str], where: str, prefix: str) -> None:
     if not isinstance(given, Mapping):
         raise BadInput(where, prefix.rstrip("."), "must be given as fields by name")
     for name in given:
@@ -190,17 +185,6 @@ def _fields_of(given: Any, fields: _Fields, parts: Mapping[str, _Fields], where:
     for name in names:
         if name not in given:
             raise BadInput(where, f"{prefix}{name}", "is missing")
-    found: dict[str, Any] = {}
-    for name, type_ in fields:
-        value, path = given[name], f"{prefix}{name}"
-        if type_[:-2] in parts:
-            if not isinstance(value, (list, tuple)):
-                raise BadInput(where, path, f"is {value!r}; it must be a list")
-            rows = enumerate(value)
-            found[name] = tuple(_fields_of(row, parts[type_[:-2]], parts, where, f"{path}[{n}].") for n, row in rows)
-        else:
-            found[name] = _checked(value, type_, path, where)
-    return MappingProxyType(found)
 
 
 def _plain(value: Any) -> Any:
@@ -214,33 +198,60 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+# ------------------------------------------------------------------------------------------------ one value by its type
+
+# Checks a value of a type; ``field`` and ``where`` are for the message.
+_Check = Callable[[Any, str, str], Any]
+
+
 def _checked(value: Any, type_: str, field: str, where: str) -> Any:
-    if type_ == "address":
-        return address(value, field, where)
-    if type_ == "address[]":
-        if not isinstance(value, (list, tuple)):
-            raise BadInput(where, field, f"is {value!r}; it must be a list of addresses")
-        return tuple(address(item, f"{field}[{i}]", where) for i, item in enumerate(value))
-    if type_ == "bool":
-        if not isinstance(value, bool):
-            raise BadInput(where, field, f"is {value!r}; it must be true or false")
-        return value
-    if type_ == "string":
-        if not isinstance(value, str):
-            raise BadInput(where, field, f"is {value!r}; it must be text")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise BadInput(where, field, "is text that is not valid Unicode") from None
-        return value
+    """A value of a type that is no struct, as it is signed.
+
+    Raises:
+        BadInput: It is not of the type; names the field.
+    """
+    if (check := _CHECKS.get(type_)) is not None:
+        return check(value, field, where)
     if number := re.fullmatch(r"(u?)int(\d+)", type_):
-        bits = int(number[2])
-        low, high = (0, (1 << bits) - 1) if number[1] else (-(1 << bits - 1), (1 << bits - 1) - 1)
-        if not _is_int(value):
-            raise BadInput(where, field, f"is {value!r}; it must be a whole number")
-        if not low <= value <= high:
-            raise BadInput(where, field, f"is {value}; it must be from {low} to {high}")
-        return int(value)
+        return _whole_number(value, int(number[2]), field, where, signed=not number[1])
+    return _bytes(value, type_, field, where)
+
+
+def _addresses(value: Any, field: str, where: str) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise BadInput(where, field, f"is {value!r}; it must be a list of addresses")
+    return tuple(address(item, f"{field}[{i}]", where) for i, item in enumerate(value))
+
+
+def _boolean(value: Any, field: str, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise BadInput(where, field, f"is {value!r}; it must be true or false")
+    return value
+
+
+def _text(value: Any, field: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise BadInput(where, field, f"is {value!r}; it must be text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadInput(where, field, "is text that is not valid Unicode") from None
+    return value
+
+
+_CHECKS: Mapping[str, _Check] = {"address": address, "address[]": _addresses, "bool": _boolean, "string": _text}
+
+
+def _whole_number(value: Any, bits: int, field: str, where: str, *, signed: bool) -> int:
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    if not _is_int(value):
+        raise BadInput(where, field, f"is {value!r}; it must be a whole number")
+    if not low <= value <= high:
+        raise BadInput(where, field, f"is {value}; it must be from {low} to {high}")
+    return int(value)
+
+
+def _bytes(value: Any, type_: str, field: str, where: str) -> bytes:
     if not isinstance(value, (bytes, bytearray)):
         raise BadInput(where, field, f"is {value!r}; it must be bytes")
     if type_ != "bytes" and len(value) != int(type_[5:]):
@@ -248,18 +259,29 @@ def _checked(value: Any, type_: str, field: str, where: str) -> Any:
     return bytes(value)
 
 
+# ----------------------------------------------------------------------------------------------------------- signatures
+
+
 def recover(typed: TypedData, signature: bytes) -> str:
-    """The account that signed, for a signature of 65 bytes r‖s‖v.
+    """The account that signed.
+
+    Args:
+        typed: What was signed.
+        signature: 65 bytes r‖s‖v.
+
+    Returns:
+        The account's address, with checksum.
 
     Raises:
-        BadInput: Not such a signature: length, v other than 27 or 28, s in the upper half, or nobody's.
+        BadInput: Not such a signature: another length, v other than 27 or 28, s in the upper half, or no account's.
     """
     if not isinstance(signature, (bytes, bytearray)) or len(signature) != 65:
         raise BadInput(typed.primary, "signature", "must be 65 bytes")
     if signature[64] not in (27, 28) or not 0 < int.from_bytes(signature[32:64]) <= _HALF_ORDER:
         raise BadInput(typed.primary, "signature", "is not in the one form that is accepted (v 27 or 28, low s)")
     from eth_account import Account
-    from eth_keys.exceptions import BadSignature, ValidationError
+    from eth_keys.exceptions import BadSignature
+    from eth_utils.exceptions import ValidationError
 
     try:
         return str(Account.recover_message(typed.signable(), signature=bytes(signature)))
@@ -268,125 +290,16 @@ def recover(typed: TypedData, signature: bytes) -> str:
 
 
 def compact(signature: bytes) -> tuple[bytes, bytes] | None:
-    """The two words of a key's signature as ERC-2098 packs it: r, and s with the parity of v as its highest bit.
+    """The two words of a key's signature as ERC-2098 packs it.
+
+    Args:
+        signature: Any signature, as bytes.
 
     Returns:
-        None for what has no such form: a wallet's signature, or a key's that is not in the one form of :func:`recover`.
+        32 bytes each: r, and s with the parity of v as its highest bit. None for what has no such form: a wallet's
+        signature, or a key's that is not in the one form of :func:`recover`.
     """
     if len(signature) != 65 or signature[64] not in (27, 28) or not any(signature[:32]):
         return None
     s = int.from_bytes(signature[32:64])
     return (signature[:32], (s | (signature[64] - 27) << 255).to_bytes(32)) if s <= _HALF_ORDER else None
-
-
-# ------------------------------------------------------------------------------------------------------------- signers
-
-
-@runtime_checkable
-class Signer(Protocol):
-    """Whoever can sign for one account."""
-
-    @property
-    def address(self) -> str:
-        """The account, with checksum."""
-
-    def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
-        """The signed transaction, as it is sent raw."""
-
-    def sign_typed(self, typed: TypedData) -> bytes:
-        """65 bytes r‖s‖v, v 27 or 28."""
-
-
-class KeySigner:
-    """Signs with a key in memory. Never shown: ``repr`` has only the address.
-
-    Args:
-        account: An account of eth-account; :meth:`from_key` makes one of 32 bytes or 0x-hex.
-    """
-
-    __slots__ = ("_account",)
-
-    def __init__(self, account: LocalAccount) -> None:
-        self._account = account
-
-    @classmethod
-    def from_key(cls, key: bytes | str) -> KeySigner:
-        """A signer for a private key.
-
-        Raises:
-            WalletError: Not a private key.
-        """
-        from eth_account import Account
-
-        try:
-            return cls(Account.from_key(key))
-        except Exception:
-            # Whatever went wrong, the message of the library may hold the key.
-            raise WalletError(
-                "that is no private key: it must be 32 bytes, not 0 and below the curve's order"
-            ) from None
-
-    def __repr__(self) -> str:
-        return f"KeySigner({self.address})"
-
-    @property
-    def address(self) -> str:
-        return str(self._account.address)
-
-    def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
-        return bytes(self._account.sign_transaction(dict(transaction)).raw_transaction)
-
-    def sign_typed(self, typed: TypedData) -> bytes:
-        return bytes(self._account.sign_message(typed.signable()).signature)
-
-
-class NodeSigner:
-    """Lets a node sign with an account that the node holds (a local chain, or a node with an unlocked key).
-
-    Args:
-        w3: The node.
-        account: One of its accounts.
-    """
-
-    __slots__ = ("_address", "_w3")
-
-    def __init__(self, w3: Web3, account: str) -> None:
-        self._w3 = w3
-        self._address = address(account, "account")
-
-    def __repr__(self) -> str:
-        return f"NodeSigner({self._address})"
-
-    @property
-    def address(self) -> str:
-        return self._address
-
-    def send_transaction(self, transaction: Mapping[str, Any]) -> bytes:
-        """Sign and send in one; the hash of the transaction."""
-        with gate("the node signs a transaction"):
-            whole: Any = {**transaction, "from": self._address}
-            return bytes(self._w3.eth.send_transaction(whole))
-
-    def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
-        with gate("the node signs a transaction"):
-            # geth answers with the transaction and its bytes, anvil and ganache with the bytes alone, which web3 does
-            # not take.
-            method: Any = "eth_signTransaction"
-            whole = {**transaction, "from": self._address}
-            asked = {name: hex(value) if _is_int(value) else value for name, value in whole.items()}
-            given: Any = self._w3.manager.request_blocking(method, [asked])
-            raw = given["raw"] if isinstance(given, Mapping) else given
-            return bytes.fromhex(raw[2:]) if isinstance(raw, str) else bytes(raw)
-
-    def sign_typed(self, typed: TypedData) -> bytes:
-        with gate("the node signs typed data"):
-            # As an object, which anvil and ganache both take; only browsers' wallets want it as text.
-            method: Any = "eth_signTypedData_v4"
-            given = self._w3.manager.request_blocking(method, [self._address, typed.as_json()])
-        text = given if isinstance(given, str) else "0x" + bytes(given).hex()
-        if not re.fullmatch(r"0x[0-9a-fA-F]{130}", text):
-            raise WalletError("the node's signature is not 65 bytes")
-        signature = bytes.fromhex(text[2:])
-        if recover(typed, signature) != self._address:
-            raise WalletError(f"the node signed with another key than that of {self._address}, or another message")
-        return signature

@@ -3,16 +3,15 @@ pragma solidity 0.8.30;
 
 import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 
-/// @title The question of the house, asked cheaply
-library Standings {
+/// @title Whether an account is licensed, for whom it acts and in which roles, asked at low cost
+library LicenceStatus {
     /// @notice `institutions.standing(account)`.
     /// @dev The answer is three words of which two are small numbers of a contract of ours: taken as they come, 150 gas
     /// less than the compiler's call. An answer that is shorter, as where there is no code, counts as a failure.
-    function standingOf(IInstitutions institutions, address account)
-        internal
-        view
-        returns (address institution, uint32 roles, IInstitutions.Standing status)
-    {
+    function licenceStatusOf(
+        IInstitutions institutions,
+        address account
+    ) internal view returns (address institution, uint32 roles, IInstitutions.Standing status) {
         uint256 selector = uint32(IInstitutions.standing.selector);
         // Question and answer lie beyond the free memory, which stays free.
         assembly ("memory-safe") {

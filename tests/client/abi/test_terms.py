@@ -5,8 +5,8 @@ from brownie.test import given
 from hypothesis import strategies as st
 
 from salus.abi.decoding import decode_event, event_topic
+from salus.abi.terms import pack, unpack
 from salus.consent.registry import Directive, Effect
-from salus.consent.terms import pack, unpack
 from salus.errors import BadInput
 
 WIDTHS = {"effect": 2, "purposes": 32, "categories": 56, "start": 40, "end": 40, "issuedAt": 40, "deadline": 40}

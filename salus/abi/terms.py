@@ -1,7 +1,7 @@
-"""What a directive or a revocation says in one word, as the registry takes, keeps and tells it.
+"""The terms of a directive or a revocation in one word, as the registry takes, stores and emits them.
 
-The layout is that of ``Terms`` in interfaces/consent/IConsentRegistry.sol. Times are Unix seconds, purposes and categories bit
-sets.
+The layout is that of ``Terms`` in interfaces/consent/IConsentRegistry.sol. Times are Unix seconds, purposes and
+categories are bit sets.
 """
 
 from __future__ import annotations
