@@ -8,14 +8,14 @@ RPC ?=
 # How long `make soak` goes on, and what it repeats.
 MINUTES ?= 10
 SEED ?=
-# Further words for `brownie test`, `scripts/demo.py` or `benchmarks/run.py`, as in `make test ARGS="tests/contracts/consent -x"`.
+# Further words for `brownie test`, the demo or `benchmarks/run.py`, as in `make test ARGS="tests/contracts/consent -x"`.
 ARGS ?=
 
 VENV := .venv/bin
 STAMP := build/compiled
 SOURCES := $(shell find contracts interfaces -name '*.sol' 2>/dev/null)
 
-WITH_CHAIN := $(VENV)/python scripts/with_chain.py --kind $(CHAIN) --
+WITH_CHAIN := $(VENV)/python scripts/dev/with_chain.py --kind $(CHAIN) --
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -27,7 +27,7 @@ help:  ## show this list
 setup:  ## make .venv, node_modules and the compiler, in this folder only
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "set-up: missing: Python 3.11 or newer ($(PYTHON) is not on the PATH; your system's packages)" >&2; exit 2; }
-	@$(PYTHON) scripts/setup.py --quiet
+	@$(PYTHON) scripts/dev/setup.py --quiet
 
 compile: setup $(STAMP)
 
@@ -41,14 +41,14 @@ build: compile  ## compile the contracts, and export their ABIs to the client
 	@if [ -f scripts/export.py ]; then $(VENV)/python scripts/export.py; fi
 
 test: compile  ## run all tests on chains of their own (CHAIN=anvil or ganache; ARGS="tests/contracts/consent -x" for some)
-	@$(VENV)/python scripts/broker.py --quiet
-	@$(VENV)/python scripts/run_tests.py --kind $(CHAIN) -- $(ARGS)
+	@$(VENV)/python scripts/dev/broker.py --quiet
+	@$(VENV)/python scripts/dev/run_tests.py --kind $(CHAIN) -- $(ARGS)
 
 demo: compile  ## run the whole story (CHAIN=anvil or ganache, or RPC=<url of a node>)
 ifeq ($(strip $(RPC)),)
-	@$(WITH_CHAIN) $(VENV)/python scripts/demo.py $(ARGS)
+	@$(WITH_CHAIN) $(VENV)/python -m scripts.demo $(ARGS)
 else
-	@SALUS_CHAIN_URL='$(RPC)' $(VENV)/python scripts/demo.py $(ARGS)
+	@SALUS_CHAIN_URL='$(RPC)' $(VENV)/python -m scripts.demo $(ARGS)
 endif
 
 bench: compile  ## measure gas beside a naive baseline; writes benchmarks/results.json

@@ -26,7 +26,7 @@ from salus.claims.model import (
     claim_id,
     unpack_lines,
 )
-from salus.claims.plans.file import Plan
+from salus.claims.plans.model import Plan
 from salus.claims.prepare import PRIMARY
 from salus.claims.report import UNITS_A_DAY, Report
 from salus.claims.report import report as count_claims

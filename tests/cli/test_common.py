@@ -68,7 +68,7 @@ def run():
         def noun():
             """A noun."""
 
-        command(noun, "verb")(lambda context: body(context))
+        command(noun, "verb")(body)
         return CliRunner().invoke(noun, ["verb", *words])
 
     return run

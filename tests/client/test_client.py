@@ -377,11 +377,13 @@ def test_the_help_waits_for_nothing():
     """What is heavy is loaded when it is used."""
     code = (
         "import sys; from salus.cli import cli\n"
-        "for words in (['--help'], ['consent', '--help'], ['consent', 'grant', '--help'], ['wallet', 'new', '--help'],\n"
-        "              ['chain', 'up', '--help'], ['institution', 'accredit', '--help']):\n"
+        "for words in (['--help'], ['consent', '--help'], ['consent', 'grant', '--help'],\n"
+        "              ['wallet', 'new', '--help'], ['chain', 'up', '--help'],\n"
+        "              ['institution', 'accredit', '--help']):\n"
         "    try: cli(words, prog_name='salus')\n"
         "    except SystemExit as end: assert end.code == 0\n"
-        "heavy = {'web3', 'eth_account', 'eth_utils', 'eth_abi', 'requests', 'rich', 'fhir', 'pydantic', 'cryptography'}\n"
+        "heavy = {'web3', 'eth_account', 'eth_utils', 'eth_abi', 'requests', 'rich', 'fhir', 'pydantic',\n"
+        "         'cryptography'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -3,6 +3,7 @@
 TK5, TK6: nothing is left as done that is not, nothing is signed a second time by itself, and the user is told.
 """
 
+import itertools
 import time
 
 import pytest
@@ -330,7 +331,7 @@ def test_f11_what_is_stuck_is_paid_more_within_the_ceiling(mint, node):
             for _ in range(6):
                 assert block_without_us() == attempts, attempts  # there is no more to offer
             assert 3 <= len(attempts) < 20 and attempts[-1].most <= ceiling
-            for old, new in zip(attempts, attempts[1:]):
+            for old, new in itertools.pairwise(attempts):
                 assert new.most * 10 >= old.most * 11 and new.tip * 10 >= old.tip * 11
             node.request("anvil_setNextBlockBaseFeePerGas", hex(10**9))
             node.request("evm_mine")

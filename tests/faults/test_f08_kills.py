@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from functools import partial
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_f8_killed_at_any_moment(mint, tmp_path, seed):
     before, mine, path = mint.count(), some(1000), tmp_path / "outbox.sqlite"
     ends = []
     for part in range(1, 21):
-        child = fork(lambda: send(mint, path, mine[: 50 * part]))
+        child = fork(partial(send, mint, path, mine[: 50 * part]))
         time.sleep(chance.uniform(0.01, 0.25))
         os.kill(child, signal.SIGKILL)
         ends.append(wait(child))

@@ -1,5 +1,6 @@
 """F13, F14, F15, F16, F20: nodes that are behind, forked, forgetful, overloaded, limited, or of another chain."""
 
+import itertools
 import threading
 import time
 
@@ -97,7 +98,7 @@ def test_f13_two_nodes_on_two_forks_never_mix(pair, seed):
                     pass  # it may say that the node does not settle; what is in the index is of one chain all the same
                 with indexer.store.reading() as connection:
                     rows = connection.exec_driver_sql("SELECT hash, parent FROM blocks ORDER BY number").all()
-                assert all(below.hash == above.parent for below, above in zip(rows, rows[1:], strict=False))
+                assert all(below.hash == above.parent for below, above in itertools.pairwise(rows))
             proxy.clear()
             indexer.sync()
             assert differences(indexer, pair[0].fresh()) == []

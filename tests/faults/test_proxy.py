@@ -306,7 +306,12 @@ def test_it_ends_at_once_with_callers_that_wait_and_connections_that_are_idle(no
         idle = Web3(HTTPProvider(proxy.url))
         assert idle.eth.chain_id == node.chain_id
         proxy.spoil("evm_mine", "hang")
-        waiting = threading.Thread(target=lambda: pytest.raises(OSError, ask, proxy, "evm_mine"))
+
+        def ask_in_vain():
+            with pytest.raises(OSError):
+                ask(proxy, "evm_mine")
+
+        waiting = threading.Thread(target=ask_in_vain)
         waiting.start()
         while not proxy.counts:
             time.sleep(0.01)

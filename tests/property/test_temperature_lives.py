@@ -156,7 +156,7 @@ def test_two_loggers(road):
         ends = [load.start for load in loads[1:]] + [road.began]
         device = 0
         start = loads[0].start - dice.choice((0, 0, loads[0].step - 1, loads[0].step, 5_000))
-        for number, (load, end) in enumerate(zip(loads, ends, strict=True)):
+        for number, (load, _end) in enumerate(zip(loads, ends, strict=True)):
             if number == 0 or dice.random() < 0.6:
                 if number:
                     # The former one ends with its last reading or later, the new one begins with its first or sooner.

@@ -206,7 +206,7 @@ def story(tmp_path_factory):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SALUS_")}
     try:
         with LocalNode("anvil", chain_id=CHAIN) as node:
-            words = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--rpc", node.url, "--out", str(folder)]
+            words = [sys.executable, "-m", "scripts.demo", "--rpc", node.url, "--out", str(folder)]
             played = subprocess.run(words, env=clean, cwd=ROOT, capture_output=True, text=True, timeout=400)
             assert played.returncode == 0, played.stderr[-2000:] or played.stdout[-2000:]
             own = clean | {

@@ -75,9 +75,9 @@ MOST = {
     "st_wait": len(WAITS) - 1,
 }
 EVENTS = {
-    "settled", "owed", "pended", "pended without a reserve", "refused", "reviewed", "denied", "decided by time", "refused at last",
-    "withdrawn", "comes again", "reversed by the provider", "reversed by the insurer", "cancelled", "set off", "appealed",
-    "arbitrated", "award owed", "debts paid", "repaid", "held", "collected", "exited",
+    "settled", "owed", "pended", "pended without a reserve", "refused", "reviewed", "denied", "decided by time",
+    "refused at last", "withdrawn", "comes again", "reversed by the provider", "reversed by the insurer", "cancelled",
+    "set off", "appealed", "arbitrated", "award owed", "debts paid", "repaid", "held", "collected", "exited",
 }  # fmt: skip
 
 

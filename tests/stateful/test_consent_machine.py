@@ -132,7 +132,8 @@ class Consents:
         self.signed.append(Order(patient, directive, issued_at, issued_at + 9 * DAY, key, delegate))
 
     def rule_sign_grant(
-        self, st_patient, st_grantee, st_index, st_deny, st_purposes, st_categories, st_delay, st_period, st_age, st_signer
+        self, st_patient, st_grantee, st_index, st_deny, st_purposes, st_categories, st_delay, st_period, st_age,
+        st_signer,
     ):  # fmt: skip
         terms = self.some_directive(st_grantee, st_index, st_deny, st_purposes, st_categories, st_delay, st_period)
         self.sign(st_patient, terms, st_age, st_signer)

@@ -29,8 +29,8 @@ MOST = {
     "st_wait": len(WAITS) - 1,
 }
 EVENTS = {
-    "paid", "owed", "settled", "cancelled", "short", "reserved", "released", "paid ahead", "set off", "repaid", "held", "collected",
-    "exited",
+    "paid", "owed", "settled", "cancelled", "short", "reserved", "released", "paid ahead", "set off", "repaid", "held",
+    "collected", "exited",
 }  # fmt: skip
 
 

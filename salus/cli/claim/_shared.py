@@ -16,7 +16,7 @@ from salus.cli.common import group
 if TYPE_CHECKING:
     from salus.claims.input import ClaimInput
     from salus.claims.model import ClaimAnswer
-    from salus.claims.plans.file import Plan
+    from salus.claims.plans.model import Plan
     from salus.cli.common import Context
     from salus.client import Salus
     from salus.errors import BadInput

@@ -13,8 +13,8 @@ from salus.cli.claim.plan import opened, plan, plan_argument, span
 from salus.cli.common import Context, command
 
 if TYPE_CHECKING:
-    from salus.claims.plans.file import Plan
-    from salus.claims.plans.plans import Membership
+    from salus.claims.plans.model import Plan
+    from salus.claims.plans.records import Membership
     from salus.client import Salus
     from salus.errors import BadInput
 
@@ -113,7 +113,7 @@ def _members(
     groups: Sequence[str],
     secondary: bool,
 ) -> list[Membership]:
-    from salus.claims.plans.plans import Membership
+    from salus.claims.plans.records import Membership
     from salus.errors import BadInput
 
     for name in groups:

@@ -13,7 +13,7 @@ from salus.cli.claim._shared import noun, plain_facts, where
 from salus.cli.common import Context, command, group, moment, safe
 
 if TYPE_CHECKING:
-    from salus.claims.plans.file import Plan
+    from salus.claims.plans.model import Plan
     from salus.client import Salus
     from salus.errors import BadInput
 

@@ -15,7 +15,7 @@ from salus.cli.common import Context, command
 if TYPE_CHECKING:
     from salus.claims.input import ClaimInput
     from salus.claims.model import ClaimAnswer, PreparedClaim
-    from salus.claims.plans.file import Plan
+    from salus.claims.plans.model import Plan
     from salus.client import Salus
     from salus.errors import BadInput
 

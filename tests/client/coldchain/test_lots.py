@@ -117,7 +117,8 @@ def test_TT7_a_gtin_of_another_company_is_refused_in_words(works):
     with pytest.raises(errors.ForeignGtin) as refused:
         works.lot(gtin="4006381333931")
     assert str(refused.value) == (
-        f"no GS1 company prefix of {works.signer.address} begins the GTIN 04006381333931; the regulator assigns prefixes"
+        f"no GS1 company prefix of {works.signer.address} begins the GTIN 04006381333931;"
+        " the regulator assigns prefixes"
     )
 
 

@@ -364,7 +364,7 @@ def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(hous
     wait_for(lambda: len(ledger.readings()) >= total)
     assert "Traceback" not in child.stop()
     publisher.close()
-    due = [(START + 600 * n, int(round(100 * round(4 + n % 300 / 100, 2)))) for n in range(total)]
+    due = [(START + 600 * n, round(100 * round(4 + n % 300 / 100, 2))) for n in range(total)]
     assert ledger.readings() == due  # each once, and in order
     with Spool(spool_file) as spool:
         assert [(reading.time, reading.centi) for reading in spool.readings("logger-1")] == due

@@ -105,9 +105,7 @@ def test_items_may_come_one_by_one(mint, outbox):
             read.append(n)
             yield mint.item(n)
 
-    seen = 0
-    for _ in outbox.send_all(lazily(), window=10):
-        seen += 1
+    for seen, _ in enumerate(outbox.send_all(lazily(), window=10), start=1):
         assert len(read) <= seen + 20
     mint.expect_once(mine)
 

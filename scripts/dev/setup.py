@@ -23,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 SOLC = ROOT / ".solc"
@@ -37,6 +37,12 @@ NODE_AT_LEAST = 20
 # second how long the download itself may last once the site has answered.
 SOLC_ANSWER = 5
 SOLC_DOWNLOAD = 60
+
+# What stands in for the native compiler. Relative to its own place, so that the checkout may be moved.
+SHIM = """#!/bin/sh
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd -P)
+SALUS_ROOT=${here%/.solc} exec node "$here/../scripts/dev/solc-shim.js" "$@"
+"""
 
 
 class Missing(Exception):
@@ -250,8 +256,8 @@ def download_solc() -> bool:
     for minutes, and py-solc-x has no time-out for that.
     """
     env = {**os.environ, "SOLCX_BINARY_PATH": str(SOLC)}
-    ask = "import solcx; assert any(str(v) == %r for v in solcx.get_installable_solc_versions())" % SOLC_VERSION
-    get = "import solcx; solcx.install_solc(%r)" % SOLC_VERSION
+    ask = f"import solcx; assert any(str(v) == {SOLC_VERSION!r} for v in solcx.get_installable_solc_versions())"
+    get = f"import solcx; solcx.install_solc({SOLC_VERSION!r})"
     for code, limit in ((ask, SOLC_ANSWER), (get, SOLC_DOWNLOAD)):
         try:
             ok = subprocess.run(
@@ -282,19 +288,14 @@ def write_shim() -> None:
             f"{version or 'nothing at all'}; delete node_modules and run `make setup` again"
         )
     (SOLC / "version").write_text(version + "\n")
-    # Relative to its own place, so that the checkout may be moved.
     target.unlink(missing_ok=True)
-    target.write_text(
-        "#!/bin/sh\n"
-        'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd -P)\n'
-        'SALUS_ROOT=${here%/.solc} exec node "$here/../scripts/solc-shim.js" "$@"\n'
-    )
+    target.write_text(SHIM)
     target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
 
 def install_compiler() -> None:
     target = SOLC / f"solc-v{SOLC_VERSION}"
-    value = digest(SOLC_VERSION, ROOT / "package-lock.json")
+    value = digest(SOLC_VERSION, ROOT / "package-lock.json", SHIM)
     if fresh("solc", value) and target.exists():
         return
     undone("solc")
@@ -340,16 +341,10 @@ def link_tools() -> None:
         )
 
 
-def main(argv: list | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Set up what Salus needs, inside this checkout.")
-    parser.add_argument("--quiet", action="store_true", help="say nothing when there is nothing to do")
-    options = parser.parse_args(argv)
-    start = time.monotonic()
-    os.chdir(ROOT)
-    try:
-        check_machine()
-        # Two set-ups at once would pull the folders from under each other. The lock ends with this process.
-        turn = open(__file__)
+def set_up() -> None:
+    """Take every step that is not done yet."""
+    # Two set-ups at once would pull the folders from under each other. The lock ends with this process.
+    with open(__file__) as turn:
         try:
             fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -361,6 +356,17 @@ def main(argv: list | None = None) -> int:
         install_node_packages()
         install_compiler()
         link_tools()
+
+
+def main(argv: list | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Set up what Salus needs, inside this checkout.")
+    parser.add_argument("--quiet", action="store_true", help="say nothing when there is nothing to do")
+    options = parser.parse_args(argv)
+    start = time.monotonic()
+    os.chdir(ROOT)
+    try:
+        check_machine()
+        set_up()
     except Missing as lack:
         print(f"set-up: {lack}", file=sys.stderr)
         return 2

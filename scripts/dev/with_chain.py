@@ -1,6 +1,6 @@
 """Run a command beside a local chain of its own, and end the chain whatever happens.
 
-    python scripts/with_chain.py --kind anvil -- brownie test
+    python scripts/dev/with_chain.py --kind anvil -- brownie test
 
 The chain takes a free port. The command finds it in ``SALUS_CHAIN_PORT`` (Brownie's local networks then attach to it,
 brownie_hooks.py) and ``SALUS_CHAIN_URL``. The exit code is the command's; 128 + n where signal n ended it, 3 where no
@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 # Seconds that the command has to end in after it was asked to.
 GRACE = 10.0

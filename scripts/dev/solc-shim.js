@@ -12,7 +12,7 @@ const path = require("path");
 const args = process.argv.slice(2);
 
 // SALUS_ROOT is set by the wrapper. Brownie compiles from the project's root, but need not be started there.
-const root = process.env.SALUS_ROOT || path.resolve(__dirname, "..");
+const root = process.env.SALUS_ROOT || path.resolve(__dirname, "..", "..");
 const modules = path.join(root, "node_modules");
 
 function load() {

@@ -1,7 +1,7 @@
 """Run all tests in two halves at once, each beside a chain of its own; or just what is asked for.
 
-    python scripts/run_tests.py --kind anvil                      # all
-    python scripts/run_tests.py --kind anvil -- tests/contracts/consent -x  # the words go to `brownie test`
+    python scripts/dev/run_tests.py --kind anvil                      # all
+    python scripts/dev/run_tests.py --kind anvil -- tests/contracts/consent -x  # the words go to `brownie test`
 
 Either half keeps about one processor busy. The contracts' half is shown as it goes, the other one when it ends. The
 exit code is that of the first half that failed, 0 where none did; 128 + n where signal n ended the run.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from with_chain import Stopped, heed_signals
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BROWNIE = Path(sys.executable).with_name("brownie")
 LOG = ROOT / "build" / "tests-client.log"
 
@@ -27,7 +27,16 @@ CLIENT = ("tests/client", "tests/cli", "tests/faults", "tests/scripts")
 
 
 def command(kind: str, words: list[str]) -> list[str]:
-    return [sys.executable, str(ROOT / "scripts" / "with_chain.py"), "--kind", kind, "--", str(BROWNIE), "test", *words]
+    return [
+        sys.executable,
+        str(ROOT / "scripts" / "dev" / "with_chain.py"),
+        "--kind",
+        kind,
+        "--",
+        str(BROWNIE),
+        "test",
+        *words,
+    ]
 
 
 def both(kind: str) -> int:
