@@ -146,6 +146,8 @@ def test_what_is_printed_is_compared(run):
         ("a\n…\nd", "a\nb\nc\nd"),
         ("…\nd", "a\nd"),
         ("a\n…", "a\nb"),
+        ("a\n…\nb\nd", "a\nb\nc\nb\nd"),
+        ("", ""),
         ("a  \n\nb", "a\nb"),
         (f"lot {ID}", "lot 0x" + "12" * 32),
         ("lot 0x5e5e…", f"lot {ADDRESS}"),

@@ -22,6 +22,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,29 +115,49 @@ _VARIES = (
 
 
 def normal(text: str) -> list[str]:
-    """Lines without what differs from run to run: addresses, ids, moments, blocks, gas, and white space at the end."""
+    """Lines without what differs from run to run: addresses, ids, moments, blocks, gas, white space, and rules
+    of tables."""
     for pattern, word in _VARIES:
         text = pattern.sub(word, text)
     lines = [line.rstrip() for line in text.splitlines()]
-    return [line for line in lines if line.strip(" ─━")]
+    return [line for line in lines if line.strip(" ─━╇┼")]
 
 
 def difference(shown: str, printed: str) -> str:
     """What a reader is shown and a program did not print; "" where they agree."""
     wanted, there = normal(shown), normal(printed)
-    at, loose = 0, False
+    parts = [[]]
     for line in wanted:
         if line.strip() == "…":
-            loose = True
-            continue
-        place = next((n for n in range(at, len(there)) if there[n] == line), None) if loose else at
-        if place is None or place >= len(there) or there[place] != line:
-            got = there[at] if at < len(there) else "nothing more"
-            return f"the text shows\n  {line}\nand the program printed\n  {got}\nof\n{printed}"
-        at, loose = place + 1, False
-    if at < len(there) and not loose:
-        return f"the program printed more than the text shows:\n  {there[at]}\nof\n{printed}"
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    at = 0
+    for number, part in enumerate(parts):
+        # Only the first part must stand at the beginning, and only the last one at the end.
+        starts = range(at, len(there) + 1) if number else [0]
+        open_end = number < len(parts) - 1 or (number > 0 and not part)
+        fits = (n for n in starts if there[n : n + len(part)] == part and (open_end or n + len(part) == len(there)))
+        begin = next(fits, None)
+        if begin is None:
+            return f"{_first_difference(part, there, starts)}\nof\n{printed}"
+        at = begin + len(part)
     return ""
+
+
+def _first_difference(part: list[str], there: list[str], starts: Iterable[int]) -> str:
+    """Where a part of the text stops to agree, at the place where most of it does."""
+
+    def agreeing(start: int) -> int:
+        pairs = enumerate(zip(part, there[start:]))
+        return next((number for number, (line, got) in pairs if line != got), min(len(part), len(there) - start))
+
+    start = max(starts, key=agreeing, default=len(there))
+    far = agreeing(start)
+    if far == len(part):
+        return f"the program printed more than the text shows:\n  {there[start + far]}"
+    got = there[start + far] if start + far < len(there) else "nothing more"
+    return f"the text shows\n  {part[far]}\nand the program printed\n  {got}"
 
 
 # -------------------------------------------------------------------------------------------------------------- running
