@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doc_blocks import RUN, Block, Reader, blocks, difference
+from tests.support.doc_blocks import RUN, Block, Reader, blocks
 from tests.support.project_copy import ROOT, copy_project
 from tests.support.terminal import Terminal
 

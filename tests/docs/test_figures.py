@@ -3,7 +3,7 @@
 given the tables of docs/gas.md and benchmarks/results.json
     when they are compared          each key is in its table once, explained, with the figures of the file
 given other results
-    when the page is brought up to date    a figure that changed is replaced, a key that went is gone, a new one is there
+    when the page is brought up to date    changed figures are replaced, keys that went are gone, new ones are there
 """
 
 import json
@@ -18,7 +18,9 @@ def test_the_page_has_the_figures_of_the_results():
 
 
 def test_the_page_is_brought_up_to_date():
-    page = "a\n<!-- gas -->\n| key |\n|---|\n| `x` | 1 | 1 | – | what |\n| `y` | 1 | 1 | 1 | old |\n<!-- end -->\nb\n<!-- client -->\n| key |\n|---|\n| `z` | 1 | rate |\n<!-- end -->\nc\n"
+    head = "| key |\n|---|\n"
+    gas = f"<!-- gas -->\n{head}| `x` | 1 | 1 | – | what |\n| `y` | 1 | 1 | 1 | old |\n<!-- end -->"
+    page = f"a\n{gas}\nb\n<!-- client -->\n{head}| `z` | 1 | rate |\n<!-- end -->\nc\n"
     results = {"gas": {"x": 2000, "new": 3}, "gas_prague": {"x": 2500}, "naive": {"new": 4}, "client": {"z": 0.5}}
     expected = page.replace("| `x` | 1 | 1 | – |", "| `x` | 2,000 | 2,500 | – |")
     expected = expected.replace("| `y` | 1 | 1 | 1 | old |", "| `new` | 3 | – | 4 | ? |")

@@ -82,5 +82,9 @@ def test_each_command_is_one(path):
         for each in words[1:]:
             if not isinstance(found, click.Group) or each.startswith(("-", "…")) or not each.islower():
                 break
-            assert (there := found.get_command(None, each)), f"{name(path)}: {word}: there is no {each}"
-            found = there
+            found = found.get_command(None, each)
+            assert found, f"{name(path)}: {word}: there is no {each}"
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) < 200

@@ -55,11 +55,13 @@ def run(reader, document):
     return run
 
 
-# ---------------------------------------------------------------------------------------------------------------- reading
+# -------------------------------------------------------------------------------------------------------------- reading
 
 
 def test_blocks_have_their_language_line_and_reason(document):
-    found = document("Text\n\n```sh\nls\n```\n\n<!-- not run: it is long -->\n```\n  a\nb\n```\n- item\n\n  ```json\n  {}\n  ```\n")
+    found = document(
+        "Text\n\n```sh\nls\n```\n\n<!-- not run: it is long -->\n```\n  a\nb\n```\n- item\n\n  ```json\n  {}\n  ```\n"
+    )
     assert [(block.language, block.line, block.lines, block.reason) for block in found] == [
         ("sh", 4, ("ls",), ""),
         ("", 9, ("  a", "b"), "it is long"),
@@ -81,7 +83,7 @@ def test_commands_are_joined_at_a_backslash():
     assert commands(("ls", "", "# why", "echo \\", "  a")) == [(0, "ls"), (3, "echo \\\n  a")]
 
 
-# ----------------------------------------------------------------------------------------------------------------- shell
+# ---------------------------------------------------------------------------------------------------------------- shell
 
 
 def test_a_command_that_fails_is_named_by_its_line(run):
@@ -99,7 +101,7 @@ def test_a_command_that_should_have_failed_is_told(run):
 
 
 def test_what_a_command_changes_in_the_shell_stays(run):
-    run("```sh\nmkdir inner; cd inner; export KEY=value\n```\nText\n```sh\ntest $KEY-$(basename $PWD) = value-inner\n```\n")
+    run("```sh\nmkdir in; cd in; export KEY=value\n```\nText\n```sh\ntest $KEY-$(basename $PWD) = value-in\n```\n")
 
 
 def test_questions_are_answered(run, tmp_path):
@@ -131,7 +133,7 @@ def test_the_line_of_the_other_terminal_needs_a_chain(run):
         run("```sh\nexport SALUS_RPC=…\n```\n")
 
 
-# --------------------------------------------------------------------------------------------------------------- console
+# -------------------------------------------------------------------------------------------------------------- console
 
 
 def test_what_is_printed_is_compared(run):
@@ -168,7 +170,7 @@ def test_these_are_alike(shown, printed):
         ("a\n…\nb", "a\nc", "the text shows\n  b"),
         ("…\nb\nc", "a\nb\nd", "the text shows\n  c\nand the program printed\n  d"),
         ("", "a", "the program printed more"),
-        (f"lot {ID}", "lot A42", f"the text shows\n  lot 0x…"),
+        (f"lot {ID}", "lot A42", "the text shows\n  lot 0x…"),
         ("paid 41.36", "paid 41.35", "the text shows\n  paid 41.36"),
     ],
 )
@@ -176,14 +178,15 @@ def test_these_are_not(shown, printed, told):
     assert difference(shown, printed).startswith(told)
 
 
-# ---------------------------------------------------------------------------------------------------------- Python, JSON
+# --------------------------------------------------------------------------------------------------------- Python, JSON
 
 
 def test_python_blocks_share_names_and_have_the_terminals_environment(run, tmp_path, monkeypatch):
     monkeypatch.setenv("ELSEWHERE", "yes")
     run(
         "```sh\nmkdir inner; cd inner; export KEY=value; unset ELSEWHERE\n```\n"
-        "```python\nimport os\nfrom pathlib import Path\nwhere = Path.cwd(), os.environ['KEY'], os.environ.get('ELSEWHERE')\n```\n"
+        "```python\nimport os\nfrom pathlib import Path\n"
+        "where = Path.cwd(), os.environ['KEY'], os.environ.get('ELSEWHERE')\n```\n"
         "```python\nPath('seen').write_text(repr(where[1:]) + where[0].name)\n```\n"
     )
     assert (tmp_path / "inner" / "seen").read_text() == "('value', None)inner"

@@ -1,5 +1,6 @@
-"""The tables of docs/gas.md, from what `make bench` wrote. `python -m tests.support.figures` brings the page up to date;
-what each key means is kept from the page.
+"""The tables of docs/gas.md, from what `make bench` wrote.
+
+`python -m tests.support.figures` brings the page up to date; what each key means is kept from the page.
 """
 
 from __future__ import annotations
