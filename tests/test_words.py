@@ -178,7 +178,7 @@ READ_IN_PLACE = (
 )
 
 
-@pytest.mark.parametrize("library, accessor, struct, field, slot", READ_IN_PLACE, ids=lambda part: str(part))
+@pytest.mark.parametrize("library, accessor, struct, field, slot", READ_IN_PLACE, ids=str)
 def test_a_field_is_read_where_it_lies(library, accessor, struct, field, slot):
     where, low, size = layout(*struct)[field]
     taken, width = place(function(library, accessor))
@@ -349,7 +349,7 @@ FLAT = field_names("Results", "Flat")
 
 
 def test_a_flat_result_is_a_result_with_its_lines_behind_it():
-    assert FLAT == [*RESULT[:-1], "offset", "count"] and RESULT[-1] == "lines"
+    assert [*RESULT[:-1], "offset", "count"] == FLAT and RESULT[-1] == "lines"
     assert constant("Results", "OFFSET") == WORD * len(RESULT) == WORD * FLAT.index("count")
     assert constant("Results", "HEAD") == WORD * len(FLAT)
     assert written("Results", "start", "r") == {0: "id", WORD * FLAT.index("offset"): "OFFSET"}
@@ -431,7 +431,7 @@ TYPED = [
 ]
 
 
-@pytest.mark.parametrize("library, which, kind, struct", TYPED, ids=lambda part: str(part))
+@pytest.mark.parametrize("library, which, kind, struct", TYPED, ids=str)
 def test_a_signed_type_names_each_field_of_its_struct(library, which, kind, struct):
     text = text_constant(library, which)
     fields = [tuple(part.split()) for part in re.match(rf"{kind}\((.*?)\)", text)[1].split(",")]
