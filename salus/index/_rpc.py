@@ -169,13 +169,14 @@ class Endpoint:
             raise trouble
         found: dict[int, Any] = {}
         for answer in answers:
-            number = answer.get("id") if isinstance(answer, dict) else None
-            if type(number) is not int or not 0 <= number < count or number in found:
+            if not isinstance(answer, dict) or type(number := answer.get("id")) is not int or number in found:
                 raise trouble
             error = answer.get("error")
             if error is None and "result" not in answer:
                 raise trouble
             found[number] = answer["result"] if error is None else _fault(error)
+        if found.keys() != set(range(count)):
+            raise trouble
         return [found[number] for number in range(count)]
 
     def _post(self, body: bytes, deadline: float) -> Any:
