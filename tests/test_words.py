@@ -349,7 +349,7 @@ FLAT = field_names("Results", "Flat")
 
 
 def test_a_flat_result_is_a_result_with_its_lines_behind_it():
-    assert FLAT == [*RESULT[:-1], "offset", "count"] and RESULT[-1] == "lines"
+    assert [*RESULT[:-1], "offset", "count"] == FLAT and RESULT[-1] == "lines"
     assert constant("Results", "OFFSET") == WORD * len(RESULT) == WORD * FLAT.index("count")
     assert constant("Results", "HEAD") == WORD * len(FLAT)
     assert written("Results", "start", "r") == {0: "id", WORD * FLAT.index("offset"): "OFFSET"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
 
-__all__ = ["new_key", "send_each", "resume_pending"]
+__all__ = ["new_key", "resume_pending", "send_each"]
 
 #: Transactions in flight: calls with a hundred rows each fill blocks, more of them would only wait.
 BULK_WINDOW = 8

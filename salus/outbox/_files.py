@@ -15,7 +15,7 @@ from salus.errors import BadInput, Unreachable
 from salus.keys.keystores import private_folder
 from salus.keys.wallet import default_home
 
-__all__ = ["default_file", "outbox_folder", "key_lock", "open_private"]
+__all__ = ["default_file", "key_lock", "open_private", "outbox_folder"]
 
 _FRESH = 30  # seconds; above the time for what is on its way when the lock is given on
 
