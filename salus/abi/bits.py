@@ -109,12 +109,20 @@ def names_of(bits: int, known: Mapping[str, int]) -> frozenset[str]:
 
 
 def role_names(bits: int) -> frozenset[str]:
-    """The names of roles; bits without a name as ``bit<n>``."""
+    """The names of roles; bits without a name as ``bit<n>``.
+
+    Args:
+        bits: A set of roles.
+    """
     return names_of(bits, ROLES)
 
 
 def category_names(bits: int) -> frozenset[str]:
-    """The names of categories; ``all`` when every record class is there, bits without a name as ``bit<n>``."""
+    """The names of categories; ``all`` when every record class is there, bits without a name as ``bit<n>``.
+
+    Args:
+        bits: A set of categories.
+    """
     if bits & ALL_RECORDS == ALL_RECORDS:
         return names_of(bits & ~ALL_RECORDS, CATEGORIES) | {ALL}
     return names_of(bits, CATEGORIES)

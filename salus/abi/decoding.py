@@ -98,7 +98,11 @@ class Struct:
 
 
 def plain(value: Any) -> Any:
-    """Structs as dictionaries, rows as lists, bytes as 0x-hex: what JSON can hold."""
+    """Structs as dictionaries, rows as lists, bytes as 0x-hex: what JSON can hold.
+
+    Args:
+        value: A decoded value, or anything made of such values.
+    """
     if isinstance(value, Struct):
         return {name: plain(item) for name, item in zip(value._names, value._values, strict=True)}
     if isinstance(value, Mapping):
@@ -155,7 +159,11 @@ def function_of(contract: str, name: str) -> Mapping[str, Any]:
 
 
 def type_name(entry: Mapping[str, Any]) -> str:
-    """The canonical type of a value, structs as their parts in brackets."""
+    """The canonical type of a value, structs as their parts in brackets.
+
+    Args:
+        entry: The value's entry in an ABI.
+    """
     kind: str = entry["type"]
     if kind.startswith("tuple"):
         return f"({','.join(type_name(part) for part in entry['components'])}){kind[len('tuple') :]}"
@@ -163,12 +171,20 @@ def type_name(entry: Mapping[str, Any]) -> str:
 
 
 def signature(entry: Mapping[str, Any]) -> str:
-    """``name(type,type)`` of a function, an event or an error."""
+    """``name(type,type)`` of a function, an event or an error.
+
+    Args:
+        entry: Its entry in an ABI.
+    """
     return f"{entry['name']}({','.join(type_name(part) for part in entry['inputs'])})"
 
 
 def selector(entry: Mapping[str, Any]) -> bytes:
-    """The first four bytes of the hash of the signature."""
+    """The first four bytes of the hash of the signature.
+
+    Args:
+        entry: The entry of a function or an error in an ABI.
+    """
     from eth_utils.crypto import keccak
 
     return keccak(text=signature(entry))[:4]
@@ -268,6 +284,9 @@ def encode_calls(entry: Mapping[str, Any], many: Sequence[Sequence[Any]]) -> lis
 def events_of(name: str) -> Mapping[bytes, Mapping[str, Any]]:
     """The events of a contract's ABI by their first topics.
 
+    Args:
+        name: The contract's name.
+
     Raises:
         KeyError: No such contract.
     """
@@ -278,6 +297,10 @@ def events_of(name: str) -> Mapping[bytes, Mapping[str, Any]]:
 
 def event_topic(contract: str, event: str) -> bytes:
     """The first topic of an event, 32 bytes.
+
+    Args:
+        contract: The contract's name.
+        event: The event's name.
 
     Raises:
         KeyError: The contract has no such event.

@@ -146,7 +146,7 @@ def _list(width: int, read: _Read) -> _Read:
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
-    """The word that tells how long something is, and the place behind it."""
+    """The word that holds a length, and the place behind it."""
     place = at + 32
     if place > len(data):
         raise Unfit

@@ -45,7 +45,7 @@ _Part = tuple[int, Encode]
 
 
 def _part(kind: Any) -> _Part:
-    """What encodes a type, as eth-abi's grammar tells it."""
+    """What encodes a type, as eth-abi's grammar describes it."""
     if kind.arrlist:
         inner, size = _part(kind.item_type), kind.arrlist[-1]
         return _list(inner, size[0] if size else None)

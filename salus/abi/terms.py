@@ -50,7 +50,11 @@ def pack(**fields: int) -> int:
 
 
 def unpack(word: int) -> dict[str, Any]:
-    """The fields of one word, in the order in which people read them."""
+    """The fields of one word, in the order in which people read them.
+
+    Args:
+        word: The packed terms, at least 0 and below 2^256.
+    """
     found = {}
     for name, bits in reversed(_FIELDS):
         found[name] = word & (1 << bits) - 1

@@ -20,6 +20,9 @@ def redact_url(url: str) -> str:
     """A node's address for messages: scheme, host and port.
 
     Providers put keys into paths and passwords before hosts; neither is in it.
+
+    Args:
+        url: The address as the user gave it.
     """
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
@@ -47,12 +50,20 @@ def node_parts(url: str) -> SplitResult:
 
 
 def is_local(parts: SplitResult) -> bool:
-    """Whether a node is on this machine."""
+    """Whether a node is on this machine.
+
+    Args:
+        parts: Of :func:`node_parts`.
+    """
     return parts.hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def pause_asked(retry_after: str | None) -> float:
-    """Seconds that a node asks to wait, by its ``Retry-After`` header; 0 where it names a date, or nothing."""
+    """Seconds that a node asks to wait, by its ``Retry-After`` header; 0 where it names a date, or nothing.
+
+    Args:
+        retry_after: The header's value; None where there is none.
+    """
     return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else 0.0
 
 

@@ -33,7 +33,7 @@ class Past:
         rows: The logs, oldest first: ``block``, ``log_index``, ``tx``, ``topic0`` to ``topic3`` (None where there is
             none) and ``data``, the hashes and the data as bytes.
         block: The number of the index's last block.
-        hash: The hash of that block, 32 bytes: whoever asks verifies that it is on the node's chain.
+        hash: The hash of that block, 32 bytes; the caller verifies that it is on the node's chain.
     """
 
     rows: Sequence[Any]
@@ -123,6 +123,9 @@ class Events:
 
     def read(self, log: Mapping[str, Any]) -> Event | None:
         """A node's log as an event; None where it is of no contract of the book or was taken back.
+
+        Args:
+            log: As web3 gives it, hashes and data as bytes.
 
         Raises:
             BadAnswer: It does not fit the ABI.

@@ -70,6 +70,9 @@ def _in_order(answers: Sequence[Any], count: int) -> list[Any]:
 def data(answer: Any) -> bytes:
     """Bytes as nodes write them, ``0x…``.
 
+    Args:
+        answer: A JSON value.
+
     Raises:
         BadAnswer: They are not.
     """
@@ -80,6 +83,9 @@ def data(answer: Any) -> bytes:
 
 def quantity(answer: Any) -> int:
     """A number as nodes write it, ``0x7a69``.
+
+    Args:
+        answer: A JSON value.
 
     Raises:
         BadAnswer: It is not.

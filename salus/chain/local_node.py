@@ -149,7 +149,7 @@ class LocalNode:
         self._process = subprocess.Popen(
             [*_tie(), *command],
             stdin=subprocess.DEVNULL,
-            # A file, not a pipe: nobody empties a pipe, and a full one would stop the node.
+            # A file, not a pipe: nothing would empty a pipe, and a full one would stop the node.
             stdout=self._log if self._quiet else None,
             stderr=subprocess.STDOUT if self._quiet else None,
             # A group of its own, so that Ctrl-C reaches this program first, which then ends the node in good order.
@@ -250,7 +250,7 @@ class LocalNode:
         return tuple(Account.from_key(key).address for key in self.keys)
 
     def last_output(self, lines: int = 8) -> str:
-        """What the node printed last; empty where it is not quiet, for then it prints to the terminal."""
+        """What the node printed last, so many lines; empty where it is not quiet: then it prints to the terminal."""
         if self._log is None or self._log.closed:
             return ""
         self._log.seek(0)
@@ -421,7 +421,7 @@ def _watch_exit() -> None:
 
     def on_term(number: int, _frame: object) -> None:
         _end_all()
-        # Then die of the same signal, so that whoever sent it sees what it expects.
+        # Then end by the same signal, so that its sender sees what it expects.
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 

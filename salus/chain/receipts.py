@@ -51,5 +51,9 @@ class Receipt:
     logs: tuple[Event, ...]
 
     def events(self, name: str) -> tuple[Event, ...]:
-        """The events of one name."""
+        """The events of one name.
+
+        Args:
+            name: E.g. ``ConsentGranted``.
+        """
         return tuple(event for event in self.logs if event.name == name)

@@ -164,7 +164,7 @@ class Sender:
                     self._w3.eth.send_raw_transaction(raw)
                 return
             except NodeRefused as refused:
-                # After a lost answer it is most likely these bytes that took the nonce; the receipt tells.
+                # After a lost answer it is most likely these bytes that took the nonce; the receipt will show.
                 if _is_there(refused) or (lost and "nonce" in str(refused).lower()):
                     return
                 raise
@@ -213,7 +213,7 @@ class Sender:
         return receipt
 
     def _failed(self, sent: bytes, transaction: Mapping[str, Any], receipt: Mapping[str, Any], name: str) -> Refused:
-        """Why a transaction failed in its block: the same call on the state after it tells."""
+        """Why a transaction failed in its block, found by the same call on the state after it."""
         again = {key: transaction[key] for key in ("from", "to", "data", "value")}
         try:
             eth_call(self._w3, again, int(receipt["blockNumber"]), name)

@@ -66,7 +66,11 @@ _ALL_PURPOSES = {**PURPOSES, **RESEARCH_USES}
 
 
 def moment(seconds: int) -> str:
-    """Unix seconds as ``2026-01-31 12:00:00 UTC``; the last second that there is as ``without end``."""
+    """Unix seconds as ``2026-01-31 12:00:00 UTC``; the last second that there is as ``without end``.
+
+    Args:
+        seconds: Unix seconds, 0 or more.
+    """
     if seconds >= (1 << 40) - 1:
         return "without end"
     try:

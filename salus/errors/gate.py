@@ -131,7 +131,7 @@ def _revert(foreign: Any, _: _Context) -> Refused:
 
 
 def _reason_in(message: str) -> str:
-    """The words of a node that tells the reason only in its message."""
+    """The reason that some nodes give in their message only; "" where there is none."""
     match = re.search(r"revert(?:ed)?(?:: | )(?!custom error)(?:reason string )?'?([^']{1,300})'?$", message)
     words = match[1].strip() if match else ""
     return "" if words.startswith(("0x", "VM Exception")) else words

@@ -1,7 +1,7 @@
 """The contracts' custom errors as classes, and reverts as exceptions.
 
-There is one class for each name of a custom error in the ABIs; the same error of several contracts is one class. A
-revert is told by the first four bytes of its data, its selector.
+There is one class for each name of a custom error in the ABIs; the same error of several contracts is one class. The
+first four bytes of a revert's data, its selector, say which error it is.
 """
 
 from __future__ import annotations

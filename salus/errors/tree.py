@@ -105,7 +105,7 @@ class WalletError(SalusError):
 
 
 class WrongPassword(WalletError):
-    """The password does not open the file (or the file was damaged; the two cannot be told apart)."""
+    """The password does not open the file (or the file was damaged; both look the same)."""
 
 
 class NoSigner(WalletError):

@@ -233,7 +233,11 @@ def _identity(text: str) -> dict[str, str] | None:
 
 
 def from_epc(text: str) -> str | None:
-    """The canonical Digital Link URI of an EPC URI, EPC class URI or pattern; None when it is none of them."""
+    """The canonical Digital Link URI of an EPC URI, EPC class URI or pattern; None when it is none of them.
+
+    Args:
+        text: E.g. ``urn:epc:id:sgtin:0614141.812345.6789``.
+    """
     match = _EPC.match(text)
     if match is None:
         return None

@@ -41,6 +41,9 @@ def check_digit(digits: str) -> int:
 def gtin_number(text: str) -> int:
     """A GS1 GTIN of 8, 12, 13 or 14 digits as a number.
 
+    Args:
+        text: The digits, check digit included.
+
     Raises:
         BadInput: Another length, other characters, or a wrong check digit.
     """
@@ -52,6 +55,9 @@ def gtin_number(text: str) -> int:
 def gtin_14(text: str) -> str:
     """A GTIN in the 14 digits of labels and Digital Links.
 
+    Args:
+        text: The digits of a GTIN of any length, check digit included.
+
     Raises:
         BadInput: As :func:`gtin_number`.
     """
@@ -60,6 +66,9 @@ def gtin_14(text: str) -> str:
 
 def gln_number(text: str) -> str:
     """A global location number: 13 digits.
+
+    Args:
+        text: The digits, check digit included.
 
     Raises:
         BadInput: Another length, other characters, or a wrong check digit.
@@ -70,6 +79,9 @@ def gln_number(text: str) -> str:
 def sscc_number(text: str) -> str:
     """A serial shipping container code: 18 digits.
 
+    Args:
+        text: The digits, check digit included.
+
     Raises:
         BadInput: Another length, other characters, or a wrong check digit.
     """
@@ -78,6 +90,12 @@ def sscc_number(text: str) -> str:
 
 def lot_number(text: str) -> bytes:
     """A lot number (GS1 application identifier 10) in 32 bytes.
+
+    Args:
+        text: The lot number as it is printed.
+
+    Returns:
+        The characters as bytes, filled with zeros at the end.
 
     Raises:
         BadInput: Not 1 to 20 visible ASCII characters.
@@ -235,6 +253,10 @@ IDENTIFIERS: Mapping[str, AI] = MappingProxyType(
 
 def element(identifier: str, value: str) -> str:
     """The value of an application identifier itself.
+
+    Args:
+        identifier: The application identifier, e.g. ``17``.
+        value: What follows it on the label.
 
     Raises:
         BadInput: An unknown identifier, or a value that it cannot have; names the identifier.

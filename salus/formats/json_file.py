@@ -41,6 +41,9 @@ class _Refused(ValueError):
 def read_bytes(path: str | Path) -> bytes:
     """The content of a file of at most :data:`MAX_BYTES`.
 
+    Args:
+        path: The file.
+
     Raises:
         BadInput: It cannot be read, or is too large.
     """
@@ -57,6 +60,9 @@ def read_bytes(path: str | Path) -> bytes:
 def read_text(path: str | Path) -> str:
     """The content of a UTF-8 file, without a byte order mark.
 
+    Args:
+        path: The file.
+
     Raises:
         BadInput: It cannot be read, is too large, or is not UTF-8.
     """
@@ -68,6 +74,10 @@ def read_text(path: str | Path) -> str:
 
 def write_new(path: str | os.PathLike[str], text: str) -> None:
     """Write a file that is not there yet.
+
+    Args:
+        path: The file.
+        text: Its content, written as UTF-8.
 
     Raises:
         BadInput: It is there, or cannot be written.
@@ -106,7 +116,12 @@ def parse_json(text: str, source: str, line: int | None = None) -> Any:
 
 
 def dump_json(value: Any, indent: int = 2) -> str:
-    """A value as JSON text with a final line end; decimals are written digit by digit, in ASCII only."""
+    """A value as JSON text with a final line end; decimals are written digit by digit, in ASCII only.
+
+    Args:
+        value: Anything that JSON can hold, decimals included.
+        indent: Blanks for each level.
+    """
     # json itself could only write a float, which would round.
     return _dumped(value, "\n", " " * indent) + "\n"
 
@@ -163,7 +178,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def add(values: Iterator[Decimal] | tuple[Decimal, ...] | list[Decimal]) -> Decimal:
-    """The exact sum."""
+    """The exact sum.
+
+    Args:
+        values: Numbers that were accepted by :func:`parse_json`.
+    """
     with localcontext(_EXACT):
         return sum(values, Decimal(0))
 

@@ -14,7 +14,11 @@ __all__ = ["bloom_of", "bloom_of_logs", "signs", "union"]
 
 
 def union(blooms: Iterable[int]) -> int:
-    """The bloom of all that is in any of some blooms."""
+    """The bloom of all that is in any of some blooms.
+
+    Args:
+        blooms: As numbers.
+    """
     found = 0
     for bloom in blooms:
         found |= bloom
@@ -23,7 +27,11 @@ def union(blooms: Iterable[int]) -> int:
 
 @lru_cache(1 << 16)
 def bloom_of(thing: bytes) -> int:
-    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1), as a number."""
+    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1), as a number.
+
+    Args:
+        thing: The 20 bytes of an address, or the 32 of a topic.
+    """
     from eth_utils.crypto import keccak
 
     digest = keccak(thing)
@@ -32,6 +40,9 @@ def bloom_of(thing: bytes) -> int:
 
 def bloom_of_logs(logs: Sequence[Mapping[str, Any]]) -> int:
     """The ``logsBloom`` of all of a block's logs, as the node gave them.
+
+    Args:
+        logs: The logs.
 
     Raises:
         BadAnswer: They are not logs.

@@ -32,6 +32,9 @@ def _statement(function: str) -> TextClause:
 def writer(store: Store) -> Iterator[None]:
     """Be the only one who writes an index.
 
+    Args:
+        store: The index.
+
     Raises:
         IndexTrouble: Somebody else is.
     """

@@ -61,7 +61,11 @@ class LogSorter:
         return list(self.names)
 
     def of(self, logs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Those logs that are of the book's contracts."""
+        """Those logs that are of the book's contracts.
+
+        Args:
+            logs: As a node gave them.
+        """
         names = self.names
         return [log for log in logs if log["address"].lower() in names]
 
@@ -180,8 +184,8 @@ def _topic_mask(part: Mapping[str, Any]) -> int:
 
 
 def _masks(part: Mapping[str, Any], kind: str) -> list[int] | None:
-    """The bits that must be 0 in each word of a value; None where the words are not a fixed number or not told by
-    bits.
+    """The bits that must be 0 in each word of a value; None where their number is not fixed or bits cannot
+    tell.
     """
     if match := re.fullmatch(r"(.+)\[(\d*)\]", kind):
         inner = _masks(part, match[1]) if match[2] else None
@@ -240,6 +244,9 @@ def unhex(value: Any, size: int | None = None) -> bytes:
 
 def number(value: Any) -> int:
     """A number that a node writes as 0x-hex; below 2^63, which every count and place is.
+
+    Args:
+        value: What it wrote.
 
     Raises:
         ValueError, TypeError: It is something else.

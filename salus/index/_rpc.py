@@ -98,6 +98,10 @@ class Endpoint:
     def one(self, method: str, *params: Any) -> Any:
         """Ask one question; its result, or a :class:`Fault`.
 
+        Args:
+            method: The method.
+            params: Its parameters.
+
         Raises:
             Unreachable, BadAnswer: See :meth:`many`.
         """
@@ -105,6 +109,9 @@ class Endpoint:
 
     def many(self, questions: Sequence[Question]) -> list[Any]:
         """Ask questions; each one's result or :class:`Fault`, in their order.
+
+        Args:
+            questions: Methods with their parameters.
 
         Raises:
             Unreachable: No answer within the patience.
@@ -248,6 +255,10 @@ def _wants_pause(answer: Any) -> bool:
 
 
 def wants_less(fault: Fault) -> bool:
-    """Whether a refusal says that the answer would be too long, so that a smaller question may be answered."""
+    """Whether a refusal says that the answer would be too long, so that a smaller question may be answered.
+
+    Args:
+        fault: The refusal.
+    """
     said = fault.message.lower()
     return fault.code == -32005 or "more than" in said or "limit" in said or any(word in said for word in _SMALLER)

@@ -264,7 +264,12 @@ class Store:
     # --------------------------------------------------------------------------------------------------------- reading
 
     def headers(self, connection: Connection, above: int) -> list[Header]:
-        """The kept headers with a number above ``above``, the newest first."""
+        """The kept headers with a number above ``above``, the newest first.
+
+        Args:
+            connection: What is read through.
+            above: The number.
+        """
         query = select(t.blocks).where(t.blocks.c.number > above).order_by(t.blocks.c.number.desc())
         return [Header(r.number, bytes(r.hash), bytes(r.parent), r.time) for r in connection.execute(query)]
 
@@ -298,7 +303,11 @@ class Store:
         return list(connection.execute(query))
 
     def counts(self, connection: Connection) -> dict[str, int]:
-        """How many rows each table has, by its name."""
+        """How many rows each table has, by its name.
+
+        Args:
+            connection: What is read through.
+        """
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in (*t.SHARED, t.diary)
@@ -410,7 +419,12 @@ class Store:
         return "" if said == ["ok"] and not broken else one_line(said if said != ["ok"] else broken)
 
     def rows(self, connection: Connection, table: Any) -> Iterator[tuple[Any, ...]]:
-        """All rows of a table as tuples in the order of its key; read a few at a time."""
+        """All rows of a table as tuples in the order of its key; read a few at a time.
+
+        Args:
+            connection: What is read through.
+            table: One of :mod:`salus.index._tables`.
+        """
         key = list(table.primary_key.columns)
         stream = connection.execution_options(yield_per=1000).execute(select(table).order_by(*key))
         for row in stream:

@@ -291,7 +291,7 @@ class Indexer:
 
     def _take_back(self, at: Cursor, report: Report, on_change: OnChange | None) -> Cursor:
         with self.store.reading() as connection:
-            # Not the block before the contracts: a chain that shares no more than that was started anew.
+            # Not the block before the contracts: a chain that shares no more than that is a new one.
             kept = self.store.headers(connection, max(at.block - at.window, self._base))
         self._not_just_behind(at, kept)
         ancestor = self._ancestor(at, kept)

@@ -60,7 +60,7 @@ __all__ = [
     "secure",
 ]
 
-#: Version of the tables; an index of another version is built anew.
+#: Version of the tables; an index of another version must be rebuilt.
 SCHEMA = 1
 
 _metadata = MetaData()
@@ -149,12 +149,20 @@ SHARED = (contracts, blocks, events, quarantine, cursor)
 
 
 def create(engine: Engine) -> None:
-    """Make the tables that are not there."""
+    """Make the tables that are not there.
+
+    Args:
+        engine: The database.
+    """
     _metadata.create_all(engine)
 
 
 def drop(engine: Engine) -> None:
-    """Remove the tables and what is in them."""
+    """Remove the tables and what is in them.
+
+    Args:
+        engine: The database.
+    """
     _metadata.drop_all(engine)
 
 
@@ -162,7 +170,11 @@ def drop(engine: Engine) -> None:
 
 
 def redact(where: str | os.PathLike[str]) -> str:
-    """The place of an index for messages: a URL without its password, a file as it is."""
+    """The place of an index for messages: a URL without its password, a file as it is.
+
+    Args:
+        where: A file, or the URL of a database.
+    """
     text = os.fspath(where)
     if "://" not in text:
         return text
@@ -214,7 +226,15 @@ def _postgres(text: str) -> URL:
 
 
 def secure(path: Path, create_file: bool) -> None:
-    """Make sure of a file that its owner alone reads and writes; SQLite gives its companions the same rights."""
+    """Make sure of a file that its owner alone reads and writes; SQLite gives its companions the same rights.
+
+    Args:
+        path: The file.
+        create_file: Whether to make it where it is not there.
+
+    Raises:
+        IndexTrouble: It is not there, is no plain file, or cannot be used.
+    """
     try:
         if create_file:
             try:

@@ -49,6 +49,10 @@ _LARGEST_FILE = 1 << 20
 def load_keystore(path: str | os.PathLike[str], password: str) -> KeySigner:
     """The signer of a keystore v3 file, as Salus, eth-account, Brownie and cast write it.
 
+    Args:
+        path: The file.
+        password: Opens it.
+
     Raises:
         WrongPassword: It is not the password.
         WalletError: Not such a file, others can read it, or it asks for an absurd cost.
@@ -61,7 +65,7 @@ def load_keystore(path: str | os.PathLike[str], password: str) -> KeySigner:
     try:
         key = Account.decrypt(document, password)
     except ValueError as trouble:
-        # eth-keyfile says "MAC mismatch"; nothing else is told, whatever failed.
+        # eth-keyfile says "MAC mismatch"; no other reason is given, whatever failed.
         if "MAC" in str(trouble):
             raise WrongPassword(f"that is not the password of {file} (or the file was damaged)") from None
         raise WalletError(f"{file} is no keystore v3 file that can be opened") from None
@@ -76,7 +80,7 @@ def load_keystore(path: str | os.PathLike[str], password: str) -> KeySigner:
 
 @dataclass(frozen=True)
 class KeystoreFile:
-    """What a keystore file tells without its password.
+    """What a keystore file shows without its password.
 
     Attributes:
         path: The file.
@@ -90,6 +94,9 @@ class KeystoreFile:
 
 def list_keystores(place: str | os.PathLike[str]) -> tuple[KeystoreFile, ...]:
     """The keystore files of a folder by their names, or the one that is named; no password, and no key is derived.
+
+    Args:
+        place: A folder, of which the ``*.json`` files are meant, or one file.
 
     Raises:
         WalletError: One is no keystore v3 file, or others can read it.
@@ -113,6 +120,11 @@ def _look_at(file: Path) -> KeystoreFile:
 def write_keystore(path: str | os.PathLike[str], signer_key: bytes, password: str) -> str:
     """Write a private key as a keystore v3 file with mode 0600; a file that is there is left alone.
 
+    Args:
+        path: The file.
+        signer_key: The private key, 32 bytes.
+        password: Opens the file from then on.
+
     Returns:
         The account's address.
 
@@ -129,9 +141,12 @@ def write_keystore(path: str | os.PathLike[str], signer_key: bytes, password: st
 def import_keystore(
     source: str | os.PathLike[str], password: str, target: str | os.PathLike[str], new_password: str | None = None
 ) -> str:
-    """Copy a keystore file, encrypted anew at full strength, whatever the strength was.
+    """Copy a keystore file, encrypted again at full strength, whatever the strength was.
 
     Args:
+        source: The file that is there.
+        password: Opens it.
+        target: The file to be written.
         new_password: By default the same.
 
     Returns:
@@ -145,7 +160,12 @@ def import_keystore(
 
 
 def encrypt(key: bytes, password: str) -> dict[str, Any]:
-    """A private key as a keystore v3 document."""
+    """A private key as a keystore v3 document.
+
+    Args:
+        key: The private key, 32 bytes.
+        password: Opens the document from then on.
+    """
     from eth_account import Account
 
     return dict(Account.encrypt(key, password, kdf="scrypt", iterations=_SCRYPT_N))
@@ -191,6 +211,7 @@ def derive(password: str, kdf: Mapping[str, Any], file: str) -> bytes:
     """The 32 bytes that scrypt makes of a password.
 
     Args:
+        password: The password.
         kdf: ``n``, ``r``, ``p`` and ``salt`` (hex).
         file: Where they stood, for the message.
 
@@ -213,6 +234,9 @@ def derive(password: str, kdf: Mapping[str, Any], file: str) -> bytes:
 def read_password_file(path: str | os.PathLike[str]) -> str:
     """The password that is the first line of a file; the line's end is not part of it.
 
+    Args:
+        path: The file.
+
     Raises:
         WalletError: No such file, others can read it, or it is empty.
     """
@@ -227,6 +251,8 @@ def write_private(path: Path, text: str, *, replace: bool = False) -> None:
     """Write a file that only its owner can read, whole or not at all, and on the disk when this returns.
 
     Args:
+        path: The file; its folder is there.
+        text: Its content, written as UTF-8.
         replace: Whether a file may be there already.
 
     Raises:
@@ -261,6 +287,9 @@ def write_private(path: Path, text: str, *, replace: bool = False) -> None:
 def private_folder(folder: Path) -> Path:
     """Make a folder into which only its owner can look, and return it.
 
+    Args:
+        folder: The folder; missing ones above it are made alike.
+
     Raises:
         WalletError: Others can look into it, or it cannot be made.
     """
@@ -279,6 +308,7 @@ def read_private(path: Path, what: str) -> str:
     """The text of a file that only its owner can read.
 
     Args:
+        path: The file, at most 1 MiB.
         what: What it should be, for the message.
 
     Raises:
@@ -291,7 +321,7 @@ def read_private(path: Path, what: str) -> str:
     except OSError as trouble:
         raise WalletError(f"{path} cannot be read: {trouble.strerror}") from None
     try:
-        # Of the opened file, so that nobody exchanges it in between.
+        # Of the opened file: it cannot be exchanged in between.
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise WalletError(f"{path} is no file")
@@ -310,7 +340,11 @@ def read_private(path: Path, what: str) -> str:
 
 
 def read_private_json(path: Path) -> Any:
-    """The JSON of a keystore or vault; see :func:`read_private`."""
+    """The JSON of a keystore or vault; see :func:`read_private`.
+
+    Args:
+        path: The file.
+    """
     text = read_private(path, "keystore")
     try:
         return parse_json(text, str(path))

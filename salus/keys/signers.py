@@ -44,6 +44,9 @@ class Signer(Protocol):
     def sign_typed(self, typed: TypedData) -> bytes:
         """Sign typed data.
 
+        Args:
+            typed: What is signed.
+
         Returns:
             65 bytes r‖s‖v, v 27 or 28.
         """
@@ -125,6 +128,9 @@ class NodeSigner:
 
     def send_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """Sign and send in one.
+
+        Args:
+            transaction: See :meth:`Signer.sign_transaction`; the node chooses the nonce.
 
         Returns:
             The hash of the transaction, 32 bytes.

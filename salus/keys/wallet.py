@@ -66,7 +66,16 @@ def default_path() -> Path:
 
 
 class Wallet:
-    """An opened wallet. Make one with :meth:`create`, :meth:`restore` or :meth:`open`; ``repr`` shows no secret."""
+    """An opened wallet. Make one with :meth:`create`, :meth:`restore` or :meth:`open`; ``repr`` shows no secret.
+
+    Args:
+        path: The folder.
+        password: Opens the wallet.
+        key: What scrypt makes of the password, 32 bytes.
+        kdf: The parameters of scrypt.
+        words: The BIP-39 words.
+        relations: The relations and their ``i`` in ``m/44'/60'/0'/0/i``.
+    """
 
     def __init__(
         self,
@@ -122,6 +131,8 @@ class Wallet:
         """Make a wallet from its words.
 
         Args:
+            path: A folder that is not there yet, or is empty.
+            password: Opens the wallet from then on.
             words: The BIP-39 words, English.
             relations: In the order in which they were made: the words do not hold them.
 
@@ -167,6 +178,10 @@ class Wallet:
     def open(cls, path: str | os.PathLike[str], password: str) -> Wallet:
         """Open a wallet.
 
+        Args:
+            path: The wallet's folder.
+            password: Opens it.
+
         Raises:
             WrongPassword: It is not the password.
             WalletError: No wallet there, others can read it, or it is damaged.
@@ -182,12 +197,19 @@ class Wallet:
 
     @staticmethod
     def is_in(path: str | os.PathLike[str]) -> bool:
-        """Whether a wallet is in a folder."""
+        """Whether a wallet is in a folder.
+
+        Args:
+            path: The folder.
+        """
         return (Path(path) / "vault.json").is_file()
 
     @staticmethod
     def require(path: str | os.PathLike[str]) -> None:
         """Check that a wallet is there, before anybody is asked for its password.
+
+        Args:
+            path: The folder.
 
         Raises:
             WalletError: It is not.
@@ -230,11 +252,15 @@ class Wallet:
         return KeySigner(self._account(relation))
 
     def address(self, relation: str = DEFAULT) -> str:
-        """The account of a relation; see :meth:`signer`."""
+        """The account of a relation; see :meth:`signer`.
+
+        Args:
+            relation: The relation's name.
+        """
         return self.signer(relation).address
 
     def words(self) -> str:
-        """The BIP-39 words: whoever has them has every account."""
+        """The BIP-39 words; they give access to every account."""
         return self._words
 
     def export_to(self, relation: str, path: Path, password: str | None = None) -> str:

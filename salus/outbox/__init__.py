@@ -5,9 +5,9 @@ resources' bulk methods share; ``_items`` are items, states and results, ``_sett
 items through one run. ``_pipeline`` is the loop that sends, in parts: ``_launching`` tries and signs, ``_collecting``
 takes what is in a block, ``_repairing`` sends again and raises fees, ``_rechecking`` handles reorganisations, ``_run``
 is what they share. ``_dryrun`` tries calls, ``_envelope`` signs, ``_dispatch`` sends signed bytes, ``_replies`` reads
-what a node says to them, ``_tracking`` finds receipts. ``_store`` is the file, ``_schema`` its tables, ``_reasons``
-errors in it, ``_files`` file modes and the lock of a key. ``_nodes`` are several endpoints as one, ``_wire`` is one
-endpoint, ``_transport`` its connection.
+what a node says to them, ``_tracking`` finds receipts. ``_store`` is the file, ``_schema`` its tables, ``_rows`` what
+is in them, ``_reasons`` errors in it, ``_files`` file modes and the lock of a key. ``_nodes`` are several endpoints as
+one, ``_wire`` is one endpoint, ``_transport`` its connection.
 """
 
 from __future__ import annotations

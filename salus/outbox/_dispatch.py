@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from salus.outbox._items import State
 from salus.outbox._nodes import Nodes, UnderWay
 from salus.outbox._replies import Reply, read
-from salus.outbox._store import Attempt, Row, Store
+from salus.outbox._rows import Attempt, Row
+from salus.outbox._store import Store
 from salus.outbox._wire import Call
 
 __all__ = ["Bytes", "Dispatch", "Flight"]
@@ -29,6 +30,8 @@ class Flight:
     """An item that is signed and not settled.
 
     Attributes:
+        row: The item.
+        attempts: Its signed transactions, oldest first.
         missing: Since when its nonce is used and no receipt is there; None while that is not so.
     """
 
@@ -41,6 +44,8 @@ class Dispatch:
     """What one run sends.
 
     Args:
+        store: The file.
+        nodes: The endpoints.
         flights: What is in flight, by nonce.
         hook: Told of each message whose answers were heeded.
 
@@ -66,12 +71,19 @@ class Dispatch:
 
         Once: whether a node has what it did not answer to is asked before it is sent again. ganache mines an account's
         very first transaction twice when it is given twice.
+
+        Args:
+            signed: What goes into one message.
         """
         calls: list[Call] = [("eth_sendRawTransaction", ["0x" + raw.hex()]) for _, _, _, raw in signed]
         self._under_way.append((self._nodes.begin(_LANE, calls), signed))
 
     def send_missing(self, signed: Sequence[Bytes]) -> bool:
-        """Send again what the node does not have, and wait for its answers; whether there was any."""
+        """Send again what the node does not have, and wait for its answers; whether there was any.
+
+        Args:
+            signed: What goes into one message.
+        """
         self._process_all_replies()
         self._nodes.wait_idle(_LANE)  # an earlier run may have been left with something on its way
         answers = self._nodes.ask([("eth_getTransactionByHash", [hash_]) for _, _, hash_, _ in signed])
@@ -83,7 +95,11 @@ class Dispatch:
         return bool(missing)
 
     def wait(self, seconds: float | None) -> None:
-        """Wait for the answers to the oldest message, so long at most; None for those to all."""
+        """Wait for the answers to the oldest message, so long at most; None for those to all.
+
+        Args:
+            seconds: How long, at most.
+        """
         for sending, _ in list(self._under_way)[: 1 if seconds is not None else None]:
             sending.is_done(seconds)
 

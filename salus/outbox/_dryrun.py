@@ -12,7 +12,7 @@ from salus.chain.transactions import MOST_GAS
 from salus.errors import NodeRefused, SalusError, one_line
 from salus.outbox._items import Item
 from salus.outbox._nodes import Nodes, UnderWay
-from salus.outbox._store import Row
+from salus.outbox._rows import Row
 from salus.outbox._wire import Call, Trouble, number
 
 __all__ = ["DryRun", "Trial"]
@@ -54,6 +54,7 @@ class DryRun:
     """Tries calls, and learns what each kind of call takes.
 
     Args:
+        nodes: The endpoints.
         account: Who will sign.
     """
 
@@ -68,7 +69,7 @@ class DryRun:
             rows: What will be sent.
             gas_limit: Gas in a block.
             flying: Whether something of ours waits for a block. Then the latest block is asked first, beside everything
-                else, and the pending one only for what that refuses: anvil runs all that waits anew for each question
+                else, and the pending one only for what that refuses: anvil runs all that waits again for each question
                 about the pending block.
             trying: False only finds the gas of those that name none, from one of each kind.
         """
@@ -82,6 +83,9 @@ class DryRun:
 
     def finish(self, trial: Trial) -> tuple[list[tuple[Row, int]], list[tuple[Row, SalusError]]]:
         """Wait for a trial, and look again at what it cannot tell.
+
+        Args:
+            trial: What :meth:`begin` gave.
 
         Returns:
             What may be sent, with its gas, in order; and what was refused, with the reason.

@@ -35,6 +35,10 @@ class Fees:
         """An eighth more on both, or what the market asks if that is more; None where the ceiling leaves no room.
 
         Nodes replace a pending transaction only when both fees grow by a tenth or more.
+
+        Args:
+            market: What the market asks now.
+            ceiling: The most that one unit of gas may cost, wei.
         """
         least = -(-self.most * 9 // 8)
         if max(least, self.most + 1) > ceiling:
@@ -51,6 +55,10 @@ class Unsigned:
     """A call before it is signed.
 
     Attributes:
+        nonce: The account's.
+        data: The call.
+        gas: Its limit.
+        fees: What a unit of gas may cost.
         to: The contract, 20 bytes.
         value: Wei.
     """
@@ -64,7 +72,11 @@ class Unsigned:
 
 
 def rlp(fields: list[bytes | int]) -> bytes:
-    """The recursive length prefix encoding of bytes and whole numbers one after the other, as a list holds them."""
+    """The recursive length prefix encoding of bytes and whole numbers one after the other, as a list holds them.
+
+    Args:
+        fields: Bytes as they are, numbers of 0 or more without leading zeros.
+    """
     parts = []
     for field in fields:
         raw = field if isinstance(field, bytes) else field.to_bytes((field.bit_length() + 7) // 8)
@@ -94,6 +106,10 @@ def signing(signer: Signer, chain_id: int) -> Callable[[Unsigned], tuple[bytes, 
     """A function that signs calls on one chain; gives the raw transaction and its hash.
 
     For a key in memory it is done here; any other signer is asked, one by one.
+
+    Args:
+        signer: Who signs.
+        chain_id: On which chain the signatures count.
 
     Raises:
         WalletError: The function does, where the signer signed something else.

@@ -21,20 +21,32 @@ _FRESH = 30  # seconds; above the time for what is on its way when the lock is g
 
 
 def outbox_folder() -> Path:
-    """Where outboxes lie unless told otherwise: ``$SALUS_HOME/outbox``, one for each chain and account.
+    """Where outboxes are by default: ``$SALUS_HOME/outbox``, one for each chain and account.
 
-    A chain is told by its id and its first block: a local chain that was started anew is another one.
+    A chain is known by its id and its first block: a local chain that was started again is another one.
     """
     return default_home() / "outbox"
 
 
 def default_file(chain_id: int, genesis: str, account: str) -> Path:
-    """The outbox of an account on a chain; its folder is made."""
+    """The outbox of an account on a chain; its folder is made.
+
+    Args:
+        chain_id: The chain.
+        genesis: The hash of its first block, 0x-hex.
+        account: Who signs.
+
+    Raises:
+        WalletError: The folder cannot be made, or others can look into it.
+    """
     return private_folder(outbox_folder()) / f"{chain_id}-{genesis[2:10]}-{account.lower()}.sqlite"
 
 
 def open_private(path: Path) -> None:
     """Make a file that only its owner can read, or see that the one there is such a file.
+
+    Args:
+        path: The file; its folder is there.
 
     Raises:
         BadInput: A link, no file, readable by others, or it cannot be made; what is there is left as it is.
@@ -51,7 +63,7 @@ def open_private(path: Path) -> None:
         _expect_own(path, os.fstat(handle))
     finally:
         os.close(handle)
-    # SQLite gives its two companions the mode of the file; ones that were prepared by somebody else it would use.
+    # SQLite gives its two companions the mode of the file; ones that another user prepared it would use.
     for companion in (path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         with contextlib.suppress(FileNotFoundError):
             _expect_own(companion, companion.lstat())
@@ -86,17 +98,24 @@ class Given:
         return int(nonce) if fresh and nonce.isdigit() else 0
 
     def note(self, nonce: int) -> None:
-        """Leave a hint."""
+        """Leave a hint.
+
+        Args:
+            nonce: The next one that is free.
+        """
         os.pwrite(self._handle, f"{nonce} {int(time.time())}".ljust(64).encode(), 0)
 
 
 @contextlib.contextmanager
 def key_lock(chain_id: int, genesis: str, account: str, patience: float) -> Iterator[Given]:
-    """Hold an account's nonces on a chain for this process; whoever else wants to give one away waits.
+    """Hold an account's nonces on a chain for this process; other processes wait.
 
     The lock goes with the process, however it ends.
 
     Args:
+        chain_id: The chain.
+        genesis: The hash of its first block, 0x-hex.
+        account: Who signs.
         patience: Seconds to wait for another process.
 
     Returns:

@@ -91,7 +91,14 @@ class Item:
 
     @classmethod
     def of(cls, key: str, fn: ContractFunction, *, gas: int | None = None, size: int = 1) -> Item:
-        """An item for a function of a contract with its arguments, as :meth:`salus.Salus.contract` gives it."""
+        """An item for a function of a contract with its arguments, as :meth:`salus.Salus.contract` gives it.
+
+        Args:
+            key: Its business key.
+            fn: The function with its arguments.
+            gas: The limit; None to let the node estimate.
+            size: See :class:`Item`.
+        """
         whole = {"gas": 0, "gasPrice": 0, "nonce": 0, "value": 0, "chainId": 1}
         data = str(fn.build_transaction(whole)["data"])  # type: ignore[arg-type]  # asks the node nothing
         return cls(key, str(fn.address), bytes.fromhex(data[2:]), str(fn.fn_name), gas, size=size)

@@ -14,8 +14,8 @@ from salus.outbox._files import Given
 from salus.outbox._items import State
 from salus.outbox._nodes import BATCH, Survey
 from salus.outbox._rechecking import Change
+from salus.outbox._rows import Attempt, Row
 from salus.outbox._run import LONGEST_POLL, Run
-from salus.outbox._store import Attempt, Row
 
 __all__ = ["Launcher"]
 

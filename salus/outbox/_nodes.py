@@ -67,6 +67,9 @@ class UnderWay:
     def is_done(self, timeout: float | None = 0) -> bool:
         """Whether all have their answers, or will get none; waited for so many seconds, None for as long as it
         takes.
+
+        Args:
+            timeout: Seconds, at most; None for as long as it takes.
         """
         from concurrent.futures import wait
 
@@ -124,6 +127,9 @@ class Nodes:
     def ask(self, calls: Sequence[Call]) -> list[Any]:
         """Ask several things, in messages of a hundred; any endpoint may answer.
 
+        Args:
+            calls: Methods with their parameters.
+
         Returns:
             What each was answered, in order: JSON values, or :class:`Trouble`.
 
@@ -142,6 +148,10 @@ class Nodes:
 
         Only the asking is done by another thread: whom to ask is settled here, and what came of it by
         :meth:`UnderWay.answers`.
+
+        Args:
+            lane: Its name: what is begun in one lane goes one after the other.
+            calls: Methods with their parameters.
 
         Raises:
             WrongChain, NotDeployed: No endpoint is left that has the book's chain and contracts.
@@ -164,7 +174,11 @@ class Nodes:
         return UnderWay(parts, lambda: self._leave(endpoint))
 
     def wait_idle(self, lane: str) -> None:
-        """Wait until nothing is under way in a lane, whoever began it."""
+        """Wait until nothing is under way in a lane, also of an earlier run.
+
+        Args:
+            lane: Its name.
+        """
         if lane in self._couriers:
             self._couriers[lane].submit(int).result()
 
@@ -292,8 +306,8 @@ class Nodes:
                     max(s.head for s in seen),
                     first.gas_limit,
                 )
-            told = sorted({survey.pending for survey in seen})
-            trouble = BadAnswer(f"the nodes disagree on the next nonce of {account}: {', '.join(map(str, told))}")
+            counts = sorted({survey.pending for survey in seen})
+            trouble = BadAnswer(f"the nodes disagree on the next nonce of {account}: {', '.join(map(str, counts))}")
             pause = self._pause(pause, 0, end, trouble)
 
     def _surveys(self, account: str, end: float) -> Iterator[Survey]:
@@ -334,7 +348,14 @@ class Nodes:
     # ------------------------------------------------------------------------------------------------------- blocks
 
     def agree_on(self, blocks: Sequence[int]) -> list[str | None]:
-        """The hash of each block, None where an endpoint that has it says otherwise, or none has it."""
+        """The hash of each block, None where an endpoint that has it says otherwise, or none has it.
+
+        Args:
+            blocks: The blocks' numbers.
+
+        Raises:
+            Unreachable: No endpoint answers.
+        """
         calls: list[Call] = [("eth_getBlockByNumber", [hex(block), False]) for block in blocks]
         found: list[set[str]] = [set() for _ in blocks]
         for answers in self._answers_of_all(calls):

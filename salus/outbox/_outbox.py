@@ -4,8 +4,8 @@
     ...     for result in outbox.send_all([("invoice-17", fn), ("invoice-18", other)]):
     ...         print(result.key, result.state)
 
-Whoever was interrupted opens the outbox again and calls :meth:`Outbox.resume`, or gives the same items once more: what
-was signed is sent again as the same bytes, what is done is told and not repeated.
+After an interruption, open the outbox again and call :meth:`Outbox.resume`, or give the same items once more: what was
+signed is sent again as the same bytes, what is done is reported and not repeated.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from salus.outbox._files import default_file
 from salus.outbox._items import Item, Result, Sendable, State
 from salus.outbox._nodes import Nodes
 from salus.outbox._pipeline import Pipeline
+from salus.outbox._rows import Row
 from salus.outbox._settings import OutboxOptions, Settings
-from salus.outbox._store import Row, Store
+from salus.outbox._store import Store
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -46,7 +47,7 @@ class Status:
         account: Who signs.
         chain_id: On which chain.
         counts: How many items stand where.
-        foreign: Ranges of nonces that somebody else used with the key, both ends included.
+        foreign: Ranges of nonces that were used outside this outbox, both ends included.
     """
 
     path: Path
@@ -63,6 +64,12 @@ class Status:
 
 def read_status(path: str | os.PathLike[str]) -> tuple[Status, list[Result]]:
     """What is in an outbox's file, as it was written last; no node is asked and nothing is sent.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The outbox at a glance, and each of its items.
 
     Raises:
         BadInput: No such file, or none that can be trusted.
@@ -100,7 +107,7 @@ class Outbox:
         provider: Any = ledger.w3.provider
         urls = [str(provider.endpoint_uri), *chosen.also]
         self._nodes = Nodes(urls, ledger.book, timeout=chosen.timeout, patience=self._settings.patience)
-        first = self._nodes.ask([("eth_blockNumber", [])])  # which vets an endpoint, and tells the first block
+        first = self._nodes.ask([("eth_blockNumber", [])])  # which vets an endpoint, and finds the first block
         assert first and self._nodes.genesis
         file = default_file(ledger.chain_id, self._nodes.genesis, self._signer.address) if path is None else Path(path)
         try:
@@ -152,6 +159,7 @@ class Outbox:
         """Items for many calls of one function, encoded some twenty times faster than one by one.
 
         Args:
+            function: The function's name.
             contract: Its name in the book.
             calls: The arguments by business key.
             gas: The limit of each; None to let the node estimate.
@@ -166,7 +174,19 @@ class Outbox:
     def item(
         self, key: str, contract: str, function: str, arguments: Sequence[Any], *, size: int = 1, spare: int = 0
     ) -> Item:
-        """One such item, with the size and the spare gas that :class:`Item` tells of."""
+        """One item for a call of a function, with a size and spare gas; see :class:`Item`.
+
+        Args:
+            key: Its business key.
+            contract: The contract's name in the book.
+            function: The function's name.
+            arguments: The function's arguments.
+            size: How much it does beside other calls of its kind.
+            spare: Gas on top of what it takes now.
+
+        Raises:
+            ValueError: Arguments that do not fit.
+        """
         (data,) = decoding.encode_calls(decoding.function_of(contract, function), [arguments])
         return Item(key, self._ledger.book[contract].address, data, function, size=size, spare=spare)
 
@@ -182,7 +202,7 @@ class Outbox:
         again: Collection[str] = (),
         progress: OnProgress | None = None,
     ) -> Iterator[Result]:
-        """Send many items, each once; gives each one's result as soon as it is known, in no set order.
+        """Send many items, each once; yields each one's result as soon as it is known, in no set order.
 
         A list is written down whole before this returns; of anything else so many as the window takes at a time. The
         sending happens while the results are taken.
@@ -192,11 +212,11 @@ class Outbox:
             until: ``"included"``: in a block; ``"final"``: in one that will stay.
             preflight: False sends without the dry run; what then reverts costs its gas.
             window: Transactions in flight, at most, in this run; 1 where each needs the effect of the one before.
-            again: Keys of items that failed or were lost, to be done anew. All others of these are only told.
-            progress: Told how many of the items are settled, and of how many.
+            again: Keys of items that failed or were lost, to be done again. Other such items are only reported.
+            progress: Called with how many of the items are settled, and of how many.
 
         Raises:
-            BadInput: A key is given twice, or stands for another call; or one of ``again`` cannot be done anew yet.
+            BadInput: A key is given twice, or stands for another call; or one of ``again`` cannot be done again yet.
             NodeRefused: Too little ether, or too high a fee; nothing is lost, see :meth:`resume`.
             NotMined: No progress within the patience; nothing is lost.
             Unreachable, WrongChain, NotDeployed: No endpoint answers, or none is of the book's chain.
@@ -212,6 +232,11 @@ class Outbox:
     def send(self, key: str, fn: Any, *, until: Until = "included") -> Result:
         """Send one item; its result.
 
+        Args:
+            key: Its business key.
+            fn: A function of a contract with its arguments, or an :class:`Item`, whose own key counts.
+            until: See :meth:`send_all`.
+
         Raises:
             SalusError: It was refused, failed or was lost; see also :meth:`send_all`.
         """
@@ -221,9 +246,9 @@ class Outbox:
     def resume(
         self, *, until: Until = "included", progress: OnProgress | None = None, final_too: bool = False
     ) -> Iterator[Result]:
-        """Take up whatever was left: send again what was signed, sign what is queued, look again at what is not final.
+        """Resume what was left: send again what was signed, sign what is queued, look again at what is not final.
 
-        Gives the results of what was open, and of what is otherwise now than it was told.
+        Yields results of unfinished items, and of items whose state changed since it was last reported.
 
         Args:
             until, progress: See :meth:`send_all`.
@@ -270,13 +295,21 @@ class Outbox:
         return _status(self._store)
 
     def results(self, *states: State, keys: Sequence[str] | None = None) -> list[Result]:
-        """Items as they were written last: all, those in some states, or those of some keys; no node is asked."""
+        """Items as they were written last: all, those in some states, or those of some keys; no node is asked.
+
+        Args:
+            states: Which states; none for all.
+            keys: Which keys; None for all.
+        """
         rows = self._store.rows(*states, keys=keys)
         attempts = self._store.attempts(rows)
         return [result_of(row, attempts[row.id], earlier=True) for row in rows]
 
     def receipt(self, result: Result) -> Receipt:
         """The receipt of an item that is in a block, with its events.
+
+        Args:
+            result: What became of the item.
 
         Raises:
             BadInput: It is in none.
@@ -295,6 +328,9 @@ class Outbox:
 
     def drop(self, key: str) -> Result:
         """Forget an item that will have no effect, so that its key is free; what it was.
+
+        Args:
+            key: Its business key.
 
         Raises:
             BadInput: No such key; or it is done, or may still happen.
@@ -317,7 +353,7 @@ class Outbox:
             return
         (row,) = rows
         if row.state in (State.FAILED, State.LOST) and not row.deep:
-            # The block that tells so may go away, and then both the old bytes and the new would count.
+            # The block that shows it may go away, and then both the old bytes and the new would count.
             self._pipeline(self._settings).recheck([row])
         if row.state in (State.QUEUED, State.REFUSED) or (row.state in (State.FAILED, State.LOST) and row.deep):
             self._store.drop(row)

@@ -16,9 +16,10 @@ from salus.outbox._launching import Launcher
 from salus.outbox._nodes import Nodes
 from salus.outbox._rechecking import Change
 from salus.outbox._repairing import Repairer
+from salus.outbox._rows import Row
 from salus.outbox._run import LONGEST_POLL, SHORTEST_POLL, Run
 from salus.outbox._settings import Settings
-from salus.outbox._store import Row, Store
+from salus.outbox._store import Store
 from salus.outbox._tracking import Tracker
 
 if TYPE_CHECKING:
@@ -69,15 +70,27 @@ class Pipeline:
         return self.launcher.left + len(self.run.flights)
 
     def is_flying(self, row: Row) -> bool:
-        """Whether an item is in flight."""
+        """Whether an item is in flight.
+
+        Args:
+            row: The item.
+        """
         return row.nonce in self.run.flights
 
     def adopt(self, rows: Iterable[Row]) -> None:
-        """Take over what was signed, by an earlier run or by another process, and send the same bytes again."""
+        """Take over what was signed, by an earlier run or by another process, and send the same bytes again.
+
+        Args:
+            rows: The items.
+        """
         self.run.adopt(rows)
 
     def recheck(self, rows: Sequence[Row]) -> list[Change]:
-        """Look again at what is in a block that may still go away; see :meth:`Run.recheck`."""
+        """Look again at what is in a block that may still go away; see :meth:`Run.recheck`.
+
+        Args:
+            rows: The items.
+        """
         return self.run.recheck(rows)
 
     def close(self) -> None:

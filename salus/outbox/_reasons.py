@@ -1,4 +1,4 @@
-"""Refusals as the outbox keeps them: what a contract reverted with is told again in words whenever it is asked for."""
+"""Errors as the outbox keeps them: the bytes of a revert, from which the sentence is made whenever it is asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ __all__ = ["from_row", "to_row"]
 
 
 def to_row(error: SalusError) -> str:
-    """An error as text for the file: the revert's bytes if there are any, else name and words."""
+    """An error as text for the file: the revert's bytes if there are any, else name and words.
+
+    Args:
+        error: Why an item did not happen.
+    """
     document: dict[str, Any] = {"name": getattr(error, "name", type(error).__name__), "message": str(error)}
     if isinstance(error, Refused):
         document |= {"data": error.data.hex(), "transaction": error.transaction, "node": isinstance(error, NodeRefused)}
@@ -20,7 +24,11 @@ def to_row(error: SalusError) -> str:
 
 
 def from_row(document: Mapping[str, Any]) -> SalusError:
-    """The error again."""
+    """The error again.
+
+    Args:
+        document: What :func:`to_row` wrote, parsed.
+    """
     data = bytes.fromhex(document.get("data") or "")
     if data:
         error: Refused = from_revert(data)

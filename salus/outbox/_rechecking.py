@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from salus.outbox._items import State
-from salus.outbox._store import Attempt, Row, Store
+from salus.outbox._rows import Attempt, Row
+from salus.outbox._store import Store
 from salus.outbox._tracking import Mined, Tracker
 
 __all__ = ["Change", "recheck"]

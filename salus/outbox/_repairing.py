@@ -9,8 +9,8 @@ from salus.outbox._dispatch import Flight
 from salus.outbox._envelope import Fees, Unsigned
 from salus.outbox._nodes import BATCH
 from salus.outbox._rechecking import Change
+from salus.outbox._rows import Attempt
 from salus.outbox._run import Run
-from salus.outbox._store import Attempt
 from salus.outbox._wire import number
 
 __all__ = ["Repairer"]

@@ -14,7 +14,7 @@ class Reply(Enum):
     """What an answer to ``eth_sendRawTransaction`` comes to."""
 
     THERE = auto()  # the node has these bytes
-    TAKEN = auto()  # the nonce is used, by these bytes or by others: the receipt tells
+    TAKEN = auto()  # the nonce is used, by these bytes or by others: the receipt shows which
     POOR = auto()  # too little ether
     CHEAP = auto()  # the fee is too low, for a block or to replace what waits
     LATER = auto()  # anything else: the bytes are sent again in a while

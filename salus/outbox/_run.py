@@ -15,8 +15,9 @@ from salus.outbox._files import Given, key_lock
 from salus.outbox._items import State
 from salus.outbox._nodes import BATCH, Nodes
 from salus.outbox._rechecking import Change, recheck
+from salus.outbox._rows import Attempt, Row
 from salus.outbox._settings import Settings
-from salus.outbox._store import Attempt, Row, Store
+from salus.outbox._store import Store
 from salus.outbox._tracking import Tracker
 
 if TYPE_CHECKING:
@@ -104,12 +105,20 @@ class Run:
         return key_lock(self.chain_id, self.nodes.genesis, self.account, self.settings.patience)
 
     def with_attempts(self, rows: Sequence[Row]) -> list[tuple[Row, list[Attempt]]]:
-        """Each row with its attempts, oldest first."""
+        """Each row with its attempts, oldest first.
+
+        Args:
+            rows: The items.
+        """
         found = self.store.attempts(rows)
         return [(row, found[row.id]) for row in rows]
 
     def adopt(self, rows: Iterable[Row]) -> None:
-        """Take over what was signed, by an earlier run or by another process, and send the same bytes again."""
+        """Take over what was signed, by an earlier run or by another process, and send the same bytes again.
+
+        Args:
+            rows: The items; those that are in flight already are left.
+        """
         taken = [row for row in rows if row.nonce not in self.flights]
         last = []
         for row, attempts in self.with_attempts(taken):
@@ -125,6 +134,9 @@ class Run:
         """Look again at what is in a block that may still go away; see :func:`salus.outbox._rechecking.recheck`.
 
         What was un-mined is in flight again, by the same bytes.
+
+        Args:
+            rows: The items.
         """
         changes = recheck(self.store, self.tracker, rows)
         self.adopt([change.row for change in changes if change.row.state is State.SENT])

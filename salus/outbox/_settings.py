@@ -68,9 +68,10 @@ class OutboxOptions:
 
 @dataclass(frozen=True)
 class Settings:
-    """How one run sends; see :class:`OutboxOptions`.
+    """How one run sends.
 
     Attributes:
+        window, confirmations, bump_blocks, bump_seconds, patience, hook: See :class:`OutboxOptions`.
         ceiling: The most that one unit of gas may cost, wei.
         trying: Whether there is a dry run before anything is signed.
     """

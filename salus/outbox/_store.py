@@ -8,70 +8,29 @@ out again from the chain, and is written without waiting for the disk.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from salus.errors import BadInput, SalusError, one_line
 from salus.outbox._files import open_private
 from salus.outbox._items import Item, State
-from salus.outbox._reasons import from_row, to_row
+from salus.outbox._reasons import to_row
+from salus.outbox._rows import COLUMNS, Attempt, Row, row_of
 from salus.outbox._schema import prepare
 
-__all__ = ["Attempt", "Row", "Store"]
+__all__ = ["Store"]
 
 _AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
 
-_COLUMNS = (
-    "id, key, name, target, data, value, gas, size, spare,"  # the item
-    " state, nonce, block, block_hash, mined, gas_used, deep, error"  # where it stands
-)
 # Of each item in no block the newest attempt.
 _WAITING = (
     "FROM items i JOIN attempts a ON a.item = i.id WHERE i.state IN ('stored', 'sent')"
     " AND a.number = (SELECT max(number) FROM attempts b WHERE b.item = i.id)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One signed transaction of an item.
-
-    Attributes:
-        hash: 0x-hex.
-        raw: As it is sent.
-        gas: Its limit.
-        most, tip: See :class:`Fees`.
-        number: 0 for the first.
-    """
-
-    hash: str
-    raw: bytes
-    gas: int
-    most: int
-    tip: int | None
-    number: int = 0
-
-
-@dataclass(slots=True)
-class Row:
-    """An item as the file has it; see :class:`Result` for the fields' meaning."""
-
-    id: int
-    item: Item
-    state: State
-    nonce: int | None = None
-    block: int | None = None
-    block_hash: str | None = None
-    mined: str | None = None
-    gas_used: int | None = None
-    deep: bool = False
-    error: SalusError | None = None
 
 
 class Store:
@@ -161,7 +120,11 @@ class Store:
     # -------------------------------------------------------------------------------------------------- what it is
 
     def fact(self, name: str) -> str | None:
-        """A fact about the outbox: ``chain``, ``account`` or ``genesis``; None where it is not written yet."""
+        """A fact about the outbox: ``chain``, ``account`` or ``genesis``; None where it is not written yet.
+
+        Args:
+            name: Its name.
+        """
         with self._readable():
             row = self._db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
@@ -188,9 +151,9 @@ class Store:
         digests = [item.digest() for item in items]
         with self._transaction(durable=True):
             self._add(items, digests)
-            there = self._by("key", [item.key for item in items], f"key, digest, {_COLUMNS}")
+            there = self._by("key", [item.key for item in items], f"key, digest, {COLUMNS}")
             known = {key: digest for key, digest, *_ in there}
-            by_key = {key: _row(columns) for key, _, *columns in there}
+            by_key = {key: row_of(columns) for key, _, *columns in there}
             for item, digest in zip(items, digests, strict=True):
                 if known[item.key] != digest:
                     fix = "stands for another call already; give each call a key of its own"
@@ -219,13 +182,21 @@ class Store:
         )
 
     def refuse(self, refusals: Iterable[tuple[Row, SalusError]]) -> None:
-        """The dry run said no to items that are queued."""
+        """The dry run said no to items that are queued.
+
+        Args:
+            refusals: The items, with the reasons.
+        """
         values = [(State.REFUSED.value, to_row(error), time.time(), row.id) for row, error in refusals]
         with self._transaction():
             self._db.executemany("UPDATE items SET state=?, error=?, at=? WHERE id=? AND state='queued'", values)
 
     def still_queued(self, rows: Sequence[Row]) -> list[Row]:
-        """Those that no other process has signed meanwhile."""
+        """Those that no other process has signed meanwhile.
+
+        Args:
+            rows: The items.
+        """
         with self._readable():
             there = {id_ for id_, state in self._by("id", [row.id for row in rows], "id, state") if state == "queued"}
         return [row for row in rows if row.id in there]
@@ -251,6 +222,10 @@ class Store:
     def around(self, nonce: int, head: int) -> tuple[int, int]:
         """Between which blocks a nonce was used, by the final blocks of those before and after it; 0 and the head at
         most.
+
+        Args:
+            nonce: The nonce.
+            head: The latest block's number.
         """
         asked = ("max(block) FROM items WHERE deep AND nonce <", "min(block) FROM items WHERE deep AND nonce >")
         with self._readable():
@@ -258,7 +233,11 @@ class Store:
         return int(before or 0), head if after is None else min(head, int(after))
 
     def sign(self, signed: Sequence[tuple[Row, int, Attempt]]) -> None:
-        """Write nonces and first attempts, all or nothing, and wait for the disk."""
+        """Write nonces and first attempts, all or nothing, and wait for the disk.
+
+        Args:
+            signed: Items with their nonces and first attempts.
+        """
         now = time.time()
         with self._transaction(durable=True):
             self._db.executemany(
@@ -268,7 +247,11 @@ class Store:
             self._insert((row.id, attempt) for row, _, attempt in signed)
 
     def bump(self, bumped: Iterable[tuple[int, Attempt]]) -> None:
-        """Write further attempts of items (by id), and wait for the disk."""
+        """Write further attempts of items (by id), and wait for the disk.
+
+        Args:
+            bumped: The items' ids, with the attempts.
+        """
         with self._transaction(durable=True):
             self._insert(bumped)
 
@@ -283,14 +266,22 @@ class Store:
         )
 
     def sent(self, ids: Iterable[int]) -> None:
-        """A node has them."""
+        """A node has them.
+
+        Args:
+            ids: The items' ids.
+        """
         with self._transaction():
             self._db.executemany("UPDATE items SET state='sent' WHERE id=? AND state='stored'", [(i,) for i in ids])
 
     # ----------------------------------------------------------------------------------------------------- outcomes
 
     def settle(self, rows: Iterable[Row]) -> None:
-        """Write where items stand now: state, block, and what it says."""
+        """Write where items stand now: state, block, and what it says.
+
+        Args:
+            rows: The items, as they are to be written.
+        """
         now = time.time()
         values = [
             (
@@ -314,7 +305,12 @@ class Store:
             )
 
     def used_elsewhere(self, first: int, last: int) -> None:
-        """Nonces that were used by who is not this outbox."""
+        """Note nonces that were used by transactions from outside this outbox.
+
+        Args:
+            first: The first of them.
+            last: The last of them.
+        """
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO foreign_use VALUES (?, ?, ?)", (first, last, time.time()))
 
@@ -324,7 +320,11 @@ class Store:
             return list(self._db.execute("SELECT first, last FROM foreign_use ORDER BY first"))
 
     def drop(self, row: Row) -> None:
-        """Forget an item, and its attempts; its key is free."""
+        """Forget an item, and its attempts; its key is free.
+
+        Args:
+            row: The item.
+        """
         with self._transaction(durable=True):
             self._db.execute("DELETE FROM items WHERE id = ?", (row.id,))
 
@@ -333,10 +333,15 @@ class Store:
     def rows(self, *states: State, deep: bool | None = None, keys: Sequence[str] | None = None) -> list[Row]:
         """Items by state, by nonce and then in the order in which they were queued; or those of some keys, in their
         order.
+
+        Args:
+            states: Which states; none for all.
+            deep: Only those whose block will stay, or will not; None for all.
+            keys: Which keys, whatever else is asked for; None for all.
         """
         with self._readable():
             if keys is not None:
-                by_key = {row.item.key: row for row in map(_row, self._by("key", keys, _COLUMNS))}
+                by_key = {row.item.key: row for row in map(row_of, self._by("key", keys, COLUMNS))}
                 return [by_key[key] for key in keys if key in by_key]
             where: list[str] = []
             values: list[Any] = []
@@ -346,22 +351,31 @@ class Store:
             if deep is not None:
                 where.append("deep = ?")
                 values.append(int(deep))
-            asked = f"SELECT {_COLUMNS} FROM items {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY nonce, id"
-            return [_row(found) for found in self._db.execute(asked, values)]
+            asked = f"SELECT {COLUMNS} FROM items {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY nonce, id"
+            return [row_of(found) for found in self._db.execute(asked, values)]
 
     def settled_from(self, nonce: int, below: int, most: int) -> list[Row]:
         """What is in a block, or lost to what is in one, with nonces from one on and below another, by nonce; at most
         so many.
+
+        Args:
+            nonce: The first nonce.
+            below: The nonce after the last.
+            most: How many, at most.
         """
         asked = (
-            f"SELECT {_COLUMNS} FROM items WHERE nonce >= ? AND nonce < ? AND state NOT IN ('stored', 'sent')"
+            f"SELECT {COLUMNS} FROM items WHERE nonce >= ? AND nonce < ? AND state NOT IN ('stored', 'sent')"
             " ORDER BY nonce LIMIT ?"
         )
         with self._readable():
-            return [_row(found) for found in self._db.execute(asked, (nonce, below, most))]
+            return [row_of(found) for found in self._db.execute(asked, (nonce, below, most))]
 
     def attempts(self, rows: Iterable[Row]) -> dict[int, list[Attempt]]:
-        """Items' attempts by the item's id, oldest first."""
+        """Items' attempts by the item's id, oldest first.
+
+        Args:
+            rows: The items.
+        """
         ids = [row.id for row in rows]
         found: dict[int, list[Attempt]] = {id_: [] for id_ in ids}
         with self._readable():
@@ -385,17 +399,13 @@ class Store:
     def waiting_from(self, nonce: int, most: int) -> list[tuple[int, int, str, bytes]]:
         """The newest attempts of what waits for a block, from a nonce on, whichever process signed it; at most so many.
 
+        Args:
+            nonce: The first nonce.
+            most: How many, at most.
+
         Returns:
             Item's id, nonce, hash and raw bytes, by nonce.
         """
         asked = f"SELECT i.id, i.nonce, a.hash, a.raw {_WAITING} AND i.nonce >= ? ORDER BY i.nonce LIMIT ?"
         with self._readable():
             return list(self._db.execute(asked, (nonce, most)))
-
-
-def _row(found: Sequence[Any]) -> Row:
-    id_, key, name, target, data, value, gas, size, spare, state, *rest = found
-    nonce, block, block_hash, mined, gas_used, deep, error = rest
-    item = Item(key, target, data, name, gas, int(value), size, spare)
-    trouble = None if error is None else from_row(json.loads(error))
-    return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble)

@@ -1,6 +1,4 @@
-"""What became of transactions that were sent: receipts, the culprit behind a nonce that is gone, and how deep a block
-is.
-"""
+"""What became of transactions that were sent: receipts, which transaction replaced one, and how deep a block is."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from typing import Any
 from salus.errors import BadAnswer, Refused, Reverted, SalusError
 from salus.outbox._items import State
 from salus.outbox._nodes import Nodes
-from salus.outbox._store import Attempt, Row
+from salus.outbox._rows import Attempt, Row
 from salus.outbox._wire import Call, Trouble, number
 
 __all__ = ["Mined", "NonceTaken", "Tracker"]
@@ -22,6 +20,11 @@ _FULL_BLOCKS = 20  # with their transactions, in one message
 
 class NonceTaken(Refused):
     """The nonce of a signed transaction was used by one that is not of this outbox: the item did not happen.
+
+    Args:
+        nonce: The nonce.
+        by: The hash of the other transaction.
+        block: The number of its block.
 
     Attributes:
         arguments: ``nonce`` and ``by``, the other's hash.
@@ -42,6 +45,8 @@ class Mined:
     """A transaction in a block.
 
     Attributes:
+        block: The block's number.
+        gas_used: Units of gas.
         hash, block_hash: 0x-hex, lower case.
         succeeded: Whether it did not revert.
         raw: The receipt.
@@ -59,6 +64,7 @@ class Tracker:
     """Looks for transactions of one account.
 
     Args:
+        nodes: The endpoints.
         account: The account.
         confirmations: Blocks, its own included, after which a block counts as final; None to take the node's word.
     """
@@ -80,7 +86,12 @@ class Tracker:
         """Those of some transactions that are in a block, by hash.
 
         Args:
+            hashes: The transactions, 0x-hex.
             blocks: Where they most likely are, if few blocks hold many of them: then whole blocks are asked for.
+
+        Raises:
+            BadAnswer: A node gave a receipt that is none, or another transaction's.
+            Unreachable: No endpoint answers.
         """
         wanted = list(dict.fromkeys(hashes))
         found: dict[str, Mined] = {}
@@ -120,6 +131,7 @@ class Tracker:
         blocks themselves are read, some at each call, the newest first.
 
         Args:
+            nonce: The nonce.
             since: A block before which it cannot have been.
             head: One after which it cannot have been.
         """
@@ -160,7 +172,13 @@ class Tracker:
         return None
 
     def record(self, row: Row, attempts: Sequence[Attempt], mined: Mined) -> None:
-        """Note in which block an item is, and how it went there."""
+        """Note in which block an item is, and how it went there.
+
+        Args:
+            row: The item, which is changed.
+            attempts: Its attempts.
+            mined: The attempt that is in a block.
+        """
         row.block, row.block_hash, row.mined, row.gas_used = mined.block, mined.block_hash, mined.hash, mined.gas_used
         row.deep, row.error = False, None
         row.state = State.INCLUDED if mined.succeeded else State.FAILED
@@ -168,7 +186,7 @@ class Tracker:
             row.error = self._reason(row, mined, next(a.gas for a in attempts if a.hash == mined.hash))
 
     def _reason(self, row: Row, mined: Mined, gas: int) -> SalusError:
-        """Why a transaction failed in its block: the same call on the state after it tells."""
+        """Why a transaction failed in its block, found by the same call on the state after it."""
         item, name = row.item, row.item.name or row.item.key
         call = {"from": self._account, "to": item.to, "data": "0x" + item.data.hex(), "value": hex(item.value)}
         call["gas"] = hex(gas)
@@ -188,7 +206,11 @@ class Tracker:
     # ----------------------------------------------------------------------------------------------------- finality
 
     def last_final(self, head: int) -> int:
-        """The highest block that counts as final; -1 where none does."""
+        """The highest block that counts as final; -1 where none does.
+
+        Args:
+            head: The latest block's number.
+        """
         if self._confirmations is not None:
             return head - self._confirmations + 1
         (block,) = self._nodes.ask([("eth_getBlockByNumber", ["finalized", False])])
@@ -197,7 +219,11 @@ class Tracker:
         return number(block.get("number"), "the final block", most=1 << 64)
 
     def on_chain(self, blocks: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
-        """Of blocks by number and hash those on whose hash all nodes that have them agree."""
+        """Of blocks by number and hash those on whose hash all nodes that have them agree.
+
+        Args:
+            blocks: Numbers and hashes.
+        """
         numbers = sorted({block for block, _ in blocks})
         hashes = dict(zip(numbers, self._nodes.agree_on(numbers), strict=True))
         return {(block, hash_) for block, hash_ in blocks if hashes[block] == hash_}

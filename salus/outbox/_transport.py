@@ -29,6 +29,9 @@ _HEADERS = {"Content-Type": "application/json"}
 class Overloaded(Unreachable):
     """The endpoint asks to be left alone for a while.
 
+    Args:
+        message: What is said of it.
+
     Attributes:
         seconds: How long, as it says; 0 when it does not.
     """
@@ -43,6 +46,9 @@ class Transport(Protocol):
 
     def post(self, body: bytes) -> bytes:
         """Send a message; the whole reply.
+
+        Args:
+            body: The message.
 
         Raises:
             Unreachable: No reply in time, or none that is whole.
@@ -103,7 +109,13 @@ class _Reply:
 
 
 class Near:
-    """A node on this machine, asked without anything in between; see :func:`transport`."""
+    """A node on this machine, asked without anything in between; see :func:`transport`.
+
+    Args:
+        url: ``http://``, of this machine.
+        name: The endpoint in messages.
+        timeout: Seconds for one reply.
+    """
 
     def __init__(self, url: str, name: str, timeout: float) -> None:
         parts = urlsplit(url)
@@ -150,7 +162,13 @@ class Near:
 
 
 class Far:
-    """A node anywhere; see :func:`transport`."""
+    """A node anywhere; see :func:`transport`.
+
+    Args:
+        url: ``http://`` or ``https://``.
+        name: The endpoint in messages.
+        timeout: Seconds for one reply.
+    """
 
     def __init__(self, url: str, name: str, timeout: float) -> None:
         self._url, self._name, self._timeout = url, name, timeout

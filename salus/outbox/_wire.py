@@ -52,7 +52,11 @@ class Trouble:
         return revert_data(self.whole)
 
     def error(self, doing: str) -> SalusError:
-        """The exception for it."""
+        """The exception for it.
+
+        Args:
+            doing: What was being done, for the message.
+        """
         if (data := self.revert) is not None:
             return from_revert(data)
         if "insufficient funds" in self.message.lower() or "enough funds" in self.message.lower():
@@ -78,7 +82,11 @@ class Endpoint:
         return f"Endpoint({self.name})"
 
     def aside(self, lane: str) -> Endpoint:
-        """The same node over a connection of its own, which another thread may use: one for each lane."""
+        """The same node over a connection of its own, which another thread may use: one for each lane.
+
+        Args:
+            lane: Its name.
+        """
         if lane not in self._asides:
             self._asides[lane] = Endpoint(self.url, timeout=self.timeout)
         return self._asides[lane]
@@ -91,6 +99,9 @@ class Endpoint:
 
     def ask(self, calls: Sequence[Call]) -> list[Any]:
         """Ask several things in one message.
+
+        Args:
+            calls: Methods with their parameters.
 
         Returns:
             What each was answered, in order: JSON values, or :class:`Trouble`.
@@ -149,6 +160,11 @@ def _trouble(error: Any) -> Trouble:
 
 def number(value: Any, what: str, *, most: int = 1 << 256) -> int:
     """A quantity as nodes write it, ``0x1f``.
+
+    Args:
+        value: A JSON value.
+        what: What it should be, for the message.
+        most: The number must be below this.
 
     Raises:
         BadAnswer: Not one, or too large.

@@ -95,7 +95,14 @@ def _query_results(body: Any, source: str) -> tuple[str, Any]:
 
 
 def namespaces_of(context: Any) -> dict[str, str]:
-    """The prefixes that a JSON-LD context defines itself; what it refers to is not fetched."""
+    """The prefixes that a JSON-LD context defines itself; what it refers to is not fetched.
+
+    Args:
+        context: The value of an ``@context``.
+
+    Returns:
+        The URI that each prefix stands for.
+    """
     found: dict[str, str] = {}
     for entry in context if isinstance(context, list) else [context]:
         if isinstance(entry, dict):

@@ -99,6 +99,9 @@ _NUMBER = re.compile(r"[+-]?\d{1,60}(\.\d{1,60})?\Z")
 def event_hash(found: Found) -> str:
     """The hash of an event, as a URI.
 
+    Args:
+        found: The event, with the prefixes in force.
+
     Raises:
         BadInput: The event has no type, or nests more deeply than any event.
     """
@@ -120,6 +123,9 @@ def event_hashes(document: Any, source: str = "") -> list[str]:
 
 def pre_hash(found: Found) -> str:
     """The canonical string of an event, which is hashed as UTF-8.
+
+    Args:
+        found: The event, with the prefixes in force.
 
     Raises:
         BadInput: The event has no type, or nests more deeply than any event.

@@ -72,6 +72,10 @@ def check(document: Any, source: str = "") -> None:
 def problems(document: Any, source: str = "") -> Iterator[Problem]:
     """All problems of a document: JSON path, and what is wrong.
 
+    Args:
+        document: What :func:`salus.formats.json_file.parse_json` gave.
+        source: The file, for messages.
+
     Raises:
         BadInput: It is no document of events at all.
     """

@@ -57,6 +57,9 @@ class StateModel(Protocol):
     def handle(self, event: EventRecord) -> None:
         """Take the next event of the book into account, of whichever contract; in the order of the chain.
 
+        Args:
+            event: The event.
+
         Raises:
             KeyError: The event continues something that no earlier event began.
         """

@@ -28,7 +28,7 @@ class PlansState(EventHandler):
         self.categories: dict[bytes, list[Any]] = defaultdict(list)
         self.prices: dict[tuple[bytes, int, bytes], int] = {}
         self.of_series: dict[bytes, list[bytes]] = defaultdict(list)
-        # By the view that tells them: what the series knows of a member or a provider.
+        # By the view that answers: what the series holds of a member or a provider.
         self.series: dict[str, dict[tuple[Any, ...], Any]] = defaultdict(dict)
         self.caps: dict[tuple[bytes, str], dict[str, int]] = {}
 

@@ -138,7 +138,11 @@ class GuardiansState(EventHandler):
 
 @dataclass
 class AccessLogState(EventHandler):
-    """The state of ``AccessLog``; uses of data are events alone and leave nothing in storage."""
+    """The state of ``AccessLog``; uses of data are events alone and leave nothing in storage.
+
+    Attributes:
+        emergencies: The emergencies by their ids, each with the fields of its view.
+    """
 
     emergencies: dict[bytes, dict[str, Any]] = field(default_factory=dict)
 

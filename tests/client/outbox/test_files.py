@@ -9,7 +9,8 @@ import pytest
 from salus.errors import BadInput, WalletError
 from salus.outbox import Item, read_status
 from salus.outbox._files import default_file, key_lock
-from salus.outbox._store import Attempt, Store
+from salus.outbox._rows import Attempt
+from salus.outbox._store import Store
 
 TO = "0x" + "11" * 20
 
