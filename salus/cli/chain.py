@@ -152,21 +152,19 @@ def status(context: Context) -> None:
       salus chain status --rpc http://127.0.0.1:8545
     """
     salus = context.connect()
-    from salus.errors import gate
-
-    with gate("asking for the latest block"):
-        block = salus.w3.eth.get_block("latest")
+    latest = salus.node.block()
+    block, at = int(latest["number"], 16), int(latest["timestamp"], 16)
     contracts = {name: entry.address for name, entry in salus.book.contracts.items()}
     data = {
         "chainId": salus.chain_id,
-        "block": block["number"],
-        "time": block["timestamp"],
+        "block": block,
+        "time": at,
         "book": salus.book.path,
         "contracts": contracts,
     }
 
     def text() -> None:
-        click.echo(f"chain {salus.chain_id}, block {block['number']}, {moment(block['timestamp'])}")
+        click.echo(f"chain {salus.chain_id}, block {block}, {moment(at)}")
         click.echo(f"book  {safe(salus.book.path)}")
         context.table(
             "Contracts", ("contract", "address", "code"), ((n, a, "as deployed") for n, a in contracts.items())

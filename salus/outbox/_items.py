@@ -13,7 +13,7 @@ from salus.errors import BadInput, SalusError
 from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
-    from web3.contract.contract import ContractFunction
+    from salus.chain.contracts import Call
 
 __all__ = ["Item", "Result", "Sendable", "State"]
 
@@ -90,11 +90,9 @@ class Item:
             raise BadInput("outbox", self.key, "has no size, or negative spare gas")
 
     @classmethod
-    def of(cls, key: str, fn: ContractFunction, *, gas: int | None = None, size: int = 1) -> Item:
+    def of(cls, key: str, fn: Call, *, gas: int | None = None, size: int = 1) -> Item:
         """An item for a function of a contract with its arguments, as :meth:`salus.Salus.contract` gives it."""
-        whole = {"gas": 0, "gasPrice": 0, "nonce": 0, "value": 0, "chainId": 1}
-        data = str(fn.build_transaction(whole)["data"])  # type: ignore[arg-type]  # asks the node nothing
-        return cls(key, str(fn.address), bytes.fromhex(data[2:]), str(fn.fn_name), gas, size=size)
+        return cls(key, fn.address, fn.data, fn.name, gas, size=size)
 
     @property
     def target(self) -> bytes:
@@ -118,7 +116,7 @@ def _expect_address(text: str) -> None:
 
 
 #: What :meth:`Outbox.send_all` takes: an item, or a key and a function of a contract with its arguments.
-Sendable = Union[Item, tuple[str, "ContractFunction"]]
+Sendable = Union[Item, tuple[str, "Call"]]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from salus.abi import decoding
+from salus.chain.connection import NodeAddress
 from salus.errors import BadAnswer, BadInput, NotMined
 from salus.outbox._files import default_file
 from salus.outbox._items import Item, Result, Sendable, State
@@ -125,8 +126,7 @@ class Outbox:
             raise ValueError("window, bump_blocks and confirmations must be at least 1")
         self._ledger, self._signer = ledger, ledger.need_signer()
         self._patience = ledger.patience if patience is None else patience
-        provider: Any = ledger.w3.provider
-        urls = [str(provider.endpoint_uri), *also]
+        urls = [ledger.node.address, *map(NodeAddress, also)]
         self._nodes = Nodes(urls, ledger.book, timeout=timeout, patience=self._patience)
         first = self._nodes.ask([("eth_blockNumber", [])])  # which vets an endpoint, and tells the first block
         assert first and self._nodes.genesis

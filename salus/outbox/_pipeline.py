@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from salus.chain.rpc import number
 from salus.errors import NodeRefused, NotMined
 from salus.outbox._dispatch import Dispatch, Flight
 from salus.outbox._dryrun import DryRun, Trial
@@ -22,7 +23,6 @@ from salus.outbox._rechecking import Change, recheck
 from salus.outbox._settings import Settings
 from salus.outbox._store import Attempt, Row, Store
 from salus.outbox._tracking import NonceTaken, Tracker
-from salus.outbox._wire import number
 
 if TYPE_CHECKING:
     from salus.keys.signers import Signer

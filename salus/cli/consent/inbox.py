@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from salus.chain.rpc import number
 from salus.cli.common import Context, command, moment
 from salus.cli.consent.show import look_options, noun, patients
 
@@ -37,11 +38,8 @@ def inbox(context: Context, patient: str | None, relation: str | None, everythin
     Example:
       salus consent inbox
     """
-    from salus.errors import gate
-
     salus = context.connect()
-    with gate("asking for the latest block"):
-        until = int(salus.w3.eth.block_number)
+    until = number(salus.node.block().get("number"), "the latest block", most=1 << 64)
     accounts = patients(context, patient, relation)
     remembered = context.wallet_path() / "inbox.json" if context.has_wallet and not patient and not relation else None
     place = f"{salus.chain_id} {salus.book['AccessLog'].address}"
