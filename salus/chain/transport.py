@@ -121,6 +121,11 @@ class Near:
         """See :class:`Transport`."""
         self._connection.close()
 
+    def __del__(self) -> None:
+        # A client is not closed by its user; Python would warn of the socket.
+        if (connection := getattr(self, "_connection", None)) is not None:
+            connection.close()
+
     def post(self, body: bytes, *, timeout: float | None = None, longest: int | None = None) -> Reply:
         """See :class:`Transport`."""
         timeout = self._timeout if timeout is None else timeout
