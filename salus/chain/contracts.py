@@ -32,6 +32,17 @@ class Call:
     abi: Mapping[str, Any]
     arguments: tuple[Any, ...]
 
+    @classmethod
+    def of(cls, function: Any) -> Call:
+        """A call, or web3's ``contract.functions.name(…)`` as one."""
+        if isinstance(function, cls):
+            return function
+        # With all of these given web3 asks the node nothing.
+        whole = {"gas": 0, "gasPrice": 0, "nonce": 0, "value": 0, "chainId": 1}
+        call = cls(str(function.address), function.abi, tuple(function.arguments))
+        call.__dict__["data"] = bytes.fromhex(function.build_transaction(whole)["data"][2:])
+        return call
+
     @property
     def name(self) -> str:
         """The function's name."""
@@ -75,6 +86,9 @@ class Functions:
             return Call(self._address, fits[0], arguments)
 
         return call
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
 
     def __dir__(self) -> list[str]:
         return sorted(self._by_name)

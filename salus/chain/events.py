@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.abi import decoding
 from salus.chain.receipts import Event
-from salus.chain.rpc import TooMany, Trouble, data, number
+from salus.chain.rpc import TooMuchAsked, Trouble, data, number
 from salus.chain.transport import TooLong
 from salus.errors import BadAnswer, IndexTrouble
 
@@ -117,7 +117,7 @@ class Events:
             asked = {**wanted, "fromBlock": hex(lower), "toBlock": hex(upper)}
             try:
                 (answer,) = self.node.many([("eth_getLogs", [asked])], doing="reading events")
-            except (TooMany, TooLong):
+            except (TooMuchAsked, TooLong):
                 if lower == upper:
                     raise
                 answer = None

@@ -174,6 +174,7 @@ class Ledger:
             Refused: The contract reverted; one class a custom error.
             Unreachable: No answer, or one that does not fit.
         """
+        fn = Call.of(fn)
         transaction: dict[str, Any] = {"to": fn.address, "data": "0x" + fn.data.hex()}
         if sender is not None:
             transaction["from"] = sender
@@ -248,6 +249,7 @@ class Ledger:
         if not preflight and gas is None:
             raise ValueError("without a preflight the gas must be given")
         self._check_chain()
+        fn = Call.of(fn)
         sender = Sender(self.node, signer, ceiling=self.fee_ceiling, patience=self.patience)
         return self.receipt(sender.send(self._plain(fn.address, fn.data), fn.name, gas=gas, preflight=preflight))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from salus.chain.connection import NodeAddress
-from salus.chain.rpc import BATCH, Call, Endpoint, HttpStatus, Overloaded, TooMany, Trouble, data, number
+from salus.chain.rpc import BATCH, Call, Endpoint, HttpStatus, Overloaded, TooMuchAsked, Trouble, data, number
 from salus.chain.transport import NotListening, TooLong
 from salus.errors import BadAnswer, Unreachable, one_line
 
@@ -22,7 +22,7 @@ __all__ = ["PATIENCE", "Node"]
 #: Seconds for which a question that fails in a way that may pass is asked again.
 PATIENCE = 6.0
 
-_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds: the first pause, and the most that it grows to
+_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds: the first pause, and the most that it grows to
 # Where no program listens, a node may just be starting; most often there is none, and the user should soon hear so.
 _REFUSED_PATIENCE = 0.5
 
@@ -90,7 +90,7 @@ class Node:
             some = left[: self._batch]
             try:
                 answers = self.endpoint.ask([calls[n] for n in some])
-            except (TooMany, TooLong) as trouble:
+            except (TooMuchAsked, TooLong) as trouble:
                 if len(some) == 1 or not reads:
                     raise _told(trouble, doing) from None
                 # A node that gives no reason takes no batches at all.
@@ -114,8 +114,10 @@ class Node:
         return found
 
     def _passes(self, answer: Any) -> bool:
-        """Whether an error may be gone a little later. An inner error of a node may be, but most often stays."""
-        return isinstance(answer, Trouble) and answer.passing and (self._retry_inner or not answer.inner)
+        """Whether an error may be gone a little later."""
+        if not isinstance(answer, Trouble):
+            return False
+        return self._retry_inner if answer.inner else answer.passing
 
     def results(self, calls: Sequence[Call], *, doing: str = "") -> list[Any]:
         """Ask several things that must all have an answer; their JSON values, in order.

@@ -32,7 +32,7 @@ __all__ = [
     "Endpoint",
     "HttpStatus",
     "Overloaded",
-    "TooMany",
+    "TooMuchAsked",
     "Trouble",
     "data",
     "number",
@@ -88,7 +88,7 @@ class Overloaded(HttpStatus):
         self.seconds = seconds
 
 
-class TooMany(BadAnswer):
+class TooMuchAsked(BadAnswer):
     """The endpoint refuses so many questions, or so long ones, in one message."""
 
 
@@ -116,8 +116,8 @@ class Trouble:
 
     @property
     def inner(self) -> bool:
-        """Whether the node says no more than that something went wrong inside it."""
-        return self.code == -32603 or "internal error" in self.message.lower()
+        """Whether the node says that something went wrong inside it; that may pass, but most often it stays."""
+        return self.revert is None and (self.code == -32603 or "internal error" in self.message.lower())
 
     @property
     def unknown_method(self) -> bool:
@@ -159,8 +159,8 @@ class Trouble:
         return BadAnswer(f"the node answered with an error{during}: {one_line(self.message)}")
 
 
-# An inner error; too many questions a second; too much at once.
-_PASSING = (-32005, 429, -32603, -32029, -32097)
+# Too many questions a second, or too much at once.
+_PASSING = (-32005, 429, -32029, -32097)
 _SLOWER = (
     "rate limit",
     "rate exceeded",
@@ -231,7 +231,7 @@ class Endpoint:
 
         Raises:
             Unreachable: No reply in time, or none that is whole; see :class:`HttpStatus`, :class:`Overloaded`.
-            BadAnswer: A reply that does not fit the questions; see :class:`TooMany`.
+            BadAnswer: A reply that does not fit the questions; see :class:`TooMuchAsked`.
         """
         self.asked += 1
         document = [
@@ -246,7 +246,7 @@ class Endpoint:
         if reply.status != 200 and not (reply.status in (400, 413) and _is_json_rpc(answers)):
             said = f"the node at {self.name} answers with HTTP {reply.status}"
             if reply.status == 413:
-                raise TooMany(said)
+                raise TooMuchAsked(said)
             if reply.status in (429, 503):
                 raise Overloaded(said, min(reply.wait, LONGEST_WAIT), reply.status)
             raise HttpStatus(said, reply.status)
@@ -288,7 +288,9 @@ class Endpoint:
         trouble = _trouble(error)
         if trouble.passing and not trouble.wants_less:
             return Overloaded(f"the node at {self.name} answers: {one_line(trouble.message)}", 0, 200)
-        return TooMany(f"the node at {self.name} refuses {count} questions in one message: {one_line(trouble.message)}")
+        return TooMuchAsked(
+            f"the node at {self.name} refuses {count} questions in one message: {one_line(trouble.message)}"
+        )
 
 
 def _parsed(body: bytes) -> Any:
