@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from salus.chain.contracts import Call
 from salus.errors import BadInput, SalusError
 from salus.keys.addresses import address as checked_address
-
-if TYPE_CHECKING:
 
 __all__ = ["Item", "Result", "Sendable", "State"]
 
