@@ -20,7 +20,7 @@ from salus.claims.code_map import apply, load_mapping
 from salus.claims.files.any_format import read_claim_files
 from salus.claims.files.fhir_response import write_claim_responses
 from salus.claims.plans.file import load_plan
-from salus.cli.common import Context
+from salus.cli.context import Context
 from salus.errors import SalusError
 
 
@@ -90,7 +90,9 @@ def main():
     given = arguments()
     try:
         plan = load_plan(given.plan)
-        context = Context(given.rpc, given.book, given.keystore, given.password_file, given.yes)
+        context = Context(
+            rpc=given.rpc, book=given.book, keystore=given.keystore, password_file=given.password_file, yes=given.yes
+        )
         salus = context.connect_signing()
         context.confirm(
             [

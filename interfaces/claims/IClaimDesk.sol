@@ -2,10 +2,10 @@
 pragma solidity 0.8.30;
 
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @title Where claims are submitted, judged and paid, in one transaction
-/// @notice A claim passes the gates (see `IPlans.Refusal`, in that order, each with its CARC), is judged line by line (see
+/// @notice A claim passes the gates (see `IPlanTypes.Refusal`, in that order, each with its CARC), is judged line by line (see
 /// IAdjudication) and paid to the provider at once. A gate that stays shut **refuses** the claim: nothing is stored, the number
 /// stays free, the claim may come again.
 ///
@@ -54,7 +54,7 @@ interface IClaimDesk is IAdjudication {
     /// @param lines one a line when it passed, else empty
     struct Result {
         bytes32 id;
-        IPlans.Refusal refusal;
+        IPlanTypes.Refusal refusal;
         uint16 carc;
         State state;
         CircumstancesWord circumstances;
@@ -95,7 +95,7 @@ interface IClaimDesk is IAdjudication {
         bytes32 indexed id,
         address indexed provider,
         bytes32 indexed plan,
-        IPlans.Refusal refusal,
+        IPlanTypes.Refusal refusal,
         uint16 carc
     );
     event ClaimOwed(bytes32 indexed id, uint96 due, uint64 position);

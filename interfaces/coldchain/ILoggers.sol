@@ -93,7 +93,7 @@ interface ILoggers {
 
     /// @notice Proves that a maker signed a file; anyone may, once for all. Again by the same model: nothing happens.
     /// @dev P-256 by the chain's precompile where it has one (some 65,000 gas in all), else in Solidity (some 315,000). What it does not prove: which unit wrote the file,
-    /// and that the readings sent are those of the file; the device signs that (IColdChain.Batch.file), and whoever has the file can compare.
+    /// and that the readings sent are those of the file; the device signs that (IColdChainTypes.Batch.file), and whoever has the file can compare.
     /// Reverts `UnknownModel`, `ModelNotTrusted`, `InvalidFileSignature`.
     /// @param file the digest that the maker signed (for Berlinger: SHA-256 of the export up to its signature, bytes reversed)
     /// @param r,s the signature, s at most half the order

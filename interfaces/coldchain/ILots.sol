@@ -26,14 +26,19 @@ interface ILots is ITemperatureRules {
         bytes32 materials;
     }
 
+    /// @notice From the lowest bit: low 16, high 16, floor 16, ceiling 16, mktLimit 16, mktHours 10, rule count 4, silence
+    /// 32, unknown 32, budget 32, storage class 3, vvm 5. Floor and ceiling bound the band in which nothing happens:
+    /// inside the labelled range, clear of every rule, not above `mktLimit`; empty when floor exceeds ceiling.
+    type LimitsWord is uint256;
+
+    /// @notice 32 bits a rule, rule 0 lowest: bound in bit 31, span in bit 30, minutes in bits 16 to 29, threshold in bits
+    /// 0 to 15.
+    type RulesWord is uint256;
+
     /// @notice A profile as one word and the rules as another, for the contract that judges by it.
-    /// @dev `limits`, from the lowest bit: low 16, high 16, floor 16, ceiling 16, mktLimit 16, mktHours 10, rule count 4, silence 32,
-    /// unknown 32, budget 32, storage class 3, vvm 5. Floor and ceiling bound the band in which nothing happens: inside the labelled range, clear of every
-    /// rule, not above `mktLimit`; empty when floor exceeds ceiling. `rules`: 32 bits each, rule 0 lowest: bound in bit 31, span in bit
-    /// 30, minutes in bits 16 to 29, threshold in bits 0 to 15.
     struct Packed {
-        uint256 limits;
-        uint256 rules;
+        LimitsWord limits;
+        RulesWord rules;
     }
 
     event ProfileRegistered(bytes32 indexed profile, Profile terms);

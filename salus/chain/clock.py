@@ -1,4 +1,4 @@
-"""Waiting for the chain's clock where what is sent counts only from a second that is near."""
+"""Waits until block time reaches the second from which a transaction counts, where that is near."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ _PATIENCE = 5
 
 
 def reached(ledger: Ledger, at: int) -> bool:
-    """Whether the next block will not be before a second; one that is near is waited for.
+    """Whether the next block will not be before a second; one that is at most 5 seconds ahead is waited for.
 
     Args:
+        ledger: The chain.
         at: The second, by the chain's clock.
+
+    Raises:
+        Unreachable: The node does not answer.
     """
     ahead = at - ledger.now()
     if ahead <= 0:
@@ -40,6 +44,8 @@ def send_at(ledger: Ledger, fn: Call, at: int, *, gas: int) -> Receipt:
     """Send when the next block will not be before a second that is near; see :meth:`salus.Salus.send`.
 
     Args:
+        ledger: The chain and the signer.
+        fn: A function of a contract with its arguments.
         at: The second, by the chain's clock; one that is past, or far, is not waited for.
         gas: The limit where the node cannot be asked for an estimate at that second.
     """

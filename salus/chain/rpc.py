@@ -109,7 +109,7 @@ class Trouble:
     @property
     def passing(self) -> bool:
         """Whether the same question may be answered a little later."""
-        if self.revert is not None:
+        if self.revert is not None or self._too_long:
             return False
         said = self.message.lower()
         return self.code in _PASSING or any(sign in said for sign in _SLOWER)
@@ -128,7 +128,12 @@ class Trouble:
     def wants_less(self) -> bool:
         """Whether the answer would be too long, so that a smaller question may be answered."""
         said = self.message.lower()
-        return self.code == -32005 or "more than" in said or "limit" in said or any(sign in said for sign in _SMALLER)
+        return self._too_long or self.code == -32005 or ("limit" in said and not self.passing)
+
+    @property
+    def _too_long(self) -> bool:
+        said = self.message.lower()
+        return "more than" in said or any(sign in said for sign in _SMALLER)
 
     @property
     def revert(self) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Sending one transaction so that it happens once, or says why not."""
+"""Sends one transaction so that it happens once, or the error says why it did not."""
 
 from __future__ import annotations
 
@@ -88,31 +88,32 @@ class Sender:
         return fees
 
     def _broadcast(self, transaction: dict[str, Any], name: str) -> bytes:
-        """Send; the hash. Another process may use the same key, so a nonce that was taken meanwhile is chosen anew."""
-        from eth_utils.crypto import keccak
-
-        signer = self._signer
-        if isinstance(signer, NodeSigner):
-            return signer.send_transaction(transaction)
+        """Send; the hash. Another process may use the same key: where it took the nonce, another one is chosen."""
+        if isinstance(self._signer, NodeSigner):
+            return self._signer.send_transaction(transaction)
         for attempt in range(1, _SEND_TRIES + 1):
-            doing = "asking for the sender's nonce"
-            given = self._node.one("eth_getTransactionCount", signer.address, "pending", doing=doing)
-            nonce = number(given, "the sender's nonce", most=1 << 64)
-            unsigned = {key: value for key, value in transaction.items() if key != "from"}
-            raw = signer.sign_transaction({**unsigned, "nonce": nonce})
-            sent = keccak(raw)
+            raw, sent = self._signed(transaction)
             try:
                 self._send_raw(raw, sent, name)
                 return sent
             except NodeRefused as refused:
-                said = str(refused).lower()
-                taken = "nonce" in said or "underpriced" in said or "can't be replaced" in said
-                if not taken or attempt == _SEND_TRIES:
+                if not _is_taken(refused) or attempt == _SEND_TRIES:
                     raise
                 if self._known(sent):
                     return sent
                 time.sleep(0.05 * attempt)
         raise AssertionError("unreachable")
+
+    def _signed(self, transaction: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        """The transaction signed with the account's next nonce, and its hash."""
+        from eth_utils.crypto import keccak
+
+        asked = self._signer.address, "pending"
+        given = self._node.one("eth_getTransactionCount", *asked, doing="asking for the sender's nonce")
+        nonce = number(given, "the sender's nonce", most=1 << 64)
+        unsigned = {key: value for key, value in transaction.items() if key != "from"}
+        raw = self._signer.sign_transaction({**unsigned, "nonce": nonce})
+        return raw, keccak(raw)
 
     def _send_raw(self, raw: bytes, sent: bytes, name: str) -> None:
         """Send the same bytes until the node has them; a lost answer must never become a second transaction."""
@@ -122,11 +123,8 @@ class Sender:
                 self._node.one("eth_sendRawTransaction", "0x" + raw.hex(), doing=f"sending {name}")
                 return
             except NodeRefused as refused:
-                said = str(refused).lower()
-                if lost and "nonce" in said:
-                    # Most likely it is these bytes that took the nonce; whether they did is for the receipt to say.
-                    return
-                if "already known" in said or "already imported" in said or "known transaction" in said:
+                # After a lost answer it is most likely these bytes that took the nonce; the receipt tells.
+                if _is_there(refused) or (lost and "nonce" in str(refused).lower()):
                     return
                 raise
             except Unreachable:
@@ -148,11 +146,7 @@ class Sender:
     def _await(self, sent: bytes, transaction: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         deadline = time.monotonic() + self._patience
         pause = 0.02
-        while True:
-            # A node that is away for a moment changes nothing about a transaction that was sent.
-            receipt = self._receipt(sent, name)
-            if receipt is not None:
-                break
+        while (receipt := self._receipt(sent, name)) is None:
             if time.monotonic() > deadline:
                 raise NotMined("0x" + sent.hex(), self._patience)
             time.sleep(pause)
@@ -164,10 +158,10 @@ class Sender:
         return receipt
 
     def _receipt(self, sent: bytes, name: str) -> Mapping[str, Any] | None:
+        """The receipt; None while there is none, also where the node is away for a moment: what was sent is sent."""
+        asked = [("eth_getTransactionReceipt", ["0x" + sent.hex()])]
         try:
-            (found,) = self._node.many(
-                [("eth_getTransactionReceipt", ["0x" + sent.hex()])], doing=f"waiting for {name}"
-            )
+            (found,) = self._node.many(asked, doing=f"waiting for {name}")
         except Unreachable:
             return None
         if found is not None and not isinstance(found, Mapping | Trouble):
@@ -188,6 +182,18 @@ class Sender:
             reason = refused
         reason.transaction = "0x" + sent.hex()
         return reason
+
+
+def _is_taken(refused: NodeRefused) -> bool:
+    """Whether a node says that the nonce is used, by a transaction in a block or by one that waits for a block."""
+    said = str(refused).lower()
+    return "nonce" in said or "underpriced" in said or "can't be replaced" in said
+
+
+def _is_there(refused: NodeRefused) -> bool:
+    """Whether a node says that it has these very bytes already."""
+    said = str(refused).lower()
+    return "already known" in said or "already imported" in said or "known transaction" in said
 
 
 def _in_json(call: Mapping[str, Any]) -> dict[str, Any]:

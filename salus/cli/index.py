@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.common import Context, command, group, moment
+from salus.cli.context import Context
+from salus.cli.moments import moment
+from salus.cli.options import command, group
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
@@ -85,8 +87,8 @@ def status(context: Context) -> None:
     """
     from salus.index import Store, read_status
 
-    book = _book(context)
-    found = read_status(Store(_where(context, book)), book, context.rpc)
+    book, place = _place(context)
+    found = read_status(Store(place), book, context.rpc)
     context.answer(_json(found), lambda: _show(context, found))
     if found.trouble:
         context.note(f"error: {found.trouble}")
@@ -114,8 +116,8 @@ def audit(context: Context, no_rebuild: bool) -> None:
     from salus.index import Store
     from salus.index import audit as compare
 
-    book = _book(context)
-    store = Store(_where(context, book))
+    book, place = _place(context)
+    store = Store(place)
     salus = Salus.connect(context.rpc, book=book, index="")
     with _Watch(context, store, "building anew", 0) as watch:
         found = compare(salus, store, context.rpc, rebuild=not no_rebuild, on_change=watch.hear)
@@ -134,36 +136,19 @@ def audit(context: Context, no_rebuild: bool) -> None:
 # -------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _book(context: Context) -> Book:
-    from salus.chain.book import Book, default_book
-    from salus.errors import BadInput
-    from salus.index import ask_chain_id
+def _place(context: Context) -> tuple[Book, str]:
+    """The address book, and where its index is."""
+    from salus.index.place import book_of, place_of
 
-    if context.book is not None:
-        return Book.load(context.book)
-    chain_id = ask_chain_id(context.rpc)
-    path = default_book(chain_id)
-    if not path.is_file():
-        raise BadInput(
-            path, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
-        )
-    return Book.load(path)
-
-
-def _where(context: Context, book: Book) -> str:
-    from salus.chain.events import default_index
-    from salus.errors import BadInput
-
-    if context.index == "":
-        raise BadInput("--events", "none", "is no place for an index; name a file, or postgresql://user@host/name")
-    return context.index or str(default_index(book))
+    book = book_of(context.rpc, context.book)
+    return book, place_of(book, context.index)
 
 
 def _indexer(context: Context, window: int | None) -> Indexer:
     from salus.index import Indexer
 
-    book = _book(context)
-    return Indexer(context.rpc, book, _where(context, book), window=window)
+    book, place = _place(context)
+    return Indexer(context.rpc, book, place, window=window)
 
 
 class _Watch:

@@ -17,7 +17,7 @@ from salus.coldchain.model import Disposition, Pairing, Report, Shipment, Signed
 from salus.coldchain.temperature import BY_HAND, Judgement, judgement_of
 from salus.errors import BadAnswer, BadInput
 from salus.keys.typed_data import Domain, TypedData
-from salus.outbox._bulk import send_each
+from salus.outbox import send_each
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger

@@ -45,9 +45,9 @@ class Trial:
         """What is not refused."""
         return [row for row in self.rows if row.id not in self.refused]
 
-    def over(self) -> bool:
+    def is_done(self) -> bool:
         """Whether the first look is answered."""
-        return self.first is None or self.first.over()
+        return self.first is None or self.first.is_done()
 
 
 class DryRun:

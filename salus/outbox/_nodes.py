@@ -64,7 +64,7 @@ class UnderWay:
     def __init__(self, parts: Sequence[tuple[int, Future[list[Any]]]], failed: Callable[[], None]) -> None:
         self._parts, self._failed = parts, failed
 
-    def over(self, timeout: float | None = 0) -> bool:
+    def is_done(self, timeout: float | None = 0) -> bool:
         """Whether all have their answers, or will get none; waited for so many seconds, None for as long as it
         takes.
         """
@@ -165,7 +165,7 @@ class Nodes:
         parts = [(len(part), self._couriers[lane].submit(ask, part)) for part in _parts(calls)]
         return UnderWay(parts, lambda: self._leave(endpoint))
 
-    def quiet(self, lane: str) -> None:
+    def wait_idle(self, lane: str) -> None:
         """Wait until nothing is under way in a lane, whoever began it."""
         if lane in self._couriers:
             self._couriers[lane].submit(int).result()

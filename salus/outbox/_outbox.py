@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
 
-__all__ = ["Outbox", "Status", "look"]
+__all__ = ["Outbox", "Status", "read_status"]
 
 Until = Literal["included", "final"]
 Progress = Callable[[int, int], None]
@@ -68,7 +68,7 @@ class Status:
         return sum(count for state, count in self.counts.items() if state.open)
 
 
-def look(path: str | os.PathLike[str]) -> tuple[Status, list[Result]]:
+def read_status(path: str | os.PathLike[str]) -> tuple[Status, list[Result]]:
     """What is in an outbox's file, as it was written last; no node is asked and nothing is sent.
 
     Raises:

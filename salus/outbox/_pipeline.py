@@ -112,10 +112,10 @@ class Pipeline:
     def step(self) -> list[Change]:
         """Fill the window, look for receipts, repair; a short rest where nothing happened."""
         changes: list[Change] = []
-        self._out.arrive()
+        self._out.process_replies()
         if not self._flights:
-            self._short = self._out.poor = None  # there is nothing left to wait for
-        if self.left and self._out.poor is None and self._short != self._count:
+            self._short = self._out.insufficient_funds_from = None  # there is nothing left to wait for
+        if self.left and self._out.insufficient_funds_from is None and self._short != self._count:
             before = len(self._flights)
             changes += self._launch()
             if self.left and len(self._flights) > before:
@@ -151,7 +151,7 @@ class Pipeline:
         """
         changes: list[Change] = []
         self._try()
-        if self._trial and (self._trial.over() or (not self._tried and self._free() * 2 >= self._batch)):
+        if self._trial and (self._trial.is_done() or (not self._tried and self._free() * 2 >= self._batch)):
             changes += self._tell(self._trial)
         if self._tried and time.monotonic() - self._tried_at > _STALE and self._room():
             self.queue.extendleft(row for row, _ in reversed(self._tried))
@@ -362,7 +362,7 @@ class Pipeline:
         flight.missing = now  # the next look is as far away
         row = flight.row
         assert row.nonce is not None
-        culprit = self.tracker.culprit(row.nonce, *self._store.around(row.nonce, self._head))
+        culprit = self.tracker.find_replacement_tx(row.nonce, *self._store.around(row.nonce, self._head))
         if culprit is None or culprit[0] in {attempt.hash for attempt in flight.attempts}:
             return False
         row.state, row.mined, row.block, row.deep = State.LOST, culprit[0], culprit[1], False
@@ -385,8 +385,8 @@ class Pipeline:
         """
         now = time.monotonic()
         lowest = min(self._flights)
-        if self._out.poor is not None and self._count >= self._out.poor:
-            nonce, self._out.poor = self._out.poor, None
+        if self._out.insufficient_funds_from is not None and self._count >= self._out.insufficient_funds_from:
+            nonce, self._out.insufficient_funds_from = self._out.insufficient_funds_from, None
             attempt = self._flights[nonce].attempts[-1] if nonce in self._flights else None
             raise self._out_of_ether(
                 self.left + len(self._flights), attempt.gas * attempt.most if attempt is not None else 0
@@ -403,13 +403,13 @@ class Pipeline:
             and now - self._bumped > self._settings.bump_seconds
             and now - self._moved > self._settings.bump_seconds
         )
-        if lowest >= self._count and (stuck or (self._out.cheap and now - self._resent > self._resend)):
-            self._out.cheap = False
+        if lowest >= self._count and (stuck or (self._out.fee_too_low and now - self._resent > self._resend)):
+            self._out.fee_too_low = False
             self._bump()
-        elif (self._out.doubt and now - self._resent > _DOUBT) or now - self._resent > self._resend:
-            if not self._out.doubt:
+        elif (self._out.unconfirmed and now - self._resent > _DOUBT) or now - self._resent > self._resend:
+            if not self._out.unconfirmed:
                 self._resend = min(self._resend * 2, _LONGEST_RESEND)
-            self._out.doubt = False
+            self._out.unconfirmed = False
             # Whoever signed them: a nonce that is missing stops all that follow.
             missing = self._out.send_missing(self._store.waiting_from(self._count, BATCH))
             self._resent = time.monotonic()

@@ -112,7 +112,7 @@ class Tracker:
 
     # -------------------------------------------------------------------------------------------------- who took it
 
-    def culprit(self, nonce: int, since: int, head: int) -> tuple[str, int] | None:
+    def find_replacement_tx(self, nonce: int, since: int, head: int) -> tuple[str, int] | None:
         """The transaction that used a nonce, and its block; None where it is not found yet.
 
         A node has the state of the last blocks only, unless it is an archive. Where the nonce was used before them, the

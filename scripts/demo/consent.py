@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from salus.cli.common import few
+from salus.cli.output import abbreviate
 from scripts.demo.stage import EXAMPLES, Stage, command
 from scripts.demo.terminal import say, table
 
@@ -30,7 +30,10 @@ def explain(stage: Stage) -> list[dict[str, Any]]:
     """Print who may see what, as the contract answers right now."""
     explained: list[dict[str, Any]] = json.loads(command(stage, "consent", "explain", "--json", shown=False))
     words = {"PERMIT": "may", "DENY": "may not", "NONE": "no answer"}
-    rows = [(e["name"], words[e["answer"]], few(e["purposes"]), few(e["categories"]), e["why"]) for e in explained]
+    rows = [
+        (e["name"], words[e["answer"]], abbreviate(e["purposes"]), abbreviate(e["categories"]), e["why"])
+        for e in explained
+    ]
     print("  $ salus consent explain")
     Console(width=110).print(table("", ("institution", "answer", "purposes", "data", "why"), rows))
     return explained
