@@ -178,7 +178,7 @@ READ_IN_PLACE = (
 )
 
 
-@pytest.mark.parametrize("library, accessor, struct, field, slot", READ_IN_PLACE, ids=lambda part: str(part))
+@pytest.mark.parametrize("library, accessor, struct, field, slot", READ_IN_PLACE, ids=str)
 def test_a_field_is_read_where_it_lies(library, accessor, struct, field, slot):
     where, low, size = layout(*struct)[field]
     taken, width = place(function(library, accessor))
@@ -431,7 +431,7 @@ TYPED = [
 ]
 
 
-@pytest.mark.parametrize("library, which, kind, struct", TYPED, ids=lambda part: str(part))
+@pytest.mark.parametrize("library, which, kind, struct", TYPED, ids=str)
 def test_a_signed_type_names_each_field_of_its_struct(library, which, kind, struct):
     text = text_constant(library, which)
     fields = [tuple(part.split()) for part in re.match(rf"{kind}\((.*?)\)", text)[1].split(",")]

@@ -49,8 +49,9 @@ library Bands {
         }
     }
 
-    /// @dev Whether a batch that was checked changes nothing but the time: it follows what was judged without a gap, nothing is under way, and
-    /// every reading lies in the quiet band and within the extremes so far. That is nearly every one, and needs none of its lot's terms.
+    /// @dev Whether a batch that was checked changes nothing but the time: it follows what was judged without a gap,
+    /// nothing is under way, and every reading lies in the quiet band and within the extremes so far. That is nearly
+    /// every one, and needs none of its lot's terms.
     function isInBand(
         MonitoringWord monitoring,
         PairingWord pairing,
@@ -84,7 +85,8 @@ library Bands {
         (b.width, b.ones, b.missing) = header.widthOf() == 16 ? (16, SIXTEENS, 0x7fff) : (8, EIGHTS, 0x7f);
     }
 
-    /// @dev The codes that change nothing, in all lanes: between two thresholds and within the extremes so far. The ceiling has its guards set.
+    /// @dev The codes that change nothing, in all lanes: between two thresholds and within the extremes so far. The
+    /// ceiling has its guards set.
     function band(
         Packing memory b,
         int256 lo,
@@ -114,9 +116,10 @@ library Bands {
         uint256 i,
         uint256 full
     ) internal pure returns (uint256 next) {
-        // A guard bit survives in a lane of the first difference when lane ≥ floor, of the second when lane ≤ ceiling, and in ~word when the
-        // lane has a bit to spare at all; a lane that has none, and would borrow, fails its word by that. Four words at a time, then one: it
-        // saves a third of the loop. Safe: reads calldata only, below `full`.
+        // A guard bit survives in a lane of the first difference when lane ≥ floor, of the second when lane ≤ ceiling,
+        // and in ~word when the lane has a bit to spare at all; a lane that has none, and would borrow, fails its word
+        // by that. Four words at a time, then one: it saves a third of the loop. Safe: reads calldata only, below
+        // `full`.
         assembly ("memory-safe") {
             let at := add(data.offset, shl(5, i))
             let end := add(data.offset, shl(5, full))

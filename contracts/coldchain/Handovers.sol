@@ -18,10 +18,12 @@ library Handovers {
         "Offer(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal)"
     );
     bytes32 private constant ACCEPTANCE = keccak256(
-        "Acceptance(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal,uint8 vvm,uint8 shake)"
+        "Acceptance(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed"
+        ",bytes32 seal,uint8 vvm,uint8 shake)"
     );
     bytes32 private constant READINGS = keccak256(
-        "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,uint8 width,uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
+        "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count"
+        ",int16 base,uint8 width,uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
     );
 
     /// @dev Most hours in which a shipment must be handed on: a year.
@@ -91,8 +93,8 @@ library Handovers {
         bytes16 previous
     ) internal pure returns (bytes32 hash) {
         bytes32 typeHash = READINGS;
-        // Saves 500 gas a batch over abi.encode, which cleans every field anew. Safe: writes beyond the free memory pointer only, and the
-        // shifts leave each field the bits that it has.
+        // Saves 500 gas a batch over abi.encode, which cleans every field anew. Safe: writes beyond the free memory
+        // pointer only, and the shifts leave each field the bits that it has.
         assembly ("memory-safe") {
             let m := mload(0x40)
             let header := calldataload(add(batch, 0x20))

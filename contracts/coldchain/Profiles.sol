@@ -77,8 +77,8 @@ library Profiles {
         return profile.mktHours <= MOST_HOURS && profile.mktLimit >= MKT_LOWEST && profile.mktLimit <= MKT_HIGHEST;
     }
 
-    /// @dev Where nothing happens: inside the labelled range, clear of every rule, not above the MKT limit, and among the temperatures that
-    /// can be, however wide the range: what cannot be is never quiet.
+    /// @dev Where nothing happens: inside the labelled range, clear of every rule, not above the MKT limit, and among
+    /// the temperatures that can be, however wide the range: what cannot be is never quiet.
     function _band(ITemperatureRules.Profile calldata profile) private pure returns (int16 floor, int16 ceiling) {
         floor = profile.low < COLDEST ? COLDEST : profile.low;
         ceiling = profile.high > HOTTEST ? HOTTEST : profile.high;

@@ -10,8 +10,8 @@ import {SumsWord, SumsWords} from "contracts/coldchain/words/SumsWords.sol";
 import {ILots} from "interfaces/coldchain/ILots.sol";
 
 /// @title What readings add up to: sums, runs and windows
-/// @dev Readings are taken in **stretches**: readings in a row that lie between the same two thresholds hit the same rules, so their time
-/// is added at once, and which of them breached a rule first is a division.
+/// @dev Readings are taken in **stretches**: readings in a row that lie between the same two thresholds hit the same
+/// rules, so their time is added at once, and which of them breached a rule first is a division.
 library Stretches {
     using LimitsWords for ILots.LimitsWord;
 
@@ -21,19 +21,23 @@ library Stretches {
     int256 private constant OFFSET = 1 << 15;
     uint256 private constant NEVER = type(uint256).max;
 
-    /// @dev The running state of one batch, in whole words: no masks in the loops. Temperatures in 0.01 °C, times in seconds.
+    /// @dev The running state of one batch, in whole words: no masks in the loops. Temperatures in 0.01 °C, times in
+    /// seconds.
     /// @param sums as they were, see Parcels; what changes of them is in the next six
     /// @param first when the reading started that breached first in this batch, or `NEVER`
     /// @param runs see Parcels.Parcel; good once `limits` are loaded
     /// @param running see MonitoringWords.RUNNING
     /// @param used,below 1 in the lane of every rule that can be hit, of every `Below`
-    /// @param bounds,ends by rule: the lowest temperature that is not below it, plus `OFFSET`; seconds after which it is breached, 2^31 − 1 once it is
-    /// @param singles lanes of the single rules, without those whose breaching run is over; `keptRuns`: of them the breached ones
-    /// @param opened start of the open SumsWords.MKT window, 0 while there is none; `closes`, `total`, `limitSum`, `unknownWeight`: its end, its sum, the most that
-    /// the sum may be, and the weight of unknown time
+    /// @param bounds,ends by rule: the lowest temperature that is not below it, plus `OFFSET`; seconds after which it
+    /// is breached, 2^31 − 1 once it is
+    /// @param singles lanes of the single rules, without those whose breaching run is over; `keptRuns`: of them the
+    /// breached ones
+    /// @param opened start of the open SumsWords.MKT window, 0 while there is none; `closes`, `total`, `limitSum`,
+    /// `unknownWeight`: its end, its sum, the most that the sum may be, and the weight of unknown time
     /// @param floor,ceiling of the quiet band, see ILots.Packed
-    /// @param lo,hi the present stretch lies between these; `hits`: 1 in the lane of every rule that it hits; `side`: 1 above, 2 below the
-    /// labelled range; `hot`: above `mktLimit`; `count`: its readings that are not in the sums yet; `from`: start of the first of those
+    /// @param lo,hi the present stretch lies between these; `hits`: 1 in the lane of every rule that it hits; `side`: 1
+    /// above, 2 below the labelled range; `hot`: above `mktLimit`; `count`: its readings that are not in the sums yet;
+    /// `from`: start of the first of those
     struct State {
         SumsWord sums;
         int256 lowest;
@@ -92,8 +96,8 @@ library Stretches {
         }
     }
 
-    /// @dev Keeps what was judged, as far as it changed. Every second is judged at most once, and none after the year 2106: each sum fits
-    /// 32 bits.
+    /// @dev Keeps what was judged, as far as it changed. Every second is judged at most once, and none after the year
+    /// 2106: each sum fits 32 bits.
     /// @return sums after
     /// @return flags after
     function close(State memory s, Parcels.Parcel storage p) internal returns (SumsWord sums, uint256 flags) {

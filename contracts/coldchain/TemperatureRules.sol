@@ -17,10 +17,10 @@ import {IColdChainTypes} from "interfaces/coldchain/IColdChainTypes.sol";
 import {ILots} from "interfaces/coldchain/ILots.sol";
 
 /// @title Judges packed readings, a word of 16 or 32 at a time while nothing changes
-/// @dev The band is that of the present stretch (see Stretches) and within the extremes so far, so that a lane inside it changes nothing but the
-/// length of the stretch. Lanes outside it, and all of them inside an MKT window, are taken one by one.
-/// A library with an address of its own, linked at deployment: with it in its code ColdChain would not fit into EIP-170's limit. A calm batch
-/// does not call it.
+/// @dev The band is that of the present stretch (see Stretches) and within the extremes so far, so that a lane inside
+/// it changes nothing but the length of the stretch. Lanes outside it, and all of them inside an MKT window, are taken
+/// one by one. A library with an address of its own, linked at deployment: with it in its code ColdChain would not fit
+/// into EIP-170's limit. A calm batch does not call it.
 library TemperatureRules {
     using HeaderWords for IColdChainTypes.HeaderWord;
     using LimitsWords for ILots.LimitsWord;
@@ -178,7 +178,8 @@ library TemperatureRules {
                 if (celsius > s.highest) s.highest = celsius;
             }
             if (celsius < s.lo || celsius > s.hi) s.find(p, g, celsius);
-            if (s.count++ == 0) s.from = at;
+            if (s.count == 0) s.from = at;
+            ++s.count;
             if (s.opened != 0 && at >= s.closes) s.opened = 0;
             if (s.opened == 0) {
                 if (!s.hot) return;
@@ -233,7 +234,8 @@ library TemperatureRules {
         return g.limits.judged(monitoring, until, flags, s.unknown);
     }
 
-    /// @dev Of each sum, run, window and extreme the worse; both are loaded. A window that closes later takes more: it is the worse.
+    /// @dev Of each sum, run, window and extreme the worse; both are loaded. A window that closes later takes more: it
+    /// is the worse.
     function _worse(Stretches.State memory s, Stretches.State memory other) private view {
         if (other.lowest < s.lowest) s.lowest = other.lowest;
         if (other.highest > s.highest) s.highest = other.highest;

@@ -17,7 +17,8 @@ library Verdicts {
     using LimitsWords for ILots.LimitsWord;
     using Parcels for Parcels.Parcel;
 
-    /// @dev The most lasting reason goes first. A breach quarantines in the transaction that finds it, so that the disposition says it.
+    /// @dev The most lasting reason goes first. A breach quarantines in the transaction that finds it, so that the
+    /// disposition says it.
     function verdict(
         CustodyWord custody,
         MonitoringWord monitoring,

@@ -4,12 +4,14 @@ pragma solidity 0.8.30;
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 
 /// @title What a plan consists of, and what it says of a claim
-/// @dev Amounts are in the smallest unit of the plan's token; service dates are days since 1970-01-01 (UTC), see IPlans.
+/// @dev Amounts are in the smallest unit of the plan's token; service dates are days since 1970-01-01 (UTC), see
+/// IPlans.
 interface IPlanTypes is IAdjudication {
     /// @param insurer the institution that owes
     /// @param validFrom,validUntil first service day that this version judges, and the first that it no longer judges
     /// @param token ERC-20 in which everything of the plan is counted and paid; the same in all versions
-    /// @param coinsurance the patient's share in basis points (2,000 = 20 %), at most 10,000, for category 0; `coinsuranceOut` the same out of network
+    /// @param coinsurance the patient's share in basis points (2,000 = 20 %), at most 10,000, for category 0;
+    /// `coinsuranceOut` the same out of network
     /// @param deductible what the member pays first in a benefit year
     /// @param outOfPocketMaximum the most that a member pays in a benefit year, deductible included
     /// @param familyDeductible,familyOutOfPocketMaximum the same two of a whole family, 0 for none
@@ -19,8 +21,9 @@ interface IPlanTypes is IAdjudication {
     /// @param reviewThreshold a claim that would be paid more than this waits for review, 0 for never
     /// @param reviewDays within which the insurer reviews; after them the rules decide
     /// @param appealDays after the decision within which the claim may be appealed, or reversed by the insurer
-    /// @param rules bit set: 1 copay first, 2 the copay counts to the deductible, 4 the plan has a network (only then do providers'
-    /// contracts count), 8 it covers outside too, 16 providers' payments have caps (see `Cap`; `reviewDays` must not be 0)
+    /// @param rules bit set: 1 copay first, 2 the copay counts to the deductible, 4 the plan has a network (only then
+    /// do providers' contracts count), 8 it covers outside too, 16 providers' payments have caps (see `Cap`;
+    /// `reviewDays` must not be 0)
     /// @param document commitment to the plan's file: distinguishes the insurer's plans and versions
     struct Terms {
         address insurer;
@@ -44,7 +47,8 @@ interface IPlanTypes is IAdjudication {
         bytes32 document;
     }
 
-    /// @notice What holds for the prices of one category. Category 0 has the plan's own coinsurance, the deductible, no copay, no limit.
+    /// @notice What holds for the prices of one category. Category 0 has the plan's own coinsurance, the deductible, no
+    /// copay, no limit.
     /// @param limit the most that is paid for a member in a benefit year, 0 for no limit
     struct Category {
         uint16 coinsurance;
@@ -54,12 +58,13 @@ interface IPlanTypes is IAdjudication {
         uint96 limit;
     }
 
-    /// @notice A price. It is loaded and stored as one word; from the top: allowed 80, category 8, flags 8, groups 16, limit 16, period 16; the
-    /// rest 0.
+    /// @notice A price. It is loaded and stored as one word; from the top: allowed 80, category 8, flags 8, groups 16,
+    /// limit 16, period 16; the rest 0.
     /// @param allowed most that is allowed for one unit
     /// @param category 0, or the number of one of the version's categories
     /// @param flags bit set: 1 listed (always), 2 not covered, 4 needs pre-authorisation, 8 needs a referral
-    /// @param groups of which the member must have one: bits 0–11 age groups, bits 12–15 sex groups; none set in a part: everyone
+    /// @param groups of which the member must have one: bits 0–11 age groups, bits 12–15 sex groups; none set in a
+    /// part: everyone
     /// @param limit most units in a period, 0 for no limit
     /// @param period its length in days, counted from 1970-01-01; 0: the benefit year
     struct Price {
@@ -94,16 +99,19 @@ interface IPlanTypes is IAdjudication {
 
     /// @param from first service day of the provider's contract
     /// @param until first service day after it
-    /// @param schedule 0, or the number of the provider's own price list: an allowed amount there goes before the plan's
+    /// @param schedule 0, or the number of the provider's own price list: an allowed amount there goes before the
+    /// plan's
     struct Contract {
         uint24 from;
         uint24 until;
         uint32 schedule;
     }
 
-    /// @notice How much a provider is paid before a person looks: a bound on what a stolen key, or a wrong system, can take.
-    /// @dev A claim that would be paid more than the cap leaves waits for review, as one beyond `reviewThreshold` does, and counts when it
-    /// is decided. A reversal gives nothing back to a cap. The insurer may change caps at any time; they count in plans with the rule.
+    /// @notice How much a provider is paid before a person looks: a bound on what a stolen key, or a wrong system, can
+    /// take.
+    /// @dev A claim that would be paid more than the cap leaves waits for review, as one beyond `reviewThreshold` does,
+    /// and counts when it is decided. A reversal gives nothing back to a cap. The insurer may change caps at any time;
+    /// they count in plans with the rule.
     /// @param most paid in a period to one provider for all members of the series, 0 for no cap
     /// @param period its length in days, counted from 1970-01-01 by the day of the decision
     struct Cap {
@@ -126,7 +134,8 @@ interface IPlanTypes is IAdjudication {
         uint24 until;
     }
 
-    /// @notice Why a plan refuses a whole claim, in the order of the gates. Nothing is stored; the claim may come again.
+    /// @notice Why a plan refuses a whole claim, in the order of the gates. Nothing is stored; the claim may come
+    /// again.
     enum Refusal {
         None,
         Malformed, // 16: no lines, more than 100, units 0

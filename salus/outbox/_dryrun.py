@@ -119,7 +119,8 @@ class DryRun:
             needs, most = number(answer, "an estimate of gas"), min(gas_limit, MOST_GAS)
             if needs > most:
                 refused[row.id] = NodeRefused(
-                    f"{row.item.name or row.item.key} takes {needs:,} gas, a transaction may take {most:,}; send less at once"
+                    f"{row.item.name or row.item.key} takes {needs:,} gas, a transaction may take {most:,};"
+                    " send less at once"
                 )
                 continue
             with_margin = int(needs * _MARGIN)

@@ -20,7 +20,7 @@ import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 import {ITreasury} from "interfaces/claims/ITreasury.sol";
 
 /// @title ClaimDesk: the life of a claim, from one transaction that judges and pays it to the last appeal
-/// @dev No owner, no pause, no setter; the AccessManager's arbiter decides appeals and nothing else. A usual claim costs one slot.
+/// @dev No owner, no pause, no setter; the AccessManager's arbiter decides appeals alone. A usual claim costs one slot.
 contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     using Circumstances for CircumstancesWord;
     using ClaimBook for ClaimBook.Book;
@@ -83,7 +83,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         results.encodeAllAndReturn();
     }
 
-    /// @dev Judges a claim whose gates here are open, and goes on with what the plan says; the money is left to `payment`.
+    /// @dev Judges a claim whose gates here are open, and does what the plan says; the money is left to `payment`.
     function _run(
         Claim calldata c,
         Line[] calldata lines,

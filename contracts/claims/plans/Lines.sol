@@ -10,9 +10,9 @@ import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 /// gas. Here the four words of each `IAdjudication.PackedLine` follow one another after their number, and are written
 /// once.
 ///
-/// `Flat` is where the number stands; an `IPlanTypes.Verdict` lies before it. All assembly here reads and writes only what
-/// `allocate` took from the free memory, at positions below that number; callers loop up to it. Its offsets are checked
-/// against the two structs by a test.
+/// `Flat` is where the number stands; an `IPlanTypes.Verdict` lies before it. All assembly here reads and writes only
+/// what `allocate` took from the free memory, at positions below that number; callers loop up to it. Its offsets are
+/// checked against the two structs by a test.
 library Lines {
     using LineWords for IAdjudication.PaymentWord;
 

@@ -13,8 +13,8 @@ type PlanSlot1 is uint256;
 type PlanSlot2 is uint256;
 
 /// @title What plans keep
-/// @dev A usual claim reads three slots of the plan, one of the member, one of the member's year and one a code: everything that
-/// not every plan has lies elsewhere, behind a bit of `rules`.
+/// @dev A usual claim reads three slots of the plan, one of the member, one of the member's year and one a code:
+/// everything that not every plan has lies elsewhere, behind a bit of `rules`.
 library PlanBook {
     uint16 internal constant WHOLE = 10_000;
 
@@ -64,7 +64,7 @@ library PlanBook {
         mapping(bytes32 series => uint32) versions;
         mapping(bytes32 series => mapping(address member => IPlanTypes.Membership)) members;
         mapping(bytes32 series => mapping(address provider => IPlanTypes.Contract)) contracts;
-        mapping(bytes32 series => mapping(address member => mapping(bytes32 code => IPlanTypes.Authorization))) authorizations;
+        mapping(bytes32 series => mapping(address => mapping(bytes32 code => IPlanTypes.Authorization))) authorizations;
         mapping(bytes32 series => mapping(address member => mapping(address to => IPlanTypes.Referral))) referrals;
         mapping(bytes32 series => mapping(address provider => IPlanTypes.Cap)) caps; // of provider 0: everyone's
         mapping(bytes32 key => TotalsWord) totals; // what was used; see `totalKey`

@@ -12,8 +12,8 @@ using PlanWords for MembershipWord global;
 
 /// @title What the judge reads of a plan's version and of a membership, in the words in which they lie
 /// @dev The compiler unpacks a struct field by field into memory, 1,500 gas for these; most claims look at half of
-/// them. The places are those that the compiler gives the fields of `PlanBook.Plan` and `IPlanTypes.Membership`, from the
-/// lowest bit of a slot up; a test compares them with the structs.
+/// them. The places are those that the compiler gives the fields of `PlanBook.Plan` and `IPlanTypes.Membership`, from
+/// the lowest bit of a slot up; a test compares them with the structs.
 library PlanWords {
     // ---- a version -----------------------------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 import {ITreasury} from "interfaces/claims/ITreasury.sol";
 
 /// @title Treasury: pools that pay only through the desk they name
-/// @dev No owner, no pause, no rescue: money leaves by `pay`, `settle`, `exit` and `collect` alone. Amounts wider than 104 bits revert
-/// (SafeCast). What is kept, and how a pool pays: PoolBook.
+/// @dev No owner, no pause, no rescue: money leaves by `pay`, `settle`, `exit` and `collect` alone. Amounts wider than
+/// 104 bits revert (SafeCast). What is kept, and how a pool pays: PoolBook.
 contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     using PoolBook for PoolBook.Book;
     using SafeERC20 for IERC20;
@@ -59,6 +59,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
 
         // Whoever saw the signature may have used it before this call: then it fails here, and the allowance is there
         // all the same.
+        // solhint-disable-next-line no-empty-blocks
         try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         uint256 allowed = IERC20(token).allowance(msg.sender, address(this));
         if (allowed < amount) revert NotAllowed(token, amount, allowed);
@@ -66,8 +67,8 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     }
 
     function _fund(address desk, address insurer, address token, uint256 amount) private {
-        // Accredited at all is enough: who is owed money must be payable even while the insurer is suspended. An operator is no
-        // institution: what is put into its pool could neither pay nor leave.
+        // Accredited at all is enough: who is owed money must be payable even while the insurer is suspended. An
+        // operator is no institution: what is put into its pool could neither pay nor leave.
         if (institutions.institution(insurer).roles & Roles.INSURER == 0) revert NotAnInsurer(insurer);
         if (desk.code.length == 0) revert InvalidDesk(desk);
         if (token.code.length == 0) revert InvalidToken(token);
@@ -143,7 +144,8 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     ) external returns (uint64 position) {
         if (amount == 0) revert ZeroAmount();
         PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
-        position = p.tail++;
+        position = p.tail;
+        p.tail = position + 1;
         ++p.waiting;
         p.owed += amount;
         _book.debts[PoolBook.keyOf(msg.sender, insurer, token)][position] = Debt(payee, amount, ref);

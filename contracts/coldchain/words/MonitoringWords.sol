@@ -72,8 +72,8 @@ library MonitoringWords {
         return MonitoringWord.wrap((MonitoringWord.unwrap(monitoring) & ~DISPOSITION) | (uint256(disposition) << 120));
     }
 
-    /// @dev One batch more, and its readings: the caller keeps the last number of a batch back, and readings are at most
-    /// one a second.
+    /// @dev One batch more, and its readings: the caller keeps the last number of a batch back, and readings are at
+    /// most one a second.
     /// @param digest of the batch, the first half of which is the new chain
     function withBatch(
         MonitoringWord monitoring,
