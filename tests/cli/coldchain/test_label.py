@@ -18,7 +18,7 @@ from salus.coldchain.loggers import Reading
 from salus.coldchain.loggers.spool import Spool
 from salus.coldchain.verification import ChainAnswer, Finding, verification
 from salus.errors import BadInput, Unreachable
-from tests.support.mqtt_broker import Publisher, house  # noqa: F401
+from tests.support.mqtt_broker import Publisher
 from tests.support.shared_data import ROOT
 
 GTIN = "09506000134352"
