@@ -8,26 +8,26 @@ RPC ?=
 # How long `make soak` goes on, and what it repeats.
 MINUTES ?= 10
 SEED ?=
-# Further words for `brownie test`, `scripts/demo.py` or `benchmarks/run.py`, as in `make test ARGS="tests/contracts/consent -x"`.
+# Further words for `brownie test`, the demo or `benchmarks/run.py`, as in `make test ARGS="tests/contracts/consent -x"`.
 ARGS ?=
 
 VENV := .venv/bin
 STAMP := build/compiled
 SOURCES := $(shell find contracts interfaces -name '*.sol' 2>/dev/null)
 
-WITH_CHAIN := $(VENV)/python scripts/with_chain.py --kind $(CHAIN) --
+WITH_CHAIN := $(VENV)/python scripts/dev/with_chain.py --kind $(CHAIN) --
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup compile build test demo bench soak clean
+.PHONY: help setup compile build lint test-unit test test-long coverage house demo bench soak clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 setup:  ## make .venv, node_modules and the compiler, in this folder only
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "set-up: missing: Python 3.11 or newer ($(PYTHON) is not on the PATH; your system's packages)" >&2; exit 2; }
-	@$(PYTHON) scripts/setup.py --quiet
+	@$(PYTHON) scripts/dev/setup.py --quiet
 
 compile: setup $(STAMP)
 
@@ -40,15 +40,39 @@ $(STAMP): $(SOURCES) brownie-config.yaml package-lock.json requirements.lock
 build: compile  ## compile the contracts, and export their ABIs to the client
 	@if [ -f scripts/export.py ]; then $(VENV)/python scripts/export.py; fi
 
+lint: setup  ## look at form and types of Python and Solidity; a minute
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check --quiet .
+	@$(VENV)/mypy
+	@npm run --silent lint:sol
+
+# Brownie's plugin would load the project and start its chain.
+UNIT := -p no:pytest-brownie --unit
+
+test-unit: setup  ## run the tests that need no chain; a minute or two
+	@$(VENV)/python scripts/dev/broker.py --quiet
+	@$(VENV)/python -m pytest $(UNIT) -q $(if $(ARGS),$(ARGS),tests)
+
 test: compile  ## run all tests on chains of their own (CHAIN=anvil or ganache; ARGS="tests/contracts/consent -x" for some)
-	@$(VENV)/python scripts/broker.py --quiet
-	@$(VENV)/python scripts/run_tests.py --kind $(CHAIN) -- $(ARGS)
+	@$(VENV)/python scripts/dev/broker.py --quiet
+	@$(VENV)/python scripts/dev/run_tests.py --kind $(CHAIN) -- $(ARGS)
+
+test-long: compile  ## run what takes longer: ten thousand random cases, long state machines, a soak of MINUTES (10)
+	@SALUS_CASES=10000 $(WITH_CHAIN) $(VENV)/brownie test tests/property tests/stateful --durations=25 $(ARGS)
+	@$(MAKE) soak
+
+coverage: compile  ## measure which lines of salus the tests run; fails below the floor in pyproject.toml
+	@$(VENV)/python scripts/dev/broker.py --quiet
+	@$(VENV)/python scripts/dev/coverage.py --kind $(CHAIN)
+
+house: setup  ## print the figures that the house is kept by: folders, imports, functions, types, sizes
+	@$(VENV)/python scripts/dev/house.py
 
 demo: compile  ## run the whole story (CHAIN=anvil or ganache, or RPC=<url of a node>)
 ifeq ($(strip $(RPC)),)
-	@$(WITH_CHAIN) $(VENV)/python scripts/demo.py $(ARGS)
+	@$(WITH_CHAIN) $(VENV)/python -m scripts.demo $(ARGS)
 else
-	@SALUS_CHAIN_URL='$(RPC)' $(VENV)/python scripts/demo.py $(ARGS)
+	@SALUS_CHAIN_URL='$(RPC)' $(VENV)/python -m scripts.demo $(ARGS)
 endif
 
 bench: compile  ## measure gas beside a naive baseline; writes benchmarks/results.json

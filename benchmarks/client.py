@@ -173,7 +173,9 @@ def ganache():
 
 
 def readings():
-    from salus.coldchain.loggers.export import LoggerExport, Reading
+    from salus.coldchain.loggers.export import LoggerExport
+    from salus.coldchain.loggers.reading import Reading
+    from salus.coldchain.lots import NewLot
     from salus.coldchain.temperature import ready_profiles
 
     with Ground() as ground:
@@ -184,12 +186,14 @@ def readings():
         regulator.lots.register_profile(profile := ready_profiles()["refrigerated"])
         regulator.lots.assign_prefix("4006381", maker.address)
         lot = client.lots.register_lot(
-            gtin="04006381333931",
-            number="LOT-1",
-            made_at=now - YEAR,
-            expires_at=now + YEAR,
-            units=10**6,
-            profile=profile.id,
+            NewLot(
+                gtin="04006381333931",
+                number="LOT-1",
+                made_at=now - YEAR,
+                expires_at=now + YEAR,
+                units=10**6,
+                profile=profile.id,
+            )
         )
         step = 60
         began = now - BATCHES * READINGS * step - step

@@ -217,7 +217,13 @@ def beside_work(share, act):
     signs.
     """
     busy, idle = 0.004 * share, 0.004 * (1 - share)
-    code = f"import time\nwhile True:\n end = time.perf_counter() + {busy}\n while time.perf_counter() < end: pass\n time.sleep({idle})"
+    code = (
+        "import time\n"
+        "while True:\n"
+        f"    end = time.perf_counter() + {busy}\n"
+        "    while time.perf_counter() < end: pass\n"
+        f"    time.sleep({idle})\n"
+    )
     worker = subprocess.Popen([sys.executable, "-c", code])
     try:
         return act()

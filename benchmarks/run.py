@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))
 from brownie import accounts, chain, network, project, web3  # noqa: E402
 from eth_account import Account  # noqa: E402
 
-from salus.consent.terms import pack  # noqa: E402
-from salus.keys.signing import compact  # noqa: E402
+from salus.abi.terms import pack  # noqa: E402
+from salus.keys.typed_data import compact  # noqa: E402
 from scripts.deploy import deploy  # noqa: E402
 
 DAY = 24 * 3600

@@ -71,7 +71,7 @@ POLICIES = ("deny", "emergency", "treatment", "normal")
 DAY = 24 * 3600
 
 
-def deploy(
+def deploy(  # noqa: PLR0913  what a deployment may choose, each by keyword alone
     deployer,
     regulator,
     *,
@@ -87,13 +87,13 @@ def deploy(
     deployer     Brownie account that pays; it has no power when this returns.
     regulator    address that becomes administrator, registrar, rule maker, reviewer, arbiter and recaller.
     guardian     address that may cancel what the rule maker has scheduled; the regulator when None. The administrator's
-    own
-                 operations only the administrator can cancel (OpenZeppelin): let it be a multisig.
+                 own operations only the administrator can cancel (OpenZeppelin): let it be a multisig.
     admin_delay  seconds between scheduling and executing what the administrator does.
     rules_delay  the same for new rules (temperature profiles, models of loggers, schedules of doses), and for an
-    insurer's plan from its
-                 publication until it judges. Accreditation, suspension and recall act at once.
+                 insurer's plan from its publication until it judges. Accreditation, suspension and recall act at once.
+    policy       what holds where a patient never said anything, one of `POLICIES`.
     contracts    where the contract containers are; the loaded project when None.
+    say          called with progress, a line at a time.
 
     Returns the deployed contracts, and the library that one is linked to, by name, in the order of deployment.
     """

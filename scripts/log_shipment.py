@@ -13,12 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context
+from salus.cli.context import Context
+from salus.cli.values import identifier
 from salus.coldchain.loggers import read
 from salus.coldchain.model import Verdict
 from salus.errors import SalusError
-from salus.outbox._bulk import take_up
+from salus.outbox import resume_pending
 
 
 def log_shipment(salus, shipment, file, device, *, utc_offset=None, outbox=None, say=lambda text: None):
@@ -35,7 +35,7 @@ def log_shipment(salus, shipment, file, device, *, utc_offset=None, outbox=None,
     Readings that are judged already are left out. Returns the verdict, the judgement and the receipts.
     """
     export = read(file, utc_offset=utc_offset)
-    take_up(outbox)
+    resume_pending(outbox)
     signed = salus.coldchain.sign_batches(export, shipment, device)
     receipts = salus.coldchain.log(
         signed, progress=lambda done, of: say(f"{done} of {of} readings judged"), outbox=outbox
@@ -64,7 +64,9 @@ def main():
     given = arguments()
     try:
         shipment = identifier(given.shipment, "shipment")
-        context = Context(given.rpc, given.book, given.keystore, given.password_file, given.yes)
+        context = Context(
+            rpc=given.rpc, book=given.book, keystore=given.keystore, password_file=given.password_file, yes=given.yes
+        )
         device = context.open_keystore(given.device, given.device_password_file)
         salus = context.connect_signing()
         context.confirm(

@@ -20,52 +20,50 @@ from salus.claims.code_map import apply, load_mapping
 from salus.claims.files.any_format import read_claim_files
 from salus.claims.files.fhir_response import write_claim_responses
 from salus.claims.plans.file import load_plan
-from salus.cli.common import Context
+from salus.cli.context import Context
 from salus.errors import SalusError
 
 
-def submit_claims(
-    salus,
-    files,
-    plan,
-    patients,
-    *,
-    mapping=None,
-    out=None,
-    batch=100,
-    provider_refs=None,
-    problems=None,
-    outbox=None,
-    say=lambda text: None,
-):
-    """Submit the claims of files and write a FHIR ClaimResponse for each.
+def prepare_claims(salus, files, plan, patients, *, mapping=None, provider_refs=None, problems=None):
+    """Read and check the claims of files; nothing is sent.
 
     salus          client whose signer acts for the provider
     files          claims: FHIR (JSON, NDJSON, Bundles), X12 837 or CSV
     plan           the insurer's plan, from load_plan
     patients       account of each patient for this insurer, by what the claims call the patient
     mapping        the claims' codes to the plan's, from load_mapping
-    out            folder of the ClaimResponses; none are written when None
-    batch          claims in one transaction, at most
     provider_refs  what the claims may call the provider, when they do not agree on one
     problems       takes what is wrong with a file or a claim, which is then left out; None raises the first
-    outbox         sends several transactions at a time, each once, from Salus.outbox; None sends one after the other
-    say            told of progress, a line at a time
-
-    Everything is read and checked before the first transaction. Returns one ClaimAnswer a claim, in order.
     """
     claims = apply(read_claim_files(files, problems=problems), mapping or {}, problems=problems)
     if not claims:
         return []
-    prepared = salus.claims.prepare(claims, plan, patients, provider_refs=provider_refs, problems=problems)
+    return salus.claims.prepare(claims, plan, patients, provider_refs=provider_refs, problems=problems)
+
+
+def submit_claims(salus, prepared, *, insurer, out=None, batch=100, outbox=None, say=lambda text: None):
+    """Submit prepared claims and write a FHIR ClaimResponse for each.
+
+    salus     client whose signer acts for the provider
+    prepared  from prepare_claims
+    insurer   the plan's insurer, as the ClaimResponses name it
+    out       folder of the ClaimResponses; none are written when None
+    batch     claims in one transaction, at most
+    outbox    sends several transactions at a time, each once, from Salus.outbox; None sends one after the other
+    say       called with progress, a line at a time
+
+    Returns one ClaimAnswer a claim, in order.
+    """
+    if not prepared:
+        return []
     if out is not None:
-        # A folder that cannot be made is told before anything is sent.
-        write_claim_responses([], out, insurer=plan.insurer)
+        # Where the folder cannot be made, this fails before anything is sent.
+        write_claim_responses([], out, insurer=insurer)
     answers = {}
     for part in salus.claims.submit_prepared(prepared, batch=batch, outbox=outbox):
         answers |= {answer.id: answer for answer in part}
         if out is not None:
-            write_claim_responses([answer for answer in part if not answer.earlier], out, insurer=plan.insurer)
+            write_claim_responses([answer for answer in part if not answer.earlier], out, insurer=insurer)
         say(f"{len(answers)} of {len(prepared)} claims answered")
     return [answers["0x" + claim.id.hex()] for claim in prepared]
 
@@ -92,7 +90,9 @@ def main():
     given = arguments()
     try:
         plan = load_plan(given.plan)
-        context = Context(given.rpc, given.book, given.keystore, given.password_file, given.yes)
+        context = Context(
+            rpc=given.rpc, book=given.book, keystore=given.keystore, password_file=given.password_file, yes=given.yes
+        )
         salus = context.connect_signing()
         context.confirm(
             [
@@ -107,17 +107,22 @@ def main():
         )
         patients = {ref: account for ref, _, account in (text.rpartition("=") for text in given.patient)}
         problems = []
+        prepared = prepare_claims(
+            salus,
+            given.files,
+            plan,
+            patients,
+            mapping=load_mapping(given.map) if given.map else None,
+            provider_refs=given.provider_ref,
+            problems=problems,
+        )
         with context.outbox(salus) as outbox:
             answers = submit_claims(
                 salus,
-                given.files,
-                plan,
-                patients,
-                mapping=load_mapping(given.map) if given.map else None,
+                prepared,
+                insurer=plan.insurer,
                 out=given.out,
                 batch=given.batch,
-                provider_refs=given.provider_ref,
-                problems=problems,
                 outbox=outbox,
                 say=lambda text: print(text, file=sys.stderr),
             )

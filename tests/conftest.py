@@ -11,8 +11,11 @@ import pytest
 from brownie import accounts as chain_accounts
 from brownie import chain, project
 
-#: Fixtures of the client's tests and of those of its commands, which share one chain.
-pytest_plugins = ("tests.support.client_fixtures",)
+from tests.support.two_workers import Share
+from tests.support.units import Guard, imports_brownie, is_unit
+
+#: Fixtures of the client's tests and of those of its commands, which share one chain; and a broker for both.
+pytest_plugins = ("tests.support.client_fixtures", "tests.support.mqtt_broker")
 
 YEAR = 365 * 24 * 3600
 
@@ -35,6 +38,49 @@ TRADES = {
     "laboratory": LABORATORY,
     "logger": LOGGER,
 }
+
+
+_guard = Guard()
+_share = Share.from_environment()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--unit", action="store_true", help="only the tests that need no chain (make test-unit)")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "chain: needs a chain or the built contracts, in a way that tests/support/units.py does not see"
+    )
+    _guard.install()
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Without Brownie's project these files cannot be imported, and their tests need its chain anyway."""
+    if config.getoption("--unit") and collection_path.suffix == ".py" and imports_brownie(collection_path):
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--unit"):
+        chosen = [item for item in items if is_unit(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
+
+
+def pytest_runtestloop(session):
+    return _share.run(session) if _share else None
+
+
+def pytest_sessionfinish(session):
+    if _share:
+        _share.report(session.testscollected)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    _guard.unit = is_unit(item)
 
 
 @pytest.fixture(scope="session")

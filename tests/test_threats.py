@@ -42,7 +42,7 @@ ROWS = {
     }),
     "TC7": ("a screen shows what is not signed", {
         "contracts/consent/test_relay.py": "test_TC7_a_field_that_no_type_names_is_not_signed",
-        "client/test_signing.py": "test_a_field_that_would_be_shown_and_not_signed_is_refused",
+        "client/keys/test_signing.py": "test_a_field_that_would_be_shown_and_not_signed_is_refused",
     }),
     "TC8": ("limits of time, and what is cut to fit", {
         "contracts/consent/test_grant.py": "test_TC8_the_status_follows_the_clock test_TC8_a_field_that_is_too_wide_never_runs_into_its_neighbour",
@@ -75,7 +75,7 @@ ROWS = {
         "contracts/claims/test_money.py": "test_TP1_a_token_submits_the_claim_that_is_being_paid",
         "contracts/claims/test_owed.py": "test_TP1_settle_twice",
         "contracts/claims/test_reversal.py": "test_TP1_reverse_twice",
-        "client/test_claims.py": "test_what_was_submitted_before_is_not_sent_again_TP1",
+        "client/claims/test_desk.py": "test_what_was_submitted_before_is_not_sent_again_TP1",
     }),
     "TP2": ("the insurer runs", {
         "contracts/claims/test_pools.py": "test_TP2_exit_outside_its_window test_TP2_an_announcement_replaces_the_earlier_and_its_delay"

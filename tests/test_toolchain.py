@@ -217,7 +217,7 @@ def test_an_unknown_chain_is_refused():
 def test_a_command_beside_a_chain_gives_its_exit_code_and_leaves_nothing():
     code = "import os, sys; print(os.environ['SALUS_CHAIN_URL']); sys.exit(7)"
     result = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "with_chain.py", "--", sys.executable, "-c", code],
+        [sys.executable, ROOT / "scripts" / "dev" / "with_chain.py", "--", sys.executable, "-c", code],
         capture_output=True,
         stdin=subprocess.DEVNULL,
         text=True,

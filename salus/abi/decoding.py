@@ -1,7 +1,7 @@
 """Calls, events and errors of contracts, decoded by their ABI into plain values with names.
 
-Everything that comes from a node is taken as hostile: what does not fit the ABI raises :class:`ValueError`, which the
-client turns into :class:`salus.errors.BadAnswer`.
+Nothing that comes from a node is trusted: what does not fit the ABI raises :class:`ValueError`, which the client turns
+into :class:`salus.errors.BadAnswer`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from salus.abi import terms
 from salus.abi.fast_decode import Shape, reader
 from salus.abi.fast_encode import Unfit, encoder
-from salus.consent import terms
 
 __all__ = [
     "ABI_FOLDER",
@@ -50,6 +50,13 @@ class Struct:
 
     A name that is a keyword of Python gets a trailing underscore as an attribute. :func:`plain` makes a dictionary of
     it.
+
+    Args:
+        names: The fields' names, as the ABI has them.
+        values: As many values, in the same order.
+
+    Raises:
+        ValueError: There are more of the one than of the other.
     """
 
     __slots__ = ("_names", "_values")
@@ -78,7 +85,7 @@ class Struct:
         return len(self._values)
 
     def __eq__(self, other: object) -> bool:
-        return self._values == (other._values if isinstance(other, Struct) else other)
+        return bool(self._values == (other._values if isinstance(other, Struct) else other))
 
     def __hash__(self) -> int:
         return hash(self._values)
@@ -113,7 +120,13 @@ def abi_names() -> tuple[str, ...]:
 
 @cache
 def load_abi(name: str) -> tuple[Mapping[str, Any], ...]:
-    """The ABI of one contract; do not change what you get.
+    """The ABI of one contract, which is kept: do not change what you get.
+
+    Args:
+        name: The contract's name, one of :func:`abi_names`.
+
+    Returns:
+        The entries of the ABI in their order: functions, events, errors, a constructor.
 
     Raises:
         KeyError: No such contract.
@@ -127,6 +140,10 @@ def load_abi(name: str) -> tuple[Mapping[str, Any], ...]:
 @cache
 def function_of(contract: str, name: str) -> Mapping[str, Any]:
     """A function of a contract's ABI; of several of one name the first.
+
+    Args:
+        contract: The contract's name.
+        name: The function's name.
 
     Raises:
         KeyError: No such contract, or it has no such function.
@@ -161,10 +178,17 @@ def selector(entry: Mapping[str, Any]) -> bytes:
 
 
 def decode_values(entries: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
-    """Decode ABI-encoded values: addresses with checksums, structs as :class:`Struct`.
+    """Decode ABI-encoded values.
+
+    Args:
+        entries: The values' entries in an ABI, e.g. the ``outputs`` of a function.
+        data: The encoded bytes, at most 8 MiB.
+
+    Returns:
+        One value an entry: addresses with checksums, structs as :class:`Struct`, lists as tuples.
 
     Raises:
-        ValueError: The data does not fit.
+        ValueError: The data does not fit the entries, or is too long.
     """
     return _decoded(entries, tuple(map(_shape, entries)), data)
 
@@ -179,10 +203,10 @@ def _decoded(entries: Sequence[Mapping[str, Any]], shapes: tuple[Shape, ...], da
     try:
         return tuple(reader(shapes, Struct)(bytes(data)))
     except Unfit:
-        return _as_eth_abi_says(entries, data)
+        return _decoded_by_eth_abi(entries, data)
 
 
-def _as_eth_abi_says(entries: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
+def _decoded_by_eth_abi(entries: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
     from eth_abi.abi import decode
     from eth_abi.exceptions import DecodingError, InsufficientDataBytes
 
@@ -212,6 +236,13 @@ def _named(entry: Mapping[str, Any], kind: str, value: Any) -> Any:
 
 def encode_calls(entry: Mapping[str, Any], many: Sequence[Sequence[Any]]) -> list[bytes]:
     """Calls of one function, each with its row of arguments, as the contract takes them.
+
+    Args:
+        entry: The function's entry in the ABI; see :func:`function_of`.
+        many: A row of arguments for each call.
+
+    Returns:
+        For each row the selector and the encoded arguments.
 
     Raises:
         ValueError: A row does not fit.
@@ -258,8 +289,16 @@ def event_topic(contract: str, event: str) -> bytes:
 
 
 def decode_event(contract: str, topics: Sequence[bytes], data: bytes) -> tuple[str, Mapping[str, Any]] | None:
-    """The name and the arguments of an event, None when the contract's ABI does not know it; packed terms as their
-    fields.
+    """The name and the arguments of an event.
+
+    Args:
+        contract: The contract's name.
+        topics: The log's topics, 32 bytes each.
+        data: The log's data.
+
+    Returns:
+        The event's name and its arguments by name, packed terms as their fields; None where the contract's ABI does not
+        have the event.
 
     Raises:
         ValueError: The log does not fit the ABI.
@@ -278,7 +317,7 @@ def decode_event(contract: str, topics: Sequence[bytes], data: bytes) -> tuple[s
     arguments: dict[str, Any] = {}
     for part in entry["inputs"]:
         value = next(by_topic if part["indexed"] else by_data)
-        # A packed word is told field by field.
+        # A packed word is given field by field.
         arguments |= terms.unpack(value) if part["internalType"] == terms.TERMS else {part["name"]: value}
     return entry["name"], MappingProxyType(arguments)
 

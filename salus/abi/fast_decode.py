@@ -1,8 +1,8 @@
 """Values out of what contracts answer and log, some ten times faster than eth-abi.
 
 Only what is encoded as Solidity encodes it is read here: every word in range, every padding zero, each part of variable
-length right behind the one before, nothing left over. Of anything else :class:`Unfit` is said, and eth-abi is asked,
-which takes some other encodings and explains what it does not take. A test compares them.
+length right behind the one before, nothing left over. Anything else raises :class:`~salus.abi.fast_encode.Unfit`; then
+eth-abi reads it, which takes some other encodings and explains what it does not take. A test compares them.
 """
 
 from __future__ import annotations
@@ -16,29 +16,35 @@ from salus.abi.fast_encode import Unfit
 
 __all__ = ["Shape", "reader"]
 
-#: A value's type, its name, and of a struct those of its parts.
+#: A value's type, its name ("" where it has none), and the shapes of its parts (empty where it is no struct).
 Shape = tuple[str, str, tuple[Any, ...]]
 
 # Reads a value that begins at a place; the place behind it.
 _Read = Callable[[bytes, int], tuple[Any, int]]
+# The same of a row of values.
+_ReadRow = Callable[[bytes, int], tuple[list[Any], int]]
 # How many bytes a value takes in the head of a row, 0 where it has another length each time; and what reads it.
 _Part = tuple[int, _Read]
+# Makes a struct of names and values.
+_Make = Callable[[Sequence[str], Sequence[Any]], Any]
 
 _ZEROS = bytes(32)
 _TYPE = re.compile(r"(address|bool|string|tuple|u?int|bytes)(\d*)((?:\[\d*\])*)").fullmatch
 
 
 @cache
-def reader(
-    shapes: tuple[Shape, ...], struct: Callable[[Sequence[str], Sequence[Any]], Any]
-) -> Callable[[bytes], list[Any]]:
-    """A function that reads a row of values; addresses come with checksums, lists as tuples.
+def reader(shapes: tuple[Shape, ...], struct: _Make) -> Callable[[bytes], list[Any]]:
+    """A function that reads a row of values.
 
     Args:
+        shapes: The row's types; see :data:`Shape`.
         struct: Makes a struct of names and values.
 
+    Returns:
+        A function of the bytes that gives one value for each shape: addresses with checksums, lists as tuples.
+
     Raises:
-        Unfit: The function does; and this one, of a type that it does not know.
+        Unfit: A type is unknown. The function raises it where the bytes are not encoded as Solidity encodes them.
     """
     row = _row([_part(shape, struct) for shape in shapes])
 
@@ -51,28 +57,41 @@ def reader(
     return read
 
 
-def _part(shape: Shape, struct: Callable[[Sequence[str], Sequence[Any]], Any]) -> _Part:
+def _part(shape: Shape, struct: _Make) -> _Part:
     kind, _, parts = shape
     if (found := _TYPE(kind)) is None:
         raise Unfit
     base, bits, lists = found.groups()
     if lists:
-        inner, _, size = kind[:-1].rpartition("[")
-        part = _part((inner, "", parts), struct)
-        return (_width([part] * int(size)), _made(_row([part] * int(size)), tuple)) if size else (0, _list(*part))
+        return _array(kind, parts, struct)
     if base == "tuple":
-        names, inner = tuple(name for _, name, _ in parts), [_part(one, struct) for one in parts]
-        return _width(inner), _made(_row(inner), lambda values: struct(names, values))
+        return _struct(parts, struct)
     if base in ("string", "bytes") and not bits:
         return 0, _string if base == "string" else _bytes
     return 32, _single(base, int(bits or 0))
+
+
+def _array(kind: str, parts: tuple[Any, ...], struct: _Make) -> _Part:
+    """What reads a list of a type, by its last pair of brackets: ``uint8[][3]`` is three lists of any length."""
+    item, _, size = kind[:-1].rpartition("[")
+    part = _part((item, "", parts), struct)
+    if not size:
+        return 0, _list(*part)
+    several = [part] * int(size)
+    return _width(several), _made(_row(several), tuple)
+
+
+def _struct(parts: tuple[Any, ...], struct: _Make) -> _Part:
+    names = tuple(name for _, name, _ in parts)
+    inner = [_part(one, struct) for one in parts]
+    return _width(inner), _made(_row(inner), lambda values: struct(names, values))
 
 
 def _width(parts: Sequence[_Part]) -> int:
     return sum(width for width, _ in parts) if all(width for width, _ in parts) else 0
 
 
-def _row(parts: Sequence[_Part]) -> _Read:
+def _row(parts: Sequence[_Part]) -> _ReadRow:
     size = sum(width or 32 for width, _ in parts)
 
     def row(data: bytes, at: int) -> tuple[list[Any], int]:
@@ -94,7 +113,7 @@ def _row(parts: Sequence[_Part]) -> _Read:
     return row
 
 
-def _made(row: _Read, make: Callable[[list[Any]], Any]) -> _Read:
+def _made(row: _ReadRow, make: Callable[[list[Any]], Any]) -> _Read:
     """Reads a row, and makes one value of it."""
 
     def read(data: bytes, at: int) -> tuple[Any, int]:

@@ -1,6 +1,6 @@
 """Arguments of calls as contracts take them, some ten times faster than eth-abi.
 
-Only what is plainly of its type is encoded here. Of anything else :class:`Unfit` is said, and eth-abi is asked, which
+Only what is plainly of its type is encoded here. Anything else raises :class:`Unfit`; then eth-abi encodes it, which
 takes more kinds of values and explains what it does not take. A test compares every byte.
 """
 
@@ -24,10 +24,16 @@ class Unfit(Exception):
 
 @cache
 def encoder(types: tuple[str, ...]) -> Encode:
-    """A function that encodes a row of values of some types.
+    """A function that encodes a row of values.
+
+    Args:
+        types: The values' canonical types, as in a function's signature, e.g. ``("address", "(uint8,bytes)[]")``.
+
+    Returns:
+        A function of a list or tuple of values that gives the encoded bytes, without a selector.
 
     Raises:
-        Unfit: The function does; and this one, of a type that it does not know.
+        Unfit: A type is unknown. The function raises it where a value is not plainly of its type.
     """
     from eth_abi.grammar import parse
 

@@ -1,4 +1,4 @@
-"""Waiting for the chain's clock where what is sent counts only from a second that is near."""
+"""Waits until block time reaches the second from which a transaction counts, where that is near."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from salus.errors import gate
 if TYPE_CHECKING:
     from web3.contract.contract import ContractFunction
 
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
 
 __all__ = ["reached", "send_at"]
 
@@ -19,13 +19,17 @@ __all__ = ["reached", "send_at"]
 _PATIENCE = 5
 
 
-def reached(salus: Salus, at: int) -> bool:
-    """Whether the next block will not be before a second; one that is near is waited for.
+def reached(ledger: Ledger, at: int) -> bool:
+    """Whether the next block will not be before a second; one that is at most 5 seconds ahead is waited for.
 
     Args:
+        ledger: The chain.
         at: The second, by the chain's clock.
+
+    Raises:
+        Unreachable: The node does not answer.
     """
-    ahead = at - salus.now()
+    ahead = at - ledger.now()
     if ahead <= 0:
         return True
     # Of a chain that mines at once only the pending block shows the time, and not on every node.
@@ -33,18 +37,20 @@ def reached(salus: Salus, at: int) -> bool:
     while ahead <= _PATIENCE and time.monotonic() < end:
         time.sleep(0.1)
         with gate("asking for the next block"):
-            if int(salus.w3.eth.get_block("pending")["timestamp"]) >= at:
+            if int(ledger.w3.eth.get_block("pending")["timestamp"]) >= at:
                 return True
     return False
 
 
-def send_at(salus: Salus, fn: ContractFunction, at: int, *, gas: int) -> Receipt:
+def send_at(ledger: Ledger, fn: ContractFunction, at: int, *, gas: int) -> Receipt:
     """Send when the next block will not be before a second that is near; see :meth:`salus.Salus.send`.
 
     Args:
+        ledger: The chain and the signer.
+        fn: A function of a contract with its arguments.
         at: The second, by the chain's clock; one that is past, or far, is not waited for.
         gas: The limit where the node cannot be asked for an estimate at that second.
     """
-    if reached(salus, at) or at - salus.now() > _PATIENCE:
-        return salus.send(fn)
-    return salus.send(fn, gas=gas, preflight=False)
+    if reached(ledger, at) or at - ledger.now() > _PATIENCE:
+        return ledger.send(fn)
+    return ledger.send(fn, gas=gas, preflight=False)

@@ -10,20 +10,26 @@ from salus.errors import BadInput, one_line
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["BUSY", "is_local", "node_parts", "open_session", "pause_asked", "shown"]
+__all__ = ["BUSY", "is_local", "node_parts", "open_session", "pause_asked", "redact_url"]
 
 #: HTTP statuses of a node that may answer a little later.
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 
 
-def shown(url: str) -> str:
-    """A node's address for messages: providers put keys into paths and passwords before hosts, neither is in it."""
+def redact_url(url: str) -> str:
+    """A node's address for messages: scheme, host and port.
+
+    Providers put keys into paths and passwords before hosts; neither is in it.
+    """
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
 def node_parts(url: str) -> SplitResult:
     """The parts of a node's address.
+
+    Args:
+        url: ``http://host:port`` or ``https://host``.
 
     Raises:
         BadInput: Not an address of a node.
@@ -46,12 +52,15 @@ def is_local(parts: SplitResult) -> bool:
 
 
 def pause_asked(retry_after: str | None) -> float:
-    """Seconds that a node asks to be left alone, by its ``Retry-After``; 0 where it names a date, or nothing."""
+    """Seconds that a node asks to wait, by its ``Retry-After`` header; 0 where it names a date, or nothing."""
     return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else 0.0
 
 
 def open_session(url: str) -> requests.Session:
-    """What keeps the connections to a node open.
+    """A session of requests that keeps the connections to a node open.
+
+    Args:
+        url: The node's address.
 
     Raises:
         BadInput: Not an address of a node.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.abi import decoding
 from salus.chain.receipts import Event
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from web3 import Web3
 
     from salus.chain.book import Book
-    from salus.index._reader import Reader
 
-__all__ = ["Events", "default_index", "find_index"]
+__all__ = ["EventIndex", "Events", "Past", "default_index"]
 
 
 def default_index(book: Book) -> Path | None:
@@ -26,30 +25,33 @@ def default_index(book: Book) -> Path | None:
     return Path(book.path).with_suffix(".index.sqlite") if book.path else None
 
 
-def find_index(named: str | os.PathLike[str] | None, book: Book) -> Reader | None:
-    """The reader of an index.
+@dataclass(frozen=True)
+class Past:
+    """Logs out of an index, and up to which block it has them.
 
-    Args:
-        named: A file or the URL of a database; None for the default one, where there is one; "" for none.
-
-    Raises:
-        BadInput, IndexTrouble: The one that was named cannot be opened.
+    Attributes:
+        rows: The logs, oldest first: ``block``, ``log_index``, ``tx``, ``topic0`` to ``topic3`` (None where there is
+            none) and ``data``, the hashes and the data as bytes.
+        block: The number of the index's last block.
+        hash: The hash of that block, 32 bytes: whoever asks verifies that it is on the node's chain.
     """
-    if named is None:
-        path = default_index(book)
-        if path is None or not path.exists():
-            return None
-    elif not os.fspath(named):
-        return None
-    # Here and not above: who has no index must not wait for a database's library.
-    from salus.index._reader import Reader
 
-    if named is not None:
-        return Reader(named, book)
-    try:
-        return Reader(path, book, strict=False)
-    except IndexTrouble:
-        return None
+    rows: Sequence[Any]
+    block: int
+    hash: bytes
+
+
+class EventIndex(Protocol):
+    """What answers for the past instead of the node; :class:`salus.index.Reader` is one."""
+
+    def find(self, contract: str, topics: Sequence[bytes | None], since: int) -> Past | None:
+        """Logs of a contract since a block; None where the index has none to give.
+
+        Args:
+            contract: The contract's name in the book.
+            topics: What the topics must be, None for any; the first is the event.
+            since: The number of the first block.
+        """
 
 
 class Events:
@@ -58,10 +60,10 @@ class Events:
     Args:
         w3: The node.
         book: The contracts.
-        index: What reads the local index; None where there is none.
+        index: What answers for the past; None to ask the node for all of it.
     """
 
-    def __init__(self, w3: Web3, book: Book, index: Reader | None = None) -> None:
+    def __init__(self, w3: Web3, book: Book, index: EventIndex | None = None) -> None:
         self.w3, self.book, self.index = w3, book, index
 
     def find(
@@ -69,31 +71,28 @@ class Events:
     ) -> tuple[Event, ...]:
         """See :meth:`salus.Salus.logs`."""
         entry = self.book[contract]
-        abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
-        topics: list[bytes | None] = [decoding.event_topic(contract, event)]
-        for part in abi["inputs"]:
-            if part["indexed"]:
-                value = (where or {}).get(part["name"])
-                topics.append(None if value is None else _word(value))
+        topics = _topics(contract, event, where)
         first = entry.block if since is None else since
         past = None if self.index is None else self.index.find(contract, topics, first)
         with gate("asking for the latest block"):
             latest = self.w3.eth.get_block("latest")
         last = int(latest["number"])
         found: dict[tuple[int, int], Event] = {}
-        if past is not None and self._stands(past.block, past.hash, last, bytes(latest["hash"])):
-            found = {(e.block, e.index): e for e in (self._stored(contract, entry.address, row) for row in past.rows)}
+        if past is not None and self._stands(past, last, bytes(latest["hash"])):
+            stored = (self._stored(contract, entry.address, row) for row in past.rows)
+            found = {(one.block, one.index): one for one in stored}
             first = max(first, past.block + 1)
-        raw = self._logs(entry.address, topics, first, last)
-        found |= {(e.block, e.index): e for e in map(self.read, raw) if e is not None and e.name == event}
+        for one in map(self.read, self._logs(entry.address, topics, first, last)):
+            if one is not None and one.name == event:
+                found[one.block, one.index] = one
         return tuple(found[place] for place in sorted(found) if _fits(found[place], entry.address, where))
 
-    def _stands(self, block: int, hash: bytes, last: int, latest: bytes) -> bool:
-        """Whether the block up to which the index speaks is on the node's chain: then all before it is, too."""
-        if block >= last:
-            return block == last and hash == latest
-        with gate(f"asking for block {block}"):
-            return bytes(self.w3.eth.get_block(block)["hash"]) == hash
+    def _stands(self, past: Past, last: int, latest: bytes) -> bool:
+        """Whether the index's last block is on the node's chain: then all before it are, too."""
+        if past.block >= last:
+            return past.block == last and past.hash == latest
+        with gate(f"asking for block {past.block}"):
+            return bytes(self.w3.eth.get_block(past.block)["hash"]) == past.hash
 
     def _stored(self, contract: str, address: str, row: Any) -> Event:
         topics = [bytes(t) for t in (row.topic0, row.topic1, row.topic2, row.topic3) if t is not None]
@@ -145,6 +144,17 @@ class Events:
     def _by_address(self) -> Mapping[str, str]:
         known = decoding.abi_names()
         return {entry.address.lower(): name for name, entry in self.book.contracts.items() if name in known}
+
+
+def _topics(contract: str, event: str, where: Mapping[str, str | bytes] | None) -> list[bytes | None]:
+    """The topics that the logs of an event have, None for any."""
+    abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
+    topics: list[bytes | None] = [decoding.event_topic(contract, event)]
+    for part in abi["inputs"]:
+        if part["indexed"]:
+            value = (where or {}).get(part["name"])
+            topics.append(None if value is None else _word(value))
+    return topics
 
 
 def _word(value: str | bytes) -> bytes:

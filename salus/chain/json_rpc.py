@@ -17,14 +17,16 @@ _BATCH = 100  # questions in one message; no common node allows fewer
 
 
 def ask_many(w3: Web3, questions: Sequence[tuple[str, list[Any]]], doing: str = "", *, node: str = "") -> list[Any]:
-    """Ask several things; what each was answered, in order, as JSON values.
-
-    A node that takes no batches is asked one by one.
+    """Ask several things in messages of a hundred; a node that takes no batches is asked one by one.
 
     Args:
+        w3: The node.
         questions: Methods and their parameters.
         doing: What is being done, for messages.
         node: The node's address, for messages.
+
+    Returns:
+        What each was answered, in order, as JSON values.
 
     Raises:
         Refused: The first that reverted.

@@ -1,4 +1,4 @@
-"""A local chain for trying, testing and showing: anvil or ganache, started on a free port and always ended.
+"""Runs a local Anvil or Ganache chain for development and tests, on a free port, and always ends it.
 
 Nothing beyond the standard library is needed, so that scripts can use it before the rest of the client is installed.
 """
@@ -20,12 +20,12 @@ import threading
 import time
 import urllib.request
 import weakref
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-__all__ = ["DEV_MNEMONIC", "KINDS", "LocalNode", "NodeError"]
+__all__ = ["DEV_MNEMONIC", "KINDS", "ChainOptions", "LocalNode", "NodeError"]
 
 #: The mnemonic that every developer knows. Its accounts are rich on a local chain and must own nothing elsewhere.
 DEV_MNEMONIC = "test test test test test test test test test test test junk"
@@ -45,10 +45,38 @@ class NodeError(RuntimeError):
     """A local node could not be found, did not start, or did not answer; the message says which, and how to go on."""
 
 
+@dataclass(frozen=True)
+class ChainOptions:
+    """How a local chain is set up.
+
+    Attributes:
+        chain_id: The chain's id.
+        accounts: How many accounts of :data:`DEV_MNEMONIC` start with a balance.
+        balance: What each of them owns, in whole ether.
+        gas_limit: Gas in a block.
+        base_fee: Wei a unit of gas of the first block; ganache has its own and ignores it.
+        block_time: Seconds between blocks; None for a block for each transaction, at once.
+        timestamp: The first block's time in Unix seconds; None for now.
+        slots_in_an_epoch: Blocks until one counts as final (anvil only).
+        kept_states: For how many of the last blocks the state is kept (anvil only). By itself anvil moves old ones to
+            disk, and of a chain of a thousand blocks that is reorganised again and again it then loses the whole state.
+    """
+
+    chain_id: int = 31337
+    accounts: int = 20
+    balance: int = 100_000
+    gas_limit: int = 30_000_000
+    base_fee: int = 0
+    block_time: int | None = None
+    timestamp: int | None = None
+    slots_in_an_epoch: int | None = None
+    kept_states: int | None = None
+
+
 class LocalNode:
     """A local node that lives as long as a ``with`` block.
 
-    >>> with LocalNode() as node:           # doctest: +SKIP
+    >>> with LocalNode(timestamp=1_800_000_000) as node:           # doctest: +SKIP
     ...     w3 = Web3(Web3.HTTPProvider(node.url))
 
     The node is ended at the end of the block, at the interpreter's exit and on SIGTERM. On Linux it also ends when the
@@ -57,52 +85,23 @@ class LocalNode:
     Args:
         kind: ``"anvil"`` or ``"ganache"``.
         port: A TCP port on 127.0.0.1; by default any free one.
-        chain_id: The chain's id.
-        accounts: How many accounts of :data:`DEV_MNEMONIC` start with a balance.
-        balance: What each of them owns, in whole ether.
-        gas_limit: Gas in a block.
-        base_fee: Wei a unit of gas of the first block; ganache has its own and ignores it.
-        block_time: Seconds between blocks; by default a block for each transaction, at once.
-        timestamp: The first block's time in Unix seconds; by default now.
-        slots_in_an_epoch: Blocks until one counts as final (anvil only).
-        kept_states: For how many of the last blocks the state is kept (anvil only). By itself anvil moves old ones to
-            disk, and of a chain of a thousand blocks that is reorganised again and again it then loses the whole state.
         quiet: Keep the node's own output to itself; what it said last is shown where it fails.
+        options: Any of :class:`ChainOptions`.
 
     Raises:
         ValueError: Unknown ``kind``.
         NodeError: On start: the program is not installed, the port is taken, or it gave no answer in time.
+
+    Attributes:
+        options: How the chain is set up.
     """
 
-    def __init__(
-        self,
-        kind: str = "anvil",
-        *,
-        port: int | None = None,
-        chain_id: int = 31337,
-        accounts: int = 20,
-        balance: int = 100_000,
-        gas_limit: int = 30_000_000,
-        base_fee: int = 0,
-        block_time: int | None = None,
-        timestamp: int | None = None,
-        slots_in_an_epoch: int | None = None,
-        kept_states: int | None = None,
-        quiet: bool = True,
-    ) -> None:
+    def __init__(self, kind: str = "anvil", *, port: int | None = None, quiet: bool = True, **options: Any) -> None:
         if kind not in KINDS:
             raise ValueError(f"no such local chain: {kind!r} (there are {' and '.join(KINDS)})")
         self.kind = kind
-        self.chain_id = chain_id
+        self.options = ChainOptions(**options)
         self._wanted_port = port
-        self._count = accounts
-        self._balance = balance
-        self._gas_limit = gas_limit
-        self._base_fee = base_fee
-        self._block_time = block_time
-        self._timestamp = timestamp
-        self._slots_in_an_epoch = slots_in_an_epoch
-        self._kept_states = kept_states
         self._quiet = quiet
         self._port: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -113,30 +112,26 @@ class LocalNode:
     def __enter__(self) -> LocalNode:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> LocalNode:
-        """Start the node and wait until it answers; a node that runs already is left as it is."""
+        """Start the node and wait until it answers; a node that runs already is left as it is.
+
+        Raises:
+            NodeError: See the class.
+        """
         if self.running:
             return self
         command = _find(self.kind)
-        tries = 1 if self._wanted_port is not None else _PORT_TRIES
-        for attempt in range(1, tries + 1):
+        for _ in range(1 if self._wanted_port is not None else _PORT_TRIES):
             # Between finding a free port and taking it another program may be faster; then the next one will do.
             self._port = self._wanted_port if self._wanted_port is not None else _free_port()
-            try:
+            with contextlib.suppress(_PortTaken):
                 _check_free(self._port)
-                self._launch([*command, *self._flags(self._port)])
+                self._launch([*command, *_flags(self.kind, self.options, self._port, quiet=self._quiet)])
                 return self
-            except _PortTaken:
-                if attempt == tries:
-                    raise NodeError(
-                        f"port {self._port} on 127.0.0.1 is taken; choose another one, or none for any that is free"
-                    ) from None
-        raise AssertionError("unreachable")
+        raise NodeError(f"port {self._port} on 127.0.0.1 is taken; choose another one, or none for any that is free")
 
     def stop(self) -> None:
         """End the node; doing so twice is fine."""
@@ -150,7 +145,7 @@ class LocalNode:
 
     def _launch(self, command: list[str]) -> None:
         _watch_exit()
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         self._process = subprocess.Popen(
             [*_tie(), *command],
             stdin=subprocess.DEVNULL,
@@ -172,60 +167,35 @@ class LocalNode:
         assert process is not None
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
-            ended = process.poll() is not None
-            if ended:
-                said = self.last_output()
-                if any(sign in said.lower() for sign in ("address already in use", "eaddrinuse", "address in use")):
-                    raise _PortTaken
-                raise NodeError(f"{self.kind} ended at once with exit code {process.returncode}: {said or 'no word'}")
-            try:
-                answer = int(self.request("eth_chainId", timeout=2.0), 16)
-            except NodeError:
-                time.sleep(0.05)
-                continue
+            self._expect_alive(process)
             # Another chain may have taken the port just before: then it is that one which answered.
-            if answer == self.chain_id and _listens(process.pid, self.port):
+            if self._answered_id() == self.chain_id and _listens(process.pid, self.port):
                 return
             time.sleep(0.05)
         raise NodeError(
             f"{self.kind} gave no answer within {_START_TIMEOUT:.0f} s; it said: {self.last_output() or 'nothing'}"
         )
 
-    def _flags(self, port: int) -> list[str]:
-        common: list[tuple[str, str, object]] = [
-            ("--host", "--server.host", "127.0.0.1"),
-            ("--port", "--server.port", port),
-            ("--chain-id", "--chain.chainId", self.chain_id),
-            ("--hardfork", "--chain.hardfork", _HARDFORK),
-            ("--mnemonic", "--wallet.mnemonic", DEV_MNEMONIC),
-            ("--accounts", "--wallet.totalAccounts", self._count),
-            ("--balance", "--wallet.defaultBalance", self._balance),
-            ("--gas-limit", "--miner.blockGasLimit", self._gas_limit),
-        ]
-        if self._block_time is not None:
-            common.append(("--block-time", "--miner.blockTime", self._block_time))
-        if self.kind == "anvil":
-            flags = [(anvil, value) for anvil, _, value in common]
-            flags.append(("--block-base-fee-per-gas", self._base_fee))
-            if self._timestamp is not None:
-                flags.append(("--timestamp", self._timestamp))
-            if self._slots_in_an_epoch is not None:
-                flags.append(("--slots-in-an-epoch", self._slots_in_an_epoch))
-            if self._kept_states is not None:
-                flags.append(("--prune-history", self._kept_states))
-        else:
-            flags = [(ganache, value) for _, ganache, value in common]
-            # ganache knows a second id, and programs compare the two.
-            flags.append(("--chain.networkId", self.chain_id))
-            if self._timestamp is not None:
-                moment = datetime.datetime.fromtimestamp(self._timestamp, datetime.UTC)
-                flags.append(("--chain.time", moment.isoformat()))
-        words = [word for flag, value in flags for word in (flag, str(value))]
-        if self.kind == "anvil" and self._quiet:
-            words.append("--quiet")
-        return words
+    def _expect_alive(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            return
+        said = self.last_output()
+        if any(sign in said.lower() for sign in ("address already in use", "eaddrinuse", "address in use")):
+            raise _PortTaken
+        raise NodeError(f"{self.kind} ended at once with exit code {process.returncode}: {said or 'no word'}")
+
+    def _answered_id(self) -> int | None:
+        try:
+            return int(self.request("eth_chainId", timeout=2.0), 16)
+        except NodeError:
+            return None
 
     # ------------------------------------------------------------------------------------------- what is known of it
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's id."""
+        return self.options.chain_id
 
     @property
     def running(self) -> bool:
@@ -269,7 +239,7 @@ class LocalNode:
         path = "m/44'/60'/0'/0/{}"
         return tuple(
             "0x" + bytes(Account.from_mnemonic(DEV_MNEMONIC, account_path=path.format(i)).key).hex()
-            for i in range(self._count)
+            for i in range(self.options.accounts)
         )
 
     @cached_property
@@ -290,7 +260,12 @@ class LocalNode:
         """Call a JSON-RPC method, above all those by which a local chain moves its clock and mines.
 
         Args:
-            timeout: Seconds.
+            method: Its name.
+            params: Its parameters, as JSON has them.
+            timeout: Seconds for the answer.
+
+        Returns:
+            The result, as JSON has it.
 
         Raises:
             NodeError: It did not answer, or answered with an error.
@@ -304,35 +279,27 @@ class LocalNode:
                 answer = json.load(reply)
         except (OSError, ValueError) as trouble:
             if (process := self._process) is not None and process.poll() is not None:
-                said = self.last_output() or "no word"
-                raise NodeError(
-                    f"the local {self.kind} has ended with exit code {process.returncode}: {said}"
-                ) from None
-            raise NodeError(f"the local {self.kind} does not answer {method}: {trouble}") from None
-        if "error" in answer:
-            raise NodeError(
-                f"the local {self.kind} refused {method}: {answer['error'].get('message', answer['error'])}"
-            )
+                how = f"has ended with exit code {process.returncode}: {self.last_output() or 'no word'}"
+            else:
+                how = f"does not answer {method}: {trouble}"
+            raise NodeError(f"the local {self.kind} {how}") from None
+        if (error := answer.get("error")) is not None:
+            raise NodeError(f"the local {self.kind} refused {method}: {error.get('message', error)}")
         return answer["result"]
 
     def advance(self, seconds: int) -> None:
-        """Move the chain's clock forward and mine a block at the new time.
-
-        Args:
-            seconds: By how much; at least 0.
-        """
+        """Move the chain's clock forward by some seconds, 0 or more, and mine a block at the new time."""
         self.request("evm_increaseTime", seconds)
         self.request("evm_mine")
 
 
-# ------------------------------------------------------------------------------------------------- finding the program
+# ------------------------------------------------------------------------------------------------ starting the program
 
 
 def _find(kind: str) -> list[str]:
     """The command that starts a node: npm's in this project first, then whatever the PATH holds."""
-    here = Path.cwd()
-    package = Path(__file__).resolve().parent
-    for folder in (here, *here.parents, *package.parents):
+    here, this = Path.cwd(), Path(__file__).resolve()
+    for folder in (here, *here.parents, *this.parents):
         modules = folder / "node_modules"
         if kind == "anvil":
             for program in sorted(modules.glob("@foundry-rs/anvil-*/bin/anvil")):
@@ -350,11 +317,52 @@ def _find(kind: str) -> list[str]:
     raise NodeError(f"{kind} is not installed: run `make setup` in the project, or put `{kind}` on the PATH")
 
 
+def _flags(kind: str, options: ChainOptions, port: int, *, quiet: bool) -> list[str]:
+    """The arguments with which a chain is started; a flag without a value is left to the program's own default."""
+    flags = (_anvil_flags if kind == "anvil" else _ganache_flags)(options, port)
+    words = [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
+    return [*words, "--quiet"] if kind == "anvil" and quiet else words
+
+
+def _anvil_flags(options: ChainOptions, port: int) -> dict[str, object]:
+    return {
+        "--host": "127.0.0.1",
+        "--port": port,
+        "--chain-id": options.chain_id,
+        "--hardfork": _HARDFORK,
+        "--mnemonic": DEV_MNEMONIC,
+        "--accounts": options.accounts,
+        "--balance": options.balance,
+        "--gas-limit": options.gas_limit,
+        "--block-base-fee-per-gas": options.base_fee,
+        "--block-time": options.block_time,
+        "--timestamp": options.timestamp,
+        "--slots-in-an-epoch": options.slots_in_an_epoch,
+        "--prune-history": options.kept_states,
+    }
+
+
+def _ganache_flags(options: ChainOptions, port: int) -> dict[str, object]:
+    start = options.timestamp
+    return {
+        "--server.host": "127.0.0.1",
+        "--server.port": port,
+        "--chain.chainId": options.chain_id,
+        "--chain.networkId": options.chain_id,  # ganache knows a second id, and programs compare the two
+        "--chain.hardfork": _HARDFORK,
+        "--wallet.mnemonic": DEV_MNEMONIC,
+        "--wallet.totalAccounts": options.accounts,
+        "--wallet.defaultBalance": options.balance,
+        "--miner.blockGasLimit": options.gas_limit,
+        "--miner.blockTime": options.block_time,
+        "--chain.time": None if start is None else datetime.datetime.fromtimestamp(start, datetime.UTC).isoformat(),
+    }
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 class _PortTaken(Exception):
@@ -379,15 +387,13 @@ def _listens(pid: int, port: int) -> bool:
         sockets = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
     except OSError:
         return True
-    listening = "0A"
-    here = f"0100007F:{port:04X}"
+    here, listening = f"0100007F:{port:04X}", "0A"
     return any(row[1] == here and row[3] == listening and f"socket:[{row[9]}]" in sockets for row in rows)
 
 
 # -------------------------------------------------------------------------------------------------- leaving no orphans
 
 _running: weakref.WeakSet[LocalNode] = weakref.WeakSet()
-_watching = False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -406,12 +412,9 @@ def _end_all() -> None:
         node.stop()
 
 
+@cache
 def _watch_exit() -> None:
     """Once: end every node at exit, and on SIGTERM where the program has no handling of its own."""
-    global _watching
-    if _watching:
-        return
-    _watching = True
     atexit.register(_end_all)
     if threading.current_thread() is not threading.main_thread():
         return  # only the main thread may set a handler

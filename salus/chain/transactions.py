@@ -1,4 +1,4 @@
-"""Sending one transaction so that it happens once, or says why not."""
+"""Sends one transaction so that it happens once, or the error says why it did not."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from salus.chain.json_rpc import ask_many, data
 from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, Unreachable, gate
-from salus.keys.signing import NodeSigner
+from salus.keys.signers import NodeSigner
 
 if TYPE_CHECKING:
     from web3 import Web3
 
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["MOST_GAS", "Sender", "eth_call", "eth_calls"]
 
@@ -26,10 +26,16 @@ _SEND_TRIES = 5
 
 
 def eth_call(w3: Web3, transaction: Mapping[str, Any], block: int | str, name: str) -> bytes:
-    """Try a call without sending it; the bytes that it returns.
+    """Try a call without sending it.
 
     Args:
+        w3: The node.
+        transaction: ``to`` and ``data``, and what else ``eth_call`` takes.
+        block: A block's number, or a tag such as ``"latest"``.
         name: What is called, for messages.
+
+    Returns:
+        The bytes that the contract returns.
 
     Raises:
         Refused: It reverted.
@@ -40,7 +46,15 @@ def eth_call(w3: Web3, transaction: Mapping[str, Any], block: int | str, name: s
 
 
 def eth_calls(w3: Web3, transactions: Sequence[Mapping[str, Any]], block: int | str) -> list[bytes]:
-    """Try several calls in few questions to the node; what each returns, in order.
+    """Try several calls in few messages to the node.
+
+    Args:
+        w3: The node.
+        transactions: See :func:`eth_call`.
+        block: A block's number, or a tag such as ``"latest"``.
+
+    Returns:
+        The bytes that each returns, in order.
 
     Raises:
         Refused: The first that reverted.
@@ -54,6 +68,8 @@ class Sender:
     """Sends the transactions of one signer.
 
     Args:
+        w3: The node.
+        signer: Who signs.
         ceiling: The most that one unit of gas may cost, wei.
         patience: Seconds to wait for a transaction to be in a block.
     """
@@ -112,30 +128,32 @@ class Sender:
         return fees
 
     def _broadcast(self, transaction: dict[str, Any], name: str) -> bytes:
-        """Send; the hash. Another process may use the same key, so a nonce that was taken meanwhile is chosen anew."""
-        from eth_utils.crypto import keccak
-
-        signer = self._signer
-        if isinstance(signer, NodeSigner):
-            return signer.send_transaction(transaction)
+        """Send; the hash. Another process may use the same key: where it took the nonce, another one is chosen."""
+        if isinstance(self._signer, NodeSigner):
+            return self._signer.send_transaction(transaction)
         for attempt in range(1, _SEND_TRIES + 1):
-            with gate("asking for the sender's nonce"):
-                nonce = int(self._w3.eth.get_transaction_count(signer.address, "pending"))  # type: ignore[arg-type]
-            unsigned = {key: value for key, value in transaction.items() if key != "from"}
-            raw = signer.sign_transaction({**unsigned, "nonce": nonce})
-            sent = keccak(raw)
+            raw, sent = self._signed(transaction)
             try:
                 self._send_raw(raw, sent, name)
                 return sent
             except NodeRefused as refused:
-                said = str(refused).lower()
-                taken = "nonce" in said or "underpriced" in said or "can't be replaced" in said
-                if not taken or attempt == _SEND_TRIES:
+                if not _is_taken(refused) or attempt == _SEND_TRIES:
                     raise
                 if self._known(sent):
                     return sent
                 time.sleep(0.05 * attempt)
         raise AssertionError("unreachable")
+
+    def _signed(self, transaction: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        """The transaction signed with the account's next nonce, and its hash."""
+        from eth_utils.crypto import keccak
+
+        account: Any = self._signer.address
+        with gate("asking for the sender's nonce"):
+            nonce = int(self._w3.eth.get_transaction_count(account, "pending"))
+        unsigned = {key: value for key, value in transaction.items() if key != "from"}
+        raw = self._signer.sign_transaction({**unsigned, "nonce": nonce})
+        return raw, keccak(raw)
 
     def _send_raw(self, raw: bytes, sent: bytes, name: str) -> None:
         """Send the same bytes until the node has them; a lost answer must never become a second transaction."""
@@ -146,11 +164,8 @@ class Sender:
                     self._w3.eth.send_raw_transaction(raw)
                 return
             except NodeRefused as refused:
-                said = str(refused).lower()
-                if lost and "nonce" in said:
-                    # Most likely it is these bytes that took the nonce; whether they did is for the receipt to say.
-                    return
-                if "already known" in said or "already imported" in said or "known transaction" in said:
+                # After a lost answer it is most likely these bytes that took the nonce; the receipt tells.
+                if _is_there(refused) or (lost and "nonce" in str(refused).lower()):
                     return
                 raise
             except Unreachable:
@@ -210,3 +225,15 @@ class Sender:
             reason = refused
         reason.transaction = "0x" + sent.hex()
         return reason
+
+
+def _is_taken(refused: NodeRefused) -> bool:
+    """Whether a node says that the nonce is used, by a transaction in a block or by one that waits for a block."""
+    said = str(refused).lower()
+    return "nonce" in said or "underpriced" in said or "can't be replaced" in said
+
+
+def _is_there(refused: NodeRefused) -> bool:
+    """Whether a node says that it has these very bytes already."""
+    said = str(refused).lower()
+    return "already known" in said or "already imported" in said or "known transaction" in said

@@ -265,7 +265,7 @@ _LIMITS = ("category", "annual", "lifetime")
 def _steps(allowed: int, category: Category, left: Left, outside: bool, order: Order) -> dict[str, int]:
     """What the patient bears by each step, in the plan's order."""
     most = {"deductible": left.deductible if category.deductible else 0, "copay": category.copay}
-    steps = {}
+    steps: dict[str, int] = {}
     for name in reversed(most) if order.copay_first else most:
         steps[name] = min(allowed - sum(steps.values()), most[name])
     rate = category.coinsurance_out if outside else category.coinsurance

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salus.claims.files.fhir import ClaimInput, LineInput
+from salus.claims.input import ClaimInput, LineInput
 from salus.claims.model import (
     Circumstances,
     ClaimAnswer,
@@ -22,37 +23,55 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Event
     from salus.claims.plans.file import PlanPrice
 
-__all__ = ["answer_of", "blank_input", "lines_of", "same_claim"]
+__all__ = ["OnChain", "answer_of", "claim_input_from_chain", "lines_of", "same_claim"]
 
 
-def blank_input(
-    number: str,
-    patient: str,
-    provider: str,
-    day: int,
-    lines: Sequence[Any],
-    decimals: int,
-    currency: str = "XXX",
-    known: Mapping[bytes, PlanPrice] | None = None,
+@dataclass(frozen=True)
+class OnChain:
+    """What the chain alone tells of a claim.
+
+    Attributes:
+        id: The claim's id, 0x-hex.
+        patient: The account.
+        provider: The institution's public name, or its account.
+        day: The service day, days since 1970-01-01.
+        lines: Of each line code hash, units, charge and what the payer before paid, in the token's smallest units.
+        decimals: The token's.
+    """
+
+    id: str
+    patient: str
+    provider: str
+    day: int
+    lines: Sequence[Any]
+    decimals: int
+
+
+def claim_input_from_chain(
+    claim: OnChain, *, currency: str = "XXX", known: Mapping[bytes, PlanPrice] | None = None
 ) -> ClaimInput:
-    """A claim of which only the chain's side is known: the number is the id, codes that are not ``known`` are
-    hashes.
+    """A claim of which only the chain's side is known: the number is the id, codes that are not ``known`` are hashes.
+
+    Args:
+        claim: What the chain tells.
+        currency: The plan's, where it is known.
+        known: Prices of the plan by the hash of their code.
     """
     rows = []
-    for n, (code, units, charge, prior) in enumerate(lines, 1):
-        charged, before = (money(amount, decimals) for amount in (charge, prior))
+    for n, (code, units, charge, prior) in enumerate(claim.lines, 1):
+        charged, before = (money(amount, claim.decimals) for amount in (charge, prior))
         price = (known or {}).get(bytes(code))
         named = (price.system, price.code) if price else ("urn:salus:code", "0x" + bytes(code).hex())
         rows.append(LineInput(n, *named, units, charged, price.display if price else "", before))
     return ClaimInput(
         source="the chain",
         id="",
-        number=number,
+        number=claim.id,
         number_system="urn:salus:claim",
-        provider_ref=f"urn:salus:institution|{provider}",
-        patient_ref=f"urn:salus:account|{patient}",
+        provider_ref=f"urn:salus:institution|{claim.provider}",
+        patient_ref=f"urn:salus:account|{claim.patient}",
         insurer_ref=None,
-        service_day=day,
+        service_day=claim.day,
         currency=currency,
         lines=tuple(rows),
     )

@@ -23,7 +23,8 @@ from typing import Any
 from salus.claims.model import PreparedClaim
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import parse_json, read_text, write_new
-from salus.keys.signing import Domain, TypedData, address
+from salus.keys.addresses import address
+from salus.keys.typed_data import Domain, TypedData
 
 __all__ = ["Attested", "load", "save", "typed"]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from salus.claims.files.fhir import MAX_UNITS, ClaimInput, LineInput, noting
+from salus.claims.input import MAX_UNITS, ClaimInput, LineInput, noting
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import parse_json, read_text
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from salus.claims import history as claimlog
 from salus.claims import prepare as claimprepare
-from salus.claims.answers import answer_of, blank_input, lines_of, same_claim
+from salus.claims.answers import OnChain, answer_of, claim_input_from_chain, lines_of, same_claim
 from salus.claims.attestations import Attested, of
-from salus.claims.files.fhir import ClaimInput
+from salus.claims.collaborators import Collaborators
 from salus.claims.history import Entry
+from salus.claims.input import ClaimInput
 from salus.claims.model import (
     Circumstances,
     ClaimAnswer,
@@ -25,16 +26,21 @@ from salus.claims.model import (
     claim_id,
     unpack_lines,
 )
-from salus.claims.plans.file import Plan
+from salus.claims.plans.model import Plan
 from salus.claims.prepare import PRIMARY
+from salus.claims.report import UNITS_A_DAY, Report
+from salus.claims.report import report as count_claims
 from salus.claims.submit import send_claims
 from salus.errors import BadAnswer, BadInput
-from salus.keys.signing import address as checked_address
-from salus.outbox._bulk import take_up
+from salus.keys.addresses import address as checked_address
+from salus.outbox import resume_pending
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Event, Receipt
-    from salus.client import Salus
+    from salus.claims.plans.plans import Plans
+    from salus.claims.treasury.treasury import Treasury
+    from salus.institutions.registry import Institutions
     from salus.outbox import Outbox
 
 __all__ = [
@@ -74,12 +80,14 @@ class Accumulators:
 class Claims:
     """The noun ``claims``: submit, estimate, look, and go on with a claim to its last appeal."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions, plans: Plans, treasury: Treasury) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
+        self._with = Collaborators(ledger, institutions, plans, treasury)
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("ClaimDesk").functions
+        return self._ledger.contract("ClaimDesk").functions
 
     # ---- prepare -------------------------------------------------------------------------------------------------
 
@@ -109,14 +117,14 @@ class Claims:
             BadInput: A claim that cannot go on chain, or whose day no version of the plan covers; names its file and
                 field. Or the plan is not on this chain.
         """
-        payee = self._provider() if provider is None else self._salus.institutions.resolve(provider)
+        payee = self._provider() if provider is None else self._institutions.resolve(provider)
         return claimprepare.prepare(
-            self._salus, inputs, plan, patients, payee=payee, provider_refs=provider_refs, problems=problems
+            self._with, inputs, plan, patients, payee=payee, provider_refs=provider_refs, problems=problems
         )
 
     def _provider(self) -> str:
-        signer = self._salus.need_signer().address
-        return str(self._salus.call(self._salus.contract("Institutions").functions.standing(signer))[0])
+        signer = self._ledger.need_signer().address
+        return str(self._ledger.call(self._ledger.contract("Institutions").functions.standing(signer))[0])
 
     # ---- submit --------------------------------------------------------------------------------------------------
 
@@ -174,19 +182,19 @@ class Claims:
         """
         if batch < 1:
             raise ValueError(f"a batch of {batch}; give at least 1")
-        take_up(outbox)
+        resume_pending(outbox)
         earlier = self.answered(claims)
         if earlier:
             yield [earlier[claim.id] for claim in claims if claim.id in earlier]
         rest = [claim for claim in claims if claim.id not in earlier]
-        for part, receipt in send_claims(self._salus, rest, batch, signatures, outbox):
+        for part, receipt in send_claims(self._ledger, rest, batch, signatures, outbox):
             yield self._answers(part, receipt)
 
     def _answers(self, claims: Sequence[PreparedClaim], receipt: Receipt) -> list[ClaimAnswer]:
         events = [event for event in receipt.logs if event.contract == "ClaimDesk" and event.name in _ANSWERS]
         if [event.args["id"] for event in events] != [claim.id for claim in claims]:
             raise BadAnswer(f"the events of {receipt.hash} are not those of the claims in it; look at the chain itself")
-        at = claimlog.block_time(self._salus, receipt.block)
+        at = self._ledger.block_time(receipt.block)
         owed = {event.args["id"] for event in receipt.events("ClaimOwed")}
         transfers = {event.args["ref"]: bool(event.args["held"]) for event in receipt.events("Paid")}
         answers, held = [], False
@@ -221,16 +229,16 @@ class Claims:
             wanted = [{"provider": provider} for provider in {claim.provider for claim in claims}]
         for name in ("ClaimPended", "ClaimDecided"):
             for where in wanted:
-                yield from self._salus.logs("ClaimDesk", name, where)
+                yield from self._ledger.logs("ClaimDesk", name, where)
 
     # ---- attested by the provider, submitted by anybody ----------------------------------------------------------
 
     def attest(self, claims: Sequence[PreparedClaim]) -> list[Attested]:
         """Sign claims as their provider, so that anybody may submit them; see :mod:`salus.claims.attestations`."""
-        signer, desk = self._salus.need_signer(), self._salus.book["ClaimDesk"].address
+        signer, desk = self._ledger.need_signer(), self._ledger.book["ClaimDesk"].address
         return [
             Attested(
-                claim.struct(), self._salus.chain_id, desk, signer.sign_typed(of(claim, self._salus.chain_id, desk))
+                claim.struct(), self._ledger.chain_id, desk, signer.sign_typed(of(claim, self._ledger.chain_id, desk))
             )
             for claim in claims
         ]
@@ -242,7 +250,7 @@ class Claims:
             BadInput: They are for another chain or contract, a plan is unknown here, or a signature is by a key that
                 acts for another institution.
         """
-        return claimprepare.take(self._salus, attested)
+        return claimprepare.take(self._with, attested)
 
     # ---- look ----------------------------------------------------------------------------------------------------
 
@@ -250,8 +258,8 @@ class Claims:
         """What :meth:`submit_prepared` would answer now for each claim alone; the pool is not asked, nothing is
         sent.
         """
-        now = self._salus.now()
-        results = self._salus.calls("ClaimDesk", "estimate", [(claim.struct(),) for claim in claims])
+        now = self._ledger.now()
+        results = self._ledger.calls("ClaimDesk", "estimate", [(claim.struct(),) for claim in claims])
         return [
             ClaimAnswer(
                 input=claim.input,
@@ -275,7 +283,7 @@ class Claims:
         return self._records([claim])[0]
 
     def _records(self, ids: Sequence[bytes]) -> list[ClaimRecord]:
-        found = self._salus.calls("ClaimDesk", "claim", [(claim,) for claim in ids])
+        found = self._ledger.calls("ClaimDesk", "claim", [(claim,) for claim in ids])
         return [
             ClaimRecord("0x" + claim.hex(), State(r.state), r.at, r.reviewBy, r.appealed)
             for claim, r in zip(ids, found, strict=True)
@@ -283,19 +291,19 @@ class Claims:
 
     def id_of(self, plan: Plan, provider: str, number: str, *, system: str = "") -> bytes:
         """The id of a provider's own claim number, which only who has the plan's salt can tell."""
-        return claim_id(self._salus.institutions.resolve(provider), plan.number(system, number))
+        return claim_id(self._institutions.resolve(provider), plan.number(system, number))
 
     def decided(self, claim: bytes) -> Decided:
         """A decided claim, from the chain's events; see :func:`salus.claims.history.decided`."""
-        return claimlog.decided(self._salus, claim)
+        return claimlog.decided(self._with, claim)
 
     def pended(self, claim: bytes) -> Pended:
         """A claim that waits for review, from the chain's events; see :func:`salus.claims.history.pended`."""
-        return claimlog.pended(self._salus, claim)
+        return claimlog.pended(self._ledger, claim)
 
     def history(self, claim: bytes) -> tuple[Entry, ...]:
         """Every event that names a claim, oldest first; see :func:`salus.claims.history.history`."""
-        return claimlog.history(self._salus, claim)
+        return claimlog.history(self._with, claim)
 
     def told(self, claim: bytes, *, plan: Plan | None = None, inputs: Sequence[ClaimInput] = ()) -> ClaimAnswer:
         """The answer to a decided claim, told again from the chain, e.g. for an ExplanationOfBenefit.
@@ -314,20 +322,25 @@ class Claims:
             for i in inputs
             if plan is not None and claim_id(found.provider, plan.number(i.number_system, i.number)) == claim
         )
-        told = next(own, None) or blank_input(
-            found.id,
-            found.patient,
-            self._salus.institutions.name(found.provider),
-            found.told.service_day,
-            [(line[0], line[3] & 0xFFFF or 1, line[1] >> 176, line[3] >> 96 & (_UNITS - 1)) for line in found.packed],
-            found.decimals,
-            "XXX" if plan is None else plan.currency,
-            known,
+        told = next(own, None) or claim_input_from_chain(
+            OnChain(
+                id=found.id,
+                patient=found.patient,
+                provider=self._institutions.name(found.provider),
+                day=found.told.service_day,
+                lines=[
+                    (line[0], line[3] & 0xFFFF or 1, line[1] >> 176, line[3] >> 96 & (_UNITS - 1))
+                    for line in found.packed
+                ],
+                decimals=found.decimals,
+            ),
+            currency="XXX" if plan is None else plan.currency,
+            known=known,
         )
         if len(told.lines) != len(found.packed):
             raise BadInput(told.source, "item", "has other lines than the chain; give the file that was submitted")
         sequences = [line.sequence for line in told.lines]
-        held = any(event.args["held"] for event in self._salus.logs("Treasury", "Paid", {"ref": claim}))
+        held = any(event.args["held"] for event in self._ledger.logs("Treasury", "Paid", {"ref": claim}))
         return ClaimAnswer(
             input=told,
             id=found.id,
@@ -339,16 +352,20 @@ class Claims:
             carc=0,
             lines=unpack_lines(found.packed, out_of_network=found.told.out_of_network, sequences=sequences),
             decimals=found.decimals,
-            decided_at=claimlog.block_time(self._salus, found.block),
+            decided_at=self._ledger.block_time(found.block),
             transaction=found.transaction,
             held=held,
             out_of_network=found.told.out_of_network,
         )
 
+    def report(self, *, insurer: str = "", units_a_day: int = UNITS_A_DAY) -> Report:
+        """Count the claims of this chain; see :func:`salus.claims.report.report`."""
+        return count_claims(self._with, insurer=insurer, units_a_day=units_a_day)
+
     def accumulators(self, plan_id: bytes, member: str, year: int) -> Accumulators:
         """What a member has used at the claim desk in a benefit year, e.g. 2026; year 0: ever."""
-        functions, desk = self._salus.contract("Plans").functions, self._salus.book["ClaimDesk"].address
-        found = self._salus.call(functions.accumulators(desk, plan_id, checked_address(member, "member"), year))
+        functions, desk = self._ledger.contract("Plans").functions, self._ledger.book["ClaimDesk"].address
+        found = self._ledger.call(functions.accumulators(desk, plan_id, checked_address(member, "member"), year))
         return Accumulators(found.deductible, found.outOfPocket, found.paid)
 
     # ---- go on with a claim --------------------------------------------------------------------------------------
@@ -360,7 +377,7 @@ class Claims:
             BadInput: It was never pended.
             NotParty, WrongState, OtherContent, ReviewOver, InvalidCarc: By the rules.
         """
-        return self._salus.send(self._f.review(self.pended(claim).claim, carc))
+        return self._ledger.send(self._f.review(self.pended(claim).claim, carc))
 
     def decide(self, claim: bytes) -> Receipt:
         """Let the rules decide a pended claim that nobody reviewed in time; anyone may.
@@ -369,7 +386,7 @@ class Claims:
             BadInput: It was never pended.
             WrongState, OtherContent, ReviewOpen: By the rules.
         """
-        return self._salus.send(self._f.decide(self.pended(claim).claim))
+        return self._ledger.send(self._f.decide(self.pended(claim).claim))
 
     def withdraw(self, claim: bytes) -> Receipt:
         """Take a pended claim back as its provider.
@@ -378,7 +395,7 @@ class Claims:
             BadInput: It was never pended.
             NotParty, WrongState, OtherContent: By the rules.
         """
-        return self._salus.send(self._f.withdraw(self.pended(claim).claim))
+        return self._ledger.send(self._f.withdraw(self.pended(claim).claim))
 
     def reverse(self, claim: bytes) -> Receipt:
         """Give a settled or owed claim back, as its provider, or as its insurer within the appeal days.
@@ -387,7 +404,7 @@ class Claims:
             BadInput: It was never decided.
             NotParty, WrongState, OtherContent, WindowClosed: By the rules.
         """
-        return self._salus.send(self._f.reverse(self.decided(claim).struct()))
+        return self._ledger.send(self._f.reverse(self.decided(claim).struct()))
 
     def appeal(self, claim: bytes) -> Receipt:
         """Ask the arbiter about a claim, as its provider or patient, within the appeal days; once.
@@ -396,7 +413,7 @@ class Claims:
             BadInput: It was never decided.
             NotParty, WrongState, OtherContent, WindowClosed: By the rules.
         """
-        return self._salus.send(self._f.appeal(self.decided(claim).struct()))
+        return self._ledger.send(self._f.appeal(self.decided(claim).struct()))
 
     def arbitrate(self, claim: bytes, award: int, carc: int) -> Receipt:
         """Decide an appeal as the arbiter.
@@ -409,4 +426,4 @@ class Claims:
             BadInput: It was never decided.
             NotAppealed, OtherContent, AwardTooHigh, InvalidCarc: By the rules.
         """
-        return self._salus.send(self._f.arbitrate(self.decided(claim).struct(), award, carc))
+        return self._ledger.send(self._f.arbitrate(self.decided(claim).struct(), award, carc))

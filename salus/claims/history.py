@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from salus.claims.carc import carc_words
 from salus.claims.model import Circumstances, Decided, Pended, Refusal, money, unpack_lines
-from salus.errors import BadInput, gate
+from salus.errors import BadInput
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Event
-    from salus.client import Salus
+    from salus.claims.collaborators import Collaborators
 
-__all__ = ["Entry", "as_decided", "block_time", "decided", "history", "pended"]
+__all__ = ["Entry", "as_decided", "decided", "history", "pended"]
 
 # Events that name a claim, by contract; in the treasury as `ref`.
 _DESK = (
@@ -49,34 +50,29 @@ class Entry:
     arguments: Mapping[str, Any]
 
 
-def block_time(salus: Salus, block: int) -> int:
-    """When a block was made, Unix seconds."""
-    with gate("asking for a block"):
-        return int(salus.w3.eth.get_block(block)["timestamp"])
-
-
-def _last(salus: Salus, name: str, claim_id: bytes, what: str) -> Event:
-    found = salus.logs("ClaimDesk", name, {"id": claim_id})
+def _last(ledger: Ledger, name: str, claim_id: bytes, what: str) -> Event:
+    found = ledger.logs("ClaimDesk", name, {"id": claim_id})
     if not found:
         fix = f"was never {what} on this chain; `salus claim status` tells where it stands"
         raise BadInput("claim", "0x" + claim_id.hex(), fix)
     return found[-1]
 
 
-def decided(salus: Salus, claim_id: bytes) -> Decided:
+def decided(parts: Collaborators, claim_id: bytes) -> Decided:
     """A decided claim, from the chain.
 
     Raises:
         BadInput: No claim of this id was decided.
     """
-    return as_decided(salus, _last(salus, "ClaimDecided", claim_id, "decided"))
+    return as_decided(parts, _last(parts.ledger, "ClaimDecided", claim_id, "decided"))
 
 
-def as_decided(salus: Salus, event: Event, decimals: int | None = None) -> Decided:
+def as_decided(parts: Collaborators, event: Event, decimals: int | None = None) -> Decided:
     """The claim of an event ``ClaimDecided``; its token's decimals are asked for unless they are given."""
     a = event.args
     if decimals is None:
-        decimals = salus.treasury.decimals(salus.call(salus.contract("Plans").functions.terms(a["plan"])).token)
+        terms = parts.ledger.contract("Plans").functions.terms
+        decimals = parts.treasury.decimals(parts.ledger.call(terms(a["plan"])).token)
     return Decided(
         id="0x" + a["id"].hex(),
         plan=a["plan"],
@@ -90,13 +86,13 @@ def as_decided(salus: Salus, event: Event, decimals: int | None = None) -> Decid
     )
 
 
-def pended(salus: Salus, claim_id: bytes) -> Pended:
+def pended(ledger: Ledger, claim_id: bytes) -> Pended:
     """A claim that waited for review, from the chain.
 
     Raises:
         BadInput: No claim of this id was ever pended.
     """
-    event = _last(salus, "ClaimPended", claim_id, "pended")
+    event = _last(ledger, "ClaimPended", claim_id, "pended")
     a, claim = event.args, event.args["claim"]
     return Pended(
         id="0x" + claim_id.hex(),
@@ -109,29 +105,29 @@ def pended(salus: Salus, claim_id: bytes) -> Pended:
     )
 
 
-def history(salus: Salus, claim_id: bytes) -> tuple[Entry, ...]:
+def history(parts: Collaborators, claim_id: bytes) -> tuple[Entry, ...]:
     """Every event that names a claim, oldest first, with its time and words.
 
     One transfer may pay several claims of a provider; it names the first of them, and stands in the history of that
     one.
     """
-    events = [event for name in _DESK for event in salus.logs("ClaimDesk", name, {"id": claim_id})]
-    events += [event for name in _TREASURY for event in salus.logs("Treasury", name, {"ref": claim_id})]
+    events = [event for name in _DESK for event in parts.ledger.logs("ClaimDesk", name, {"id": claim_id})]
+    events += [event for name in _TREASURY for event in parts.ledger.logs("Treasury", name, {"ref": claim_id})]
     entries = []
     times: dict[int, int] = {}
     for event in sorted(events, key=lambda event: (event.block, event.index)):
         if event.block not in times:
-            times[event.block] = block_time(salus, event.block)
-        entries.append(Entry(event.name, times[event.block], _words(salus, event), event.transaction, event.args))
+            times[event.block] = parts.ledger.block_time(event.block)
+        entries.append(Entry(event.name, times[event.block], _words(parts, event), event.transaction, event.args))
     return tuple(entries)
 
 
-def _words(salus: Salus, event: Event) -> str:
-    a = event.args
+def _words(parts: Collaborators, event: Event) -> str:
+    a, ledger = event.args, parts.ledger
 
     def amount(units: int) -> str:
-        token = a.get("token") or salus.call(salus.contract("Plans").functions.terms(_plan_of(salus, event))).token
-        return str(money(units, salus.treasury.decimals(token)))
+        token = a.get("token") or ledger.call(ledger.contract("Plans").functions.terms(_plan_of(ledger, event))).token
+        return str(money(units, parts.treasury.decimals(token)))
 
     by_event: dict[str, Callable[[], str]] = {
         "ClaimRefused": lambda: f"refused: {Refusal(a['refusal']).words} (CARC {a['carc']})",
@@ -142,7 +138,7 @@ def _words(salus: Salus, event: Event) -> str:
         "ClaimDecided": lambda: _decision(a, amount),
         "ClaimOwed": lambda: f"the pool is short: {amount(a['due'])} is owed, number {a['position']} of its debts",
         "ClaimWithdrawn": lambda: "withdrawn by the provider",
-        "ClaimReversed": lambda: f"reversed by {salus.institutions.name(a['by'])}: {amount(a['amount'])} goes back",
+        "ClaimReversed": lambda: f"reversed by {parts.institutions.name(a['by'])}: {amount(a['amount'])} goes back",
         "ClaimAppealed": lambda: "appealed; the arbiter decides",
         "ClaimArbitrated": lambda: (
             f"decided on appeal: {amount(a['award'])} more, {carc_words(a['carc'])} (CARC {a['carc']})"
@@ -152,7 +148,7 @@ def _words(salus: Salus, event: Event) -> str:
         "Paid": lambda: (
             f"{amount(a['amount'])} "
             + ("held for" if a["held"] else "paid to")
-            + f" {salus.institutions.name(a['payee'])}, with the claims that were paid by the same transfer"
+            + f" {parts.institutions.name(a['payee'])}, with the claims that were paid by the same transfer"
         ),
         "DebtAdded": lambda: f"{amount(a['amount'])} waits in the pool's queue",
         "DebtSettled": lambda: "the debt is cancelled" if a["cancelled"] else "the debt is paid",
@@ -177,8 +173,8 @@ def _decision(a: Mapping[str, Any], amount: Callable[[int], str]) -> str:
     )
 
 
-def _plan_of(salus: Salus, event: Event) -> bytes:
+def _plan_of(ledger: Ledger, event: Event) -> bytes:
     """The plan of a claim that an event names without its plan."""
     if "plan" in event.args:
         return bytes(event.args["plan"])
-    return bytes(_last(salus, "ClaimDecided", event.args["id"], "decided").args["plan"])
+    return bytes(_last(ledger, "ClaimDecided", event.args["id"], "decided").args["plan"])

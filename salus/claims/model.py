@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from salus.claims.carc import Adjustment
-from salus.claims.files.fhir import ClaimInput
+from salus.claims.input import ClaimInput
 
 __all__ = [
     "Circumstances",

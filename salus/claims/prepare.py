@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from salus.claims.answers import blank_input
+from salus.claims.answers import OnChain, claim_input_from_chain
 from salus.claims.attestations import Attested
-from salus.claims.files.fhir import ClaimInput, LineInput, noting, refuse_duplicates
+from salus.claims.input import ClaimInput, LineInput, noting, refuse_duplicates
 from salus.claims.model import PreparedClaim, claim_id
 from salus.claims.plans.model import Plan
-from salus.claims.plans.versions import judging, published
+from salus.claims.plans.versions import judging
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import smallest_units
-from salus.keys.signing import address as checked_address
-from salus.keys.signing import recover
+from salus.keys.addresses import address as checked_address
+from salus.keys.typed_data import recover
 
 if TYPE_CHECKING:
-    from salus.client import Salus
+    from salus.claims.collaborators import Collaborators
 
 __all__ = ["PRIMARY", "prepare", "take"]
 
@@ -32,7 +32,7 @@ _UNITS = 2**80
 
 
 def prepare(
-    salus: Salus,
+    parts: Collaborators,
     inputs: Sequence[ClaimInput],
     plan: Plan,
     patients: Mapping[str, str],
@@ -42,9 +42,10 @@ def prepare(
     problems: list[BadInput] | None,
 ) -> list[PreparedClaim]:
     """See :meth:`salus.claims.Claims.prepare`; ``payee`` is the account of the provider."""
-    versions, now = published(salus, plan), salus.now()
-    decimals = salus.treasury.decimals(versions[0].token)
-    most_lines = int(salus.call(salus.contract("ClaimDesk").functions.MAX_LINES()))
+    ledger = parts.ledger
+    versions, now = parts.plans.published(plan), ledger.now()
+    decimals = parts.treasury.decimals(versions[0].token)
+    most_lines = int(ledger.call(ledger.contract("ClaimDesk").functions.MAX_LINES()))
     accounts = {ref: checked_address(account, f"patient {ref}") for ref, account in patients.items()}
     prepared = []
     for claim in refuse_duplicates(inputs, problems):
@@ -109,39 +110,38 @@ def _line(claim: ClaimInput, line: LineInput, plan: Plan, decimals: int) -> tupl
 # ---------------------------------------------------------------------------------------- signed by their provider
 
 
-def take(salus: Salus, attested: Sequence[Attested]) -> tuple[list[PreparedClaim], dict[bytes, bytes]]:
+def take(parts: Collaborators, attested: Sequence[Attested]) -> tuple[list[PreparedClaim], dict[bytes, bytes]]:
     """See :meth:`salus.claims.Claims.take`."""
-    desk = salus.book["ClaimDesk"].address
+    ledger, desk = parts.ledger, parts.ledger.book["ClaimDesk"].address
     claims: list[PreparedClaim] = []
     signatures: dict[bytes, bytes] = {}
     for n, item in enumerate(attested):
-        if (item.chain_id, item.contract.lower()) != (salus.chain_id, desk.lower()):
+        if (item.chain_id, item.contract.lower()) != (ledger.chain_id, desk.lower()):
             raise BadInput("attested claim", f"[{n}].contract", "is of another chain or claim desk; use its --book")
-        claim = _taken(salus, item, n)
-        _expect_signed(salus, item, claim, n)
+        claim = _taken(parts, item, n)
+        _expect_signed(parts, item, claim, n)
         claims.append(claim)
         signatures[claim.id] = item.signature
     return claims, signatures
 
 
-def _taken(salus: Salus, item: Attested, n: int) -> PreparedClaim:
+def _taken(parts: Collaborators, item: Attested, n: int) -> PreparedClaim:
     plan, patient, provider, number, day, primary, lines = item.claim
-    terms = salus.call(salus.contract("Plans").functions.terms(plan))
+    terms = parts.ledger.call(parts.ledger.contract("Plans").functions.terms(plan))
     if int(terms.insurer, 16) == 0:
         raise BadInput("attested claim", f"[{n}].plan", "is unknown on this chain; ask the provider")
-    decimals = salus.treasury.decimals(terms.token)
-    told = blank_input(
-        "0x" + claim_id(provider, number).hex(), patient, salus.institutions.name(provider), day, lines, decimals
-    )
+    decimals = parts.treasury.decimals(terms.token)
+    id_ = "0x" + claim_id(provider, number).hex()
+    told = claim_input_from_chain(OnChain(id_, patient, parts.institutions.name(provider), day, lines, decimals))
     rows = tuple(tuple(line) for line in lines)
     return PreparedClaim(told, plan, patient, provider, number, rows, decimals, primary)
 
 
-def _expect_signed(salus: Salus, item: Attested, claim: PreparedClaim, n: int) -> None:
+def _expect_signed(parts: Collaborators, item: Attested, claim: PreparedClaim, n: int) -> None:
     if len(item.signature) != 65:
         return  # a contract wallet's, which only the chain can judge
-    standing = salus.institutions.standing(recover(item.typed(), item.signature))
-    wallet = bool(salus.w3.eth.get_code(claim.provider))  # type: ignore[arg-type]
+    standing = parts.institutions.standing(recover(item.typed(), item.signature))
+    wallet = bool(parts.ledger.w3.eth.get_code(claim.provider))  # type: ignore[arg-type]
     if standing.institution != claim.provider and not wallet:
         raise BadInput(
             "attested claim", f"[{n}].signature", "is not by somebody who acts for the provider; ask it to sign anew"

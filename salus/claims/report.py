@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from salus.claims.history import as_decided, block_time
+from salus.claims.history import as_decided
 from salus.claims.model import Decided
 from salus.errors import BadInput
 from salus.institutions.registry import Standing
 
 if TYPE_CHECKING:
     from salus.chain.receipts import Event
-    from salus.client import Salus
+    from salus.claims.collaborators import Collaborators
 
 __all__ = ["UNITS_A_DAY", "LapsedProvider", "LongDay", "PlanReport", "Report", "SameLine", "report"]
 
@@ -124,7 +124,7 @@ class Report:
     units_a_day: int
 
 
-def report(salus: Salus, *, insurer: str = "", units_a_day: int = UNITS_A_DAY) -> Report:
+def report(parts: Collaborators, *, insurer: str = "", units_a_day: int = UNITS_A_DAY) -> Report:
     """Count the claims of this chain.
 
     Args:
@@ -136,14 +136,14 @@ def report(salus: Salus, *, insurer: str = "", units_a_day: int = UNITS_A_DAY) -
     """
     if units_a_day < 1:
         raise BadInput("--units-a-day", "", f"is {units_a_day}; give at least 1")
-    return _Counting(salus, salus.institutions.resolve(insurer) if insurer else "").report(units_a_day)
+    return _Counting(parts, parts.institutions.resolve(insurer) if insurer else "").report(units_a_day)
 
 
 class _Counting:
     """The events of all claims, counted."""
 
-    def __init__(self, salus: Salus, insurer: str) -> None:
-        self._salus, self._insurer = salus, insurer
+    def __init__(self, parts: Collaborators, insurer: str) -> None:
+        self._parts, self._ledger, self._insurer = parts, parts.ledger, insurer
         self._plans: dict[bytes, PlanReport | None] = {}
         self._times: dict[int, int] = {}
         # The last word on each claim: its plan, and what was decided.
@@ -169,13 +169,13 @@ class _Counting:
         )
 
     def _events(self, name: str) -> list[Event]:
-        return [event for event in self._salus.logs("ClaimDesk", name) if "plan" not in event.args or self._of(event)]
+        return [event for event in self._ledger.logs("ClaimDesk", name) if "plan" not in event.args or self._of(event)]
 
     def _of(self, event: Event) -> PlanReport | None:
         """The counters of the plan that an event names; None when it is another insurer's, or no plan."""
         plan = event.args["plan"]
         if plan not in self._plans:
-            terms = self._salus.call(self._salus.contract("Plans").functions.terms(plan))
+            terms = self._ledger.call(self._ledger.contract("Plans").functions.terms(plan))
             other = self._insurer and terms.insurer != self._insurer
             unknown = int(terms.insurer, 16) == 0
             self._plans[plan] = (
@@ -183,8 +183,8 @@ class _Counting:
                 if other or unknown
                 else PlanReport(
                     "0x" + plan.hex(),
-                    self._salus.institutions.name(terms.insurer),
-                    self._salus.treasury.decimals(terms.token),
+                    self._parts.institutions.name(terms.insurer),
+                    self._parts.treasury.decimals(terms.token),
                 )
             )
         return self._plans[plan]
@@ -207,29 +207,29 @@ class _Counting:
             self._plan_of[claim] = plan
             self._ends[claim] = "pended"
             if event.name == "ClaimDecided":
-                decided = as_decided(self._salus, event, plan.decimals)
+                decided = as_decided(self._parts, event, plan.decimals)
                 self._decided[claim] = decided
                 self._ends[claim] = "denied" if decided.told.denied else "settled"
         return refused
 
     def _count_ends(self) -> None:
         for name, end in (("ClaimOwed", "owed"), ("ClaimReversed", "reversed"), ("ClaimArbitrated", "arbitrated")):
-            for event in self._salus.logs("ClaimDesk", name):
+            for event in self._ledger.logs("ClaimDesk", name):
                 if event.args["id"] in self._decided:
                     self._ends[event.args["id"]] = end
                     if end == "arbitrated":
                         self._plan_of[event.args["id"]].awarded += event.args["award"]
-        for event in self._salus.logs("ClaimDesk", "ClaimWithdrawn"):
+        for event in self._ledger.logs("ClaimDesk", "ClaimWithdrawn"):
             claim = event.args["id"]
             if claim in self._plan_of and self._ends.get(claim) == "pended":
                 self._ends[claim] = "withdrawn"
-        heard = Counter(event.args["id"] for event in self._salus.logs("ClaimDesk", "ClaimArbitrated"))
-        for event in self._salus.logs("ClaimDesk", "ClaimAppealed"):
+        heard = Counter(event.args["id"] for event in self._ledger.logs("ClaimDesk", "ClaimArbitrated"))
+        for event in self._ledger.logs("ClaimDesk", "ClaimAppealed"):
             if event.args["id"] in self._decided and not heard[event.args["id"]]:
                 self._plan_of[event.args["id"]].appealed += 1
 
     def _count_money(self) -> None:
-        debts = self._salus.logs("Treasury", "DebtSettled")
+        debts = self._ledger.logs("Treasury", "DebtSettled")
         paid_in = {event.args["ref"]: event.block for event in debts if not event.args["cancelled"]}
         for claim, decided in self._decided.items():
             if self._ends[claim] == "owed" and claim in paid_in:
@@ -248,7 +248,7 @@ class _Counting:
 
     def _time(self, block: int) -> int:
         if block not in self._times:
-            self._times[block] = block_time(self._salus, block)
+            self._times[block] = self._ledger.block_time(block)
         return self._times[block]
 
     # ---- signs ---------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class _Counting:
             units[claim.provider, claim.told.service_day] += claim.total("units")
             claims[claim.provider, claim.told.service_day] += 1
         long = [place for place, count in units.items() if count > threshold]
-        names = self._salus.institutions.names(provider for provider, _ in long)
+        names = self._parts.institutions.names(provider for provider, _ in long)
         return tuple(
             LongDay(names[provider], day, units[provider, day], claims[provider, day])
             for provider, day in sorted(long, key=lambda place: -units[place])
@@ -269,10 +269,10 @@ class _Counting:
     def _lapsed(self, decided: dict[bytes, Decided]) -> tuple[LapsedProvider, ...]:
         found = []
         for provider in dict.fromkeys(claim.provider for claim in decided.values()):
-            standing = self._salus.institutions.standing(provider).status
+            standing = self._parts.institutions.standing(provider).status
             if standing is not Standing.LICENSED:
                 own = [claim for claim in decided.values() if claim.provider == provider]
-                name = self._salus.institutions.name(provider)
+                name = self._parts.institutions.name(provider)
                 found.append(LapsedProvider(name, standing.words, len(own), sum(claim.paid for claim in own)))
         return tuple(found)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from salus.claims.model import PreparedClaim
 from salus.errors import NodeRefused, Refused, Reverted
-from salus.outbox._bulk import WINDOW, new_key
+from salus.outbox import BULK_WINDOW, new_key
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
     from salus.outbox import Item, Outbox
 
 __all__ = ["send_claims"]
@@ -32,7 +32,7 @@ _Signatures = Mapping[bytes, bytes] | None
 
 
 def send_claims(
-    salus: Salus, claims: Sequence[PreparedClaim], batch: int, signatures: _Signatures, outbox: Outbox | None
+    ledger: Ledger, claims: Sequence[PreparedClaim], batch: int, signatures: _Signatures, outbox: Outbox | None
 ) -> Iterator[tuple[_Part, Receipt]]:
     """Send claims; those of each transaction with its receipt, as soon as it is in a block.
 
@@ -48,9 +48,9 @@ def send_claims(
     if outbox is None:
         while waiting:
             part = waiting.pop(0)
-            submit = salus.contract("ClaimDesk").functions.submit(*_arguments(part, signatures))
+            submit = ledger.contract("ClaimDesk").functions.submit(*_arguments(part, signatures))
             try:
-                receipt = salus.send(submit)
+                receipt = ledger.send(submit)
             except Refused as refused:
                 waiting[:0] = _halves(part, refused)
                 continue
@@ -74,7 +74,7 @@ def _through(outbox: Outbox, waiting: deque[_Part], signatures: _Signatures) -> 
             yield outbox.item(key, "ClaimDesk", "submit", _arguments(part, signatures), size=size, spare=spare)
 
     while waiting:
-        for result in outbox.send_all(items(), window=WINDOW):
+        for result in outbox.send_all(items(), window=BULK_WINDOW):
             part, error = parts[result.key], result.error
             if isinstance(error, Refused):
                 waiting.extend(_halves(part, error))

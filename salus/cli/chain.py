@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.common import Context, command, failing, group, moment, safe
+from salus.cli.context import Context
+from salus.cli.moments import moment
+from salus.cli.options import HELP, command, group
+from salus.cli.output import INTERRUPTED, ending, escape_control_chars
 
-_DEPLOY_TIMEOUT = 600  # seconds; the first time Brownie compiles everything
+if TYPE_CHECKING:
+    from salus.chain.book import Book
+    from salus.chain.local_node import LocalNode
+
+__all__ = ["noun", "status", "up"]
 
 
 @group("chain")
@@ -23,7 +27,7 @@ def noun() -> None:
     """Start a local chain with all contracts; look at a chain."""
 
 
-@noun.command("up", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@noun.command("up", **HELP)
 @click.option("--kind", type=click.Choice(["anvil", "ganache"]), default="anvil", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), help="TCP port on this machine [default: any that is free].")
 @click.option("--block-time", type=click.IntRange(1, 3600), help="Seconds between blocks [default: one a transaction].")
@@ -39,108 +43,61 @@ def up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> No
       salus chain up
       export SALUS_RPC=http://127.0.0.1:…      (what it prints; in another terminal)
     """
-    with failing(as_json):
-        _up(kind, port, block_time, as_json)
-
-
-def _up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> None:
     from salus.chain.book import Book, default_book
+    from salus.chain.local_deployment import brownie_python, deploy_locally, find_checkout
     from salus.chain.local_node import LocalNode, NodeError
     from salus.errors import Unreachable
 
-    project = _project()
-    python = _brownie_python(project)
-
-    def stop(number: int, _frame: Any) -> None:
-        # As an exception, so that the blocks below end the node and the deployment.
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
-    ready = False
-    try:
-        with LocalNode(kind, port=port, block_time=block_time) as node:
-            click.echo(f"{kind} runs at {node.url}; deploying …", err=True)
-            _deploy(project, python, node.url)
-            book = Book.load(default_book(node.chain_id, project))
-            if as_json:
-                document = {"url": node.url, "chainId": node.chain_id, "book": book.path, "pid": node.pid}
-                click.echo(json.dumps(document))
-            else:
-                for name, entry in book.contracts.items():
-                    click.echo(f"  {name:<16} {entry.address}")
-                click.echo("The regulator is the node's second account: --keystore node:1\n")
-                click.echo(
-                    f"In another terminal:\n  export SALUS_RPC={node.url} SALUS_BOOK={book.path}\n\nCtrl-C ends it."
-                )
-            sys.stdout.flush()
-            ready = True
-            while node.running:
-                time.sleep(0.2)
-            raise Unreachable(f"{kind} has ended by itself; it said: {node.last_output() or 'nothing'}")
-    except NodeError as trouble:
-        raise Unreachable(str(trouble)) from None
-    except KeyboardInterrupt:
-        click.echo("ended", err=True)
-        if not ready:
-            sys.exit(130)
+    with ending(as_json):
+        project = find_checkout()
+        python = brownie_python(project)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _stop)
+        ready = False
+        try:
+            with LocalNode(kind, port=port, block_time=block_time) as node:
+                click.echo(f"{kind} runs at {node.url}; deploying …", err=True)
+                deploy_locally(project, python, node.url)
+                _introduce(node, Book.load(default_book(node.chain_id, project)), as_json)
+                ready = True
+                _stay(node)
+        except NodeError as trouble:
+            raise Unreachable(str(trouble)) from None
+        except KeyboardInterrupt:
+            click.echo("ended", err=True)
+            if not ready:
+                sys.exit(INTERRUPTED)
 
 
-def _project() -> Path:
-    """The checkout with the contracts: the working folder or one above it, else where this package lies."""
-    from salus.errors import BadInput
-
-    here = Path.cwd()
-    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "brownie-config.yaml").is_file() and (folder / "scripts" / "deploy.py").is_file():
-            return folder
-    raise BadInput("", "", "there is no checkout of Salus here, with the contracts to deploy; run this inside of one")
+def _stop(_number: int, _frame: Any) -> None:
+    # As an exception, so that the blocks around it end the node and the deployment.
+    raise KeyboardInterrupt
 
 
-def _brownie_python(project: Path) -> str:
-    """A Python that has Brownie: this one, or that of the project's set-up."""
-    import importlib.util
+def _introduce(node: LocalNode, book: Book, as_json: bool) -> None:
+    """Say where everything is."""
+    if as_json:
+        document = {"url": node.url, "chainId": node.chain_id, "book": book.path, "pid": node.pid}
+        click.echo(json.dumps(document))
+    else:
+        for name, entry in book.contracts.items():
+            click.echo(f"  {name:<16} {entry.address}")
+        click.echo("The regulator is the node's second account: --keystore node:1\n")
+        click.echo(f"In another terminal:\n  export SALUS_RPC={node.url} SALUS_BOOK={book.path}\n\nCtrl-C ends it.")
+    sys.stdout.flush()
 
-    from salus.errors import BadInput
 
-    if importlib.util.find_spec("brownie") is not None:
-        return sys.executable
-    python = project / ".venv" / "bin" / "python"
-    if python.is_file() and (project / ".venv" / "bin" / "brownie").is_file():
-        return str(python)
-    raise BadInput("", "", "Brownie is needed to deploy, and is not installed: run `make setup` in the project")
+def _stay(node: LocalNode) -> None:
+    """Wait for Ctrl-C.
 
+    Raises:
+        Unreachable: The node has ended by itself.
+    """
+    from salus.errors import Unreachable
 
-def _deploy(project: Path, python: str, url: str) -> None:
-    from salus.errors import SalusError, one_line
-
-    # What the environment says of a real deployment must not reach a local one.
-    environment = {
-        k: v for k, v in os.environ.items() if k not in ("ACCOUNT", "KEYSTORE", "PASSWORD_FILE", "REGULATOR")
-    }
-    process = subprocess.Popen(
-        [python, str(project / "scripts" / "deploy.py"), "--rpc", url],
-        cwd=project,
-        env={**environment, "YES": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        process_group=0,
-    )
-    try:
-        said, _ = process.communicate(timeout=_DEPLOY_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        raise SalusError(f"deploying took longer than {_DEPLOY_TIMEOUT} s") from None
-    finally:
-        if process.poll() is None:
-            # The whole group: Brownie starts a compiler of its own.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    if process.returncode:
-        last = [line for line in said.strip().splitlines() if line.strip()][-1:]
-        raise SalusError(f"deploying failed: {one_line(last[0]) if last else 'no word'}")
+    while node.running:
+        time.sleep(0.2)
+    raise Unreachable(f"{node.kind} has ended by itself; it said: {node.last_output() or 'nothing'}")
 
 
 @command(noun, "status")
@@ -151,9 +108,9 @@ def status(context: Context) -> None:
     Example:
       salus chain status --rpc http://127.0.0.1:8545
     """
-    salus = context.connect()
     from salus.errors import gate
 
+    salus = context.connect()
     with gate("asking for the latest block"):
         block = salus.w3.eth.get_block("latest")
     contracts = {name: entry.address for name, entry in salus.book.contracts.items()}
@@ -165,11 +122,10 @@ def status(context: Context) -> None:
         "contracts": contracts,
     }
 
-    def text() -> None:
+    def show() -> None:
         click.echo(f"chain {salus.chain_id}, block {block['number']}, {moment(block['timestamp'])}")
-        click.echo(f"book  {safe(salus.book.path)}")
-        context.table(
-            "Contracts", ("contract", "address", "code"), ((n, a, "as deployed") for n, a in contracts.items())
-        )
+        click.echo(f"book  {escape_control_chars(salus.book.path)}")
+        rows = [(name, address, "as deployed") for name, address in contracts.items()]
+        context.table("Contracts", ("contract", "address", "code"), rows)
 
-    context.answer(data, text)
+    context.answer(data, show)

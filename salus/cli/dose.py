@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context, command, group
+from salus.cli.context import Context
+from salus.cli.moments import parse_day
+from salus.cli.options import command, group
+from salus.cli.values import identifier
 
 if TYPE_CHECKING:
-    from salus.doses.doses import Dose
+    import datetime as dt
+
+    from salus.doses.doses import Dose, Due, Next
     from salus.doses.schedules import Schedule
+
+__all__ = ["noun"]
 
 _SCHEDULE = click.option("--schedule", required=True, help="A ready schedule's name, or an id.")
 _BIRTHS = click.option(
@@ -59,18 +64,12 @@ def schedule(context: Context, name: str | None, register: bool) -> None:
       salus dose schedule
       salus dose schedule hepatitis-b --register --keystore regulator.json
     """
-    from salus.doses.schedules import ready_schedules
     from salus.errors import BadInput
 
     if name is None:
         if register:
             raise BadInput("NAME", "", "is missing; say which schedule to register")
-        ready = ready_schedules()
-        rows = [(n, s.vaccine, len(s.steps), "0x" + s.id.hex()) for n, s in ready.items()]
-        context.answer(
-            {n: _schedule_document(s) for n, s in ready.items()},
-            lambda: context.table("Schedules", ("name", "CVX", "doses", "id"), rows),
-        )
+        _list_schedules(context)
         return
     found = _named(name)
     if not register:
@@ -82,6 +81,17 @@ def schedule(context: Context, name: str | None, register: bool) -> None:
     context.confirm([*facts, *context.where(salus)], "Register it? It can never be changed.")
     made = salus.doses.register_schedule(found)
     context.answer({"schedule": made, "name": name}, f"schedule {name} is registered as 0x{made.hex()}")
+
+
+def _list_schedules(context: Context) -> None:
+    from salus.doses.schedules import ready_schedules
+
+    ready = ready_schedules()
+    rows = [(name, s.vaccine, len(s.steps), "0x" + s.id.hex()) for name, s in ready.items()]
+    context.answer(
+        {name: _schedule_document(s) for name, s in ready.items()},
+        lambda: context.table("Schedules", ("name", "CVX", "doses", "id"), rows),
+    )
 
 
 @command(noun, "give")
@@ -100,9 +110,11 @@ def give(context: Context, shipment: str, patient: str, schedule: str, day: str 
     Example:
       salus dose give 0x5e0f… 0x90F7… --schedule hepatitis-b --births patients.csv --keystore clinic.json
     """
+    from salus.doses.selection import birth_of
+
     wanted, its_schedule = identifier(shipment, "SHIPMENT"), _schedule_id(schedule)
-    on = _day(day, "--day") if day else None
-    birth = _birth_of(patient, births) if births else None
+    on = parse_day(day, "--day") if day else None
+    birth = birth_of(patient, births) if births else None
     salus = context.connect_signing()
     context.confirm(
         [
@@ -157,14 +169,14 @@ def next_(context: Context, patient: str, schedule: str) -> None:
         "due": _iso(found.due),
         "overdue": _iso(found.overdue),
     }
-    if complete:
-        text = "the series is complete"
-    elif found.due is None:
-        text = "dose 1, which counts from birth; the chain knows no birthday"
-    else:
-        late = f", overdue from {found.overdue}" if found.overdue else ""
-        text = f"dose {found.step + 1}: from {found.earliest}, due {found.due}{late}"
-    context.answer(data, text)
+    context.answer(data, "the series is complete" if complete else _next_words(found))
+
+
+def _next_words(found: Next) -> str:
+    if found.due is None:
+        return "dose 1, which counts from birth; the chain knows no birthday"
+    late = f", overdue from {found.overdue}" if found.overdue else ""
+    return f"dose {found.step + 1}: from {found.earliest}, due {found.due}{late}"
 
 
 @command(noun, "due")
@@ -185,6 +197,7 @@ def due(
       salus dose due --clinic village-clinic --schedule hepatitis-b --births patients.csv
     """
     from salus.doses.schedules import read_births
+    from salus.doses.selection import due_on
     from salus.errors import BadInput
 
     if births and not schedule:
@@ -192,42 +205,31 @@ def due(
     key = _schedule_id(schedule) if schedule else None
     known = read_births(births) if births else None
     salus = context.connect()
-    on = _day(day, "--on") if day else salus.doses.today()
-    found = [
-        d
-        for d in salus.doses.due(clinic=clinic, schedule=key, births=known)
-        if everything or d.status(on) in ("due", "overdue")
-    ]
+    on = parse_day(day, "--on") if day else salus.doses.today()
+    found = due_on(salus.doses, on, clinic=clinic, schedule=key, births=known, everything=everything)
     names = _names()
-    rows = [
-        (
-            d.patient,
-            names.get(d.schedule, d.schedule),
-            d.step + 1,
-            d.status(on),
-            d.earliest,
-            d.due,
-            d.overdue or "never",
-        )
-        for d in found
-    ]
+    rows = [_due_row(due, on, names) for due in found]
     columns = ("patient", "schedule", "dose", "status", "counts from", "due", "overdue")
-    context.answer(
-        [
-            {
-                "patient": d.patient,
-                "schedule": d.schedule,
-                "dose": d.step + 1,
-                "status": d.status(on),
-                "clinic": d.clinic,
-                "earliest": _iso(d.earliest),
-                "due": _iso(d.due),
-                "overdue": _iso(d.overdue),
-            }
-            for d in found
-        ],
-        lambda: context.table(f"Due on {on}", columns, rows),
-    )
+    context.answer([_due_document(due, on) for due in found], lambda: context.table(f"Due on {on}", columns, rows))
+
+
+def _due_row(due: Due, on: dt.date, names: dict[str, str]) -> tuple[object, ...]:
+    schedule = names.get(due.schedule, due.schedule)
+    days = due.earliest, due.due, due.overdue or "never"
+    return due.patient, schedule, due.step + 1, due.status(on), *days
+
+
+def _due_document(due: Due, on: dt.date) -> dict[str, Any]:
+    return {
+        "patient": due.patient,
+        "schedule": due.schedule,
+        "dose": due.step + 1,
+        "status": due.status(on),
+        "clinic": due.clinic,
+        "earliest": _iso(due.earliest),
+        "due": _iso(due.due),
+        "overdue": _iso(due.overdue),
+    }
 
 
 @command(noun, "list")
@@ -242,31 +244,22 @@ def list_(context: Context, patient: str | None, clinic: str | None, lot: str | 
     Example:
       salus dose list --recalled --clinic village-clinic
     """
-    wanted = identifier(lot, "--lot") if lot else None
+    from salus.doses.selection import DoseFilter, select_doses
+
+    wanted = DoseFilter(patient, clinic, identifier(lot, "--lot") if lot else None, recalled)
     salus = context.connect()
-    found = salus.doses.given(patient=patient, clinic=clinic)
-    if wanted is not None:
-        same = {dose.id for dose in salus.doses.of_lot(wanted)}
-        found = tuple(dose for dose in found if dose.id in same)
-    if recalled:
-        same = {dose.id for dose in salus.doses.recalled()}
-        found = tuple(dose for dose in found if dose.id in same)
+    found = select_doses(salus.doses, wanted)
     names, schedules = salus.institutions.names(dose.clinic for dose in found), _names()
-    rows = [
-        (
-            d.day,
-            d.patient,
-            schedules.get(d.schedule, d.schedule),
-            d.step + 1,
-            names[d.clinic],
-            "voided" if d.voided else "",
-            d.id,
-        )
-        for d in found
-    ]
+    rows = [_row(dose, names, schedules) for dose in found]
     columns = ("day", "patient", "schedule", "dose", "clinic", "", "id")
     title = "Doses out of recalled lots" if recalled else "Doses"
-    context.answer([_document(d) for d in found], lambda: context.table(title, columns, rows))
+    context.answer([_document(dose) for dose in found], lambda: context.table(title, columns, rows))
+
+
+def _row(dose: Dose, names: dict[str, str], schedules: dict[str, str]) -> tuple[object, ...]:
+    schedule = schedules.get(dose.schedule, dose.schedule)
+    voided = "voided" if dose.voided else ""
+    return dose.day, dose.patient, schedule, dose.step + 1, names[dose.clinic], voided, dose.id
 
 
 def _document(d: Dose) -> dict[str, Any]:
@@ -295,23 +288,3 @@ def _schedule_document(found: Schedule) -> dict[str, Any]:
 
 def _iso(day: dt.date | None) -> str | None:
     return None if day is None else day.isoformat()
-
-
-def _day(text: str, option: str) -> dt.date:
-    from salus.errors import BadInput, one_line
-
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(option, "", f"is {one_line(text, 20)!r}; write 2025-01-31") from None
-
-
-def _birth_of(patient: str, births: str) -> dt.date:
-    from salus.doses.schedules import read_births
-    from salus.errors import BadInput
-    from salus.keys.signing import address
-
-    found = read_births(births).get(address(patient, "PATIENT"))
-    if found is None:
-        raise BadInput(births, "patient", f"has no line for {patient}; add it, or leave --births away")
-    return found

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.common import Context, command, group, moment
+from salus.cli.context import Context
+from salus.cli.moments import moment
+from salus.cli.options import command, group
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
-    from salus.index import Indexer, Report
-    from salus.index._audit import Audit
-    from salus.index._status import Status
-    from salus.index._store import Store
+    from salus.index import Audit, Indexer, Report, Status, Store
 
 
 @group("index")
@@ -53,7 +52,7 @@ def sync(context: Context, follow: bool, interval: float, window: int | None) ->
             _follow(context, indexer, interval)
             return
         with _Watch(context, indexer.store) as watch:
-            report = indexer.sync(heard=watch.hear)
+            report = indexer.sync(on_change=watch.hear)
         _done(context, indexer, report)
 
 
@@ -69,9 +68,9 @@ def rebuild(context: Context, window: int | None) -> None:
       salus index rebuild --yes
     """
     with _indexer(context, window) as indexer:
-        context.confirm([("index", indexer.store.shown)], "Build it anew?")
+        context.confirm([("index", indexer.store.display_name)], "Build it anew?")
         with _Watch(context, indexer.store) as watch:
-            report = indexer.rebuild(heard=watch.hear)
+            report = indexer.rebuild(on_change=watch.hear)
         _done(context, indexer, report)
 
 
@@ -86,13 +85,10 @@ def status(context: Context) -> None:
     Example:
       salus index status --json
     """
-    from salus.index._chain import Chain
-    from salus.index._rpc import Endpoint
-    from salus.index._status import look
-    from salus.index._store import Store
+    from salus.index import Store, read_status
 
-    book = _book(context)
-    found = look(Store(_where(context, book)), book, Chain(Endpoint(context.rpc, patience=3), book))
+    book, place = _place(context)
+    found = read_status(Store(place), book, context.rpc)
     context.answer(_json(found), lambda: _show(context, found))
     if found.trouble:
         context.note(f"error: {found.trouble}")
@@ -117,14 +113,14 @@ def audit(context: Context, no_rebuild: bool) -> None:
       salus index audit
     """
     from salus.client import Salus
-    from salus.index._audit import audit as compare
-    from salus.index._store import Store
+    from salus.index import Store
+    from salus.index import audit as compare
 
-    book = _book(context)
-    store = Store(_where(context, book))
+    book, place = _place(context)
+    store = Store(place)
     salus = Salus.connect(context.rpc, book=book, index="")
     with _Watch(context, store, "building anew", 0) as watch:
-        found = compare(salus, store, context.rpc, rebuild=not no_rebuild, heard=watch.hear)
+        found = compare(salus, store, context.rpc, rebuild=not no_rebuild, on_change=watch.hear)
     data = {
         "block": found.block,
         "views": found.views,
@@ -140,40 +136,19 @@ def audit(context: Context, no_rebuild: bool) -> None:
 # -------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _book(context: Context) -> Book:
-    from salus.chain.book import Book, default_book
-    from salus.errors import BadInput, Unreachable
-    from salus.index._rows import number
-    from salus.index._rpc import Endpoint
+def _place(context: Context) -> tuple[Book, str]:
+    """The address book, and where its index is."""
+    from salus.index.place import book_of, place_of
 
-    if context.book is not None:
-        return Book.load(context.book)
-    try:
-        chain_id = number(Endpoint(context.rpc, patience=3).one("eth_chainId"))
-    except (TypeError, ValueError):
-        raise Unreachable(f"the node at {context.rpc} does not say which chain it is on") from None
-    path = default_book(chain_id)
-    if not path.is_file():
-        raise BadInput(
-            path, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
-        )
-    return Book.load(path)
-
-
-def _where(context: Context, book: Book) -> str:
-    from salus.chain.events import default_index
-    from salus.errors import BadInput
-
-    if context.index == "":
-        raise BadInput("--events", "none", "is no place for an index; name a file, or postgresql://user@host/name")
-    return context.index or str(default_index(book))
+    book = book_of(context.rpc, context.book)
+    return book, place_of(book, context.index)
 
 
 def _indexer(context: Context, window: int | None) -> Indexer:
     from salus.index import Indexer
 
-    book = _book(context)
-    return Indexer(context.rpc, book, _where(context, book), window=window)
+    book, place = _place(context)
+    return Indexer(context.rpc, book, place, window=window)
 
 
 class _Watch:
@@ -224,7 +199,8 @@ def _retracted(context: Context, report: Report) -> None:
 
 
 def _done(context: Context, indexer: Indexer, report: Report) -> None:
-    text = f"block {report.block}: {report.events:,} events of {report.blocks:,} blocks added to {indexer.store.shown}"
+    added = f"{report.events:,} events of {report.blocks:,} blocks added"
+    text = f"block {report.block}: {added} to {indexer.store.display_name}"
     if report.quarantined:
         text += f"; {report.quarantined:,} logs fit no ABI and are put aside, see `salus index status`"
     context.answer(_report(report), text)
@@ -266,7 +242,7 @@ def _follow(context: Context, indexer: Indexer, interval: float) -> None:
     def trouble(error: SalusError) -> None:
         context.note(f"{error}; it is asked again")
 
-    report = indexer.follow(stop, interval=interval, heard=heard, trouble=trouble)
+    report = indexer.follow(stop, interval=interval, on_change=heard, trouble=trouble)
     _done(context, indexer, report)
 
 
@@ -284,7 +260,7 @@ def _audited(context: Context, found: Audit) -> None:
 def _json(found: Status) -> dict[str, Any]:
     return {
         "index": found.where,
-        "state": found.words,
+        "state": found.description,
         "chainId": found.chain_id,
         "block": found.block,
         "hash": found.hash,
@@ -319,7 +295,7 @@ def _show(context: Context, found: Status) -> None:
 
 
 def _facts(found: Status) -> list[tuple[str, object]]:
-    facts: list[tuple[str, object]] = [("index", found.where), ("state", found.words), ("chain", found.chain_id)]
+    facts: list[tuple[str, object]] = [("index", found.where), ("state", found.description), ("chain", found.chain_id)]
     if found.block >= 0:
         facts.append(("block", f"{found.block}, {moment(found.time)}"))
     facts += [(name, number) for name, number in _numbers(found) if number is not None]

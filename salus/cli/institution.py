@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.common import Context, command, group, moment, parse_moment
+from salus.cli.context import Context
+from salus.cli.moments import moment, parse_moment
+from salus.cli.options import command, group
+from salus.cli.output import aligned
 
 if TYPE_CHECKING:
-    from salus.institutions.registry import Institution
+    from salus.client import Salus
+    from salus.institutions.registry import Institution, Operator
+
+__all__ = ["noun"]
 
 _ROLE = "A role: PROVIDER, PHARMACY, INSURER, MANUFACTURER, CARRIER, LABORATORY, LOGGER, RESEARCHER, PUBLIC_HEALTH."
 
@@ -38,7 +44,7 @@ def accredit(context: Context, name: str, account: str, roles: tuple[str, ...], 
     salus = context.connect_signing()
     end = parse_moment(until, salus.now)
     facts = [("accredit", name), ("account", account), ("roles", ", ".join(roles)), ("until", moment(end))]
-    context.confirm([*facts, *_where(context, salus)], "Accredit it?")
+    context.confirm([*facts, *context.where(salus, "Institutions")], "Accredit it?")
     receipt = salus.institutions.accredit(account, name, roles, end)
     context.sent(receipt, f"{name} is accredited until {moment(end)}", institution=account, until=end)
 
@@ -57,7 +63,7 @@ def renew(context: Context, institution: str, roles: tuple[str, ...], until: str
     salus = context.connect_signing()
     end = parse_moment(until, salus.now)
     facts = [("renew", institution), ("roles", ", ".join(roles)), ("until", moment(end))]
-    context.confirm([*facts, *_where(context, salus)], "Renew it?")
+    context.confirm([*facts, *context.where(salus, "Institutions")], "Renew it?")
     receipt = salus.institutions.renew(institution, roles, end)
     context.sent(receipt, f"{institution} is licensed until {moment(end)}", until=end)
 
@@ -72,7 +78,7 @@ def suspend(context: Context, institution: str) -> None:
       salus institution suspend city-hospital --keystore regulator.json
     """
     salus = context.connect_signing()
-    context.confirm([("suspend", institution), *_where(context, salus)], "Suspend it?")
+    context.confirm([("suspend", institution), *context.where(salus, "Institutions")], "Suspend it?")
     context.sent(salus.institutions.suspend(institution), f"{institution} is suspended")
 
 
@@ -86,7 +92,7 @@ def reinstate(context: Context, institution: str) -> None:
       salus institution reinstate city-hospital --keystore regulator.json
     """
     salus = context.connect_signing()
-    context.confirm([("reinstate", institution), *_where(context, salus)], "Reinstate it?")
+    context.confirm([("reinstate", institution), *context.where(salus, "Institutions")], "Reinstate it?")
     context.sent(salus.institutions.reinstate(institution), f"{institution} is reinstated")
 
 
@@ -108,12 +114,12 @@ def operator(context: Context, account: str, roles: tuple[str, ...], until: str,
         raise BadInput("", "--role", "give at least one role, or --remove, and not both")
     salus = context.connect_signing()
     if remove:
-        context.confirm([("remove operator", account), *_where(context, salus)], "Remove it?")
+        context.confirm([("remove operator", account), *context.where(salus, "Institutions")], "Remove it?")
         context.sent(salus.institutions.remove_operator(account), f"{account} is no operator any more")
         return
     end = parse_moment(until, salus.now)
     facts = [("operator", account), ("roles", ", ".join(roles)), ("until", moment(end))]
-    context.confirm([*facts, *_where(context, salus)], "Name it?")
+    context.confirm([*facts, *context.where(salus, "Institutions")], "Name it?")
     receipt = salus.institutions.set_operator(account, roles, end)
     context.sent(receipt, f"{account} may act until {moment(end)}", operator=account, until=end)
 
@@ -139,24 +145,38 @@ def show(context: Context, account: str) -> None:
         "operators": [{"address": o.address, "roles": sorted(o.roles), "until": o.until} for o in operators],
         "operatorOf": operator.institution if operator else None,
     }
-    lines = [f"now       {standing.status.words}{_listed(standing.roles)}"]
+    facts: list[tuple[str, object]] = [("now", f"{standing.status.words}{_listed(standing.roles)}")]
     if found:
-        lines = [
-            f"name      {found.handle}",
-            f"account   {found.address}",
-            f"roles     {', '.join(sorted(found.roles))}",
-            f"licence   until {moment(found.licensed_until)}",
-            *lines,
-        ]
-        if found.suspended_at:
-            lines.append(f"suspended {moment(found.suspended_at)}")
-        lines += [f"operator  {o.address} {', '.join(sorted(o.roles))} until {moment(o.until)}" for o in operators]
+        facts = _institution_facts(found, facts, operators)
     elif operator:
-        lines += [
-            f"operator  of {salus.institutions.name(operator.institution)} until {moment(operator.until)}",
-            f"roles     {', '.join(sorted(operator.roles))}",
-        ]
-    context.answer(data, "\n".join(lines))
+        facts += _operator_facts(salus, operator)
+    context.answer(data, aligned(facts, 8))
+
+
+def _institution_facts(
+    found: Institution, now: list[tuple[str, object]], operators: tuple[Operator, ...]
+) -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [
+        ("name", found.handle),
+        ("account", found.address),
+        ("roles", ", ".join(sorted(found.roles))),
+        ("licence", f"until {moment(found.licensed_until)}"),
+        *now,
+    ]
+    if found.suspended_at:
+        facts.append(("suspended", moment(found.suspended_at)))
+    return [
+        *facts,
+        *(("operator", f"{o.address} {', '.join(sorted(o.roles))} until {moment(o.until)}") for o in operators),
+    ]
+
+
+def _operator_facts(salus: Salus, operator: Operator) -> list[tuple[str, object]]:
+    name = salus.institutions.name(operator.institution)
+    return [
+        ("operator", f"of {name} until {moment(operator.until)}"),
+        ("roles", ", ".join(sorted(operator.roles))),
+    ]
 
 
 @command(noun, "list")
@@ -168,7 +188,7 @@ def list_(context: Context) -> None:
       salus institution list --json
     """
     salus = context.connect()
-    found = salus.institutions.list()
+    found = salus.institutions.all()
     standings = {i.address: salus.institutions.standing(i.address).status for i in found}
     rows = [
         (i.handle, i.address, ", ".join(sorted(i.roles)), moment(i.licensed_until), standings[i.address].words)
@@ -193,11 +213,3 @@ def _document(found: Institution) -> dict[str, Any]:
 
 def _listed(roles: frozenset[str]) -> str:
     return f" as {', '.join(sorted(roles))}" if roles else ""
-
-
-def _where(context: Context, salus: Any) -> list[tuple[str, object]]:
-    return [
-        ("contract", f"Institutions at {salus.book['Institutions'].address}"),
-        ("chain", f"{salus.chain_id} at {context.rpc}"),
-        ("signer", salus.need_signer().address),
-    ]

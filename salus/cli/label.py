@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.common import Context, command, group
+from salus.cli.context import Context
+from salus.cli.options import command, group, option, takes
+from salus.cli.output import aligned
 
 if TYPE_CHECKING:
     from salus.coldchain.label import Label
 
-__all__ = ["label_data", "label_lines", "noun", "output_options", "write_label"]
+__all__ = ["LabelFiles", "label_data", "label_facts", "noun", "write_label"]
 
 
 @group("label")
@@ -35,11 +38,11 @@ def label_data(label: Label) -> dict[str, Any]:
     }
 
 
-def label_lines(label: Label) -> list[tuple[str, object]]:
+def label_facts(label: Label) -> list[tuple[str, object]]:
     """What a label says, for people."""
     from salus.formats.gs1 import IDENTIFIERS
 
-    rows: list[tuple[str, object]] = [
+    facts: list[tuple[str, object]] = [
         ("GTIN", label.gtin),
         ("lot", label.lot),
         ("expires", label.expires),
@@ -47,20 +50,18 @@ def label_lines(label: Label) -> list[tuple[str, object]]:
         ("SSCC", label.sscc),
         *((f"{IDENTIFIERS[name].title} ({name})", value) for name, value in label.others.items()),
     ]
-    return [(name, value) for name, value in rows if value is not None]
+    return [(name, value) for name, value in facts if value is not None]
 
 
-def output_options(function):  # type: ignore[no-untyped-def]
+@dataclass(frozen=True)
+class LabelFiles:
     """Whose web address the link has, and the files of its QR code."""
-    for option in (
-        click.option("--svg", "svg_path", type=click.Path(), help="Also write it as SVG."),
-        click.option("--png", "png_path", type=click.Path(), help="Also write the QR code as PNG."),
-        click.option(
-            "--resolver", default="https://id.gs1.org", show_default=True, help="Whose web address the link has."
-        ),
-    ):
-        function = option(function)
-    return function
+
+    resolver: str = option(
+        "--resolver", default="https://id.gs1.org", show_default=True, help="Whose web address the link has."
+    )
+    png: str | None = option("--png", type=click.Path(), help="Also write the QR code as PNG.")
+    svg: str | None = option("--svg", type=click.Path(), help="Also write it as SVG.")
 
 
 @command(noun, "make")
@@ -68,17 +69,8 @@ def output_options(function):  # type: ignore[no-untyped-def]
 @click.option("--lot", required=True, help="Lot number, up to 20 characters.")
 @click.option("--expires", help="The last day on which it may be given: 2027-01-31.")
 @click.option("--serial", help="Serial number of the one pack.")
-@output_options
-def make(
-    context: Context,
-    gtin: str,
-    lot: str,
-    expires: str | None,
-    serial: str | None,
-    resolver: str,
-    png_path: str | None,
-    svg_path: str | None,
-) -> None:
+@takes(files=LabelFiles)
+def make(context: Context, gtin: str, lot: str, expires: str | None, serial: str | None, files: LabelFiles) -> None:
     """Make a label: its Digital Link, and the QR code of it.
 
     \b
@@ -94,22 +86,22 @@ def make(
         day = None if expires is None else dt.date.fromisoformat(expires)
     except ValueError:
         raise BadInput("--expires", "", f"{one_line(expires, 40)!r} is no day; write 2027-01-31") from None
-    write_label(context, Label(gtin=gtin, lot=lot, expires=day, serial=serial), resolver, png_path, svg_path)
+    write_label(context, Label(gtin=gtin, lot=lot, expires=day, serial=serial), files)
 
 
-def write_label(context: Context, label: Label, resolver: str, png_path: str | None, svg_path: str | None) -> None:
+def write_label(context: Context, label: Label, files: LabelFiles) -> None:
     """Write a label as QR codes to the files that are named, and answer with its link and the code for the terminal."""
     from salus.coldchain.label import qr_terminal, write_qr
     from salus.errors import BadInput
 
-    link = label.link(resolver)
-    for path, kind in ((png_path, ".png"), (svg_path, ".svg")):
+    link = label.link(files.resolver)
+    for path, kind in ((files.png, ".png"), (files.svg, ".svg")):
         if path is not None and not path.lower().endswith(kind):
             raise BadInput(path, "", f"does not end in {kind}; name a file that does")
         if path is not None:
-            write_qr(label, path, resolver=resolver)
+            write_qr(label, path, resolver=files.resolver)
     data = {**label_data(label), "link": link, "elements": label.words}
-    context.answer(data, "\n".join([link, label.words, qr_terminal(label, resolver=resolver)]))
+    context.answer(data, "\n".join([link, label.words, qr_terminal(label, resolver=files.resolver)]))
 
 
 @command(noun, "read")
@@ -125,6 +117,4 @@ def read(context: Context, text_or_picture: str) -> None:
     from salus.coldchain.label import label_of
 
     label = label_of(text_or_picture)
-    lines = label_lines(label)
-    width = max(len(name) for name, _ in lines)
-    context.answer(label_data(label), "\n".join(f"{name:<{width}}  {value}" for name, value in lines))
+    context.answer(label_data(label), aligned(label_facts(label)))

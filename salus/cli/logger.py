@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context, command, group, moment, parse_moment
+from salus.cli.context import Context
+from salus.cli.moments import moment, parse_moment
+from salus.cli.options import command, group
+from salus.cli.output import aligned
+from salus.cli.values import centi_degrees, identifier, is_identifier
 
 if TYPE_CHECKING:
     from salus.coldchain.loggers.devices import Device
+
+__all__ = ["noun"]
 
 _DEVICE = "DEVICE"
 _CONDITIONS = ("in-service", "lost", "replaced", "retired")
@@ -38,7 +43,7 @@ def register(context: Context, device: str, accuracy: str, model: int | None, se
     """
     from salus.coldchain.loggers.devices import commit_serial
 
-    centi = _centi(accuracy)
+    centi = centi_degrees(accuracy, "--accuracy")
     commitment, salt = commit_serial(serial) if serial else (bytes(32), None)
     salus = context.connect_signing()
     context.confirm(
@@ -193,7 +198,7 @@ def show(context: Context, device: str) -> None:
       salus logger show 0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65
     """
     salus = context.connect()
-    if len(device) == 66:
+    if is_identifier(device):
         digest = identifier(device, _DEVICE)
         by = salus.devices.proven_by(digest)
         context.answer(
@@ -201,15 +206,15 @@ def show(context: Context, device: str) -> None:
         )
         return
     found = salus.devices.device(device)
-    lines = [
-        f"account     {found.account}",
-        f"owner       {salus.institutions.name(found.owner)}",
-        f"now         {found.condition.words} since {moment(found.since)}",
-        f"accuracy    {found.accuracy / 100:.2f} °C",
-        f"model       {found.model or 'of none that signs'}",
-        f"calibrated  {_calibration(found, salus.now())}",
-    ]
-    context.answer(_document(found), "\n".join(lines))
+    facts = {
+        "account": found.account,
+        "owner": salus.institutions.name(found.owner),
+        "now": f"{found.condition.words} since {moment(found.since)}",
+        "accuracy": f"{found.accuracy / 100:.2f} °C",
+        "model": found.model or "of none that signs",
+        "calibrated": _calibration(found, salus.now()),
+    }
+    context.answer(_document(found), aligned(facts))
 
 
 @command(noun, "list")
@@ -222,7 +227,7 @@ def list_(context: Context, owner: str | None) -> None:
       salus logger list --owner cold-data
     """
     salus = context.connect()
-    found, now = salus.devices.list(owner), salus.now()
+    found, now = salus.devices.all(owner), salus.now()
     names = salus.institutions.names(device.owner for device in found)
     rows = [(d.account, names[d.owner], d.condition.words, _calibration(d, now)) for d in found]
     context.answer(
@@ -247,19 +252,3 @@ def _calibration(found: Device, now: int) -> str:
     if found.calibrated_until is None:
         return "never"
     return f"until {moment(found.calibrated_until)}{', ENDED' if found.calibrated_until <= now else ''}"
-
-
-def _centi(text: str) -> int:
-    from decimal import Decimal, InvalidOperation
-
-    from salus.errors import BadInput, one_line
-
-    try:
-        centi = Decimal(text) * 100
-    except InvalidOperation:
-        centi = Decimal("NaN")
-    if not centi.is_finite() or centi != int(centi) or not 0 < centi < 2**16:
-        raise BadInput(
-            "--accuracy", "", f"is {one_line(text, 20)!r}; give °C above 0, with two decimals at most, e.g. 0.5"
-        )
-    return int(centi)

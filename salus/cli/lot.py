@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context, command, group, moment, parse_moment
-from salus.cli.label import output_options, write_label
+from salus.cli.context import Context
+from salus.cli.label import LabelFiles, write_label
+from salus.cli.moments import moment, parse_moment
+from salus.cli.options import command, group, option, takes
+from salus.cli.output import aligned
 from salus.cli.profile import profile_id
+from salus.cli.values import identifier
 
 if TYPE_CHECKING:
     from salus.client import Salus
-    from salus.coldchain.lots import Lot
+    from salus.coldchain.lots import Lot, NewLot
+
+__all__ = ["REASON", "noun"]
+
+REASON = click.option(
+    "--reason", type=click.IntRange(1, 65535), required=True, help="Your own code for it; no free text goes on chain."
+)
 
 
 @group("lot")
@@ -24,17 +34,54 @@ def noun() -> None:
     """
 
 
+@dataclass(frozen=True)
+class LotOptions:
+    """What is said of a lot."""
+
+    gtin: str = option("--gtin", required=True, help="GS1 GTIN of 8, 12, 13 or 14 digits.")
+    number: str = option("--number", required=True, help="Lot number, up to 20 characters.")
+    made: str = option("--made", required=True, help="When it was made: 2025-01-31.")
+    expires: str = option("--expires", required=True, help="When it may no longer be given: 2027-01-31 or +1y.")
+    units: int = option("--units", type=click.IntRange(1, 2**32 - 1), required=True, help="How many were made.")
+    profile: str = option(
+        "--profile", default="refrigerated", show_default=True, help="A ready profile's name, or an id."
+    )
+    materials: str | None = option(
+        "--materials", help="Commitment to the raw materials' documents, 0x and 64 hex digits, salted."
+    )
+
+    def check(self) -> None:
+        """Find what is wrong with it before a password is asked for.
+
+        Raises:
+            BadInput: The GTIN or the number is malformed, or a name or an id is.
+        """
+        from salus.formats.gs1 import gtin_number, lot_number
+
+        gtin_number(self.gtin)
+        lot_number(self.number)
+        profile_id(self.profile)
+        if self.materials:
+            identifier(self.materials, "--materials")
+
+    def lot(self, salus: Salus) -> NewLot:
+        """The lot that it says."""
+        from salus.coldchain.lots import NewLot
+
+        return NewLot(
+            gtin=self.gtin,
+            number=self.number,
+            made_at=parse_moment(self.made, salus.now, "--made"),
+            expires_at=parse_moment(self.expires, salus.now, "--expires"),
+            units=self.units,
+            profile=profile_id(self.profile),
+            materials=identifier(self.materials, "--materials") if self.materials else None,
+        )
+
+
 @command(noun, "register")
-@click.option("--gtin", required=True, help="GS1 GTIN of 8, 12, 13 or 14 digits.")
-@click.option("--number", required=True, help="Lot number, up to 20 characters.")
-@click.option("--made", required=True, help="When it was made: 2025-01-31.")
-@click.option("--expires", required=True, help="When it may no longer be given: 2027-01-31 or +1y.")
-@click.option("--units", type=click.IntRange(1, 2**32 - 1), required=True, help="How many were made.")
-@click.option("--profile", default="refrigerated", show_default=True, help="A ready profile's name, or an id.")
-@click.option("--materials", help="Commitment to the raw materials' documents, 0x and 64 hex digits, salted.")
-def register(
-    context: Context, gtin: str, number: str, made: str, expires: str, units: int, profile: str, materials: str | None
-) -> None:
+@takes(said=LotOptions)
+def register(context: Context, said: LotOptions) -> None:
     """Register a lot. The signer acts for the manufacturer.
 
     \b
@@ -42,35 +89,22 @@ def register(
       salus lot register --gtin 09506000134352 --number A42 --made 2025-01-02 --expires +1y --units 5000 \\
           --keystore manufacturer.json
     """
-    from salus.formats.gs1 import gtin_number, lot_number
-
-    gtin_number(gtin)  # before a password is asked for
-    lot_number(number)
-    wanted = profile_id(profile)
-    documents = identifier(materials, "--materials") if materials else None
+    said.check()
     salus = context.connect_signing()
-    made_at, expires_at = parse_moment(made, salus.now, "--made"), parse_moment(expires, salus.now, "--expires")
+    lot = said.lot(salus)
     context.confirm(
         [
-            ("lot", f"{number} of GTIN {gtin}"),
-            ("units", units),
-            ("made", moment(made_at)),
-            ("expires", moment(expires_at)),
-            ("profile", profile),
+            ("lot", f"{lot.number} of GTIN {lot.gtin}"),
+            ("units", lot.units),
+            ("made", moment(lot.made_at)),
+            ("expires", moment(lot.expires_at)),
+            ("profile", said.profile),
             *context.where(salus),
         ],
         "Register it?",
     )
-    made_id = salus.lots.register_lot(
-        gtin=gtin,
-        number=number,
-        made_at=made_at,
-        expires_at=expires_at,
-        units=units,
-        profile=wanted,
-        materials=documents,
-    )
-    context.answer({"lot": made_id}, f"lot {number} is 0x{made_id.hex()}")
+    made = salus.lots.register_lot(lot)
+    context.answer({"lot": made}, f"lot {lot.number} is 0x{made.hex()}")
 
 
 @command(noun, "show")
@@ -85,25 +119,24 @@ def show(context: Context, which: tuple[str, ...]) -> None:
     salus = context.connect()
     found = _found(salus, which)
     maker = salus.institutions.name(found.manufacturer)
-    lines = [
-        f"id        {found.id}",
-        f"box       GTIN {found.gtin}, lot {found.number}",
-        f"maker     {maker}",
-        f"made      {moment(found.made_at)}",
-        f"expires   {moment(found.expires_at)}{', expired' if found.expires_at <= salus.now() else ''}",
-        f"units     {found.units:,}, {found.units_left:,} in no shipment yet",
-        f"profile   {found.profile}",
-    ]
-    if found.materials:
-        lines.append(f"materials {found.materials}")
-    lines.append(f"recall    {f'RECALLED, code {found.recall}' if found.recall else 'none'}")
-    context.answer({**_document(found), "manufacturerName": maker}, "\n".join(lines))
+    facts = {
+        "id": found.id,
+        "box": f"GTIN {found.gtin}, lot {found.number}",
+        "maker": maker,
+        "made": moment(found.made_at),
+        "expires": f"{moment(found.expires_at)}{', expired' if found.expires_at <= salus.now() else ''}",
+        "units": f"{found.units:,}, {found.units_left:,} in no shipment yet",
+        "profile": found.profile,
+        **({"materials": found.materials} if found.materials else {}),
+        "recall": f"RECALLED, code {found.recall}" if found.recall else "none",
+    }
+    context.answer({**_document(found), "manufacturerName": maker}, aligned(facts, 8))
 
 
 @command(noun, "label")
 @click.argument("which", nargs=-1, required=True, metavar="GTIN NUMBER | LOT")
-@output_options
-def label(context: Context, which: tuple[str, ...], resolver: str, png_path: str | None, svg_path: str | None) -> None:
+@takes(files=LabelFiles)
+def label(context: Context, which: tuple[str, ...], files: LabelFiles) -> None:
     """Write the label of a registered lot: a GS1 Digital Link as a QR code, which `salus verify` reads.
 
     \b
@@ -116,7 +149,7 @@ def label(context: Context, which: tuple[str, ...], resolver: str, png_path: str
 
     found = _found(context.connect(), which)
     last = dt.datetime.fromtimestamp(found.expires_at - 1, dt.UTC).date()
-    write_label(context, Label(gtin=found.gtin, lot=found.number, expires=last), resolver, png_path, svg_path)
+    write_label(context, Label(gtin=found.gtin, lot=found.number, expires=last), files)
 
 
 def _found(salus: Salus, which: tuple[str, ...]) -> Lot:
@@ -125,6 +158,31 @@ def _found(salus: Salus, which: tuple[str, ...]) -> Lot:
     if len(which) > 2:
         raise BadInput("LOT", "", f"are {len(which)} words; give a GTIN and a lot number, or an id")
     return salus.lots.find(*which) if len(which) == 2 else salus.lots.lot(identifier(which[0], "LOT"))
+
+
+@command(noun, "recall")
+@click.argument("which", nargs=-1, required=True, metavar="GTIN NUMBER | LOT")
+@REASON
+def recall(context: Context, which: tuple[str, ...], reason: int) -> None:
+    """Recall a lot, and with it every shipment of it, for ever. The signer acts for the manufacturer or the regulator.
+
+    \b
+    Example:
+      salus lot recall 09506000134352 A42 --reason 2 --keystore manufacturer.json
+    """
+    reader = context.connect()
+    found = _found(reader, which)
+    lot = bytes.fromhex(found.id[2:])
+    shipments = len(reader.coldchain.shipments(lot))
+    salus = reader.with_signer(context.signer())
+    facts = [
+        ("lot", f"{found.number} of GTIN {found.gtin}"),
+        ("id", found.id),
+        ("shipments so far", shipments),
+        ("reason", reason),
+    ]
+    context.confirm([*facts, *context.where(salus)], "Recall it? That is final.")
+    context.sent(salus.coldchain.recall(lot, reason), "recalled", lot=found.id, shipments=shipments, reason=reason)
 
 
 @command(noun, "list")
@@ -137,7 +195,7 @@ def list_(context: Context, manufacturer: str | None) -> None:
       salus lot list --manufacturer serum-works
     """
     salus = context.connect()
-    lots = salus.lots.list(manufacturer)
+    lots = salus.lots.all(manufacturer)
     names = salus.institutions.names(lot.manufacturer for lot in lots)
     rows = [
         (

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from salus.cli.claim._shared import where
-from salus.cli.common import Context, command, group, safe
+from salus.cli.context import Context
+from salus.cli.options import command, group
+from salus.cli.output import escape_control_chars
 
 if TYPE_CHECKING:
-    from salus.outbox import Result, Status
+    from salus.outbox import Outbox, Result, Status
 
 __all__ = ["drop", "list_", "noun", "resume", "status"]
 
 
 @group("outbox")
 def noun() -> None:
-    """What was sent in bulk: look, take up, forget.
+    """What was sent in bulk: list, resume, forget.
 
     Commands that send much (`claim submit`, `claim plan prices`, `claim plan enroll`, `shipment log`) write every
     transaction into an outbox before it is sent: one file for each chain and account, in the folder outbox of
-    SALUS_HOME. Whatever breaks off is taken up by the same command, or by `salus outbox resume`, and nothing happens
-    twice.
+    SALUS_HOME. Whatever breaks off is resumed by the same command, or by `salus outbox resume`, and nothing happens
+    twice. Several nodes may be named: --rpc URL,URL; the next one is asked where one fails.
     """
 
 
@@ -72,7 +73,6 @@ def status(context: Context, file: str | None) -> None:
       salus outbox status
     """
     found = [status for status, _ in _all(file)]
-    rows = [(s.account, s.chain_id, *(s.counts[state] for state in s.counts), _ranges(s), s.path) for s in found]
     documents = [
         {
             "file": str(s.path),
@@ -83,17 +83,24 @@ def status(context: Context, file: str | None) -> None:
         }
         for s in found
     ]
-
-    def tell() -> None:
-        if rows:
-            context.table("outboxes", ("account", "chain", *_STATES, "nonces used elsewhere", "file"), rows)
-        else:
-            click.echo("nothing was sent in bulk yet")
-
-    context.answer(documents, tell)
-    troubled = ("failed", "lost")
-    if any(s.open or any(count for state, count in s.counts.items() if state.value in troubled) for s in found):
+    context.answer(documents, lambda: _show_status(context, found))
+    if any(_troubled(status) for status in found):
         sys.exit(1)
+
+
+def _show_status(context: Context, found: list[Status]) -> None:
+    rows = [(s.account, s.chain_id, *s.counts.values(), _ranges(s), s.path) for s in found]
+    if rows:
+        context.table("outboxes", ("account", "chain", *_STATES, "nonces used elsewhere", "file"), rows)
+    else:
+        click.echo("nothing was sent in bulk yet")
+
+
+def _troubled(status: Status) -> bool:
+    """Whether something is open, failed or was lost."""
+    return bool(status.open) or any(
+        count for state, count in status.counts.items() if state.value in ("failed", "lost")
+    )
 
 
 @command(noun, "resume")
@@ -117,16 +124,14 @@ def resume(context: Context, file: str | None, final: bool, confirmations: int, 
     """
     salus = context.connect_signing()
     with context.outbox(salus, file, confirmations=confirmations) as outbox:
-        if outbox is None:
-            _no_outbox()
+        outbox = _required(outbox)
         before = outbox.status()
         facts: list[tuple[str, object]] = [("outbox", outbox.path), ("open", before.open)]
-        context.confirm([*facts, *where(context, salus)], "Take it up?")
-        results = []
+        context.confirm([*facts, *context.where(salus)], "Take it up?")
+        until: Literal["final", "included"] = "final" if final else "included"
         with context.progress("items", before.open) as bar:
-            progress = lambda done, _: bar.update(done - bar.pos)  # noqa: E731
-            for result in outbox.resume(until="final" if final else "included", progress=progress, final_too=final_too):
-                results.append(result)
+            found = outbox.resume(until=until, progress=lambda done, _: bar.update(done - bar.pos), final_too=final_too)
+            results = list(found)
         after = outbox.status()
 
     def tell() -> None:
@@ -134,7 +139,7 @@ def resume(context: Context, file: str | None, final: bool, confirmations: int, 
         if rows:
             context.table("taken up", ("key", "call", "state", "block", "transaction", "why"), rows)
         counts = ", ".join(f"{count} {state.value}" for state, count in after.counts.items() if count)
-        click.echo(safe(f"{counts or 'nothing'} in {after.path}"))
+        click.echo(escape_control_chars(f"{counts or 'nothing'} in {after.path}"))
 
     context.answer([_document(result) for result in results], tell)
     if any(result.error for result in results):
@@ -156,9 +161,8 @@ def drop(context: Context, key: str, file: str | None) -> None:
     """
     salus = context.connect_signing()
     with context.outbox(salus, file) as outbox:
-        if outbox is None:
-            _no_outbox()
-        context.confirm([("item", key), ("outbox", outbox.path), *where(context, salus)], "Forget it?")
+        outbox = _required(outbox)
+        context.confirm([("item", key), ("outbox", outbox.path), *context.where(salus)], "Forget it?")
         dropped = outbox.drop(key)
     context.answer(_document(dropped), f"{key} was {dropped.state.value} and is forgotten")
 
@@ -168,16 +172,22 @@ def drop(context: Context, key: str, file: str | None) -> None:
 
 def _all(file: str | None) -> list[tuple[Status, list[Result]]]:
     """The outboxes that are meant, as they were written last."""
-    from salus.outbox import look
-    from salus.outbox._files import folder
+    from salus.outbox import outbox_folder, read_status
 
-    files = [Path(file)] if file else sorted(folder().glob("*.sqlite"))
-    return [look(path) for path in files]
+    files = [Path(file)] if file else sorted(outbox_folder().glob("*.sqlite"))
+    return [read_status(path) for path in files]
 
 
-def _no_outbox() -> Any:
+def _required(outbox: Outbox | None) -> Outbox:
+    """The outbox.
+
+    Raises:
+        BadInput: The signer has none.
+    """
     from salus.errors import BadInput
 
+    if outbox is not None:
+        return outbox
     raise BadInput(
         "--keystore", "", "names an account of the node, which signs and sends in one; such accounts have no outbox"
     )

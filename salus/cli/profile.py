@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context, command, group
+from salus.cli.context import Context
+from salus.cli.options import command, group
+from salus.cli.output import aligned
+from salus.cli.values import identifier
 
 if TYPE_CHECKING:
     from salus.coldchain.temperature import Profile
 
-__all__ = ["named_profile", "profile_id"]
+__all__ = ["named_profile", "noun", "profile_id"]
 
 
 @group("profile")
@@ -104,15 +106,16 @@ def show(context: Context, profile: str) -> None:
         if profile.startswith("0x")
         else named_profile(profile)
     )
-    lines = [
-        f"id        0x{found.id.hex()}",
-        f"range     {_range(found)}",
-        f"silence   {found.silence // 60:,} min without readings are not yet unknown time",
-        f"unknown   at most {found.unknown // 60:,} min",
+    facts: list[tuple[str, object]] = [
+        ("id", "0x" + found.id.hex()),
+        ("range", _range(found)),
+        ("silence", f"{found.silence // 60:,} min without readings are not yet unknown time"),
+        ("unknown", f"at most {found.unknown // 60:,} min"),
     ]
     if found.vvm:
-        lines.append(f"monitor   type {found.vvm}")
-    context.answer(_document(found), "\n".join([*lines, *(f"limit     {words}" for words in found.words)]))
+        facts.append(("monitor", f"type {found.vvm}"))
+    facts += [("limit", words) for words in found.words]
+    context.answer(_document(found), aligned(facts, 8))
 
 
 @command(noun, "register")

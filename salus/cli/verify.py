@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from salus.cli.common import Context, command, group
-from salus.cli.label import label_data, label_lines
+from salus.cli.context import Context
+from salus.cli.label import label_data, label_facts
+from salus.cli.options import command, group
+from salus.cli.output import aligned
+from salus.cli.values import identifier
 
 if TYPE_CHECKING:
     from salus.coldchain.label import Label
-    from salus.coldchain.verification import ChainAnswer
+    from salus.coldchain.verification import ChainAnswer, Verification
 
     #: Asks the chain about a label, and about a shipment that was named.
     Ask = Callable[[Context, Label, str | None], ChainAnswer]
@@ -43,8 +47,6 @@ def verify_command(ask: Ask) -> click.Command:
           salus verify label.png
           salus verify '(01)09506000134352(17)270131(10)A42' --shipment 0x5e0f…
         """
-        from dataclasses import asdict
-
         from salus.coldchain.label import label_of
         from salus.coldchain.verification import ChainAnswer, verification
 
@@ -52,13 +54,6 @@ def verify_command(ask: Ask) -> click.Command:
         asked = label.gtin is not None and label.lot is not None
         answer = ask(context, label, shipment) if asked else ChainAnswer(now=0, registered=False)
         found = verification(label, answer)
-        rows = label_lines(label)
-        if answer.holder is not None:
-            rows.append(("holder", answer.holder))
-        if answer.verdict is not None:
-            rows.append(("verdict", answer.verdict_words or answer.verdict))
-        width = max(len(name) for name, _ in rows)
-        lines = [f"{name:<{width}}  {value}" for name, value in rows]
         data = {
             "ok": found.ok,
             "findings": list(found.findings),
@@ -66,46 +61,34 @@ def verify_command(ask: Ask) -> click.Command:
             "label": label_data(label),
             "chain": asdict(answer) if asked else None,
         }
-        context.answer(data, "\n".join([*lines, *(found.words if found.ok else found.words[-1:])]))
+        context.answer(data, "\n".join([aligned(_facts(found)), *(found.words if found.ok else found.words[-1:])]))
         if not found.ok:
             if not context.json:
-                against = [
-                    words for kind, words in zip(found.findings, found.words, strict=True) if kind != "registered"
-                ]
-                context.note(f"refused: {'; '.join(against)}")
+                context.note(f"refused: {'; '.join(_against(found))}")
             sys.exit(1)
 
     return verify
 
 
-def _ask(context: Context, label: Label, shipment: str | None) -> ChainAnswer:
-    """What the chain knows of the label's lot, and of the shipment."""
-    from salus.cli.claim._shared import identifier
-    from salus.coldchain.lots import lot_id
-    from salus.coldchain.verification import ChainAnswer
-    from salus.errors import BadInput
+def _facts(found: Verification) -> list[tuple[str, object]]:
+    facts, answer = label_facts(found.label), found.answer
+    if answer.holder is not None:
+        facts.append(("holder", answer.holder))
+    if answer.verdict is not None:
+        facts.append(("verdict", answer.verdict_words or answer.verdict))
+    return facts
 
-    assert label.gtin is not None and label.lot is not None
+
+def _against(found: Verification) -> list[str]:
+    return [words for kind, words in zip(found.findings, found.words, strict=True) if kind != "registered"]
+
+
+def _ask(context: Context, label: Label, shipment: str | None) -> ChainAnswer:
+    from salus.coldchain.lookup import LabelLookup
+
     salus = context.connect()
-    now, wanted = salus.now(), lot_id(label.gtin, label.lot)
-    try:
-        lot = salus.lots.lot(wanted)
-    except BadInput:
-        return ChainAnswer(now=now, registered=False)
-    found = None if shipment is None else salus.coldchain.shipment(identifier(shipment, "--shipment"))
-    return ChainAnswer(
-        now=now,
-        registered=True,
-        lot=lot.id,
-        manufacturer=salus.institutions.name(lot.manufacturer),
-        expires_at=lot.expires_at,
-        recalled=salus.coldchain.recall_of(wanted),
-        shipment=None if found is None else found.id,
-        of_lot=None if found is None else found.lot,
-        holder=None if found is None else salus.institutions.name(found.holder),
-        verdict=None if found is None else found.verdict.name.lower(),
-        verdict_words=None if found is None else found.verdict.words,
-    )
+    lookup = LabelLookup(salus, salus.institutions, salus.lots, salus.coldchain)
+    return lookup.answer(label, None if shipment is None else identifier(shipment, "--shipment"))
 
 
 noun = verify_command(_ask)

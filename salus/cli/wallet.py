@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.common import Context, command, group
+from salus.cli.context import Context
+from salus.cli.options import command, group
+
+if TYPE_CHECKING:
+    from salus.keys.accounts import LocalAccount
+
+__all__ = ["noun"]
 
 
 @group("wallet")
@@ -16,8 +22,8 @@ def noun() -> None:
     """Keys: a wallet from twelve words, keystore files.
 
     A wallet has one account for each institution that its owner deals with, so that two institutions cannot tell that
-    they know the same person. It is a folder that only its owner can read (default ~/.salus/wallet; --keystore names
-    another).
+    they know the same person. It is a folder that only its owner can read (default ~/.salus/wallet). --keystore names
+    another, or a keystore v3 file, or node:1 for an account of a local chain.
     """
 
 
@@ -86,44 +92,60 @@ def _new_path(context: Context) -> Path:
 
 @command(noun, "list")
 @click.option(
-    "--relations", is_flag=True, help="Also for whom each account of the wallet is, which takes its password."
+    "--relations",
+    is_flag=True,
+    help="Also for whom each account is, and which one signs; this takes the wallet's password [default: only where"
+    " --password-file is given].",
 )
 def list_(context: Context, relations: bool) -> None:
     """Show the accounts whose keys are here: the wallet's, and the keystore files that were imported.
 
-    Which institution an account is for stands in the wallet's encrypted book alone: ask with --relations.
+    Which institution an account is for, and which account signs where none is named, stands in the wallet's encrypted
+    book alone: ask with --relations.
 
     \b
     Example:
       salus wallet list
       salus wallet list --relations --json
     """
-    from salus.keys.keystores import list_keystores
-    from salus.keys.wallet import Wallet, default_home
+    from salus.keys.accounts import local_accounts, with_relations
+    from salus.keys.wallet import Wallet
 
-    path, imported = context.wallet_path(), default_home() / "keystores"
-    single, has_wallet = not context.has_wallet, Wallet.is_in(path)
-    others = [path] if single else [imported] if not context.keystore and imported.is_dir() else []
-    if relations or not (has_wallet or others):
+    path = context.wallet_path()
+    relations = relations or bool(context.password_file and context.has_wallet)
+    if relations:
         Wallet.require(path)
-    found = [("wallet", each) for each in (list_keystores(path / "keystores") if has_wallet else ())]
-    found += [("keystore", each) for place in others for each in list_keystores(place)]
-    data: dict[str, Any] = {
-        "wallet": str(path) if has_wallet else None,
-        "keystores": [{"address": each.address, "kind": kind, "file": str(each.path)} for kind, each in found],
-    }
-    columns: tuple[str, ...] = ("address", "kind", "file")
-    rows: list[tuple[object, ...]] = [(each.address or "not named", kind, each.path) for kind, each in found]
+    accounts = local_accounts(path, named=context.keystore is not None)
+    data: dict[str, Any] = {"wallet": str(path) if Wallet.is_in(path) else None}
     if relations:
         wallet = context.wallet()
-        whom = {wallet.address(name): (name, index) for name, index in wallet.relations().items()}
-        data["accounts"] = {name: account for account, (name, _) in whom.items()}
-        columns = ("relation", "m/44'/60'/0'/0/…", *columns)
-        rows = [(*whom.get(str(row[0]), ("", "")), *row) for row in rows]
-        rows.sort(
-            key=lambda row: (row[1] == "", row[1])
-        )  # in the order in which they were made, what is no relation last
-    context.answer(data, lambda: context.table("Accounts", columns, rows))
+        accounts = with_relations(accounts, wallet)
+        data["accounts"] = {name: wallet.address(name) for name in wallet.relations()}
+        data["signer"] = next((account.file.address for account in accounts if account.signs), None)
+    data["keystores"] = [{"address": a.file.address, "kind": a.kind, "file": str(a.file.path)} for a in accounts]
+    context.answer(data, lambda: _show(context, accounts, relations))
+    if not relations and not context.json and any(account.signs is None for account in accounts):
+        context.note("for whom each account is, and which one signs: add --relations (it takes the wallet's password)")
+
+
+def _show(context: Context, accounts: list[LocalAccount], relations: bool) -> None:
+    """The accounts as a table; with what only the password opens where that was asked for."""
+    rows: list[tuple[object, ...]] = [(a.file.address or "not named", a.kind, a.file.path) for a in accounts]
+    if not relations:
+        context.table("Accounts", ("address", "kind", "file"), rows)
+        return
+    rows = [
+        (
+            a.relation,
+            "" if a.number is None else a.number,
+            a.file.address or "not named",
+            a.kind,
+            "signs" if a.signs else "",
+            a.file.path,
+        )
+        for a in accounts
+    ]
+    context.table("Accounts", ("relation", "m/44'/60'/0'/0/…", "address", "kind", "by default", "file"), rows)
 
 
 @command(noun, "address")
@@ -154,10 +176,7 @@ def import_(context: Context, file: str, out: str | None, new_password_file: str
     from salus.keys.keystores import import_keystore, private_folder, read_password_file
     from salus.keys.wallet import default_home
 
-    if out is None:
-        target = private_folder(default_home() / "keystores") / Path(file).name
-    else:
-        target = Path(out)
+    target = Path(out) if out is not None else private_folder(default_home() / "keystores") / Path(file).name
     password = context.password(file)
     other = read_password_file(new_password_file) if new_password_file else None
     account = import_keystore(file, password, target, other)

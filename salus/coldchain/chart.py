@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salus.coldchain.loggers.export import Reading
+from salus.coldchain.loggers.reading import Reading
 from salus.errors import BadInput, one_line
 
 if TYPE_CHECKING:
@@ -354,9 +354,9 @@ def _figure(option: str, chart: Chart) -> Figure:
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1},
             parse_math=False,
         )
-    locator = AutoDateLocator()
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.set_ylabel("°C")
     axes.set_xlabel("UTC")
     axes.grid(alpha=0.25)

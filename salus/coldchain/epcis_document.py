@@ -36,7 +36,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from salus.coldchain.loggers.export import Reading
+from salus.coldchain.loggers.reading import Reading
 from salus.errors import BadInput, one_line
 from salus.formats.digital_link import CANONICAL, link
 from salus.formats.epcis.events import Found

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salus.errors import BadInput
-from salus.keys.signing import Domain, TypedData
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
+from salus.keys.typed_data import Domain, TypedData
 
 if TYPE_CHECKING:
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["EPOCH", "Handed", "Handover", "Shake", "handed", "read_handover", "seal_of", "write_handover"]
 
@@ -141,7 +141,7 @@ def seal_of(number: str, salt: bytes | None = None) -> tuple[bytes, bytes]:
     """A commitment to a seal's number or another short text, and the salt that it is secret by; see
     :func:`salus.accesses.commit`.
     """
-    from salus.consent.access_log import commit
+    from salus.formats.commitments import commit
 
     return commit(number.encode(), salt)
 

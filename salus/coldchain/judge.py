@@ -40,7 +40,8 @@ class Judge:
     Attributes:
         until: Time is judged until here.
         runs: For each rule, how long it has been hit.
-        breached: Bit i: rule i; then :data:`salus.coldchain.temperature.MKT` and :data:`~salus.coldchain.temperature.BUDGET`.
+        breached: Bit i: rule i; then :data:`salus.coldchain.temperature.MKT` and
+            :data:`~salus.coldchain.temperature.BUDGET`.
         breached_at: Start of the reading that breached first since the last release, 0 while none has.
         window: When the open MKT window opened and its sum of weight times seconds; None while none is open.
     """

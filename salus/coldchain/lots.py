@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from salus.coldchain.temperature import Profile
 from salus.errors import BadAnswer, BadInput, one_line
 from salus.formats.gs1 import gtin_number, lot_number
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
-    from salus.client import Receipt, Salus
+    from salus.chain.ledger import Ledger
+    from salus.chain.receipts import Receipt
+    from salus.institutions.registry import Institutions
 
 __all__ = ["Lot", "Lots", "Prefix", "lot_id"]
 
@@ -83,15 +85,39 @@ def lot_id(gtin: str, number: str) -> bytes:
     return keccak(encode(["bytes32", "uint64", "bytes32"], fields))
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewLot:
+    """A lot to register.
+
+    Attributes:
+        gtin: 8, 12, 13 or 14 digits, check digit included.
+        number: 1 to 20 visible ASCII characters.
+        made_at: Unix seconds.
+        expires_at: First second at which it may no longer be given.
+        units: How many were made.
+        profile: Id of a registered profile.
+        materials: Commitment to the raw materials' documents, 32 bytes, salted.
+    """
+
+    gtin: str
+    number: str
+    made_at: int
+    expires_at: int
+    units: int
+    profile: bytes
+    materials: bytes | None = None
+
+
 class Lots:
     """The contract ``Lots`` as the client's signer uses it; ``salus.lots``."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("Lots").functions
+        return self._ledger.contract("Lots").functions
 
     # ---- profiles ------------------------------------------------------------------------------------------------
 
@@ -101,7 +127,7 @@ class Lots:
         Raises:
             Refused: ``ProfileExists``, ``InvalidProfile``, ``AccessManagedUnauthorized`` …
         """
-        self._salus.send(self._f.registerProfile(profile.struct()))
+        self._ledger.send(self._f.registerProfile(profile.struct()))
         return profile.id
 
     def profile(self, profile_id: bytes) -> Profile:
@@ -110,7 +136,7 @@ class Lots:
         Raises:
             BadInput: There is none of this id.
         """
-        found = self._salus.call(self._f.profile(profile_id))
+        found = self._ledger.call(self._f.profile(profile_id))
         if not found.silence:
             raise BadInput(
                 "",
@@ -121,7 +147,7 @@ class Lots:
 
     def profiles(self) -> dict[bytes, Profile]:
         """Every registered profile by id, in the order of registration."""
-        events = self._salus.logs("Lots", "ProfileRegistered")
+        events = self._ledger.logs("Lots", "ProfileRegistered")
         return {bytes(event.args["profile"]): Profile.of_struct(event.args["terms"]) for event in events}
 
     # ---- prefixes ------------------------------------------------------------------------------------------------
@@ -137,18 +163,18 @@ class Lots:
             BadInput: No prefix, or nobody has this name.
         """
         number = _prefix_number(digits)
-        holder = _ZERO if manufacturer is None else self._salus.institutions.resolve(manufacturer)
-        return self._salus.send(self._f.assignPrefix(number, len(digits), holder))
+        holder = _ZERO if manufacturer is None else self._institutions.resolve(manufacturer)
+        return self._ledger.send(self._f.assignPrefix(number, len(digits), holder))
 
     def prefix_holder(self, digits: str) -> str | None:
         """Whose account a GS1 company prefix is, None when nobody's."""
-        holder: str = self._salus.call(self._f.prefixHolder(_prefix_number(digits), len(digits)))
+        holder: str = self._ledger.call(self._f.prefixHolder(_prefix_number(digits), len(digits)))
         return None if holder == _ZERO else holder
 
     def prefixes(self) -> tuple[Prefix, ...]:
         """Every prefix that was ever assigned, and whose it is now, sorted."""
         now: dict[str, str | None] = {}
-        for event in self._salus.logs("Lots", "PrefixAssigned"):
+        for event in self._ledger.logs("Lots", "PrefixAssigned"):
             holder = event.args["manufacturer"]
             now[f"{event.args['prefix']:0{event.args['digits']}}"] = None if holder == _ZERO else holder
         return tuple(Prefix(digits, now[digits]) for digits in sorted(now))
@@ -157,34 +183,17 @@ class Lots:
         """The prefix of a manufacturer (by account) that begins a GTIN, after its indicator digit; None without one."""
         text = f"{gtin_number(gtin):014}"[1:]
         asked = [(int(text[:digits]), digits) for digits in _DIGITS]
-        holders = self._salus.calls("Lots", "prefixHolder", asked)
+        holders = self._ledger.calls("Lots", "prefixHolder", asked)
         found = (text[:digits] for digits, holder in zip(_DIGITS, holders, strict=True) if holder == manufacturer)
         return next(found, None)
 
     # ---- lots ----------------------------------------------------------------------------------------------------
 
-    def register_lot(
-        self,
-        *,
-        gtin: str,
-        number: str,
-        made_at: int,
-        expires_at: int,
-        units: int,
-        profile: bytes,
-        materials: bytes | None = None,
-        manufacturer: str | None = None,
-    ) -> bytes:
+    def register_lot(self, lot: NewLot, *, manufacturer: str | None = None) -> bytes:
         """Register a lot of the signer's institution; gives its id.
 
         Args:
-            gtin: 8, 12, 13 or 14 digits, check digit included.
-            number: 1 to 20 visible ASCII characters.
-            made_at: Unix seconds.
-            expires_at: First second at which it may no longer be given.
-            units: How many were made.
-            profile: Id of a registered profile.
-            materials: Commitment to the raw materials' documents, 32 bytes, salted.
+            lot: What is registered of it.
             manufacturer: Its account; by default whom the signer acts for.
 
         Raises:
@@ -194,17 +203,17 @@ class Lots:
         who = checked_address(manufacturer, "manufacturer") if manufacturer else self._institution()
         terms = (
             who,
-            gtin_number(gtin),
-            lot_number(number),
-            made_at,
-            expires_at,
-            units,
-            profile,
-            _NO_MATERIALS if materials is None else materials,
+            gtin_number(lot.gtin),
+            lot_number(lot.number),
+            lot.made_at,
+            lot.expires_at,
+            lot.units,
+            lot.profile,
+            _NO_MATERIALS if lot.materials is None else lot.materials,
         )
         # Without a prefix the contract says so; any number of digits will do for that.
-        prefix = self.prefix_of(gtin, who)
-        receipt = self._salus.send(self._f.registerLot(terms, len(prefix) if prefix else _DIGITS[0]))
+        prefix = self.prefix_of(lot.gtin, who)
+        receipt = self._ledger.send(self._f.registerLot(terms, len(prefix) if prefix else _DIGITS[0]))
         events = receipt.events("LotRegistered")
         if len(events) != 1:
             raise BadAnswer(f"{receipt.hash} has {len(events)} events LotRegistered, not one; look at the chain itself")
@@ -220,12 +229,12 @@ class Lots:
         Raises:
             BadInput: An id that is no CBV 2.0 hash.
         """
-        return self._salus.send(self._f.anchor(subject, [_hash_of(event) for event in events]))
+        return self._ledger.send(self._f.anchor(subject, [_hash_of(event) for event in events]))
 
     def anchored(self, subject: bytes) -> dict[str, list[str]]:
         """Which institutions vouched for which EPCIS events about a lot or a shipment; institutions by event id."""
         found: dict[str, list[str]] = {}
-        for event in self._salus.logs("Lots", "EventAnchored", {"subject": subject}):
+        for event in self._ledger.logs("Lots", "EventAnchored", {"subject": subject}):
             name = f"ni:///sha-256;{bytes(event.args['epcisEvent']).hex()}?ver=CBV2.0"
             found.setdefault(name, []).append(event.args["institution"])
         return found
@@ -258,29 +267,29 @@ class Lots:
             )
         return found
 
-    def list(self, manufacturer: str | None = None) -> tuple[Lot, ...]:
+    def all(self, manufacturer: str | None = None) -> tuple[Lot, ...]:
         """Every lot, or those of one manufacturer (account or name), in the order of registration."""
-        where = None if manufacturer is None else {"manufacturer": self._salus.institutions.resolve(manufacturer)}
-        events = self._salus.logs("Lots", "LotRegistered", where)
+        where = None if manufacturer is None else {"manufacturer": self._institutions.resolve(manufacturer)}
+        events = self._ledger.logs("Lots", "LotRegistered", where)
         found = self._several([bytes(event.args["lot"]) for event in events])
         return tuple(lot for lot in found if lot is not None)
 
     def _several(self, ids: Iterable[bytes]) -> list[Lot | None]:
         wanted = list(ids)
-        found = self._salus.calls("Lots", "lot", [(one,) for one in wanted])
+        found = self._ledger.calls("Lots", "lot", [(one,) for one in wanted])
         # Of what was never registered the chain has no units to tell.
         known = [one for one, lot in zip(wanted, found, strict=True) if lot.manufacturer != _ZERO]
         rows = [(one,) for one in known]
-        left = dict(zip(known, self._salus.calls("ColdChain", "unitsLeft", rows), strict=True))
-        recalls = dict(zip(known, self._salus.calls("ColdChain", "recallOf", rows), strict=True))
+        left = dict(zip(known, self._ledger.calls("ColdChain", "unitsLeft", rows), strict=True))
+        recalls = dict(zip(known, self._ledger.calls("ColdChain", "recallOf", rows), strict=True))
         return [
             _lot(one, lot, left[one], recalls[one]) if one in left else None
             for one, lot in zip(wanted, found, strict=True)
         ]
 
     def _institution(self) -> str:
-        signer = self._salus.need_signer().address
-        found: str = self._salus.institutions.standing(signer).institution
+        signer = self._ledger.need_signer().address
+        found: str = self._institutions.standing(signer).institution
         if found == _ZERO:
             raise BadInput("", "signer", f"{signer} acts for no institution; name one that does with --keystore")
         return found

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 from salus.coldchain.judge import Judge
 from salus.coldchain.loggers.packing import unpack
 from salus.coldchain.temperature import BY_HAND, FORKED, Judgement, Profile
-from salus.errors import BadInput, gate
+from salus.errors import BadInput
 
 if TYPE_CHECKING:
-    from salus.client import Event, Salus
+    from salus.chain.ledger import Ledger
+    from salus.chain.receipts import Event
+    from salus.coldchain.lots import Lots
+    from salus.coldchain.shipments import ColdChain
 
 __all__ = ["recompute"]
 
@@ -21,18 +24,18 @@ _Place = tuple[int, int]  # block and log
 _END: _Place = (1 << 62, 0)
 
 
-def recompute(salus: Salus, shipment: bytes) -> Judgement:
+def recompute(ledger: Ledger, shipments: ColdChain, lots: Lots, shipment: bytes) -> Judgement:
     """What the readings of a shipment amount to at the latest block, silence until then included.
 
     Raises:
         BadInput: No such shipment.
         BadAnswer: The node shows other readings than were logged.
     """
-    found = salus.coldchain.shipment(shipment)
-    lot = salus.lots.lot(bytes.fromhex(found.lot[2:]))
-    profile = salus.lots.profile(bytes.fromhex(lot.profile[2:]))
-    judge = _Replay(salus, profile).until(shipment, _END)
-    silence = salus.now() - judge.until
+    found = shipments.shipment(shipment)
+    lot = lots.lot(bytes.fromhex(found.lot[2:]))
+    profile = lots.profile(bytes.fromhex(lot.profile[2:]))
+    judge = _Replay(ledger, shipments, profile).until(shipment, _END)
+    silence = ledger.now() - judge.until
     unknown = judge.unknown + (silence if judge.until and silence > profile.silence else 0)
     return dataclasses.replace(judge.judgement(), unknown=unknown)
 
@@ -40,8 +43,8 @@ def recompute(salus: Salus, shipment: bytes) -> Judgement:
 class _Replay:
     """Replays the shipments of one lot; each one's past is asked for once."""
 
-    def __init__(self, salus: Salus, profile: Profile) -> None:
-        self._salus, self._profile = salus, profile
+    def __init__(self, ledger: Ledger, shipments: ColdChain, profile: Profile) -> None:
+        self._ledger, self._shipments, self._profile = ledger, shipments, profile
         self._events: dict[tuple[str, str, bytes], tuple[Event, ...]] = {}
 
     def until(self, shipment: bytes, place: _Place) -> Judge:
@@ -59,7 +62,7 @@ class _Replay:
             for event in self._logs(name, field, shipment)
             if _place(event) < place
         ]
-        batches = {_place(event): batch for event, batch in self._salus.coldchain.logged(shipment)}
+        batches = {_place(event): batch for event, batch in self._shipments.logged(shipment)}
         for event in sorted(steps, key=_place):
             if event.name == "LoggerPaired" and not paired:
                 # What lies between its opening and here, nobody has seen.
@@ -97,12 +100,11 @@ class _Replay:
     def _logs(self, name: str, field: str, shipment: bytes) -> tuple[Event, ...]:
         asked = name, field, shipment
         if asked not in self._events:
-            self._events[asked] = self._salus.logs("ColdChain", name, {field: shipment})
+            self._events[asked] = self._ledger.logs("ColdChain", name, {field: shipment})
         return self._events[asked]
 
     def _time(self, event: Event) -> int:
-        with gate("asking for a block"):
-            return int(self._salus.w3.eth.get_block(event.block)["timestamp"])
+        return self._ledger.block_time(event.block)
 
 
 def _place(event: Event) -> _Place:

@@ -8,17 +8,22 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from salus.coldchain.handover import EPOCH, Handover, Shake, seal_of
-from salus.coldchain.loggers.export import LoggerExport, Reading
+from salus.coldchain.loggers.export import LoggerExport
 from salus.coldchain.loggers.packing import MAX_READINGS, ReadingBatch, pack, unpack
+from salus.coldchain.loggers.reading import Reading
 from salus.coldchain.model import Disposition, Pairing, Report, Shipment, SignedBatch, Verdict
 from salus.coldchain.temperature import BY_HAND, Judgement, judgement_of
 from salus.errors import BadAnswer, BadInput, gate
-from salus.keys.signing import Domain, TypedData
-from salus.outbox._bulk import send_each
+from salus.keys.typed_data import Domain, TypedData
+from salus.outbox import send_each
 
 if TYPE_CHECKING:
-    from salus.client import Event, Receipt, Salus
-    from salus.keys.signing import Signer
+    from salus.chain.ledger import Ledger
+    from salus.chain.receipts import Event, Receipt
+    from salus.coldchain.epcis_document import Story
+    from salus.coldchain.lots import Lots
+    from salus.institutions.registry import Institutions
+    from salus.keys.signers import Signer
     from salus.outbox import Outbox
 
 __all__ = ["ColdChain", "Disposition", "Handover", "Pairing", "Report", "Shake", "Shipment", "SignedBatch", "Verdict"]
@@ -35,17 +40,19 @@ _WEEK = 7 * 86_400
 class ColdChain:
     """The noun ``coldchain``: shipments, handovers, loggers' readings, verdicts."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions, lots: Lots) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
+        self._lots = lots
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("ColdChain").functions
+        return self._ledger.contract("ColdChain").functions
 
     @property
     def domain(self) -> Domain:
         """Where signatures of readings and handovers count."""
-        return Domain("Salus Cold Chain", "1", self._salus.chain_id, self._salus.book["ColdChain"].address)
+        return Domain("Salus Cold Chain", "1", self._ledger.chain_id, self._ledger.book["ColdChain"].address)
 
     # ---- opening, splitting, merging -----------------------------------------------------------------------------
 
@@ -66,22 +73,23 @@ class ColdChain:
             units: How many of it.
             hours_allowed: Hours in which it must be handed on, 0: it stays.
             ref: 32 bytes that tell shipments apart, e.g. a salted hash of the SSCC; by default random.
-            origin, destination: Commitments to the two places (:func:`salus.coldchain.handover.seal_of`), zeros without one.
+            origin, destination: Commitments to the two places (:func:`salus.coldchain.handover.seal_of`), zeros without
+                one.
         """
         fresh = ref or secrets.token_bytes(32)
-        receipt = self._salus.send(self._f.open(lot_id, fresh, units, hours_allowed, origin, destination))
+        receipt = self._ledger.send(self._f.open(lot_id, fresh, units, hours_allowed, origin, destination))
         return bytes(_only(receipt, "ShipmentOpened").args["shipment"])
 
     def split(self, shipment: bytes, units: int, *, ref: bytes | None = None) -> bytes:
         """Move some units of a shipment into a new one, which inherits what was judged; gives its id."""
-        receipt = self._salus.send(self._f.split(shipment, ref or secrets.token_bytes(32), units))
+        receipt = self._ledger.send(self._f.split(shipment, ref or secrets.token_bytes(32), units))
         return bytes(_only(receipt, "ShipmentSplit").args["into"])
 
     def merge(self, shipment: bytes, into: bytes) -> Receipt:
         """Put all units of a shipment into another of the same lot; of all that was judged the worse of the two
         stays.
         """
-        return self._salus.send(self._f.merge(shipment, into))
+        return self._ledger.send(self._f.merge(shipment, into))
 
     # ---- custody -------------------------------------------------------------------------------------------------
 
@@ -102,9 +110,9 @@ class ColdChain:
         return Handover(
             shipment=shipment,
             giver=found.holder,
-            to=self._salus.institutions.resolve(to),
+            to=self._institutions.resolve(to),
             since=found.since,
-            deadline=self._salus.now() + valid,
+            deadline=self._ledger.now() + valid,
             hours_allowed=hours_allowed,
             seal=commitment,
             seal_number=seal,
@@ -113,11 +121,11 @@ class ColdChain:
 
     def sign_offer(self, handover: Handover) -> Handover:
         """Sign as the giver: the holder or its operator."""
-        return handover.offered(self._salus.need_signer(), self.domain)
+        return handover.offered(self._ledger.need_signer(), self.domain)
 
     def sign_acceptance(self, handover: Handover, *, vvm: int = 0, shake: Shake = Shake.NOT_DONE) -> Handover:
         """Sign as the receiver, with what it saw."""
-        return handover.accepted(self._salus.need_signer(), self.domain, vvm=vvm, shake=shake)
+        return handover.accepted(self._ledger.need_signer(), self.domain, vvm=vvm, shake=shake)
 
     def hand(self, handover: Handover, *, vvm: int | None = None, shake: Shake | None = None) -> Receipt:
         """Hand a shipment on in one transaction: with both signatures, or the other party's alone where the signer is
@@ -132,24 +140,24 @@ class ColdChain:
             vvm=handover.vvm if vvm is None else vvm,
             shake=handover.shake if shake is None else shake,
         )
-        return self._salus.send(self._f.hand(seen.struct(), seen.offer or b"", seen.acceptance or b""))
+        return self._ledger.send(self._f.hand(seen.struct(), seen.offer or b"", seen.acceptance or b""))
 
     def reject(self, handover: Handover, reason: int, *, vvm: int = 0, shake: Shake = Shake.NOT_DONE) -> Receipt:
         """Refuse what was offered to the signer; a spoilt monitor or a failed shake test quarantines it."""
         seen = dataclasses.replace(handover, vvm=vvm, shake=shake)
-        return self._salus.send(self._f.reject(seen.struct(), seen.offer or b"", reason))
+        return self._ledger.send(self._f.reject(seen.struct(), seen.offer or b"", reason))
 
     def handovers(self, shipment: bytes) -> list[tuple[int, str]]:
         """When a shipment passed to whom, in order."""
         found = []
-        for event in self._salus.logs("ColdChain", "ShipmentHanded", {"shipment": shipment}):
+        for event in self._ledger.logs("ColdChain", "ShipmentHanded", {"shipment": shipment}):
             with gate("asking for a block"):
-                found.append((int(self._salus.w3.eth.get_block(event.block)["timestamp"]), str(event.args["to"])))
+                found.append((self._ledger.block_time(event.block), str(event.args["to"])))
         return found
 
     def dispense(self, shipment: bytes, units: int) -> Receipt:
         """Units leave a shipment of the signer's institution for use."""
-        return self._salus.send(self._f.dispense(shipment, self._institution(), units))
+        return self._ledger.send(self._f.dispense(shipment, self._institution(), units))
 
     # ---- loggers -------------------------------------------------------------------------------------------------
 
@@ -165,21 +173,21 @@ class ColdChain:
             end: Until when; by default as long as its calibration holds.
             model: When not 0: only batches of files that this model's key signed are taken.
         """
-        begin = self._salus.now() if start is None else start
-        return self._salus.send(self._f.pair(shipment, logger, begin, end, model))
+        begin = self._ledger.now() if start is None else start
+        return self._ledger.send(self._f.pair(shipment, logger, begin, end, model))
 
     def unpair(self, shipment: bytes, logger: str, *, end: int | None = None) -> Receipt:
         """End a pairing, by default now: the device was lost, replaced or is needed elsewhere."""
-        return self._salus.send(self._f.unpair(shipment, logger, self._salus.now() if end is None else end))
+        return self._ledger.send(self._f.unpair(shipment, logger, self._ledger.now() if end is None else end))
 
     def pairing(self, shipment: bytes, logger: str) -> Pairing | None:
         """A device's time with a shipment, None when it never had one."""
-        found = self._salus.call(self._f.pairing(shipment, logger))
+        found = self._ledger.call(self._f.pairing(shipment, logger))
         return Pairing(logger, found["from"], found.to, found.model) if found.to else None
 
     def pairings(self, shipment: bytes) -> list[Pairing]:
         """Every device that was paired with a shipment, in the order of their times."""
-        events = self._salus.logs("ColdChain", "LoggerPaired", {"shipment": shipment})
+        events = self._ledger.logs("ColdChain", "LoggerPaired", {"shipment": shipment})
         devices = dict.fromkeys(event.args["logger"] for event in events)
         found = [self.pairing(shipment, device) for device in devices]
         return sorted((p for p in found if p is not None), key=lambda p: (p.start, p.end))
@@ -225,8 +233,8 @@ class ColdChain:
             raise BadInput(
                 export.source,
                 "readings",
-                f"has none from {moment(earliest)}, until when the shipment is judged, to {moment(pairing.end)}, when the"
-                " device's time with it ends; log such ones",
+                f"has none from {moment(earliest)}, until when the shipment is judged, to {moment(pairing.end)},"
+                " when the device's time with it ends; log such ones",
             )
         previous, signed = bytes.fromhex(state.chain[2:]), []
         for sequence, batch in enumerate(pack(fresh, step=export.interval_s, most=most), judged.batches):
@@ -271,7 +279,7 @@ class ColdChain:
         total = sum(signed.batch.count for signed in batches)
         receipts, done = [], 0
         calls = ((self._f.log(signed.struct(), signed.signature), signed.batch.count) for signed in batches)
-        for n, receipt in send_each(self._salus, outbox, "readings", calls, window=1):
+        for n, receipt in send_each(self._ledger, outbox, "readings", calls, window=1):
             receipts.append(receipt)
             done += batches[n].batch.count
             if progress:
@@ -285,7 +293,7 @@ class ColdChain:
             before_one, before_other: The shipment's chain that each was signed upon, 16 bytes.
         """
         structs, signatures = [one.struct(), other.struct()], [one.signature, other.signature]
-        return self._salus.send(self._f.reportFork(structs, [before_one, before_other], signatures))
+        return self._ledger.send(self._f.reportFork(structs, [before_one, before_other], signatures))
 
     def logged(self, shipment: bytes) -> list[tuple[Event, ReadingBatch]]:
         """Every batch that was logged with its event, from the transactions that did, checked against the chain of
@@ -297,9 +305,9 @@ class ColdChain:
         """
         found = []
         previous = self._inherited(shipment)
-        for event in self._salus.logs("ColdChain", "ReadingsLogged", {"shipment": shipment}):
+        for event in self._ledger.logs("ColdChain", "ReadingsLogged", {"shipment": shipment}):
             with gate("reading a transaction"):
-                sent = self._salus.w3.eth.get_transaction(event.transaction)  # type: ignore[arg-type]
+                sent = self._ledger.w3.eth.get_transaction(event.transaction)  # type: ignore[arg-type]
             data = self._data_of(bytes(sent["input"]))
             if data is None:
                 raise BadAnswer(
@@ -316,9 +324,9 @@ class ColdChain:
 
     def _inherited(self, shipment: bytes) -> bytes:
         """The chain that a shipment began with: zeros, or of the one that it was split from, as it was then."""
-        while split := self._salus.logs("ColdChain", "ShipmentSplit", {"into": shipment}):
+        while split := self._ledger.logs("ColdChain", "ShipmentSplit", {"into": shipment}):
             place, shipment = (split[0].block, split[0].index), bytes(split[0].args["shipment"])
-            logged = self._salus.logs("ColdChain", "ReadingsLogged", {"shipment": shipment})
+            logged = self._ledger.logs("ColdChain", "ReadingsLogged", {"shipment": shipment})
             before = [event for event in logged if (event.block, event.index) < place]
             if before:
                 return bytes(before[-1].args["chain"])
@@ -329,7 +337,7 @@ class ColdChain:
         return unpack([batch for _, batch in self.logged(shipment)])
 
     def _data_of(self, calldata: bytes) -> bytes | None:
-        contract = self._salus.contract("ColdChain")
+        contract = self._ledger.contract("ColdChain")
         try:
             function, values = contract.decode_function_input(calldata)
         except (ValueError, TypeError, OverflowError):
@@ -344,29 +352,29 @@ class ColdChain:
 
     def quarantine(self, shipment: bytes, reason: int) -> Receipt:
         """The holder or a laboratory quarantines a shipment by hand; the reason is a code."""
-        return self._salus.send(self._f.quarantine(shipment, reason))
+        return self._ledger.send(self._f.quarantine(shipment, reason))
 
     def release(self, shipment: bytes, reason: int) -> Receipt:
         """A laboratory answers for a shipment that is not intact; the reason is a code."""
-        return self._salus.send(self._f.release(shipment, reason))
+        return self._ledger.send(self._f.release(shipment, reason))
 
     def destroy(self, shipment: bytes, reason: int) -> Receipt:
         """A laboratory destroys a shipment; final."""
-        return self._salus.send(self._f.destroy(shipment, reason))
+        return self._ledger.send(self._f.destroy(shipment, reason))
 
     def recall(self, lot_id: bytes, reason: int) -> Receipt:
         """The manufacturer or the regulator recalls a lot, and with it every shipment; final."""
-        return self._salus.send(self._f.recall(lot_id, reason))
+        return self._ledger.send(self._f.recall(lot_id, reason))
 
     # ---- views ---------------------------------------------------------------------------------------------------
 
     def verdict(self, shipment: bytes) -> Verdict:
         """What a shipment is at the latest block."""
-        return Verdict(self._salus.call(self._f.verdict(shipment)))
+        return Verdict(self._ledger.call(self._f.verdict(shipment)))
 
     def report(self, shipment: bytes) -> Report:
         """What a shipment is at the latest block, and why."""
-        found = self._salus.call(self._f.report(shipment))
+        found = self._ledger.call(self._f.report(shipment))
         return Report(
             verdict=Verdict(found.verdict),
             breached=tuple(bit for bit in range(BY_HAND + 1) if found.breached >> bit & 1),
@@ -401,29 +409,35 @@ class ColdChain:
         """A shipment judged once more from what the chain keeps, to be compared with ``report(shipment).judgement``."""
         from salus.coldchain.recompute import recompute
 
-        return recompute(self._salus, shipment)
+        return recompute(self._ledger, self, self._lots, shipment)
+
+    def story(self, shipment: bytes) -> Story:
+        """What happened to a shipment, from its events; see :func:`salus.coldchain.story.shipment_story`."""
+        from salus.coldchain.story import shipment_story
+
+        return shipment_story(self._ledger, self, self._lots, shipment)
 
     def units_left(self, lot_id: bytes) -> int:
         """Units of a lot that are not yet in a shipment."""
-        return int(self._salus.call(self._f.unitsLeft(lot_id)))
+        return int(self._ledger.call(self._f.unitsLeft(lot_id)))
 
     def recall_of(self, lot_id: bytes) -> int:
         """Code of a lot's recall, 0 while there is none."""
-        return int(self._salus.call(self._f.recallOf(lot_id)))
+        return int(self._ledger.call(self._f.recallOf(lot_id)))
 
     def shipments(self, lot_id: bytes) -> list[bytes]:
         """Every shipment of a lot, those that were split off included, in the order in which they came about."""
-        opened = self._salus.logs("ColdChain", "ShipmentOpened", {"lot": lot_id})
+        opened = self._ledger.logs("ColdChain", "ShipmentOpened", {"lot": lot_id})
         found = [bytes(event.args["shipment"]) for event in opened]
         parts: dict[bytes, list[bytes]] = {}
-        for event in self._salus.logs("ColdChain", "ShipmentSplit"):
+        for event in self._ledger.logs("ColdChain", "ShipmentSplit"):
             parts.setdefault(bytes(event.args["shipment"]), []).append(bytes(event.args["into"]))
         for shipment in found:  # grows while it is walked
             found += parts.get(shipment, [])
         return found
 
     def _raw(self, shipment: bytes) -> Any:
-        found = self._salus.call(self._f.shipment(shipment))
+        found = self._ledger.call(self._f.shipment(shipment))
         if found.disposition == Disposition.NONE:
             raise BadInput(
                 "",
@@ -433,8 +447,8 @@ class ColdChain:
         return found
 
     def _institution(self) -> str:
-        signer = self._salus.need_signer().address
-        found: str = self._salus.institutions.standing(signer).institution
+        signer = self._ledger.need_signer().address
+        found: str = self._institutions.standing(signer).institution
         if found == _ZERO:
             raise BadInput("", "signer", f"{signer} acts for no institution; name one that does with --keystore")
         return found

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from salus.coldchain.epcis_document import Act, Breach, Party, ReadingsTold, Step, Story, StoryLot
 from salus.coldchain.temperature import Profile, judgement_of_word
-from salus.errors import gate
 
 if TYPE_CHECKING:
-    from salus.client import Event, Salus
+    from salus.chain.ledger import Ledger
+    from salus.chain.receipts import Event
     from salus.coldchain.loggers.packing import ReadingBatch
-    from salus.coldchain.lots import Lot
+    from salus.coldchain.lots import Lot, Lots
+    from salus.coldchain.shipments import ColdChain
 
 __all__ = ["shipment_story"]
 
 _Teller = Callable[["_Told", "Event"], Step]
 
 
-def shipment_story(salus: Salus, shipment: bytes) -> Story:
+def shipment_story(ledger: Ledger, shipments: ColdChain, lots: Lots, shipment: bytes) -> Story:
     """What happened to a shipment and, before it was split off, to the one that it came from; the making and recall of
     its lot.
 
@@ -32,9 +34,9 @@ def shipment_story(salus: Salus, shipment: bytes) -> Story:
         BadInput: No such shipment.
         BadAnswer: As :meth:`salus.coldchain.ColdChain.logged`.
     """
-    found = salus.coldchain.shipment(shipment)
-    lot = salus.lots.lot(bytes.fromhex(found.lot[2:]))
-    told = _Told(salus, lot, salus.lots.profile(bytes.fromhex(lot.profile[2:])))
+    found = shipments.shipment(shipment)
+    lot = lots.lot(bytes.fromhex(found.lot[2:]))
+    told = _Told(ledger, lot, lots.profile(bytes.fromhex(lot.profile[2:])))
     happened: list[Event] = []
     until = (1 << 62, 0)
     walked: bytes | None = shipment
@@ -43,10 +45,10 @@ def shipment_story(salus: Salus, shipment: bytes) -> Story:
             event for name in _STEPS for event in told.events(name, walked) if (event.block, event.index) <= until
         ]
         if any(event.name == "ReadingsLogged" for event in events):
-            told.take(salus.coldchain.logged(walked))
+            told.take(shipments.logged(walked))
         happened += events
         # Those of its parent count until it was split off; that very event is the parent's and is told once.
-        split = salus.logs("ColdChain", "ShipmentSplit", {"into": walked})
+        split = ledger.logs("ColdChain", "ShipmentSplit", {"into": walked})
         walked = bytes(split[0].args["shipment"]) if split else None
         until = (split[0].block, split[0].index) if split else until
     happened.sort(key=lambda event: (event.block, event.index))
@@ -59,14 +61,14 @@ def shipment_story(salus: Salus, shipment: bytes) -> Story:
         expires=dt.datetime.fromtimestamp(lot.expires_at - 1, dt.UTC).date(),
         made=lot.made_at,
     )
-    return Story(chain=salus.chain_id, lot=label, steps=[step for _, step in steps])
+    return Story(chain=ledger.chain_id, lot=label, steps=[step for _, step in steps])
 
 
 class _Told:
     """Turns events into steps."""
 
-    def __init__(self, salus: Salus, lot: Lot, profile: Profile) -> None:
-        self._salus, self._lot, self._profile = salus, lot, profile
+    def __init__(self, ledger: Ledger, lot: Lot, profile: Profile) -> None:
+        self._ledger, self._lot, self._profile = ledger, lot, profile
         self._times: dict[int, int] = {}
         self._batches: dict[tuple[int, int], ReadingBatch] = {}  # by block and index of their events
         self._breached: set[int] = set()  # told already
@@ -77,46 +79,49 @@ class _Told:
 
     def events(self, name: str, shipment: bytes) -> list[Event]:
         """Events of a shipment; of a merger those of both sides."""
-        found = list(self._salus.logs("ColdChain", name, {"shipment": shipment}))
+        found = list(self._ledger.logs("ColdChain", name, {"shipment": shipment}))
         if name == "ShipmentMerged":
-            found += self._salus.logs("ColdChain", name, {"into": shipment})
+            found += self._ledger.logs("ColdChain", name, {"into": shipment})
         return found
 
     def made_and_recalled(self) -> list[tuple[Event, Step]]:
         """The two steps of the lot itself."""
         lot = bytes.fromhex(self._lot.id[2:])
-        made = self._salus.logs("Lots", "LotRegistered", {"lot": lot})
-        recalled = self._salus.logs("ColdChain", "LotRecalled", {"lot": lot})
-        return [(event, self._step(event, Act.MADE, units=self._lot.units)) for event in made] + [
-            (event, self._step(event, Act.RECALLED, by="by", reason=True)) for event in recalled
+        made = self._ledger.logs("Lots", "LotRegistered", {"lot": lot})
+        recalled = self._ledger.logs("ColdChain", "LotRecalled", {"lot": lot})
+        return [(event, replace(self._step(event, Act.MADE), units=self._lot.units)) for event in made] + [
+            (event, replace(self._step(event, Act.RECALLED, by="by"), reason=event.args["reason"]))
+            for event in recalled
         ]
 
     def opened(self, event: Event) -> Step:
-        return self._step(event, Act.OPENED, by="holder", units=event.args["units"])
+        return replace(self._step(event, Act.OPENED, by="holder"), units=event.args["units"])
 
     def split(self, event: Event) -> Step:
-        return self._step(event, Act.SPLIT, units=event.args["units"], other=True)
+        return replace(self._step(event, Act.SPLIT), units=event.args["units"], other=bytes(event.args["into"]).hex())
 
     def merged(self, event: Event) -> Step:
-        return self._step(event, Act.MERGED, units=event.args["units"], other=True)
+        return replace(self._step(event, Act.MERGED), units=event.args["units"], other=bytes(event.args["into"]).hex())
 
     def handed(self, event: Event) -> Step:
-        return self._step(event, Act.HANDED, by="from", to=Party(event.args["to"]))
+        return replace(self._step(event, Act.HANDED, by="from"), to=Party(event.args["to"]))
 
     def rejected(self, event: Event) -> Step:
-        return self._step(event, Act.REJECTED, by="by", reason=True)
+        return replace(self._step(event, Act.REJECTED, by="by"), reason=event.args["reason"])
 
     def dispensed(self, event: Event) -> Step:
-        return self._step(event, Act.GIVEN, by="holder", units=event.args["units"])
+        return replace(self._step(event, Act.GIVEN, by="holder"), units=event.args["units"])
 
     def quarantined(self, event: Event) -> Step:
-        return self._step(event, Act.QUARANTINED, verdict="excursion")
+        return replace(self._step(event, Act.QUARANTINED), verdict="excursion")
 
     def released(self, event: Event) -> Step:
-        return self._step(event, Act.RELEASED, by="laboratory", reason=True, verdict="intact")
+        return replace(self._step(event, Act.RELEASED, by="laboratory"), reason=event.args["reason"], verdict="intact")
 
     def destroyed(self, event: Event) -> Step:
-        return self._step(event, Act.DESTROYED, by="laboratory", reason=True, verdict="destroyed")
+        return replace(
+            self._step(event, Act.DESTROYED, by="laboratory"), reason=event.args["reason"], verdict="destroyed"
+        )
 
     def logged(self, event: Event) -> Step:
         from salus.coldchain.loggers.packing import unpack
@@ -128,7 +133,7 @@ class _Told:
         breached = [bit for bit in judgement_of_word(event.args["judgement"]).breached if bit not in self._breached]
         self._breached.update(breached)
         told = ReadingsTold(
-            device=f"eip155:{self._salus.chain_id}:account:{event.args['logger'].lower()}",
+            device=f"eip155:{self._ledger.chain_id}:account:{event.args['logger'].lower()}",
             start=batch.start,
             end=batch.end,
             lowest=min(measured, default=None),
@@ -136,40 +141,22 @@ class _Told:
             readings=() if measured else tuple(readings),
             breaches=[Breach(self._profile.limit(bit)) for bit in breached],
         )
-        return self._step(event, Act.READINGS, told=told)
+        return replace(self._step(event, Act.READINGS), told=told)
 
-    def _step(
-        self,
-        event: Event,
-        act: Act,
-        *,
-        by: str = "",
-        to: Party | None = None,
-        units: int | None = None,
-        other: bool = False,
-        reason: bool = False,
-        verdict: str | None = None,
-        told: ReadingsTold | None = None,
-    ) -> Step:
+    def _step(self, event: Event, act: Act, *, by: str = "") -> Step:
+        """What every step says; the rest is added by its teller. ``by`` names the argument that says who acted."""
         args = event.args
         return Step(
             act=act,
             time=self._time(event.block),
             shipment=bytes(args["shipment"]).hex() if "shipment" in args else None,
-            other=bytes(args["into"]).hex() if other else None,
-            units=units,
             by=Party(args[by]) if by else None,
-            to=to,
-            reason=args["reason"] if reason else None,
-            verdict=verdict,
             transaction=event.transaction.removeprefix("0x"),
-            told=told,
         )
 
     def _time(self, block: int) -> int:
         if block not in self._times:
-            with gate("asking for a block"):
-                self._times[block] = int(self._salus.w3.eth.get_block(block)["timestamp"])
+            self._times[block] = self._ledger.block_time(block)
         return self._times[block]
 
 

@@ -150,7 +150,8 @@ class Profile:
         if bit == MKT:
             return f"mean kinetic temperature > {self.mkt_limit / 100:.2f} °C over {self.mkt_hours} h"
         if bit == BUDGET:
-            return f"outside {self.low / 100:.2f} to {self.high / 100:.2f} °C for more than {self.budget // 60:,} min in all"
+            band = f"{self.low / 100:.2f} to {self.high / 100:.2f} °C"
+            return f"outside {band} for more than {self.budget // 60:,} min in all"
         if bit == FORKED:
             return "two batches of one number: the logger's key is in two hands"
         if bit == BY_HAND:

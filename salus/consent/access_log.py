@@ -1,6 +1,9 @@
 """Accesses: who used whose data, and who broke the glass.
 
->>> commitment, salt = commit(Path("record.json").read_bytes())                           # doctest: +SKIP
+>>> from salus.formats.commitments import commit
+>>> commitment, salt = commit(b'{"resourceType": "Observation", "status": "final"}')
+>>> len(commitment), len(salt)
+(32, 32)
 >>> hospital.accesses.record([Access(patient, ("TREAT",), ("Observation",), commitment)])  # doctest: +SKIP
 
 The chain has a salted commitment of each record that was used, never the record; whoever keeps the salt can prove later
@@ -9,7 +12,6 @@ which record it was. Times are seconds of the chain's clock.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,13 +21,14 @@ from salus.consent import codes
 from salus.consent.model import Reason
 from salus.errors import BadInput
 from salus.errors.explanations import OUTCOMES
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
+    from salus.institutions.registry import Institutions
 
-__all__ = ["Access", "Accesses", "Cause", "Emergency", "Outcome", "Permission", "Use", "commit"]
+__all__ = ["Access", "Accesses", "Cause", "Emergency", "Outcome", "Permission", "Use"]
 
 _NOTHING = bytes(32)
 
@@ -66,7 +69,7 @@ class Access:
         patient: Whose.
         purposes: Names; one, or several at once.
         categories: Names: the record's class and all of its sensitivity labels.
-        record: Salted commitment of the record, 32 bytes; see :func:`commit`.
+        record: Salted commitment of the record, 32 bytes; see :func:`salus.formats.commitments.commit`.
     """
 
     patient: str
@@ -151,33 +154,16 @@ class Permission:
     emergency: bytes
 
 
-def commit(content: bytes, salt: bytes | None = None) -> tuple[bytes, bytes]:
-    """A commitment to a record: keccak-256 of a salt of 32 bytes and the record.
-
-    Args:
-        content: The record as it was used.
-        salt: By default fresh randomness.
-
-    Returns:
-        The commitment and the salt; only with the salt can the commitment be matched to the record.
-    """
-    from eth_utils.crypto import keccak
-
-    salt = secrets.token_bytes(32) if salt is None else salt
-    if len(salt) != 32:
-        raise BadInput("", "salt", f"has {len(salt)} bytes; it must have 32")
-    return keccak(salt + content), salt
-
-
 class Accesses:
     """The contract ``AccessLog`` as the client's signer uses it; ``salus.accesses``."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("AccessLog").functions
+        return self._ledger.contract("AccessLog").functions
 
     # ---- acting
 
@@ -192,11 +178,15 @@ class Accesses:
         for access in accesses:
             purposes, categories = _scope(access.purposes, access.categories)
             if len(access.record) != 32:
-                raise BadInput("", "record", f"has {len(access.record)} bytes; a commitment has 32, see `commit`")
+                raise BadInput(
+                    "",
+                    "record",
+                    f"has {len(access.record)} bytes; a commitment has 32, see `salus.formats.commitments.commit`",
+                )
             given.append((address(access.patient, "patient"), purposes, categories, bytes(access.record)))
         if not given:
             raise BadInput("", "accesses", "there is none")
-        return self._salus.send(self._f.record(given))
+        return self._ledger.send(self._f.record(given))
 
     def declare_emergency(
         self, patient: str, cause: Cause, categories: Iterable[str], seconds: int
@@ -217,7 +207,7 @@ class Accesses:
         who, bits = address(patient, "patient"), codes.category_bits(categories)
         if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < 1 << 40:
             raise BadInput("", "seconds", f"is {seconds!r}; it must be a positive whole number")
-        receipt = self._salus.send(self._f.declareEmergency(who, int(Cause(cause)), bits, seconds))
+        receipt = self._ledger.send(self._f.declareEmergency(who, int(Cause(cause)), bits, seconds))
         (event,) = receipt.events("EmergencyDeclared")
         return bytes(event.args["emergency"]), receipt
 
@@ -227,7 +217,7 @@ class Accesses:
         Raises:
             Refused: ``UnknownEmergency``, ``AlreadyReviewed``, ``AccessManagedUnauthorized``.
         """
-        return self._salus.send(self._f.review(_id(emergency), int(Outcome(outcome))))
+        return self._ledger.send(self._f.review(_id(emergency), int(Outcome(outcome))))
 
     # ---- views
 
@@ -238,13 +228,13 @@ class Accesses:
             actor: Its name or address.
         """
         bits = codes.request_bits(purposes), codes.category_bits(categories)
-        who, other = address(patient, "patient"), self._salus.institutions.resolve(actor)
-        allowed, reason, emergency = self._salus.call(self._f.mayAccess(who, other, *bits))
+        who, other = address(patient, "patient"), self._institutions.resolve(actor)
+        allowed, reason, emergency = self._ledger.call(self._f.mayAccess(who, other, *bits))
         return Permission(allowed, Reason(reason), b"" if emergency == _NOTHING else emergency)
 
     def emergency(self, emergency: bytes) -> Emergency | None:
         """One declaration as it is now; None when there is none."""
-        found = self._salus.call(self._f.emergency(_id(emergency)))
+        found = self._ledger.call(self._f.emergency(_id(emergency)))
         return _emergency(emergency, found, 0) if found.declaredAt else None
 
     def emergencies(self, patient: str, *, since: int | None = None) -> tuple[Emergency, ...]:
@@ -254,16 +244,16 @@ class Accesses:
             since: The first block to look at; by default the contract's own.
         """
         who = {"patient": address(patient, "patient")}
-        events = self._salus.logs("AccessLog", "EmergencyDeclared", who, since=since)
-        answers = self._salus.calls("AccessLog", "emergency", [(event.args["emergency"],) for event in events])
+        events = self._ledger.logs("AccessLog", "EmergencyDeclared", who, since=since)
+        answers = self._ledger.calls("AccessLog", "emergency", [(event.args["emergency"],) for event in events])
         together = zip(events, answers, strict=True)
         return tuple(_emergency(event.args["emergency"], found, event.block) for event, found in together)
 
-    def list(self, patient: str, *, since: int | None = None) -> tuple[Use, ...]:
+    def all(self, patient: str, *, since: int | None = None) -> tuple[Use, ...]:
         """Every recorded use of a patient's data, oldest first; see :meth:`emergencies`."""
         who = {"patient": address(patient, "patient")}
         found = []
-        for event in self._salus.logs("AccessLog", "AccessRecorded", who, since=since):
+        for event in self._ledger.logs("AccessLog", "AccessRecorded", who, since=since):
             a = event.args
             emergency = b"" if a["emergency"] == _NOTHING else bytes(a["emergency"])
             scope = a["purpose"], a["categories"], bytes(a["record"])

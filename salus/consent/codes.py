@@ -1,13 +1,11 @@
-"""Names of the bits: roles, purposes of use, categories of records.
+"""Names of purposes of use and categories of records as bits, and bits of purposes as names.
 
-They mirror ``contracts/institutions/Roles.sol`` and ``contracts/consent/ConsentCodes.sol``; a test compares them. The
-names of purposes are the codes of HL7 v3 PurposeOfUse, and below HRESCH those of the Data Use Ontology (``GRU`` or
-``DUO:0000042``); the name of a category is a FHIR R4 resource type or a sensitivity label (HL7 v3 ActCode). Names are
-read in any case; they are written as here.
+The tables are in :mod:`salus.abi.bits`. Research uses below HRESCH may be given as ``GRU`` or ``DUO:0000042``. Names
+are read in any case.
 
 A **grant** of a broader research use carries the bits of all narrower ones (:func:`purpose_bits`), a **request** has
-just its own bit (:func:`request_bits`): the contract's bit test is then the ancestor rule, which :mod:`salus.consent.research_uses`
-states.
+just its own bit (:func:`request_bits`): the contract's bit test is then the ancestor rule, which
+:mod:`salus.consent.research_uses` states.
 """
 
 from __future__ import annotations
@@ -15,8 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from salus.abi.bits import (
+    ALL,
+    ALL_RECORDS,
+    CATEGORIES,
+    LABELS,
+    PURPOSES,
+    RECORDS,
+    category_names,
+    names_of,
+)
 from salus.consent import research_uses as duo
 from salus.errors import BadInput
+from salus.institutions.roles import bits_of
 
 __all__ = [
     "ALL",
@@ -25,78 +34,18 @@ __all__ = [
     "LABELS",
     "PURPOSES",
     "RECORDS",
-    "ROLES",
     "WORDS",
     "category_bits",
     "category_names",
     "purpose_bits",
     "purpose_names",
     "request_bits",
-    "role_bits",
-    "role_names",
 ]
 
 
 # Before a research use: its bit alone.
 _ONLY = "only:"
 
-
-def _numbered(first: int, *names: str) -> Mapping[str, int]:
-    return MappingProxyType({name: 1 << bit for bit, name in enumerate(names, first)})
-
-
-#: Roles of institutions.
-ROLES = _numbered(
-    0,
-    "PROVIDER",
-    "PHARMACY",
-    "INSURER",
-    "MANUFACTURER",
-    "CARRIER",
-    "LABORATORY",
-    "LOGGER",
-    "RESEARCHER",
-    "PUBLIC_HEALTH",
-)
-
-#: Purposes of use, each at the top; the research uses below HRESCH are :func:`salus.consent.research_uses.purposes`.
-PURPOSES = _numbered(0, "TREAT", "ETREAT", "HPAYMT", "COVERAGE", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT", "HMARKT")
-
-#: Record classes: FHIR R4 resource types. ``Claim`` includes ExplanationOfBenefit.
-RECORDS = _numbered(
-    0,
-    "Patient",
-    "Encounter",
-    "Condition",
-    "AllergyIntolerance",
-    "Observation",
-    "DiagnosticReport",
-    "ImagingStudy",
-    "Procedure",
-    "MedicationRequest",
-    "Immunization",
-    "CarePlan",
-    "DocumentReference",
-    "Claim",
-    "Coverage",
-    "MolecularSequence",
-    "Device",
-    "FamilyMemberHistory",
-    "QuestionnaireResponse",
-    "Appointment",
-)
-
-#: Sensitivity labels: each needs its own yes, "all" does not include them.
-LABELS = _numbered(40, "ETH", "ETHUD", "OPIOIDUD", "PSY", "SDV", "HIV")
-
-#: Record classes and sensitivity labels.
-CATEGORIES: Mapping[str, int] = MappingProxyType({**RECORDS, **LABELS})
-
-#: The name of every record class, now or later, and of no sensitivity label.
-ALL = "all"
-
-#: Its bits.
-ALL_RECORDS = (1 << 40) - 1
 
 #: What a code means, in words for people.
 WORDS: Mapping[str, str] = MappingProxyType(
@@ -132,39 +81,6 @@ WORDS: Mapping[str, str] = MappingProxyType(
         ALL: "all records, without the sensitive labels",
     }
 )
-
-
-def _bits(names: Iterable[str], known: Mapping[str, int], field: str, file: str) -> int:
-    folded = {name.replace("_", "").casefold(): bit for name, bit in known.items()}
-    bits = 0
-    for name in names:
-        bit = folded.get(name.strip().replace("_", "").replace("-", "").casefold())
-        if bit is None:
-            raise BadInput(file, field, f"there is no {name!r}; known are {', '.join(known)}")
-        bits |= bit
-    return bits
-
-
-def _names(bits: int, known: Mapping[str, int]) -> frozenset[str]:
-    found = {name for name, bit in known.items() if bits & bit}
-    rest = bits & ~sum(known.values())
-    # Bits that this version has no name for are shown rather than dropped.
-    found |= {f"bit{i}" for i in range(rest.bit_length()) if rest >> i & 1}
-    return frozenset(found)
-
-
-def role_bits(names: Iterable[str], *, file: str = "") -> int:
-    """The bits of roles.
-
-    Raises:
-        BadInput: An unknown name; ``file`` says where it stood.
-    """
-    return _bits(names, ROLES, "role", file)
-
-
-def role_names(bits: int) -> frozenset[str]:
-    """The names of roles; bits without a name as ``bit<n>``."""
-    return _names(bits, ROLES)
 
 
 def request_bits(names: Iterable[str], *, file: str = "") -> int:
@@ -204,7 +120,7 @@ def purpose_names(bits: int, *, deny: bool = False) -> frozenset[str]:
         refuses.
     """
     known = {**PURPOSES, **duo.purposes()}
-    nameless = {name for name in _names(bits, known) if name not in known}
+    nameless = {name for name in names_of(bits, known) if name not in known}
     plain = {name for name, bit in PURPOSES.items() if bits & bit and name != duo.RESEARCH}
     uses = {name for name in (duo.RESEARCH, *duo.purposes()) if bits & known[name]}
     whole = {name for name in uses if duo.narrower(name) <= uses}
@@ -260,11 +176,4 @@ def category_bits(names: Iterable[str], *, file: str = "") -> int:
     Raises:
         BadInput: An unknown name.
     """
-    return _bits(names, {**CATEGORIES, ALL: ALL_RECORDS}, "category", file)
-
-
-def category_names(bits: int) -> frozenset[str]:
-    """The names of categories; ``all`` when every record class is there, bits without a name as ``bit<n>``."""
-    if bits & ALL_RECORDS == ALL_RECORDS:
-        return _names(bits & ~ALL_RECORDS, CATEGORIES) | {ALL}
-    return _names(bits, CATEGORIES)
+    return bits_of(names, {**CATEGORIES, ALL: ALL_RECORDS}, "category", file)

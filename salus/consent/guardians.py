@@ -22,12 +22,12 @@ from salus.consent import codes
 from salus.consent.guardian_requests import WEEK, Request
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Event, Receipt
-    from salus.client import Salus
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["Delegation", "GuardianSet", "Guardians", "Recovery"]
 
@@ -100,46 +100,46 @@ class Recovery:
 class Guardians:
     """The contract ``Guardians`` as the client's signer uses it; ``salus.guardians``."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("Guardians").functions
+        return self._ledger.contract("Guardians").functions
 
     # ---- views
 
     def controller_of(self, patient: str) -> str:
         """Who signs for a patient: its own account, or the one that a recovery moved it to."""
-        return str(self._salus.call(self._f.controllerOf(address(patient, "patient"))))
+        return str(self._ledger.call(self._f.controllerOf(address(patient, "patient"))))
 
     def may_act(self, patient: str, delegate: str, purposes: Iterable[str], categories: Iterable[str]) -> bool:
         """May a delegate act now for all of these purposes and categories?"""
         who, other = address(patient, "patient"), address(delegate, "delegate")
         bits = codes.purpose_bits(purposes), codes.category_bits(categories)
-        return bool(self._salus.call(self._f.mayAct(who, other, *bits)))
+        return bool(self._ledger.call(self._f.mayAct(who, other, *bits)))
 
     def delegation(self, patient: str, delegate: str) -> Delegation:
         """What one delegate may do."""
         who, other = address(patient, "patient"), address(delegate, "delegate")
-        return Delegation(other, *self._salus.call(self._f.delegation(who, other)))
+        return Delegation(other, *self._ledger.call(self._f.delegation(who, other)))
 
     def delegates(self, patient: str) -> tuple[Delegation, ...]:
         """Everybody who was ever named and not removed, the term running or not."""
         who = address(patient, "patient")
-        events = self._salus.logs("Guardians", "DelegateSet", {"patient": who})
+        events = self._ledger.logs("Guardians", "DelegateSet", {"patient": who})
         accounts = list(dict.fromkeys(event.args["delegate"] for event in events))
-        answers = self._salus.calls("Guardians", "delegation", [(who, account) for account in accounts])
+        answers = self._ledger.calls("Guardians", "delegation", [(who, account) for account in accounts])
         found = (Delegation(account, *answer) for account, answer in zip(accounts, answers, strict=True))
         return tuple(delegation for delegation in found if delegation.until)
 
     def guardian_set(self, patient: str) -> GuardianSet:
         """The guardians of a patient."""
-        return GuardianSet(*self._salus.call(self._f.guardianSet(address(patient, "patient"))))
+        return GuardianSet(*self._ledger.call(self._f.guardianSet(address(patient, "patient"))))
 
     def recovery(self, patient: str) -> Recovery | None:
         """The move that is under way; None when there is none."""
-        found = self._salus.call(self._f.recovery(address(patient, "patient")))
+        found = self._ledger.call(self._f.recovery(address(patient, "patient")))
         return None if found.successor == ZERO else Recovery(found.successor, found.readyAt)
 
     def history(self, patient: str, *, since: int | None = None) -> tuple[Event, ...]:
@@ -150,7 +150,7 @@ class Guardians:
         """
         who = {"patient": address(patient, "patient")}
         names = ("DelegateSet", "GuardiansSet", "RecoveryStarted", "RecoveryVetoed", "PatientMoved")
-        events = [event for name in names for event in self._salus.logs("Guardians", name, who, since=since)]
+        events = [event for name in names for event in self._ledger.logs("Guardians", name, who, since=since)]
         return tuple(sorted(events, key=lambda event: (event.block, event.index)))
 
     # ---- direct: the signer controls the patient's account
@@ -213,9 +213,9 @@ class Guardians:
         who = address(patient, "patient")
         receipts = []
         if self.recovery(who) is not None or self.controller_of(who) == who:
-            receipts.append(self._salus.send(self._f.finishRecovery(who)))
-        follow = self._salus.contract("ConsentRegistry").functions.follow(who)
-        return (*receipts, self._salus.send(follow))
+            receipts.append(self._ledger.send(self._f.finishRecovery(who)))
+        follow = self._ledger.contract("ConsentRegistry").functions.follow(who)
+        return (*receipts, self._ledger.send(follow))
 
     # ---- signed and submitted
 
@@ -299,12 +299,12 @@ class Guardians:
         return self._request("veto", who, fields, 0, valid_for)
 
     def _whose(self, patient: str | None) -> str:
-        return address(patient, "patient") if patient else self._salus.need_signer().address
+        return address(patient, "patient") if patient else self._ledger.need_signer().address
 
     def _request(self, action: str, patient: str, fields: dict[str, Any], earliest: int, valid_for: int) -> Request:
-        now = max(self._salus.now(), earliest)
-        where = self._salus.book["Guardians"].address
-        return Request(action, patient, fields, now, now + valid_for, self._salus.chain_id, where)
+        now = max(self._ledger.now(), earliest)
+        where = self._ledger.book["Guardians"].address
+        return Request(action, patient, fields, now, now + valid_for, self._ledger.chain_id, where)
 
     def sign(self, request: Request, *, signer: Signer | None = None) -> Request:
         """The request with one more signature.
@@ -318,7 +318,7 @@ class Guardians:
             WalletError: The signer has no say in it.
         """
         self._check_home(request)
-        who = signer or self._salus.need_signer()
+        who = signer or self._ledger.need_signer()
         if request.action == "recover":
             if who.address not in self.guardian_set(request.patient).guardians:
                 raise WalletError(f"{who.address} is no guardian of {request.patient}")
@@ -341,7 +341,7 @@ class Guardians:
             signatures = [request.signatures[account] for account in order]
             successor = request.fields["successor"]
             start = self._f.startRecovery(request.patient, successor, request.deadline, order, signatures)
-            return self._salus.send(start)
+            return self._ledger.send(start)
         (signature,) = request.signatures.values()
         return self._send(request, (request.issued_at, request.deadline, signature), request.issued_at)
 
@@ -357,11 +357,11 @@ class Guardians:
     def _send(self, request: Request, authorization: tuple[int, int, bytes], at: int) -> Receipt:
         name = {"delegate": "setDelegate", "guardians": "setGuardians", "veto": "veto"}[request.action]
         values = () if request.action == "veto" else tuple(request.fields.values())
-        return send_at(self._salus, self._f[name](request.patient, *values, authorization), at, gas=_GAS)
+        return send_at(self._ledger, self._f[name](request.patient, *values, authorization), at, gas=_GAS)
 
     def _check_home(self, request: Request) -> None:
-        here = self._salus.book["Guardians"].address
-        if request.chain_id != self._salus.chain_id:
-            raise BadInput("request", "chainId", f"is {request.chain_id}; this chain is {self._salus.chain_id}")
+        here = self._ledger.book["Guardians"].address
+        if request.chain_id != self._ledger.chain_id:
+            raise BadInput("request", "chainId", f"is {request.chain_id}; this chain is {self._ledger.chain_id}")
         if request.contract != here:
             raise BadInput("request", "contract", f"is {request.contract}; the Guardians here are {here}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from salus.errors import gate
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Event
-    from salus.client import Salus
+    from salus.consent.guardians import Guardians
 
 __all__ = ["Action", "actions"]
 
@@ -36,11 +36,11 @@ class Action:
     delegate: bool
 
 
-def actions(salus: Salus, patient: str) -> tuple[Action, ...]:
+def actions(ledger: Ledger, guardians: Guardians, patient: str) -> tuple[Action, ...]:
     """Grants, revocations, delegates, guardians and recoveries of a patient, oldest first."""
     who = address(patient, "patient")
-    events = [event for name in _CONSENT for event in salus.logs("ConsentRegistry", name, {"patient": who})]
-    events += salus.guardians.history(who)
+    events = [event for name in _CONSENT for event in ledger.logs("ConsentRegistry", name, {"patient": who})]
+    events += guardians.history(who)
     found = []
     # Each contract has its own word on who controls the account: the registry follows later.
     controllers = {"ConsentRegistry": who, "Guardians": who}
@@ -55,11 +55,6 @@ def actions(salus: Salus, patient: str) -> tuple[Action, ...]:
             controllers["Guardians"] = event.args["successor"]
         delegate = signed.get((event.block, event.index))
         signer = "" if event.name in _BY_GUARDIANS else delegate or controllers[event.contract]
-        at = event.args["issuedAt"] if "issuedAt" in event.args else _time(salus, event.block)
+        at = event.args["issuedAt"] if "issuedAt" in event.args else ledger.block_time(event.block)
         found.append(Action(event, at, signer, delegate is not None))
     return tuple(found)
-
-
-def _time(salus: Salus, block: int) -> int:
-    with gate("asking for a block"):
-        return int(salus.w3.eth.get_block(block)["timestamp"])

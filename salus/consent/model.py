@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from salus.consent import codes, terms
+from salus.abi import terms
+from salus.consent import codes
 from salus.errors import BadInput
 from salus.errors.explanations import REASONS
-from salus.keys.signing import Domain, TypedData
+from salus.keys.typed_data import Domain, TypedData
 
 __all__ = [
     "ALL_PLACES",

@@ -16,9 +16,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from salus.abi.bits import ROLES, role_names
 from salus.chain.clock import send_at
 from salus.consent import codes
 from salus.consent import research_uses as duo
+from salus.consent.history import Action, actions
 from salus.consent.model import (
     ALL_PLACES,
     WEEK,
@@ -37,12 +39,15 @@ from salus.consent.model import (
 from salus.consent.relay import BATCH, GAS_OF_ONE, relay_all, words
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
-from salus.keys.signing import address
+from salus.institutions.roles import role_bits
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Event, Receipt
-    from salus.client import Salus
-    from salus.keys.signing import Signer
+    from salus.consent.guardians import Guardians
+    from salus.institutions.registry import Institutions
+    from salus.keys.signers import Signer
     from salus.outbox import Outbox
 
 __all__ = [
@@ -68,12 +73,14 @@ _PLACES = 4
 class Consent:
     """The contract ``ConsentRegistry`` as the client's signer uses it; ``salus.consent``."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions, guardians: Guardians) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
+        self._guardians = guardians
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("ConsentRegistry").functions
+        return self._ledger.contract("ConsentRegistry").functions
 
     # ---- what is granted to whom
 
@@ -84,8 +91,8 @@ class Consent:
             BadInput: No such institution or role.
         """
         if grantee.casefold().startswith("role:"):
-            return f"0x{codes.role_bits([grantee[5:]], file=file):040x}"
-        account = self._salus.institutions.resolve(grantee, file=file)
+            return f"0x{role_bits([grantee[5:]], file=file):040x}"
+        account = self._institutions.resolve(grantee, file=file)
         if int(account, 16) < 1 << 32:
             raise BadInput(file, "grantee", f"{grantee!r} is no institution's account; for a role write role:PROVIDER")
         return account
@@ -94,14 +101,14 @@ class Consent:
         """A grantee for people: ``role:PROVIDER``, an institution's public name, or the address."""
         number = int(grantee, 16)
         if 0 < number < 1 << 32:
-            return f"role:{'+'.join(sorted(codes.role_names(number)))}"
-        return self._salus.institutions.name(grantee)
+            return f"role:{'+'.join(sorted(role_names(number)))}"
+        return self._institutions.name(grantee)
 
     def names(self, grantees: Iterable[str]) -> dict[str, str]:
         """Many grantees for people, asked for at once; see :meth:`name`."""
         accounts = set(grantees)
         roles = {account: self.name(account) for account in accounts if 0 < int(account, 16) < 1 << 32}
-        return roles | self._salus.institutions.names(sorted(accounts - set(roles)))
+        return roles | self._institutions.names(sorted(accounts - set(roles)))
 
     def directive(
         self,
@@ -156,7 +163,7 @@ class Consent:
         (old,) = there
         if not old.start < end < 1 << 40:
             raise BadInput("", "end", f"{end} is not after the start, {old.start}")
-        events = self._salus.logs("ConsentRegistry", "ConsentGranted", {"patient": who, "grantee": target})
+        events = self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": who, "grantee": target})
         document = next(e.args["document"] for e in reversed(events) if e.args["index"] == old.index)
         return Directive(target, old.index, old.effect, old.purposes, old.categories, old.start, end, document)
 
@@ -183,12 +190,12 @@ class Consent:
             BadInput: See :meth:`directive`.
             Refused: ``InvalidPeriod``, ``EmptyScope`` …
         """
-        patient = self._salus.need_signer().address
+        patient = self._ledger.need_signer().address
         directive = draft if isinstance(draft, Directive) else self.directive(patient, draft, index=index)
         # In the second of a "revoke everything" nothing can be granted.
         earliest = self.revoked_until(patient) + 1
         fn = self._f.grant(directive.grantee, directive.packed(), directive.document)
-        return send_at(self._salus, fn, earliest, gas=GAS_OF_ONE)
+        return send_at(self._ledger, fn, earliest, gas=GAS_OF_ONE)
 
     def revoke(self, grantee: str | None, *, index: int = ALL_PLACES) -> Receipt:
         """The signer, a patient, revokes.
@@ -198,7 +205,7 @@ class Consent:
             index: Which place; by default all.
         """
         target = ZERO if grantee is None else self.resolve(grantee)
-        return self._salus.send(self._f.revoke(target, index))
+        return self._ledger.send(self._f.revoke(target, index))
 
     # ---- signed and relayed
 
@@ -219,7 +226,7 @@ class Consent:
             index: See :meth:`directive`.
             valid_for: Seconds for which it may be submitted.
         """
-        who = address(patient, "patient") if patient else self._salus.need_signer().address
+        who = address(patient, "patient") if patient else self._ledger.need_signer().address
         directive = draft if isinstance(draft, Directive) else self.directive(who, draft, index=index)
         # A grant must be later than what stands at its place; within one second that means the next one.
         last = max(
@@ -239,7 +246,7 @@ class Consent:
         valid_for: int = WEEK,
     ) -> Order:
         """A revocation to sign; see :meth:`revoke` and :meth:`prepare_grant`."""
-        who = address(patient, "patient") if patient else self._salus.need_signer().address
+        who = address(patient, "patient") if patient else self._ledger.need_signer().address
         target = ZERO if grantee is None else self.resolve(grantee)
         if grantee is None:
             first = self.revoked_until(who) + 1
@@ -250,10 +257,10 @@ class Consent:
         return self._order(who, Directive(target, index, Effect.NONE), first, valid_for, delegate)
 
     def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int, delegate: str | None) -> Order:
-        issued_at = max(self._salus.now(), earliest)
-        where = self._salus.book["ConsentRegistry"].address
+        issued_at = max(self._ledger.now(), earliest)
+        where = self._ledger.book["ConsentRegistry"].address
         signer = address(delegate, "delegate") if delegate else ""
-        return Order(patient, directive, issued_at, issued_at + valid_for, self._salus.chain_id, where, signer=signer)
+        return Order(patient, directive, issued_at, issued_at + valid_for, self._ledger.chain_id, where, signer=signer)
 
     def sign(self, order: Order, *, signer: Signer | None = None) -> Order:
         """The order with its signature.
@@ -267,10 +274,10 @@ class Consent:
             WalletError: The signer is none of them.
         """
         self._check_home(order)
-        who = signer or self._salus.need_signer()
+        who = signer or self._ledger.need_signer()
         if order.signer and who.address != order.signer:
             raise WalletError(f"the order is to be signed by the delegate {order.signer}, the signer is {who.address}")
-        if not order.signer and who.address not in (order.patient, self._salus.guardians.controller_of(order.patient)):
+        if not order.signer and who.address not in (order.patient, self._guardians.controller_of(order.patient)):
             raise WalletError(f"the order is of {order.patient}, the signer is {who.address}")
         return replace(order, signature=who.sign_typed(order.typed()))
 
@@ -283,7 +290,7 @@ class Consent:
         """
         self._check_orders(orders)
         latest = max(o.issued_at for o in orders)
-        return send_at(self._salus, self._f.relay(*words(orders)), latest, gas=GAS_OF_ONE * len(orders))
+        return send_at(self._ledger, self._f.relay(*words(orders)), latest, gas=GAS_OF_ONE * len(orders))
 
     def relay_all(
         self, orders: Sequence[Order], *, batch: int = BATCH, outbox: Outbox | None = None
@@ -304,7 +311,7 @@ class Consent:
                 chain.
         """
         self._check_orders(orders)
-        yield from relay_all(self._salus, orders, batch=batch, outbox=outbox)
+        yield from relay_all(self._ledger, orders, batch=batch, outbox=outbox)
 
     def _check_orders(self, orders: Sequence[Order]) -> None:
         if not orders:
@@ -315,9 +322,9 @@ class Consent:
                 raise BadInput("", "signature", "is missing; the patient signs first")
 
     def _check_home(self, order: Order) -> None:
-        here = self._salus.book["ConsentRegistry"].address
-        if order.chain_id != self._salus.chain_id:
-            raise BadInput("order", "chainId", f"is {order.chain_id}; this chain is {self._salus.chain_id}")
+        here = self._ledger.book["ConsentRegistry"].address
+        if order.chain_id != self._ledger.chain_id:
+            raise BadInput("order", "chainId", f"is {order.chain_id}; this chain is {self._ledger.chain_id}")
         if order.contract != here:
             raise BadInput("order", "contract", f"is {order.contract}; the ConsentRegistry here is {here}")
 
@@ -332,21 +339,21 @@ class Consent:
             categories: The record's class and all of its sensitivity labels.
         """
         bits = codes.request_bits(purposes), codes.category_bits(categories)
-        return self._decide(address(patient, "patient"), self._salus.institutions.resolve(actor), *bits)
+        return self._decide(address(patient, "patient"), self._institutions.resolve(actor), *bits)
 
     def _decide(self, patient: str, actor: str, purposes: int, categories: int) -> Decision:
-        return _decision(self._salus.call(self._f.decide(patient, actor, purposes, categories)))
+        return _decision(self._ledger.call(self._f.decide(patient, actor, purposes, categories)))
 
     def policy(self) -> Policy:
         """What holds where a patient never said anything."""
-        return Policy(self._salus.call(self._f.policy()))
+        return Policy(self._ledger.call(self._f.policy()))
 
     def record(self, patient: str, grantee: str, index: int) -> Record:
         """One place of a pair; ``grantee`` is an address."""
         return self._records(patient, [(grantee, index)])[0]
 
     def _records(self, patient: str, places: Sequence[tuple[str, int]]) -> list[Record]:
-        answers = self._salus.calls("ConsentRegistry", "directive", [(patient, *place) for place in places])
+        answers = self._ledger.calls("ConsentRegistry", "directive", [(patient, *place) for place in places])
         found = []
         for (grantee, index), answer in zip(places, answers, strict=True):
             effect, purposes, categories, start, end, issued_at, status = answer
@@ -363,26 +370,30 @@ class Consent:
 
     def revoked_until(self, patient: str) -> int:
         """What was issued until this second is revoked, whoever the grantee; 0 when never."""
-        return int(self._salus.call(self._f.revokedUntil(patient)))
+        return int(self._ledger.call(self._f.revokedUntil(patient)))
 
     def refused_until(self, patient: str, grantee: str) -> int:
         """Signed grants to this grantee's address issued until this second are refused; 0 when never."""
-        return int(self._salus.call(self._f.refusedUntil(patient, grantee)))
+        return int(self._ledger.call(self._f.refusedUntil(patient, grantee)))
 
     def history(self, patient: str) -> tuple[Event, ...]:
         """Every grant and revocation of a patient, oldest first; nothing is ever erased."""
         who = {"patient": address(patient, "patient")}
         events = [
-            e for name in ("ConsentGranted", "ConsentRevoked") for e in self._salus.logs("ConsentRegistry", name, who)
+            e for name in ("ConsentGranted", "ConsentRevoked") for e in self._ledger.logs("ConsentRegistry", name, who)
         ]
         return tuple(sorted(events, key=lambda event: (event.block, event.index)))
 
-    def list(self, patient: str) -> tuple[Record, ...]:
+    def all(self, patient: str) -> tuple[Record, ...]:
         """Every directive that a patient ever granted, as it stands now, by grantee and place."""
         who = address(patient, "patient")
-        events = self._salus.logs("ConsentRegistry", "ConsentGranted", {"patient": who})
+        events = self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": who})
         places = sorted({(event.args["grantee"], event.args["index"]) for event in events})
         return tuple(self._records(who, places))
+
+    def actions(self, patient: str) -> tuple[Action, ...]:
+        """Every action on a patient's account and who signed it; see :func:`salus.consent.history.actions`."""
+        return actions(self._ledger, self._guardians, patient)
 
     def explain(self, patient: str) -> tuple[Explanation, ...]:
         """Who may see what, and why: what the contract answers now to each institution that a directive concerns.
@@ -392,10 +403,10 @@ class Consent:
         directive names. Requests with one answer and one reason are one line.
         """
         who = address(patient, "patient")
-        records = self.list(who)
+        records = self.all(who)
         concerned: list[tuple[str, str, list[Record]]] = []
-        for institution in self._salus.institutions.list():
-            own = {institution.address} | {f"0x{codes.ROLES[r]:040x}" for r in institution.roles if r in codes.ROLES}
+        for institution in self._institutions.all():
+            own = {institution.address} | {f"0x{ROLES[r]:040x}" for r in institution.roles if r in ROLES}
             lower = {account.lower() for account in own}
             about = [record for record in records if record.grantee.lower() in lower]
             if about:
@@ -406,7 +417,7 @@ class Consent:
             for category in _atoms(about)
             for purpose in _purposes(about)
         ]
-        answers = self._salus.calls(
+        answers = self._ledger.calls(
             "ConsentRegistry",
             "decide",
             [

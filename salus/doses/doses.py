@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from salus.doses.schedules import GRACE, Schedule, Step, ready_schedules
 from salus.errors import BadAnswer, BadInput, Refused
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
-    from salus.client import Receipt, Salus
+    from salus.chain.ledger import Ledger
+    from salus.chain.receipts import Receipt
+    from salus.institutions.registry import Institutions
 
 __all__ = ["Dose", "Doses", "Due", "Next", "Schedule", "Step", "day_of", "ready_schedules"]
 
@@ -112,16 +114,17 @@ class Due:
 class Doses:
     """The contract ``Doses`` as the client's signer uses it; ``salus.doses``."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("Doses").functions
+        return self._ledger.contract("Doses").functions
 
     def today(self) -> dt.date:
         """The day of the chain's clock."""
-        return day_of(self._salus.now() // 86_400)
+        return day_of(self._ledger.now() // 86_400)
 
     # ---- schedules -----------------------------------------------------------------------------------------------
 
@@ -131,7 +134,7 @@ class Doses:
         Raises:
             Refused: ``ScheduleExists``, ``InvalidSchedule``, ``AccessManagedUnauthorized`` …
         """
-        self._salus.send(self._f.registerSchedule(schedule.vaccine, [step.struct() for step in schedule.steps]))
+        self._ledger.send(self._f.registerSchedule(schedule.vaccine, [step.struct() for step in schedule.steps]))
         return schedule.id
 
     def schedule(self, schedule: bytes) -> Schedule:
@@ -140,7 +143,7 @@ class Doses:
         Raises:
             BadInput: There is none of this id.
         """
-        vaccine, steps = self._salus.call(self._f.schedule(schedule))
+        vaccine, steps = self._ledger.call(self._f.schedule(schedule))
         if not steps:
             raise BadInput(
                 "",
@@ -151,7 +154,7 @@ class Doses:
 
     def schedules(self) -> dict[bytes, Schedule]:
         """Every registered schedule by id, in the order of registration."""
-        events = self._salus.logs("Doses", "ScheduleRegistered")
+        events = self._ledger.logs("Doses", "ScheduleRegistered")
         return {bytes(e.args["schedule"]): Schedule.of(e.args["vaccine"], e.args["steps"]) for e in events}
 
     # ---- doses ---------------------------------------------------------------------------------------------------
@@ -181,7 +184,7 @@ class Doses:
         who, on = checked_address(patient, "patient"), day or self.today()
         if birth is not None:
             self._check_age(who, schedule, on, birth)
-        receipt = self._salus.send(self._f.give(shipment, who, schedule, _number_of(on)))
+        receipt = self._ledger.send(self._f.give(shipment, who, schedule, _number_of(on)))
         events = receipt.events("DoseGiven")
         if len(events) != 1:
             raise BadAnswer(f"{receipt.hash} has {len(events)} events DoseGiven, not one; look at the chain itself")
@@ -207,7 +210,7 @@ class Doses:
         Raises:
             Refused: ``NotTheClinic``, ``NotTheLastDose``, ``UnknownDose``.
         """
-        return self._salus.send(self._f.void(dose))
+        return self._ledger.send(self._f.void(dose))
 
     def dose(self, dose: bytes) -> Dose:
         """A dose.
@@ -215,7 +218,7 @@ class Doses:
         Raises:
             BadInput: There is none of this id.
         """
-        found = self._salus.call(self._f.dose(dose))
+        found = self._ledger.call(self._f.dose(dose))
         if found.clinic == _ZERO:
             raise BadInput(
                 "", "dose", f"0x{dose.hex()} is unknown on this chain; give the id that `salus dose give` showed"
@@ -237,7 +240,7 @@ class Doses:
         Raises:
             Refused: ``UnknownSchedule``.
         """
-        found = self._salus.call(self._f.next(checked_address(patient, "patient"), schedule))
+        found = self._ledger.call(self._f.next(checked_address(patient, "patient"), schedule))
         days = (day_of(number) if number else None for number in (found.earliest, found.due, found.overdue))
         return Next(found.next, *days)
 
@@ -251,8 +254,8 @@ class Doses:
             clinic: Only this clinic's (account or name).
         """
         where = None if patient is None else {"patient": checked_address(patient, "patient")}
-        by = None if clinic is None else self._salus.institutions.resolve(clinic)
-        voided = {bytes(event.args["dose"]) for event in self._salus.logs("Doses", "DoseVoided")}
+        by = None if clinic is None else self._institutions.resolve(clinic)
+        voided = {bytes(event.args["dose"]) for event in self._ledger.logs("Doses", "DoseVoided")}
         return tuple(
             Dose(
                 id="0x" + bytes(event.args["dose"]).hex(),
@@ -264,7 +267,7 @@ class Doses:
                 day=day_of(event.args["day"]),
                 voided=bytes(event.args["dose"]) in voided,
             )
-            for event in self._salus.logs("Doses", "DoseGiven", where)
+            for event in self._ledger.logs("Doses", "DoseGiven", where)
             if by in (None, event.args["clinic"])
         )
 
@@ -284,7 +287,7 @@ class Doses:
                 least age to the earliest day. They stay here.
         """
         wanted = self.schedules() if schedule is None else {schedule: self.schedule(schedule)}
-        by = None if clinic is None else self._salus.institutions.resolve(clinic)
+        by = None if clinic is None else self._institutions.resolve(clinic)
         born = {checked_address(patient, "patient"): day for patient, day in (births or {}).items()}
         last: dict[tuple[str, bytes], Dose] = {}
         for dose in self.given():
@@ -314,7 +317,7 @@ class Doses:
 
     def recalled(self) -> tuple[Dose, ...]:
         """Every dose out of a lot that is recalled by now."""
-        recalled = {bytes(event.args["lot"]) for event in self._salus.logs("ColdChain", "LotRecalled")}
+        recalled = {bytes(event.args["lot"]) for event in self._ledger.logs("ColdChain", "LotRecalled")}
         return self._out_of(lambda its_lot: its_lot in recalled)
 
     def _out_of(self, wanted: Any) -> tuple[Dose, ...]:
@@ -324,7 +327,7 @@ class Doses:
 
     def _lots_of(self, shipments: Iterable[str]) -> dict[str, bytes]:
         several = list(dict.fromkeys(shipments))
-        found = self._salus.calls("ColdChain", "shipment", [(bytes.fromhex(one[2:]),) for one in several])
+        found = self._ledger.calls("ColdChain", "shipment", [(bytes.fromhex(one[2:]),) for one in several])
         return {one: bytes(shipment.lot) for one, shipment in zip(several, found, strict=True)}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from salus.errors import BadInput, one_line
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 __all__ = ["GRACE", "Schedule", "Step", "read_births", "ready_schedules"]
 

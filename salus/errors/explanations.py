@@ -6,9 +6,11 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from salus.consent.codes import category_names, purpose_names, role_names
+from salus.abi.bits import PURPOSES, RESEARCH_USES, category_names, names_of, role_names
 
-__all__ = ["explain", "moment"]
+__all__ = ["CLAIM_STATES", "CONDITIONS", "OUTCOMES", "REASONS", "STANDINGS", "VERDICTS", "explain", "moment"]
+
+# What an enumeration's numbers mean, as the end of a sentence about the thing that is in that state.
 
 STANDINGS = (
     "is unknown to the registry of institutions",
@@ -59,6 +61,8 @@ REASONS = (
 )
 
 OUTCOMES = ("is open", "was justified", "was not justified", "was referred to another authority")
+
+_ALL_PURPOSES = {**PURPOSES, **RESEARCH_USES}
 
 
 def moment(seconds: int) -> str:
@@ -126,7 +130,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "InvalidEffect": lambda a: "a directive must permit or deny",
     "EmptyScope": lambda a: (
         "a directive needs at least one purpose and one category, and has"
-        f" {', '.join(sorted(purpose_names(a['purposes']))) or 'no purpose'} on"
+        f" {', '.join(sorted(names_of(a['purposes'], _ALL_PURPOSES))) or 'no purpose'} on"
         f" {', '.join(sorted(category_names(a['categories']))) or 'no category'}"
     ),
     "InvalidPeriod": lambda a: (
@@ -143,7 +147,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "DeadlinePassed": lambda a: f"it could be submitted until {moment(a['deadline'])}; sign anew",
     "InvalidSignature": lambda a: (
-        f"the signature is not {a.get('signer') or a['account']}'s for these very values on this chain and contract, or another account sent it"
+        f"the signature is not {a.get('signer') or a['account']}'s for these very values on this chain and contract,"
+        " or another account sent it"
     ),
     "OutOfScope": lambda a: (
         f"{a['signer']} may not do this for {a['patient']}, or no longer: as a delegate it has a scope and an end"
@@ -172,11 +177,13 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"{a['patient']} does not permit this use to {a['institution']}: {_of(REASONS, a['reason'])}"
     ),
     "EmergencyRefused": lambda a: (
-        f"the glass cannot be broken: {a['patient']} denies emergencies to {a['institution']}, or the deployment has none"
+        f"the glass cannot be broken: {a['patient']} denies emergencies to {a['institution']}, or the deployment has"
+        " none"
     ),
     "InvalidEmergency": lambda a: f"the emergency's {_text(a['field'])} is not possible",
     "EmergencyUnderWay": lambda a: (
-        f"the emergency {_hex(a['emergency'])} is under way until {moment(a['until'])}; a new one can be declared after it"
+        f"the emergency {_hex(a['emergency'])} is under way until {moment(a['until'])}; a new one can be declared"
+        " after it"
     ),
     "UnknownEmergency": lambda a: f"there is no emergency {_hex(a['emergency'])}",
     "AlreadyReviewed": lambda a: f"the emergency {_hex(a['emergency'])} was reviewed: it {_of(OUTCOMES, a['outcome'])}",
@@ -191,11 +198,13 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"the category at position {a['position']} has a rate above 100 %, or the plan would have more than 255"
     ),
     "InvalidPrice": lambda a: (
-        f"the price {a['price']:#x} of the code {_hex(a['code'])} is not listed, has unknown bits, or a category that the plan does not have"
+        f"the price {a['price']:#x} of the code {_hex(a['code'])} is not listed, has unknown bits, or a category that"
+        " the plan does not have"
     ),
     "InvalidMember": lambda a: f"{a['member']} cannot be a member: accounts of so small a number stand for families",
     "ReferralExists": lambda a: (
-        f"{a['by']} referred {a['member']} to {a['to'] if int(a['to'], 16) else 'whomever it chooses'}, which counts today"
+        f"{a['by']} referred {a['member']} to {a['to'] if int(a['to'], 16) else 'whomever it chooses'}, which counts"
+        " today"
     ),
     "OwnReferral": lambda a: f"{a['provider']} cannot refer a member to itself",
     "PriceExists": lambda a: f"the plan {_hex(a['plan'])} has a price for the code {_hex(a['code'])} already",
@@ -220,13 +229,15 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "InvalidCarc": lambda a: f"{a['carc']} is no claim adjustment reason code: give 1 to 999",
     "AwardTooHigh": lambda a: f"{a['award']} is more than the {a['most']} that was billed and not paid",
     "Halted": lambda a: (
-        f"the pool of {a['insurer']} is halted until {moment(a['until'])}; what it owes is paid from then on, or when the insurer says so"
+        f"the pool of {a['insurer']} is halted until {moment(a['until'])}; what it owes is paid from then on, or when"
+        " the insurer says so"
     ),
     "HaltTooLong": lambda a: (
         f"a halt until {moment(a['until'])} is too long; it may last until {moment(a['most'])}, and be said again"
     ),
     "NotAllowed": lambda a: (
-        f"the treasury may take {a['allowed']} of {a['token']}, not {a['amount']}, and the permit does not serve; approve it or sign anew"
+        f"the treasury may take {a['allowed']} of {a['token']}, not {a['amount']}, and the permit does not serve;"
+        " approve it or sign anew"
     ),
     "PoolShort": lambda a: f"the oldest debt is {a['due']}, and the pool holds {a['balance']}",
     "PoolBusy": lambda a: (
@@ -264,7 +275,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"a calibration cannot end at {moment(a['until'])}: it ends in the future, before the year 2106"
     ),
     "InvalidCondition": lambda a: (
-        f"the device {a['device']} cannot become {_of(CONDITIONS, a['condition'])}: it is so already, is retired or replaced for"
+        f"the device {a['device']} cannot become {_of(CONDITIONS, a['condition'])}: it is so already, is retired or"
+        " replaced for"
         " good, or its successor does not fit"
     ),
     "UnknownModel": lambda a: f"there is no model {a['model']} of loggers",
@@ -279,7 +291,8 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "SeriesComplete": lambda a: f"{a['patient']} has had every dose of the schedule {_hex(a['schedule'])}",
     "TooEarly": lambda a: (
-        f"the next dose of {a['patient']} in the schedule {_hex(a['schedule'])} counts from {_day(a['earliest'])} on, the grace included"
+        f"the next dose of {a['patient']} in the schedule {_hex(a['schedule'])} counts from {_day(a['earliest'])} on,"
+        " the grace included"
     ),
     "UnknownDose": lambda a: f"there is no dose {_hex(a['dose'])}",
     "NotTheClinic": lambda a: f"{a['account']} does not act for the clinic that recorded the dose {_hex(a['dose'])}",
@@ -301,14 +314,16 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "NotHolder": lambda a: f"{a['account']} does not hold the shipment {_hex(a['shipment'])}",
     "NotIntact": lambda a: f"the shipment {_hex(a['shipment'])} may not move: it {_of(VERDICTS, a['verdict'])}",
     "NotPaired": lambda a: (
-        f"{a['logger']} was never paired with the shipment {_hex(a['shipment'])}; or what it signed was changed, or follows another batch"
+        f"{a['logger']} was never paired with the shipment {_hex(a['shipment'])}; or what it signed was changed, or"
+        " follows another batch"
     ),
     "OutsidePairing": lambda a: (
         f"readings must lie within the logger's time with the shipment, {moment(a['from'])} to {moment(a['to'])}"
     ),
     "InvalidPairing": lambda a: f"the pairing's {_text(a['field'])} is not possible",
     "FileNotProven": lambda a: (
-        f"the shipment takes only files that model {a['model']} signed, and nobody has proven {_hex(a['file'])}; do so with `salus logger prove`"
+        f"the shipment takes only files that model {a['model']} signed, and nobody has proven {_hex(a['file'])}; do"
+        " so with `salus logger prove`"
     ),
     "NoFork": lambda a: (
         f"these are no two batches of one number that one logger of the shipment {_hex(a['shipment'])} signed"
@@ -352,6 +367,9 @@ def explain(name: str, arguments: Mapping[str, Any]) -> str:
     Args:
         name: The error's name.
         arguments: Its arguments by name, as decoded.
+
+    Returns:
+        One sentence without a full stop; text from the chain is shortened and has no control characters.
     """
     known = _WORDS.get(name)
     if known is not None:

@@ -5,11 +5,71 @@
 
 It is only ever written by :class:`Indexer` (the command ``salus index``); :class:`salus.Salus` reads it by itself where
 it lies beside the address book, and asks the chain where it does not.
+
+What is public is listed here; each name is loaded when it is first used, for most of them need a database's library.
+
+All other modules are private: ``_sync`` keeps the index in step with the chain. ``_rpc`` asks a node, ``_chain``
+verifies its answers, with ``_bloom``, and ``_rows`` makes rows of logs. ``_store`` is the database, ``_tables`` its
+tables, ``_lock`` lets one program write. ``_reader`` is what a client reads with. ``_status`` reports on
+an index; ``_audit`` verifies it, with ``_compare`` (row by row) and ``expected_state`` (what the contracts' storage
+must hold).
 """
 
 from __future__ import annotations
 
-from salus.index._store import WINDOW, Cursor, Header, Store
-from salus.index._sync import Indexer, Report, Retraction
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["WINDOW", "Cursor", "Header", "Indexer", "Report", "Retraction", "Store"]
+if TYPE_CHECKING:
+    from salus.index._audit import Audit, audit
+    from salus.index._chain import ask_chain_id
+    from salus.index._compare import Difference
+    from salus.index._reader import Reader
+    from salus.index._status import Status, read_status
+    from salus.index._store import WINDOW, Cursor, Header, Store
+    from salus.index._sync import Indexer, Report, Retraction
+
+__all__ = [
+    "WINDOW",
+    "Audit",
+    "Cursor",
+    "Difference",
+    "Header",
+    "Indexer",
+    "Reader",
+    "Report",
+    "Retraction",
+    "Status",
+    "Store",
+    "ask_chain_id",
+    "audit",
+    "read_status",
+]
+
+_HOMES = {
+    "WINDOW": "_store",
+    "Audit": "_audit",
+    "Cursor": "_store",
+    "Difference": "_compare",
+    "Header": "_store",
+    "Indexer": "_sync",
+    "Reader": "_reader",
+    "Report": "_sync",
+    "Retraction": "_sync",
+    "Status": "_status",
+    "Store": "_store",
+    "ask_chain_id": "_chain",
+    "audit": "_audit",
+    "read_status": "_status",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

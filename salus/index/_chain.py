@@ -1,9 +1,10 @@
-"""What the index asks of a node, and how it makes sure of the answers.
+"""What the index asks of a node, and how it verifies the answers.
 
 Blocks are read by number and must link, parent by parent, to what the index holds. The logs of a block are then asked
-for by the block's hash, so that a node that lags behind or has changed its mind says so instead of giving fewer.
-Whether a block has logs at all its header tells (``logsBloom``); of a block that may have some, the receipts must tell
-the same logs as the node's answer to ``eth_getLogs``: all transactions, their logs numbered without a hole.
+for by the block's hash: a node that lags behind, or has replaced the block, then reports that instead of giving fewer
+logs. The header tells whether a block has logs at all (``logsBloom``). Of a block that may have some, the receipts must
+hold the same logs as the node's answer to ``eth_getLogs``: one receipt for each transaction, and logs numbered without
+a hole.
 """
 
 from __future__ import annotations
@@ -11,20 +12,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from salus.abi.decoding import events_of
+from salus.chain.connection import redact_url
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
-from salus.index._rows import Sorted, Sorter, number, unhex
+from salus.index._bloom import bloom_of, bloom_of_logs, signs, union
+from salus.index._rows import LogRows, LogSorter, number, unhex
 from salus.index._rpc import Endpoint, Fault, wants_less
 from salus.index._store import Header
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
 
-__all__ = ["Block", "Chain", "Moved", "Page"]
+__all__ = ["Block", "Chain", "Moved", "Page", "ask_chain_id"]
 
 _PAGE = 200  # headers that are read at once
 _GAS = 15_000_000  # gas used in the blocks whose logs are asked for at once: it bounds how many logs those can be
@@ -33,12 +35,12 @@ _METHOD = "eth_getBlockByNumber"
 
 
 class Moved(Exception):
-    """The chain changed, or the node is behind, between two answers: look again. ``str()`` says what was seen."""
+    """The chain changed, or the node is behind, between two answers: ask again. ``str()`` says what was seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block(Header):
-    """A block as a node tells it.
+    """A block as a node gives it.
 
     Attributes:
         bloom: Its ``logsBloom`` as a number.
@@ -53,10 +55,15 @@ class Block(Header):
 
 @dataclass(frozen=True)
 class Page:
-    """Blocks that follow on each other, with the rows of their logs."""
+    """Blocks that follow on each other, with the rows of their logs.
+
+    Attributes:
+        blocks: Each the child of the one before.
+        rows: The rows of all their logs of the book's contracts, in the order of the chain.
+    """
 
     blocks: tuple[Block, ...]
-    rows: Sorted
+    rows: LogRows
 
 
 class Chain:
@@ -70,16 +77,19 @@ class Chain:
 
     def __init__(self, endpoint: Endpoint, book: Book, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.endpoint, self.book = endpoint, book
-        self.sorter = Sorter(book)
+        self.sorter = LogSorter(book)
         self._sleep = sleep
-        self._blooms = [_bloom(bytes.fromhex(address[2:])) for address in self.sorter.addresses]
-        self._signs = _signs(self.sorter)
+        self._blooms = [bloom_of(bytes.fromhex(address[2:])) for address in self.sorter.addresses]
+        self._signs = signs(self.sorter.names)
         self._whole_blocks = True  # whether the node knows eth_getBlockReceipts
 
-    # ---------------------------------------------------------------------------------------------------- is it ours?
+    # ------------------------------------------------------------------------------------------- the book's chain?
 
     def check_id(self, answer: Any) -> None:
         """Check a node's answer to ``eth_chainId``.
+
+        Args:
+            answer: As :meth:`Endpoint.many` gives it.
 
         Raises:
             WrongChain: It is on another chain than the book.
@@ -116,8 +126,20 @@ class Chain:
 
     # --------------------------------------------------------------------------------------------------------- headers
 
-    def look(self, at: int) -> tuple[Block, Block | None]:
-        """The newest block, and the one of a number; None where the node has none."""
+    def head_and_block(self, at: int) -> tuple[Block, Block | None]:
+        """The newest block, and the one of a number.
+
+        Args:
+            at: The number.
+
+        Returns:
+            Both blocks, the second None where the node has none of that number.
+
+        Raises:
+            WrongChain: The node is on another chain than the book.
+            BadAnswer: The node has no latest block, or an answer is no block.
+            Unreachable: The node does not answer.
+        """
         chain, latest, there = self.endpoint.many(
             [("eth_chainId", []), (_METHOD, ["latest", False]), (_METHOD, [hex(at), False])]
         )
@@ -128,7 +150,11 @@ class Chain:
         return head, self._block(there, at)
 
     def tagged(self) -> dict[str, int | None]:
-        """The numbers of the blocks that the node calls safe and finalized; None where it does not say."""
+        """The numbers of the blocks that the node calls ``safe`` and ``finalized``; None where it does not say.
+
+        Raises:
+            Unreachable: The node does not answer.
+        """
         names = ("safe", "finalized")
         answers = self.endpoint.many([(_METHOD, [name, False]) for name in names])
         found: dict[str, int | None] = {}
@@ -138,13 +164,25 @@ class Chain:
         return found
 
     def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
-        """Blocks by their numbers; None where the node has none."""
+        """Blocks by their numbers, in the same order; None for each that the node does not have.
+
+        Raises:
+            WrongChain, BadAnswer, Unreachable: See :meth:`head_and_block`.
+        """
         answers = self.endpoint.many([("eth_chainId", []), *((_METHOD, [hex(n), False]) for n in numbers)])
         self.check_id(answers[0])
         return [self._block(answer, n) for n, answer in zip(numbers, answers[1:], strict=True)]
 
     def linked(self, after: Header, last: int) -> list[Block]:
-        """The blocks that follow on one, up to a number at most, as far as each is the child of the one before."""
+        """The blocks that follow on one, as far as each is the child of the one before.
+
+        Args:
+            after: The block before the first.
+            last: The number of the last block, at most 200 after that.
+
+        Raises:
+            WrongChain, BadAnswer, Unreachable: See :meth:`head_and_block`.
+        """
         found: list[Block] = []
         parent = after.hash
         for block in self.blocks(range(after.number + 1, last + 1)):
@@ -183,6 +221,10 @@ class Chain:
     def pages(self, after: Header, last: int) -> Iterator[Page]:
         """All blocks after one up to a number, with their logs, a bounded part at a time.
 
+        Args:
+            after: The block before the first.
+            last: The number of the last block.
+
         Raises:
             Moved: The chain is another one than it was a moment ago, or the node does not know a block yet.
             BadAnswer: The node contradicts itself, again and again.
@@ -211,17 +253,18 @@ class Chain:
             gas += cost
         yield some
 
-    def _rows(self, blocks: Sequence[Block]) -> Sorted:
-        into = Sorted([], [])
+    def _rows(self, blocks: Sequence[Block]) -> LogRows:
+        """The rows of some blocks' logs; what the node contradicts itself about is asked for again."""
+        into = LogRows([], [])
         left = list(blocks)
         trouble = ""
         for attempt in range(_TRIES):
             if attempt:
                 self._sleep(0.05 * 2**attempt * (0.5 + random.random()))
-            found, left, trouble = self._asked(left)
-            for rows in found:
-                into.events.extend(rows.events)
-                into.quarantine.extend(rows.quarantine)
+            found, left, trouble = self._ask_logs(left)
+            for some in found:
+                into.events.extend(some.events)
+                into.quarantine.extend(some.quarantine)
             if not left:
                 if attempt:  # some came at a later try: back into the order of the chain
                     for rows in (into.events, into.quarantine):
@@ -229,10 +272,32 @@ class Chain:
                 return into
         raise BadAnswer(f"the node contradicts itself about the logs of block {left[0].number}: {trouble}")
 
-    def _asked(self, blocks: Sequence[Block]) -> tuple[list[Sorted], list[Block], str]:
-        """Ask once for the logs of some blocks: the rows of those that are sure, the blocks whose are not, and why."""
+    def _ask_logs(self, blocks: Sequence[Block]) -> tuple[list[LogRows], list[Block], str]:
+        """Ask once for the logs of some blocks.
+
+        Returns:
+            The rows of those blocks whose logs are sure, the other blocks, and why the last of these is not sure.
+
+        Raises:
+            Moved: The node does not have one of the blocks.
+        """
+        sure: list[LogRows] = []
+        unsure: list[Block] = []
+        why = ""
+        for block, logs, receipts in zip(blocks, *self._logs_and_receipts(blocks), strict=True):
+            if isinstance(receipts, Fault) or receipts is None or (isinstance(logs, Fault) and not wants_less(logs)):
+                raise Moved(f"the node does not tell the logs of block {block.number}: {_message(receipts, logs)}")
+            try:
+                sure.append(self._agreed(block, logs, receipts))
+            except BadAnswer as trouble:
+                unsure.append(block)
+                why = str(trouble)
+        return sure, unsure, why
+
+    def _logs_and_receipts(self, blocks: Sequence[Block]) -> tuple[list[Any], list[Any]]:
+        """What the node answers, for each block, when it is asked for our logs, and for all receipts."""
         if not blocks:
-            return [], [], ""
+            return [], []
         wanted = self.sorter.addresses
         hashes = ["0x" + block.hash.hex() for block in blocks]
         questions: list[Any] = [("eth_getLogs", [{"blockHash": h, "address": wanted}]) for h in hashes]
@@ -242,26 +307,20 @@ class Chain:
         logs, receipts = answers[: len(blocks)], answers[len(blocks) :]
         if receipts and isinstance(receipts[0], Fault) and receipts[0].unknown_method:
             self._whole_blocks = False
-        if not self._whole_blocks:
-            receipts = self._single_receipts(blocks)
-        sure: list[Sorted] = []
-        open_: list[Block] = []
-        why = ""
-        for block, some, whole in zip(blocks, logs, receipts, strict=True):
-            if isinstance(whole, Fault) or whole is None or (isinstance(some, Fault) and not wants_less(some)):
-                raise Moved(f"the node does not tell the logs of block {block.number}: {_words(whole, some)}")
-            try:
-                told = self._told(block, whole)
-                rows = self._put(block, told)
-                # Where one block has more logs than the node gives at once, its receipts have them all.
-                if not isinstance(some, Fault) and some != told and self._put(block, some) != rows:
-                    raise BadAnswer("what its receipts have and what eth_getLogs gives are not the same")
-            except BadAnswer as trouble:
-                open_.append(block)
-                why = str(trouble)
-                continue
-            sure.append(rows)
-        return sure, open_, why
+        return logs, receipts if self._whole_blocks else self._single_receipts(blocks)
+
+    def _agreed(self, block: Block, logs: Any, receipts: Any) -> LogRows:
+        """The rows of a block's logs, where its receipts and the answer to ``eth_getLogs`` agree.
+
+        Raises:
+            BadAnswer: They do not, or the receipts are not those of the block.
+        """
+        ours = self._logs_in_receipts(block, receipts)
+        rows = self._put(block, ours)
+        # Where one block has more logs than the node gives at once, its receipts have them all.
+        if not isinstance(logs, Fault) and logs != ours and self._put(block, logs) != rows:
+            raise BadAnswer("what its receipts have and what eth_getLogs gives are not the same")
+        return rows
 
     def _single_receipts(self, blocks: Sequence[Block]) -> list[Any]:
         """For nodes that do not give a block's receipts at once."""
@@ -274,18 +333,20 @@ class Chain:
             found.append(bad)
         return found
 
-    def _told(self, block: Block, receipts: Any) -> list[Mapping[str, Any]]:
-        """Our logs as a block's receipts have them, when those are complete."""
+    def _logs_in_receipts(self, block: Block, receipts: Any) -> list[Mapping[str, Any]]:
+        """Our logs as a block's receipts have them, where those are complete.
+
+        Raises:
+            BadAnswer: They are not.
+        """
         try:
             if [r["transactionHash"] for r in receipts] != list(block.transactions):
                 raise BadAnswer("there is not one receipt for each of its transactions")
             logs = [log for receipt in receipts for log in receipt["logs"]]
-            mine = self.sorter.of(logs)
+            ours = self.sorter.of(logs)
             places = [number(log["logIndex"]) for log in logs]
-            bloom = 0
-            for receipt in receipts:
-                bloom |= int.from_bytes(unhex(receipt["logsBloom"], 256))
-            short = self._seems_short(block, mine)
+            bloom = union(int.from_bytes(unhex(receipt["logsBloom"], 256)) for receipt in receipts)
+            short = self._seems_short(block, ours)
         except (AttributeError, KeyError, TypeError, ValueError) as trouble:
             raise BadAnswer(f"its receipts are none: {one_line(trouble)}") from None
         if places != list(range(len(places))):
@@ -293,9 +354,9 @@ class Chain:
         if bloom != block.bloom:
             raise BadAnswer("its receipts are not those of its header")
         # The bloom of a whole block takes a hash for each topic of each log: only where something seems to be missing.
-        if short and _bloom_of(logs) != block.bloom:
+        if short and bloom_of_logs(logs) != block.bloom:
             raise BadAnswer("its header speaks of logs that its receipts do not have")
-        return mine
+        return ours
 
     def _seems_short(self, block: Block, mine: Sequence[Mapping[str, Any]]) -> bool:
         """Whether the bloom has one of our contracts, or one of its events, that no log is of."""
@@ -310,44 +371,31 @@ class Chain:
                 return True
         return False
 
-    def _put(self, block: Block, logs: Any) -> Sorted:
+    def _put(self, block: Block, logs: Any) -> LogRows:
         if not isinstance(logs, list) or not all(isinstance(log, dict) for log in logs):
             raise BadAnswer("its logs are none")
-        rows = Sorted([], [])
+        rows = LogRows([], [])
         self.sorter.put(block, logs, rows)
         return rows
 
 
-@lru_cache(1 << 16)
-def _bloom(thing: bytes) -> int:
-    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1)."""
-    from eth_utils.crypto import keccak
+def ask_chain_id(url: str, *, patience: float = 3) -> int:
+    """The id of the chain that a node is on.
 
-    digest = keccak(thing)
-    return sum({1 << (int.from_bytes(digest[i : i + 2]) & 2047) for i in (0, 2, 4)})
+    Args:
+        url: The node's JSON-RPC.
+        patience: Seconds after which a node that does not answer is given up.
 
-
-def _bloom_of(logs: Sequence[Mapping[str, Any]]) -> int:
-    """The ``logsBloom`` of all of a block's logs."""
-    found = 0
+    Raises:
+        BadInput: Not the address of a node.
+        Unreachable: It does not answer, or does not say.
+    """
+    with closing(Endpoint(url, patience=patience)) as endpoint:
+        answer = endpoint.one("eth_chainId")
     try:
-        for thing in {thing for log in logs for thing in (log["address"], *log["topics"])}:
-            found |= _bloom(unhex(thing))
-    except (KeyError, TypeError, ValueError) as trouble:
-        raise BadAnswer(f"its logs are none: {one_line(trouble)}") from None
-    return found
-
-
-def _signs(sorter: Sorter) -> list[tuple[str, int, list[tuple[str, int]]]]:
-    """What a bloom has of each contract, and of each of its events by the topic."""
-    return [
-        (
-            address,
-            _bloom(bytes.fromhex(address[2:])),
-            [("0x" + topic.hex(), _bloom(topic)) for topic in events_of(name)],
-        )
-        for address, name in sorter.names.items()
-    ]
+        return number(answer)
+    except (TypeError, ValueError):
+        raise Unreachable(f"the node at {redact_url(url)} does not say which chain it is on") from None
 
 
 def _sure(what: str, reading: Callable[[Any], Any], answer: Any) -> Any:
@@ -359,5 +407,5 @@ def _sure(what: str, reading: Callable[[Any], Any], answer: Any) -> Any:
         raise BadAnswer(f"the node's answer about {what} is malformed: {one_line(trouble)}") from None
 
 
-def _words(*answers: Any) -> str:
+def _message(*answers: Any) -> str:
     return next((answer.message for answer in answers if isinstance(answer, Fault)), "it does not know the block")

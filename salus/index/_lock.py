@@ -36,7 +36,7 @@ def writer(store: Store) -> Iterator[None]:
         IndexTrouble: Somebody else is.
     """
     taken = IndexTrouble(
-        f"the index {store.shown} is being written by another program (perhaps `salus index sync --follow`);"
+        f"the index {store.display_name} is being written by another program (perhaps `salus index sync --follow`);"
         " one is enough, or name another --events"
     )
     file = store.file

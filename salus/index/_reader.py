@@ -1,34 +1,19 @@
-"""Reading the index: what a client asks instead of the node."""
+"""Reading the index: what a client asks instead of the node for the past."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from salus.chain.events import Past
 from salus.errors import IndexTrouble
 from salus.index._store import Store
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
 
-__all__ = ["Past", "Reader"]
-
-
-@dataclass(frozen=True)
-class Past:
-    """Rows of the index, and up to where it speaks.
-
-    Attributes:
-        rows: Of the table ``events``, oldest first.
-        block: The index's last block.
-        hash: Its hash: whoever asks makes sure that it is on the node's chain.
-    """
-
-    rows: Sequence[Any]
-    block: int
-    hash: bytes
+__all__ = ["Reader"]
 
 
 class Reader:
@@ -48,10 +33,7 @@ class Reader:
         self.book, self.strict = book, strict
 
     def find(self, contract: str, topics: Sequence[bytes | None], since: int) -> Past | None:
-        """Events of a contract since a block; None where the index has nothing to say.
-
-        Args:
-            topics: What the topics must be, None for any; the first is the event.
+        """Logs of a contract since a block; see :class:`salus.chain.events.EventIndex`.
 
         Raises:
             IndexTrouble: Only when strict: it cannot be read, or is of another book.
@@ -63,7 +45,7 @@ class Reader:
                 why = self.store.misfit(self.book, connection)
                 if at is None or why:
                     raise IndexTrouble(
-                        f"the index {self.store.shown} is not one of {self.book.path or 'this book'}: {why};"
+                        f"the index {self.store.display_name} is not one of {self.book.path or 'this book'}: {why};"
                         " build it anew with `salus index rebuild`, or name another --events"
                     )
                 if since > at.block:

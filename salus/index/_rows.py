@@ -1,8 +1,8 @@
 """A node's logs as rows of the index: checked against the block that was asked for, and against the ABI.
 
 A log that does not fit the ABI is put aside with the reason (``quarantine``); one that does not fit the question is the
-node's fault, and raises. Of nearly every event whether it fits is told by one AND of its words with a mask of the bits
-that its types leave empty; only where that cannot tell is it decoded.
+node's fault, and raises. For nearly every event one AND of its words with a mask of the bits that its types leave empty
+tells whether it fits; it is decoded only where that cannot tell.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from salus.chain.book import Book
     from salus.index._store import Header
 
-__all__ = ["Sorted", "Sorter", "misfit", "number", "unhex"]
+__all__ = ["LogRows", "LogSorter", "misfit", "number", "unhex"]
 
 #: A row in the order of the table's columns; of ``quarantine`` with the reason behind it.
 Row = tuple[Any, ...]
@@ -29,18 +29,26 @@ _MOST_TOPICS = 4
 
 
 @dataclass(frozen=True)
-class Sorted:
-    """The logs of some blocks as rows of the two tables."""
+class LogRows:
+    """The logs of some blocks as rows of the two tables.
+
+    Attributes:
+        events: Of the logs that fit the ABI.
+        quarantine: Of those that do not, each with the reason behind it.
+    """
 
     events: list[Row]
     quarantine: list[Row]
 
 
-class Sorter:
-    """Makes rows of logs.
+class LogSorter:
+    """Makes rows of the logs of a book's contracts.
 
     Args:
-        book: Whose contracts' logs they are.
+        book: The contracts.
+
+    Attributes:
+        names: The contracts' names by their addresses in lower case; only those that have an ABI here.
     """
 
     def __init__(self, book: Book) -> None:
@@ -49,7 +57,7 @@ class Sorter:
 
     @property
     def addresses(self) -> list[str]:
-        """The contracts' addresses, for questions."""
+        """The contracts' addresses in lower case, as they are asked for."""
         return list(self.names)
 
     def of(self, logs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -57,8 +65,13 @@ class Sorter:
         names = self.names
         return [log for log in logs if log["address"].lower() in names]
 
-    def put(self, block: Header, logs: Sequence[Mapping[str, Any]], into: Sorted) -> None:
+    def put(self, block: Header, logs: Sequence[Mapping[str, Any]], into: LogRows) -> None:
         """Add the rows of one block's logs, in the order of their places.
+
+        Args:
+            block: The block.
+            logs: Its logs as the node gave them.
+            into: Where the rows go.
 
         Raises:
             BadAnswer: A log is of another block or contract than was asked for, or is no log at all.
@@ -66,7 +79,7 @@ class Sorter:
         rows: dict[int, Row] = {}
         for log in logs:
             row = self._row(block, log)
-            # The same log twice is a stutter; two logs at one place is a lie.
+            # The same log twice does no harm; two logs at one place contradict each other.
             if rows.setdefault(row[1], row) != row:
                 raise BadAnswer(f"the node gives two logs at place {row[1]} of block {block.number}")
         for place in sorted(rows):
@@ -94,7 +107,13 @@ class Sorter:
 
 
 def misfit(contract: str, topics: Sequence[bytes], data: bytes) -> str:
-    """Why a log is not one of its contract's events as the ABI has them; "" when it is."""
+    """Why a log is not one of its contract's events as the ABI has them; "" when it is.
+
+    Args:
+        contract: The contract's name.
+        topics: The log's topics, 32 bytes each.
+        data: The log's data.
+    """
     if not topics:
         return "has no topic: it is of no event"
     shape = _shapes(contract).get(topics[0])
@@ -144,46 +163,53 @@ def _shapes(contract: str) -> Mapping[bytes, _Shape]:
 
 
 def _shape(entry: Mapping[str, Any]) -> _Shape:
-    topic_masks: list[int] = []
-    words: list[int] | None = []
-    for part in entry["inputs"]:
-        masks = _words(part, part["type"])
-        if part["indexed"]:
-            # What does not fit a word is there as its hash, of which every bit may be set.
-            topic_masks.append(masks[0] if masks is not None and len(masks) == 1 and part["type"] != "tuple" else 0)
-        elif words is not None:
-            words = None if masks is None else words + masks
+    topic_masks = tuple(_topic_mask(part) for part in entry["inputs"] if part["indexed"])
+    words = _masks_of_all([part for part in entry["inputs"] if not part["indexed"]])
     if words is None:
-        return _Shape(len(topic_masks) + 1, tuple(topic_masks), -1, 0)
+        return _Shape(len(topic_masks) + 1, topic_masks, -1, 0)
     mask = 0
     for word in words:
         mask = mask << 256 | word
-    return _Shape(len(topic_masks) + 1, tuple(topic_masks), 32 * len(words), mask)
+    return _Shape(len(topic_masks) + 1, topic_masks, 32 * len(words), mask)
 
 
-def _words(part: Mapping[str, Any], kind: str) -> list[int] | None:
+def _topic_mask(part: Mapping[str, Any]) -> int:
+    masks = None if part["type"] == "tuple" else _masks(part, part["type"])
+    # What does not fit a word is there as its hash, of which every bit may be set.
+    return masks[0] if masks is not None and len(masks) == 1 else 0
+
+
+def _masks(part: Mapping[str, Any], kind: str) -> list[int] | None:
     """The bits that must be 0 in each word of a value; None where the words are not a fixed number or not told by
     bits.
     """
     if match := re.fullmatch(r"(.+)\[(\d*)\]", kind):
-        inner = _words(part, match[1]) if match[2] else None
+        inner = _masks(part, match[1]) if match[2] else None
         return None if inner is None else inner * int(match[2])
     if kind == "tuple":
-        words: list[int] = []
-        for component in part["components"]:
-            inner = _words(component, component["type"])
-            if inner is None:
-                return None
-            words += inner
-        return words
+        return _masks_of_all(part["components"])
+    mask = _mask(kind)
+    return None if mask is None else [mask]
+
+
+def _masks_of_all(parts: Sequence[Mapping[str, Any]]) -> list[int] | None:
+    words: list[int] = []
+    for part in parts:
+        masks = _masks(part, part["type"])
+        if masks is None:
+            return None
+        words += masks
+    return words
+
+
+def _mask(kind: str) -> int | None:
+    """The bits that must be 0 in the one word of a simple type; None for a type without such a word."""
     if match := re.fullmatch(r"uint(\d+)", kind):
-        return [_above(int(match[1]))]
-    if kind == "address":
-        return [_above(160)]
-    if kind == "bool":
-        return [_above(1)]
+        return _above(int(match[1]))
     if match := re.fullmatch(r"bytes(\d+)", kind):
-        return [(1 << 8 * (32 - int(match[1]))) - 1]
+        return (1 << 8 * (32 - int(match[1]))) - 1
+    if kind in ("address", "bool"):
+        return _above(160 if kind == "address" else 1)
     return None  # int (its sign fills the word), bytes, string, function
 
 
@@ -195,13 +221,14 @@ def _above(bits: int) -> int:
 
 
 def unhex(value: Any, size: int | None = None) -> bytes:
-    """Bytes of what a node writes as 0x-hex.
+    """Bytes that a node writes as 0x-hex.
 
     Args:
-        size: How many there must be.
+        value: What it wrote.
+        size: How many bytes there must be; None for any number.
 
     Raises:
-        ValueError, TypeError: It does not.
+        ValueError, TypeError: It is something else.
     """
     # Python's own reading would pass white space; the length tells.
     if value[:2] == "0x" and (size is None or len(value) == 2 * size + 2):
@@ -212,10 +239,10 @@ def unhex(value: Any, size: int | None = None) -> bytes:
 
 
 def number(value: Any) -> int:
-    """A number of what a node writes as 0x-hex; below 2^63, which every count and place is.
+    """A number that a node writes as 0x-hex; below 2^63, which every count and place is.
 
     Raises:
-        ValueError, TypeError: It does not.
+        ValueError, TypeError: It is something else.
     """
     if value[:2] != "0x" or len(value) > 18:
         raise ValueError(f"{one_line(value, 40)} is no number")

@@ -1,8 +1,8 @@
 """Many questions to a node in few messages: JSON-RPC batches built by hand over one connection that stays open.
 
-What is asked here is only read, so it may be asked again: broken connections, time-outs, HTTP 429 and 5xx, answers that
-are cut off, no JSON or for other questions are met with a pause that grows (with jitter, so that many readers do not
-knock in step) until the patience is over. A node that finds a batch too large gets smaller ones.
+Nothing asked here changes anything, so it may be asked again: after a broken connection, a time-out, HTTP 429 or 5xx,
+or an answer that is cut off, no JSON or for other questions. Each time the pause grows, with jitter, so that many
+readers do not ask in step, until the patience is over. A node that finds a batch too large gets smaller ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 
-from salus.chain.connection import BUSY, open_session, pause_asked, shown
+from salus.chain.connection import BUSY, open_session, pause_asked, redact_url
 from salus.errors import BadAnswer, Unreachable, one_line
 
 __all__ = ["Endpoint", "Fault", "Question", "wants_less"]
@@ -67,7 +67,11 @@ class Endpoint:
         url: ``http://`` or ``https://``.
         timeout: Seconds for one answer.
         patience: Seconds after which a question that keeps failing is given up.
+        batch: Questions in one message, at most.
         sleep: How to pause; tests hand in another.
+
+    Raises:
+        BadInput: Not the address of a node.
 
     Attributes:
         asked: How many messages were sent.
@@ -85,14 +89,18 @@ class Endpoint:
         self.url, self.timeout, self.patience = url, timeout, patience
         self.asked = 0
         self._batch, self._sleep = batch, sleep
-        self._session, self._where = open_session(url), shown(url)
+        self._session, self._where = open_session(url), redact_url(url)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._session.close()
 
     def one(self, method: str, *params: Any) -> Any:
-        """Ask one question; its result, or a :class:`Fault`."""
+        """Ask one question; its result, or a :class:`Fault`.
+
+        Raises:
+            Unreachable, BadAnswer: See :meth:`many`.
+        """
         return self.many([(method, params)])[0]
 
     def many(self, questions: Sequence[Question]) -> list[Any]:
@@ -161,19 +169,14 @@ class Endpoint:
             raise trouble
         found: dict[int, Any] = {}
         for answer in answers:
-            number = answer.get("id") if isinstance(answer, dict) else None
-            if type(number) is not int or not 0 <= number < count or number in found:
+            if not isinstance(answer, dict) or type(number := answer.get("id")) is not int or number in found:
                 raise trouble
             error = answer.get("error")
-            if error is not None:
-                known = isinstance(error, dict)
-                code = error.get("code") if known else None
-                words = one_line(error.get("message", "") if known else error)
-                found[number] = Fault(code if isinstance(code, int) else 0, words)
-            elif "result" in answer:
-                found[number] = answer["result"]
-            else:
+            if error is None and "result" not in answer:
                 raise trouble
+            found[number] = answer["result"] if error is None else _fault(error)
+        if found.keys() != set(range(count)):
+            raise trouble
         return [found[number] for number in range(count)]
 
     def _post(self, body: bytes, deadline: float) -> Any:
@@ -229,6 +232,13 @@ class Endpoint:
         return b"".join(parts)
 
 
+def _fault(error: Any) -> Fault:
+    if not isinstance(error, dict):
+        return Fault(0, one_line(error))
+    code = error.get("code")
+    return Fault(code if isinstance(code, int) else 0, one_line(error.get("message", "")))
+
+
 def _wants_pause(answer: Any) -> bool:
     """Whether a refusal is of the kind that passes."""
     if not isinstance(answer, Fault):
@@ -238,6 +248,6 @@ def _wants_pause(answer: Any) -> bool:
 
 
 def wants_less(fault: Fault) -> bool:
-    """Whether a refusal says that the answer would be too long, so that a smaller question may get through."""
+    """Whether a refusal says that the answer would be too long, so that a smaller question may be answered."""
     said = fault.message.lower()
     return fault.code == -32005 or "more than" in said or "limit" in said or any(word in said for word in _SMALLER)

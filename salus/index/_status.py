@@ -1,7 +1,8 @@
-"""What can be said of an index: up to where it speaks, how far the chain is ahead, what is in it."""
+"""The state of an index: up to which block it holds the chain, how far the node is ahead, what is in it."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,24 +11,27 @@ from sqlalchemy import func, select
 from salus.chain.book import LIBRARIES
 from salus.errors import Unreachable
 from salus.index import _tables as t
+from salus.index._chain import Chain
+from salus.index._rpc import Endpoint
 from salus.index._store import subjects
 
 if TYPE_CHECKING:
-    from salus.chain.book import Book
-    from salus.index._chain import Chain
-    from salus.index._store import Store
+    from sqlalchemy.engine import Connection
 
-__all__ = ["Status", "look"]
+    from salus.chain.book import Book
+    from salus.index._store import Cursor, Store
+
+__all__ = ["Status", "read_status"]
 
 
 @dataclass
 class Status:
-    """An index, and the chain beside it.
+    """The state of an index, and of the node beside it.
 
     Attributes:
         where: Its file, or its URL without a password.
         chain_id: The chain that it is of.
-        block: Up to where it speaks; -1 where it was never filled.
+        block: The number of its last block; -1 where it was never filled.
         hash: The hash of that block, 0x-hex.
         time: Its time, Unix seconds.
         window: How many blocks back a change of the chain is followed.
@@ -68,8 +72,8 @@ class Status:
         return None if self.head is None else max(0, self.head - self.block)
 
     @property
-    def words(self) -> str:
-        """The state in words."""
+    def description(self) -> str:
+        """The state in a few words, e.g. ``in step``."""
         if self.misfit:
             return f"not one of this book: {self.misfit}"
         if self.stands is None:
@@ -79,45 +83,60 @@ class Status:
         return "in step" if not self.behind else f"{self.behind} blocks behind"
 
 
-def look(store: Store, book: Book, chain: Chain | None) -> Status:
-    """Look at an index and, where one is given, at the node.
+def read_status(store: Store, book: Book, url: str | None = None, *, patience: float = 3) -> Status:
+    """The state of an index and, where one is given, of the node beside it.
+
+    Args:
+        store: The index.
+        book: The contracts that it should be of.
+        url: The node's JSON-RPC; None to ask none.
+        patience: Seconds after which a node that does not answer is given up.
 
     Raises:
         IndexTrouble: The index cannot be read.
         WrongChain: The node is on another chain than the book.
     """
     known = {row["name"] for row in subjects(book)} | set(LIBRARIES)  # which have no events
-    found = Status(store.shown, without_abi=tuple(sorted(set(book.contracts) - known)))
+    found = Status(store.display_name, without_abi=tuple(sorted(set(book.contracts) - known)))
     with store.reading() as connection:
-        at = store.cursor(connection)
         found.misfit = store.misfit(book, connection)
-        if at is not None:
-            found.chain_id, found.window = at.chain_id, at.window
-            found.block, found.hash = at.block, "0x" + at.hash.hex()
-            found.time = connection.execute(select(t.blocks.c.time).where(t.blocks.c.hash == at.hash)).scalar_one()
-            e, q, d = t.events.c, t.quarantine.c, t.diary.c
-            kinds = select(e.contract, e.topic0, func.count()).group_by(e.contract, e.topic0)
-            for contract, topic, count in connection.execute(kinds):
-                found.events.setdefault(contract, {})[_name(contract, bytes(topic))] = count
-            found.events = {name: dict(sorted(kinds.items())) for name, kinds in sorted(found.events.items())}
-            for contract, reason, count in connection.execute(
-                select(q.contract, q.reason, func.count()).group_by(q.contract, q.reason).order_by(q.contract, q.reason)
-            ):
-                found.quarantined.setdefault(contract, {})[reason] = count
-            found.retractions = connection.execute(select(func.count()).select_from(t.diary)).scalar_one()
-            found.deepest = connection.execute(select(func.max(d.blocks))).scalar_one() or 0
-    if chain is not None:
-        try:
-            head, there = chain.look(max(found.block, 0))
-            found.head = head.number
-            found.stands = there is not None and "0x" + there.hash.hex() == found.hash
-            tagged = chain.tagged()
-            found.safe, found.finalized = tagged["safe"], tagged["finalized"]
-        except Unreachable as trouble:
-            if type(trouble) is not Unreachable:
-                raise
-            found.trouble = str(trouble)
+        if (at := store.cursor(connection)) is not None:
+            _read_index(connection, at, found)
+    if url is not None:
+        with closing(Endpoint(url, patience=patience)) as endpoint:
+            _ask_node(Chain(endpoint, book), found)
     return found
+
+
+def _read_index(connection: Connection, at: Cursor, found: Status) -> None:
+    """What the index says of itself."""
+    found.chain_id, found.window = at.chain_id, at.window
+    found.block, found.hash = at.block, "0x" + at.hash.hex()
+    found.time = connection.execute(select(t.blocks.c.time).where(t.blocks.c.hash == at.hash)).scalar_one()
+    e, q, d = t.events.c, t.quarantine.c, t.diary.c
+    kinds = select(e.contract, e.topic0, func.count()).group_by(e.contract, e.topic0)
+    for contract, topic, count in connection.execute(kinds):
+        found.events.setdefault(contract, {})[_name(contract, bytes(topic))] = count
+    found.events = {name: dict(sorted(kinds.items())) for name, kinds in sorted(found.events.items())}
+    reasons = select(q.contract, q.reason, func.count()).group_by(q.contract, q.reason)
+    for contract, reason, count in connection.execute(reasons.order_by(q.contract, q.reason)):
+        found.quarantined.setdefault(contract, {})[reason] = count
+    found.retractions = connection.execute(select(func.count()).select_from(t.diary)).scalar_one()
+    found.deepest = connection.execute(select(func.max(d.blocks))).scalar_one() or 0
+
+
+def _ask_node(chain: Chain, found: Status) -> None:
+    """How far the node is, and whether the index's last block is on its chain."""
+    try:
+        head, there = chain.head_and_block(max(found.block, 0))
+        found.head = head.number
+        found.stands = there is not None and "0x" + there.hash.hex() == found.hash
+        tagged = chain.tagged()
+        found.safe, found.finalized = tagged["safe"], tagged["finalized"]
+    except Unreachable as trouble:
+        if type(trouble) is not Unreachable:
+            raise
+        found.trouble = str(trouble)
 
 
 def _name(contract: str, topic: bytes) -> str:

@@ -1,5 +1,4 @@
-"""The database of an index: what is read from it, and the two ways in which it changes: blocks are added, or taken
-back.
+"""The database of an index: reading it, and the two ways in which it changes: blocks are added, or taken back.
 
 Each change is one transaction with the cursor in it, so that a program killed at any moment leaves the index as it was
 before the change or as it is after it.
@@ -52,7 +51,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Cursor:
-    """Up to where an index speaks.
+    """Up to which block an index holds the chain.
 
     Attributes:
         chain_id: The chain.
@@ -76,7 +75,11 @@ def _abi_hash(name: str) -> bytes:
 
 
 def subjects(book: Book) -> list[dict[str, Any]]:
-    """The contracts of a book that an index covers: those that this client has an ABI for."""
+    """The contracts of a book that an index covers: those that this client has an ABI for.
+
+    Returns:
+        For each, sorted by name, its row of the table ``contracts``.
+    """
     from salus.abi.decoding import abi_names
 
     known = abi_names()
@@ -109,9 +112,9 @@ class Store:
         self._writing = self._engine.execution_options(writes=True)
 
     @property
-    def shown(self) -> str:
-        """Where it is, for messages."""
-        return t.shown(self.where)
+    def display_name(self) -> str:
+        """Where it is, for messages: the file, or the URL without a password."""
+        return t.redact(self.where)
 
     @property
     def file(self) -> Path | None:
@@ -119,25 +122,25 @@ class Store:
         return None if "://" in self.where else Path(self.where)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._engine.dispose()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One state of the database, whatever a writer does meanwhile.
+        """A transaction that sees one state of the database, whatever a writer does meanwhile.
 
         Raises:
-            IndexTrouble: The database does not do it.
+            IndexTrouble: The database cannot be read, within the block too.
         """
         with self._gate(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Connection]:
-        """A connection of one's own, for what lasts longer than a transaction.
+        """A connection of its own, for what lasts longer than a transaction.
 
         Raises:
-            IndexTrouble: The database does not do it.
+            IndexTrouble: The database cannot be used, within the block too.
         """
         with self._gate(), self._engine.connect() as connection:
             yield connection
@@ -159,9 +162,9 @@ class Store:
                 words += "; make room, then run `salus index sync` again: nothing that was in it is lost"
             elif "malformed" in words or "not a database" in words:
                 words += "; build it anew with `salus index rebuild`"
-            raise IndexTrouble(f"the index {self.shown}: {words}") from None
+            raise IndexTrouble(f"the index {self.display_name}: {words}") from None
         except (SQLAlchemyError, OSError) as trouble:
-            raise IndexTrouble(f"the index {self.shown}: {one_line(trouble)}") from None
+            raise IndexTrouble(f"the index {self.display_name}: {one_line(trouble)}") from None
 
     # ----------------------------------------------------------------------------------------------------------- life
 
@@ -169,8 +172,12 @@ class Store:
         """Fill an empty database with what an index starts from.
 
         Args:
-            base: The block before the first that is looked at.
+            book: The contracts that it will cover.
+            base: The block before the first that is read.
             window: How many headers to keep.
+
+        Raises:
+            IndexTrouble: The database cannot be written.
         """
         with self._gate():
             t.create(self._engine)
@@ -181,7 +188,11 @@ class Store:
             connection.execute(insert(t.cursor), {**first, "block": base.number, "hash": base.hash})
 
     def clear(self) -> None:
-        """Remove everything, for an index that is built anew."""
+        """Remove everything, for an index that is rebuilt; a file that is damaged is replaced.
+
+        Raises:
+            IndexTrouble: The database cannot be written.
+        """
         try:
             with self._gate():
                 t.drop(self._engine)
@@ -196,10 +207,13 @@ class Store:
             t.secure(Path(self.where), True)
 
     def cursor(self, connection: Connection | None = None) -> Cursor | None:
-        """Up to where the index speaks; None where it was not begun.
+        """Up to which block the index holds the chain; None where it was never filled.
+
+        Args:
+            connection: What is read through; None for a connection of its own.
 
         Raises:
-            IndexTrouble: It is of another version of this program.
+            IndexTrouble: It cannot be read, or is of another version of this program.
         """
         if connection is None:
             with self.reading() as own:
@@ -213,12 +227,21 @@ class Store:
             return None
         if row.version != t.SCHEMA:
             raise IndexTrouble(
-                f"the index {self.shown} is of another version of this program; build it anew with `salus index rebuild`"
+                f"the index {self.display_name} is of another version of this program;"
+                " build it anew with `salus index rebuild`"
             )
         return Cursor(row.chain_id, row.keeps, row.block, bytes(row.hash))
 
     def misfit(self, book: Book, connection: Connection | None = None) -> str:
-        """Why the index is not one of a book; "" when it is."""
+        """Why the index is not one of a book; "" when it is.
+
+        Args:
+            book: The book.
+            connection: What is read through; None for a connection of its own.
+
+        Raises:
+            IndexTrouble: The index cannot be read.
+        """
         if connection is None:
             with self.reading() as own:
                 return self.misfit(book, own)
@@ -230,21 +253,18 @@ class Store:
         there = {row["name"]: _plain(row) for row in connection.execute(select(t.contracts)).mappings()}
         wanted = {row["name"]: row for row in subjects(book)}
         for name in sorted(there.keys() | wanted.keys()):
-            if there.get(name) != wanted.get(name):
-                how = (
-                    "is not in it"
-                    if name not in there
-                    else "is in it and not in the book"
-                    if name not in wanted
-                    else ""
-                )
-                return f"{name} {how or 'was another one when it was begun'}"
+            if name not in there:
+                return f"{name} is not in it"
+            if name not in wanted:
+                return f"{name} is in it and not in the book"
+            if there[name] != wanted[name]:
+                return f"{name} was another one when it was begun"
         return ""
 
     # --------------------------------------------------------------------------------------------------------- reading
 
     def headers(self, connection: Connection, above: int) -> list[Header]:
-        """The kept headers with a number above one, the newest first."""
+        """The kept headers with a number above ``above``, the newest first."""
         query = select(t.blocks).where(t.blocks.c.number > above).order_by(t.blocks.c.number.desc())
         return [Header(r.number, bytes(r.hash), bytes(r.parent), r.time) for r in connection.execute(query)]
 
@@ -258,8 +278,13 @@ class Store:
         """Logs of a contract by their topics, oldest first.
 
         Args:
+            connection: What is read through.
+            contract: The contract's name.
             topics: What the topics must be, None for any; the first is the event.
-            since: The first block.
+            since: The number of the first block.
+
+        Returns:
+            Rows of ``events``: block, log_index, tx, topic0 to topic3, data.
         """
         c = t.events.c
         wanted = [c.contract == contract, c.block >= since]
@@ -273,7 +298,7 @@ class Store:
         return list(connection.execute(query))
 
     def counts(self, connection: Connection) -> dict[str, int]:
-        """How many rows each table has."""
+        """How many rows each table has, by its name."""
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in (*t.SHARED, t.diary)
@@ -312,10 +337,15 @@ class Store:
         """Take back every block above an ancestor, in one transaction.
 
         Args:
+            at: The cursor.
+            ancestor: The last block that stays.
             older: Headers that the window has again, now that it ends earlier.
 
         Returns:
             The new cursor, and how many events were taken back.
+
+        Raises:
+            IndexTrouble: Another program moved the cursor; nothing was changed.
         """
         with self._change() as connection:
             self._move(connection, at, ancestor)
@@ -348,7 +378,9 @@ class Store:
             update(t.cursor).where(c.block == at.block, c.hash == at.hash).values(block=to.number, hash=to.hash)
         )
         if moved.rowcount != 1:
-            raise IndexTrouble(f"the index {self.shown} was changed by another program meanwhile; run this again")
+            raise IndexTrouble(
+                f"the index {self.display_name} was changed by another program meanwhile; run this again"
+            )
 
     def _prune(self, connection: Connection, above: int, upto: int) -> None:
         """Forget the headers that fall out of the window, but for those of blocks with a row."""
@@ -360,11 +392,15 @@ class Store:
         gone: ColumnElement[bool] = and_(c.number > above, c.number <= upto, ~used)
         connection.execute(delete(t.blocks).where(gone))
 
-    # ------------------------------------------------------------------------------------------------------------ care
+    # -------------------------------------------------------------------------------------------------------- comparing
 
     def check(self) -> str:
-        """What the database itself finds wrong with its file; "" when nothing (always on a server, which checks
-        itself).
+        """What the database itself finds wrong with its file; "" when nothing.
+
+        On a server always "": a server checks itself.
+
+        Raises:
+            IndexTrouble: It cannot be read.
         """
         if self.file is None:
             return ""
@@ -374,7 +410,7 @@ class Store:
         return "" if said == ["ok"] and not broken else one_line(said if said != ["ok"] else broken)
 
     def rows(self, connection: Connection, table: Any) -> Iterator[tuple[Any, ...]]:
-        """All rows of a table in the order of its key, a few at a time."""
+        """All rows of a table as tuples in the order of its key; read a few at a time."""
         key = list(table.primary_key.columns)
         stream = connection.execution_options(yield_per=1000).execute(select(table).order_by(*key))
         for row in stream:

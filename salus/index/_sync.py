@@ -44,7 +44,7 @@ class Report:
     """What a sync did so far.
 
     Attributes:
-        block: Up to where the index speaks.
+        block: The last block of the index.
         hash: The hash of that block, 0x-hex.
         head: The node's newest block when it was last asked.
         blocks: How many blocks were added.
@@ -62,16 +62,16 @@ class Report:
     retractions: list[Retraction] = field(default_factory=list)
 
 
-class _Enough(Exception):
-    """Whoever follows was told to stop."""
+class _Stopped(Exception):
+    """The event that ends the following was set."""
 
 
-#: Hears of each change right after it is in the index.
-Heard = Callable[[Report], None]
+#: Called with the report so far, after each change of the index.
+OnChange = Callable[[Report], None]
 
 
 class Indexer:
-    """The one who writes an index.
+    """Writes an index; one at a time may.
 
     Args:
         url: The node.
@@ -106,7 +106,7 @@ class Indexer:
         self._code_seen = 0.0
 
     def close(self) -> None:
-        """Let go of the node and the database."""
+        """Close the connections to the node and the database."""
         self.endpoint.close()
         self.store.close()
 
@@ -116,15 +116,14 @@ class Indexer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # ------------------------------------------------------------------------------------------------------ what it
-    # does
+    # ----------------------------------------------------------------------------------------------------- what it does
 
-    def sync(self, *, upto: int | None = None, heard: Heard | None = None) -> Report:
+    def sync(self, *, upto: int | None = None, on_change: OnChange | None = None) -> Report:
         """Bring the index to the chain's head, once.
 
         Args:
-            upto: A block to stop at instead.
-            heard: Called after each change.
+            upto: The number of a block to stop at instead.
+            on_change: Called after each change of the index, with the report so far.
 
         Raises:
             IndexTrouble: The index is in use, of another book, or cannot be written.
@@ -133,22 +132,22 @@ class Indexer:
             Unreachable: The node does not answer, or not sensibly.
         """
         with writer(self.store):
-            return self._sync(Report(), upto, heard)
+            return self._sync(Report(), upto, on_change)
 
     def follow(
         self,
         stop: threading.Event,
         *,
         interval: float = 1.0,
-        heard: Heard | None = None,
+        on_change: OnChange | None = None,
         trouble: Callable[[SalusError], None] | None = None,
     ) -> Report:
         """Stay at the chain's head until told to stop; a node that does not answer is waited for.
 
         Args:
             stop: Set it to end.
-            interval: Seconds between two looks.
-            heard: Called after each change.
+            interval: Seconds between two questions for the newest block.
+            on_change: Called after each change of the index, with the report so far.
             trouble: Called where the node did not answer; it is asked again after a pause that grows.
 
         Raises:
@@ -156,18 +155,18 @@ class Indexer:
         """
         report, wait = Report(), interval
 
-        def hear(report: Report) -> None:
-            if heard is not None:
-                heard(report)
+        def changed(report: Report) -> None:
+            if on_change is not None:
+                on_change(report)
             if stop.is_set():  # also in the middle of catching up, which may take hours
-                raise _Enough
+                raise _Stopped
 
         with writer(self.store):
             while not stop.is_set():
                 try:
-                    self._sync(report, None, hear)
+                    self._sync(report, None, changed)
                     wait = interval
-                except _Enough:
+                except _Stopped:
                     break
                 except (WrongChain, NotDeployed):
                     raise
@@ -178,18 +177,21 @@ class Indexer:
                 stop.wait(wait if wait == interval else wait * (0.5 + random.random()))
         return report
 
-    def rebuild(self, *, heard: Heard | None = None) -> Report:
-        """Forget everything and build the index anew from the chain.
+    def rebuild(self, *, on_change: OnChange | None = None) -> Report:
+        """Forget everything and rebuild the index from the chain.
+
+        Args:
+            on_change: See :meth:`sync`.
 
         Raises:
             As :meth:`sync`; the old index is kept where the node does not even answer.
         """
         with writer(self.store):
-            self.chain.look(0)
+            self.chain.head_and_block(0)
             self.chain.check_code()
             self.window = self.window or self._had()
             self.store.clear()
-            return self._sync(Report(), None, heard)
+            return self._sync(Report(), None, on_change)
 
     def _had(self) -> int | None:
         try:
@@ -200,7 +202,7 @@ class Indexer:
 
     # --------------------------------------------------------------------------------------------------------- one sync
 
-    def _sync(self, report: Report, upto: int | None, heard: Heard | None) -> Report:
+    def _sync(self, report: Report, upto: int | None, on_change: OnChange | None) -> Report:
         at = self._begun()
         self._check_code(report)
         deadline = time.monotonic() + self.patience
@@ -208,7 +210,7 @@ class Indexer:
         while True:
             before = at
             try:
-                at = self._step(at, report, upto, heard)
+                at = self._step(at, report, upto, on_change)
                 report.block, report.hash = at.block, "0x" + at.hash.hex()
                 if at.block >= (report.head if upto is None else min(upto, report.head)):
                     return report
@@ -236,7 +238,7 @@ class Indexer:
             assert found is not None
         elif why := self.store.misfit(self.book):
             raise IndexTrouble(
-                f"the index {self.store.shown} is not one of {self.book.path or 'this book'}: {why};"
+                f"the index {self.store.display_name} is not one of {self.book.path or 'this book'}: {why};"
                 " build it anew with `salus index rebuild`, or name another --events"
             )
         return found
@@ -256,12 +258,12 @@ class Indexer:
         self.chain.check_code()
         self._code_seen = now
 
-    def _step(self, at: Cursor, report: Report, upto: int | None, heard: Heard | None) -> Cursor:
+    def _step(self, at: Cursor, report: Report, upto: int | None, on_change: OnChange | None) -> Cursor:
         """Look once; take back what the chain dropped, or add what is new."""
-        head, there = self.chain.look(at.block)
+        head, there = self.chain.head_and_block(at.block)
         report.head = head.number
         if there is None or there.hash != at.hash:
-            return self._take_back(at, report, heard)
+            return self._take_back(at, report, on_change)
         if head.number < at.block:  # an answer from before and one from after a change
             raise Moved(f"the node's newest block is {head.number}, and it knows block {at.block}")
         last = head.number if upto is None else min(upto, head.number)
@@ -272,8 +274,8 @@ class Indexer:
             while (page := coming.result()) is not None:
                 coming = pool.submit(next, pages, None)
                 at = self._put(at, page, report)
-                if heard is not None:
-                    heard(report)
+                if on_change is not None:
+                    on_change(report)
         return at
 
     def _put(self, at: Cursor, page: Page, report: Report) -> Cursor:
@@ -287,7 +289,7 @@ class Indexer:
 
     # ----------------------------------------------------------------------------------------------- the chain changed
 
-    def _take_back(self, at: Cursor, report: Report, heard: Heard | None) -> Cursor:
+    def _take_back(self, at: Cursor, report: Report, on_change: OnChange | None) -> Cursor:
         with self.store.reading() as connection:
             # Not the block before the contracts: a chain that shares no more than that was started anew.
             kept = self.store.headers(connection, max(at.block - at.window, self._base))
@@ -297,15 +299,15 @@ class Indexer:
         done, gone = self.store.take_back(at, ancestor, older)
         report.block, report.hash = done.block, "0x" + done.hash.hex()
         report.retractions.append(Retraction(ancestor.number, at.block - ancestor.number, gone))
-        if heard is not None:
-            heard(report)
+        if on_change is not None:
+            on_change(report)
         return done
 
     def _not_just_behind(self, at: Cursor, kept: list[Header]) -> None:
         """A node that is behind, one of several perhaps, looks like a chain that got shorter: look again first."""
         hashes = {header.number: header.hash for header in kept}
         for _ in range(_LOOKS):
-            head, there = self.chain.look(at.block)
+            head, there = self.chain.head_and_block(at.block)
             if there is not None and there.hash == at.hash:
                 raise Moved(f"the node's answers about block {at.block} change")
             if head.number >= at.block or hashes.get(head.number) != head.hash:
@@ -323,8 +325,9 @@ class Indexer:
                     return header
             first, step = first + step, 100
         raise IndexParted(
-            f"the node's chain is another one than the index {self.store.shown} has read, for at least {len(kept)} blocks"
-            f" (below block {at.block}); nothing was changed. If the chain is the right one, run `salus index rebuild`"
+            f"the node's chain is another one than the index {self.store.display_name} has read, for at least"
+            f" {len(kept)} blocks (below block {at.block}); nothing was changed. If the chain is the right one,"
+            " run `salus index rebuild`"
         )
 
     def _older(self, at: Cursor, oldest: Header, ancestor: Header) -> list[Header]:

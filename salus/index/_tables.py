@@ -55,8 +55,8 @@ __all__ = [
     "events",
     "open_engine",
     "quarantine",
+    "redact",
     "secure",
-    "shown",
 ]
 
 #: Version of the tables; an index of another version is built anew.
@@ -160,8 +160,8 @@ def drop(engine: Engine) -> None:
 # ------------------------------------------------------------------------------------------------------------ opening
 
 
-def shown(where: str | os.PathLike[str]) -> str:
-    """The place of an index for messages: without a password."""
+def redact(where: str | os.PathLike[str]) -> str:
+    """The place of an index for messages: a URL without its password, a file as it is."""
     text = os.fspath(where)
     if "://" not in text:
         return text
@@ -200,15 +200,15 @@ def _postgres(text: str) -> URL:
     try:
         url = make_url(text)
         if url.get_backend_name() != "postgresql":
-            raise BadInput("--events", shown(text), "must be a file, or postgresql://user@host/name")
+            raise BadInput("--events", redact(text), "must be a file, or postgresql://user@host/name")
         url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError):
         raise BadInput(
-            "--events", shown(text), "is no URL; write a file's name, or postgresql://user@host/name"
+            "--events", redact(text), "is no URL; write a file's name, or postgresql://user@host/name"
         ) from None
     except ImportError:
-        raise BadInput("--events", shown(text), "needs psycopg: pip install 'salus[postgres]'") from None
+        raise BadInput("--events", redact(text), "needs psycopg: pip install 'salus[postgres]'") from None
     return url
 
 

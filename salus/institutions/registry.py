@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from salus.consent.codes import role_bits, role_names
+from salus.abi.bits import role_names
 from salus.errors import BadInput
-from salus.keys.signing import address
+from salus.institutions.roles import role_bits
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
 
 __all__ = ["Institution", "Institutions", "Operator", "Standing", "StandingNow", "handle_bytes", "handle_text"]
 
@@ -122,12 +123,12 @@ def handle_text(handle: bytes) -> str:
 class Institutions:
     """The contract ``Institutions`` as the client's signer uses it; ``salus.institutions``."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("Institutions").functions
+        return self._ledger.contract("Institutions").functions
 
     # ---- the regulator
 
@@ -145,56 +146,56 @@ class Institutions:
             Refused: ``AccessManagedUnauthorized``, ``AlreadyAccredited``, ``HandleTaken``, ``InvalidTerm`` …
         """
         target, name = address(account, "account"), handle_bytes(handle)
-        return self._salus.send(self._f.accredit(target, name, role_bits(roles), _uint40(until, "until")))
+        return self._ledger.send(self._f.accredit(target, name, role_bits(roles), _uint40(until, "until")))
 
     def renew(self, account: str, roles: Iterable[str], until: int) -> Receipt:
         """Replace an institution's roles and term; the signer is the registrar."""
-        return self._salus.send(self._f.renew(self.resolve(account), role_bits(roles), _uint40(until, "until")))
+        return self._ledger.send(self._f.renew(self.resolve(account), role_bits(roles), _uint40(until, "until")))
 
     def suspend(self, account: str) -> Receipt:
         """Suspend an institution at once; the signer is the registrar."""
-        return self._salus.send(self._f.suspend(self.resolve(account)))
+        return self._ledger.send(self._f.suspend(self.resolve(account)))
 
     def reinstate(self, account: str) -> Receipt:
         """End a suspension; the signer is the registrar."""
-        return self._salus.send(self._f.reinstate(self.resolve(account)))
+        return self._ledger.send(self._f.reinstate(self.resolve(account)))
 
     # ---- the institution
 
     def set_operator(self, operator: str, roles: Iterable[str], until: int) -> Receipt:
         """Name or change an operator of the signer, which is an institution."""
         target = address(operator, "operator")
-        return self._salus.send(self._f.setOperator(target, role_bits(roles), _uint40(until, "until")))
+        return self._ledger.send(self._f.setOperator(target, role_bits(roles), _uint40(until, "until")))
 
     def remove_operator(self, operator: str) -> Receipt:
         """Remove an operator of the signer at once."""
-        return self._salus.send(self._f.removeOperator(address(operator, "operator")))
+        return self._ledger.send(self._f.removeOperator(address(operator, "operator")))
 
     def resign(self) -> Receipt:
         """The signer lays down its powers as an operator."""
-        return self._salus.send(self._f.resign())
+        return self._ledger.send(self._f.resign())
 
     def set_encryption_key(self, key: bytes) -> Receipt:
         """Publish the signer's X25519 public key, 32 bytes; zeros withdraw it."""
         if len(key) != 32:
             raise BadInput("", "encryption key", f"has {len(key)} bytes; an X25519 public key has 32")
-        return self._salus.send(self._f.setEncryptionKey(key))
+        return self._ledger.send(self._f.setEncryptionKey(key))
 
     # ---- views
 
     def standing(self, account: str) -> StandingNow:
         """Is this account licensed now, in which roles, and for whom does it act?"""
-        institution, roles, status = self._salus.call(self._f.standing(self.resolve(account)))
+        institution, roles, status = self._ledger.call(self._f.standing(self.resolve(account)))
         return StandingNow(institution, role_names(roles), Standing(status))
 
     def get(self, account: str) -> Institution | None:
         """What is stored of an institution, by address or name; None when it was never accredited."""
         target = self.resolve(account)
-        return _institution(target, self._salus.call(self._f.institution(target)))
+        return _institution(target, self._ledger.call(self._f.institution(target)))
 
-    def list(self) -> tuple[Institution, ...]:
+    def all(self) -> tuple[Institution, ...]:
         """Every institution that was ever accredited, in the order of accreditation, as it is stored now."""
-        accounts = [event.args["institution"] for event in self._salus.logs("Institutions", "InstitutionAccredited")]
+        accounts = [event.args["institution"] for event in self._ledger.logs("Institutions", "InstitutionAccredited")]
         return tuple(found for found in self._several(accounts) if found is not None)
 
     def names(self, accounts: Iterable[str]) -> dict[str, str]:
@@ -204,13 +205,13 @@ class Institutions:
         return {account: account if found is None else found.handle for account, found in several}
 
     def _several(self, accounts: Sequence[str]) -> Sequence[Institution | None]:
-        answers = self._salus.calls("Institutions", "institution", [(account,) for account in accounts])
+        answers = self._ledger.calls("Institutions", "institution", [(account,) for account in accounts])
         return [_institution(account, found) for account, found in zip(accounts, answers, strict=True)]
 
     def operator(self, account: str) -> Operator | None:
         """What is stored of an operator; None when it is nobody's."""
         target = address(account, "operator")
-        found = self._salus.call(self._f.operator(target))
+        found = self._ledger.call(self._f.operator(target))
         if found.institution == ZERO:
             return None
         return Operator(target, found.institution, role_names(found.roles), found.until)
@@ -227,7 +228,7 @@ class Institutions:
         """
         if name.startswith(("0x", "0X")):
             return address(name, "institution", file)
-        found: str = self._salus.call(self._f.byHandle(handle_bytes(name, file=file)))
+        found: str = self._ledger.call(self._f.byHandle(handle_bytes(name, file=file)))
         if found == ZERO:
             raise BadInput(
                 file, "institution", f"nobody is called {name!r}; `salus institution list` shows who there is"
@@ -242,7 +243,7 @@ class Institutions:
     def operators(self, institution: str) -> tuple[Operator, ...]:
         """Every operator that an institution has now, its term running or not."""
         target = self.resolve(institution)
-        events = self._salus.logs("Institutions", "OperatorSet", {"institution": target})
+        events = self._ledger.logs("Institutions", "OperatorSet", {"institution": target})
         accounts = dict.fromkeys(event.args["operator"] for event in events)
         found = (self.operator(account) for account in accounts)
         return tuple(operator for operator in found if operator is not None and operator.institution == target)

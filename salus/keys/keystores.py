@@ -19,7 +19,7 @@ from typing import Any
 
 from salus.errors import BadInput, WalletError, WrongPassword
 from salus.formats.json_file import parse_json
-from salus.keys.signing import KeySigner
+from salus.keys.signers import KeySigner
 
 __all__ = [
     "KeystoreFile",

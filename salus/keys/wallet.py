@@ -41,7 +41,7 @@ from salus.keys.keystores import (
     write_keystore,
     write_private,
 )
-from salus.keys.signing import KeySigner
+from salus.keys.signers import KeySigner
 
 __all__ = ["DEFAULT", "Wallet", "default_home", "default_path"]
 
@@ -194,7 +194,8 @@ class Wallet:
         """
         if not Wallet.is_in(path):
             raise WalletError(
-                f"there is no wallet in {os.fspath(path)}; make one with `salus wallet new`, or name a keystore with --keystore"
+                f"there is no wallet in {os.fspath(path)}; make one with `salus wallet new`, or name a keystore with"
+                " --keystore"
             )
 
     # ---- accounts

@@ -45,9 +45,9 @@ class Trial:
         """What is not refused."""
         return [row for row in self.rows if row.id not in self.refused]
 
-    def over(self) -> bool:
+    def is_done(self) -> bool:
         """Whether the first look is answered."""
-        return self.first is None or self.first.over()
+        return self.first is None or self.first.is_done()
 
 
 class DryRun:
@@ -119,7 +119,8 @@ class DryRun:
             needs, most = number(answer, "an estimate of gas"), min(gas_limit, MOST_GAS)
             if needs > most:
                 refused[row.id] = NodeRefused(
-                    f"{row.item.name or row.item.key} takes {needs:,} gas, a transaction may take {most:,}; send less at once"
+                    f"{row.item.name or row.item.key} takes {needs:,} gas, a transaction may take {most:,};"
+                    " send less at once"
                 )
                 continue
             with_margin = int(needs * _MARGIN)

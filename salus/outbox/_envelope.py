@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salus.errors import WalletError
-from salus.keys.signing import KeySigner
+from salus.keys.signers import KeySigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from salus.keys.signing import Signer
+    from salus.keys.signers import Signer
 
 __all__ = ["Fees", "Unsigned", "rlp", "signing"]
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from salus.errors import BadInput, SalusError
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
     from web3.contract.contract import ContractFunction
@@ -118,7 +118,7 @@ def _expect_address(text: str) -> None:
 
 
 #: What :meth:`Outbox.send_all` takes: an item, or a key and a function of a contract with its arguments.
-Sendable = Union[Item, tuple[str, "ContractFunction"]]
+Sendable: TypeAlias = "Item | tuple[str, ContractFunction]"
 
 
 @dataclass(frozen=True)

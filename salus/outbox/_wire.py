@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from salus.chain.connection import node_parts, shown
+from salus.chain.connection import node_parts, redact_url
 from salus.errors import BadAnswer, NodeRefused, SalusError, from_revert, one_line, revert_data
 from salus.outbox._transport import Overloaded, transport
 
@@ -70,7 +70,7 @@ class Endpoint:
 
     def __init__(self, url: str, *, timeout: float) -> None:
         node_parts(url)
-        self.url, self.name, self.timeout = url, shown(url), timeout
+        self.url, self.name, self.timeout = url, redact_url(url), timeout
         self._transport = transport(url, self.name, timeout)
         self._asides: dict[str, Endpoint] = {}
 
@@ -117,26 +117,27 @@ class Endpoint:
     def _in_order(self, answers: Any, count: int) -> list[Any]:
         """The answers in the order of the questions; nodes may give them in any, the ids tell."""
         if isinstance(answers, Mapping) and isinstance(error := answers.get("error"), Mapping):
-            trouble = _trouble(error)
-            if trouble.passing:
-                raise Overloaded(f"{self.name} answers: {one_line(trouble.message)}")
-            raise BadAnswer(f"{self.name} refuses {count} questions in one message: {one_line(trouble.message)}")
+            raise self._refused(_trouble(error), count)
         wrong = BadAnswer(f"the answers of {self.name} do not fit the questions")
         if not isinstance(answers, list) or len(answers) != count:
             raise wrong
-        found: list[Any] = [wrong] * count
+        found: dict[int, Any] = {}
         for answer in answers:
-            if not isinstance(answer, Mapping) or type(n := answer.get("id")) is not int or not 0 <= n < count:
+            if not isinstance(answer, Mapping) or type(n := answer.get("id")) is not int or n in found:
                 raise wrong
-            if found[n] is not wrong:
+            error = answer.get("error")
+            if error is None and "result" not in answer:
                 raise wrong
-            if (error := answer.get("error")) is not None:
-                found[n] = _trouble(error)
-            elif "result" in answer:
-                found[n] = answer["result"]
-            else:
-                raise wrong
-        return found
+            found[n] = answer["result"] if error is None else _trouble(error)
+        if found.keys() != set(range(count)):
+            raise wrong
+        return [found[n] for n in range(count)]
+
+    def _refused(self, trouble: Trouble, count: int) -> BadAnswer | Overloaded:
+        """The error where a node answered a whole message with one error."""
+        if trouble.passing:
+            return Overloaded(f"{self.name} answers: {one_line(trouble.message)}")
+        return BadAnswer(f"{self.name} refuses {count} questions in one message: {one_line(trouble.message)}")
 
 
 def _trouble(error: Any) -> Trouble:

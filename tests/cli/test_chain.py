@@ -34,10 +34,11 @@ def test_a_node_without_the_contracts_is_3(world, tmp_path):
 
 
 def test_outside_of_a_checkout_it_says_what_is_missing(tmp_path, monkeypatch):
-    import salus.cli.chain
+    import salus.chain.local_deployment
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(salus.cli.chain, "__file__", str(tmp_path / "site-packages" / "salus" / "cli" / "chain.py"))
+    elsewhere = tmp_path / "site-packages" / "salus" / "chain" / "local_deployment.py"
+    monkeypatch.setattr(salus.chain.local_deployment, "__file__", str(elsewhere))
     result = CliRunner().invoke(cli, ["chain", "up"])
     assert result.exit_code == 2
     assert "there is no checkout of Salus here" in result.stderr
@@ -128,6 +129,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks i
 
 
 @linux
+@pytest.mark.chain
 def test_a_chain_comes_up_with_everything_and_ends_with_the_command(chain_up):
     said = json.loads(line(chain_up.stdout))
     place = ["--rpc", said["url"], "--book", said["book"]]
@@ -146,6 +148,7 @@ def test_a_chain_comes_up_with_everything_and_ends_with_the_command(chain_up):
 
 
 @linux
+@pytest.mark.chain
 def test_what_is_interrupted_while_deploying_leaves_nothing_behind(chain_up):
     assert "deploying" in line(chain_up.stderr)
     deadline = time.monotonic() + 30

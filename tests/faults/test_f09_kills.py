@@ -64,7 +64,7 @@ def test_f9_killed_at_any_moment_it_is_whole_and_goes_on(ledger, monkeypatch):
     """New blocks, reorgs and kills by turns; each moment of a sync is hit, the transactions' ends above all."""
     import salus.index._chain
 
-    monkeypatch.setattr(salus.index.chain, "_PAGE", 5)  # many transactions in one sync
+    monkeypatch.setattr(salus.index._chain, "_PAGE", 5)  # many transactions in one sync
     chance = random.Random(9)
     ledger.grants(30)
     began = time.monotonic()

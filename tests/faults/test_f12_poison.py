@@ -8,7 +8,7 @@ from eth_abi.abi import encode
 from salus.abi import decoding
 from salus.errors import IndexTrouble, NotDeployed
 from salus.index._rows import misfit
-from salus.index._status import look
+from salus.index._status import read_status
 from tests.support.log_emitter import LOTS, REGISTRY, count, differences, word
 
 GRANTED = decoding.event_topic("ConsentRegistry", "ConsentGranted")
@@ -44,7 +44,7 @@ def test_f12_poison_is_put_aside_and_what_follows_is_indexed(ledger, kind):
             row = connection.exec_driver_sql("SELECT data, contract, reason FROM quarantine").one()
         assert (row.data, row.contract) == (data, "ConsentRegistry" if where == REGISTRY else "Lots")
         assert said in row.reason
-        assert look(indexer.store, ledger.book, None).quarantined == {row.contract: {row.reason: 1}}
+        assert read_status(indexer.store, ledger.book).quarantined == {row.contract: {row.reason: 1}}
         assert differences(indexer, ledger.fresh()) == []
 
 
@@ -153,6 +153,6 @@ def test_f19_an_index_of_another_book_is_refused(ledger, tmp_path):
         with pytest.raises(IndexTrouble, match="Lots is in it and not in the book; build it anew"):
             indexer.sync()
         indexer.rebuild()
-        assert json.loads(json.dumps(look(indexer.store, ledger.book, indexer.chain).events)) == {
+        assert json.loads(json.dumps(read_status(indexer.store, ledger.book, ledger.node.url).events)) == {
             "ConsentRegistry": {"ConsentGranted": 1}
         }

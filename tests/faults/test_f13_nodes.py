@@ -1,5 +1,6 @@
 """F13, F14, F15, F16, F20: nodes that are behind, forked, forgetful, overloaded, limited, or of another chain."""
 
+import itertools
 import threading
 import time
 
@@ -97,7 +98,7 @@ def test_f13_two_nodes_on_two_forks_never_mix(pair, seed):
                     pass  # it may say that the node does not settle; what is in the index is of one chain all the same
                 with indexer.store.reading() as connection:
                     rows = connection.exec_driver_sql("SELECT hash, parent FROM blocks ORDER BY number").all()
-                assert all(below.hash == above.parent for below, above in zip(rows, rows[1:], strict=False))
+                assert all(below.hash == above.parent for below, above in itertools.pairwise(rows))
             proxy.clear()
             indexer.sync()
             assert differences(indexer, pair[0].fresh()) == []
@@ -225,7 +226,7 @@ def test_f15_who_follows_waits_for_the_node_and_goes_on(ledger, through):
 
     ended = threading.Timer(20, stop.set)
     ended.start()
-    report = indexer.follow(stop, interval=0.02, heard=hear, trouble=trouble)
+    report = indexer.follow(stop, interval=0.02, on_change=hear, trouble=trouble)
     ended.cancel()
     assert (heard, report.events) == ([2, 3], 3)
     assert "HTTP 503" in str(troubles[0])
@@ -268,7 +269,7 @@ def test_f20_a_long_quiet_stretch_and_a_busy_block(ledger, through):
     # No answer to more than a hundred logs: the receipts of the block have them all.
     limited = proxy.spoil("eth_getLogs", "range_limit", logs=100)
     pages = []
-    report = indexer.sync(heard=lambda report: pages.append(report.block))
+    report = indexer.sync(on_change=lambda report: pages.append(report.block))
     assert (report.events, report.block, limited.done) == (5_001, 2_002, 1)
     assert pages == sorted(pages) and len(pages) > 8  # it may be broken off at each of these
     assert differences(indexer, ledger.fresh()) == []

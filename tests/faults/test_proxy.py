@@ -8,7 +8,7 @@ proxy
 │   └── slow: later, and whole
 ├── single questions, alone and in a batch
 │   ├── fail, omit_answer: of some
-│   ├── wrong_id, chain_id, stale
+│   ├── unknown, wrong_id, chain_id, stale
 │   ├── shuffle_logs, dup_logs, omit_log; untouched where there are none
 │   ├── range_limit by blocks and by logs
 │   └── geth_underpriced: a tenth more on both fees, or the first stays
@@ -189,6 +189,12 @@ def test_an_answer_of_a_batch_is_left_out(proxy):
     assert [answer["id"] for answer in batch(proxy, "eth_chainId", 4)] == [1, 2, 3]
 
 
+def test_what_is_asked_for_is_unknown(node, proxy):
+    proxy.spoil("eth_getBlockByNumber", "unknown", times=1)
+    assert ask(proxy, "eth_getBlockByNumber", "0x0", False)["result"] is None
+    assert ask(proxy, "eth_getBlockByNumber", "0x0", False)["result"]["number"] == "0x0"
+
+
 def test_a_wrong_id_is_that_of_no_question(proxy):
     proxy.spoil("eth_chainId", "wrong_id", times=1)
     assert [answer["id"] in range(3) for answer in batch(proxy, "eth_chainId", 3)] == [False, True, True]
@@ -306,7 +312,12 @@ def test_it_ends_at_once_with_callers_that_wait_and_connections_that_are_idle(no
         idle = Web3(HTTPProvider(proxy.url))
         assert idle.eth.chain_id == node.chain_id
         proxy.spoil("evm_mine", "hang")
-        waiting = threading.Thread(target=lambda: pytest.raises(OSError, ask, proxy, "evm_mine"))
+
+        def ask_in_vain():
+            with pytest.raises(OSError):
+                ask(proxy, "evm_mine")
+
+        waiting = threading.Thread(target=ask_in_vain)
         waiting.start()
         while not proxy.counts:
             time.sleep(0.01)

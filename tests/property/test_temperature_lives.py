@@ -17,9 +17,9 @@ from eth_utils import keccak
 
 from tests.reference.custody import Custody, Device, Lot, Refused
 from tests.support.coldchain_driver import FOR_EVER, Road
+from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY
 from tests.support.random_series import random_loads, random_profile
-from tests.support.rpc_batch import cases, seed
 
 HOLDER = "manufacturer"
 
@@ -156,7 +156,7 @@ def test_two_loggers(road):
         ends = [load.start for load in loads[1:]] + [road.began]
         device = 0
         start = loads[0].start - dice.choice((0, 0, loads[0].step - 1, loads[0].step, 5_000))
-        for number, (load, end) in enumerate(zip(loads, ends, strict=True)):
+        for number, (load, _end) in enumerate(zip(loads, ends, strict=True)):
             if number == 0 or dice.random() < 0.6:
                 if number:
                     # The former one ends with its last reading or later, the new one begins with its first or sooner.

@@ -1,4 +1,5 @@
-"""How a claim is judged: the reference for ``interfaces/claims/IAdjudication.sol`` and ``interfaces/claims/IPlans.sol``.
+"""How a claim is judged: the reference for ``interfaces/claims/IAdjudication.sol`` and
+``interfaces/claims/IPlans.sol``.
 
 Nothing is counted up here. What a member, a family, a limit or a pre-authorisation has used is, at every question, the
 sum over the judged lines that stand; what was reversed stands no more, as if it had never been.

@@ -12,7 +12,8 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 TYPES = {
     "EIP712Domain": "string name, string version, uint256 chainId, address verifyingContract",
     "Line": "bytes32 code, uint16 units, uint80 charge, uint80 prior",
-    "Claim": "bytes32 plan, address patient, address provider, bytes32 number, uint24 serviceDay, bytes32 primary, Line[] lines",
+    "Claim": "bytes32 plan, address patient, address provider, bytes32 number, uint24 serviceDay, bytes32 primary,"
+    " Line[] lines",
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from salus.claims.files.fhir import read_claims
 from salus.claims.plans.file import load_plan, new_salt
-from salus.claims.plans.plans import Membership
+from salus.claims.plans.records import Membership
 from salus.consent.registry import DirectiveDraft, Effect
 from tests.support.shared_data import EXAMPLES
 

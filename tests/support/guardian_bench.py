@@ -1,4 +1,6 @@
-"""Guardians and access log beside their references, as `tests.support.consent_bench` has the registry beside its own."""
+"""Guardians and access log, each call made on the contract and on the reference; `tests.support.consent_bench` does the
+same for the registry.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ from salus.index._compare import compare
 _OPS = {
     "STOP": 0x00, "ADD": 0x01, "SUB": 0x03, "EQ": 0x14, "ISZERO": 0x15, "SHL": 0x1B, "SHR": 0x1C, "CALLDATALOAD": 0x35,
     "CALLDATASIZE": 0x36, "CALLDATACOPY": 0x37, "JUMP": 0x56, "JUMPI": 0x57, "JUMPDEST": 0x5B, "PUSH0": 0x5F,
-    "SWAP1": 0x90, "SWAP2": 0x91, **{f"DUP{n}": 0x7F + n for n in range(1, 9)}, **{f"LOG{n}": 0xA0 + n for n in range(5)},
+    "SWAP1": 0x90, "SWAP2": 0x91,
+    **{f"DUP{n}": 0x7F + n for n in range(1, 9)}, **{f"LOG{n}": 0xA0 + n for n in range(5)},
 }  # fmt: skip
 
 

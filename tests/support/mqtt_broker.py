@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from scripts.broker import find
+from scripts.dev.broker import find
 from tests.support.shared_data import ROOT
 
 SECONDS = 40  # the longest that anything here is waited for
@@ -29,15 +29,15 @@ def wait_for(what, seconds=SECONDS):
     raise AssertionError(f"still waiting for {what} after {seconds} s")
 
 
-class House:
+class Mosquitto:
     """A mosquitto with a folder for what it must remember, at a port that stays the same through restarts."""
 
     def __init__(self, folder):
         self.command = find()
         if self.command is None:
             if REQUIRED:
-                pytest.fail("no mosquitto, and SALUS_BROKER says that there must be one: run scripts/broker.py")
-            pytest.skip("no mosquitto: run scripts/broker.py")
+                pytest.fail("no mosquitto, and SALUS_BROKER says that there must be one: run scripts/dev/broker.py")
+            pytest.skip("no mosquitto: run scripts/dev/broker.py")
         self.folder, self.process = Path(folder), None
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
@@ -54,7 +54,7 @@ class House:
 
     def start(self):
         program, extra = self.command
-        self.log = open(self.folder / "mosquitto.log", "ab")
+        self.log = (self.folder / "mosquitto.log").open("ab")
         self.process = subprocess.Popen(
             [program, "-c", str(self.folder / "mosquitto.conf")],
             env={**os.environ, **extra},
@@ -85,9 +85,9 @@ REQUIRED = os.environ.get("SALUS_BROKER") == "required"
 
 
 @pytest.fixture
-def house(tmp_path):
+def mosquitto(tmp_path):
     """A broker that runs."""
-    made = House(tmp_path)
+    made = Mosquitto(tmp_path)
     made.start()
     yield made
     made.stop()

@@ -28,7 +28,7 @@ class Ledger:
 
 
 def main(port, folder):
-    from salus.coldchain.loggers.mqtt import Broker, Listener
+    from salus.coldchain.loggers.mqtt import BatchLimits, Broker, Listener
     from salus.coldchain.loggers.spool import Spool
 
     ended = []
@@ -41,8 +41,7 @@ def main(port, folder):
             spool,
             client_id="test-listener",
             deliver=ledger.take,
-            most=7,
-            age_s=1,
+            limits=BatchLimits(most=7, age_s=1),
             note=lambda line: print(line, flush=True),
         ).run(lambda: bool(ended))
 

@@ -166,8 +166,9 @@ def packed(values, base, width=16, resolution=1) -> bytes:
 
 DOMAIN = [("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address")]
 READINGS = [
-    ("shipment", "bytes32"), ("sequence", "uint24"), ("start", "uint40"), ("step", "uint16"), ("count", "uint16"), ("base", "int16"),
-    ("width", "uint8"), ("resolution", "uint8"), ("previous", "bytes16"), ("file", "bytes32"), ("data", "bytes"),
+    ("shipment", "bytes32"), ("sequence", "uint24"), ("start", "uint40"), ("step", "uint16"), ("count", "uint16"),
+    ("base", "int16"), ("width", "uint8"), ("resolution", "uint8"), ("previous", "bytes16"), ("file", "bytes32"),
+    ("data", "bytes"),
 ]  # fmt: skip
 OFFER = [
     ("shipment", "bytes32"), ("from", "address"), ("to", "address"), ("since", "uint32"), ("deadline", "uint40"),

@@ -16,7 +16,7 @@ from salus import Salus
 from salus.abi.decoding import load_abi, selector
 from salus.chain.local_node import LocalNode
 from salus.claims.model import State as ClaimState
-from salus.claims.plans.file import Plan
+from salus.claims.plans.model import Plan
 from salus.claims.plans.plans import price_units, term_units
 from salus.consent.model import Status
 from salus.index import Indexer, Store
@@ -69,7 +69,8 @@ def index_is_fresh(setting: Setting, node: LocalNode) -> Iterator[str]:
             for table in t.SHARED:
                 mine, theirs = list(live.store.rows(here, table)), list(fresh.store.rows(there, table))
                 if mine != theirs:
-                    yield f"{table.name}: {len(mine)} rows live, {len(theirs)} fresh, {len(set(mine) ^ set(theirs))} differ"
+                    different = len(set(mine) ^ set(theirs))
+                    yield f"{table.name}: {len(mine)} rows live, {len(theirs)} fresh, {different} differ"
 
 
 # ----------------------------------------------------------------------------------------- (b) the index is the storage

@@ -17,9 +17,10 @@ from eth_utils.crypto import keccak
 from salus import KeySigner
 from salus.abi.decoding import encode_calls, function_of
 from salus.chain.book import Book
-from salus.claims.files.fhir import ClaimInput
+from salus.claims.input import ClaimInput
 from salus.claims.model import PreparedClaim
-from salus.claims.plans.file import Plan, load_plan
+from salus.claims.plans.file import load_plan
+from salus.claims.plans.model import Plan
 from salus.consent import codes
 from salus.consent.model import Directive, Effect, Order
 from salus.consent.relay import words

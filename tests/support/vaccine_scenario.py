@@ -5,6 +5,7 @@ import secrets
 
 from salus import errors
 from salus.coldchain.loggers.devices import commit_serial
+from salus.coldchain.lots import NewLot
 from salus.coldchain.temperature import Bound, Profile, Rule, Span
 from salus.doses.schedules import Schedule, Step
 
@@ -58,7 +59,7 @@ class Works:
             "units": 100,
             "profile": self.profile(),
         }
-        return self.salus.lots.register_lot(**terms | changes)
+        return self.salus.lots.register_lot(NewLot(**terms | changes))
 
     def shipment(self, lot, units=10):
         """A shipment of a lot with a logger beside it."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from salus.claims.files.csv import read_csv
-from salus.claims.files.fhir import ClaimInput, noting, read_claims, refuse_duplicates
+from salus.claims.files.fhir import read_claims
 from salus.claims.files.x12 import is_x12, read_x12
+from salus.claims.input import ClaimInput, noting, refuse_duplicates
 from salus.errors import BadInput
 from salus.formats.json_file import read_bytes
 

@@ -13,7 +13,7 @@ from salus.claims.carc import carc_words
 from salus.claims.files import fhir_response as shared
 
 if TYPE_CHECKING:
-    from salus.claims.files.fhir import LineInput
+    from salus.claims.input import LineInput
     from salus.claims.model import ClaimAnswer, LineAnswer
 
 __all__ = ["explanation_of_benefit"]
@@ -32,8 +32,8 @@ def explanation_of_benefit(answer: ClaimAnswer, *, insurer: str) -> dict[str, An
         insurer: The insurer's handle.
 
     Returns:
-        The resource as JSON values with exact :class:`~decimal.Decimal` amounts; :func:`salus.formats.json_file.dump_json`
-        writes it.
+        The resource as JSON values with exact :class:`~decimal.Decimal` amounts;
+        :func:`salus.formats.json_file.dump_json` writes it.
     """
     claim, money = answer.input, shared.money_of(answer)
     lines = {line.sequence: line for line in answer.lines}

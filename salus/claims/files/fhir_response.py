@@ -3,8 +3,8 @@
 Each line has the amounts of HL7's adjudication categories ``submitted``, ``eligible`` (what the plan allows),
 ``deductible``, ``copay`` and ``benefit`` (what the plan pays), and of CARIN Blue Button's where HL7 has none:
 ``coinsurance``, ``noncovered`` (denied, or beyond a limit), ``discount`` (written off), ``priorpayerpaid``. The reason
-of each amount that is taken away is its CARC with its group code; see :mod:`salus.claims.carc`. These and ``benefit`` sum to
-``submitted``. The outcome is
+of each amount that is taken away is its CARC with its group code; see :mod:`salus.claims.carc`. These and ``benefit``
+sum to ``submitted``. The outcome is
 
 - ``complete``: settled, denied by review, reversed, decided on appeal;
 - ``partial``: settled, and a part was denied by the rules;
@@ -63,8 +63,8 @@ def claim_response(answer: ClaimAnswer, *, insurer: str) -> dict[str, Any]:
         insurer: The insurer's handle.
 
     Returns:
-        The resource as JSON values with exact :class:`~decimal.Decimal` amounts; :func:`salus.formats.json_file.dump_json`
-        writes it.
+        The resource as JSON values with exact :class:`~decimal.Decimal` amounts;
+        :func:`salus.formats.json_file.dump_json` writes it.
     """
     claim = answer.input
     response: dict[str, Any] = {
@@ -111,7 +111,10 @@ def write_claim_responses(answers: Sequence[ClaimAnswer], folder: str | Path, *,
                 paths.append(path)
                 break
     except OSError as trouble:
-        fix = f"cannot be written to ({trouble.strerror}); name another folder. What is on chain stays: `salus claim status`"
+        fix = (
+            f"cannot be written to ({trouble.strerror}); name another folder."
+            " What is on chain stays: `salus claim status`"
+        )
         raise BadInput(str(folder), "", fix) from None
     return paths
 

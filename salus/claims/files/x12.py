@@ -28,7 +28,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from salus.claims.files.fhir import MAX_UNITS, ClaimInput, LineInput, noting, refuse_duplicates
+from salus.claims.input import MAX_UNITS, ClaimInput, LineInput, noting, refuse_duplicates
 from salus.claims.plans.file import day_number
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import add, read_text

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from salus.claims.adjudication import Asked, Category, Left, Member, Order, Price, judge_line
 from salus.claims.model import LineAnswer, money
-from salus.claims.plans.file import AGES, SEXES, Plan, PlanPrice, day_text
+from salus.claims.plans.file import AGES, SEXES, PlanPrice, day_text
+from salus.claims.plans.model import Plan
 from salus.claims.plans.plans import category_units, price_units, term_units
 
 __all__ = ["Example", "decimals_of", "examples", "in_words", "percent", "warnings"]

@@ -1,7 +1,7 @@
 """The plan file of an insurer, and the hashes that go on chain for it.
 
-A plan file is JSON; ``salus/claims/plans/plan.schema.json`` says all of it (JSON Schema, draft 2020-12), ``examples/`` has two. The
-least::
+A plan file is JSON; ``salus/claims/plans/plan.schema.json`` says all of it (JSON Schema, draft 2020-12), ``examples/``
+has two. The least::
 
     {"name": "Basic 2026", "version": 1,      for people; a later version names the "series" that it continues
      "insurer": "north-mutual",               handle of the insurer

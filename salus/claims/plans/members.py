@@ -18,12 +18,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from salus.claims.files.fhir import noting
-from salus.claims.plans.file import AGES, SEXES, Plan, day_number
-from salus.claims.plans.plans import Membership
+from salus.claims.input import noting
+from salus.claims.plans.file import AGES, SEXES, day_number
+from salus.claims.plans.model import Plan
+from salus.claims.plans.records import Membership
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import read_text
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 __all__ = ["read_members", "ungrouped"]
 

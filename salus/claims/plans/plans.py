@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from salus.claims.adjudication import Category, Price, pack_price, unpack_price
-from salus.claims.plans.file import Plan, PlanPrice, Schedule, day_number, day_text, load_plan, new_salt
+from salus.claims.plans.file import PlanPrice, Schedule, day_number, day_text, load_plan, new_salt
+from salus.claims.plans.model import Plan
 from salus.claims.plans.records import Authorization, Cap, Contract, Membership, Referral, Terms
 from salus.claims.plans.units import category_units, listed, lists_of, price_units, rules, term_units
+from salus.claims.plans.versions import Version, published
 from salus.errors import BadInput
-from salus.keys.signing import address as checked_address
-from salus.outbox._bulk import send_each, take_up
+from salus.keys.addresses import address as checked_address
+from salus.outbox import resume_pending, send_each
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
+    from salus.claims.treasury.treasury import Treasury
+    from salus.institutions.registry import Institutions
     from salus.outbox import Outbox
 
 __all__ = [
@@ -57,12 +61,18 @@ Progress = Callable[[int, int], None]
 class Plans:
     """The noun ``plans``: register, price, publish, enrol, contract, authorise, refer, look."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions, treasury: Treasury) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
+        self._treasury = treasury
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("Plans").functions
+        return self._ledger.contract("Plans").functions
+
+    def published(self, plan: Plan) -> tuple[Version, ...]:
+        """Every published version of a plan's series; see :func:`salus.claims.plans.versions.published`."""
+        return published(self._ledger, self, plan)
 
     def id_of(self, plan: Plan) -> bytes:
         """The id of a plan file's version on this chain.
@@ -70,7 +80,7 @@ class Plans:
         Raises:
             BadInput: The insurer's handle is unknown here.
         """
-        return plan.id(self._salus.institutions.resolve(plan.insurer, file=plan.source))
+        return plan.id(self._institutions.resolve(plan.insurer, file=plan.source))
 
     # ---- the insurer: a version ----------------------------------------------------------------------------------
 
@@ -116,8 +126,8 @@ class Plans:
             PlanExists, NotLicensed, NotInsurer, InvalidTerms: By the rules.
         """
         token = checked_address(token, "token")
-        decimals = self._salus.treasury.decimals(token)
-        insurer = self._salus.institutions.resolve(plan.insurer, file=plan.source)
+        decimals = self._treasury.decimals(token)
+        insurer = self._institutions.resolve(plan.insurer, file=plan.source)
         # Before the first transaction: nothing is installed by halves for want of a decimal.
         amounts = term_units(plan, decimals)
         category_units(plan, decimals)
@@ -131,7 +141,7 @@ class Plans:
         head = (insurer, plan.valid_from, plan.valid_until, token, plan.coinsurance, plan.coinsurance_out)
         days = (plan.waiting_days, plan.filing_days, amounts["review_threshold"], plan.review_days, plan.appeal_days)
         struct = (*head, *(amounts[name] for name in _SUMS), *days, rules(plan), plan.document)
-        return self._salus.send(self._f.register(bytes(32) if plan.version == 1 else series, struct))
+        return self._ledger.send(self._f.register(bytes(32) if plan.version == 1 else series, struct))
 
     def load(
         self, plan: Plan, *, progress: Progress | None = None, outbox: Outbox | None = None
@@ -146,19 +156,19 @@ class Plans:
         Raises:
             BadInput: The plan is not registered, or the chain has something else than the file.
         """
-        take_up(outbox)
+        resume_pending(outbox)
         plan_id, decimals = self._registered(plan)
         categories, lists = self._missing(plan, plan_id, decimals)
         some = [
             (self._f.addCategories(plan_id, part), len(part)) for part in _parts(categories, _CATEGORIES_A_TRANSACTION)
         ]
-        receipts = dict(send_each(self._salus, outbox, "categories", some))
+        receipts = dict(send_each(self._ledger, outbox, "categories", some))
         of = len(plan.prices) + sum(len(schedule.prices) for schedule in plan.schedules)
         done = of - sum(map(len, lists.values()))
         parts = [(number, part) for number, rest in lists.items() for part in _parts(rest, _PRICES_A_TRANSACTION)]
         add = self._f.addPrices
         calls = ((add(plan_id, number, *map(list, zip(*part, strict=True))), len(part)) for number, part in parts)
-        for n, receipt in send_each(self._salus, outbox, "prices", calls):
+        for n, receipt in send_each(self._ledger, outbox, "prices", calls):
             receipts[len(some) + n] = receipt
             done += len(parts[n][1])
             if progress:
@@ -177,7 +187,7 @@ class Plans:
         if missing := len(categories) + len(lists[0]):
             fix = f"{missing} categories and prices are not on chain yet; load them with `salus claim plan prices`"
             raise BadInput(plan.source, "", fix)
-        return self._salus.send(self._f.publish(plan_id))
+        return self._ledger.send(self._f.publish(plan_id))
 
     def missing(self, plan: Plan) -> tuple[int, int]:
         """How many categories and prices of a registered plan, schedules included, are not on chain.
@@ -216,11 +226,11 @@ class Plans:
     def _registered(self, plan: Plan) -> tuple[bytes, int]:
         """The id of a version that is registered here, and its token's decimals."""
         plan_id = self.id_of(plan)
-        found = self._salus.call(self._f.terms(plan_id))
+        found = self._ledger.call(self._f.terms(plan_id))
         if found.insurer == _NOBODY:
             fix = "is not registered on this chain (or was changed since); register it with `salus claim plan register`"
             raise BadInput(plan.source, "", fix)
-        return plan_id, self._salus.treasury.decimals(found.token)
+        return plan_id, self._treasury.decimals(found.token)
 
     # ---- the insurer: the series ---------------------------------------------------------------------------------
 
@@ -240,13 +250,13 @@ class Plans:
             progress: Told how many are in.
             outbox: See :meth:`load`.
         """
-        take_up(outbox)
+        resume_pending(outbox)
         rest = self.not_enrolled(plan_id, members)
         done, receipts = len(members) - len(rest), {}
         parts = list(_parts(rest, _MEMBERS_A_TRANSACTION))
         rows = ([(checked_address(m.member, "member"), m.struct()) for m in part] for part in parts)
         calls = ((self._f.enroll(plan_id, structs), len(structs)) for structs in rows)
-        for n, receipt in send_each(self._salus, outbox, "members", calls):
+        for n, receipt in send_each(self._ledger, outbox, "members", calls):
             receipts[n] = receipt
             done += len(parts[n])
             if progress:
@@ -256,13 +266,13 @@ class Plans:
     def not_enrolled(self, plan_id: bytes, members: Sequence[Membership]) -> list[Membership]:
         """Those that are not enrolled, or otherwise than this, asked for in few questions."""
         accounts = [checked_address(m.member, "member") for m in members]
-        found = self._salus.calls("Plans", "membership", [(plan_id, account) for account in accounts])
+        found = self._ledger.calls("Plans", "membership", [(plan_id, account) for account in accounts])
         return [m for m, there in zip(members, found, strict=True) if m.struct() != tuple(there)]
 
     def contract(self, plan_id: bytes, provider: str, terms: Contract) -> Receipt:
         """Contract a provider (account or name), or replace its contract; an end not after the beginning ends it."""
-        account = self._salus.institutions.resolve(provider)
-        return self._salus.send(self._f.contractProvider(plan_id, account, tuple(vars(terms).values())))
+        account = self._institutions.resolve(provider)
+        return self._ledger.send(self._f.contractProvider(plan_id, account, tuple(vars(terms).values())))
 
     def contract_all(self, plan: Plan) -> dict[str, Receipt]:
         """Contract the providers of a plan's schedules as the file says; who is so already is left out.
@@ -285,7 +295,7 @@ class Plans:
         Raises:
             NotInsurer, InvalidCap: By the rules.
         """
-        return self._salus.send(self._f.capProvider(plan_id, self._whom(provider), (cap.most, cap.period)))
+        return self._ledger.send(self._f.capProvider(plan_id, self._whom(provider), (cap.most, cap.period)))
 
     def authorize(
         self, plan_id: bytes, member: str, code: bytes, units: int, *, from_day: int, until_day: int
@@ -294,45 +304,44 @@ class Plans:
         one.
         """
         account = checked_address(member, "member")
-        return self._salus.send(self._f.authorize(plan_id, account, code, units, from_day, until_day))
+        return self._ledger.send(self._f.authorize(plan_id, account, code, units, from_day, until_day))
 
     # ---- a provider ----------------------------------------------------------------------------------------------
 
     def refer(self, plan_id: bytes, member: str, *, to: str | None = None, from_day: int, until_day: int) -> Receipt:
         """Refer a member to a provider (account or name), or to whomever the member chooses."""
         account, whom = checked_address(member, "member"), self._whom(to)
-        return self._salus.send(self._f.refer(plan_id, account, whom, from_day, until_day))
+        return self._ledger.send(self._f.refer(plan_id, account, whom, from_day, until_day))
 
     def _whom(self, to: str | None) -> str:
-        return _NOBODY if to is None else self._salus.institutions.resolve(to)
+        return _NOBODY if to is None else self._institutions.resolve(to)
 
     # ---- views ---------------------------------------------------------------------------------------------------
 
     def terms(self, plan_id: bytes) -> Terms:
         """A version's terms; the insurer is account 0 when it is unknown."""
-        found = self._salus.call(self._f.terms(plan_id))
-        *values, _document = found  # the contract does not keep it
-        insurer, valid_from, valid_until, token, *rest = values
-        at = int(self._salus.call(self._f.inForceAt(plan_id)))
-        return Terms("0x" + plan_id.hex(), insurer, token, valid_from, valid_until, *rest, at)
+        found = self._ledger.call(self._f.terms(plan_id))
+        insurer, valid_from, valid_until, token, *rest, _document = found  # the contract does not keep the document
+        rest.append(int(self._ledger.call(self._f.inForceAt(plan_id))))
+        return Terms("0x" + plan_id.hex(), insurer, token, valid_from, valid_until, *rest)
 
     def publish_delay(self) -> int:
         """Seconds from publication until a version judges."""
-        return int(self._salus.call(self._f.PUBLISH_DELAY()))
+        return int(self._ledger.call(self._f.PUBLISH_DELAY()))
 
     def versions(self, plan_id: bytes) -> int:
         """How many versions the series of a plan has."""
-        return int(self._salus.call(self._f.versions(plan_id)))
+        return int(self._ledger.call(self._f.versions(plan_id)))
 
     def categories(self, plan_id: bytes) -> tuple[Category, ...]:
         """The categories of a version in the order of their numbers, from 1."""
-        events = self._salus.logs("Plans", "CategoriesAdded", {"plan": plan_id})
+        events = self._ledger.logs("Plans", "CategoriesAdded", {"plan": plan_id})
         return tuple(Category(*category) for event in events for category in event.args["categories"])
 
     def prices(self, plan_id: bytes) -> dict[int, dict[bytes, Price]]:
         """Every price of a version by its salted code, by list: 0 is the plan's own, others are schedules."""
         lists: dict[int, dict[bytes, Price]] = {}
-        for event in self._salus.logs("Plans", "PricesAdded", {"plan": plan_id}):
+        for event in self._ledger.logs("Plans", "PricesAdded", {"plan": plan_id}):
             a = event.args
             some = zip(map(bytes, a["codes"]), map(unpack_price, a["prices"]), strict=True)
             lists.setdefault(a["schedule"], {}).update(some)
@@ -340,7 +349,7 @@ class Plans:
 
     def price(self, plan_id: bytes, code: bytes, *, schedule: int = 0) -> Price | None:
         """The price of a salted code, None when it is not listed."""
-        found = self._salus.call(self._f.price(plan_id, schedule, code))
+        found = self._ledger.call(self._f.price(plan_id, schedule, code))
         allowed, category, flags, groups, limit, period = found
         word = allowed << 176 | category << 168 | flags << 160 | groups << 144 | limit << 128 | period << 112
         price = unpack_price(word)
@@ -349,42 +358,44 @@ class Plans:
     def membership(self, plan_id: bytes, member: str) -> Membership:
         """A member's cover."""
         account = checked_address(member, "member")
-        return Membership(account, *self._salus.call(self._f.membership(plan_id, account)))
+        return Membership(account, *self._ledger.call(self._f.membership(plan_id, account)))
 
     def contract_of(self, plan_id: bytes, provider: str) -> Contract:
         """A provider's contract; all 0 when there never was one."""
-        account = self._salus.institutions.resolve(provider)
-        return Contract(*self._salus.call(self._f.contractOf(plan_id, account)))
+        account = self._institutions.resolve(provider)
+        return Contract(*self._ledger.call(self._f.contractOf(plan_id, account)))
 
     def cap_of(self, plan_id: bytes, *, provider: str | None = None) -> Cap:
         """The cap that holds for a provider: its own, or else everyone's."""
-        return Cap(*self._salus.call(self._f.capOf(plan_id, self._whom(provider))))
+        return Cap(*self._ledger.call(self._f.capOf(plan_id, self._whom(provider))))
 
     def paid_to(self, plan_id: bytes, provider: str) -> int:
         """What the claim desk paid a provider in the running period of its cap."""
-        desk, account = self._salus.book["ClaimDesk"].address, self._salus.institutions.resolve(provider)
-        return int(self._salus.call(self._f.paidTo(desk, plan_id, account)))
+        desk, account = self._ledger.book["ClaimDesk"].address, self._institutions.resolve(provider)
+        return int(self._ledger.call(self._f.paidTo(desk, plan_id, account)))
 
     def authorization(self, plan_id: bytes, member: str, code: bytes) -> Authorization:
         """A member's last pre-authorisation of a code."""
-        return Authorization(*self._salus.call(self._f.authorization(plan_id, checked_address(member, "member"), code)))
+        return Authorization(
+            *self._ledger.call(self._f.authorization(plan_id, checked_address(member, "member"), code))
+        )
 
     def referral(self, plan_id: bytes, member: str, *, to: str | None = None) -> Referral:
         """A member's last referral to a provider, or to whomever the member chooses."""
         account = checked_address(member, "member")
-        return Referral(*self._salus.call(self._f.referral(plan_id, account, self._whom(to))))
+        return Referral(*self._ledger.call(self._f.referral(plan_id, account, self._whom(to))))
 
     def used(self, plan_id: bytes, member: str, code: bytes, *, day: int, serial: int = 0) -> int:
         """Units used at the claim desk: of a quantity limit in the period of a day, or of the pre-authorisation of a
         serial.
         """
-        desk, account = self._salus.book["ClaimDesk"].address, checked_address(member, "member")
-        return int(self._salus.call(self._f.used(desk, plan_id, account, code, day, serial)))
+        desk, account = self._ledger.book["ClaimDesk"].address, checked_address(member, "member")
+        return int(self._ledger.call(self._f.used(desk, plan_id, account, code, day, serial)))
 
     def category_paid(self, plan_id: bytes, member: str, *, year: int, number: int) -> int:
         """What the claim desk had paid for a member in a benefit year in a category that has a limit."""
-        desk, account = self._salus.book["ClaimDesk"].address, checked_address(member, "member")
-        return int(self._salus.call(self._f.categoryPaid(desk, plan_id, account, year, number)))
+        desk, account = self._ledger.book["ClaimDesk"].address, checked_address(member, "member")
+        return int(self._ledger.call(self._f.categoryPaid(desk, plan_id, account, year, number)))
 
 
 # -------------------------------------------------------------------------------------------------------------- shared

@@ -1,4 +1,5 @@
-"""Whether a plan file is what ``salus/claims/plans/plan.schema.json`` says; each difference as one line with place, value and fix.
+"""Whether a plan file is what ``salus/claims/plans/plan.schema.json`` says; each difference as one line with place,
+value and fix.
 
 The schema is JSON Schema draft 2020-12, for editors and other programs too; the titles in it are what the messages
 offer.
@@ -53,12 +54,14 @@ def _validator() -> Validator:
         if isinstance(value, str) and not re.fullmatch(pattern, value):
             yield ValidationError("another text")
 
-    return extend(Draft202012Validator, {"pattern": whole})(schema())
+    validator: Validator = extend(Draft202012Validator, {"pattern": whole})(schema())  # type: ignore[no-untyped-call]
+    return validator
 
 
 def _told(error: ValidationError) -> Iterator[tuple[list[str | int], str]]:
     """The place and the fix of an error of the library; of several names one each."""
-    path, value, rule = list(error.absolute_path), error.instance, error.schema
+    value: Any = error.instance
+    path, rule = list(error.absolute_path), error.schema
     assert isinstance(rule, dict)
     known = rule.get("properties", {})
     if error.validator == "required":

@@ -10,7 +10,8 @@ from salus.claims.plans.model import Plan
 from salus.errors import BadInput
 
 if TYPE_CHECKING:
-    from salus.client import Salus
+    from salus.chain.ledger import Ledger
+    from salus.claims.plans.plans import Plans
 
 __all__ = ["Version", "judging", "published"]
 
@@ -34,21 +35,23 @@ class Version:
     in_force_at: int
 
 
-def published(salus: Salus, plan: Plan) -> tuple[Version, ...]:
+def published(ledger: Ledger, plans: Plans, plan: Plan) -> tuple[Version, ...]:
     """Every published version of a plan's series on this chain, oldest first.
 
     Args:
+        ledger: The chain.
+        plans: The plans on it.
         plan: Any of its files. All files of a series have the same salt, or a member's codes would mean nothing from
             one to the next.
 
     Raises:
         BadInput: There is none, or the insurer is unknown here.
     """
-    first = salus.plans.id_of(plan)
-    number = salus.plans.versions(first)
+    first = plans.id_of(plan)
+    number = plans.versions(first)
     ids = [first[:-4] + n.to_bytes(4) for n in range(1, number + 1)]
-    terms = salus.calls("Plans", "terms", [(each,) for each in ids])
-    force = salus.calls("Plans", "inForceAt", [(each,) for each in ids])
+    terms = ledger.calls("Plans", "terms", [(each,) for each in ids])
+    force = ledger.calls("Plans", "inForceAt", [(each,) for each in ids])
     found = tuple(
         Version(each, t.token, t.validFrom, t.validUntil, int(at))
         for each, t, at in zip(ids, terms, force, strict=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from salus.errors import BadAnswer, NotDeployed, Refused, WalletError
-from salus.keys.signing import Domain, TypedData
+from salus.keys.typed_data import Domain, TypedData
 
 if TYPE_CHECKING:
-    from salus.client import Salus
+    from salus.chain.ledger import Ledger
 
 __all__ = ["sign"]
 
@@ -35,7 +35,7 @@ _ABI = [
 ]
 
 
-def sign(salus: Salus, token: str, spender: str, amount: int) -> tuple[int, int, bytes, bytes] | None:
+def sign(ledger: Ledger, token: str, spender: str, amount: int) -> tuple[int, int, bytes, bytes] | None:
     """The signer's permit for a spender, good for an hour.
 
     Args:
@@ -46,18 +46,18 @@ def sign(salus: Salus, token: str, spender: str, amount: int) -> tuple[int, int,
     Returns:
         deadline, v, r and s; None where the token has no permits of this kind, or the signer cannot sign typed data.
     """
-    functions = salus.w3.eth.contract(address=token, abi=_ABI).functions  # type: ignore[call-overload]
-    signer = salus.need_signer()
+    functions = ledger.w3.eth.contract(address=token, abi=_ABI).functions  # type: ignore[call-overload]
+    signer = ledger.need_signer()
     try:
-        nonce = int(salus.call(functions.nonces(signer.address)))
-        separator = bytes(salus.call(functions.DOMAIN_SEPARATOR()))
-        domain = Domain(str(salus.call(functions.name())), _version(salus, functions), salus.chain_id, token)
+        nonce = int(ledger.call(functions.nonces(signer.address)))
+        separator = bytes(ledger.call(functions.DOMAIN_SEPARATOR()))
+        domain = Domain(str(ledger.call(functions.name())), _version(ledger, functions), ledger.chain_id, token)
     except (Refused, BadAnswer, NotDeployed):
         return None
     # A token whose domain is another than it seems would refuse the permit: then an approval is the way.
     if _separator(domain) != separator:
         return None
-    deadline = salus.now() + _HOUR
+    deadline = ledger.now() + _HOUR
     message = {"owner": signer.address, "spender": spender, "value": amount, "nonce": nonce, "deadline": deadline}
     try:
         signature = signer.sign_typed(TypedData(_PERMIT, domain, message))
@@ -66,10 +66,10 @@ def sign(salus: Salus, token: str, spender: str, amount: int) -> tuple[int, int,
     return deadline, signature[64], signature[:32], signature[32:64]
 
 
-def _version(salus: Salus, functions: Any) -> str:
+def _version(ledger: Ledger, functions: Any) -> str:
     """What the token says, or what most say that have no such function."""
     try:
-        return str(salus.call(functions.version()))
+        return str(ledger.call(functions.version()))
     except (Refused, BadAnswer, NotDeployed):
         return "1"
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from salus.abi import decoding
 from salus.claims.treasury import permits
 from salus.errors import BadInput
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
+    from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
-    from salus.client import Salus
 
 __all__ = ["Pool", "Treasury"]
 
@@ -47,13 +47,13 @@ class Pool:
 class Treasury:
     """The noun ``treasury``: fund a pool, look at it, pay what it owes, leave it; give back, collect what was held."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._decimals: dict[str, int] = {}
 
     def token(self, address: str) -> Any:
         """An ERC-20 as a web3 contract."""
-        return self._salus.w3.eth.contract(
+        return self._ledger.w3.eth.contract(
             address=checked_address(address, "token"),
             abi=list(decoding.load_abi("ERC20")),  # type: ignore[call-overload]
         )
@@ -66,7 +66,7 @@ class Treasury:
             BadInput: More than 36 decimals, with which no amount fits.
         """
         if token not in self._decimals:
-            decimals = int(self._salus.call(self.token(token).functions.decimals()))
+            decimals = int(self._ledger.call(self.token(token).functions.decimals()))
             if decimals > 36:
                 raise BadInput("token", token, f"has {decimals} decimals; use a token with at most 36")
             self._decimals[token] = decimals
@@ -74,7 +74,7 @@ class Treasury:
 
     def balance(self, token: str, account: str) -> int:
         """An account's balance in a token."""
-        return int(self._salus.call(self.token(token).functions.balanceOf(checked_address(account))))
+        return int(self._ledger.call(self.token(token).functions.balanceOf(checked_address(account))))
 
     def fund(self, insurer: str, token: str, amount: int, *, desk: str | None = None) -> Receipt:
         """Add to an insurer's pool from the signer's balance.
@@ -92,19 +92,19 @@ class Treasury:
             BadInput: The signer has less.
             Refused: See ITreasury.
         """
-        functions = self._salus.contract("Treasury").functions
+        functions = self._ledger.contract("Treasury").functions
         place = self._place(insurer, token, desk)
         if self._allowed(token, amount) < amount and (permit := self._permit(token, amount)):
-            return self._salus.send(functions.fundWithPermit(*place, amount, *permit))
+            return self._ledger.send(functions.fundWithPermit(*place, amount, *permit))
         self._approve(token, amount)
-        return self._salus.send(functions.fund(*place, amount))
+        return self._ledger.send(functions.fund(*place, amount))
 
     def _permit(self, token: str, amount: int) -> tuple[int, int, bytes, bytes] | None:
         """The signer's permit for the treasury: deadline, v, r, s; None where the token has none, or no key can sign
         it.
         """
         return permits.sign(
-            self._salus, checked_address(token, "token"), self._salus.contract("Treasury").address, amount
+            self._ledger, checked_address(token, "token"), self._ledger.contract("Treasury").address, amount
         )
 
     def _allowed(self, token: str, amount: int) -> int:
@@ -113,22 +113,22 @@ class Treasury:
         Raises:
             BadInput: The signer has less than the amount.
         """
-        signer = self._salus.need_signer().address
+        signer = self._ledger.need_signer().address
         held = self.balance(token, signer)
         if held < amount:
             raise BadInput("amount", "", f"is {amount} units, but {signer} has {held} of {token}; send it tokens first")
-        treasury = self._salus.contract("Treasury").address
-        return int(self._salus.call(self.token(token).functions.allowance(signer, treasury)))
+        treasury = self._ledger.contract("Treasury").address
+        return int(self._ledger.call(self.token(token).functions.allowance(signer, treasury)))
 
     def _approve(self, token: str, amount: int) -> None:
         """Let the treasury take an amount from the signer."""
-        erc20, treasury = self.token(token), self._salus.contract("Treasury")
+        erc20, treasury = self.token(token), self._ledger.contract("Treasury")
         allowed = self._allowed(token, amount)
         if allowed < amount:
             if allowed:
                 # Some tokens refuse to change one allowance into another.
-                self._salus.send(erc20.functions.approve(treasury.address, 0))
-            self._salus.send(erc20.functions.approve(treasury.address, amount))
+                self._ledger.send(erc20.functions.approve(treasury.address, 0))
+            self._ledger.send(erc20.functions.approve(treasury.address, amount))
 
     def halt(self, token: str, until: int, *, desk: str | None = None) -> Receipt:
         """Stop the payments of the signer's insurer's pool until a second of the chain's time, at most 30 days; 0 lets
@@ -139,8 +139,8 @@ class Treasury:
         Raises:
             NotLicensed, HaltTooLong: By the rules.
         """
-        functions = self._salus.contract("Treasury").functions
-        return self._salus.send(functions.halt(self._desk(desk), checked_address(token, "token"), until))
+        functions = self._ledger.contract("Treasury").functions
+        return self._ledger.send(functions.halt(self._desk(desk), checked_address(token, "token"), until))
 
     def settle(self, insurer: str, token: str, *, count: int = 50, desk: str | None = None) -> Receipt:
         """Pay what a pool owes, oldest first, as far as it suffices; anyone may.
@@ -151,15 +151,15 @@ class Treasury:
         Raises:
             NothingOwed, PoolShort, Halted: By the rules.
         """
-        functions = self._salus.contract("Treasury").functions
+        functions = self._ledger.contract("Treasury").functions
         place = self._place(insurer, token, desk)
-        return self._salus.send(functions.settle(*place, count))
+        return self._ledger.send(functions.settle(*place, count))
 
     def set_off(self, insurer: str, token: str, payee: str, *, desk: str | None = None) -> int:
         """What a payee has to give back to a pool; it is taken off what the pool pays it next."""
-        functions = self._salus.contract("Treasury").functions
+        functions = self._ledger.contract("Treasury").functions
         place = self._place(insurer, token, desk)
-        return int(self._salus.call(functions.setOffOf(*place, checked_address(payee, "payee"))))
+        return int(self._ledger.call(functions.setOffOf(*place, checked_address(payee, "payee"))))
 
     def repay(self, insurer: str, token: str, payee: str, amount: int, *, desk: str | None = None) -> Receipt:
         """Give back what a payee has to, from the signer's balance, approving first what is needed, and no more.
@@ -169,15 +169,15 @@ class Treasury:
             ZeroAmount, ExceedsSetOff, ReceivedOther: By the rules.
         """
         self._approve(token, amount)
-        functions = self._salus.contract("Treasury").functions
+        functions = self._ledger.contract("Treasury").functions
         place = self._place(insurer, token, desk)
-        return self._salus.send(functions.repay(*place, checked_address(payee, "payee"), amount))
+        return self._ledger.send(functions.repay(*place, checked_address(payee, "payee"), amount))
 
     def pool(self, insurer: str, token: str, *, desk: str | None = None) -> Pool:
         """An insurer's pool."""
-        functions = self._salus.contract("Treasury").functions
+        functions = self._ledger.contract("Treasury").functions
         place = self._place(insurer, token, desk)
-        found = self._salus.call(functions.pool(*place))
+        found = self._ledger.call(functions.pool(*place))
         sums = (
             found.balance,
             found.exiting,
@@ -191,25 +191,25 @@ class Treasury:
 
     def announce_exit(self, token: str, amount: int, *, desk: str | None = None) -> Receipt:
         """Announce that the signer's insurer will withdraw; 0 takes it back."""
-        functions = self._salus.contract("Treasury").functions
-        return self._salus.send(functions.announceExit(self._desk(desk), checked_address(token, "token"), amount))
+        functions = self._ledger.contract("Treasury").functions
+        return self._ledger.send(functions.announceExit(self._desk(desk), checked_address(token, "token"), amount))
 
     def exit(self, token: str, *, desk: str | None = None) -> Receipt:
         """Withdraw what was announced, or what is left of it."""
-        functions = self._salus.contract("Treasury").functions
-        return self._salus.send(functions.exit(self._desk(desk), checked_address(token, "token")))
+        functions = self._ledger.contract("Treasury").functions
+        return self._ledger.send(functions.exit(self._desk(desk), checked_address(token, "token")))
 
     def held(self, payee: str, token: str) -> int:
         """What waits for a payee whom the token refused to pay."""
-        functions = self._salus.contract("Treasury").functions
-        return int(self._salus.call(functions.held(checked_address(payee), checked_address(token, "token"))))
+        functions = self._ledger.contract("Treasury").functions
+        return int(self._ledger.call(functions.held(checked_address(payee), checked_address(token, "token"))))
 
     def collect(self, token: str) -> Receipt:
         """Send the signer what is held for it."""
-        return self._salus.send(self._salus.contract("Treasury").functions.collect(checked_address(token, "token")))
+        return self._ledger.send(self._ledger.contract("Treasury").functions.collect(checked_address(token, "token")))
 
     def _place(self, insurer: str, token: str, desk: str | None) -> tuple[str, str, str]:
         return self._desk(desk), checked_address(insurer, "insurer"), checked_address(token, "token")
 
     def _desk(self, desk: str | None) -> str:
-        return self._salus.book["ClaimDesk"].address if desk is None else checked_address(desk, "desk")
+        return self._ledger.book["ClaimDesk"].address if desk is None else checked_address(desk, "desk")

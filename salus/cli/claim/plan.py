@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from salus.cli.claim._shared import noun, plain_facts, where
-from salus.cli.common import Context, command, group, moment, safe
+from salus.cli.claim._shared import noun, opened, plan_argument, pool_of, span
+from salus.cli.context import Context
+from salus.cli.moments import moment
+from salus.cli.options import command, group
+from salus.cli.output import aligned
 
 if TYPE_CHECKING:
-    from salus.claims.plans.file import Plan
+    from salus.claims.plans.check import Example
+    from salus.claims.plans.model import Plan
+    from salus.claims.plans.overview import MemberOverview, PlanOverview
     from salus.client import Salus
-    from salus.errors import BadInput
 
-__all__ = ["opened", "plan", "plan_argument", "span"]
-
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = ["plan"]
 
 _AMOUNTS = ("charge", "allowed", "deductible", "copay", "coinsurance", "limited", "paid", "patient")
 _EXAMPLE_COLUMNS = ("example", "service", *_AMOUNTS)
@@ -37,12 +38,7 @@ def plan() -> None:
 noun.add_command(plan)
 
 
-def plan_argument(function: F) -> F:
-    """The argument PLAN."""
-    return click.argument("plan_file", metavar="PLAN", type=click.Path())(function)
-
-
-# ------------------------------------------------------------------------------------------------------- the file
+# ------------------------------------------------------------------------------------------------------------ the file
 
 
 @command(plan, "salt")
@@ -80,32 +76,36 @@ def check(context: Context, plan_file: str, decimals: int | None) -> None:
 
     found, problems = read_plan(plan_file)
     if found is None:
-        _tell_errors(context, problems)
+        context.problems(problems, "error")
         sys.exit(2)
-    shown, doubts, words = examples(found, decimals), warnings(found), in_words(found)
-    rows = [(e.title, e.price.text, *map(e.amount, _AMOUNTS)) for e in shown]
+    doubts, words = warnings(found), dict(in_words(found))
+    rows = [_example_row(example) for example in examples(found, decimals)]
     data = {
-        "terms": dict(words),
+        "terms": words,
         "examples": [dict(zip(_EXAMPLE_COLUMNS, map(str, row), strict=True)) for row in rows],
         "warnings": doubts,
     }
-
-    def tell() -> None:
-        for line in plain_facts(dict(words)).splitlines():
-            click.echo(safe(line))
-        if found.categories:
-            click.echo()
-            context.table(f"categories, in {found.currency}", _CATEGORY_COLUMNS, _category_rows(found))
-        if found.groups:
-            click.echo(f"\ngroups  {safe(', '.join(found.groups))}")
-        if rows:
-            click.echo()
-            context.table(f"one unit, billed a quarter above the list, in {found.currency}", _EXAMPLE_COLUMNS, rows)
-
-    context.answer(data, tell)
+    context.answer(data, lambda: _show_check(context, found, words, rows))
     if not context.json:
         for doubt in doubts:
             context.note(f"warning: {doubt}")
+
+
+def _show_check(context: Context, found: Plan, words: dict[str, str], rows: list[Sequence[object]]) -> None:
+    context.lines(aligned(words))
+    if found.categories:
+        click.echo()
+        context.table(f"categories, in {found.currency}", _CATEGORY_COLUMNS, _category_rows(found))
+    if found.groups:
+        click.echo()
+        context.lines(f"groups  {', '.join(found.groups)}")
+    if rows:
+        click.echo()
+        context.table(f"one unit, billed a quarter above the list, in {found.currency}", _EXAMPLE_COLUMNS, rows)
+
+
+def _example_row(example: Example) -> Sequence[object]:
+    return (example.title, example.price.text, *map(example.amount, _AMOUNTS))
 
 
 _CATEGORY_COLUMNS = ("category", "coinsurance", "out of network", "deductible", "copay", "limit a year", "prices")
@@ -131,17 +131,7 @@ def _category_rows(found: Plan) -> list[Sequence[object]]:
     ]
 
 
-def _tell_errors(context: Context, problems: Sequence[BadInput]) -> None:
-    """Everything that is wrong, a line each, on stderr."""
-    for problem in problems:
-        if context.json:
-            document = {"error": "BadInput", "file": problem.file, "field": problem.field, "message": str(problem)}
-            click.echo(json.dumps(document), err=True)
-        else:
-            context.note(f"error: {problem}")
-
-
-# ------------------------------------------------------------------------------------------------------- a version
+# ----------------------------------------------------------------------------------------------------------- a version
 
 
 @command(plan, "register")
@@ -159,7 +149,7 @@ def register(context: Context, plan_file: str, token: str) -> None:
     found, salus = opened(context, plan_file)
     for doubt in warnings(found):
         context.note(f"warning: {doubt}")
-    context.confirm([*in_words(found), ("token", token), *where(context, salus)], "Register it?")
+    context.confirm([*in_words(found), ("token", token), *context.where(salus)], "Register it?")
     receipt = salus.plans.register(found, token=token)
     plan_id = salus.plans.id_of(found)
     text = f"{found.name} is registered as 0x{plan_id.hex()}; load it with `salus claim plan prices`"
@@ -183,7 +173,7 @@ def prices(context: Context, plan_file: str) -> None:
     sent = 0
     if categories or rest:
         more = [("categories", f"{categories} of {len(found.categories)} to add"), ("prices", f"{rest} of {of} to add")]
-        context.confirm([("plan", found.name), *more, *where(context, salus)], "Load them?")
+        context.confirm([("plan", found.name), *more, *context.where(salus)], "Load them?")
         with context.outbox(salus) as outbox, context.progress("prices", of) as bar:
             bar.update(of - rest)
             sent = len(salus.plans.load(found, progress=lambda done, _: bar.update(done - bar.pos), outbox=outbox))
@@ -205,7 +195,7 @@ def publish(context: Context, plan_file: str) -> None:
     from salus.claims.plans.check import in_words
 
     found, salus = opened(context, plan_file)
-    context.confirm([*in_words(found), *where(context, salus)], "Publish it? Terms and prices never change again.")
+    context.confirm([*in_words(found), *context.where(salus)], "Publish it? Terms and prices never change again.")
     receipt = salus.plans.publish(found)
     plan_id = salus.plans.id_of(found)
     at = salus.plans.terms(plan_id).in_force_at
@@ -228,88 +218,64 @@ def show(context: Context, plan_file: str, member: str | None, provider: str | N
       salus claim plan show plan.json
       salus claim plan show plan.json --member 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
     """
+    import datetime as dt
+
     from salus.claims.plans.file import load_plan
+    from salus.claims.plans.overview import overview_of_member, overview_of_plan
 
     found, salus = load_plan(plan_file), context.connect()
-    facts = _of_plan(salus, found)
+    now = salus.now()
+    facts = _plan_facts(overview_of_plan(salus.plans, found), now)
     if member:
-        facts |= _of_member(salus, found, member, year)
+        decimals = pool_of(salus, found).decimals
+        year = year or dt.datetime.fromtimestamp(now, dt.UTC).year
+        seen = overview_of_member(salus.claims, salus.plans, found, member, decimals=decimals, year=year)
+        facts |= _member_facts(seen, found.currency)
     if provider:
-        terms = salus.plans.contract_of(salus.plans.id_of(found), provider)
-        own = f", price list {terms.schedule}" if terms.schedule else ""
-        facts["contract"] = (
-            f"{span(terms.from_day, terms.until_day)}{own}" if terms.until_day > terms.from_day else "none"
-        )
-    context.answer(facts, plain_facts(facts))
+        facts |= _contract_facts(salus, found, provider)
+    context.answer(facts, aligned(facts))
 
 
-def _of_plan(salus: Salus, found: Plan) -> dict[str, object]:
-    plan_id = salus.plans.id_of(found)
-    terms = salus.plans.terms(plan_id)
-    facts: dict[str, object] = {"plan": f"{found.name}, version {found.version}", "id": "0x" + plan_id.hex()}
-    if not int(terms.insurer, 16):
+def _plan_facts(seen: PlanOverview, now: int) -> dict[str, object]:
+    plan, terms = seen.plan, seen.terms
+    facts: dict[str, object] = {"plan": f"{plan.name}, version {plan.version}", "id": "0x" + seen.id.hex()}
+    if not seen.registered:
         return {**facts, "state": "not registered, or the file was changed since"}
-    categories, prices = salus.plans.missing(found)
-    now, at = salus.now(), terms.in_force_at
-    state = "not published" if not at else f"in force {'since' if at <= now else 'from'} {moment(at)}"
-    versions = salus.plans.versions(plan_id)
-    missing = (
-        f"{categories} categories and {prices} prices are not on chain" if categories or prices else "all on chain"
-    )
+    at, (categories, prices) = terms.in_force_at, seen.missing
+    missing = f"{categories} categories and {prices} prices are not on chain" if any(seen.missing) else "all on chain"
+    size = f"{len(plan.prices)} in {len(plan.categories)} categories, {len(plan.schedules)} schedules"
     return {
         **facts,
-        "state": state,
-        "versions": versions,
-        "insurer": f"{found.insurer} {terms.insurer}",
+        "state": "not published" if not at else f"in force {'since' if at <= now else 'from'} {moment(at)}",
+        "versions": seen.versions,
+        "insurer": f"{plan.insurer} {terms.insurer}",
         "token": terms.token,
         "service days": span(terms.valid_from, terms.valid_until),
-        "prices": f"{len(found.prices)} in {len(found.categories)} categories, {len(found.schedules)} schedules; {missing}",
+        "prices": f"{size}; {missing}",
     }
 
 
-def _of_member(salus: Salus, found: Plan, member: str, year: int | None) -> dict[str, object]:
-    import datetime as dt
-
-    from salus.claims.model import money
+def _member_facts(seen: MemberOverview, currency: str) -> dict[str, object]:
     from salus.claims.plans.file import day_text
 
-    plan_id = salus.plans.id_of(found)
-    cover = salus.plans.membership(plan_id, member)
+    cover = seen.cover
     if not cover.until_day:
         return {"member": f"{cover.member} was never enrolled"}
-    decimals = salus.treasury.decimals(salus.plans.terms(plan_id).token)
-    year = year or dt.datetime.fromtimestamp(salus.now(), dt.UTC).year
-    used = salus.claims.accumulators(plan_id, member, year)
-
-    def named(bits: int) -> str:
-        return ", ".join(name for name, bit in found.groups.items() if bits >> bit & 1) or "none"
-
-    later = f"; {named(cover.next_groups)} from {day_text(cover.next_from)}" if cover.next_groups else ""
-    sums = {name: money(getattr(used, name), decimals) for name in ("deductible", "out_of_pocket", "paid")}
+    later = f"; {', '.join(seen.next_groups)} from {day_text(cover.next_from)}" if seen.next_groups else ""
+    used = ", ".join(f"{name.replace('_', ' ')} {amount}" for name, amount in seen.used)
     return {
         "member": cover.member,
         "covered": span(cover.from_day, cover.until_day),
         "family": cover.family or "none",
-        "groups": named(cover.groups) + later,
+        "groups": (", ".join(seen.groups) or "none") + later,
         "goes first": "another payer" if cover.secondary else "this plan",
-        f"used {year}": ", ".join(f"{name.replace('_', ' ')} {amount}" for name, amount in sums.items())
-        + f" {found.currency}",
+        f"used {seen.year}": f"{used} {currency}",
     }
 
 
-# ------------------------------------------------------------------------------------------------------- shared
-
-
-def opened(context: Context, plan_file: str) -> tuple[Plan, Salus]:
-    """The plan file, and a client that signs."""
-    from salus.claims.plans.file import load_plan
-
-    found = load_plan(plan_file)
-    return found, context.connect_signing()
-
-
-def span(first: int, last: int) -> str:
-    """Service days for people."""
-    from salus.claims.plans.file import day_text
-
-    return f"{day_text(first)} until {day_text(last)}"
+def _contract_facts(salus: Salus, found: Plan, provider: str) -> dict[str, object]:
+    terms = salus.plans.contract_of(salus.plans.id_of(found), provider)
+    if terms.until_day <= terms.from_day:
+        return {"contract": "none"}
+    own = f", price list {terms.schedule}" if terms.schedule else ""
+    return {"contract": f"{span(terms.from_day, terms.until_day)}{own}"}

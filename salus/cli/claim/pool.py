@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from salus.cli.claim._shared import amount_of, noun, pool_of, where
-from salus.cli.common import Context, command, moment
+from salus.cli.claim._shared import noun, opened, plan_argument, pool_of
+from salus.cli.context import Context
+from salus.cli.moments import moment
+from salus.cli.options import command
+from salus.cli.values import amount_of
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from salus.claims.treasury.plan_pool import PlanPool
     from salus.client import Salus
 
 __all__ = ["collect", "fund", "halt", "leave", "pool", "repay", "settle"]
 
 
 @command(noun, "fund")
-@click.argument("plan_file", metavar="PLAN", type=click.Path())
+@plan_argument
 @click.argument("amount")
 def fund(context: Context, plan_file: str, amount: str) -> None:
     """Add to the pool from which a plan's claims are paid, from the signer's tokens.
@@ -28,24 +34,21 @@ def fund(context: Context, plan_file: str, amount: str) -> None:
     Example:
       salus claim fund plan.json 25000.00 --keystore insurer.json
     """
-    from salus.claims.plans.file import load_plan
-
-    plan = load_plan(plan_file)
-    salus = context.connect_signing()
-    insurer, token, decimals = pool_of(salus, plan)
-    units = amount_of(amount, decimals, "AMOUNT")
-    facts = [("pool of", plan.insurer), ("amount", f"{amount} {plan.currency}"), ("token", token)]
-    context.confirm([*facts, *where(context, salus)], "Fund it?")
-    receipt = salus.treasury.fund(insurer, token, units)
-    held, owed = _shown(salus, insurer, token, decimals)
+    plan, salus = opened(context, plan_file)
+    place = pool_of(salus, plan)
+    units = amount_of(amount, place.decimals, "AMOUNT")
+    facts = [("pool of", plan.insurer), ("amount", f"{amount} {plan.currency}"), ("token", place.token)]
+    context.confirm([*facts, *context.where(salus)], "Fund it?")
+    receipt = salus.treasury.fund(place.insurer, place.token, units)
+    held, owed = _held_and_owed(salus, place)
     text = f"the pool of {plan.insurer} holds {held} {plan.currency}"
     if owed != "0.00":
         text += f" and owes {owed}; pay with `salus claim settle`"
-    context.sent(receipt, text, insurer=insurer, token=token, balance=held, owed=owed)
+    context.sent(receipt, text, insurer=place.insurer, token=place.token, balance=held, owed=owed)
 
 
 @command(noun, "pool")
-@click.argument("plan_file", metavar="PLAN", type=click.Path())
+@plan_argument
 @click.option("--payee", "payees", multiple=True, help="Tell what this provider has to give back.")
 def pool(context: Context, plan_file: str, payees: tuple[str, ...]) -> None:
     """Show the pool of a plan: balance, what is reserved, what is owed.
@@ -54,18 +57,14 @@ def pool(context: Context, plan_file: str, payees: tuple[str, ...]) -> None:
     Example:
       salus claim pool plan.json --payee city-hospital
     """
-    from salus.claims.model import money
     from salus.claims.plans.file import load_plan
 
     plan = load_plan(plan_file)
     salus = context.connect()
-    insurer, token, decimals = pool_of(salus, plan)
-    found = salus.treasury.pool(insurer, token)
-    sums = {name: str(money(getattr(found, name), decimals)) for name in ("balance", "reserved", "owed", "exiting")}
-    back = {
-        payee: str(money(salus.treasury.set_off(insurer, token, salus.institutions.resolve(payee)), decimals))
-        for payee in payees
-    }
+    place = pool_of(salus, plan)
+    found = salus.treasury.pool(place.insurer, place.token)
+    sums = {name: str(place.money(getattr(found, name))) for name in ("balance", "reserved", "owed", "exiting")}
+    back = {payee: str(_to_give_back(salus, place, payee)) for payee in payees}
     lines = [
         f"balance   {sums['balance']} {plan.currency}",
         f"reserved  {sums['reserved']} beside it, for claims under review",
@@ -77,19 +76,19 @@ def pool(context: Context, plan_file: str, payees: tuple[str, ...]) -> None:
         lines.append(f"halted    its insurer lets it pay nothing until {moment(found.halted_until)}")
     lines += [f"to be given back by {payee}: {amount}" for payee, amount in back.items()]
     data = {
-        "insurer": insurer,
-        "token": token,
+        "insurer": place.insurer,
+        "token": place.token,
         **sums,
         "waiting": found.waiting,
         "exitFrom": found.exit_from,
         "setOffs": back,
+        "haltedUntil": found.halted_until,
     }
-    data["haltedUntil"] = found.halted_until
     context.answer(data, "\n".join(lines))
 
 
 @command(noun, "halt")
-@click.argument("plan_file", metavar="PLAN", type=click.Path())
+@plan_argument
 @click.option("--days", type=click.FloatRange(0, 30, min_open=True), help="For how long, 30 days at most [default: 1].")
 @click.option("--end", "ended", is_flag=True, help="Let the payments go on now.")
 def halt(context: Context, plan_file: str, days: float | None, ended: bool) -> None:
@@ -102,28 +101,23 @@ def halt(context: Context, plan_file: str, days: float | None, ended: bool) -> N
       salus claim halt plan.json --days 2 --keystore insurer.json
       salus claim halt plan.json --end --keystore insurer.json
     """
-    from salus.claims.plans.file import load_plan
     from salus.errors import BadInput
 
     if ended and days is not None:
         raise BadInput("--end", "", "is given with --days; give one of them")
-    plan = load_plan(plan_file)
-    salus = context.connect_signing()
-    insurer, token, _ = pool_of(salus, plan)
+    plan, salus = opened(context, plan_file)
+    place = pool_of(salus, plan)
     until = 0 if ended else salus.now() + int((days or 1) * 24 * 3600)
     what = "go on" if ended else f"halted until {moment(until)}"
-    context.confirm([("pool of", plan.insurer), ("payments", what), *where(context, salus)], "Do it?")
-    receipt = salus.treasury.halt(token, until)
-    text = (
-        f"the pool of {plan.insurer} pays again"
-        if ended
-        else f"the pool of {plan.insurer} pays nothing until {moment(until)}"
-    )
-    context.sent(receipt, text, insurer=insurer, token=token, until=until)
+    context.confirm([("pool of", plan.insurer), ("payments", what), *context.where(salus)], "Do it?")
+    receipt = salus.treasury.halt(place.token, until)
+    pays = "again" if ended else f"nothing until {moment(until)}"
+    text = f"the pool of {plan.insurer} pays {pays}"
+    context.sent(receipt, text, insurer=place.insurer, token=place.token, until=until)
 
 
 @command(noun, "settle")
-@click.argument("plan_file", metavar="PLAN", type=click.Path())
+@plan_argument
 @click.option("--count", type=click.IntRange(1, 500), default=50, show_default=True, help="Debts to look at, at most.")
 def settle(context: Context, plan_file: str, count: int) -> None:
     """Pay what a plan's pool owes, oldest first, as far as it suffices. Anyone may.
@@ -132,22 +126,19 @@ def settle(context: Context, plan_file: str, count: int) -> None:
     Example:
       salus claim settle plan.json --keystore anyone.json
     """
-    from salus.claims.plans.file import load_plan
-
-    plan = load_plan(plan_file)
-    salus = context.connect_signing()
-    insurer, token, decimals = pool_of(salus, plan)
-    held, owed = _shown(salus, insurer, token, decimals)
-    context.confirm([("pool of", plan.insurer), ("holds", held), ("owes", owed), *where(context, salus)], "Pay it?")
-    receipt = salus.treasury.settle(insurer, token, count=count)
+    plan, salus = opened(context, plan_file)
+    place = pool_of(salus, plan)
+    held, owed = _held_and_owed(salus, place)
+    context.confirm([("pool of", plan.insurer), ("holds", held), ("owes", owed), *context.where(salus)], "Pay it?")
+    receipt = salus.treasury.settle(place.insurer, place.token, count=count)
     paid = sum(not event.args["cancelled"] for event in receipt.events("DebtSettled"))
-    held, owed = _shown(salus, insurer, token, decimals)
+    held, owed = _held_and_owed(salus, place)
     text = f"{paid} debts paid; the pool of {plan.insurer} holds {held} {plan.currency} and owes {owed}"
     context.sent(receipt, text, paid=paid, balance=held, owed=owed)
 
 
 @command(noun, "repay")
-@click.argument("plan_file", metavar="PLAN", type=click.Path())
+@plan_argument
 @click.argument("amount", required=False)
 @click.option("--payee", help="Who has to give back [default: whom the signer acts for].")
 def repay(context: Context, plan_file: str, amount: str | None, payee: str | None) -> None:
@@ -159,24 +150,15 @@ def repay(context: Context, plan_file: str, amount: str | None, payee: str | Non
     Example:
       salus claim repay plan.json 120.00 --keystore hospital.json
     """
-    from salus.claims.model import money
-    from salus.claims.plans.file import load_plan
-
-    plan = load_plan(plan_file)
-    salus = context.connect_signing()
-    insurer, token, decimals = pool_of(salus, plan)
-    who = payee or salus.institutions.standing(salus.need_signer().address).institution
-    account = salus.institutions.resolve(who)
-    due = salus.treasury.set_off(insurer, token, account)
-    units = due if amount is None else amount_of(amount, decimals, "AMOUNT")
-    facts = [
-        ("payee", salus.institutions.name(account)),
-        ("due", money(due, decimals)),
-        ("amount", money(units, decimals)),
-    ]
-    context.confirm([*facts, ("pool of", plan.insurer), *where(context, salus)], "Give it back?")
-    receipt = salus.treasury.repay(insurer, token, account, units)
-    left = str(money(salus.treasury.set_off(insurer, token, account), decimals))
+    plan, salus = opened(context, plan_file)
+    place = pool_of(salus, plan)
+    account = salus.institutions.resolve(payee or salus.institutions.standing(salus.need_signer().address).institution)
+    due = salus.treasury.set_off(place.insurer, place.token, account)
+    units = due if amount is None else amount_of(amount, place.decimals, "AMOUNT")
+    facts = [("payee", salus.institutions.name(account)), ("due", place.money(due)), ("amount", place.money(units))]
+    context.confirm([*facts, ("pool of", plan.insurer), *context.where(salus)], "Give it back?")
+    receipt = salus.treasury.repay(place.insurer, place.token, account, units)
+    left = str(_to_give_back(salus, place, account))
     context.sent(receipt, f"given back; {left} {plan.currency} is left", left=left)
 
 
@@ -194,12 +176,12 @@ def collect(context: Context, token: str) -> None:
     salus = context.connect_signing()
     held = salus.treasury.held(salus.need_signer().address, token)
     shown = str(money(held, salus.treasury.decimals(token)))
-    context.confirm([("token", token), ("held", shown), *where(context, salus)], "Collect it?")
+    context.confirm([("token", token), ("held", shown), *context.where(salus)], "Collect it?")
     context.sent(salus.treasury.collect(token), f"collected {shown}", token=token, amount=shown)
 
 
 @command(noun, "leave")
-@click.argument("plan_file", metavar="PLAN", type=click.Path())
+@plan_argument
 @click.option("--announce", help="Announce that this amount will be withdrawn; 0 takes it back.")
 def leave(context: Context, plan_file: str, announce: str | None) -> None:
     """Withdraw what was announced from a plan's pool, beyond what it owes; or announce it. The signer is the insurer.
@@ -209,27 +191,27 @@ def leave(context: Context, plan_file: str, announce: str | None) -> None:
       salus claim leave plan.json --announce 5000.00 --keystore insurer.json
       salus claim leave plan.json --keystore insurer.json
     """
-    from salus.claims.plans.file import load_plan
-
-    plan = load_plan(plan_file)
-    salus = context.connect_signing()
-    insurer, token, decimals = pool_of(salus, plan)
+    plan, salus = opened(context, plan_file)
+    place = pool_of(salus, plan)
     facts = [("pool of", plan.insurer), ("announce", announce if announce is not None else "no, withdraw")]
-    context.confirm([*facts, *where(context, salus)], "Go on?")
+    context.confirm([*facts, *context.where(salus)], "Go on?")
     if announce is not None:
-        receipt = salus.treasury.announce_exit(token, amount_of(announce, decimals, "--announce"))
-        found = salus.treasury.pool(insurer, token)
+        receipt = salus.treasury.announce_exit(place.token, amount_of(announce, place.decimals, "--announce"))
+        found = salus.treasury.pool(place.insurer, place.token)
         text = f"announced; it can be withdrawn from {moment(found.exit_from)}" if found.exiting else "taken back"
         context.sent(receipt, text, exitFrom=found.exit_from)
         return
-    receipt = salus.treasury.exit(token)
-    held, owed = _shown(salus, insurer, token, decimals)
+    receipt = salus.treasury.exit(place.token)
+    held, owed = _held_and_owed(salus, place)
     context.sent(receipt, f"withdrawn; the pool holds {held} {plan.currency} and owes {owed}", balance=held, owed=owed)
 
 
-def _shown(salus: Salus, insurer: str, token: str, decimals: int) -> tuple[str, str]:
+def _held_and_owed(salus: Salus, place: PlanPool) -> tuple[str, str]:
     """The pool's balance and what it owes, for people."""
-    from salus.claims.model import money
+    found = salus.treasury.pool(place.insurer, place.token)
+    return str(place.money(found.balance)), str(place.money(found.owed))
 
-    found = salus.treasury.pool(insurer, token)
-    return str(money(found.balance, decimals)), str(money(found.owed, decimals))
+
+def _to_give_back(salus: Salus, place: PlanPool, payee: str) -> Decimal:
+    """What a payee, by name or account, has to give back."""
+    return place.money(salus.treasury.set_off(place.insurer, place.token, salus.institutions.resolve(payee)))

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from salus.cli.claim._shared import noun
-from salus.cli.common import Context, command
+from salus.cli.context import Context
+from salus.cli.options import command
 
 if TYPE_CHECKING:
     from salus.claims.report import PlanReport, Report
 
-__all__ = ["report", "report_json", "tell_report"]
+    Row = tuple[object, ...]
+
+__all__ = ["report"]
 
 _COUNTS = ("submitted", "settled", "owed", "pended", "denied", "withdrawn", "reversed", "arbitrated", "appealed")
 _SUMS = ("charge", "allowed", "paid", "patient", "prior", "awarded")
@@ -32,14 +35,13 @@ def report(context: Context, insurer: str, units_a_day: int | None) -> None:
       salus claim report --insurer north-mutual
     """
     from salus.claims.report import UNITS_A_DAY
-    from salus.claims.report import report as count
 
     salus = context.connect()
-    found = count(salus, insurer=insurer, units_a_day=units_a_day or UNITS_A_DAY)
-    context.answer(report_json(found), lambda: tell_report(context, found))
+    found = salus.claims.report(insurer=insurer, units_a_day=units_a_day or UNITS_A_DAY)
+    context.answer(_report_json(found), lambda: _show_report(context, found))
 
 
-def report_json(found: Report) -> dict[str, Any]:
+def _report_json(found: Report) -> dict[str, Any]:
     """A report as JSON values; amounts as decimal text."""
     return {
         "plans": [_plan_json(plan) for plan in found.plans],
@@ -53,45 +55,54 @@ def report_json(found: Report) -> dict[str, Any]:
 
 
 def _plan_json(plan: PlanReport) -> dict[str, Any]:
-    from salus.claims.model import money
-
     return {
         "plan": plan.plan,
         "insurer": plan.insurer,
         **{name: getattr(plan, name) for name in _COUNTS},
         "refused": {str(carc): count for carc, count in sorted(plan.refused.items())},
-        "denials": {str(carc): str(money(units, plan.decimals)) for carc, units in sorted(plan.denials.items())},
-        **{name: str(money(getattr(plan, name), plan.decimals)) for name in _SUMS},
+        "denials": {str(carc): _amount(plan, units) for carc, units in sorted(plan.denials.items())},
+        **{name: _amount(plan, getattr(plan, name)) for name in _SUMS},
         "daysToPayment": {"median": plan.median_days, "max": plan.most_days},
     }
 
 
-def tell_report(context: Context, found: Report) -> None:
+def _show_report(context: Context, found: Report) -> None:
     """A report as tables."""
-    from salus.claims.carc import carc_words
-    from salus.claims.model import money
-    from salus.claims.plans.file import day_text
-
-    def amount(plan: PlanReport, units: int) -> str:
-        return str(money(units, plan.decimals))
-
     rows = [(p.insurer, p.plan[:10] + "…" + p.plan[-8:], *(getattr(p, name) for name in _COUNTS)) for p in found.plans]
     context.table("claims", ("insurer", "plan", *_COUNTS), rows)
     rows = [
-        (p.insurer, *(amount(p, getattr(p, name)) for name in _SUMS), p.median_days, p.most_days) for p in found.plans
+        (p.insurer, *(_amount(p, getattr(p, name)) for name in _SUMS), p.median_days, p.most_days) for p in found.plans
     ]
     context.table("money, and days from service to payment", ("insurer", *_SUMS, "median days", "most days"), rows)
-    codes: list[tuple[object, ...]] = []
-    for p in found.plans:
-        codes += [
-            (p.insurer, "refused", carc, count, "", carc_words(carc)) for carc, count in sorted(p.refused.items())
-        ]
-        codes += [
-            (p.insurer, "denied", c, "", amount(p, units), carc_words(c)) for c, units in sorted(p.denials.items())
-        ]
-    if codes:
+    if codes := [row for plan in found.plans for row in _code_rows(plan)]:
         context.table("by code (CARC)", ("insurer", "what", "code", "claims", "amount", "meaning"), codes)
-    signs: list[tuple[object, ...]] = [
+    if signs := _sign_rows(found):
+        context.table("worth a second look", ("sign", "who", "when", "what"), signs)
+
+
+def _amount(plan: PlanReport, units: int) -> str:
+    from salus.claims.model import money
+
+    return str(money(units, plan.decimals))
+
+
+def _code_rows(plan: PlanReport) -> list[Row]:
+    from salus.claims.carc import carc_words
+
+    refused: list[Row] = [
+        (plan.insurer, "refused", carc, count, "", carc_words(carc)) for carc, count in sorted(plan.refused.items())
+    ]
+    denied: list[Row] = [
+        (plan.insurer, "denied", carc, "", _amount(plan, units), carc_words(carc))
+        for carc, units in sorted(plan.denials.items())
+    ]
+    return [*refused, *denied]
+
+
+def _sign_rows(found: Report) -> list[Row]:
+    from salus.claims.plans.file import day_text
+
+    same: list[Row] = [
         (
             "the same line under several numbers",
             sign.member,
@@ -100,7 +111,7 @@ def tell_report(context: Context, found: Report) -> None:
         )
         for sign in found.same_lines
     ]
-    signs += [
+    long: list[Row] = [
         (
             f"more than {found.units_a_day} units a day",
             sign.provider,
@@ -109,8 +120,7 @@ def tell_report(context: Context, found: Report) -> None:
         )
         for sign in found.long_days
     ]
-    signs += [
+    lapsed: list[Row] = [
         ("licence no longer stands", sign.provider, sign.standing, f"{sign.claims} claims") for sign in found.lapsed
     ]
-    if signs:
-        context.table("worth a second look", ("sign", "who", "when", "what"), signs)
+    return [*same, *long, *lapsed]

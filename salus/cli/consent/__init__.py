@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from salus.cli.consent import access, grant, guardians, inbox, orders, show
-from salus.cli.consent.show import noun
+from salus.cli.consent._shared import noun
 
 __all__ = ["access", "grant", "guardians", "inbox", "noun", "orders", "show"]

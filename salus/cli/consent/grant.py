@@ -9,53 +9,105 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from salus.cli.common import Context, command, few, moment, parse_end, parse_moment
-from salus.cli.consent.orders import Step, acting, carry_out, check_way, confirm, facts_of, route_options
-from salus.cli.consent.show import TO, noun
+from salus.cli.consent._shared import TO, noun
+from salus.cli.consent.orders import Route, acting, carry_out, confirm, directive_facts
+from salus.cli.context import Context
+from salus.cli.moments import moment, parse_end, parse_moment
+from salus.cli.options import command, option, takes
+from salus.cli.output import abbreviate
 
 if TYPE_CHECKING:
     from salus.chain.receipts import Receipt
     from salus.client import Salus
-    from salus.consent.registry import DirectiveDraft, Order
+    from salus.consent.acts import Act
+    from salus.consent.model import DirectiveDraft, Effect, Order
 
-__all__: list[str] = []
+__all__ = ["deny", "grant", "relay", "renew", "revoke"]
 
 _SHOWN_WHOLE = 20  # orders to relay; of more nobody reads every field
 
 
-def _scope_options(function: Any) -> Any:
-    for option in reversed(
-        (
-            click.option("--to", "grantee", help=TO),
-            click.option(
-                "--purpose", "purposes", multiple=True, help="TREAT, ETREAT, HPAYMT, COVERAGE, HOPERAT, HRESCH …"
-            ),
-            click.option(
-                "--category",
-                "categories",
-                multiple=True,
-                help="A FHIR resource type (Observation …), a sensitivity label (PSY …), or all"
-                " [default: all, which leaves the labels out].",
-            ),
-            click.option("--from", "start", help="When it begins: 2027-01-01 or +1d [default: now]."),
-            click.option("--until", "end", help="When it ends: 2028-01-01 or +90d [default: +1y]."),
-            click.option("--index", type=click.IntRange(0, 3), help="Its place among the four of that grantee."),
-        )
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class Scope:
+    """What is granted or denied, to whom, and for how long."""
+
+    grantee: str | None = option("--to", help=TO)
+    purposes: tuple[str, ...] = option(
+        "--purpose", multiple=True, help="TREAT, ETREAT, HPAYMT, COVERAGE, HOPERAT, HRESCH …"
+    )
+    categories: tuple[str, ...] = option(
+        "--category",
+        multiple=True,
+        help="A FHIR resource type (Observation …), a sensitivity label (PSY …), or all"
+        " [default: all, which leaves the labels out].",
+    )
+    start: str | None = option("--from", help="When it begins: 2027-01-01 or +1d [default: now].")
+    end: str | None = option("--until", help="When it ends: 2028-01-01 or +90d [default: +1y].")
+    index: int | None = option("--index", type=click.IntRange(0, 3), help="Its place among the four of that grantee.")
+
+    @property
+    def given(self) -> bool:
+        """Whether any of it was given, but for the place."""
+        return bool(self.grantee or self.purposes or self.categories or self.start or self.end)
+
+    def draft(self, salus: Salus, effect: Effect) -> DirectiveDraft:
+        """The directive that it says.
+
+        Raises:
+            BadInput: The grantee or the purpose is missing, or a moment cannot be.
+        """
+        from salus.consent.model import DirectiveDraft
+        from salus.errors import BadInput
+
+        if not self.grantee or not self.purposes:
+            missing = "--to" if not self.grantee else "--purpose"
+            raise BadInput(missing, "", "is missing; say to whom and what for, or use --from-fhir")
+        start = parse_moment(self.start, salus.now, "--from") if self.start else 0
+        end = parse_end(self.end or "+1y", salus.now, start=start)
+        categories = frozenset(self.categories or ("all",))
+        return DirectiveDraft(self.grantee, effect, frozenset(self.purposes), categories, start, end)
+
+
+@dataclass(frozen=True)
+class FhirFile:
+    """A FHIR Consent that says what is granted, and who is meant in it."""
+
+    file: str | None = option(
+        "--from-fhir", type=click.Path(), help="Take the directives from a FHIR Consent, R4 or R5."
+    )
+    actors: tuple[str, ...] = option(
+        "--actor", multiple=True, help="Who is meant in that file, e.g. Organization/1=city-hospital."
+    )
+
+    def drafts(self) -> list[DirectiveDraft]:
+        """The directives of the file.
+
+        Raises:
+            BadInput: It cannot be read, or an actor is not named.
+        """
+        from salus.consent.files.fhir_read import read_consent
+        from salus.errors import BadInput
+
+        grantees = {}
+        for actor in self.actors:
+            reference, _, name = actor.rpartition("=")
+            if not reference or not name:
+                raise BadInput(
+                    "--actor", "", f"is {actor!r}; write what the file calls it, =, and the institution's name"
+                )
+            grantees[reference] = name
+        consents = read_consent(self.file or "", grantee=grantees.get)
+        return [draft for consent in consents for draft in consent.directives]
 
 
 @command(noun, "grant")
-@_scope_options
-@click.option("--from-fhir", type=click.Path(), help="Take the directives from a FHIR Consent, R4 or R5.")
-@click.option("--actor", "actors", multiple=True, help="Who is meant in that file, e.g. Organization/1=city-hospital.")
-@route_options
-def grant(context: Context, from_fhir: str | None, actors: tuple[str, ...], **options: Any) -> None:
+@takes(scope=Scope, fhir=FhirFile, route=Route)
+def grant(context: Context, scope: Scope, fhir: FhirFile, route: Route) -> None:
     """Permit an institution to use data for a purpose.
 
     \b
@@ -63,128 +115,90 @@ def grant(context: Context, from_fhir: str | None, actors: tuple[str, ...], **op
       salus consent grant --to city-hospital --purpose TREAT --until +90d --relay-as hospital.json
       salus consent grant --from-fhir consent.json --out order.json
     """
-    from salus.consent.registry import Effect
+    from salus.consent.model import Effect
+    from salus.errors import BadInput
 
-    _direct(context, Effect.PERMIT, from_fhir, actors, options)
+    salus = context.connect()
+    route.check()
+    if fhir.actors and not fhir.file:
+        raise BadInput("--actor", "", "says who is meant in the file of --from-fhir, which is missing")
+    if fhir.file and scope.given:
+        raise BadInput("--from-fhir", "", "has all of the scope in its file; leave out --to, --purpose and the like")
+    drafts = fhir.drafts() if fhir.file else [scope.draft(salus, Effect.PERMIT)]
+    if scope.index is not None and len(drafts) > 1:
+        raise BadInput("--index", "", f"can name one place only, and there are {len(drafts)} directives")
+    _direct(context, salus, drafts, fhir.file or "", scope.index, route)
 
 
 @command(noun, "deny")
-@_scope_options
-@route_options
-def deny(context: Context, **options: Any) -> None:
+@takes(scope=Scope, route=Route)
+def deny(context: Context, scope: Scope, route: Route) -> None:
     """Forbid an institution, or a role, to use data for a purpose. A deny goes before a permit.
 
     \b
     Example:
       salus consent deny --to city-hospital --purpose TREAT --category PSY --relay-as hospital.json
     """
-    from salus.consent.registry import Effect
+    from salus.consent.model import Effect
 
-    _direct(context, Effect.DENY, None, (), options)
+    salus = context.connect()
+    route.check()
+    _direct(context, salus, [scope.draft(salus, Effect.DENY)], "", scope.index, route)
 
 
 def _direct(
-    context: Context, effect: Any, from_fhir: str | None, actors: tuple[str, ...], options: dict[str, Any]
+    context: Context, salus: Salus, drafts: Sequence[DirectiveDraft], file: str, index: int | None, route: Route
 ) -> None:
-    from salus.consent.registry import DirectiveDraft
-    from salus.errors import BadInput
-
-    index = options["index"]
-    salus = context.connect()
-    check_way(options)
-    if actors and not from_fhir:
-        raise BadInput("--actor", "", "says who is meant in the file of --from-fhir, which is missing")
-    if from_fhir:
-        if options["grantee"] or options["purposes"] or options["categories"] or options["start"] or options["end"]:
-            raise BadInput(
-                "--from-fhir", "", "has all of the scope in its file; leave out --to, --purpose and the like"
-            )
-        drafts = _from_fhir(from_fhir, actors)
-    else:
-        if not options["grantee"] or not options["purposes"]:
-            missing = "--to" if not options["grantee"] else "--purpose"
-            raise BadInput(missing, "", "is missing; say to whom and what for, or use --from-fhir")
-        start = parse_moment(options["start"], salus.now, "--from") if options["start"] else 0
-        end = parse_end(options["end"] or "+1y", salus.now, start=start)
-        categories = frozenset(options["categories"] or ("all",))
-        drafts = [DirectiveDraft(options["grantee"], effect, frozenset(options["purposes"]), categories, start, end)]
-    if index is not None and len(drafts) > 1:
-        raise BadInput("--index", "", f"can name one place only, and there are {len(drafts)} directives")
+    """Check the drafts before anybody is asked for a password; find their places, show them, send them."""
+    from salus.consent.acts import check_draft
 
     for draft in drafts:
-        _check(salus, draft, from_fhir or "")
-
-    steps: list[Step] = []
+        check_draft(salus.consent, draft, salus.now(), file)
+    acts: list[Act] = []
     taken: set[tuple[str, str, int]] = set()
     for draft in drafts:
-        client, who, delegate = acting(context, salus, draft.grantee, options)
-        directive = client.consent.directive(who, draft, index=index, taken=taken)
-        taken.add((who, directive.grantee, directive.index))
-        steps.append(Step(client, who, delegate, directive))
-    confirm(context, salus, steps, options)
-    carry_out(context, steps, options)
-
-
-def _check(salus: Salus, draft: DirectiveDraft, file: str) -> None:
-    """Before anybody is asked for a password: whatever can be found wrong without one."""
-    from salus.consent.codes import category_bits, purpose_bits
-    from salus.consent.registry import Effect
-    from salus.errors import BadInput
-
-    salus.consent.resolve(draft.grantee, file=file)
-    purpose_bits(draft.purposes, deny=draft.effect is Effect.DENY, file=file)
-    category_bits(draft.categories, file=file)
-    if draft.end <= salus.now():
-        raise BadInput(file, "period", f"has ended: {moment(draft.end)} is past")
-
-
-def _from_fhir(file: str, actors: tuple[str, ...]) -> list[DirectiveDraft]:
-    from salus.consent.files.fhir_read import read_consent
-    from salus.errors import BadInput
-
-    grantees = {}
-    for actor in actors:
-        reference, _, name = actor.rpartition("=")
-        if not reference or not name:
-            raise BadInput("--actor", "", f"is {actor!r}; write what the file calls it, =, and the institution's name")
-        grantees[reference] = name
-    return [draft for consent in read_consent(file, grantee=grantees.get) for draft in consent.directives]
+        actor = acting(context, salus, draft.grantee, route)
+        directive = actor.client.consent.directive(actor.patient, draft, index=index, taken=taken)
+        taken.add((actor.patient, directive.grantee, directive.index))
+        acts.append(actor.act(directive))
+    confirm(context, salus, acts, route)
+    carry_out(context, salus, acts, route)
 
 
 @command(noun, "revoke")
 @click.option("--from", "grantee", help=TO)
 @click.option("--everything", is_flag=True, help="Revoke all that this account ever granted, to anybody.")
 @click.option("--index", type=click.IntRange(0, 3), help="Only this place of the four [default: all of the grantee's].")
-@route_options
-def revoke(context: Context, grantee: str | None, everything: bool, index: int | None, **options: Any) -> None:
+@takes(route=Route)
+def revoke(context: Context, grantee: str | None, everything: bool, index: int | None, route: Route) -> None:
     """Take back what was granted, as easily as it was given.
 
     \b
     Example:
       salus consent revoke --from city-hospital --relay-as hospital.json
     """
-    from salus.consent.registry import ALL_PLACES, Directive, Effect
+    from salus.consent.model import Directive, Effect
+    from salus.consent.registry import ALL_PLACES
     from salus.errors import BadInput
     from salus.institutions.registry import ZERO
 
     if bool(grantee) == everything or (everything and index is not None):
         raise BadInput("--from", "", "say from whom, or --everything (then without --index)")
     salus = context.connect()
-    check_way(options)
+    route.check()
     target = salus.consent.resolve(grantee) if grantee else ZERO
-    client, who, delegate = acting(context, salus, grantee or "", options)
     directive = Directive(target, ALL_PLACES if index is None else index, Effect.NONE)
-    steps = [Step(client, who, delegate, directive)]
-    confirm(context, salus, steps, options)
-    carry_out(context, steps, options)
+    acts = [acting(context, salus, grantee or "", route).act(directive)]
+    confirm(context, salus, acts, route)
+    carry_out(context, salus, acts, route)
 
 
 @command(noun, "renew")
 @click.option("--to", "grantee", required=True, help=TO)
 @click.option("--until", "end", help="The new end: 2028-01-01 or +90d [default: +1y].")
 @click.option("--index", type=click.IntRange(0, 3), help="Its place [default: the only one in force].")
-@route_options
-def renew(context: Context, grantee: str, end: str | None, index: int | None, **options: Any) -> None:
+@takes(route=Route)
+def renew(context: Context, grantee: str, end: str | None, index: int | None, route: Route) -> None:
     """Give a directive a new end; its scope stays as it is.
 
     \b
@@ -192,14 +206,17 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, **
       salus consent renew --to city-hospital --until +1y --relay-as hospital.json
     """
     salus = context.connect()
-    check_way(options)
+    route.check()
     until = parse_end(end or "+1y", salus.now)
     salus.consent.resolve(grantee)
-    client, who, delegate = acting(context, salus, grantee, options)
-    directive = client.consent.renewal(who, grantee, until, index=index)
-    steps = [Step(client, who, delegate, directive)]
-    confirm(context, salus, steps, options)
-    carry_out(context, steps, options)
+    actor = acting(context, salus, grantee, route)
+    directive = actor.client.consent.renewal(actor.patient, grantee, until, index=index)
+    acts = [actor.act(directive, renewal=True)]
+    confirm(context, salus, acts, route)
+    carry_out(context, salus, acts, route)
+
+
+# --------------------------------------------------------------------------------------------------------------- relay
 
 
 @command(noun, "relay")
@@ -215,8 +232,7 @@ def relay(context: Context, files: tuple[str, ...], batch: int) -> None:
     """Submit orders that patients signed. The signer pays the fee, and needs no other right.
 
     What was carried out before is not sent again: after a break, submit the same files once more. A - stands for
-    standard
-    input: an order's file, or what was scanned from its QR code (then add --yes).
+    standard input: an order's file, or what was scanned from its QR code (then add --yes).
 
     \b
     Example:
@@ -246,40 +262,39 @@ def relay(context: Context, files: tuple[str, ...], batch: int) -> None:
             else:
                 done.append((len(part), receipt))
             bar.update(len(part))
-    count = sum(each for each, _ in done)
-    gas = sum(receipt.gas_used for _, receipt in done)
-    words = f"{count} done" + (f", {earlier} earlier" if earlier else "")
+    _relayed(context, earlier, done)
+
+
+def _relayed(context: Context, earlier: int, done: Sequence[tuple[int, Receipt]]) -> None:
+    orders = sum(count for count, _ in done)
+    words = f"{orders} done" + (f", {earlier} earlier" if earlier else "")
     if done:
         blocks = ", ".join(str(block) for block in sorted({receipt.block for _, receipt in done}))
-        words += f" (block {blocks}, {gas:,} gas)"
-    context.answer(
-        {
-            "orders": count,
-            "earlier": earlier,
-            "transactions": [
-                {"orders": each, "transaction": r.hash, "block": r.block, "gas": r.gas_used} for each, r in done
-            ],
-        },
-        words,
-    )
+        words += f" (block {blocks}, {sum(receipt.gas_used for _, receipt in done):,} gas)"
+    sent = [{"orders": n, "transaction": r.hash, "block": r.block, "gas": r.gas_used} for n, r in done]
+    context.answer({"orders": orders, "earlier": earlier, "transactions": sent}, words)
 
 
 def _order_facts(salus: Salus, orders: Sequence[Order]) -> list[tuple[str, object]]:
     """Every field of each order; of very many how many there are of each kind."""
-    from salus.consent.registry import Effect
+    from salus.consent.model import Effect
 
+    grantees = sorted({order.directive.grantee for order in orders if int(order.directive.grantee, 16)})
+    names = salus.consent.names(grantees)
     facts: list[tuple[str, object]] = []
     if len(orders) <= _SHOWN_WHOLE:
         for order in orders:
-            facts += facts_of(Step(salus, order.patient, order.signer, order.directive))
+            facts += directive_facts(order.directive, names.get(order.directive.grantee, ""))
+            facts.append(("patient", order.patient))
+            if order.signer:
+                facts.append(("signed by", f"the delegate {order.signer}"))
             facts += [("signed", moment(order.issued_at)), ("", "")]
         return facts
     kinds = Counter(order.directive.effect for order in orders)
     words = {Effect.PERMIT: "permits", Effect.DENY: "denials", Effect.NONE: "revocations"}
     facts += [(words[effect], f"{count:,}") for effect, count in sorted(kinds.items(), reverse=True)]
     facts.append(("patients", f"{len({order.patient for order in orders}):,}"))
-    grantees = sorted({order.directive.grantee for order in orders if int(order.directive.grantee, 16)})
-    return [*facts, ("institutions", few(list(salus.consent.names(grantees).values())))]
+    return [*facts, ("institutions", abbreviate(list(names.values())))]
 
 
 def _stdin() -> str:

@@ -5,16 +5,20 @@ key.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.common import Context, command, group, moment, parse_end
-from salus.cli.consent.show import check_out, look_options, noun, patients
+from salus.cli.consent._shared import Look, check_out, named_signer, noun
+from salus.cli.context import Context
+from salus.cli.moments import moment, parse_end
+from salus.cli.options import command, group, option, takes
 
 if TYPE_CHECKING:
     from salus.client import Salus
     from salus.consent.guardian_requests import Request
+    from salus.consent.guardians import GuardianSet, Recovery
 
 __all__ = ["delegate", "guardians", "recover"]
 
@@ -40,26 +44,24 @@ for _group in (delegate, guardians, recover):
     noun.add_command(_group)
 
 
-def _change_options(function: Any) -> Any:
-    """Options of every change that the patient signs."""
-    for option in reversed(
-        (
-            click.option("--relation", help="The wallet's account that it concerns."),
-            click.option("--patient", help="The patient, where a recovery moved the account to the signer's."),
-            click.option("--out", type=click.Path(), help="Only sign, and write the request to this file."),
-            click.option(
-                "--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."
-            ),
-            click.option("--relay-password-file", type=click.Path(), help="File with the password of --relay-as."),
-        )
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class Change:
+    """Who signs a change, and where it goes."""
+
+    relation: str | None = option("--relation", help="The wallet's account that it concerns.")
+    patient: str | None = option("--patient", help="The patient, where a recovery moved the account to the signer's.")
+    out: str | None = option("--out", type=click.Path(), help="Only sign, and write the request to this file.")
+    relay_as: str | None = option(
+        "--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."
+    )
+    relay_password_file: str | None = option(
+        "--relay-password-file", type=click.Path(), help="File with the password of --relay-as."
+    )
 
 
 def _change(
     context: Context,
-    options: dict[str, Any],
+    change: Change,
     prepare: Callable[[Salus, str | None], Request],
     done: str,
     check: Callable[[Salus], None] = lambda _: None,
@@ -67,49 +69,30 @@ def _change(
     """Prepare a change that the patient signs, show it, sign it, and send it on its way; ``check`` comes before the
     password.
     """
-    from salus.consent.guardian_requests import save
     from salus.errors import BadInput
 
-    if options["out"] and options["relay_as"]:
+    if change.out and change.relay_as:
         raise BadInput("--out", "", "and --relay-as exclude each other: write the request, or submit it")
     salus = context.connect()
-    check_out(options["out"])
+    check_out(change.out)
     check(salus)
-    client = salus.with_signer(_signer(context, options["relation"]))
-    request = prepare(client, options["patient"])
+    client = salus.with_signer(named_signer(context, change.relation))
+    request = prepare(client, change.patient)
     context.confirm(_facts(context, client, request), "Sign this?")
-    if options["out"]:
-        _keep(context, client.guardians.sign(request), options["out"], save)
+    if change.out:
+        _keep(context, client.guardians.sign(request), change.out)
         return
-    if options["relay_as"]:
+    if change.relay_as:
         signed = client.guardians.sign(request)
-        relayer = context.open_keystore(options["relay_as"], options["relay_password_file"])
+        relayer = context.open_keystore(change.relay_as, change.relay_password_file)
         receipt = client.with_signer(relayer).guardians.submit(signed)
     else:
         receipt = client.guardians.carry_out(request)
     context.sent(receipt, done, patient=request.patient)
 
 
-def _signer(context: Context, relation: str | None) -> Any:
-    """The account that is meant; of several it is named, for what one of them is told the others must not be linked
-    to.
-    """
-    from salus.errors import BadInput
-
-    if not context.has_wallet:
-        if relation:
-            raise BadInput("--relation", "", "names an account of a wallet, and --keystore is a single key")
-        return context.signer()
-    known = context.wallet().relations()
-    if relation is None and len(known) > 1:
-        raise BadInput("--relation", "", f"is missing; say which account is meant: {', '.join(known)}")
-    if relation is not None and relation not in known:
-        raise BadInput("--relation", relation, f"the wallet has no such account; it has {', '.join(known)}")
-    return context.signer(relation)
-
-
-def _keep(context: Context, request: Request, out: str, save: Callable[[Request, str], None]) -> None:
-    from salus.consent.guardian_requests import request_to_json
+def _keep(context: Context, request: Request, out: str) -> None:
+    from salus.consent.guardian_requests import request_to_json, save
 
     save(request, out)
     context.answer(request_to_json(request), f"signed into {out}; submit it with: salus consent guardians submit {out}")
@@ -152,9 +135,9 @@ def _facts(context: Context, salus: Salus, request: Request) -> list[tuple[str, 
 @click.option("--purpose", "purposes", multiple=True, required=True, help="TREAT, ETREAT, HPAYMT …")
 @click.option("--category", "categories", multiple=True, help="A resource type, a label, or all [default: all].")
 @click.option("--until", "end", required=True, help="When it ends, e.g. the day of majority: 2031-05-06 or +1y.")
-@_change_options
+@takes(change=Change)
 def delegate_add(
-    context: Context, account: str, purposes: tuple[str, ...], categories: tuple[str, ...], end: str, **options: Any
+    context: Context, account: str, purposes: tuple[str, ...], categories: tuple[str, ...], end: str, change: Change
 ) -> None:
     """Name a delegate, or change what it may do.
 
@@ -174,13 +157,13 @@ def delegate_add(
         until = parse_end(end, salus.now)
         return salus.guardians.prepare_delegate(account, purposes, categories or ("all",), until, patient=patient)
 
-    _change(context, options, prepare, f"{account} is a delegate", check)
+    _change(context, change, prepare, f"{account} is a delegate", check)
 
 
 @command(delegate, "remove")
 @click.argument("account")
-@_change_options
-def delegate_remove(context: Context, account: str, **options: Any) -> None:
+@takes(change=Change)
+def delegate_remove(context: Context, account: str, change: Change) -> None:
     """Remove a delegate at once.
 
     \b
@@ -191,12 +174,12 @@ def delegate_remove(context: Context, account: str, **options: Any) -> None:
     def prepare(salus: Salus, patient: str | None) -> Request:
         return salus.guardians.prepare_removal(account, patient=patient)
 
-    _change(context, options, prepare, f"{account} is no delegate any more")
+    _change(context, change, prepare, f"{account} is no delegate any more")
 
 
 @command(delegate, "list")
-@look_options
-def delegate_list(context: Context, patient: str | None, relation: str | None) -> None:
+@takes(look=Look)
+def delegate_list(context: Context, look: Look) -> None:
     """List the delegates of a patient.
 
     \b
@@ -205,7 +188,7 @@ def delegate_list(context: Context, patient: str | None, relation: str | None) -
     """
     salus = context.connect()
     now = salus.now()
-    found = [(who, d) for who in patients(context, patient, relation).values() for d in salus.guardians.delegates(who)]
+    found = [(who, d) for who in look.accounts(context).values() for d in salus.guardians.delegates(who)]
     data: list[dict[str, Any]] = [
         {
             "patient": who,
@@ -234,8 +217,8 @@ def delegate_list(context: Context, patient: str | None, relation: str | None) -
 )
 @click.option("--threshold", type=click.IntRange(0, 10), default=0, help="How many must agree.")
 @click.option("--delay", default="7", help="Days in which you can veto a move, 2 to 60.", show_default=True)
-@_change_options
-def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, delay: str, **options: Any) -> None:
+@takes(change=Change)
+def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, delay: str, change: Change) -> None:
     """Replace the guardians of an account. It ends a recovery that is under way.
 
     \b
@@ -250,19 +233,19 @@ def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, d
     def prepare(salus: Salus, patient: str | None) -> Request:
         return salus.guardians.prepare_guardians(accounts, threshold, int(delay) * _DAY, patient=patient)
 
-    _change(context, options, prepare, f"{len(accounts)} guardians, {threshold} must agree")
+    _change(context, change, prepare, f"{len(accounts)} guardians, {threshold} must agree")
 
 
 @command(guardians, "show")
-@look_options
-def guardians_show(context: Context, patient: str | None, relation: str | None) -> None:
+@takes(look=Look)
+def guardians_show(context: Context, look: Look) -> None:
     """Show the guardians of a patient, and a recovery that is under way.
 
     \b
     Example:
       salus consent guardians show --relation city-hospital
     """
-    _status(context, patients(context, patient, relation))
+    _status(context, look.accounts(context))
 
 
 @command(guardians, "submit")
@@ -285,7 +268,9 @@ def guardians_submit(context: Context, files: tuple[str, ...]) -> None:
 
 def _status(context: Context, accounts: dict[str, str]) -> None:
     salus = context.connect()
-    data, lines = [], []
+    now = salus.now()
+    data: list[dict[str, Any]] = []
+    lines: list[str] = []
     for name, who in accounts.items():
         those, recovery = salus.guardians.guardian_set(who), salus.guardians.recovery(who)
         controller = salus.guardians.controller_of(who)
@@ -297,20 +282,33 @@ def _status(context: Context, accounts: dict[str, str]) -> None:
                 "threshold": those.threshold,
                 "delay": those.delay,
                 "version": those.version,
-                "recovery": {"successor": recovery.successor, "readyAt": recovery.ready_at} if recovery else None,
+                "recovery": _recovery_document(recovery, now) if recovery else None,
             }
         )
         lines.append(f"{name or 'patient'}: {who}" + ("" if controller == who else f", signed for by {controller}"))
-        if those.guardians:
-            agree = f"{those.threshold} of {len(those.guardians)} must agree, then {those.delay / _DAY:g} days pass"
-            lines.append(f"  guardians: {', '.join(those.guardians)}; {agree}")
-        else:
-            lines.append("  no guardians")
+        lines.append(f"  {_guardian_words(those)}")
         if recovery:
-            lines.append(
-                f"  RECOVERY: to {recovery.successor}, from {moment(recovery.ready_at)}; veto it if it is not yours"
-            )
+            lines += [f"  {line}" for line in _recovery_words(who, recovery, now)]
     context.answer(data, "\n".join(lines))
+
+
+def _guardian_words(those: GuardianSet) -> str:
+    if not those.guardians:
+        return "no guardians"
+    agree = f"{those.threshold} of {len(those.guardians)} must agree, then {those.delay / _DAY:g} days pass"
+    return f"guardians: {', '.join(those.guardians)}; {agree}"
+
+
+def _recovery_document(recovery: Recovery, now: int) -> dict[str, Any]:
+    return {"successor": recovery.successor, "readyAt": recovery.ready_at, "ready": recovery.ready_at <= now}
+
+
+def _recovery_words(patient: str, recovery: Recovery, now: int) -> list[str]:
+    if recovery.ready_at <= now:
+        when = f"ready now: salus consent recover finish {patient}"
+    else:
+        when = f"ready at {moment(recovery.ready_at)}"
+    return [f"RECOVERY: to {recovery.successor}, {when}", "veto it if it is not yours: salus consent recover veto"]
 
 
 # ------------------------------------------------------------------------------------------------------------ recovery
@@ -357,13 +355,11 @@ def recover_approve(context: Context, files: tuple[str, ...], out: str | None) -
 
 
 def _agree(context: Context, client: Salus, request: Request, out: str | None) -> None:
-    from salus.consent.guardian_requests import save
-
     facts = [*_facts(context, client, request), ("signed already", len(request.signatures))]
     context.confirm(facts, "Sign this? Be sure that the patient asks for it: call, or better meet.")
     signed = client.guardians.sign(request)
     if out:
-        _keep(context, signed, out, save)
+        _keep(context, signed, out)
         return
     receipt = client.guardians.submit(signed)
     (event,) = receipt.events("RecoveryStarted")
@@ -373,8 +369,8 @@ def _agree(context: Context, client: Salus, request: Request, out: str | None) -
 
 
 @command(recover, "veto")
-@_change_options
-def recover_veto(context: Context, **options: Any) -> None:
+@takes(change=Change)
+def recover_veto(context: Context, change: Change) -> None:
     """Stop a recovery of your account that you did not ask for.
 
     \b
@@ -382,7 +378,7 @@ def recover_veto(context: Context, **options: Any) -> None:
       salus consent recover veto --relation city-hospital --relay-as hospital.json
     """
     _change(
-        context, options, lambda salus, patient: salus.guardians.prepare_veto(patient=patient), "the move is stopped"
+        context, change, lambda salus, patient: salus.guardians.prepare_veto(patient=patient), "the move is stopped"
     )
 
 
@@ -395,7 +391,7 @@ def recover_finish(context: Context, patient: str) -> None:
     Example:
       salus consent recover finish 0x7099… --keystore hospital.json
     """
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     who = address(patient, "PATIENT")
     salus = context.connect_signing()
@@ -419,6 +415,6 @@ def recover_status(context: Context, patient: str) -> None:
     Example:
       salus consent recover status 0x7099…
     """
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     _status(context, {"": address(patient, "PATIENT")})

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from salus.cli.common import group
+from salus.cli.moments import moment
+from salus.cli.options import group, option
 
 if TYPE_CHECKING:
     from salus.client import Salus
     from salus.coldchain.handover import Handover, Shake
+    from salus.coldchain.lots import Lot
+    from salus.coldchain.model import Shipment
+    from salus.coldchain.temperature import Profile
 
-__all__ = ["OFFSET", "REASON", "SHIPMENT", "commitment", "handover_facts", "noun", "seen_options", "shake_of"]
+__all__ = [
+    "DEVICE",
+    "DEVICE_PASSWORD",
+    "OFFSET",
+    "SHIPMENT",
+    "Seen",
+    "commitment",
+    "handover_facts",
+    "noun",
+    "parts_of",
+]
 
 SHIPMENT = "SHIPMENT"
 OFFSET = click.option("--utc-offset", help="For CSV whose times name no offset: Z or +05:30.")
-REASON = click.option(
-    "--reason", type=click.IntRange(1, 65535), required=True, help="Your own code for it; no free text goes on chain."
+DEVICE = click.option(
+    "--device", required=True, help="The logger's key: a keystore file, or node:0 for an account of the node."
 )
+DEVICE_PASSWORD = click.option("--device-password-file", type=click.Path(), help="File with its password.")
 
 
 @group("shipment")
@@ -40,28 +56,38 @@ def commitment(text: str | None) -> tuple[bytes, str | None]:
     return made, "0x" + salt.hex()
 
 
-def seen_options(function):  # type: ignore[no-untyped-def]
+@dataclass(frozen=True)
+class Seen:
     """What the receiver saw."""
-    for option in (
-        click.option(
-            "--shake", type=click.Choice(["passed", "failed"]), help="Shake test of freeze-sensitive vaccine."
-        ),
-        click.option("--vvm", type=click.IntRange(1, 4), help="Stage of the vial monitor: 1 or 2 may be used."),
-    ):
-        function = option(function)
-    return function
+
+    vvm: int | None = option("--vvm", type=click.IntRange(1, 4), help="Stage of the vial monitor: 1 or 2 may be used.")
+    shake: str | None = option(
+        "--shake", type=click.Choice(["passed", "failed"]), help="Shake test of freeze-sensitive vaccine."
+    )
+
+    @property
+    def test(self) -> Shake:
+        """The shake test."""
+        from salus.coldchain.handover import Shake
+
+        return Shake[self.shake.upper()] if self.shake else Shake.NOT_DONE
+
+    @property
+    def facts(self) -> list[tuple[str, object]]:
+        """For a confirmation."""
+        facts: list[tuple[str, object]] = [("vial monitor", f"stage {self.vvm}")] if self.vvm else []
+        return [*facts, ("shake test", self.shake)] if self.shake else facts
 
 
-def shake_of(word: str | None) -> Shake:
-    from salus.coldchain.handover import Shake
-
-    return Shake[word.upper()] if word else Shake.NOT_DONE
+def parts_of(salus: Salus, shipment: bytes) -> tuple[Shipment, Lot, Profile]:
+    """A shipment, its lot and its profile."""
+    found = salus.coldchain.shipment(shipment)
+    lot = salus.lots.lot(bytes.fromhex(found.lot[2:]))
+    return found, lot, salus.lots.profile(bytes.fromhex(lot.profile[2:]))
 
 
 def handover_facts(salus: Salus, handover: Handover) -> list[tuple[str, object]]:
     """Every field that is signed, in words."""
-    from salus.cli.common import moment
-
     rows: list[tuple[str, object]] = [
         ("shipment", "0x" + handover.shipment.hex()),
         ("from", salus.institutions.name(handover.giver)),

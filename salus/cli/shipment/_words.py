@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from salus.cli.common import moment
+from salus.cli.moments import moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from salus.client import Salus
-    from salus.coldchain.loggers import LoggerExport
+    from salus.coldchain.loggers import LoggerExport, ReadingBatch
     from salus.coldchain.lots import Lot
     from salus.coldchain.model import Pairing, Report, Shipment
     from salus.coldchain.temperature import Judgement, Profile
 
-__all__ = ["export_words", "facts", "judgement_data", "why"]
+__all__ = ["export_data", "export_lines", "export_words", "facts", "judgement_data", "shipment_data", "why"]
 
 
 def _celsius(centi: int | None) -> str:
@@ -27,6 +27,7 @@ def _minutes(seconds: int) -> str:
 
 
 def export_words(export: LoggerExport) -> str:
+    """An export in a line."""
     name = f"{export.device} {export.serial}".strip()
     return (
         f"{name}: {len(export.readings)} readings, {export.missing} missing, {_celsius(export.lowest)} to"
@@ -34,7 +35,45 @@ def export_words(export: LoggerExport) -> str:
     )
 
 
+def export_data(export: LoggerExport, batches: Sequence[ReadingBatch]) -> dict[str, Any]:
+    """An export and its batches as JSON."""
+    return {
+        "device": export.device,
+        "serial": export.serial,
+        "signature": export.signature,
+        "readings": len(export.readings),
+        "missing": export.missing,
+        "lowest": export.lowest,
+        "highest": export.highest,
+        "batches": [
+            {
+                "start": batch.start,
+                "step": batch.step,
+                "count": batch.count,
+                "base": batch.base,
+                "width": batch.width,
+                "resolution": batch.resolution,
+                "data": batch.data,
+            }
+            for batch in batches
+        ],
+    }
+
+
+def export_lines(export: LoggerExport, batches: Sequence[ReadingBatch]) -> list[str]:
+    """An export and its batches, a line each."""
+    return [
+        export_words(export),
+        *(
+            f"batch {n}: {b.count} readings of {b.step} s from {moment(b.start)}, {b.width} bits each in steps of"
+            f" {b.resolution / 100:.2f} °C, {len(b.data):,} bytes"
+            for n, b in enumerate(batches)
+        ),
+    ]
+
+
 def judgement_data(judged: Judgement) -> dict[str, Any]:
+    """A judgement as JSON."""
     return {
         "until": judged.until,
         "batches": judged.batches,
@@ -67,9 +106,32 @@ def why(report: Report, profile: Profile) -> list[str]:
     return reasons
 
 
+def shipment_data(
+    found: Shipment, its_lot: Lot, its_profile: Profile, report: Report, pairings: Sequence[Pairing]
+) -> dict[str, Any]:
+    """A shipment as JSON."""
+    return {
+        "shipment": found.id,
+        "verdict": report.verdict.name.lower(),
+        "disposition": found.disposition.name.lower(),
+        "holder": found.holder,
+        "since": found.since,
+        "due": found.due,
+        "units": found.units,
+        "loggers": [{"device": p.logger, "from": p.start, "to": p.end, "model": p.model} for p in pairings],
+        "breachedAt": report.breached_at,
+        "intactUntil": report.intact_until,
+        "recall": report.recall,
+        "lot": {"id": its_lot.id, "gtin": its_lot.gtin, "number": its_lot.number, "expiresAt": its_lot.expires_at},
+        "judgement": judgement_data(report.judgement),
+        "breachedRules": [its_profile.limit(bit) for bit in report.breached],
+    }
+
+
 def facts(
     salus: Salus, found: Shipment, its_lot: Lot, its_profile: Profile, report: Report, pairings: Sequence[Pairing]
 ) -> list[tuple[str, object]]:
+    """A shipment in words, a fact each."""
     judged = report.judgement
     rows: list[tuple[str, object]] = [
         ("verdict", report.verdict.words),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context, command
-from salus.cli.shipment._shared import REASON, SHIPMENT, commitment, handover_facts, noun, seen_options, shake_of
+from salus.cli.context import Context
+from salus.cli.lot import REASON
+from salus.cli.options import command, takes
+from salus.cli.shipment._shared import SHIPMENT, Seen, commitment, handover_facts, noun
+from salus.cli.values import identifier
 
 _UNITS = click.IntRange(1, 2**24 - 1)
 _HOURS = click.IntRange(0, 8_760)
@@ -97,17 +99,21 @@ def merge(context: Context, shipment: str, into: str) -> None:
 def hand(context: Context, shipment: str, to: str, out: str, hours: int, seal: str, days: int) -> None:
     """Offer a shipment: sign for the holder; the receiver's `salus shipment accept` completes it. Nothing is sent.
 
-    TO is an institution's name, or the account that will sign for it.
+    TO is an institution's name, or the account that will sign for it. What may not move now is refused, and nothing is
+    signed.
 
     \b
     Example:
       salus shipment hand 0x5e0f… fast-carrier --hours 48 --out offer.json --keystore manufacturer.json
     """
     from salus.coldchain.handover import write_handover
+    from salus.coldchain.moving import check_handover
 
     wanted = identifier(shipment, SHIPMENT)
-    salus = context.connect_signing()
-    offered = salus.coldchain.handover(wanted, to, hours_allowed=hours, seal=seal, valid=days * 86_400)
+    reader = context.connect()
+    offered = reader.coldchain.handover(wanted, to, hours_allowed=hours, seal=seal, valid=days * 86_400)
+    check_handover(reader.coldchain, reader.lots, reader.institutions, offered)  # before a password is asked for
+    salus = reader.with_signer(context.signer())
     context.confirm([*handover_facts(salus, offered), *context.where(salus)], "Sign this offer?")
     write_handover(out, salus.coldchain.sign_offer(offered), salus.coldchain.domain)
     context.answer({"shipment": shipment, "to": offered.to, "file": out}, f"signed: {out}; give it to the receiver")
@@ -116,8 +122,8 @@ def hand(context: Context, shipment: str, to: str, out: str, hours: int, seal: s
 @command(noun, "accept")
 @click.argument("file", type=click.Path())
 @click.option("--out", type=click.Path(), help="Only sign, and write the file that anybody may relay.")
-@seen_options
-def accept(context: Context, file: str, out: str | None, vvm: int | None, shake: str | None) -> None:
+@takes(seen=Seen)
+def accept(context: Context, file: str, out: str | None, seen: Seen) -> None:
     """Accept what was offered, with what you see. The signer acts for the receiver, and is the holder then.
 
     \b
@@ -128,16 +134,13 @@ def accept(context: Context, file: str, out: str | None, vvm: int | None, shake:
 
     salus = context.connect_signing()
     offered = read_handover(file, salus.coldchain.domain)
-    facts = handover_facts(salus, offered)
-    facts += [("vial monitor", f"stage {vvm}")] if vvm else []
-    facts += [("shake test", shake)] if shake else []
-    context.confirm([*facts, *context.where(salus)], "Accept it?")
+    context.confirm([*handover_facts(salus, offered), *seen.facts, *context.where(salus)], "Accept it?")
     if out:
-        signed = salus.coldchain.sign_acceptance(offered, vvm=vvm or 0, shake=shake_of(shake))
+        signed = salus.coldchain.sign_acceptance(offered, vvm=seen.vvm or 0, shake=seen.test)
         write_handover(out, signed, salus.coldchain.domain)
         context.answer({"file": out}, f"signed: {out}; anybody may relay it")
         return
-    receipt = salus.coldchain.hand(offered, vvm=vvm or 0, shake=shake_of(shake))
+    receipt = salus.coldchain.hand(offered, vvm=seen.vvm or 0, shake=seen.test)
     context.sent(receipt, "accepted", shipment=offered.shipment)
 
 
@@ -161,8 +164,8 @@ def relay(context: Context, file: str) -> None:
 @command(noun, "reject")
 @click.argument("file", type=click.Path())
 @REASON
-@seen_options
-def reject(context: Context, file: str, reason: int, vvm: int | None, shake: str | None) -> None:
+@takes(seen=Seen)
+def reject(context: Context, file: str, reason: int, seen: Seen) -> None:
     """Refuse what was offered. A spoilt vial monitor (3, 4) or a failed shake test quarantines it.
 
     \b
@@ -174,7 +177,7 @@ def reject(context: Context, file: str, reason: int, vvm: int | None, shake: str
     salus = context.connect_signing()
     offered = read_handover(file, salus.coldchain.domain)
     context.confirm([*handover_facts(salus, offered), ("reason", reason), *context.where(salus)], "Reject it?")
-    receipt = salus.coldchain.reject(offered, reason, vvm=vvm or 0, shake=shake_of(shake))
+    receipt = salus.coldchain.reject(offered, reason, vvm=seen.vvm or 0, shake=seen.test)
     context.sent(receipt, "rejected", shipment=offered.shipment, reason=reason)
 
 
@@ -243,21 +246,3 @@ def destroy(context: Context, shipment: str, reason: int) -> None:
     salus = context.connect_signing()
     context.confirm([("destroy", shipment), ("reason", reason), *context.where(salus)], "Destroy it for ever?")
     context.sent(salus.coldchain.destroy(wanted, reason), "destroyed", shipment=shipment, reason=reason)
-
-
-@command(noun, "recall")
-@click.argument("lot_id", metavar="LOT")
-@REASON
-def recall(context: Context, lot_id: str, reason: int) -> None:
-    """Recall a lot, and with it every shipment of it, for ever. The signer acts for the manufacturer or the regulator.
-
-    \b
-    Example:
-      salus shipment recall 0x9c1d… --reason 2 --keystore manufacturer.json
-    """
-    wanted = identifier(lot_id, "LOT")
-    salus = context.connect_signing()
-    shipments = len(salus.coldchain.shipments(wanted))
-    facts = [("lot", lot_id), ("shipments so far", shipments), ("reason", reason), *context.where(salus)]
-    context.confirm(facts, "Recall it? That is final.")
-    context.sent(salus.coldchain.recall(wanted, reason), "recalled", lot=lot_id, shipments=shipments, reason=reason)

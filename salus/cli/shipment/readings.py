@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context, command, moment, parse_moment
-from salus.cli.shipment._shared import OFFSET, SHIPMENT, noun
-from salus.cli.shipment._words import export_words, judgement_data
+from salus.cli.context import Context
+from salus.cli.moments import moment, parse_moment
+from salus.cli.options import command
+from salus.cli.shipment._shared import DEVICE, DEVICE_PASSWORD, OFFSET, SHIPMENT, noun
+from salus.cli.shipment._words import export_data, export_lines, export_words, judgement_data
 from salus.cli.shipment.listen import add_listen
+from salus.cli.values import identifier
 
 if TYPE_CHECKING:
-    from salus.coldchain.loggers.spool import SpoolBatch
-
-_DEVICE = click.option(
-    "--device", required=True, help="The logger's key: a keystore file, or node:0 for an account of the node."
-)
+    from salus.coldchain.loggers.delivery import Delivery
 
 
 @command(noun, "pair")
@@ -34,7 +32,7 @@ def pair(context: Context, shipment: str, device: str, start: str | None, end: s
     Example:
       salus shipment pair 0x5e0f… 0x90F7… --from 2025-01-06T06:00:00Z --keystore manufacturer.json
     """
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     wanted, account = identifier(shipment, SHIPMENT), address(device, "DEVICE")
     salus = context.connect_signing()
@@ -66,7 +64,7 @@ def unpair(context: Context, shipment: str, device: str, end: str | None) -> Non
     Example:
       salus shipment unpair 0x5e0f… 0x90F7… --keystore carrier.json
     """
-    from salus.keys.signing import address
+    from salus.keys.addresses import address
 
     wanted, account = identifier(shipment, SHIPMENT), address(device, "DEVICE")
     salus = context.connect_signing()
@@ -93,41 +91,14 @@ def pack(context: Context, file: str, utc_offset: str | None) -> None:
     export = read(file, utc_offset=utc_offset)
     # A history has no readings to pack: that is told before anything is shown.
     batches = export.batches()
-    data = {
-        "device": export.device,
-        "serial": export.serial,
-        "signature": export.signature,
-        "readings": len(export.readings),
-        "missing": export.missing,
-        "lowest": export.lowest,
-        "highest": export.highest,
-        "batches": [
-            {
-                "start": b.start,
-                "step": b.step,
-                "count": b.count,
-                "base": b.base,
-                "width": b.width,
-                "resolution": b.resolution,
-                "data": b.data,
-            }
-            for b in batches
-        ],
-    }
-    lines = [export_words(export)]
-    lines += [
-        f"batch {n}: {b.count} readings of {b.step} s from {moment(b.start)}, {b.width} bits each in steps of"
-        f" {b.resolution / 100:.2f} °C, {len(b.data):,} bytes"
-        for n, b in enumerate(batches)
-    ]
-    context.answer(data, "\n".join(lines))
+    context.answer(export_data(export, batches), "\n".join(export_lines(export, batches)))
 
 
 @command(noun, "log")
 @click.argument("shipment", metavar=SHIPMENT)
 @click.argument("file", type=click.Path())
-@_DEVICE
-@click.option("--device-password-file", type=click.Path(), help="File with its password.")
+@DEVICE
+@DEVICE_PASSWORD
 @OFFSET
 def log(
     context: Context, shipment: str, file: str, device: str, device_password_file: str | None, utc_offset: str | None
@@ -143,15 +114,13 @@ def log(
     """
     from salus.coldchain.loggers import read
     from salus.coldchain.model import Verdict
-    from salus.outbox._bulk import take_up
 
     wanted = identifier(shipment, SHIPMENT)
     export = read(file, utc_offset=utc_offset)
     signer = context.open_keystore(device, device_password_file)
     salus = context.connect_signing()
-    with context.outbox(salus) as outbox:
-        # Batches follow upon each other: what an earlier run left on its way comes before what is signed now.
-        take_up(outbox)
+    # Batches follow upon each other: what an earlier run left on its way comes before what is signed now.
+    context.settle(salus)
     signed = salus.coldchain.sign_batches(export, wanted, signer)
     total = sum(part.batch.count for part in signed)
     context.confirm(
@@ -185,26 +154,15 @@ def log(
         sys.exit(1)
 
 
-def _deliver_for(  # type: ignore[no-untyped-def]
-    context: Context, shipment: str, logger: str, device: str, device_password_file: str | None, every: int | None
-):
+def _deliver_for(
+    context: Context, *, shipment: str, logger: str, device: str, device_password_file: str | None, every: int | None
+) -> Delivery:
     """What signs a closed batch of the spool with the device's key and logs it."""
-    from salus.errors import BadInput
+    from salus.coldchain.loggers.delivery import Delivery
 
     wanted = identifier(shipment, "--shipment")
     signer = context.open_keystore(device, device_password_file)
-    salus = context.connect_signing()
-
-    def deliver(batch: SpoolBatch) -> None:
-        if batch.logger != logger:
-            raise BadInput("--topic", batch.logger, f"is another logger than {logger}; listen to one logger a shipment")
-        # What is judged already is left out: a batch that was logged before the spool heard of it does no harm.
-        export = batch.export(interval_s=every)
-        until = salus.coldchain.report(wanted).judgement.until
-        if export.readings[-1].time >= until:
-            salus.coldchain.log(salus.coldchain.sign_batches(export, wanted, signer))
-
-    return deliver
+    return Delivery(context.connect_signing().coldchain, wanted, logger, signer, every)
 
 
 add_listen(
@@ -212,8 +170,8 @@ add_listen(
     _deliver_for,
     click.option("--shipment", required=True, help="The shipment that the logger lies beside."),
     click.option("--logger", required=True, help="The logger's name in the topic."),
-    _DEVICE,
-    click.option("--device-password-file", type=click.Path(), help="File with its password."),
+    DEVICE,
+    DEVICE_PASSWORD,
     click.option("--every", type=click.IntRange(1, 65_535), help="Seconds between readings [default: as they come]."),
 )
 

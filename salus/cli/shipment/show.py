@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from salus.cli.claim._shared import identifier
-from salus.cli.common import Context, command, moment
-from salus.cli.shipment._shared import OFFSET, SHIPMENT, noun
-from salus.cli.shipment._words import export_words, facts, judgement_data
+from salus.cli.context import Context
+from salus.cli.moments import moment
+from salus.cli.options import command, option, takes
+from salus.cli.shipment._shared import OFFSET, SHIPMENT, noun, parts_of
+from salus.cli.shipment._words import export_words, facts, shipment_data, why
+from salus.cli.values import identifier
 
 if TYPE_CHECKING:
-    from salus.client import Salus
-    from salus.coldchain.temperature import Profile
-
-
-def _of(salus: Salus, wanted: bytes) -> tuple[Any, Any, Profile]:
-    """A shipment, its lot and its profile."""
-    found = salus.coldchain.shipment(wanted)
-    its_lot = salus.lots.lot(bytes.fromhex(found.lot[2:]))
-    return found, its_lot, salus.lots.profile(bytes.fromhex(its_lot.profile[2:]))
+    from salus.coldchain.chart import Chart
 
 
 @command(noun, "show")
@@ -35,25 +30,10 @@ def show(context: Context, shipment: str) -> None:
     """
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect()
-    found, its_lot, its_profile = _of(salus, wanted)
+    found, its_lot, its_profile = parts_of(salus, wanted)
     report, pairings = salus.coldchain.report(wanted), salus.coldchain.pairings(wanted)
-    data = {
-        "shipment": found.id,
-        "verdict": report.verdict.name.lower(),
-        "disposition": found.disposition.name.lower(),
-        "holder": found.holder,
-        "since": found.since,
-        "due": found.due,
-        "units": found.units,
-        "loggers": [{"device": p.logger, "from": p.start, "to": p.end, "model": p.model} for p in pairings],
-        "breachedAt": report.breached_at,
-        "intactUntil": report.intact_until,
-        "recall": report.recall,
-        "lot": {"id": its_lot.id, "gtin": its_lot.gtin, "number": its_lot.number, "expiresAt": its_lot.expires_at},
-        "judgement": judgement_data(report.judgement),
-        "breachedRules": [its_profile.limit(bit) for bit in report.breached],
-    }
     rows = facts(salus, found, its_lot, its_profile, report, pairings)
+    data = shipment_data(found, its_lot, its_profile, report, pairings)
     context.answer(data, "\n".join(f"{label:<14} {value}" for label, value in rows))
 
 
@@ -66,12 +46,11 @@ def verdict(context: Context, shipment: str) -> None:
     Example:
       salus shipment verdict 0x5e0f…
     """
-    from salus.cli.shipment._words import why
     from salus.coldchain.model import Verdict
 
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect()
-    _, _, its_profile = _of(salus, wanted)
+    _, _, its_profile = parts_of(salus, wanted)
     report = salus.coldchain.report(wanted)
     reasons = why(report, its_profile)
     data = {
@@ -106,22 +85,28 @@ def list_(context: Context, lot_id: str) -> None:
     context.answer(data, lambda: context.table("", ("shipment", "holder", "units", "since", "verdict"), rows))
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """The files of a chart."""
+
+    png: str | None = option("--png", type=click.Path(), help="Also write a PNG (needs the extra plot).")
+    svg: str | None = option("--svg", type=click.Path(), help="Also write an SVG (the same).")
+
+
 @command(noun, "chart")
 @click.argument("shipment", metavar=SHIPMENT, required=False)
 @click.option("--file", "file", type=click.Path(), help="Draw a logger's export instead of a shipment.")
 @click.option(
     "--profile", "profile_name", default="refrigerated", show_default=True, help="With --file: a ready profile's name."
 )
-@click.option("--png", "png_path", type=click.Path(), help="Also write a PNG (needs the extra plot).")
-@click.option("--svg", "svg_path", type=click.Path(), help="Also write an SVG (the same).")
+@takes(pictures=Pictures)
 @OFFSET
 def chart(
     context: Context,
     shipment: str | None,
     file: str | None,
     profile_name: str,
-    png_path: str | None,
-    svg_path: str | None,
+    pictures: Pictures,
     utc_offset: str | None,
 ) -> None:
     """Draw the temperatures of a shipment as they were logged, or of an export.
@@ -135,56 +120,44 @@ def chart(
       salus shipment chart --file examples/qtag-excursion.txt
     """
     from salus.coldchain import chart as charts
-    from salus.coldchain.loggers.packing import unpack
-    from salus.coldchain.temperature import ready_profile
     from salus.errors import BadInput
 
     if (shipment is None) == (file is None):
         raise BadInput(SHIPMENT, "", "name a shipment, or an export with --file")
-    marks: list[charts.Mark] = []
-    if file is not None:
-        from salus.coldchain.loggers import read
+    drawn = _of_export(file, profile_name, utc_offset) if file is not None else _of_shipment(context, shipment or "")
+    if pictures.png:
+        charts.png(drawn, pictures.png)
+    if pictures.svg:
+        charts.svg(drawn, pictures.svg)
+    data = {
+        "title": drawn.title,
+        "low": drawn.low,
+        "high": drawn.high,
+        "png": pictures.png,
+        "svg": pictures.svg,
+        "breaches": [[stretch.start, stretch.end, stretch.label] for stretch in drawn.breaches],
+        "readings": [[reading.time, reading.centi] for reading in drawn.readings],
+    }
+    context.answer(data, f"{drawn.title}\n{charts.text(drawn)}")
 
-        export = read(file, utc_offset=utc_offset)
-        export.batches()  # says so when there are no readings
-        readings, title, step = list(export.readings), export_words(export), export.interval_s
-        limits = ready_profile(profile_name)
-    else:
-        wanted = identifier(shipment or "", SHIPMENT)
-        salus = context.connect()
-        _, _, limits = _of(salus, wanted)
-        batches = [batch for _, batch in salus.coldchain.logged(wanted)]
-        readings, title = unpack(batches), f"shipment {shipment}"
-        step = max((batch.step for batch in batches), default=0)
-        marks = [charts.Mark(time, salus.institutions.name(to)) for time, to in salus.coldchain.handovers(wanted)]
-    if all(reading.centi is None for reading in readings):
-        raise BadInput(file or SHIPMENT, "", "has no temperatures yet; log readings first")
-    drawn = charts.Chart(
-        readings,
-        limits.low,
-        limits.high,
-        title,
-        thresholds=sorted({rule.threshold for rule in limits.rules} - {limits.low, limits.high}),
-        breaches=charts.breaches(readings, limits, step=step),
-        unknown=charts.gaps(readings, step=step),
-        marks=[mark for mark in marks if readings[0].time <= mark.time <= readings[-1].time + step],
-    )
-    if png_path:
-        charts.png(drawn, png_path)
-    if svg_path:
-        charts.svg(drawn, svg_path)
-    context.answer(
-        {
-            "title": title,
-            "low": limits.low,
-            "high": limits.high,
-            "png": png_path,
-            "svg": svg_path,
-            "breaches": [[stretch.start, stretch.end, stretch.label] for stretch in drawn.breaches],
-            "readings": [[reading.time, reading.centi] for reading in readings],
-        },
-        f"{title}\n{charts.text(drawn)}",
-    )
+
+def _of_export(file: str, profile_name: str, utc_offset: str | None) -> Chart:
+    from salus.coldchain.charting import chart_of_export
+    from salus.coldchain.loggers import read
+    from salus.coldchain.temperature import ready_profile
+
+    export = read(file, utc_offset=utc_offset)
+    return chart_of_export(export, ready_profile(profile_name), title=export_words(export), source=file)
+
+
+def _of_shipment(context: Context, shipment: str) -> Chart:
+    from salus.coldchain.charting import chart_of_shipment
+
+    wanted = identifier(shipment, SHIPMENT)
+    salus = context.connect()
+    _, _, profile = parts_of(salus, wanted)
+    title = f"shipment {shipment}"
+    return chart_of_shipment(salus.coldchain, salus.institutions, wanted, profile, title=title)
 
 
 @command(noun, "export")
@@ -204,12 +177,11 @@ def export(context: Context, shipment: str, out: str | None, anchor: bool) -> No
       salus shipment export 0x5e0f… --out journey.jsonld
     """
     from salus.coldchain.epcis_document import document
-    from salus.coldchain.story import shipment_story
     from salus.formats.json_file import dump_json, write_new
 
     wanted = identifier(shipment, SHIPMENT)
     salus = context.connect_signing() if anchor else context.connect()
-    told = document(shipment_story(salus, wanted), created=salus.now())
+    told = document(salus.coldchain.story(wanted), created=salus.now())
     events = [event["eventID"] for event in told["epcisBody"]["eventList"]]
     text = dump_json(told)
     if out:

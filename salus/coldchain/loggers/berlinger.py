@@ -1,9 +1,9 @@
 """Berlinger's text exports: Q-tag CLm, Fridge-tag 2, 2 L and UL.
 
 An export is a tree of ``key: value`` lines, indented by blanks, whose rows of readings are indented by a tab. It ends
-with a certificate and a signature (see :mod:`salus.coldchain.loggers.signature`). An export that is signed must verify; one
-without any signature is read only if its readings reach the moment at which it says it was stopped, for otherwise it
-may have been cut short.
+with a certificate and a signature (see :mod:`salus.coldchain.loggers.signature`). An export that is signed must verify;
+one without any signature is read only if its readings reach the moment at which it says it was stopped, for otherwise
+it may have been cut short.
 
 Fridge-tag 2 keeps a daily history only: that is read as well, but has no readings to judge.
 """
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Literal
 
 from salus.coldchain.loggers import signature
-from salus.coldchain.loggers.export import Alarm, Day, DeviceReport, LoggerExport, Reading, common_step, expect_possible
+from salus.coldchain.loggers.export import Alarm, Day, DeviceReport, LoggerExport, common_step, expect_possible
+from salus.coldchain.loggers.reading import Reading
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import read_bytes
 

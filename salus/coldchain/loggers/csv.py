@@ -28,7 +28,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from salus.coldchain.loggers.export import LoggerExport, Reading, common_step, expect_possible
+from salus.coldchain.loggers.export import LoggerExport, common_step, expect_possible
+from salus.coldchain.loggers.reading import Reading
 from salus.errors import BadInput, one_line
 from salus.formats.json_file import read_text
 

@@ -1,7 +1,7 @@
 """Temperature loggers as things: devices, their calibration and condition, and the makers' keys that prove a file.
 
-What a logger wrote is read by :mod:`salus.coldchain.loggers`; what its readings amount to is :mod:`salus.coldchain`'s. Times are
-Unix seconds.
+What a logger wrote is read by :mod:`salus.coldchain.loggers`; what its readings amount to is :mod:`salus.coldchain`'s.
+Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.errors import BadAnswer, BadInput
-from salus.keys.signing import address as checked_address
+from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
-    from salus.client import Receipt, Salus
+    from salus.chain.ledger import Ledger
+    from salus.chain.receipts import Receipt
+    from salus.institutions.registry import Institutions
 
 __all__ = ["Condition", "Device", "Devices", "Model", "SignedFile", "commit_serial"]
 
@@ -111,12 +113,13 @@ def commit_serial(serial: str, salt: bytes | None = None) -> tuple[bytes, bytes]
 class Devices:
     """The contract ``Loggers`` as the client's signer uses it; ``salus.devices``."""
 
-    def __init__(self, salus: Salus) -> None:
-        self._salus = salus
+    def __init__(self, ledger: Ledger, institutions: Institutions) -> None:
+        self._ledger = ledger
+        self._institutions = institutions
 
     @property
     def _f(self) -> Any:
-        return self._salus.contract("Loggers").functions
+        return self._ledger.contract("Loggers").functions
 
     # ---- devices -------------------------------------------------------------------------------------------------
 
@@ -132,7 +135,7 @@ class Devices:
         Raises:
             Refused: ``NotADevice``, ``DeviceExists``, ``UnknownModel``, ``NotLicensed``.
         """
-        return self._salus.send(self._f.register(checked_address(device, "device"), model or 0, accuracy, serial))
+        return self._ledger.send(self._f.register(checked_address(device, "device"), model or 0, accuracy, serial))
 
     def calibrate(self, device: str, until: int, certificate: bytes) -> Receipt:
         """State until when a device's calibration holds; the signer acts for a laboratory.
@@ -142,7 +145,7 @@ class Devices:
             until: First second at which it no longer holds.
             certificate: Hash of the certificate, 32 bytes.
         """
-        return self._salus.send(self._f.calibrate(checked_address(device, "device"), until, certificate))
+        return self._ledger.send(self._f.calibrate(checked_address(device, "device"), until, certificate))
 
     def set_condition(self, device: str, condition: Condition, *, successor: str | None = None) -> Receipt:
         """Say what became of a device; the signer acts for its owner.
@@ -153,7 +156,7 @@ class Devices:
             successor: With ``REPLACED``: the device that takes its place.
         """
         other = _ZERO if successor is None else checked_address(successor, "successor")
-        return self._salus.send(self._f.setCondition(checked_address(device, "device"), int(condition), other))
+        return self._ledger.send(self._f.setCondition(checked_address(device, "device"), int(condition), other))
 
     def device(self, account: str) -> Device:
         """A device.
@@ -162,18 +165,18 @@ class Devices:
             BadInput: It was never registered.
         """
         target = checked_address(account, "device")
-        found = self._salus.call(self._f.device(target))
+        found = self._ledger.call(self._f.device(target))
         if found.condition == Condition.NONE:
             raise BadInput(
                 "", "device", f"{target} was never registered on this chain; `salus logger register` does it"
             )
         return _device(target, found)
 
-    def list(self, owner: str | None = None) -> tuple[Device, ...]:
+    def all(self, owner: str | None = None) -> tuple[Device, ...]:
         """Every device, or those of one owner (account or name), in the order of registration."""
-        where = None if owner is None else {"owner": self._salus.institutions.resolve(owner)}
-        accounts = [event.args["device"] for event in self._salus.logs("Loggers", "DeviceRegistered", where)]
-        found = self._salus.calls("Loggers", "device", [(account,) for account in accounts])
+        where = None if owner is None else {"owner": self._institutions.resolve(owner)}
+        accounts = [event.args["device"] for event in self._ledger.logs("Loggers", "DeviceRegistered", where)]
+        found = self._ledger.calls("Loggers", "device", [(account,) for account in accounts])
         return tuple(map(_device, accounts, found))
 
     # ---- models and their files ----------------------------------------------------------------------------------
@@ -190,7 +193,7 @@ class Devices:
         """
         from eth_utils.crypto import keccak
 
-        receipt = self._salus.send(self._f.accreditModel(keccak(text=name), x, y))
+        receipt = self._ledger.send(self._f.accreditModel(keccak(text=name), x, y))
         events = receipt.events("ModelAccredited")
         if len(events) != 1:
             raise BadAnswer(
@@ -200,7 +203,7 @@ class Devices:
 
     def distrust_model(self, model: int) -> Receipt:
         """Take no further file of a model; the signer is the regulator's rule maker. What was proven stays."""
-        return self._salus.send(self._f.distrustModel(model))
+        return self._ledger.send(self._f.distrustModel(model))
 
     def model(self, number: int) -> Model:
         """A model.
@@ -208,7 +211,7 @@ class Devices:
         Raises:
             BadInput: There is none of this number.
         """
-        found = self._salus.call(self._f.model(number))
+        found = self._ledger.call(self._f.model(number))
         if not any(bytes(found.x)):
             raise BadInput(
                 "", "model", f"{number} is unknown on this chain; `salus logger model` lists those there are"
@@ -217,7 +220,7 @@ class Devices:
 
     def models(self) -> tuple[Model, ...]:
         """Every model, in the order of accreditation."""
-        return tuple(self.model(event.args["model"]) for event in self._salus.logs("Loggers", "ModelAccredited"))
+        return tuple(self.model(event.args["model"]) for event in self._ledger.logs("Loggers", "ModelAccredited"))
 
     def model_of(self, file: SignedFile) -> Model:
         """The model whose key a file names; of several the last one that is trusted.
@@ -248,11 +251,11 @@ class Devices:
             Refused: ``InvalidFileSignature``, ``ModelNotTrusted``, ``UnknownModel``.
         """
         number = self.model_of(file).number if model is None else model
-        return self._salus.send(self._f.proveFile(file.digest, number, file.r, file.s))
+        return self._ledger.send(self._f.proveFile(file.digest, number, file.r, file.s))
 
     def proven_by(self, digest: bytes) -> int | None:
         """Number of the model whose key signed a file, None while nobody proved it."""
-        return self._salus.call(self._f.provenBy(digest)) or None
+        return self._ledger.call(self._f.provenBy(digest)) or None
 
 
 def _device(account: str, found: Any) -> Device:

@@ -20,7 +20,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
-from salus.coldchain.loggers.export import HIGHEST, LOWEST, LoggerExport, Reading, common_step, expect_possible
+from salus.coldchain.loggers.export import HIGHEST, LOWEST, LoggerExport, common_step, expect_possible
+from salus.coldchain.loggers.reading import Reading
 from salus.errors import BadInput, one_line
 from salus.formats.epcis.events import Found, events_in
 from salus.formats.epcis.vocabulary import expand

@@ -6,9 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from salus.coldchain.loggers.packing import MAX_READINGS, ReadingBatch, pack
+from salus.coldchain.loggers.reading import Reading
 from salus.errors import BadInput
 
 __all__ = [
@@ -18,7 +20,6 @@ __all__ = [
     "Day",
     "DeviceReport",
     "LoggerExport",
-    "Reading",
     "common_step",
     "expect_possible",
     "mean_kinetic",
@@ -33,19 +34,6 @@ HIGHEST = 15000
 # The gas constant, J/(mol K), and the activation energy, J/mol, as in USP <1079.2>: their quotient is 10,000 K exactly.
 _GAS = 8.3144
 _ENERGY = 83_144
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One reading.
-
-    Args:
-        time: Unix seconds.
-        centi: 0.01 °C, or None when the logger had no reading.
-    """
-
-    time: int
-    centi: int | None
 
 
 @dataclass(frozen=True)
@@ -199,5 +187,5 @@ def expect_possible(centi: int, source: str, field: str) -> int:
 
 def common_step(times: list[int]) -> int:
     """The most frequent distance between neighbours, the shorter one of two; 0 for fewer than two times."""
-    steps = Counter(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    steps = Counter(later - earlier for earlier, later in pairwise(times))
     return min(steps, key=lambda step: (-steps[step], step)) if steps else 0

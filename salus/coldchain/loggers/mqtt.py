@@ -10,7 +10,8 @@ The topic's level that stands for ``+`` names the logger: of ``salus/+/readings`
 reading that could not be taken.
 
 Nothing is lost: the session is persistent and the quality of service 1, so the broker keeps what comes while the
-listener is away, and a message is acknowledged only after it is on the disk (:mod:`salus.coldchain.loggers.spool`). Nothing is
+listener is away, and a message is acknowledged only after it is on the disk (:mod:`salus.coldchain.loggers.spool`).
+Nothing is
 doubled: a reading that comes twice is stored once. What is no reading goes into quarantine, and is acknowledged, so
 that it does not come for ever.
 
@@ -30,7 +31,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from salus.coldchain.loggers.export import Reading, expect_possible
+from salus.coldchain.loggers.export import expect_possible
+from salus.coldchain.loggers.reading import Reading
 from salus.coldchain.loggers.spool import Spool, SpoolBatch
 from salus.errors import BadInput, SalusError, Unreachable, one_line
 from salus.formats.json_file import parse_json
@@ -38,7 +40,7 @@ from salus.formats.json_file import parse_json
 if TYPE_CHECKING:
     import paho.mqtt.client as paho
 
-__all__ = ["MAX_MESSAGE", "MAX_PER_MESSAGE", "Broker", "Listener", "parse_message"]
+__all__ = ["MAX_MESSAGE", "MAX_PER_MESSAGE", "BatchLimits", "Broker", "Listener", "parse_message"]
 
 #: Largest message, in bytes.
 MAX_MESSAGE = 256 * 1024
@@ -132,6 +134,19 @@ def _time(value: Any, where: str) -> int:
     return seconds
 
 
+@dataclass(frozen=True)
+class BatchLimits:
+    """When a batch of readings is closed.
+
+    Attributes:
+        most: Readings in a batch, at most.
+        age_s: Seconds after which a batch is closed even if it is not full.
+    """
+
+    most: int = 1_008
+    age_s: int = 3_600
+
+
 class Listener:
     """Takes readings from a broker into a spool, and hands closed batches on.
 
@@ -142,8 +157,7 @@ class Listener:
         client_id: The session's name at the broker: the same one at every start, or what came meanwhile is lost.
         deliver: Hands a batch on, e.g. signs and logs it; when it returns, the batch is done. An error of
             :class:`~salus.errors.SalusError` leaves the batch pending, for another attempt later.
-        most: Readings in a batch, at most.
-        age_s: Seconds after which a batch is closed even if it is not full.
+        limits: When a batch is closed.
         note: Told in one line what people should know (connected, lost, refused).
 
     Raises:
@@ -158,8 +172,7 @@ class Listener:
         topic: str = "salus/+/readings",
         client_id: str,
         deliver: Callable[[SpoolBatch], None] | None = None,
-        most: int = 1_008,
-        age_s: int = 3_600,
+        limits: BatchLimits = BatchLimits(),
         note: Callable[[str], None] = lambda line: None,
     ) -> None:
         levels = topic.split("/")
@@ -169,7 +182,7 @@ class Listener:
             raise BadInput("", "client id", "is empty; give a name that stays the same")
         self.broker, self.spool, self.topic = broker, spool, topic
         self._level, self._levels = levels.index("+"), levels
-        self._deliver, self._most, self._age, self._note = deliver, most, age_s, note
+        self._deliver, self._limits, self._note = deliver, limits, note
         self._connected = False
         self._refused = ""
         self._retry_at = 0.0
@@ -313,7 +326,7 @@ class Listener:
 
     def work(self) -> None:
         """Close what is due and hand on what is pending; what is refused stays, for another attempt later."""
-        self.spool.close_batches(most=self._most, age_s=self._age)
+        self.spool.close_batches(most=self._limits.most, age_s=self._limits.age_s)
         if self._deliver is None or clock.monotonic() < self._retry_at:
             return
         for batch in self.spool.pending(most=20):

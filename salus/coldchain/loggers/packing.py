@@ -7,10 +7,11 @@ import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from salus.coldchain.loggers.export import Reading
+    from salus.coldchain.loggers.reading import Reading
 
 __all__ = ["MAX_READINGS", "ReadingBatch", "pack", "unpack"]
 
@@ -114,7 +115,7 @@ def pack(readings: Sequence[Reading], *, step: int | None = None, most: int = MA
         raise ValueError(f"most is {most}; give at least 1")
     if not readings:
         return []
-    distances = [later.time - earlier.time for earlier, later in zip(readings, readings[1:], strict=False)]
+    distances = [later.time - earlier.time for earlier, later in pairwise(readings)]
     if any(distance <= 0 for distance in distances):
         raise ValueError("readings are not in order of time, each time once")
     if step is None:
@@ -151,7 +152,7 @@ def unpack(batches: Sequence[ReadingBatch]) -> list[Reading]:
 
 
 def _readings(batch: ReadingBatch) -> Iterator[Reading]:
-    from salus.coldchain.loggers.export import Reading
+    from salus.coldchain.loggers.reading import Reading
 
     if batch.width not in _FORMATS or not _FINEST <= batch.resolution <= _COARSEST:
         raise ValueError(f"codes of {batch.width} bits in steps of {batch.resolution}; the contracts take 8 or 16 bits")

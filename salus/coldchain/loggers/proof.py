@@ -8,8 +8,8 @@ A proof says: a device with this model key wrote this very file, and nobody chan
   the device wrote it there; whoever has any device of the lot has its key's authority. Who trusts a model key does so
   by an act of accreditation: nothing public says who signed the certificate.
 - that the *readings packed for the chain* are the file's. The signature is over the text, a contract sees packed
-  numbers; that the one follows from the other is checked by whoever has the file (:func:`salus.coldchain.loggers.read` and
-  ``batches()``), and can be checked again from the file and the commitment at any time.
+  numbers; that the one follows from the other is checked by whoever has the file (:func:`salus.coldchain.loggers.read`
+  and ``batches()``), and can be checked again from the file and the commitment at any time.
 - *where* the device lay, nor that it lay beside the vaccine.
 - that the device *kept on*: a file that was written before the last hour is as genuine as one written after it.
 """

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from salus.coldchain.loggers import signature
-from salus.coldchain.loggers.export import Reading
+from salus.coldchain.loggers.reading import Reading
 
 __all__ = ["write_qtag"]
 
@@ -26,12 +27,13 @@ def write_qtag(readings: Sequence[Reading], serial: str, *, key: ec.EllipticCurv
         key: Signs the export, on P-256; without one the export is unsigned.
 
     Returns:
-        The file, in UTC, which :func:`salus.coldchain.loggers.read_berlinger` reads (and verifies) as the same readings.
+        The file, in UTC, which :func:`salus.coldchain.loggers.read_berlinger` reads (and verifies) as the same
+        readings.
 
     Raises:
         ValueError: Readings or a serial number that such an export cannot hold.
     """
-    steps = {later.time - earlier.time for earlier, later in zip(readings, readings[1:], strict=False)}
+    steps = {later.time - earlier.time for earlier, later in pairwise(readings)}
     if len(steps) != 1 or any(reading.time % 60 for reading in readings):
         raise ValueError("give at least two readings at equal distances, on whole minutes")
     interval = steps.pop()

@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from salus.coldchain.loggers.export import LoggerExport, Reading, common_step
+from salus.coldchain.loggers.export import LoggerExport, common_step
+from salus.coldchain.loggers.reading import Reading
 from salus.errors import BadInput, one_line
 
 __all__ = ["KEPT_BYTES", "MAX_QUARANTINED", "Quarantined", "Spool", "SpoolBatch"]

@@ -13,7 +13,8 @@ The rules:
   role, deny before permit) would not let the exception win.
 - **Actors**: ``role`` IRCP or PRCP, those who receive; an identifier of system :data:`INSTITUTION` (a handle or an
   account) or :data:`ROLE` (a role's name), or whatever the caller has a handle or an account for.
-- **Purposes**: HL7's PurposeOfUse, and terms of the Data Use Ontology (system :data:`salus.consent.research_uses.SYSTEM`).
+- **Purposes**: HL7's PurposeOfUse, and terms of the Data Use Ontology (system
+  :data:`salus.consent.research_uses.SYSTEM`).
 - **Data**: ``class`` (R5: ``resourceType``) is FHIR resource types; ``securityLabel`` is the sensitivity labels, beside
   N (normal) in a permit, which then permits the records with these labels and without; alone in a deny, which denies
   whatever bears one of them.

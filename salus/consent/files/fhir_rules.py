@@ -1,7 +1,7 @@
 """The rules of a Consent, as FHIR R4 and R5 both write them: what a provision becomes, and what it may not say.
 
-:mod:`salus.consent.files.fhir_read` states the meaning; it reads the frame around the provisions, which the versions write
-differently.
+:mod:`salus.consent.files.fhir_read` states the meaning; it reads the frame around the provisions, which the versions
+write differently.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from salus.abi.bits import ROLES
 from salus.consent import research_uses as duo
-from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES
+from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS
 from salus.consent.files.fhir_codes import (
     ACT_CODE,
     ACT_REASON,

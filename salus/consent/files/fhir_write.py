@@ -28,7 +28,7 @@ from salus.consent.files.fhir_codes import (
 from salus.consent.registry import DirectiveDraft, Effect, Record
 from salus.errors import BadInput
 
-__all__ = ["consent_resource", "consents_bundle"]
+__all__ = ["consent_resource", "consents_bundle", "consents_of"]
 
 
 def consent_resource(
@@ -100,6 +100,32 @@ def consents_bundle(
         )
         resources += consent_resource(draft, patient=patient, issued_at=record.issued_at, version=version)
     return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource} for resource in resources]}
+
+
+def consents_of(
+    records: Sequence[tuple[str, Record]], *, name: Callable[[str], str] = str, version: str = "R4"
+) -> tuple[dict[str, Any], list[tuple[Record, BadInput]]]:
+    """Directives of the registry as one FHIR document, as far as FHIR can say them.
+
+    Args:
+        records: The patient's account and the directive, for each.
+        name: Gives a grantee's handle, or ``role:PROVIDER``, for its account.
+        version: ``R4`` or ``R5``.
+
+    Returns:
+        A Consent where there is one, else a Bundle; and the directives that were left out, with the reason.
+    """
+    resources: list[dict[str, Any]] = []
+    said: list[tuple[str, Record]] = []
+    left_out: list[tuple[Record, BadInput]] = []
+    for patient, record in records:
+        draft = record.draft(name(record.grantee))
+        try:
+            resources += consent_resource(draft, patient=patient, issued_at=record.issued_at, version=version)
+            said.append((patient, record))
+        except BadInput as trouble:
+            left_out.append((record, trouble))
+    return resources[0] if len(resources) == 1 else consents_bundle(said, name=name, version=version), left_out
 
 
 def _r4(

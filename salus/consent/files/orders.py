@@ -26,7 +26,7 @@ from salus.consent import codes
 from salus.consent.registry import Directive, Effect, Order
 from salus.errors import BadInput
 from salus.formats.json_file import parse_json, read_text, write_new
-from salus.keys.signing import address
+from salus.keys.addresses import address
 
 __all__ = ["load", "order_from_json", "order_to_json", "pack", "parse", "save", "unpack"]
 

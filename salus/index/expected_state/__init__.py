@@ -1,43 +1,36 @@
-"""What the events of a contract say that its storage must hold: one small class a contract.
+"""What the events of a contract say that its storage must hold: one small class a contract, a state model.
 
-Each hears every event of the book in the order of the chain and then tells what the contract's views must answer. A new
-contract gets a class here; what has none is named by the audit as not compared.
+Each takes every event of the book in the order of the chain and then gives what the contract's views must answer. A new
+contract gets a class here; the audit names every contract that has none as not compared.
+
+Modules: ``base`` has what all models share; ``institutions``, ``consent``, ``claims``, ``coldchain`` and ``doses`` have
+the models of each noun's contracts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
-from salus.index.expected_state.base import NOBODY, NOTHING, Expected, Heard
-from salus.index.expected_state.care import Accesses, Consents, Guards, Register
-from salus.index.expected_state.claims import Desk, Money, Terms
-from salus.index.expected_state.coldchain import Cold, Devices, Goods, Jabs
+from salus.index.expected_state.base import EventRecord, Expected, StateModel
+from salus.index.expected_state.claims import ClaimDeskState, PlansState, TreasuryState
+from salus.index.expected_state.coldchain import ColdChainState, LoggersState, LotsState
+from salus.index.expected_state.consent import AccessLogState, ConsentRegistryState, GuardiansState
+from salus.index.expected_state.doses import DosesState
+from salus.index.expected_state.institutions import InstitutionsState
 
-__all__ = ["NOBODY", "NOTHING", "TRUTHS", "Expected", "Heard", "Truth"]
+__all__ = ["STATE_MODELS", "EventRecord", "Expected", "StateModel"]
 
-
-class Truth(Protocol):
-    """What one contract's storage must be."""
-
-    def hear(self, heard: Heard) -> None:
-        """Take notice of the next event of the book, of whichever contract."""
-
-    def told(self) -> Iterator[Expected]:
-        """What the views must answer after the last event."""
-
-
-#: By the contract's name in the book.
-TRUTHS: Mapping[str, Callable[[], Truth]] = {
-    "Institutions": Register,
-    "ConsentRegistry": Consents,
-    "Guardians": Guards,
-    "AccessLog": Accesses,
-    "Plans": Terms,
-    "ClaimDesk": Desk,
-    "Treasury": Money,
-    "Lots": Goods,
-    "Loggers": Devices,
-    "ColdChain": Cold,
-    "Doses": Jabs,
+#: What makes the model of a contract, by the contract's name in the book.
+STATE_MODELS: Mapping[str, Callable[[], StateModel]] = {
+    "Institutions": InstitutionsState,
+    "ConsentRegistry": ConsentRegistryState,
+    "Guardians": GuardiansState,
+    "AccessLog": AccessLogState,
+    "Plans": PlansState,
+    "ClaimDesk": ClaimDeskState,
+    "Treasury": TreasuryState,
+    "Lots": LotsState,
+    "Loggers": LoggersState,
+    "ColdChain": ColdChainState,
+    "Doses": DosesState,
 }

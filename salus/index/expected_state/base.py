@@ -1,20 +1,26 @@
-"""What the truths of all contracts share."""
+"""What the state models of all contracts share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["NOBODY", "NOTHING", "Expected", "Heard", "Hearer", "fields"]
+__all__ = ["NO_ACCOUNT", "NO_WORD", "Args", "EventHandler", "EventRecord", "Expected", "StateModel", "fields"]
 
-NOBODY = "0x" + "00" * 20
-NOTHING = bytes(32)
+#: The arguments of an event by name.
+Args = Mapping[str, Any]
+
+#: The address 0, which stands for no account.
+NO_ACCOUNT = "0x" + "00" * 20
+
+#: 32 bytes of 0, which stand for no value.
+NO_WORD = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """An event, and when it was.
+class EventRecord:
+    """An event, and when it was emitted.
 
     Attributes:
         contract: The contract's name in the book.
@@ -25,7 +31,7 @@ class Heard:
 
     contract: str
     name: str
-    args: Mapping[str, Any]
+    args: Args
     at: int
 
 
@@ -36,8 +42,8 @@ class Expected:
     Attributes:
         view: Its name.
         args: Its arguments.
-        value: The answer; of a struct a mapping of those fields that the events tell; of what they leave open a
-            frozenset of all that it may be.
+        value: The answer. Of a struct a mapping of those fields that the events tell; where they leave the answer open,
+            a frozenset of all that it may be.
     """
 
     view: str
@@ -45,20 +51,40 @@ class Expected:
     value: Any
 
 
-def fields(struct: Any, *without: str) -> dict[str, Any]:
-    """A struct of an event as a mapping, some fields left out."""
-    return {name: getattr(struct, name) for name in struct._names if name not in without}
+class StateModel(Protocol):
+    """What one contract's storage must be after the events so far."""
+
+    def handle(self, event: EventRecord) -> None:
+        """Take the next event of the book into account, of whichever contract; in the order of the chain.
+
+        Raises:
+            KeyError: The event continues something that no earlier event began.
+        """
+
+    def reconstruct(self) -> Iterator[Expected]:
+        """What the contract's views must answer after the last event."""
 
 
-class Hearer:
-    """Hands each event of one contract to the method that has its name, ``on_…``; the others are none of its
-    business.
+class EventHandler:
+    """Hands each event of some contracts to the method ``on_<name of the event>``; other events are ignored.
+
+    Such a method takes the arguments by name and the time of the block in Unix seconds.
     """
 
-    #: The contracts whose events it hears.
+    #: The contracts whose events are handled.
     CONTRACTS: tuple[str, ...] = ()
 
-    def hear(self, heard: Heard) -> None:
-        """See :class:`salus.index.expected_state.Truth`."""
-        if heard.contract in self.CONTRACTS and (method := getattr(self, f"on_{heard.name}", None)) is not None:
-            method(heard.args, heard.at)
+    def handle(self, event: EventRecord) -> None:
+        """See :class:`StateModel`."""
+        if event.contract in self.CONTRACTS and (method := getattr(self, f"on_{event.name}", None)) is not None:
+            method(event.args, event.at)
+
+
+def fields(struct: Any, *without: str) -> dict[str, Any]:
+    """A struct of an event as a mapping.
+
+    Args:
+        struct: A :class:`salus.abi.decoding.Struct`.
+        without: Names of fields that are left out.
+    """
+    return {name: getattr(struct, name) for name in struct._names if name not in without}

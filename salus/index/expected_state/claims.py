@@ -1,4 +1,4 @@
-"""Plans, claims and the insurers' money: what their storage must be after what was heard."""
+"""Plans, claims and the insurers' money: what their storage must be after the events so far."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from salus.index.expected_state.base import NOBODY, Expected, Hearer, fields
+from salus.index.expected_state.base import NO_ACCOUNT, Args, EventHandler, Expected, fields
 
-__all__ = ["Desk", "Money", "Terms"]
+__all__ = ["ClaimDeskState", "PlansState", "TreasuryState"]
 
 # The states of a claim, and the flag of a decision that a review denied it.
 _SETTLED, _OWED, _PENDED, _DENIED, _WITHDRAWN, _REVERSED, _ARBITRATED = range(1, 8)
@@ -17,8 +17,8 @@ _DENIED_BY_REVIEW = 2
 _UNKNOWN_PLAN = 5
 
 
-class Terms(Hearer):
-    """Of ``Plans``."""
+class PlansState(EventHandler):
+    """The state of ``Plans``."""
 
     CONTRACTS = ("Plans",)
 
@@ -32,37 +32,37 @@ class Terms(Hearer):
         self.series: dict[str, dict[tuple[Any, ...], Any]] = defaultdict(dict)
         self.caps: dict[tuple[bytes, str], dict[str, int]] = {}
 
-    def on_PlanRegistered(self, a: Any, at: int) -> None:
-        self.plans[a["plan"]] = fields(a["terms"], "document")
-        self.of_series[_series(a["plan"])].append(a["plan"])
+    def on_PlanRegistered(self, args: Args, at: int) -> None:
+        self.plans[args["plan"]] = fields(args["terms"], "document")
+        self.of_series[_series(args["plan"])].append(args["plan"])
 
-    def on_CategoriesAdded(self, a: Any, at: int) -> None:
-        self.categories[a["plan"]] += a["categories"]
+    def on_CategoriesAdded(self, args: Args, at: int) -> None:
+        self.categories[args["plan"]] += args["categories"]
 
-    def on_PricesAdded(self, a: Any, at: int) -> None:
-        for code, price in zip(a["codes"], a["prices"], strict=True):
-            self.prices[a["plan"], a["schedule"], code] = price
+    def on_PricesAdded(self, args: Args, at: int) -> None:
+        for code, price in zip(args["codes"], args["prices"], strict=True):
+            self.prices[args["plan"], args["schedule"], code] = price
 
-    def on_PlanPublished(self, a: Any, at: int) -> None:
-        self.force[a["plan"]] = a["inForceAt"]
+    def on_PlanPublished(self, args: Args, at: int) -> None:
+        self.force[args["plan"]] = args["inForceAt"]
 
-    def on_MemberEnrolled(self, a: Any, at: int) -> None:
-        self.series["membership"][a["series"], a["member"]] = a["membership"]
+    def on_MemberEnrolled(self, args: Args, at: int) -> None:
+        self.series["membership"][args["series"], args["member"]] = args["membership"]
 
-    def on_ProviderContracted(self, a: Any, at: int) -> None:
-        self.series["contractOf"][a["series"], a["provider"]] = a["terms"]
+    def on_ProviderContracted(self, args: Args, at: int) -> None:
+        self.series["contractOf"][args["series"], args["provider"]] = args["terms"]
 
-    def on_ProviderCapped(self, a: Any, at: int) -> None:
-        self.caps[a["series"], a["provider"]] = fields(a["cap"])
+    def on_ProviderCapped(self, args: Args, at: int) -> None:
+        self.caps[args["series"], args["provider"]] = fields(args["cap"])
 
-    def on_Authorized(self, a: Any, at: int) -> None:
-        self.series["authorization"][a["series"], a["member"], a["code"]] = a["authorization"]
+    def on_Authorized(self, args: Args, at: int) -> None:
+        self.series["authorization"][args["series"], args["member"], args["code"]] = args["authorization"]
 
-    def on_Referred(self, a: Any, at: int) -> None:
-        self.series["referral"][a["series"], a["member"], a["to"]] = a["referral"]
+    def on_Referred(self, args: Args, at: int) -> None:
+        self.series["referral"][args["series"], args["member"], args["to"]] = args["referral"]
 
-    def told(self) -> Iterator[Expected]:
-        """See :class:`salus.index.expected_state.Truth`."""
+    def reconstruct(self) -> Iterator[Expected]:
+        """See :class:`~salus.index.expected_state.base.StateModel`."""
         for plan, terms in self.plans.items():
             yield Expected("terms", (plan,), terms)
             yield Expected("inForceAt", (plan,), self.force[plan])
@@ -77,7 +77,7 @@ class Terms(Hearer):
                 yield Expected(view, (self.of_series[series][0], *rest), fields(entry))
         for (series, provider), cap in self.caps.items():
             # Who has none of its own has everyone's.
-            holds = cap if cap["most"] else self.caps.get((series, NOBODY), cap)
+            holds = cap if cap["most"] else self.caps.get((series, NO_ACCOUNT), cap)
             yield Expected("capOf", (self.of_series[series][0], provider), holds)
 
 
@@ -92,8 +92,8 @@ def _price(word: int) -> dict[str, int]:
     return {name: word >> shift & (1 << bits) - 1 for name, (shift, bits) in places.items()}
 
 
-class Desk(Hearer):
-    """Of ``ClaimDesk``; whether a claim is still owed, the treasury's events tell."""
+class ClaimDeskState(EventHandler):
+    """The state of ``ClaimDesk``; the treasury's events tell whether a claim is still owed."""
 
     CONTRACTS = ("ClaimDesk", "Treasury")
 
@@ -103,46 +103,46 @@ class Desk(Hearer):
     def _set(self, id: bytes, state: int, at: int, review: int = 0) -> None:
         self.claims[id] = {"state": state, "at": at, "reviewBy": review, "appealed": False}
 
-    def on_ClaimDecided(self, a: Any, at: int) -> None:
-        self._set(a["id"], _DENIED if a["circumstances"] & _DENIED_BY_REVIEW else _SETTLED, at)
+    def on_ClaimDecided(self, args: Args, at: int) -> None:
+        self._set(args["id"], _DENIED if args["circumstances"] & _DENIED_BY_REVIEW else _SETTLED, at)
 
-    def on_ClaimRefused(self, a: Any, at: int) -> None:
-        known = self.claims.get(a["id"])
-        if known is not None and known["state"] == _PENDED and a["refusal"] >= _UNKNOWN_PLAN:
-            self._set(a["id"], _WITHDRAWN, at)
+    def on_ClaimRefused(self, args: Args, at: int) -> None:
+        known = self.claims.get(args["id"])
+        if known is not None and known["state"] == _PENDED and args["refusal"] >= _UNKNOWN_PLAN:
+            self._set(args["id"], _WITHDRAWN, at)
 
-    def on_ClaimOwed(self, a: Any, at: int) -> None:
-        if self.claims[a["id"]]["state"] == _SETTLED:
-            self.claims[a["id"]]["state"] = _OWED
+    def on_ClaimOwed(self, args: Args, at: int) -> None:
+        if self.claims[args["id"]]["state"] == _SETTLED:
+            self.claims[args["id"]]["state"] = _OWED
 
-    def on_ClaimPended(self, a: Any, at: int) -> None:
-        self._set(a["id"], _PENDED, at, a["reviewBy"])
+    def on_ClaimPended(self, args: Args, at: int) -> None:
+        self._set(args["id"], _PENDED, at, args["reviewBy"])
 
-    def on_ClaimWithdrawn(self, a: Any, at: int) -> None:
-        self._set(a["id"], _WITHDRAWN, at)
+    def on_ClaimWithdrawn(self, args: Args, at: int) -> None:
+        self._set(args["id"], _WITHDRAWN, at)
 
-    def on_ClaimReversed(self, a: Any, at: int) -> None:
-        self.claims[a["id"]] |= {"state": _REVERSED, "at": at}
+    def on_ClaimReversed(self, args: Args, at: int) -> None:
+        self.claims[args["id"]] |= {"state": _REVERSED, "at": at}
 
-    def on_ClaimAppealed(self, a: Any, at: int) -> None:
-        self.claims[a["id"]]["appealed"] = True
+    def on_ClaimAppealed(self, args: Args, at: int) -> None:
+        self.claims[args["id"]]["appealed"] = True
 
-    def on_ClaimArbitrated(self, a: Any, at: int) -> None:
-        self._set(a["id"], _ARBITRATED, at)
+    def on_ClaimArbitrated(self, args: Args, at: int) -> None:
+        self._set(args["id"], _ARBITRATED, at)
 
-    def on_DebtSettled(self, a: Any, at: int) -> None:
-        known = self.claims.get(a["ref"])
+    def on_DebtSettled(self, args: Args, at: int) -> None:
+        known = self.claims.get(args["ref"])
         if known is not None and known["state"] == _OWED:
             known["state"] = _SETTLED
 
-    def told(self) -> Iterator[Expected]:
-        """See :class:`salus.index.expected_state.Truth`."""
+    def reconstruct(self) -> Iterator[Expected]:
+        """See :class:`~salus.index.expected_state.base.StateModel`."""
         for id, claim in self.claims.items():
             yield Expected("claim", (id,), claim)
 
 
-class Money(Hearer):
-    """Of ``Treasury``."""
+class TreasuryState(EventHandler):
+    """The state of ``Treasury``."""
 
     CONTRACTS = ("Treasury",)
 
@@ -155,57 +155,61 @@ class Money(Hearer):
         self.set_offs: dict[tuple[Any, ...], int] = defaultdict(int)
         self.held: dict[tuple[str, str], int] = defaultdict(int)
 
-    def _move(self, a: Any, **changes: int) -> None:
-        pool = self.pools[_pool(a)]
+    def _move(self, args: Args, **changes: int) -> None:
+        pool = self.pools[_pool(args)]
         for name, change in changes.items():
             pool[name] += change
 
-    def on_PoolFunded(self, a: Any, at: int) -> None:
-        self._move(a, balance=a["amount"])
+    def on_PoolFunded(self, args: Args, at: int) -> None:
+        self._move(args, balance=args["amount"])
 
-    def on_PoolHalted(self, a: Any, at: int) -> None:
-        self.pools[_pool(a)]["haltedUntil"] = a["until"]
+    def on_PoolHalted(self, args: Args, at: int) -> None:
+        self.pools[_pool(args)]["haltedUntil"] = args["until"]
 
-    def on_ExitAnnounced(self, a: Any, at: int) -> None:
-        self.pools[_pool(a)] |= {"exiting": a["amount"], "exitFrom": a["exitFrom"]}
+    def on_ExitAnnounced(self, args: Args, at: int) -> None:
+        self.pools[_pool(args)] |= {"exiting": args["amount"], "exitFrom": args["exitFrom"]}
 
-    def on_PoolExited(self, a: Any, at: int) -> None:
-        self._move(a, balance=-a["amount"])
-        self.pools[_pool(a)] |= {"exiting": 0, "exitFrom": 0}
+    def on_PoolExited(self, args: Args, at: int) -> None:
+        self._move(args, balance=-args["amount"])
+        self.pools[_pool(args)] |= {"exiting": 0, "exitFrom": 0}
 
-    def on_Paid(self, a: Any, at: int) -> None:
-        self._move(a, balance=-a["amount"])
-        if a["held"]:
-            self.held[a["payee"], a["token"]] += a["amount"]
+    def on_Paid(self, args: Args, at: int) -> None:
+        self._move(args, balance=-args["amount"])
+        if args["held"]:
+            self.held[args["payee"], args["token"]] += args["amount"]
 
-    def on_Collected(self, a: Any, at: int) -> None:
-        self.held[a["payee"], a["token"]] -= a["amount"]
+    def on_Collected(self, args: Args, at: int) -> None:
+        self.held[args["payee"], args["token"]] -= args["amount"]
 
-    def on_Reserved(self, a: Any, at: int) -> None:
-        self._move(a, balance=-a["amount"], reserved=a["amount"])
+    def on_Reserved(self, args: Args, at: int) -> None:
+        self._move(args, balance=-args["amount"], reserved=args["amount"])
 
-    def on_Released(self, a: Any, at: int) -> None:
-        self._move(a, balance=a["amount"], reserved=-a["amount"])
+    def on_Released(self, args: Args, at: int) -> None:
+        self._move(args, balance=args["amount"], reserved=-args["amount"])
 
-    def on_DebtAdded(self, a: Any, at: int) -> None:
-        self._move(a, owed=a["amount"], waiting=1)
-        self.debts[(*_pool(a), a["position"])] = {"payee": a["payee"], "amount": a["amount"], "ref": a["ref"]}
+    def on_DebtAdded(self, args: Args, at: int) -> None:
+        self._move(args, owed=args["amount"], waiting=1)
+        self.debts[(*_pool(args), args["position"])] = {
+            "payee": args["payee"],
+            "amount": args["amount"],
+            "ref": args["ref"],
+        }
 
-    def on_DebtSettled(self, a: Any, at: int) -> None:
-        debt = self.debts[(*_pool(a), a["position"])]
-        self._move(a, owed=-debt["amount"], waiting=-1)
+    def on_DebtSettled(self, args: Args, at: int) -> None:
+        debt = self.debts[(*_pool(args), args["position"])]
+        self._move(args, owed=-debt["amount"], waiting=-1)
         debt["amount"] = 0
 
-    def on_SetOffAdded(self, a: Any, at: int) -> None:
-        self.set_offs[(*_pool(a), a["payee"])] += a["amount"]
+    def on_SetOffAdded(self, args: Args, at: int) -> None:
+        self.set_offs[(*_pool(args), args["payee"])] += args["amount"]
 
-    def on_SetOffTaken(self, a: Any, at: int) -> None:
-        self.set_offs[(*_pool(a), a["payee"])] -= a["amount"]
-        if a["repaid"]:
-            self._move(a, balance=a["amount"])
+    def on_SetOffTaken(self, args: Args, at: int) -> None:
+        self.set_offs[(*_pool(args), args["payee"])] -= args["amount"]
+        if args["repaid"]:
+            self._move(args, balance=args["amount"])
 
-    def told(self) -> Iterator[Expected]:
-        """See :class:`salus.index.expected_state.Truth`."""
+    def reconstruct(self) -> Iterator[Expected]:
+        """See :class:`~salus.index.expected_state.base.StateModel`."""
         for key, pool in self.pools.items():
             yield Expected("pool", key, pool)
         for place, debt in self.debts.items():
@@ -217,5 +221,5 @@ class Money(Hearer):
             yield Expected("held", pair, amount)
 
 
-def _pool(a: Any) -> tuple[str, str, str]:
-    return a["desk"], a["insurer"], a["token"]
+def _pool(args: Args) -> tuple[str, str, str]:
+    return args["desk"], args["insurer"], args["token"]

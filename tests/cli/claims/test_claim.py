@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from click.testing import CliRunner
 
-from salus.claims.plans.plans import Membership
+from salus.claims.plans.records import Membership
 from salus.cli import cli
 from salus.keys.keystores import write_keystore
 from tests.support.claim_scenario import REF, USD, Scene
@@ -341,8 +341,8 @@ def test_usage_ends_with_2(words, message, desk):
 
 @pytest.mark.parametrize(
     "name",
-    "submit estimate attest relay status eob review decide withdraw reverse appeal arbitrate fund pool settle repay collect"
-    " leave report".split(),
+    "submit estimate attest relay status eob review decide withdraw reverse appeal arbitrate fund pool settle repay"
+    " collect leave report".split(),
 )
 def test_help_has_an_example(name):
     result = CliRunner().invoke(cli, ["claim", name, "--help"], prog_name="salus")

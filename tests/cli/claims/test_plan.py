@@ -111,7 +111,8 @@ def test_check_tells_all_that_is_wrong(office):
     result = office.run("check", office.path, code=2)
     assert result.stderr.splitlines() == [
         f'error: {office.path}: validUntil: is "soon"; give a date from 1970 on, YYYY-MM-DD',
-        f'error: {office.path}: coinsurance: is "2"; give a fraction from 0 to 1 with at most four decimals, e.g. "0.2"',
+        f'error: {office.path}: coinsurance: is "2";'
+        ' give a fraction from 0 to 1 with at most four decimals, e.g. "0.2"',
     ]
     errors = [json.loads(line) for line in office.run("check", office.path, "--json", code=2).stderr.splitlines()]
     assert [error["field"] for error in errors] == ["validUntil", "coinsurance"]

@@ -18,7 +18,7 @@ from salus.coldchain.loggers import Reading
 from salus.coldchain.loggers.spool import Spool
 from salus.coldchain.verification import ChainAnswer, Finding, verification
 from salus.errors import BadInput, Unreachable
-from tests.support.mqtt_broker import Publisher, house  # noqa: F401
+from tests.support.mqtt_broker import Publisher
 from tests.support.shared_data import ROOT
 
 GTIN = "09506000134352"
@@ -81,7 +81,7 @@ def test_help_is_there_at_once():
     for words in (["label", "--help"], ["label", "make", "--help"], ["label", "read", "--help"]):
         assert "Usage" in run(cli, *words).stdout
     code = (
-        "import sys; from salus.cli import label, listen, verify;"
+        "import sys; from salus.cli import label, shipment, verify;"
         " print(len({'PIL', 'paho', 'segno', 'web3'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -174,7 +174,7 @@ def test_tt8_a_hostile_answer_does_no_harm_to_the_terminal():
 # --------------------------------------------------------------------------------------------------------------- listen
 
 
-def test_listen(house, tmp_path):
+def test_listen(mosquitto, tmp_path):
     parent, taken = click.Group("shipment"), []
 
     def deliver_for(context, device):
@@ -184,7 +184,7 @@ def test_listen(house, tmp_path):
     words = (
         "listen",
         "--broker",
-        f"127.0.0.1:{house.port}",
+        f"127.0.0.1:{mosquitto.port}",
         "--plain",
         "--client-id",
         "c",
@@ -193,7 +193,7 @@ def test_listen(house, tmp_path):
     )
     first = run(parent, *words, "--device", "d", "--for", 0.3, "--yes")
     assert "listening to salus/+/readings" in first.stderr
-    publisher = Publisher(house.port)
+    publisher = Publisher(mosquitto.port)
     for n in range(3):
         publisher.reading(n)
     publisher.send(b"nonsense")

@@ -127,7 +127,7 @@ def test_reject_quarantine_release_destroy_recall(scene):
     scene.run("release", shipment, "--reason", 12, who="laboratory")
     scene.run("quarantine", shipment, "--reason", 4, who="maker")
     assert scene.json("show", shipment)["disposition"] == "quarantined"
-    scene.run("recall", "0x" + journey.lot.hex(), "--reason", 2, who="maker")
+    scene.run("recall", "0x" + journey.lot.hex(), "--reason", 2, who="maker", noun="lot")
     assert scene.run("verdict", shipment, code=1).stdout == "the lot is recalled; code 2\n"
     scene.run("destroy", shipment, "--reason", 31, who="laboratory")
     assert scene.json("show", shipment)["disposition"] == "destroyed"
@@ -223,7 +223,7 @@ def test_label_is_verified_from_its_picture(scene):
     scene.run("label", "0x" + journey.lot.hex(), "--png", picture, noun="lot")
     found = scene.run(picture, "--shipment", shipment, noun="verify")
     assert "verdict" in found.stdout and "is registered by" in found.stdout
-    scene.run("recall", "0x" + journey.lot.hex(), "--reason", 2, who="maker")
+    scene.run("recall", "0x" + journey.lot.hex(), "--reason", 2, who="maker", noun="lot")
     refused = scene.run(picture, noun="verify", code=1)
     assert "the lot is recalled, code 2" in refused.stderr
     forged = f"(01){journey.gtin}(10)FORGED"

@@ -33,7 +33,7 @@ def test_a_use_is_recorded_by_a_salted_commitment(run, world, hospital, granted,
     (line,) = done.json()["records"]
     salt = bytes.fromhex(line["salt"][2:])
     assert line["commitment"] == "0x" + keccak(salt + record.read_bytes()).hex()
-    (use,) = world.client().accesses.list(granted)
+    (use,) = world.client().accesses.all(granted)
     assert "0x" + use.record.hex() == line["commitment"]
     shown = used(run, granted, hospital[1], "--record", record)
     assert "salt 0x" in shown.out and ", keep it" in shown.out
@@ -41,7 +41,7 @@ def test_a_use_is_recorded_by_a_salted_commitment(run, world, hospital, granted,
 
 def test_a_commitment_that_was_made_before_is_taken(run, world, hospital, granted):
     assert used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32).code == 0
-    assert world.client().accesses.list(granted)[0].record == b"\7" * 32
+    assert world.client().accesses.all(granted)[0].record == b"\7" * 32
     for wrong in ("0x12", "07" * 32):
         assert used(run, granted, hospital[1], "--commitment", wrong).code == 2
     assert "--record: is missing" in used(run, granted, hospital[1]).err

@@ -93,7 +93,7 @@ def test_a_patient_with_ether_needs_nobody(run, world, keystore, hospital):
     assert (granted.code, len(granted.json())) == (0, 1)
     revoked = run("consent", "revoke", "--everything", "--keystore", file, "--yes")
     assert revoked.code == 0
-    assert world.client().consent.list(patient.address)[0].status.name == "REVOKED"
+    assert world.client().consent.all(patient.address)[0].status.name == "REVOKED"
 
 
 def test_two_institutions_know_two_accounts(run, world, wallet, keystore):
@@ -238,7 +238,7 @@ def test_a_grant_to_no_institution_is_allowed_and_warned_of(run, world, hospital
     warning = f"warning: {nobody} is no accredited institution: "
     assert (result.code, len(result.json())) == (0, 1)
     assert [line.startswith(warning) for line in result.err.splitlines()].index(True) == 0
-    assert world.client().consent.list(patient.address)[0].grantee == nobody
+    assert world.client().consent.all(patient.address)[0].grantee == nobody
     for known in (hospital[0], "role:PROVIDER"):
         assert "warning" not in run("consent", verb, "--to", known, *words).err
 

@@ -27,7 +27,7 @@ def test_a_renewal_keeps_scope_and_document_and_moves_the_end(run, world, hospit
     file = keystore(patient.signer)
     result = run("consent", "renew", "--to", name, "--until", "2040-01-01", "--keystore", file, "--yes")
     assert (result.code, "0x" + "07" * 32 in result.err) == (0, True)
-    (record,) = patient.consent.list(patient.signer.address)
+    (record,) = patient.consent.all(patient.signer.address)
     assert (record.index, record.purposes, record.categories, record.start) == (2, 5, 7, now - 9)
     assert record.end == 2208988800
     assert [e.args["document"] for e in patient.consent.history(patient.signer.address)] == [b"\7" * 32] * 2

@@ -43,7 +43,7 @@ def test_every_value_is_that_of_eth_abi(kinds):
         data = encode(kinds, row)
         found = reader(shaped(entries), Struct)(data)
         assert plain(found) == plain(row)
-        assert tuple(found) == decoding._as_eth_abi_says(entries, data)
+        assert tuple(found) == decoding._decoded_by_eth_abi(entries, data)
 
 
 @pytest.mark.parametrize("kinds", ROWS, ids=",".join)
@@ -63,7 +63,7 @@ def test_what_is_not_as_solidity_writes_it_is_left_to_eth_abi(kinds):
             found = tuple(reader(shaped(entries), Struct)(bytes(data)))
         except Unfit:
             continue
-        assert found == decoding._as_eth_abi_says(entries, bytes(data))
+        assert found == decoding._decoded_by_eth_abi(entries, bytes(data))
 
 
 WORD = 32

@@ -64,10 +64,12 @@ def test_every_byte_is_that_of_eth_abi(kinds):
 
 ODD = [
     ("uint8", 256), ("uint8", -1), ("uint8", True), ("uint8", 1.0), ("int8", 128), ("int8", -129), ("bool", 1),
-    ("bytes4", b"abc"), ("bytes4", b"abcde"), ("bytes4", bytearray(4)), ("bytes4", "0x00000000"), ("bytes", bytearray(b"ab")),
-    ("bytes", "ab"), ("string", b"ab"), ("string", "\ud800"), ("address", b"\1" * 20), ("address", "00" * 20),
+    ("bytes4", b"abc"), ("bytes4", b"abcde"), ("bytes4", bytearray(4)), ("bytes4", "0x00000000"),
+    ("bytes", bytearray(b"ab")), ("bytes", "ab"),
+    ("string", b"ab"), ("string", "\ud800"), ("address", b"\1" * 20), ("address", "00" * 20),
     ("address", "0x1"), ("address", "0x" + "g" * 40), ("uint8[2]", [1]), ("uint8[2]", [1, 2, 3]),
-    ("uint8[]", "ab"), ("uint8[]", b"ab"), ("uint8[]", {1, 2}), ("(uint8,bool)", (1,)), ("(uint8,bool)", "ab"), ("uint8", None),
+    ("uint8[]", "ab"), ("uint8[]", b"ab"), ("uint8[]", {1, 2}), ("(uint8,bool)", (1,)), ("(uint8,bool)", "ab"),
+    ("uint8", None),
     ("uint8[]", decoding.Struct(("a", "b"), (1, 2))), ("(uint8,uint8)", decoding.Struct(("a", "b"), (1, 2))),
 ]  # fmt: skip
 

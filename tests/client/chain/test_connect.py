@@ -6,7 +6,7 @@ import time
 import pytest
 
 from salus import Salus
-from salus.chain.connection import shown
+from salus.chain.connection import redact_url
 from salus.chain.provider import open_node
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, gate
 from tests.client.test_client import client, proxy, says
@@ -173,4 +173,4 @@ def test_no_key_of_a_provider_is_in_a_message(world):
         Salus.connect("http://me:secret@127.0.0.1:9/v2/key-of-mine?token=x", book=world.book)
     assert "http://127.0.0.1:9 " in str(raised.value)
     assert not any(word in str(raised.value) for word in ("secret", "key-of-mine", "token"))
-    assert shown("https://me:secret@example.org/v2/key") == "https://example.org"
+    assert redact_url("https://me:secret@example.org/v2/key") == "https://example.org"

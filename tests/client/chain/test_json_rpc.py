@@ -105,6 +105,6 @@ def test_a_thousand_directives_are_listed_in_a_dozen_messages(world, proxy):
         patient.consent.relay(signed[first : first + 100])
     reader = Salus.connect(proxy.url, book=world.book)
     proxy.seen.clear()
-    found = reader.consent.list(account)
+    found = reader.consent.all(account)
     assert (len(found), {record.status for record in found}) == (1000, {Status.ACTIVE})
     assert proxy.seen.count("batch") == 10 and len(proxy.seen) == 12

@@ -3,7 +3,7 @@
 import pytest
 
 from salus.claims.treasury import permits
-from salus.keys.signing import KeySigner, NodeSigner
+from salus.keys.signers import KeySigner, NodeSigner
 from tests.support.claim_scenario import USD, Scene
 
 

@@ -21,7 +21,7 @@ from salus.claims.plans.file import (
     salted_code,
 )
 from salus.claims.plans.members import read_members, ungrouped
-from salus.claims.plans.plans import Membership
+from salus.claims.plans.records import Membership
 from salus.claims.plans.schema import schema
 from salus.errors import BadInput
 from tests.support.shared_data import EXAMPLES

@@ -7,7 +7,7 @@ import pytest
 
 from salus.claims.desk import State
 from salus.claims.plans.file import day_number, day_text, load_plan
-from salus.claims.plans.versions import judging, published
+from salus.claims.plans.versions import judging
 from salus.errors import BadInput
 from tests.support.claim_scenario import REF, USD, Scene
 
@@ -89,7 +89,7 @@ def test_a_version_that_is_not_published_judges_nothing(world, token, tmp_path, 
 
 
 def test_a_version_that_waits_for_its_delay_says_how_long(two):
-    versions = published(two.desk, two.plan)
+    versions = two.desk.plans.published(two.plan)
     assert [(day_text(v.valid_from), v.token) for v in versions] == [
         ("2025-01-01", two.token),
         ("2026-01-01", two.token),

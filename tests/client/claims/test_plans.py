@@ -10,10 +10,11 @@ import pytest
 
 from salus import errors
 from salus.claims.adjudication import Category, Price
-from salus.claims.files.fhir import LineInput
+from salus.claims.input import LineInput
 from salus.claims.plans import check as plancheck
 from salus.claims.plans.file import load_plan, new_salt
-from salus.claims.plans.plans import Authorization, Contract, Membership, Referral
+from salus.claims.plans.plans import Authorization, Contract, Referral
+from salus.claims.plans.records import Membership
 from salus.consent.registry import DirectiveDraft, Effect
 from salus.errors import BadInput
 from tests.support.shared_data import EXAMPLES

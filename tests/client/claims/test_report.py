@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from salus.claims import report as claimreport
 from salus.errors import BadInput
 from tests.support.claim_scenario import REF, USD, Scene
 
@@ -16,7 +15,7 @@ def numbered(claim, *numbers, **changes):
 
 
 def of(scene, **options):
-    return claimreport.report(scene.world.client(), insurer=scene.handle, **options)
+    return scene.world.client().claims.report(insurer=scene.handle, **options)
 
 
 def ids(answers):
@@ -124,6 +123,6 @@ def test_other_insurers_are_left_out(world, token, tmp_path, claim, scene):
     scene.submit([claim])
     other.submit([claim])
     assert [plan.insurer for plan in of(other).plans] == [other.handle]
-    everybody = {plan.insurer for plan in claimreport.report(world.client()).plans}
+    everybody = {plan.insurer for plan in world.client().claims.report().plans}
     assert {scene.handle, other.handle} <= everybody
     assert REF not in repr(of(other))

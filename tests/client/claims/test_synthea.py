@@ -11,7 +11,6 @@ import pytest
 
 from salus.claims.desk import State
 from salus.claims.files.any_format import read_claim_files
-from salus.claims.report import report
 from tests.support.claim_scenario import USD, Scene
 from tests.support.shared_data import shared
 
@@ -125,7 +124,7 @@ def test_submitting_all_of_them_again_pays_nothing_TP1(submitted, claims):
 
 def test_the_report_counts_the_same(submitted):
     scene, _, answers = submitted
-    found = report(scene.world.client(), insurer=scene.handle, units_a_day=20)
+    found = scene.world.client().claims.report(insurer=scene.handle, units_a_day=20)
     (plan,) = found.plans
     assert (plan.submitted, plan.settled, plan.refused) == (len(answers), len(answers), {})
     for name in ("charge", "allowed", "paid", "patient"):

@@ -58,7 +58,7 @@ def test_the_life_of_a_device(works):
     other = works.new_device()
     devices.register(other, accuracy=30)
     devices.set_condition(works.device, Condition.REPLACED, successor=other)
-    assert {d.account: d.condition for d in devices.list(works.handle)} == {
+    assert {d.account: d.condition for d in devices.all(works.handle)} == {
         works.device: Condition.REPLACED,
         other: Condition.IN_SERVICE,
     }

@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 
 from salus import errors
-from salus.coldchain.lots import Lot, lot_id
+from salus.coldchain.lots import Lot, NewLot, lot_id
 from salus.coldchain.temperature import Profile, StorageClass, ready_profiles
 from salus.errors import BadInput
 from tests.support.vaccine_scenario import GTIN, PATIENT, PREFIX, Works
@@ -109,15 +109,16 @@ def test_a_lot_is_registered_and_found_by_its_box(works):
     )
     lots = works.world.client().lots
     assert lots.lot(made) == lots.find(GTIN, "A42") == lots.find("9506000134352", "A42") == expected
-    assert lots.list(works.handle) == (expected,)
-    assert expected in lots.list()
+    assert lots.all(works.handle) == (expected,)
+    assert expected in lots.all()
 
 
 def test_TT7_a_gtin_of_another_company_is_refused_in_words(works):
     with pytest.raises(errors.ForeignGtin) as refused:
         works.lot(gtin="4006381333931")
     assert str(refused.value) == (
-        f"no GS1 company prefix of {works.signer.address} begins the GTIN 04006381333931; the regulator assigns prefixes"
+        f"no GS1 company prefix of {works.signer.address} begins the GTIN 04006381333931;"
+        " the regulator assigns prefixes"
     )
 
 
@@ -146,7 +147,9 @@ def test_a_lot_that_nobody_registered_is_named(salus):
 def test_who_acts_for_nobody_registers_nothing(world, works):
     stranger = world.client(world.person())
     with pytest.raises(BadInput, match="acts for no institution"):
-        stranger.lots.register_lot(gtin=GTIN, number="X", made_at=1, expires_at=2**31, units=1, profile=works.profile())
+        stranger.lots.register_lot(
+            NewLot(gtin=GTIN, number="X", made_at=1, expires_at=2**31, units=1, profile=works.profile())
+        )
 
 
 def test_a_recall_is_seen(works):

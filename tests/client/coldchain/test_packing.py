@@ -1,5 +1,7 @@
 """Packing readings into the words that the contracts judge, and back."""
 
+import itertools
+
 import pytest
 from brownie.test import given
 from hypothesis import strategies as st
@@ -146,5 +148,5 @@ def test_back_and_forth(steps, most, step):
     for batch in batches:
         assert 1 <= batch.count <= most and len(batch.data) == -(-batch.count * batch.width // 256) * 32
         assert 1 <= batch.step <= step and -(2**15) <= batch.base < 2**15
-    for earlier, later in zip(batches, batches[1:]):
+    for earlier, later in itertools.pairwise(batches):
         assert later.start >= earlier.end

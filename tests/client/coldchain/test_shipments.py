@@ -8,6 +8,7 @@ import pytest
 from salus import errors
 from salus.coldchain.handover import EPOCH, handed, read_handover, write_handover
 from salus.coldchain.loggers import LoggerExport, Reading, pack, read, write_qtag
+from salus.coldchain.lots import NewLot
 from salus.coldchain.shipments import Disposition, Shake, Verdict
 from salus.coldchain.temperature import (
     BUDGET,
@@ -55,12 +56,14 @@ class Journey:
         self.gtin = digits + "0" + str((10 - sum(int(d) * w for d, w in zip(digits + "0", (3, 1) * 7))) % 10)
         regulator.lots.assign_prefix(prefix, self.maker_name)
         self.lot = lots.register_lot(
-            gtin=self.gtin,
-            number=secrets.token_hex(8),
-            made_at=self.start - DAY,
-            expires_at=now + 300 * DAY,
-            units=100,
-            profile=self.profile,
+            NewLot(
+                gtin=self.gtin,
+                number=secrets.token_hex(8),
+                made_at=self.start - DAY,
+                expires_at=now + 300 * DAY,
+                units=100,
+                profile=self.profile,
+            )
         )
         self.shipment = self.chain.open_shipment(self.lot, units=40, hours_allowed=hours)
         self.chain.pair(self.shipment, self.device.address, start=self.start)

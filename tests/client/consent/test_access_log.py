@@ -4,9 +4,10 @@ import pytest
 from eth_utils.crypto import keccak
 
 from salus.consent import codes
-from salus.consent.access_log import Access, Cause, Outcome, commit
+from salus.consent.access_log import Access, Cause, Outcome
 from salus.consent.registry import DirectiveDraft, Effect, Policy, Reason
 from salus.errors import BadInput, refusals
+from salus.formats.commitments import commit
 
 DAY = 24 * 3600
 
@@ -47,7 +48,7 @@ def test_a_permitted_use_is_recorded_and_listed(patient, hospital):
     grant(patient, hospital)
     commitment, _ = commit(b"a record")
     receipt = hospital.accesses.record([use(patient, record=commitment)])
-    (found,) = patient.accesses.list(patient.signer.address)
+    (found,) = patient.accesses.all(patient.signer.address)
     assert (found.institution, found.actor) == (hospital.signer.address, hospital.signer.address)
     assert (found.purpose_names, found.categories) == ({"TREAT"}, codes.CATEGORIES["Observation"])
     assert (found.record, found.emergency, found.transaction) == (commitment, b"", receipt.hash)
@@ -67,14 +68,14 @@ def test_a_batch_is_recorded_whole_or_not_at_all(patient, hospital):
     hospital.accesses.record([use(patient, record=bytes([i]) * 32) for i in range(1, 4)])
     with pytest.raises(errors.AccessRefused):
         hospital.accesses.record([use(patient), use(patient, "HMARKT")])
-    assert [found.record[0] for found in patient.accesses.list(patient.signer.address)] == [1, 2, 3]
+    assert [found.record[0] for found in patient.accesses.all(patient.signer.address)] == [1, 2, 3]
 
 
 def test_the_list_begins_where_it_is_told(patient, hospital):
     grant(patient, hospital)
     first = hospital.accesses.record([use(patient)])
     second = hospital.accesses.record([use(patient)])
-    assert [u.block for u in patient.accesses.list(patient.signer.address, since=first.block + 1)] == [second.block]
+    assert [u.block for u in patient.accesses.all(patient.signer.address, since=first.block + 1)] == [second.block]
 
 
 def test_the_list_is_of_one_patient(world, patient, hospital):
@@ -82,7 +83,7 @@ def test_the_list_is_of_one_patient(world, patient, hospital):
     for one in (patient, other):
         grant(one, hospital)
         hospital.accesses.record([use(one)])
-    assert len(patient.accesses.list(patient.signer.address)) == 1
+    assert len(patient.accesses.all(patient.signer.address)) == 1
 
 
 def test_who_is_no_institution_records_nothing(world, patient):
@@ -126,7 +127,7 @@ def test_broken_glass_opens_care_and_nothing_else(patient, hospital):
     assert not may(patient.signer.address, hospital.signer.address, ["HRESCH"], ["Observation"]).allowed
     assert not may(patient.signer.address, hospital.signer.address, ["TREAT"], ["PSY"]).allowed
     hospital.accesses.record([use(patient, "ETREAT")])
-    assert [u.emergency for u in patient.accesses.list(patient.signer.address)] == [id]
+    assert [u.emergency for u in patient.accesses.all(patient.signer.address)] == [id]
 
 
 def test_it_is_not_renewed_in_silence(patient, hospital):

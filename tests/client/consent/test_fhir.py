@@ -6,7 +6,8 @@ import pytest
 from brownie.test import given
 from hypothesis import strategies as st
 
-from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES
+from salus.abi.bits import ROLES
+from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS
 from salus.consent.files.fhir_read import FOREVER, consent_resource, consents_bundle, read_consent
 from salus.consent.registry import DirectiveDraft, Effect, Record, Status
 from salus.errors import BadInput

@@ -8,8 +8,9 @@ import pytest
 from brownie.test import given
 from hypothesis import strategies as st
 
+from salus.abi.bits import ROLES
 from salus.consent import research_uses as duo
-from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS, ROLES, purpose_bits
+from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS, purpose_bits
 from salus.consent.files.fhir_read import FOREVER, PROVISIONS_ALONE, consent_resource, consents_bundle, read_consent
 from salus.consent.registry import DirectiveDraft, Effect, Record, Status
 from salus.errors import BadInput

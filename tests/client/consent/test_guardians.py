@@ -8,7 +8,6 @@ import pytest
 from salus.chain.local_node import LocalNode
 from salus.consent import codes
 from salus.consent.guardian_requests import Request, collect, load, request_from_json, request_to_json, save
-from salus.consent.history import actions
 from salus.consent.registry import Answer, DirectiveDraft, Effect
 from salus.errors import BadInput, WalletError, refusals
 from tests.support.deployed_chain import House, kind
@@ -288,7 +287,7 @@ def test_a_patient_who_lost_the_key_is_moved_and_signs_again(later):
     with pytest.raises(errors.NoRecovery):
         relayer.guardians.finish(relayer.signer.address)
 
-    done = [(a.event.name, a.signer, a.delegate) for a in actions(relayer, who)]
+    done = [(a.event.name, a.signer, a.delegate) for a in relayer.consent.actions(who)]
     assert done == [
         ("GuardiansSet", who, False),
         ("ConsentGranted", who, False),
@@ -306,7 +305,7 @@ def test_the_history_says_what_a_delegate_signed(patient, relayer, carer, hospit
     by_patient = patient.consent.sign(patient.consent.prepare_grant(draft(patient, hospital[1], "HPAYMT"), index=1))
     by_carer = carer.consent.sign(carer.consent.prepare_grant(draft(carer, hospital[1]), **who))
     relayer.consent.relay([by_patient, by_carer])
-    done = [(a.event.name, a.signer, a.delegate) for a in actions(relayer, patient.signer.address)]
+    done = [(a.event.name, a.signer, a.delegate) for a in relayer.consent.actions(patient.signer.address)]
     assert done[1:] == [
         ("ConsentGranted", patient.signer.address, False),
         ("ConsentGranted", carer.signer.address, True),

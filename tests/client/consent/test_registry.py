@@ -119,9 +119,9 @@ def test_several_orders_go_together_or_not_at_all(world, patient, relayer, hospi
     late = patient.consent.sign(patient.consent.prepare_grant(draft(patient, hospital[1]), index=1, valid_for=-1))
     with pytest.raises(errors.DeadlinePassed):
         relayer.consent.relay([good, late])
-    assert patient.consent.list(patient.signer.address) == ()
+    assert patient.consent.all(patient.signer.address) == ()
     relayer.consent.relay([good, other])
-    assert len(patient.consent.list(patient.signer.address)) == 2
+    assert len(patient.consent.all(patient.signer.address)) == 2
 
 
 def test_an_order_for_another_chain_or_contract_is_not_submitted(patient, relayer, hospital):
@@ -225,7 +225,7 @@ def test_a_draft_that_cannot_be_is_refused(patient, hospital, changes, said):
 def test_a_role_is_a_grantee(patient, relayer, hospital):
     grant(patient, relayer, draft(patient, "role:provider"))
     assert decide(patient, hospital[1]) == (Answer.PERMIT, Reason.ROLE)
-    (record,) = patient.consent.list(patient.signer.address)
+    (record,) = patient.consent.all(patient.signer.address)
     assert patient.consent.name(record.grantee) == "role:PROVIDER"
 
 
@@ -234,7 +234,7 @@ def test_the_list_shows_what_is_revoked_and_what_has_not_begun(world, patient, r
     grant(patient, relayer, draft(patient, hospital[1]))
     grant(patient, relayer, draft(patient, other, start=patient.now() + DAY))
     relayer.consent.relay([patient.consent.sign(patient.consent.prepare_revoke(hospital[1]))])
-    status = {patient.consent.name(r.grantee): r.status for r in patient.consent.list(patient.signer.address)}
+    status = {patient.consent.name(r.grantee): r.status for r in patient.consent.all(patient.signer.address)}
     assert status == {hospital[1]: Status.REVOKED, other: Status.NOT_YET}
 
 

@@ -11,9 +11,9 @@ from web3 import HTTPProvider, Web3
 
 from salus import errors
 from salus.abi import decoding
+from salus.abi.bits import ROLES
 from salus.chain.local_node import KINDS, LocalNode
 from salus.chain.provider import open_node
-from salus.consent import codes
 from salus.errors.explanations import _WORDS
 
 SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -103,7 +103,7 @@ def test_sentences_bear_every_number(number):
 
 
 def test_a_custom_error_is_its_class_with_named_arguments():
-    error = errors.from_revert(revert("NotLicensed", SOMEBODY, codes.ROLES["INSURER"], 3))
+    error = errors.from_revert(revert("NotLicensed", SOMEBODY, ROLES["INSURER"], 3))
     assert type(error) is errors.NotLicensed
     assert dict(error.arguments) == {"account": SOMEBODY, "role": 4, "standing": 3}
     assert str(error) == f"{SOMEBODY} may not act as INSURER: it has a licence that has expired"

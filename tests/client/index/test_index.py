@@ -11,15 +11,12 @@ from salus.chain.book import CONTRACTS
 from salus.chain.events import default_index
 from salus.chain.local_node import LocalNode
 from salus.claims.files.fhir import read_claims
-from salus.claims.report import report
 from salus.client import Salus
 from salus.consent.access_log import Access, Cause, Outcome
-from salus.consent.history import actions
 from salus.consent.registry import DirectiveDraft, Effect
 from salus.errors import IndexTrouble
-from salus.index import Indexer
-from salus.index._audit import audit
-from salus.index.expected_state import TRUTHS
+from salus.index import Indexer, audit
+from salus.index.expected_state import STATE_MODELS
 from tests.client.coldchain.test_shipments import Journey
 from tests.support.claim_scenario import USD, Scene
 from tests.support.deployed_chain import House
@@ -141,27 +138,27 @@ def both(world, index):
 
 
 LISTS = {
-    "institutions": lambda s, story: s.institutions.list(),
+    "institutions": lambda s, story: s.institutions.all(),
     "an institution by its name": lambda s, story: s.institutions.resolve(story.handle),
     "operators": lambda s, story: s.institutions.operators(story.journey.logger.address),
-    "directives": lambda s, story: [s.consent.list(who) for who in (story.patient.address, story.relayed, story.gone)],
+    "directives": lambda s, story: [s.consent.all(who) for who in (story.patient.address, story.relayed, story.gone)],
     "history of consents": lambda s, story: [s.consent.history(who) for who in (story.patient.address, story.relayed)],
     "explanations": lambda s, story: s.consent.explain(story.patient.address),
-    "what a patient did": lambda s, story: actions(s, story.patient.address),
+    "what a patient did": lambda s, story: s.consent.actions(story.patient.address),
     "delegates": lambda s, story: s.guardians.delegates(story.patient.address),
     "history of guardians": lambda s, story: s.guardians.history(story.patient.address),
-    "uses": lambda s, story: s.accesses.list(story.patient.address),
-    "uses since a block": lambda s, story: s.accesses.list(story.patient.address, since=story.used),
+    "uses": lambda s, story: s.accesses.all(story.patient.address),
+    "uses since a block": lambda s, story: s.accesses.all(story.patient.address, since=story.used),
     "emergencies": lambda s, story: s.accesses.emergencies(story.patient.address),
     "categories of a plan": lambda s, story: [s.plans.categories(story.scene.plan_id)],
     "prices of a plan": lambda s, story: s.plans.prices(story.scene.plan_id),
     "histories of claims": lambda s, story: [s.claims.history(id) for id in story.claims],
     "what was decided": lambda s, story: s.claims.decided(story.claims[0]),
-    "the report of an insurer": lambda s, story: report(s, insurer=story.scene.handle),
-    "the report of all": lambda s, story: report(s),
+    "the report of an insurer": lambda s, story: s.claims.report(insurer=story.scene.handle),
+    "the report of all": lambda s, story: s.claims.report(),
     "profiles": lambda s, story: s.lots.profiles(),
-    "lots": lambda s, story: s.lots.list(),
-    "devices": lambda s, story: s.devices.list(),
+    "lots": lambda s, story: s.lots.all(),
+    "devices": lambda s, story: s.devices.all(),
     "doses": lambda s, story: s.doses.given(),
     "readings": lambda s, story: s.coldchain.readings(story.journey.shipment),
 }
@@ -242,12 +239,12 @@ def test_the_index_beside_the_book_is_found_by_itself(world, story, index, tmp_p
     assert client.index.store.where == str(default_index(client.book)) == str(tmp_path / "31337.index.sqlite")
     assert client.with_signer(story.hospital).index is client.index
     not_asked(client, monkeypatch)
-    assert client.institutions.list()
+    assert client.institutions.all()
     # A file that is none is passed over where nobody named it, and told where somebody did.
     (tmp_path / "31337.index.sqlite").write_bytes(b"nothing of the kind" * 99)
-    assert Salus.connect(world.url, book=book).institutions.list()
+    assert Salus.connect(world.url, book=book).institutions.all()
     with pytest.raises(IndexTrouble, match="is not a database"):
-        Salus.connect(world.url, book=book, index=tmp_path / "31337.index.sqlite").institutions.list()
+        Salus.connect(world.url, book=book, index=tmp_path / "31337.index.sqlite").institutions.all()
     with pytest.raises(IndexTrouble, match="cannot be used .*make it with `salus index sync`"):
         Salus.connect(world.url, book=book, index=tmp_path / "nowhere.sqlite")
 
@@ -263,7 +260,7 @@ def test_the_audit_finds_nothing_after_all_that_happened(world, story, index):
     assert found.differences == []
     assert found.rebuilt
     assert found.without == ("AccessManager",)
-    assert set(found.views) == set(TRUTHS)
+    assert set(found.views) == set(STATE_MODELS)
     assert all(count > 0 for count in found.views.values())
 
 

@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from salus.abi import bits
 from salus.consent import codes
 from salus.consent import research_uses as duo
 from salus.errors import BadInput
+from salus.institutions.roles import role_bits
 from tests.support.deployed_chain import ROOT
 
 
@@ -27,8 +29,8 @@ def solidity_name(category):
 
 def test_roles_are_those_of_the_contract():
     single, whole = constants("contracts/institutions/Roles.sol")
-    assert dict(codes.ROLES) == single
-    assert sum(codes.ROLES.values()) == whole["ALL"]
+    assert dict(bits.ROLES) == single
+    assert sum(bits.ROLES.values()) == whole["ALL"]
 
 
 def test_purposes_and_categories_are_those_of_the_contract():
@@ -70,7 +72,7 @@ def test_names_are_read_in_any_case(name):
     assert codes.category_bits([name]) == codes.RECORDS["AllergyIntolerance"]
 
 
-@pytest.mark.parametrize("read", [codes.role_bits, codes.purpose_bits, codes.category_bits])
+@pytest.mark.parametrize("read", [role_bits, codes.purpose_bits, codes.category_bits])
 def test_an_unknown_name_is_refused_with_the_known_ones(read):
     with pytest.raises(BadInput, match="consent.json: .*: there is no 'KING'; known are"):
         read(["KING"], file="consent.json")

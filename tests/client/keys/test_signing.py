@@ -9,7 +9,9 @@ from eth_utils.crypto import keccak
 
 from salus.consent.registry import Directive, Effect, Order
 from salus.errors import BadInput, WalletError
-from salus.keys.signing import Domain, KeySigner, NodeSigner, Signer, TypedData, address, compact, recover
+from salus.keys.addresses import address
+from salus.keys.signers import KeySigner, NodeSigner, Signer
+from salus.keys.typed_data import Domain, TypedData, compact, recover
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 SOMEBODY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -154,8 +156,12 @@ def test_the_digest_depends_on_every_field(field):
 
 @pytest.mark.parametrize(
     "domain",
-    [("Salus", "1", 31337, REGISTRY), ("Salus Consent", "2", 31337, REGISTRY), ("Salus Consent", "1", 1, REGISTRY)]
-    + [("Salus Consent", "1", 31337, OTHER)],
+    [
+        ("Salus", "1", 31337, REGISTRY),
+        ("Salus Consent", "2", 31337, REGISTRY),
+        ("Salus Consent", "1", 1, REGISTRY),
+        ("Salus Consent", "1", 31337, OTHER),
+    ],
 )
 def test_the_digest_depends_on_the_whole_domain(domain):
     assert TypedData(KIND, Domain(*domain), GOOD).digest() != TypedData(KIND, DOMAIN, GOOD).digest()

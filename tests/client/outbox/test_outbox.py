@@ -11,7 +11,7 @@ from eth_account import Account
 from salus import KeySigner, NodeSigner, Salus
 from salus.chain.local_node import LocalNode
 from salus.errors import BadInput, NodeRefused, NoSigner, NotMined, Refused, refusals
-from salus.outbox import Item, NonceTaken, Outbox, Result, State, look
+from salus.outbox import Item, NonceTaken, Outbox, Result, State, read_status
 from tests.support.deployed_chain import kind
 from tests.support.fault_proxy import FaultProxy
 from tests.support.mint_outbox import Mint
@@ -105,9 +105,7 @@ def test_items_may_come_one_by_one(mint, outbox):
             read.append(n)
             yield mint.item(n)
 
-    seen = 0
-    for _ in outbox.send_all(lazily(), window=10):
-        seen += 1
+    for seen, _ in enumerate(outbox.send_all(lazily(), window=10), start=1):
         assert len(read) <= seen + 20
     mint.expect_once(mine)
 
@@ -156,7 +154,7 @@ def test_the_signed_bytes_are_on_the_disk_before_they_are_sent(mint):
 
     def hook(step):
         if step == "after_store":
-            _, there = look(path)
+            _, there = read_status(path)
             seen.append(([result.state for result in there], mint.count()))
 
     client = mint.client()
@@ -385,12 +383,12 @@ def test_the_file_is_read_without_a_node(mint):
     with mint.client().outbox() as outbox:
         list(outbox.send_all(mint.items(some(2))))
         path = outbox.path
-    status, results = look(path)
+    status, results = read_status(path)
     assert (status.account, status.chain_id, status.open) == (mint.signer.address, mint.node.chain_id, 0)
     assert status.counts[State.INCLUDED] == 2 and status.foreign == ()
     assert [type(result) for result in results] == [Result] * 2
     with pytest.raises(BadInput, match="is not there"):
-        look(path.with_name("other.sqlite"))
+        read_status(path.with_name("other.sqlite"))
 
 
 def test_only_who_signs_has_an_outbox(mint):

@@ -229,8 +229,8 @@ def test_TC3_after_a_fork_the_separator_is_that_of_the_chain(open_desk, claim, h
         lambda s: bytes([s[0] ^ 1]) + s[1:],
     ],
     ids=[
-        "none", "64 bytes", "66 bytes", "compact", "high s", "v 0 or 1", "v 29", "other v", "zeros", "zeros with v", "ones",
-        "a bit",
+        "none", "64 bytes", "66 bytes", "compact", "high s", "v 0 or 1", "v 29", "other v", "zeros", "zeros with v",
+        "ones", "a bit",
     ],
 )  # fmt: skip
 def test_TC5_what_is_no_signature(open_desk, claim, hospital, relayed, spoil):

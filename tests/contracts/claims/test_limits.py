@@ -362,8 +362,8 @@ def test_TP5_nothing_is_lost_between_lines_and_claims(
     for _ in range(12):
         member = dice.choice((patient, neighbour))
         lines = [
-            line(dice.choice(["visit", "drug", "bed", "mri", "step", "wig"]), dice.randint(1, 9), dice.randint(0, 400_00),
-                 dice.choice([0, 0, dice.randint(0, 500_00)]))
+            line(dice.choice(["visit", "drug", "bed", "mri", "step", "wig"]), dice.randint(1, 9),
+                 dice.randint(0, 400_00), dice.choice([0, 0, dice.randint(0, 500_00)]))
             for _ in range(dice.randint(1, 9))
         ]  # fmt: skip
         verdict, _ = award(plans, a_claim(plan, member, hospital, *lines), ledger)

@@ -46,7 +46,8 @@ def permit(treasury, modern, insurer):
                 "types": {name: [{"name": n, "type": t} for n, t in each.items()] for name, each in fields.items()},
                 "primaryType": "Permit",
                 "domain": {
-                    "name": "Euro with permits", "version": "1", "chainId": web3.eth.chain_id, "verifyingContract": modern.address,
+                    "name": "Euro with permits", "version": "1", "chainId": web3.eth.chain_id,
+                    "verifyingContract": modern.address,
                 },
                 "message": {
                     "owner": str(insurer), "spender": str(spender), "value": amount,

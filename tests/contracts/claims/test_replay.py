@@ -203,10 +203,10 @@ def test_what_was_used_is_rebuilt(replay, plans, desk, story):
     for key in replay.totals:
         assert accumulators(plans, desk, *key) == replay.accumulators(key)
     assert replay.category_paid and replay.units
-    for (series, member, year, number), paid in replay.category_paid.items():
+    for (_series, member, year, number), paid in replay.category_paid.items():
         assert plans.categoryPaid(desk, story, member, year, number) == paid
     serials = set()
-    for (series, member, code, kind, which), units in replay.units.items():
+    for (_series, member, code, kind, which), units in replay.units.items():
         if kind == "serial":
             serials.add(which)
             assert plans.used(desk, story, member, code, 0, which) == units

@@ -17,6 +17,8 @@ given a shipment
     intact and has as many
 """
 
+import itertools
+
 import pytest
 
 from tests.conftest import CARRIER, LABORATORY, MANUFACTURER, PHARMACY, PROVIDER
@@ -306,7 +308,7 @@ def test_the_receiver_holds_it_from_now_on(coldchain, hand_on, fresh, people):
 def test_two_handovers_in_one_minute_have_two_times(hand_on, fresh, people):
     times = [fresh.shipment.since]
     hands = [people.manufacturer, people.carrier, people.clinic, people.hospital]
-    for giver, receiver in zip(hands, hands[1:]):
+    for giver, receiver in itertools.pairwise(hands):
         hand_on(fresh.id, giver, receiver)
         times.append(fresh.shipment.since)
     assert times == sorted(set(times))

@@ -55,12 +55,20 @@ def test_TT3_the_range_includes_its_ends(trip, value, above, below):
 @pytest.mark.parametrize(
     ("rule", "value", "hit"),
     [
-        ((ABOVE, SINGLE, 600, 10), 599, False), ((ABOVE, SINGLE, 600, 10), 600, True), ((ABOVE, CUMULATIVE, 600, 10), 600, True),
-        ((BELOW, SINGLE, 300, 10), 301, False), ((BELOW, SINGLE, 300, 10), 300, True), ((BELOW, CUMULATIVE, -50, 10), -49, False),
-        ((BELOW, CUMULATIVE, -50, 10), -50, True), ((ABOVE, SINGLE, 801, 10), 800, False), ((ABOVE, SINGLE, 801, 10), 801, True),
-        ((ABOVE, SINGLE, -1_500, 10), -1_501, False), ((ABOVE, SINGLE, -1_500, 10), -1_500, True), ((BELOW, SINGLE, 4_500, 10), 4_500, True),
+        ((ABOVE, SINGLE, 600, 10), 599, False),
+        ((ABOVE, SINGLE, 600, 10), 600, True),
+        ((ABOVE, CUMULATIVE, 600, 10), 600, True),
+        ((BELOW, SINGLE, 300, 10), 301, False),
+        ((BELOW, SINGLE, 300, 10), 300, True),
+        ((BELOW, CUMULATIVE, -50, 10), -49, False),
+        ((BELOW, CUMULATIVE, -50, 10), -50, True),
+        ((ABOVE, SINGLE, 801, 10), 800, False),
+        ((ABOVE, SINGLE, 801, 10), 801, True),
+        ((ABOVE, SINGLE, -1_500, 10), -1_501, False),
+        ((ABOVE, SINGLE, -1_500, 10), -1_500, True),
+        ((BELOW, SINGLE, 4_500, 10), 4_500, True),
     ],
-)  # fmt: skip
+)
 def test_TT3_a_rule_is_hit_at_its_threshold(with_profile, rule, value, hit):
     """Inside the range as well, at once and where the word would pass as a whole."""
     far = (ABOVE if rule[0] == BELOW else BELOW, SINGLE, 14_000 if rule[0] == BELOW else -27_000, 1)

@@ -139,8 +139,9 @@ def test_TT3_padding_says_nothing(trip, refused, width, code):
 @pytest.mark.parametrize(
     ("base", "code", "sound"),
     [
-        (-27_315, 0, True), (-27_316, 0, False), (-32_768, 0, False), (-32_768, 5_453, True), (-32_768, 5_452, False),
-        (15_000, 0, True), (15_001, 0, False), (32_767, 0x7FFE, False), (-17_766, 0x7FFE, True), (-17_765, 0x7FFE, False),
+        (-27_315, 0, True), (-27_316, 0, False), (-32_768, 0, False), (-32_768, 5_453, True),
+        (-32_768, 5_452, False), (15_000, 0, True),
+        (15_001, 0, False), (32_767, 0x7FFE, False), (-17_766, 0x7FFE, True), (-17_765, 0x7FFE, False),
     ],
 )  # fmt: skip
 def test_TT3_a_temperature_is_one_that_can_be(trip, refused, base, code, sound):
@@ -207,7 +208,8 @@ PARCELS = 3  # the slot in which the contract keeps its shipments
 # ---- signature -------------------------------------------------------------------------------------------------------
 
 FIELDS = {
-    "sequence": 1 << 0, "start": 1 << 24, "step": 1 << 64, "count": 1 << 80, "base": 1 << 96, "width": 1 << 115, "resolution": 1 << 121,
+    "sequence": 1 << 0, "start": 1 << 24, "step": 1 << 64, "count": 1 << 80, "base": 1 << 96, "width": 1 << 115,
+    "resolution": 1 << 121,
 }  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def directive(grantee, kind, index):
         "deny": lambda: deny(grantee, index=index),
         "wide": lambda: permit(grantee, index=index, purposes=TREAT | HPAYMT),
         "revoke": lambda: revocation(grantee, index),
-        "everything": lambda: revocation(),
+        "everything": revocation,
     }[kind]()
 
 

@@ -1,6 +1,7 @@
 """Research uses before the contract: a grant for a broader use covers a narrower request, never the reverse.
 
-The client makes the bits, the registry decides; what the client says is narrower, from salus/consent/duo.json, is the model.
+The client makes the bits, the registry decides; what the client says is narrower, from salus/consent/duo.json, is the
+model.
 
 given a permit for a use
     when it or a narrower use is asked for       permit

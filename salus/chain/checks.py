@@ -1,0 +1,207 @@
+"""Checks of the node, of the address book beside it, and of what Brownie remembers of chains."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from salus.chain.book import CONTRACTS, Book, default_book
+from salus.chain.connection import redact_url
+from salus.chain.json_rpc import ask_many, data
+from salus.chain.ledger import Ledger
+from salus.chain.local_deployment import find_checkout
+from salus.chain.provider import open_node
+from salus.errors import BadInput, NotDeployed, gate
+from salus.errors.checks import Check, checked
+from salus.errors.explanations import moment
+
+if TYPE_CHECKING:
+    from web3 import Web3
+
+__all__ = ["NodeFacts", "check_book", "check_brownie_records", "check_node", "read_node"]
+
+#: A chain's clock and this machine's may differ by so many seconds before it is told.
+_AHEAD = 30
+
+#: A block that is older than so many seconds is told; on a local chain, which makes blocks on demand, it is not.
+_BEHIND = 600
+
+_LOCAL = ("anvil", "ganache", "ethereumjs", "hardhat")
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """What a node says of itself.
+
+    Attributes:
+        w3: The connection.
+        url: Its address, without what may be secret.
+        client: The name of its program.
+        chain_id: The chain that it is on.
+        genesis: The hash of the chain's first block, 0x-hex.
+        block: The newest block.
+        at: Its time, Unix seconds.
+        syncing: Whether it says that it is still catching up.
+    """
+
+    w3: Web3
+    url: str
+    client: str
+    chain_id: int
+    genesis: str
+    block: int
+    at: int
+    syncing: bool
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a chain for development, which makes blocks on demand and whose clock may be moved."""
+        return self.client.lower().startswith(_LOCAL)
+
+
+def read_node(url: str) -> NodeFacts:
+    """Ask a node what it is.
+
+    Raises:
+        BadInput: Not the address of a node.
+        Unreachable: It does not answer, or not as a node.
+    """
+    w3 = open_node(url, timeout=10, patience=3)
+    with gate("asking what it is", node=redact_url(url)):
+        latest = w3.eth.get_block("latest")
+        return NodeFacts(
+            w3,
+            redact_url(url),
+            str(w3.client_version),
+            int(w3.eth.chain_id),
+            w3.eth.get_block(0)["hash"].to_0x_hex(),
+            int(latest["number"]),
+            int(latest["timestamp"]),
+            bool(w3.eth.syncing),
+        )
+
+
+def check_node(url: str) -> tuple[NodeFacts | None, list[Check]]:
+    """The node, and its chain's clock against this machine's.
+
+    Returns:
+        What it says of itself, None where it does not answer; and what was found.
+    """
+    found: list[NodeFacts] = []
+
+    def ask() -> Iterator[Check]:
+        found.append(read_node(url))
+        return _of_node(found[0])
+
+    checks = checked("node", ask, "start one (`salus chain up`), or name another with --rpc")
+    return (found[0] if found else None), checks
+
+
+def _of_node(node: NodeFacts) -> Iterator[Check]:
+    what = f"{node.url}: chain {node.chain_id}, block {node.block}, {node.client}"
+    if node.syncing:
+        yield Check.warn("node", f"{what}; still catching up", "wait until it has, or name another node with --rpc")
+    else:
+        yield Check.ok("node", what)
+    ahead = node.at - int(time.time())
+    if ahead > _AHEAD:
+        found = f"the chain says {moment(node.at)}, {ahead} s ahead of this machine"
+        todo = "moments such as +90d count by the chain's clock; where the chain is not a local one, set this machine's"
+        yield Check.warn("clock", found, todo)
+    elif -ahead > _BEHIND and not node.local:
+        found = f"the newest block is of {moment(node.at)}, {-ahead} s ago"
+        yield Check.warn("clock", found, "see that the node still follows its chain, and this machine's clock")
+    else:
+        yield Check.ok("clock", f"the newest block is of {moment(node.at)}")
+
+
+# --------------------------------------------------------------------------------------------------- the address book
+
+
+def check_book(node: NodeFacts | None, path: str | None) -> Iterator[Check]:
+    """The address book: found, complete, of the node's chain, and each contract's code as it was deployed.
+
+    Args:
+        node: None where no node answers: then the book is only read.
+        path: Its file, None for the default one of the node's chain.
+
+    Raises:
+        BadInput: The book is malformed.
+    """
+    if path is None and node is None:
+        yield Check.warn(
+            "book", "which one is meant depends on the node's chain", "start a node, or name it with --book"
+        )
+        return
+    file = Path(path) if path is not None else default_book(node.chain_id if node else 0)
+    if not file.is_file():
+        yield Check.fail("book", f"{file} is not there", "deploy (`salus chain up`), or name it with --book")
+        return
+    book = Book.load(file)
+    what = f"{file}: {len(book.contracts)} contracts of chain {book.chain_id}"
+    if node is None:
+        yield Check.warn(
+            "book", f"{what}; not compared, for no node answers", "start a node, or name another with --rpc"
+        )
+    elif node.chain_id != book.chain_id:
+        todo = "name the book of this chain with --book, or the node of that one with --rpc"
+        yield Check.fail("book", f"{what}, and the node is on chain {node.chain_id}", todo)
+    else:
+        yield Check.ok("book", what)
+        yield from _check_code(node, book)
+    if missing := [name for name in CONTRACTS if name not in book]:
+        yield Check.warn("book", f"has no {', '.join(missing)}", "deploy again: it is of an earlier version")
+
+
+def _check_code(node: NodeFacts, book: Book) -> Iterator[Check]:
+    """Each contract that is not as the book says; one row where all are."""
+    wrong = 0
+    for name, entry in book.contracts.items():
+        try:
+            Ledger(node.w3, Book(book.chain_id, {name: entry}, book.path)).check()
+        except NotDeployed as error:
+            wrong += 1
+            yield Check.of(name, error, "deploy again")
+    if not wrong:
+        yield Check.ok("contracts", f"the code of all {len(book.contracts)} is the one that was deployed")
+
+
+# ------------------------------------------------------------------------------------------------ Brownie's own records
+
+
+def check_brownie_records(node: NodeFacts | None) -> Iterator[Check]:
+    """What Brownie remembers of contracts that are gone, in a checkout's ``build/deployments``: the next deployment
+    would fail. Outside of a checkout there is nothing to look at.
+
+    Args:
+        node: The chain that is looked at; None where no node answers.
+    """
+    try:
+        folder = find_checkout() / "build" / "deployments"
+    except BadInput:
+        return
+    part = "build state"
+    if node is None:
+        yield Check.ok(part, f"{folder} is not looked at, for no node answers")
+        return
+    # A node that is named by its URL alone is "fetch" to Brownie, whichever chain it is on.
+    stale = {
+        place: gone for place in (folder / "fetch", folder / str(node.chain_id)) if (gone := _gone(place, node.w3))
+    }
+    for place, gone in stale.items():
+        found = f"{place} remembers {len(gone)} contracts that are not on chain {node.chain_id}"
+        yield Check.warn(part, found, f"the next deployment would fail: remove them with rm -r {place}")
+    if not stale:
+        yield Check.ok(part, f"{folder} remembers nothing that is gone")
+
+
+def _gone(place: Path, w3: Web3) -> list[str]:
+    """The accounts of a folder of Brownie's records at which the chain has no code."""
+    known = [file.stem for file in sorted(place.glob("0x*.json")) if re.fullmatch(r"0x[0-9a-fA-F]{40}", file.stem)]
+    questions: list[tuple[str, list[Any]]] = [("eth_getCode", [account, "latest"]) for account in known]
+    codes = ask_many(w3, questions, "asking for contracts") if questions else []
+    return [account for account, code in zip(known, codes, strict=True) if not data(code)]

@@ -1,0 +1,88 @@
+"""Deploys the contracts of a checkout on a local chain, with Brownie in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from salus.errors import BadInput, SalusError, one_line
+
+__all__ = ["brownie_python", "deploy_locally", "find_checkout"]
+
+_TIMEOUT = 600  # seconds; the first time Brownie compiles everything
+
+# What the environment says of a real deployment must not reach a local one.
+_REAL = ("ACCOUNT", "KEYSTORE", "PASSWORD_FILE", "REGULATOR")
+
+
+def find_checkout(places: Iterable[Path] | None = None) -> Path:
+    """The checkout with the contracts.
+
+    Args:
+        places: Folders in or below which it is looked for upwards; by default the working folder, then where this
+            package lies.
+
+    Raises:
+        BadInput: There is none.
+    """
+    for place in (Path.cwd(), Path(__file__).resolve().parent) if places is None else places:
+        for folder in (place, *place.parents):
+            if (folder / "brownie-config.yaml").is_file() and (folder / "scripts" / "deploy.py").is_file():
+                return folder
+    raise BadInput("", "", "there is no checkout of Salus here, with the contracts to deploy; run this inside of one")
+
+
+def brownie_python(project: Path) -> str:
+    """A Python that has Brownie: this one, or that of the project's set-up.
+
+    Raises:
+        BadInput: Neither has it.
+    """
+    if importlib.util.find_spec("brownie") is not None:
+        return sys.executable
+    python = project / ".venv" / "bin" / "python"
+    if python.is_file() and (project / ".venv" / "bin" / "brownie").is_file():
+        return str(python)
+    raise BadInput("", "", "Brownie is needed to deploy, and is not installed: run `make setup` in the project")
+
+
+def deploy_locally(project: Path, python: str, url: str) -> None:
+    """Deploy every contract; the address book is written to the project's folder ``deployments``.
+
+    Args:
+        project: The checkout, see :func:`find_checkout`.
+        python: A Python that has Brownie, see :func:`brownie_python`.
+        url: The local chain's JSON-RPC.
+
+    Raises:
+        SalusError: It failed, or took too long.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _REAL}
+    process = subprocess.Popen(
+        [python, str(project / "scripts" / "deploy.py"), "--rpc", url],
+        cwd=project,
+        env={**environment, "YES": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        process_group=0,
+    )
+    try:
+        said, _ = process.communicate(timeout=_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise SalusError(f"deploying took longer than {_TIMEOUT} s") from None
+    finally:
+        if process.poll() is None:
+            # The whole group: Brownie starts a compiler of its own.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode:
+        last = [line for line in said.strip().splitlines() if line.strip()][-1:]
+        raise SalusError(f"deploying failed: {one_line(last[0]) if last else 'no word'}")

@@ -1,0 +1,157 @@
+"""Consents, guardians and uses of data: what their storage must be after the events so far."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from salus.index.expected_state.base import NO_ACCOUNT, Args, EventHandler, Expected
+
+__all__ = ["AccessLogState", "ConsentRegistryState", "GuardiansState"]
+
+_ALL = 255  # the index of a revocation of all
+
+
+@dataclass
+class _Place:
+    """One directive: its terms, without effect once it is revoked."""
+
+    effect: int = 0
+    purposes: int = 0
+    categories: int = 0
+    start: int = 0
+    end: int = 0
+    issuedAt: int = 0
+
+    def revoke(self, issued: int) -> None:
+        """Without effect as of an issue, unless it was issued later or is without effect since then."""
+        if issued >= self.issuedAt + (self.effect == 0):
+            self.effect, self.issuedAt = 0, issued
+
+
+class ConsentRegistryState(EventHandler):
+    """The state of ``ConsentRegistry``."""
+
+    CONTRACTS = ("ConsentRegistry",)
+
+    def __init__(self) -> None:
+        self.places: dict[tuple[str, str, int], _Place] = defaultdict(_Place)
+        self.of_pair: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self.revoked: dict[str, int] = defaultdict(int)
+        # Of a pair what `refusedUntil` may be: whether a revocation was signed, its event does not say.
+        self.refused: dict[tuple[str, str], set[int]] = defaultdict(lambda: {0})
+
+    def on_ConsentGranted(self, args: Args, at: int) -> None:
+        key = args["patient"], args["grantee"], args["index"]
+        self.of_pair[key[:2]].add(args["index"])
+        names = ("effect", "purposes", "categories", "start", "end", "issuedAt")
+        self.places[key] = _Place(*(args[name] for name in names))
+
+    def on_ConsentRevoked(self, args: Args, at: int) -> None:
+        patient, grantee, index, issued = args["patient"], args["grantee"], args["index"], args["issuedAt"]
+        pair = patient, grantee
+        if grantee == NO_ACCOUNT:
+            self.revoked[patient] = max(self.revoked[patient], issued)
+            return
+        if index == _ALL:
+            for one in self.of_pair[pair]:
+                if self.places[(*pair, one)].effect:
+                    self.places[(*pair, one)].revoke(issued)
+        else:
+            self.of_pair[pair].add(index)
+            self.places[(*pair, index)].revoke(issued)
+        before, raised = self.refused[pair], {max(issued, one) for one in self.refused[pair]}
+        # What was issued before its block was signed; a direct one is issued at its block's time, and a signed one may
+        # be.
+        self.refused[pair] = raised if index == _ALL else before if issued != at else before | raised
+
+    def reconstruct(self) -> Iterator[Expected]:
+        """See :class:`~salus.index.expected_state.base.StateModel`."""
+        for (patient, grantee, index), place in self.places.items():
+            value = dict(vars(place))
+            if place.issuedAt <= self.revoked[patient]:
+                value["effect"] = 0
+            yield Expected("directive", (patient, grantee, index), value)
+        for patient, until in self.revoked.items():
+            yield Expected("revokedUntil", (patient,), until)
+        for pair, may in self.refused.items():
+            yield Expected("refusedUntil", pair, frozenset(may))
+
+
+@dataclass
+class _Circle:
+    """A patient's guardians, and a recovery under way."""
+
+    guardians: tuple[str, ...] = ()
+    threshold: int = 0
+    delay: int = 0
+    version: int = 0
+    issuedAt: int = 0
+    successor: str = NO_ACCOUNT
+    readyAt: int = 0
+    controller: str = ""
+
+
+class GuardiansState(EventHandler):
+    """The state of ``Guardians``."""
+
+    CONTRACTS = ("Guardians",)
+
+    def __init__(self) -> None:
+        self.delegations: dict[tuple[str, str], dict[str, int]] = {}
+        self.circles: dict[str, _Circle] = defaultdict(_Circle)
+
+    def on_DelegateSet(self, args: Args, at: int) -> None:
+        names = ("purposes", "categories", "until", "issuedAt")
+        self.delegations[args["patient"], args["delegate"]] = {name: args[name] for name in names}
+
+    def on_GuardiansSet(self, args: Args, at: int) -> None:
+        circle = self.circles[args["patient"]]
+        circle.guardians, circle.threshold, circle.delay = tuple(args["guardians"]), args["threshold"], args["delay"]
+        circle.version, circle.issuedAt = args["version"], args["issuedAt"]
+        circle.successor, circle.readyAt = NO_ACCOUNT, 0
+
+    def on_RecoveryStarted(self, args: Args, at: int) -> None:
+        circle = self.circles[args["patient"]]
+        circle.successor, circle.readyAt = args["successor"], args["readyAt"]
+
+    def on_RecoveryVetoed(self, args: Args, at: int) -> None:
+        circle = self.circles[args["patient"]]
+        circle.successor, circle.readyAt, circle.version = NO_ACCOUNT, 0, circle.version + 1
+
+    def on_PatientMoved(self, args: Args, at: int) -> None:
+        self.on_RecoveryVetoed(args, at)
+        self.circles[args["patient"]].controller = args["successor"]
+
+    def reconstruct(self) -> Iterator[Expected]:
+        """See :class:`~salus.index.expected_state.base.StateModel`."""
+        for pair, delegation in self.delegations.items():
+            yield Expected("delegation", pair, delegation)
+        for patient, circle in self.circles.items():
+            names = ("guardians", "threshold", "delay", "version", "issuedAt")
+            yield Expected("guardianSet", (patient,), {name: getattr(circle, name) for name in names})
+            yield Expected("recovery", (patient,), {"successor": circle.successor, "readyAt": circle.readyAt})
+            yield Expected("controllerOf", (patient,), circle.controller or patient)
+
+
+@dataclass
+class AccessLogState(EventHandler):
+    """The state of ``AccessLog``; uses of data are events alone and leave nothing in storage."""
+
+    emergencies: dict[bytes, dict[str, Any]] = field(default_factory=dict)
+
+    CONTRACTS = ("AccessLog",)
+
+    def on_EmergencyDeclared(self, args: Args, at: int) -> None:
+        names = ("patient", "institution", "clinician", "categories", "until", "cause")
+        self.emergencies[args["emergency"]] = {**{name: args[name] for name in names}, "declaredAt": at, "outcome": 0}
+
+    def on_EmergencyReviewed(self, args: Args, at: int) -> None:
+        self.emergencies[args["emergency"]]["outcome"] = args["outcome"]
+
+    def reconstruct(self) -> Iterator[Expected]:
+        """See :class:`~salus.index.expected_state.base.StateModel`."""
+        for id, emergency in self.emergencies.items():
+            yield Expected("emergency", (id,), emergency)

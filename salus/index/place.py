@@ -1,0 +1,41 @@
+"""Where the index of a chain is, and which address book it is of."""
+
+from __future__ import annotations
+
+import os
+
+from salus.chain.book import Book, default_book
+from salus.chain.events import default_index
+from salus.errors import BadInput
+from salus.index import ask_chain_id
+
+__all__ = ["book_of", "place_of"]
+
+
+def book_of(url: str, book: str | os.PathLike[str] | None = None) -> Book:
+    """The address book that is named, or the default one of a node's chain.
+
+    Raises:
+        BadInput: There is none, or it is malformed.
+        Unreachable: The node does not answer; only where no book is named.
+    """
+    if book is not None:
+        return Book.load(book)
+    chain_id = ask_chain_id(url)
+    path = default_book(chain_id)
+    if not path.is_file():
+        raise BadInput(
+            path, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
+        )
+    return Book.load(path)
+
+
+def place_of(book: Book, place: str | None = None) -> str:
+    """The place that is named, a file or the URL of a PostgreSQL database, or the default one beside the book.
+
+    Raises:
+        BadInput: It is named as "", which stands for none.
+    """
+    if place == "":
+        raise BadInput("--events", "none", "is no place for an index; name a file, or postgresql://user@host/name")
+    return place or str(default_index(book))

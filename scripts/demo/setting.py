@@ -1,0 +1,128 @@
+"""Act 1: the contracts are deployed, institutions accredited, and every account gets gas."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from salus import Salus
+from salus.chain.provider import open_node
+from salus.errors import gate
+from salus.keys.keystores import load_keystore, read_password_file, write_keystore, write_private
+from salus.keys.signers import KeySigner, NodeSigner, Signer
+from salus.keys.wallet import Wallet
+from scripts.demo.stage import ROOT, YEAR, Stage, transact
+from scripts.demo.terminal import say
+
+# Who takes part: public name and roles. Each has an account, which the regulator accredits, and an operator's key,
+# which acts.
+INSTITUTIONS = {
+    "city-hospital": ("PROVIDER",),
+    "north-mutual": ("INSURER",),
+    "river-vaccines": ("MANUFACTURER",),
+    "cold-line": ("CARRIER",),
+    "harbour-pharmacy": ("PROVIDER", "PHARMACY"),
+    "logger-a": ("LOGGER",),
+    "logger-b": ("LOGGER",),
+    "quality-lab": ("LABORATORY",),
+}
+# Gas that each account may need for its part; what it is given is this at twice today's price.
+GAS = 5_000_000
+
+
+def set_stage(url: str, folder: Path) -> Stage:
+    """Deploy, accredit everybody, give them gas."""
+    # The node and who pays first: a mistake there must cost nothing, not even the files of the last run.
+    with gate("asking for the chain", node=url):
+        chain_id = open_node(url).eth.chain_id
+        pays = payer_of(url)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    password = secrets.token_urlsafe(16)
+    write_private(folder / "password", password)
+    # One wallet holds the keys of all institutions, so that nothing sent to them on a real network is lost.
+    keys, _words = Wallet.create(folder / "institutions", password)
+    Account.enable_unaudited_hdwallet_features()
+    numbers = itertools.count()
+
+    def key() -> LocalAccount:
+        account: LocalAccount = Account.from_mnemonic(keys.words(), account_path=f"m/44'/60'/0'/0/{next(numbers)}")
+        return account
+
+    regulator = key()
+    deploy(url, regulator.address)
+
+    book = ROOT / "deployments" / f"{chain_id}.json"
+    payer = Salus.connect(url, book=book, signer=pays)
+    accounts = {"regulator": regulator}
+    for name in INSTITUTIONS:
+        accounts |= {f"{name}/account": key(), name: key()}
+    people = {name: payer.with_signer(KeySigner(account)) for name, account in accounts.items()} | {"payer": payer}
+    # The hospital's operator as a keystore file, for the patient's `--relay-as`.
+    write_keystore(folder / "city-hospital.json", bytes(accounts["city-hospital"].key), password)
+    patient = {
+        **os.environ,
+        "SALUS_RPC": url,
+        "SALUS_BOOK": str(book),
+        "SALUS_HOME": str(folder / "patient"),
+        "SALUS_PASSWORD": password,
+    }
+    stage = Stage(url, folder, patient, people, keys)
+    give_gas(stage)
+    accredit(stage)
+    return stage
+
+
+def payer_of(url: str) -> Signer:
+    """Who pays for the demo: the keystore that the environment names, or the first account of a local chain."""
+    if path := os.environ.get("KEYSTORE"):
+        file = os.environ.get("PASSWORD_FILE")
+        return load_keystore(path, read_password_file(file) if file else os.environ.get("SALUS_PASSWORD", ""))
+    w3 = open_node(url)
+    if not w3.eth.accounts:
+        raise SystemExit(
+            "error: KEYSTORE is not set, and the node holds no account; name the keystore file of who pays"
+        )
+    return NodeSigner(w3, w3.eth.accounts[0])
+
+
+def deploy(url: str, regulator: str) -> None:
+    """Run scripts/deploy.py, as an engineer would."""
+    environment = {**os.environ, "REGULATOR": regulator, "YES": "1"}
+    words = [sys.executable, str(ROOT / "scripts" / "deploy.py"), "--rpc", url]
+    with subprocess.Popen(
+        words, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        last = ""
+        for line in process.stdout or ():
+            last = line.strip() or last
+            if line.startswith(("deploying", "handing", "written")):
+                say(line.strip())
+    if process.returncode:
+        raise SystemExit(f"error: scripts/deploy.py: {last}")
+
+
+def give_gas(stage: Stage) -> None:
+    price = stage["payer"].w3.eth.gas_price
+    for name, client in stage.people.items():
+        if name != "payer":
+            transact(stage["payer"], "giving gas", to=client.need_signer().address, value=2 * GAS * price)
+    say(f"{len(stage.people) - 1} accounts have gas; the patient has none and needs none")
+
+
+def accredit(stage: Stage) -> None:
+    until = stage["regulator"].now() + 3 * YEAR
+    for name, roles in INSTITUTIONS.items():
+        account = stage[f"{name}/account"]
+        stage["regulator"].institutions.accredit(account.need_signer().address, name, roles, until)
+        account.institutions.set_operator(stage[name].need_signer().address, roles, until - YEAR)
+        say(f"accredited {name:17} {', '.join(roles).lower()}")
