@@ -63,9 +63,9 @@ test-long: compile  ## run what takes longer: ten thousand random cases, long st
 
 coverage: compile  ## measure which lines of salus the tests run; fails below the floor in pyproject.toml
 	@$(VENV)/python scripts/dev/broker.py --quiet
-	@$(VENV)/python scripts/dev/coverage.py --kind $(CHAIN)
+	@$(VENV)/python scripts/dev/measure_coverage.py --kind $(CHAIN)
 
-house: setup  ## print the figures that the house is kept by: folders, imports, functions, types, sizes
+house: compile  ## print the figures that the house is kept by: folders, imports, functions, types, sizes
 	@$(VENV)/python scripts/dev/house.py
 
 demo: compile  ## run the whole story (CHAIN=anvil or ganache, or RPC=<url of a node>)

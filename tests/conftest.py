@@ -12,7 +12,7 @@ from brownie import accounts as chain_accounts
 from brownie import chain, project
 
 from tests.support.two_workers import Share
-from tests.support.units import Guard, imports_brownie, is_unit
+from tests.support.units import Guard, imports_brownie, is_unit, needs_brownie
 
 #: Fixtures of the client's tests and of those of its commands, which share one chain; and a broker for both.
 pytest_plugins = ("tests.support.client_fixtures", "tests.support.mqtt_broker")
@@ -46,6 +46,7 @@ _share = Share.from_environment()
 
 def pytest_addoption(parser):
     parser.addoption("--unit", action="store_true", help="only the tests that need no chain (make test-unit)")
+    parser.addoption("--no-brownie", action="store_true", help="only the tests that need no Brownie (make coverage)")
 
 
 def pytest_configure(config):
@@ -56,17 +57,20 @@ def pytest_configure(config):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Without Brownie's project these files cannot be imported, and their tests need its chain anyway."""
-    if config.getoption("--unit") and collection_path.suffix == ".py" and imports_brownie(collection_path):
-        return True
-    return None
+    """Without Brownie's project these files cannot be imported."""
+    left_out = config.getoption("--unit") or config.getoption("--no-brownie")
+    return True if left_out and collection_path.suffix == ".py" and imports_brownie(collection_path) else None
 
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--unit"):
         chosen = [item for item in items if is_unit(item)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-        items[:] = chosen
+    elif config.getoption("--no-brownie"):
+        chosen = [item for item in items if not needs_brownie(item)]
+    else:
+        return
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
 
 
 def pytest_runtestloop(session):

@@ -28,7 +28,7 @@ import pytest
 from tests.support.shared_data import ROOT
 
 # Ours, wherever they are imported from: packages of the checkout, and scripts that import what lies beside them.
-OURS = {"salus", "scripts", "tests", "benchmarks", "brownie_hooks", "export", "with_chain"}
+OURS = {"salus", "scripts", "tests", "benchmarks", "brownie_hooks", "export", "with_chain", "complexity"}
 TOOLS = ("scripts", "tests", "benchmarks")
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from salus.claims.input import MAX_UNITS, ClaimInput, LineInput, noting
 from salus.errors import BadInput, one_line
+from salus.formats.comma_separated import expect_commas
 from salus.formats.json_file import parse_json, read_text
 
 __all__ = ["Code", "Mapped", "Unmapped", "apply", "load_mapping", "unmapped"]
@@ -84,7 +85,7 @@ def _json_entries(text: str, source: str) -> Iterable[tuple[str, Mapping[str, An
 
 
 def _csv_entries(text: str, source: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(expect_commas(source, text), newline=""), strict=True)
     try:
         rows = [(f"line {reader.line_num}", row) for row in reader]
     except csv.Error as trouble:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from salus.errors import BadInput
+from salus.formats.comma_separated import expect_commas
 from salus.formats.json_file import read_text
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def read_patients(file: str | Path) -> dict[str, str]:
         BadInput: Not such a file; names the line.
     """
     named: dict[str, str] = {}
-    for line, row in enumerate(csv.reader(io.StringIO(read_text(file), newline="")), 1):
+    for line, row in enumerate(csv.reader(io.StringIO(expect_commas(str(file), read_text(file)), newline="")), 1):
         if not row or (line == 1 and row == ["patient", "account"]):
             continue
         if len(row) != 2 or row[0] in named:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from salus.coldchain.loggers.reading import Reading
 from salus.errors import BadInput, one_line
+from salus.errors.extras import needs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -292,7 +293,7 @@ def _figure(option: str, chart: Chart) -> Figure:
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
         from matplotlib.figure import Figure
     except ImportError:
-        raise BadInput(option, "", "needs matplotlib; install it with `pip install salus[plot]`") from None
+        raise BadInput(option, "", needs("matplotlib", "plot")) from None
     low, high = chart.low, chart.high
     # Figures without pyplot: no window system, no global state.
     figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salus.errors import BadInput, one_line
+from salus.errors.extras import needs
 from salus.formats.digital_link import CANONICAL, LONGEST, link, parse_link
 from salus.formats.gs1 import IDENTIFIERS, element, expiry, gtin_14
 
@@ -287,9 +288,7 @@ def _decode(path: str | Path) -> list[str]:
         import zxingcpp
         from PIL import Image
     except ImportError:
-        raise BadInput(
-            str(path), "picture", "needs zxing-cpp and pillow to be read; install them with `pip install salus[scan]`"
-        ) from None
+        raise BadInput(str(path), "picture", needs("zxing-cpp and pillow to be read", "scan")) from None
     picture: Any
     try:
         warnings_are = warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)

@@ -115,10 +115,11 @@ def read_births(path: str | Path) -> dict[str, dt.date]:
     Raises:
         BadInput: Not such a file; names the line, the column and the fix.
     """
+    from salus.formats.comma_separated import expect_commas
     from salus.formats.json_file import read_text
 
     source = str(path)
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(expect_commas(source, read_text(path)), newline=""), strict=True)
     found: dict[str, dt.date] = {}
     try:
         for name in ("patient", "birth"):

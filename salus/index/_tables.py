@@ -39,6 +39,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from salus.errors import BadInput, IndexTrouble
+from salus.errors.extras import needs
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
@@ -208,7 +209,7 @@ def _postgres(text: str) -> URL:
             "--events", redact(text), "is no URL; write a file's name, or postgresql://user@host/name"
         ) from None
     except ImportError:
-        raise BadInput("--events", redact(text), "needs psycopg: pip install 'salus[postgres]'") from None
+        raise BadInput("--events", redact(text), needs("psycopg", "postgres")) from None
     return url
 
 

@@ -42,11 +42,14 @@ def _fixtures(item: pytest.Function) -> list[object]:
     return [definition.func for name in item.fixturenames for definition in found.get(name, ())]
 
 
+def needs_brownie(item: pytest.Item) -> bool:
+    """Whether a test stands on Brownie's chain or its project."""
+    return imports_brownie(item.path) or bool(BROWNIE_FIXTURES & set(getattr(item, "fixturenames", ())))
+
+
 def is_unit(item: pytest.Item) -> bool:
     """Whether a test does without a chain."""
-    if not isinstance(item, pytest.Function):
-        return False
-    if item.get_closest_marker("chain") or imports_brownie(item.path) or BROWNIE_FIXTURES & set(item.fixturenames):
+    if not isinstance(item, pytest.Function) or item.get_closest_marker("chain") or needs_brownie(item):
         return False
     functions = [item.function, *_fixtures(item)]
     return not any(_names_a_chain(function.__code__) for function in functions if hasattr(function, "__code__"))

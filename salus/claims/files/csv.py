@@ -33,6 +33,7 @@ from pathlib import Path
 from salus.claims.input import MAX_UNITS, ClaimInput, LineInput, noting, refuse_duplicates
 from salus.claims.plans.file import day_number
 from salus.errors import BadInput, one_line
+from salus.formats.comma_separated import expect_commas
 from salus.formats.json_file import read_text
 
 __all__ = ["read_csv"]
@@ -88,7 +89,7 @@ def _grouped(source: str, text: str) -> dict[str, list[tuple[int, dict[str, str]
 
 
 def _rows(source: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(expect_commas(source, text), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         columns, charges_only = _columns(source, header)

@@ -23,6 +23,7 @@ from salus.claims.plans.file import AGES, SEXES, day_number
 from salus.claims.plans.model import Plan
 from salus.claims.plans.records import Membership
 from salus.errors import BadInput, one_line
+from salus.formats.comma_separated import expect_commas
 from salus.formats.json_file import read_text
 from salus.keys.addresses import address
 
@@ -69,7 +70,7 @@ def ungrouped(plan: Plan, members: Iterable[Membership]) -> dict[str, list[Membe
 
 def _rows(source: str, text: str) -> Iterator[tuple[int, Mapping[str, str] | None]]:
     """The rows with their lines; None stands for one that does not fit the header."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(expect_commas(source, text), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         _expect_columns(source, header)

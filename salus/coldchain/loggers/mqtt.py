@@ -35,6 +35,7 @@ from salus.coldchain.loggers.export import expect_possible
 from salus.coldchain.loggers.reading import Reading
 from salus.coldchain.loggers.spool import Spool, SpoolBatch
 from salus.errors import BadInput, SalusError, Unreachable, one_line
+from salus.errors.extras import needs
 from salus.formats.json_file import parse_json
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Listener:
             import paho.mqtt.client as paho
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
-            raise BadInput("", "mqtt", "needs paho-mqtt; install it with `pip install salus[mqtt]`") from None
+            raise BadInput("", "mqtt", needs("paho-mqtt", "mqtt")) from None
         # clean_session False is MQTT 3.1.1's persistent session, which any broker has; manual_ack leaves the
         # acknowledgement to us.
         client = paho.Client(

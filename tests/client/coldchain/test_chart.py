@@ -9,6 +9,7 @@ import pytest
 from salus.coldchain.chart import Chart, Mark, Stretch, gaps, png, svg, text
 from salus.coldchain.loggers import Reading
 from salus.errors import BadInput
+from salus.errors.extras import needs
 
 START, STEP = 1736143200, 600
 
@@ -207,4 +208,4 @@ def test_pictures_that_cannot_be_written(write, kind, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(BadInput) as error:
         write(Chart(SMOOTH, low=200, high=800), tmp_path / f"a.{kind}")
-    assert str(error.value) == f"--{kind}: needs matplotlib; install it with `pip install salus[plot]`"
+    assert str(error.value) == f"--{kind}: {needs('matplotlib', 'plot')}"

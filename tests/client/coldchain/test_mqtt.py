@@ -334,7 +334,7 @@ def test_without_the_extra_the_error_names_it(spool, monkeypatch):
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
     assert refused(Listener, Broker("h"), spool, client_id="here") == (
         "mqtt",
-        "needs paho-mqtt; install it with `pip install salus[mqtt]`",
+        "needs paho-mqtt; install it from the folder of Salus, where pyproject.toml is: pip install '.[mqtt]'",
     )
 
 
