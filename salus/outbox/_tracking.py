@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from salus.chain.rpc import Call, Trouble, number
 from salus.errors import BadAnswer, Refused, Reverted, SalusError
 from salus.outbox._items import State
 from salus.outbox._nodes import Nodes
 from salus.outbox._store import Attempt, Row
-from salus.outbox._wire import Call, Trouble, number
 
 __all__ = ["Mined", "NonceTaken", "Tracker"]
 
