@@ -19,10 +19,10 @@ WITH_CHAIN := $(VENV)/python scripts/dev/with_chain.py --kind $(CHAIN) --
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup compile build test demo bench soak clean
+.PHONY: help setup compile build lint test-unit test test-long coverage house demo bench slither soak clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 setup:  ## make .venv, node_modules and the compiler, in this folder only
 	@command -v $(PYTHON) >/dev/null || { \
@@ -40,9 +40,36 @@ $(STAMP): $(SOURCES) brownie-config.yaml package-lock.json requirements.lock
 build: compile  ## compile the contracts, and export their ABIs to the client
 	@if [ -f scripts/export.py ]; then $(VENV)/python scripts/export.py; fi
 
+lint: setup  ## look at form and types of Python and Solidity; a minute
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check --quiet .
+	@$(VENV)/mypy
+	@npm run --silent lint:sol
+
+slither: setup  ## look for known faults in the contracts; each finding is explained in docs/slither.md; two minutes
+	@$(VENV)/python scripts/dev/slither.py $(ARGS)
+
+# Brownie's plugin would load the project and start its chain.
+UNIT := -p no:pytest-brownie --unit
+
+test-unit: setup  ## run the tests that need no chain; a minute or two
+	@$(VENV)/python scripts/dev/broker.py --quiet
+	@$(VENV)/python -m pytest $(UNIT) -q $(if $(ARGS),$(ARGS),tests)
+
 test: compile  ## run all tests on chains of their own (CHAIN=anvil or ganache; ARGS="tests/contracts/consent -x" for some)
 	@$(VENV)/python scripts/dev/broker.py --quiet
 	@$(VENV)/python scripts/dev/run_tests.py --kind $(CHAIN) -- $(ARGS)
+
+test-long: compile  ## run what takes longer: ten thousand random cases, long state machines, a soak of MINUTES (10)
+	@SALUS_CASES=10000 $(WITH_CHAIN) $(VENV)/brownie test tests/property tests/stateful --durations=25 $(ARGS)
+	@$(MAKE) soak
+
+coverage: compile  ## measure which lines of salus the tests run; fails below the floor in pyproject.toml
+	@$(VENV)/python scripts/dev/broker.py --quiet
+	@$(VENV)/python scripts/dev/measure_coverage.py --kind $(CHAIN)
+
+house: compile  ## print the figures that the house is kept by: folders, imports, functions, types, sizes
+	@$(VENV)/python scripts/dev/house.py
 
 demo: compile  ## run the whole story (CHAIN=anvil or ganache, or RPC=<url of a node>)
 ifeq ($(strip $(RPC)),)

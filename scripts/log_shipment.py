@@ -18,7 +18,7 @@ from salus.cli.values import identifier
 from salus.coldchain.loggers import read
 from salus.coldchain.model import Verdict
 from salus.errors import SalusError
-from salus.outbox._bulk import take_up
+from salus.outbox import resume_pending
 
 
 def log_shipment(salus, shipment, file, device, *, utc_offset=None, outbox=None, say=lambda text: None):
@@ -35,7 +35,7 @@ def log_shipment(salus, shipment, file, device, *, utc_offset=None, outbox=None,
     Readings that are judged already are left out. Returns the verdict, the judgement and the receipts.
     """
     export = read(file, utc_offset=utc_offset)
-    take_up(outbox)
+    resume_pending(outbox)
     signed = salus.coldchain.sign_batches(export, shipment, device)
     receipts = salus.coldchain.log(
         signed, progress=lambda done, of: say(f"{done} of {of} readings judged"), outbox=outbox

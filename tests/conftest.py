@@ -11,8 +11,11 @@ import pytest
 from brownie import accounts as chain_accounts
 from brownie import chain, project
 
-#: Fixtures of the client's tests and of those of its commands, which share one chain.
-pytest_plugins = ("tests.support.client_fixtures",)
+from tests.support.two_workers import Share
+from tests.support.units import Guard, imports_brownie, is_unit, needs_brownie
+
+#: Fixtures of the client's tests and of those of its commands, which share one chain; and a broker for both.
+pytest_plugins = ("tests.support.client_fixtures", "tests.support.mqtt_broker")
 
 YEAR = 365 * 24 * 3600
 
@@ -35,6 +38,53 @@ TRADES = {
     "laboratory": LABORATORY,
     "logger": LOGGER,
 }
+
+
+_guard = Guard()
+_share = Share.from_environment()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--unit", action="store_true", help="only the tests that need no chain (make test-unit)")
+    parser.addoption("--no-brownie", action="store_true", help="only the tests that need no Brownie (make coverage)")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "chain: needs a chain or the built contracts, in a way that tests/support/units.py does not see"
+    )
+    _guard.install()
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Without Brownie's project these files cannot be imported."""
+    left_out = config.getoption("--unit") or config.getoption("--no-brownie")
+    return True if left_out and collection_path.suffix == ".py" and imports_brownie(collection_path) else None
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--unit"):
+        chosen = [item for item in items if is_unit(item)]
+    elif config.getoption("--no-brownie"):
+        chosen = [item for item in items if not needs_brownie(item)]
+    else:
+        return
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
+
+
+def pytest_runtestloop(session):
+    return _share.run(session) if _share else None
+
+
+def pytest_sessionfinish(session):
+    if _share:
+        _share.report(session.testscollected)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    _guard.unit = is_unit(item)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +139,7 @@ def accredit(institutions, regulator, account, handle, roles, years=5):
 @pytest.fixture(autouse=True)
 def isolation(request):
     """A test that uses the contracts leaves no trace for the next one; the others need no chain."""
-    if "house" in request.fixturenames:
+    if "module_isolation" in request.fixturenames:
         request.getfixturevalue("fn_isolation")
 
 

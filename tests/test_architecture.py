@@ -72,6 +72,17 @@ def test_imports_go_down(path):
     assert not up, f"salus/{path.relative_to(SALUS)} imports what it must not: {'; '.join(up)}"
 
 
+def test_private_modules_are_imported_by_their_own_package_alone():
+    found = []
+    for path in FILES:
+        for line, _, module in imports_of(path):
+            parts = module.split(".")
+            private = next((n for n, part in enumerate(parts) if part.startswith("_")), None)
+            if private is not None and SALUS.joinpath(*parts[1:private]) not in path.parents:
+                found.append(f"salus/{path.relative_to(SALUS)}, line {line}: {module}")
+    assert not found, "\n".join(found)
+
+
 def test_the_top_holds_the_door_the_client_and_folders():
     assert sorted(path.name for path in SALUS.glob("*.*")) == ["__init__.py", "client.py", "py.typed"]
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Parcels} from "contracts/coldchain/Parcels.sol";
+import {HeaderWords} from "contracts/coldchain/words/HeaderWords.sol";
+import {MonitoringWord, MonitoringWords} from "contracts/coldchain/words/MonitoringWords.sol";
+import {PairingWord} from "contracts/coldchain/words/PairingWords.sol";
+import {SumsWord} from "contracts/coldchain/words/SumsWords.sol";
 import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
+import {IColdChainTypes} from "interfaces/coldchain/IColdChainTypes.sol";
 
 /// @title Readings in words of 16 or 32, compared with a band at once
 /// @dev Two subtractions a word: the topmost bit of each lane is a guard that no borrow crosses.
 library Bands {
-    using Parcels for uint256;
+    using HeaderWords for IColdChainTypes.HeaderWord;
 
     /// @dev The bound of every loop here.
     uint16 internal constant MAX_READINGS = 5000;
@@ -30,35 +34,36 @@ library Bands {
 
     /// @dev Checks a batch's header and the length of its data.
     /// @param silence longest step that the profile allows: a longer one would be silence in disguise
-    function check(uint256 header, uint256 length, uint256 silence) internal pure {
-        if (header >> 128 != 0) revert IColdChain.MalformedReadings("header");
-        uint256 step = uint16(header >> 64);
+    function check(IColdChainTypes.HeaderWord header, uint256 length, uint256 silence) internal pure {
+        if (header.hasSpareBits()) revert IColdChain.MalformedReadings("header");
+        uint256 step = header.stepOf();
         if (step == 0 || step > silence) revert IColdChain.MalformedReadings("step");
-        uint256 count = uint16(header >> 80);
+        uint256 count = header.countOf();
         if (count == 0 || count > MAX_READINGS) revert IColdChain.MalformedReadings("count");
-        uint256 width = uint8(header >> 112);
+        uint256 width = header.widthOf();
         if (width != 16 && width != 8) revert IColdChain.MalformedReadings("width");
-        if (header >> 120 == 0) revert IColdChain.MalformedReadings("resolution");
+        if (header.resolutionOf() == 0) revert IColdChain.MalformedReadings("resolution");
         // Unchecked: numbers of 16 bits.
         unchecked {
             if (length != ((count * width + 255) / 256) * 32) revert IColdChain.MalformedReadings("data");
         }
     }
 
-    /// @dev Whether a batch that was checked changes nothing but the time: it follows what was judged without a gap, nothing is under way, and
-    /// every reading lies in the quiet band and within the extremes so far. That is nearly every one, and needs none of its lot's terms.
-    function calm(
-        uint256 course,
-        uint256 pairing,
-        uint256 sums,
-        uint256 header,
+    /// @dev Whether a batch that was checked changes nothing but the time: it follows what was judged without a gap,
+    /// nothing is under way, and every reading lies in the quiet band and within the extremes so far. That is nearly
+    /// every one, and needs none of its lot's terms.
+    function isInBand(
+        MonitoringWord monitoring,
+        PairingWord pairing,
+        SumsWord sums,
+        IColdChainTypes.HeaderWord header,
         bytes calldata data
     ) internal pure returns (bool) {
         Packing memory b = unpack(header);
         // Unchecked: times of 40 bits, of which the caller has compared these; counts of 16.
         unchecked {
-            if (b.start - course.untilOf() >= uint16(header >> 64)) return false;
-            if (course.flagsOf() & (Parcels.RUNNING | Parcels.WINDOW) != 0) return false;
+            if (b.start - monitoring.untilOf() >= header.stepOf()) return false;
+            if (monitoring.flagsOf() & (MonitoringWords.RUNNING | MonitoringWords.WINDOW) != 0) return false;
             uint256 words = data.length / 32;
             if (words * 256 != b.count * b.width) return false; // the padding counts, too
             (uint256 floor, uint256 ceiling) = band(
@@ -72,15 +77,16 @@ library Bands {
         }
     }
 
-    function unpack(uint256 header) internal pure returns (Packing memory b) {
-        b.start = uint40(header >> 24);
-        b.count = uint16(header >> 80);
-        b.base = int16(uint16(header >> 96));
-        b.resolution = int256(header >> 120);
-        (b.width, b.ones, b.missing) = uint8(header >> 112) == 16 ? (16, SIXTEENS, 0x7fff) : (8, EIGHTS, 0x7f);
+    function unpack(IColdChainTypes.HeaderWord header) internal pure returns (Packing memory b) {
+        b.start = header.startOf();
+        b.count = header.countOf();
+        b.base = header.baseOf();
+        b.resolution = int256(header.resolutionOf());
+        (b.width, b.ones, b.missing) = header.widthOf() == 16 ? (16, SIXTEENS, 0x7fff) : (8, EIGHTS, 0x7f);
     }
 
-    /// @dev The codes that change nothing, in all lanes: between two thresholds and within the extremes so far. The ceiling has its guards set.
+    /// @dev The codes that change nothing, in all lanes: between two thresholds and within the extremes so far. The
+    /// ceiling has its guards set.
     function band(
         Packing memory b,
         int256 lo,
@@ -110,9 +116,10 @@ library Bands {
         uint256 i,
         uint256 full
     ) internal pure returns (uint256 next) {
-        // A guard bit survives in a lane of the first difference when lane ≥ floor, of the second when lane ≤ ceiling, and in ~word when the
-        // lane has a bit to spare at all; a lane that has none, and would borrow, fails its word by that. Four words at a time, then one: it
-        // saves a third of the loop. Safe: reads calldata only, below `full`.
+        // A guard bit survives in a lane of the first difference when lane ≥ floor, of the second when lane ≤ ceiling,
+        // and in ~word when the lane has a bit to spare at all; a lane that has none, and would borrow, fails its word
+        // by that. Four words at a time, then one: it saves a third of the loop. Safe: reads calldata only, below
+        // `full`.
         assembly ("memory-safe") {
             let at := add(data.offset, shl(5, i))
             let end := add(data.offset, shl(5, full))

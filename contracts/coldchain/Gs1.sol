@@ -3,8 +3,8 @@ pragma solidity 0.8.30;
 
 /// @title Well-formed GS1 identifiers
 library Gs1 {
-    /// @dev GTIN-14 as a number (shorter GTINs with leading zeros). GS1 modulo 10: digits weigh 3 and 1 in turn from the right, the
-    /// check digit 1.
+    /// @dev GTIN-14 as a number (shorter GTINs with leading zeros). GS1 modulo 10: digits weigh 3 and 1 in turn from
+    /// the right, the check digit 1.
     function validGtin(uint64 gtin) internal pure returns (bool) {
         if (gtin == 0 || gtin >= 1e14) return false;
         uint256 sum;
@@ -30,7 +30,8 @@ library Gs1 {
         return digits >= 4 && digits <= 12 && prefix < 10 ** digits;
     }
 
-    /// @dev The digits of a GTIN-14 after its indicator digit, as many as a company prefix has; 0 for a number of digits that none has.
+    /// @dev The digits of a GTIN-14 after its indicator digit, as many as a company prefix has; 0 for a number of
+    /// digits that none has.
     function prefixOf(uint64 gtin, uint8 digits) internal pure returns (uint64) {
         return validPrefix(0, digits) ? uint64((gtin / 10 ** (13 - digits)) % 10 ** digits) : 0;
     }

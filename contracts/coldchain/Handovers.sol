@@ -3,86 +3,84 @@ pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
-import {Parcels} from "contracts/coldchain/Parcels.sol";
+import {CustodyWord} from "contracts/coldchain/words/CustodyWords.sol";
+import {HandoverWords} from "contracts/coldchain/words/HandoverWords.sol";
 import {Signatures} from "contracts/common/Signatures.sol";
 import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
+import {IColdChainTypes} from "interfaces/coldchain/IColdChainTypes.sol";
 
 /// @title What is signed in the cold chain, every field by its name, and by whom
 /// @dev EIP-712's hashes of the fields, without their domain.
 library Handovers {
-    using Parcels for uint256;
+    using HandoverWords for IColdChainTypes.HandoverWord;
 
     bytes32 private constant OFFER = keccak256(
         "Offer(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal)"
     );
     bytes32 private constant ACCEPTANCE = keccak256(
-        "Acceptance(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal,uint8 vvm,uint8 shake)"
+        "Acceptance(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed"
+        ",bytes32 seal,uint8 vvm,uint8 shake)"
     );
     bytes32 private constant READINGS = keccak256(
-        "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,uint8 width,uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
+        "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count"
+        ",int16 base,uint8 width,uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
     );
 
-    // ---- the terms of a handover, see IColdChain.Handover --------------------------------------------------------
+    /// @dev Most hours in which a shipment must be handed on: a year.
+    uint256 internal constant MAX_HOURS = 8760;
 
-    function receiverOf(uint256 terms) internal pure returns (address) {
-        return address(uint160(terms));
-    }
-
-    function deadlineOf(uint256 terms) internal pure returns (uint256) {
-        return uint40(terms >> 160);
-    }
-
-    function hoursOf(uint256 terms) internal pure returns (uint256) {
-        return uint16(terms >> 200);
-    }
-
-    function vvmOf(uint256 terms) internal pure returns (uint256) {
-        return uint8(terms >> 216);
-    }
-
-    /// @dev Of terms whose spare bits are 0.
-    function shakeOf(uint256 terms) internal pure returns (uint256) {
-        return terms >> 224;
+    /// @dev Checks what can be seen of the terms alone.
+    function check(IColdChainTypes.HandoverWord terms) internal view {
+        uint256 deadline = terms.deadlineOf();
+        if (block.timestamp > deadline) revert IColdChain.SignatureExpired(uint40(deadline), block.timestamp);
+        if (terms.hasSpareBits()) revert IColdChain.InvalidHandover("terms");
+        if (terms.hoursOf() > MAX_HOURS) revert IColdChain.InvalidHandover("hoursAllowed");
+        if (terms.vvmOf() > 4) revert IColdChain.InvalidHandover("vvm");
+        if (terms.shakeOf() > 2) revert IColdChain.InvalidHandover("shake");
     }
 
     // ---- what is signed ------------------------------------------------------------------------------------------
 
     /// @dev Whole words: the compiler would clean every smaller type anew.
     /// @param custody the holder's, see Parcels
-    function offer(IColdChain.Handover calldata h, uint256 terms, uint256 custody) internal pure returns (bytes32) {
+    function offer(
+        IColdChainTypes.Handover calldata h,
+        IColdChainTypes.HandoverWord terms,
+        CustodyWord custody
+    ) internal pure returns (bytes32) {
         return
             keccak256(
                 abi.encode(
                     OFFER,
                     h.shipment,
-                    uint256(uint160(custody)),
-                    uint256(uint160(terms)),
+                    uint256(uint160(custody.holderOf())),
+                    uint256(uint160(terms.receiverOf())),
                     custody.sinceOf(),
-                    deadlineOf(terms),
-                    hoursOf(terms),
+                    terms.deadlineOf(),
+                    terms.hoursOf(),
                     h.seal
                 )
             );
     }
 
     function acceptance(
-        IColdChain.Handover calldata h,
-        uint256 terms,
-        uint256 custody
+        IColdChainTypes.Handover calldata h,
+        IColdChainTypes.HandoverWord terms,
+        CustodyWord custody
     ) internal pure returns (bytes32) {
         return
             keccak256(
                 abi.encode(
                     ACCEPTANCE,
                     h.shipment,
-                    uint256(uint160(custody)),
-                    uint256(uint160(terms)),
+                    uint256(uint160(custody.holderOf())),
+                    uint256(uint160(terms.receiverOf())),
                     custody.sinceOf(),
-                    deadlineOf(terms),
-                    hoursOf(terms),
+                    terms.deadlineOf(),
+                    terms.hoursOf(),
                     h.seal,
-                    vvmOf(terms),
-                    shakeOf(terms)
+                    terms.vvmOf(),
+                    terms.shakeOf()
                 )
             );
     }
@@ -90,13 +88,13 @@ library Handovers {
     /// @param data the batch's own
     /// @param previous the shipment's chain before the batch
     function readings(
-        IColdChain.Batch calldata batch,
+        IColdChainTypes.Batch calldata batch,
         bytes calldata data,
         bytes16 previous
     ) internal pure returns (bytes32 hash) {
         bytes32 typeHash = READINGS;
-        // Saves 500 gas a batch over abi.encode, which cleans every field anew. Safe: writes beyond the free memory pointer only, and the
-        // shifts leave each field the bits that it has.
+        // Saves 500 gas a batch over abi.encode, which cleans every field anew. Safe: writes beyond the free memory
+        // pointer only, and the shifts leave each field the bits that it has.
         assembly ("memory-safe") {
             let m := mload(0x40)
             let header := calldataload(add(batch, 0x20))

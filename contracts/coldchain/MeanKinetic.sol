@@ -2,17 +2,20 @@
 pragma solidity 0.8.30;
 
 /// @title How much a temperature counts in a mean kinetic temperature
-/// @dev No logarithm: the mean is at most a limit when the weights sum to at most the limit's own weight times the time.
+/// @dev No logarithm: the mean is at most a limit when the weights sum to at most the limit's own weight times the
+/// time.
 library MeanKinetic {
-    /// @dev Fixed point with 100 fractional bits: 2^32 · e^(10,000/278.15 − 10,000/T) = 2^(`RISE` − `FALL` / T), T in 0.01 K.
+    /// @dev Fixed point with 100 fractional bits: 2^32 · e^(10,000/278.15 − 10,000/T) = 2^(`RISE` − `FALL` / T), T in
+    /// 0.01 K.
     uint256 private constant BITS = 100;
     uint256 private constant FRACTION = (1 << BITS) - 1;
     uint256 private constant RISE = 106314710795625628190774344922890;
     uint256 private constant FALL = 1828833234529184422442202814989139279;
     int256 private constant KELVIN = 27315;
 
-    /// @dev ⌊2^32 · e^(10,000/278.15 − 10,000/T)⌋. Exact for every hundredth of a degree that may be (tests/coldchain/test_mean_kinetic.py): a
-    /// polynomial of degree 12 through the Chebyshev points of [0, 1) is off by less than any of them is from a whole number.
+    /// @dev ⌊2^32 · e^(10,000/278.15 − 10,000/T)⌋. Exact for every hundredth of a degree that may be
+    /// (tests/contracts/coldchain/test_mean_kinetic.py): a polynomial of degree 12 through the Chebyshev points of [0,
+    /// 1) is off by less than any of them is from a whole number.
     /// @param celsius 0.01 °C, from −273.15 to 150.00
     function weight(int256 celsius) internal pure returns (uint256) {
         // Safe: 0 to 42,315; products of two numbers of 101 bits; an exponent below 51.

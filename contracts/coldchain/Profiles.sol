@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {LimitsWords} from "contracts/coldchain/words/LimitsWords.sol";
 import {ILots} from "interfaces/coldchain/ILots.sol";
 import {ITemperatureRules} from "interfaces/coldchain/ITemperatureRules.sol";
 
 /// @title Temperature profiles, checked and packed into two words
 /// @dev The places of all fields: see `ILots.Packed`.
 library Profiles {
+    using LimitsWords for ILots.LimitsWord;
+
     /// @dev No logger lies beside a shipment at these: absolute zero, and far above a steriliser. 0.01 °C.
     int16 internal constant COLDEST = -27315;
     int16 internal constant HOTTEST = 15000;
@@ -29,27 +32,30 @@ library Profiles {
         _check(profile);
 
         (int16 floor, int16 ceiling) = _band(profile);
-        packed.limits =
+        packed.limits = ILots.LimitsWord.wrap(
             _lane(profile.low, 0) |
-            _lane(profile.high, 16) |
-            _lane(floor, 32) |
-            _lane(ceiling, 48) |
-            _lane(profile.mktLimit, 64) |
-            (uint256(profile.mktHours) << 80) |
-            (profile.rules.length << 90) |
-            (uint256(profile.silence) << 94) |
-            (uint256(profile.unknown) << 126) |
-            (uint256(profile.budget) << 158) |
-            (uint256(profile.storageClass) << 190) |
-            (uint256(profile.vvm) << 193);
+                _lane(profile.high, 16) |
+                _lane(floor, 32) |
+                _lane(ceiling, 48) |
+                _lane(profile.mktLimit, 64) |
+                (uint256(profile.mktHours) << 80) |
+                (profile.rules.length << 90) |
+                (uint256(profile.silence) << 94) |
+                (uint256(profile.unknown) << 126) |
+                (uint256(profile.budget) << 158) |
+                (uint256(profile.storageClass) << 190) |
+                (uint256(profile.vvm) << 193)
+        );
+        uint256 rules;
         for (uint256 i; i < profile.rules.length; ++i) {
             ITemperatureRules.Rule calldata rule = profile.rules[i];
-            packed.rules |=
+            rules |=
                 ((uint256(rule.bound) << 31) |
                     (uint256(rule.span) << 30) |
                     (uint256(rule.afterMinutes) << 16) |
                     uint16(rule.threshold)) << (32 * i);
         }
+        packed.rules = ILots.RulesWord.wrap(rules);
     }
 
     function _check(ITemperatureRules.Profile calldata profile) private pure {
@@ -71,8 +77,8 @@ library Profiles {
         return profile.mktHours <= MOST_HOURS && profile.mktLimit >= MKT_LOWEST && profile.mktLimit <= MKT_HIGHEST;
     }
 
-    /// @dev Where nothing happens: inside the labelled range, clear of every rule, not above the MKT limit, and among the temperatures that
-    /// can be, however wide the range: what cannot be is never quiet.
+    /// @dev Where nothing happens: inside the labelled range, clear of every rule, not above the MKT limit, and among
+    /// the temperatures that can be, however wide the range: what cannot be is never quiet.
     function _band(ITemperatureRules.Profile calldata profile) private pure returns (int16 floor, int16 ceiling) {
         floor = profile.low < COLDEST ? COLDEST : profile.low;
         ceiling = profile.high > HOTTEST ? HOTTEST : profile.high;
@@ -94,19 +100,19 @@ library Profiles {
     // ---- unpacking -----------------------------------------------------------------------------------------------
 
     function unpack(ILots.Packed memory packed) internal pure returns (ITemperatureRules.Profile memory profile) {
-        uint256 limits = packed.limits;
-        profile.low = int16(uint16(limits));
-        profile.high = int16(uint16(limits >> 16));
-        profile.mktLimit = int16(uint16(limits >> 64));
-        profile.mktHours = uint16((limits >> 80) & MOST_HOURS);
-        profile.silence = uint32(limits >> 94);
-        profile.unknown = uint32(limits >> 126);
-        profile.budget = uint32(limits >> 158);
-        profile.storageClass = ITemperatureRules.StorageClass((limits >> 190) & 7);
-        profile.vvm = uint8((limits >> 193) & 31);
-        profile.rules = new ITemperatureRules.Rule[]((limits >> 90) & 15);
+        ILots.LimitsWord limits = packed.limits;
+        profile.low = limits.low();
+        profile.high = limits.high();
+        profile.mktLimit = int16(limits.mktLimit());
+        profile.mktHours = uint16(limits.mktHours());
+        profile.silence = uint32(limits.silence());
+        profile.unknown = uint32(limits.unknown());
+        profile.budget = uint32(limits.budget());
+        profile.storageClass = ITemperatureRules.StorageClass(limits.storageClass());
+        profile.vvm = uint8(limits.vvm());
+        profile.rules = new ITemperatureRules.Rule[](limits.ruleCount());
         for (uint256 i; i < profile.rules.length; ++i) {
-            uint256 rule = packed.rules >> (32 * i);
+            uint256 rule = ILots.RulesWord.unwrap(packed.rules) >> (32 * i);
             profile.rules[i] = ITemperatureRules.Rule({
                 bound: ITemperatureRules.Bound((rule >> 31) & 1),
                 span: ITemperatureRules.Span((rule >> 30) & 1),

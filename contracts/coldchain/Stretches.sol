@@ -3,15 +3,17 @@ pragma solidity 0.8.30;
 
 import {MeanKinetic} from "contracts/coldchain/MeanKinetic.sol";
 import {Parcels} from "contracts/coldchain/Parcels.sol";
+import {LimitsWords} from "contracts/coldchain/words/LimitsWords.sol";
+import {MonitoringWords} from "contracts/coldchain/words/MonitoringWords.sol";
+import {RunsWord, RunsWords, WindowWord} from "contracts/coldchain/words/RunsWords.sol";
+import {SumsWord, SumsWords} from "contracts/coldchain/words/SumsWords.sol";
+import {ILots} from "interfaces/coldchain/ILots.sol";
 
 /// @title What readings add up to: sums, runs and windows
-/// @dev Readings are taken in **stretches**: readings in a row that lie between the same two thresholds hit the same rules, so their time
-/// is added at once, and which of them breached a rule first is a division.
+/// @dev Readings are taken in **stretches**: readings in a row that lie between the same two thresholds hit the same
+/// rules, so their time is added at once, and which of them breached a rule first is a division.
 library Stretches {
-    using Parcels for uint256;
-
-    uint256 internal constant MKT = 1 << 8;
-    uint256 internal constant BUDGET = 1 << 9;
+    using LimitsWords for ILots.LimitsWord;
 
     uint256 private constant LANE = type(uint32).max;
     uint256 private constant ONES = 0x0000000100000001000000010000000100000001000000010000000100000001;
@@ -19,21 +21,25 @@ library Stretches {
     int256 private constant OFFSET = 1 << 15;
     uint256 private constant NEVER = type(uint256).max;
 
-    /// @dev The running state of one batch, in whole words: no masks in the loops. Temperatures in 0.01 °C, times in seconds.
+    /// @dev The running state of one batch, in whole words: no masks in the loops. Temperatures in 0.01 °C, times in
+    /// seconds.
     /// @param sums as they were, see Parcels; what changes of them is in the next six
     /// @param first when the reading started that breached first in this batch, or `NEVER`
     /// @param runs see Parcels.Parcel; good once `limits` are loaded
-    /// @param running see Parcels.RUNNING
+    /// @param running see MonitoringWords.RUNNING
     /// @param used,below 1 in the lane of every rule that can be hit, of every `Below`
-    /// @param bounds,ends by rule: the lowest temperature that is not below it, plus `OFFSET`; seconds after which it is breached, 2^31 − 1 once it is
-    /// @param singles lanes of the single rules, without those whose breaching run is over; `kept`: of them the breached ones
-    /// @param opened start of the open MKT window, 0 while there is none; `closes`, `total`, `most`, `even`: its end, its sum, the most that
-    /// the sum may be, and the weight of unknown time
+    /// @param bounds,ends by rule: the lowest temperature that is not below it, plus `OFFSET`; seconds after which it
+    /// is breached, 2^31 − 1 once it is
+    /// @param singles lanes of the single rules, without those whose breaching run is over; `keptRuns`: of them the
+    /// breached ones
+    /// @param opened start of the open SumsWords.MKT window, 0 while there is none; `closes`, `total`, `limitSum`,
+    /// `unknownWeight`: its end, its sum, the most that the sum may be, and the weight of unknown time
     /// @param floor,ceiling of the quiet band, see ILots.Packed
-    /// @param lo,hi the present stretch lies between these; `hits`: 1 in the lane of every rule that it hits; `side`: 1 above, 2 below the
-    /// labelled range; `hot`: above `mktLimit`; `count`: its readings that are not in the sums yet; `from`: start of the first of those
+    /// @param lo,hi the present stretch lies between these; `hits`: 1 in the lane of every rule that it hits; `side`: 1
+    /// above, 2 below the labelled range; `hot`: above `mktLimit`; `count`: its readings that are not in the sums yet;
+    /// `from`: start of the first of those
     struct State {
-        uint256 sums;
+        SumsWord sums;
         int256 lowest;
         int256 highest;
         uint256 above;
@@ -43,18 +49,18 @@ library Stretches {
         uint256 first;
         uint256 runs;
         bool running;
-        uint256 limits;
+        ILots.LimitsWord limits;
         uint256 used;
         uint256 below;
         uint256 bounds;
         uint256 ends;
         uint256 singles;
-        uint256 kept;
+        uint256 keptRuns;
         uint256 opened;
         uint256 closes;
         uint256 total;
-        uint256 most;
-        uint256 even;
+        uint256 limitSum;
+        uint256 unknownWeight;
         int256 floor;
         int256 ceiling;
         int256 lo;
@@ -72,52 +78,45 @@ library Stretches {
     /// @param floor,ceiling of the quiet band: readings in it need neither rules nor limits
     function open(
         Parcels.Parcel storage p,
-        Parcels.Goods storage g,
+        Parcels.LotData storage g,
         uint256 flags,
         int256 floor,
         int256 ceiling
     ) internal view returns (State memory s) {
-        uint256 sums = p.sums;
+        SumsWord sums = p.sums;
         (s.sums, s.lowest, s.highest) = (sums, sums.lowestOf(), sums.highestOf());
-        (s.above, s.beneath) = ((sums >> 32) & LANE, (sums >> 64) & LANE);
+        (s.above, s.beneath) = (sums.aboveOf(), sums.belowOf());
         (s.unknown, s.breached, s.first) = (sums.unknownOf(), sums.breachedOf(), NEVER);
-        s.running = flags & Parcels.RUNNING != 0;
+        s.running = flags & MonitoringWords.RUNNING != 0;
         (s.floor, s.ceiling, s.lo, s.hi) = (floor, ceiling, floor, ceiling);
-        if (flags & Parcels.WINDOW != 0) {
+        if (flags & MonitoringWords.WINDOW != 0) {
             load(s, p, g);
-            uint256 window = p.window;
-            openWindow(s, window & LANE, window >> 32);
+            WindowWord window = p.window;
+            openWindow(s, window.openedOf(), window.totalOf());
         }
     }
 
-    /// @dev Keeps what was judged, as far as it changed. Every second is judged at most once, and none after the year 2106: each sum fits
-    /// 32 bits.
+    /// @dev Keeps what was judged, as far as it changed. Every second is judged at most once, and none after the year
+    /// 2106: each sum fits 32 bits.
     /// @return sums after
     /// @return flags after
-    function close(State memory s, Parcels.Parcel storage p) internal returns (uint256 sums, uint256 flags) {
-        sums =
-            ((s.sums >> 144) << 144) |
-            (uint16(int16(s.lowest)) ^ 0x7fff) |
-            (uint256(uint16(int16(s.highest)) ^ 0x8000) << 16) |
-            (s.above << 32) |
-            (s.beneath << 64) |
-            (s.unknown << 96) |
-            (s.breached << 128);
-        if (s.first != NEVER && sums.breachedAtOf() == 0) sums |= s.first << 144;
-        if (sums != p.sums) p.sums = sums;
-        if (s.limits != 0 && s.runs != p.runs) p.runs = s.runs;
+    function close(State memory s, Parcels.Parcel storage p) internal returns (SumsWord sums, uint256 flags) {
+        sums = s.sums.withReadings(s.lowest, s.highest, s.above, s.beneath, s.unknown, s.breached);
+        if (s.first != NEVER && sums.breachedAtOf() == 0) sums = sums.withBreachedAt(s.first);
+        if (!sums.equals(p.sums)) p.sums = sums;
+        if (s.limits.exist() && s.runs != RunsWord.unwrap(p.runs)) p.runs = RunsWord.wrap(s.runs);
         if (s.opened != 0) {
-            p.window = s.opened | (s.total << 32);
-            flags = Parcels.WINDOW;
+            p.window = RunsWords.packWindow(s.opened, s.total);
+            flags = MonitoringWords.WINDOW;
         }
-        if (s.running) flags |= Parcels.RUNNING;
+        if (s.running) flags |= MonitoringWords.RUNNING;
     }
 
     /// @dev Reads limits, rules and runs, once, and lays the rules out in lanes.
-    function load(State memory s, Parcels.Parcel storage p, Parcels.Goods storage g) internal view {
-        if (s.limits != 0) return;
-        (s.limits, s.runs) = (g.limits, p.runs);
-        uint256 rules = g.rules;
+    function load(State memory s, Parcels.Parcel storage p, Parcels.LotData storage g) internal view {
+        if (s.limits.exist()) return;
+        (s.limits, s.runs) = (g.limits, RunsWord.unwrap(p.runs));
+        uint256 rules = ILots.RulesWord.unwrap(g.rules);
         // Unchecked: at most eight rules; 14 bits times 60, 16 bits plus their offset and 1.
         unchecked {
             uint256 end = 32 * s.limits.ruleCount();
@@ -133,7 +132,7 @@ library Stretches {
                 s.ends |= (breached ? NEVER >> 225 : ((rule >> 16) & 0x3fff) * 60) << at;
                 if (over || (rule >> 30) & 1 != 0) continue;
                 s.singles |= LANE << at;
-                if (breached) s.kept |= LANE << at;
+                if (breached) s.keptRuns |= LANE << at;
             }
         }
     }
@@ -147,7 +146,7 @@ library Stretches {
         unchecked {
             s.unknown += to - from;
             if (s.opened == 0) return;
-            if (from < s.closes) weigh(s, s.even * ((to < s.closes ? to : s.closes) - from), to);
+            if (from < s.closes) weigh(s, s.unknownWeight * ((to < s.closes ? to : s.closes) - from), to);
             if (to >= s.closes) s.opened = 0;
         }
     }
@@ -158,23 +157,23 @@ library Stretches {
         unchecked {
             s.unknown += s.step;
             if (s.opened != 0 && at >= s.closes) s.opened = 0;
-            if (s.opened != 0) weigh(s, s.even * s.step, at);
+            if (s.opened != 0) weigh(s, s.unknownWeight * s.step, at);
         }
     }
 
     // ---- stretches -----------------------------------------------------------------------------------------------
 
     /// @dev A reading outside the present stretch: of a new one, unless it hits the same.
-    function find(State memory s, Parcels.Parcel storage p, Parcels.Goods storage g, int256 celsius) internal view {
+    function find(State memory s, Parcels.Parcel storage p, Parcels.LotData storage g, int256 celsius) internal view {
         uint256 hits;
         uint256 side;
         bool hot;
         bool quiet = celsius >= s.floor && celsius <= s.ceiling;
         if (!quiet) {
             load(s, p, g);
-            uint256 limits = s.limits;
-            if (celsius < int16(uint16(limits))) side = 2;
-            else if (celsius > int16(uint16(limits >> 16))) side = 1;
+            ILots.LimitsWord limits = s.limits;
+            if (celsius < limits.low()) side = 2;
+            else if (celsius > limits.high()) side = 1;
             hot = limits.mktHours() != 0 && celsius > limits.mktLimit();
             // All rules at once: the guard of a lane survives where the temperature is not below the rule's bound.
             // Unchecked: numbers of 17 bits in lanes of 32, guards set.
@@ -192,7 +191,7 @@ library Stretches {
 
     /// @dev Between which two thresholds the stretch lies.
     function _widen(State memory s, int256 celsius) private pure {
-        uint256 limits = s.limits;
+        ILots.LimitsWord limits = s.limits;
         int256 lo = type(int16).min;
         int256 hi = type(int16).max;
         // Unchecked: shifts below 256, numbers of 17 bits.
@@ -201,8 +200,8 @@ library Stretches {
             for (uint256 i; i < end; ++i) {
                 int256 bound;
                 if (i > 2) bound = int256((s.bounds >> (32 * (i - 3))) & LANE) - OFFSET;
-                else if (i == 0) bound = int16(uint16(limits));
-                else if (i == 1) bound = int256(int16(uint16(limits >> 16))) + 1;
+                else if (i == 0) bound = limits.low();
+                else if (i == 1) bound = int256(limits.high()) + 1;
                 else if (limits.mktHours() != 0) bound = limits.mktLimit() + 1;
                 else continue;
                 if (celsius < bound) {
@@ -216,7 +215,7 @@ library Stretches {
     }
 
     /// @dev Adds the time of the stretch so far to the sums and runs, and finds what it breached.
-    function flush(State memory s, Parcels.Parcel storage p, Parcels.Goods storage g) internal view {
+    function flush(State memory s, Parcels.Parcel storage p, Parcels.LotData storage g) internal view {
         uint256 count = s.count;
         if (count == 0) return;
         s.count = 0;
@@ -229,8 +228,8 @@ library Stretches {
 
             load(s, p, g);
             uint256 ended = s.singles & ~(hits * LANE);
-            uint256 runs = s.runs & ~(ended & ~s.kept);
-            ended &= s.kept;
+            uint256 runs = s.runs & ~(ended & ~s.keptRuns);
+            ended &= s.keptRuns;
             if (ended != 0) {
                 // The run that breached a rule is over, and stays as it was.
                 runs |= ended & GUARDS;
@@ -254,7 +253,7 @@ library Stretches {
                 if ((s.hits >> at) & 1 == 0 || s.breached & bit != 0) continue;
                 uint256 left = ((s.ends >> at) & LANE) - ((runs >> at) & LANE);
                 if (time < left) continue;
-                if ((s.singles >> at) & 1 != 0) s.kept |= LANE << at;
+                if ((s.singles >> at) & 1 != 0) s.keptRuns |= LANE << at;
                 s.ends |= (NEVER >> 225) << at;
                 breach(s, bit, s.from + ((left - 1) / s.step) * s.step);
             }
@@ -267,10 +266,10 @@ library Stretches {
             if (s.side == 1) s.above += time;
             else s.beneath += time;
             uint256 budget = s.limits.budget();
-            if (budget == 0 || s.breached & BUDGET != 0) return;
+            if (budget == 0 || s.breached & SumsWords.BUDGET != 0) return;
             uint256 total = s.above + s.beneath;
             // Before the stretch they were within the budget: else it would have been breached.
-            if (total > budget) breach(s, BUDGET, s.from + ((budget + time - total) / s.step) * s.step);
+            if (total > budget) breach(s, SumsWords.BUDGET, s.from + ((budget + time - total) / s.step) * s.step);
         }
     }
 
@@ -278,8 +277,8 @@ library Stretches {
         // Unchecked: numbers of 40 and 50 bits.
         unchecked {
             uint256 length = s.limits.mktHours() * 1 hours;
-            if (s.even == 0) s.even = MeanKinetic.weight(s.limits.mktLimit());
-            (s.opened, s.closes, s.total, s.most) = (opened, opened + length, total, s.even * length);
+            if (s.unknownWeight == 0) s.unknownWeight = MeanKinetic.weight(s.limits.mktLimit());
+            (s.opened, s.closes, s.total, s.limitSum) = (opened, opened + length, total, s.unknownWeight * length);
         }
     }
 
@@ -288,7 +287,7 @@ library Stretches {
         // Unchecked: seconds of 32 bits times weights of 50.
         unchecked {
             s.total += weight;
-            if (s.total > s.most && s.breached & MKT == 0) breach(s, MKT, at);
+            if (s.total > s.limitSum && s.breached & SumsWords.MKT == 0) breach(s, SumsWords.MKT, at);
         }
     }
 

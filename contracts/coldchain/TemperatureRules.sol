@@ -6,15 +6,24 @@ import {MeanKinetic} from "contracts/coldchain/MeanKinetic.sol";
 import {Parcels} from "contracts/coldchain/Parcels.sol";
 import {Stretches} from "contracts/coldchain/Stretches.sol";
 import {Verdicts} from "contracts/coldchain/Verdicts.sol";
+import {HeaderWords} from "contracts/coldchain/words/HeaderWords.sol";
+import {LimitsWords} from "contracts/coldchain/words/LimitsWords.sol";
+import {MonitoringWord} from "contracts/coldchain/words/MonitoringWords.sol";
+import {PairingWord} from "contracts/coldchain/words/PairingWords.sol";
+
+import {SumsWord, SumsWords} from "contracts/coldchain/words/SumsWords.sol";
 import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
+import {IColdChainTypes} from "interfaces/coldchain/IColdChainTypes.sol";
+import {ILots} from "interfaces/coldchain/ILots.sol";
 
 /// @title Judges packed readings, a word of 16 or 32 at a time while nothing changes
-/// @dev The band is that of the present stretch (see Stretches) and within the extremes so far, so that a lane inside it changes nothing but the
-/// length of the stretch. Lanes outside it, and all of them inside an MKT window, are taken one by one.
-/// A library with an address of its own, linked at deployment: with it in its code ColdChain would not fit into EIP-170's limit. A calm batch
-/// does not call it.
+/// @dev The band is that of the present stretch (see Stretches) and within the extremes so far, so that a lane inside
+/// it changes nothing but the length of the stretch. Lanes outside it, and all of them inside an MKT window, are taken
+/// one by one. A library with an address of its own, linked at deployment: with it in its code ColdChain would not fit
+/// into EIP-170's limit. A calm batch does not call it.
 library TemperatureRules {
-    using Parcels for uint256;
+    using HeaderWords for IColdChainTypes.HeaderWord;
+    using LimitsWords for ILots.LimitsWord;
     using Parcels for Parcels.Parcel;
     using Stretches for Stretches.State;
 
@@ -27,22 +36,22 @@ library TemperatureRules {
     /// @return flags after
     function judge(
         Parcels.Parcel storage p,
-        Parcels.Goods storage g,
-        uint256 course,
-        uint256 pairing,
-        uint256 header,
+        Parcels.LotData storage g,
+        MonitoringWord monitoring,
+        PairingWord pairing,
+        IColdChainTypes.HeaderWord header,
         bytes calldata data
-    ) public returns (uint256 sums, uint256 flags) {
+    ) public returns (SumsWord sums, uint256 flags) {
         Bands.Packing memory b = Bands.unpack(header);
         // Whole words: one that is not full is always taken lane by lane, for its padding counts.
         uint256 full = (b.count * b.width) / 256;
-        flags = course.flagsOf();
-        uint256 gap = b.start - course.untilOf();
+        flags = monitoring.flagsOf();
+        uint256 gap = b.start - monitoring.untilOf();
         // Within a gap shorter than a step no reading can be missing.
-        if (gap < uint16(header >> 64)) gap = 0;
+        if (gap < header.stepOf()) gap = 0;
         Stretches.State memory s = Stretches.open(p, g, flags, pairing.floorOf(), pairing.ceilingOf());
-        s.step = uint16(header >> 64);
-        if (gap != 0) s.wait(course.untilOf(), b.start);
+        s.step = header.stepOf();
+        if (gap != 0) s.wait(monitoring.untilOf(), b.start);
         _words(s, p, g, b, data, full);
         s.flush(p, g);
         return s.close(p);
@@ -53,7 +62,7 @@ library TemperatureRules {
     function _words(
         Stretches.State memory s,
         Parcels.Parcel storage p,
-        Parcels.Goods storage g,
+        Parcels.LotData storage g,
         Bands.Packing memory b,
         bytes calldata data,
         uint256 full
@@ -92,7 +101,7 @@ library TemperatureRules {
     function _lanes(
         Stretches.State memory s,
         Parcels.Parcel storage p,
-        Parcels.Goods storage g,
+        Parcels.LotData storage g,
         Bands.Packing memory b,
         uint256 word,
         uint256 start,
@@ -150,7 +159,7 @@ library TemperatureRules {
     function _reading(
         Stretches.State memory s,
         Parcels.Parcel storage p,
-        Parcels.Goods storage g,
+        Parcels.LotData storage g,
         Bands.Packing memory b,
         uint256 code,
         uint256 at
@@ -169,7 +178,8 @@ library TemperatureRules {
                 if (celsius > s.highest) s.highest = celsius;
             }
             if (celsius < s.lo || celsius > s.hi) s.find(p, g, celsius);
-            if (s.count++ == 0) s.from = at;
+            if (s.count == 0) s.from = at;
+            ++s.count;
             if (s.opened != 0 && at >= s.closes) s.opened = 0;
             if (s.opened == 0) {
                 if (!s.hot) return;
@@ -186,46 +196,46 @@ library TemperatureRules {
     function unite(
         Parcels.Parcel storage p,
         Parcels.Parcel storage q,
-        Parcels.Goods storage g,
+        Parcels.LotData storage g,
         bytes32 id,
         bytes32 into
     ) public returns (uint256 breached) {
         Stretches.State memory source = _settled(p, g, id);
         Stretches.State memory target = _settled(q, g, into);
         _worse(target, source);
-        p.course = _settle(source, p, g).withDisposition(IColdChain.Disposition.Closed);
-        uint256 course = _settle(target, q, g);
+        p.monitoring = _settle(source, p, g).withDisposition(IColdChainTypes.Disposition.Closed);
+        MonitoringWord monitoring = _settle(target, q, g);
         breached = target.breached;
-        q.course = breached == 0 ? course : course.withDisposition(IColdChain.Disposition.Quarantined);
+        q.monitoring = breached == 0 ? monitoring : monitoring.withDisposition(IColdChainTypes.Disposition.Quarantined);
     }
 
     function _settled(
         Parcels.Parcel storage p,
-        Parcels.Goods storage g,
+        Parcels.LotData storage g,
         bytes32 id
     ) private view returns (Stretches.State memory s) {
-        uint256 course = p.courseOf(p.custody);
-        IColdChain.Verdict verdict = Verdicts.verdict(p.custody, course, g.maker);
-        if (verdict != IColdChain.Verdict.Intact) revert IColdChain.NotIntact(id, verdict);
-        s = Stretches.open(p, g, course.flagsOf(), 0, 0);
+        MonitoringWord monitoring = p.monitoringOf(p.custody);
+        Verdicts.requireIntact(id, p.custody, monitoring, g.manufacturerWord);
+        s = Stretches.open(p, g, monitoring.flagsOf(), 0, 0);
         s.load(p, g);
-        if (course.untilOf() < block.timestamp) s.wait(course.untilOf(), block.timestamp);
+        if (monitoring.untilOf() < block.timestamp) s.wait(monitoring.untilOf(), block.timestamp);
     }
 
-    /// @return course until now, or the end of a step that still runs
+    /// @return monitoring until now, or the end of a step that still runs
     function _settle(
         Stretches.State memory s,
         Parcels.Parcel storage p,
-        Parcels.Goods storage g
-    ) private returns (uint256 course) {
-        s.sums = ((s.sums << 80) >> 80) | (block.timestamp << 176);
+        Parcels.LotData storage g
+    ) private returns (MonitoringWord monitoring) {
+        s.sums = s.sums.withRestarted(block.timestamp);
         (, uint256 flags) = s.close(p);
-        course = p.course;
-        uint256 until = course.untilOf() < block.timestamp ? block.timestamp : course.untilOf();
-        return course.judged(until, flags, s.unknown, g.limits.silence(), g.limits.unknown());
+        monitoring = p.monitoring;
+        uint256 until = monitoring.untilOf() < block.timestamp ? block.timestamp : monitoring.untilOf();
+        return g.limits.judged(monitoring, until, flags, s.unknown);
     }
 
-    /// @dev Of each sum, run, window and extreme the worse; both are loaded. A window that closes later takes more: it is the worse.
+    /// @dev Of each sum, run, window and extreme the worse; both are loaded. A window that closes later takes more: it
+    /// is the worse.
     function _worse(Stretches.State memory s, Stretches.State memory other) private view {
         if (other.lowest < s.lowest) s.lowest = other.lowest;
         if (other.highest > s.highest) s.highest = other.highest;
@@ -234,7 +244,7 @@ library TemperatureRules {
         s.unknown = _max(s.unknown, other.unknown);
         uint256 runs;
         for (uint256 at; at < 256; at += 32) {
-            runs |= _max((s.runs >> at) & Parcels.MAX_32, (other.runs >> at) & Parcels.MAX_32) << at;
+            runs |= _max((s.runs >> at) & type(uint32).max, (other.runs >> at) & type(uint32).max) << at;
         }
         (s.runs, s.running) = (runs, runs & s.singles != 0); // neither has breached a rule
         if (other.opened != 0) {
@@ -244,7 +254,7 @@ library TemperatureRules {
         if (other.first < s.first) s.first = other.first;
         // Goods that were too warm with goods that were too cold.
         uint256 budget = s.limits.budget();
-        if (budget != 0 && s.above + s.beneath > budget) s.breach(Stretches.BUDGET, block.timestamp);
+        if (budget != 0 && s.above + s.beneath > budget) s.breach(SumsWords.BUDGET, block.timestamp);
     }
 
     function _max(uint256 a, uint256 b) private pure returns (uint256) {

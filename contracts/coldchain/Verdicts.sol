@@ -2,62 +2,94 @@
 pragma solidity 0.8.30;
 
 import {Parcels} from "contracts/coldchain/Parcels.sol";
+import {CustodyWord} from "contracts/coldchain/words/CustodyWords.sol";
+import {LimitsWords} from "contracts/coldchain/words/LimitsWords.sol";
+import {ManufacturerWord} from "contracts/coldchain/words/ManufacturerWords.sol";
+import {MonitoringWord, MonitoringWords} from "contracts/coldchain/words/MonitoringWords.sol";
+import {RunsWord} from "contracts/coldchain/words/RunsWords.sol";
+import {SumsWord} from "contracts/coldchain/words/SumsWords.sol";
 import {IColdChain} from "interfaces/coldchain/IColdChain.sol";
+import {IColdChainTypes} from "interfaces/coldchain/IColdChainTypes.sol";
+import {ILots} from "interfaces/coldchain/ILots.sol";
 
 /// @title What is said of a shipment now: facts and the clock
 library Verdicts {
-    using Parcels for uint256;
+    using LimitsWords for ILots.LimitsWord;
     using Parcels for Parcels.Parcel;
 
-    /// @dev The most lasting reason goes first. A breach quarantines in the transaction that finds it, so that the disposition says it.
-    function verdict(uint256 custody, uint256 course, uint256 maker) internal view returns (IColdChain.Verdict) {
-        IColdChain.Disposition disposition = course.dispositionOf();
-        if (disposition == IColdChain.Disposition.Destroyed) return IColdChain.Verdict.Destroyed;
-        if (disposition == IColdChain.Disposition.Closed) return IColdChain.Verdict.Closed;
-        if (maker.recalled() != 0) return IColdChain.Verdict.Recalled;
-        if (maker.expiresAt() <= block.timestamp) return IColdChain.Verdict.Expired;
-        if (disposition == IColdChain.Disposition.Quarantined) return IColdChain.Verdict.Excursion;
-        if (course.intactUntilOf() < block.timestamp) return IColdChain.Verdict.Unknown;
-        return custody.overdue() ? IColdChain.Verdict.Overdue : IColdChain.Verdict.Intact;
+    /// @dev The most lasting reason goes first. A breach quarantines in the transaction that finds it, so that the
+    /// disposition says it.
+    function verdict(
+        CustodyWord custody,
+        MonitoringWord monitoring,
+        ManufacturerWord manufacturerWord
+    ) internal view returns (IColdChainTypes.Verdict) {
+        IColdChainTypes.Disposition disposition = monitoring.dispositionOf();
+        if (disposition == IColdChainTypes.Disposition.Destroyed) return IColdChainTypes.Verdict.Destroyed;
+        if (disposition == IColdChainTypes.Disposition.Closed) return IColdChainTypes.Verdict.Closed;
+        if (manufacturerWord.recalled() != 0) return IColdChainTypes.Verdict.Recalled;
+        if (manufacturerWord.expiresAt() <= block.timestamp) return IColdChainTypes.Verdict.Expired;
+        if (disposition == IColdChainTypes.Disposition.Quarantined) return IColdChainTypes.Verdict.Excursion;
+        if (monitoring.intactUntilOf() < block.timestamp) return IColdChainTypes.Verdict.Unknown;
+        return custody.overdue() ? IColdChainTypes.Verdict.Overdue : IColdChainTypes.Verdict.Intact;
+    }
+
+    function requireIntact(
+        bytes32 id,
+        CustodyWord custody,
+        MonitoringWord monitoring,
+        ManufacturerWord manufacturerWord
+    ) internal view {
+        IColdChainTypes.Verdict verdict_ = verdict(custody, monitoring, manufacturerWord);
+        if (verdict_ != IColdChainTypes.Verdict.Intact) revert IColdChain.NotIntact(id, verdict_);
+    }
+
+    function requireOpen(bytes32 id, MonitoringWord monitoring) internal pure {
+        IColdChainTypes.Disposition disposition = monitoring.dispositionOf();
+        if (disposition == IColdChainTypes.Disposition.Closed)
+            revert IColdChain.NotIntact(id, IColdChainTypes.Verdict.Closed);
+        if (disposition == IColdChainTypes.Disposition.Destroyed) {
+            revert IColdChain.NotIntact(id, IColdChainTypes.Verdict.Destroyed);
+        }
     }
 
     function report(
         Parcels.Parcel storage p,
-        Parcels.Goods storage g
-    ) internal view returns (IColdChain.Report memory r) {
-        uint256 custody = p.custody;
-        uint256 course = p.courseOf(custody);
-        uint256 sums = p.sums;
-        uint256 maker = g.maker;
-        r.verdict = verdict(custody, course, maker);
+        Parcels.LotData storage g
+    ) internal view returns (IColdChainTypes.Report memory r) {
+        CustodyWord custody = p.custody;
+        MonitoringWord monitoring = p.monitoringOf(custody);
+        SumsWord sums = p.sums;
+        ManufacturerWord manufacturerWord = g.manufacturerWord;
+        r.verdict = verdict(custody, monitoring, manufacturerWord);
         r.breached = uint16(sums.breachedOf());
         r.breachedAt = uint40(sums.breachedAtOf());
-        uint256 runs = p.runs;
+        RunsWord runs = p.runs;
         for (uint256 i; i < 8; ++i) {
-            r.runs[i] = uint32(runs >> (32 * i)) & 0x7fffffff; // see Parcels.Parcel
+            r.runs[i] = runs.runOf(i);
         }
         // A step that still runs is no silence.
-        uint256 until = course.untilOf();
+        uint256 until = monitoring.untilOf();
         r.silence = block.timestamp > until ? uint32(block.timestamp - until) : 0;
-        r.intactUntil = course.intactUntilOf() < block.timestamp ? 0 : uint40(course.intactUntilOf() + 1);
-        r.recall = uint16(maker.recalled());
-        r.judgement = course.judgement(sums);
-        bool seen = course.flagsOf() & Parcels.JUDGED != 0;
+        r.intactUntil = monitoring.intactUntilOf() < block.timestamp ? 0 : uint40(monitoring.intactUntilOf() + 1);
+        r.recall = uint16(manufacturerWord.recalled());
+        r.judgement = sums.judgement(monitoring);
+        bool seen = monitoring.flagsOf() & MonitoringWords.JUDGED != 0;
         if (!seen || r.silence > g.limits.silence()) r.judgement.unknown += r.silence;
     }
 
     function shipment(
         Parcels.Parcel storage p,
-        Parcels.Goods storage g
-    ) internal view returns (IColdChain.Shipment memory s) {
-        uint256 custody = p.custody;
-        uint256 course = p.courseOf(custody);
+        Parcels.LotData storage g
+    ) internal view returns (IColdChainTypes.Shipment memory s) {
+        CustodyWord custody = p.custody;
+        MonitoringWord monitoring = p.monitoringOf(custody);
         s.lot = g.lot;
         s.holder = custody.holderOf();
         s.units = uint24(custody.unitsOf());
         s.since = uint32(custody.sinceOf());
         s.due = uint40(custody.dueOf());
-        s.disposition = course.dispositionOf();
-        s.chain = course.chainOf();
+        s.disposition = monitoring.dispositionOf();
+        s.chain = monitoring.chainOf();
     }
 }

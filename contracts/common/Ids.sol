@@ -3,8 +3,8 @@ pragma solidity 0.8.30;
 
 /// @title Every id of the house: a hash of what makes the thing unique
 /// @notice Two parties who know the same facts compute the same id, before or without asking the chain.
-/// @dev The first word names the kind, so that an id of one kind is never one of another. All fields are words of fixed length:
-/// no two lists of fields encode alike.
+/// @dev The first word names the kind, so that an id of one kind is never one of another. All fields are words of fixed
+/// length: no two lists of fields encode alike.
 library Ids {
     bytes32 internal constant PLAN = keccak256("salus.plan");
     bytes32 internal constant CLAIM = keccak256("salus.claim");
@@ -48,7 +48,8 @@ library Ids {
         }
     }
 
-    /// @dev Both are printed on the box: whoever scans it can ask without knowing who made it. Whose GTIN it is, ILots checks.
+    /// @dev Both are printed on the box: whoever scans it can ask without knowing who made it. Whose GTIN it is, ILots
+    /// checks.
     /// @param gtin GS1 trade item number, 14 digits
     /// @param number lot number, see ILots
     function lot(uint64 gtin, bytes32 number) internal pure returns (bytes32) {

@@ -79,7 +79,8 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     }
 
     function _check(address grantee, Terms terms) private view {
-        // An institution, or one known role: a directive for anything else would never match, and a deny be lost in silence.
+        // An institution, or one known role: a directive for anything else would never match, and a deny be lost in
+        // silence.
         uint256 number = uint160(grantee);
         if (number <= type(uint32).max && !Roles.isOne(number)) revert InvalidGrantee(grantee);
         if (terms.at() >= Pairs.PLACES) revert InvalidIndex(terms.indexOf());
@@ -176,8 +177,8 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         }
     }
 
-    /// @dev A delegate replaces or revokes only what it could have granted; several at once, or where nothing stands, only when it
-    /// could grant anything: such a revocation kills what the patient signed and nobody submitted yet.
+    /// @dev A delegate replaces or revokes only what it could have granted; several at once, or where nothing stands,
+    /// only when it could grant anything: such a revocation kills what the patient signed and nobody submitted yet.
     function _delegated(Order calldata order, Patient storage account, address delegate) private {
         Terms terms = order.terms;
         uint256 index = terms.indexOf();
@@ -234,9 +235,9 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         return _byRole(account, roles, house, revoked, purpose, categories, reason, grantee, index);
     }
 
-    /// @dev All roles of the institution are one level: a deny for any goes before a permit for another. A permit must be for a role
-    /// that the actor has (`own`); a deny binds every actor of the institution (of the roles `house`), or an operator with fewer
-    /// roles would escape it. The last three come, and go, as the nearest miss.
+    /// @dev All roles of the institution are one level: a deny for any goes before a permit for another. A permit must
+    /// be for a role that the actor has (`own`); a deny binds every actor of the institution (of the roles `house`), or
+    /// an operator with fewer roles would escape it. The last three come, and go, as the nearest miss.
     function _byRole(
         Patient storage account,
         uint32 own,

@@ -10,7 +10,8 @@ import {IGuardians} from "interfaces/consent/IGuardians.sol";
 /// @dev Nobody has any power here but patients and those whom they name: no owner, no pause.
 contract Guardians is IGuardians, EIP712 {
     bytes32 private constant DELEGATE = keccak256(
-        "Delegate(address patient,address delegate,uint32 purposes,uint56 categories,uint40 until,uint40 issuedAt,uint40 deadline)"
+        "Delegate(address patient,address delegate,uint32 purposes,uint56 categories,uint40 until"
+        ",uint40 issuedAt,uint40 deadline)"
     );
     bytes32 private constant SET_GUARDIANS = keccak256(
         "SetGuardians(address patient,address[] guardians,uint8 threshold,uint40 delay,uint40 issuedAt,uint40 deadline)"
@@ -88,7 +89,7 @@ contract Guardians is IGuardians, EIP712 {
         if (issuedAt <= set.issuedAt) revert Superseded(patient, set.issuedAt);
 
         (set.guardians, set.threshold, set.delay, set.issuedAt) = (guardians, threshold, delay, issuedAt);
-        set.version += 1;
+        ++set.version;
         delete _recoveries[patient];
 
         emit GuardiansSet(patient, guardians, threshold, delay, set.version, issuedAt);
@@ -152,7 +153,7 @@ contract Guardians is IGuardians, EIP712 {
         _authorized(patient, abi.encode(VETO, patient, successor, set.version, a.deadline), a);
 
         delete _recoveries[patient];
-        set.version += 1;
+        ++set.version;
 
         emit RecoveryVetoed(patient, successor);
     }
@@ -165,7 +166,7 @@ contract Guardians is IGuardians, EIP712 {
 
         delete _recoveries[patient];
         _controllers[patient] = pending.successor;
-        _sets[patient].version += 1;
+        ++_sets[patient].version;
 
         emit PatientMoved(patient, pending.successor);
     }

@@ -9,7 +9,8 @@ library Orders {
     using TermsWords for IConsentRegistry.Terms;
 
     bytes32 private constant GRANT = keccak256(
-        "Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56 categories,uint40 start,uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)"
+        "Grant(address patient,address grantee,uint8 index,uint8 effect,uint32 purposes,uint56 categories"
+        ",uint40 start,uint40 end,bytes32 document,uint40 issuedAt,uint40 deadline)"
     );
     bytes32 private constant REVOKE = keccak256(
         "Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)"

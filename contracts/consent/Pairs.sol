@@ -23,7 +23,8 @@ library Pairs {
 
     /// @param terms with an index below `PLACES`
     /// @param since what was issued until then is revoked
-    /// @return granted false when something stands against it: a later action or, against a signed grant, an equally late one
+    /// @return granted false when something stands against it: a later action or, against a signed grant, an equally
+    /// late one
     /// @return last issue of that
     function grant(
         Pair storage pair,
@@ -68,8 +69,8 @@ library Pairs {
             changed = _revokeAt(pair, index, issuedAt);
             if (changed) first = first.count(index);
         }
-        // From here on signed grants of the pair issued until now are dead, at whichever place. A signed revocation of one place
-        // leaves the others alone: the order of arrival must not matter.
+        // From here on signed grants of the pair issued until now are dead, at whichever place. A signed revocation of
+        // one place leaves the others alone: the order of arrival must not matter.
         if ((!signed || index == ALL) && issuedAt > first.refusedUntil()) first = first.refuse(issuedAt);
         if (first.equals(before)) return changed;
         pair.places[0] = first;

@@ -10,9 +10,9 @@ type PlaceWord is uint256;
 using Places for PlaceWord global;
 
 /// @title One directive of a pair: what is written over it, and what it answers
-/// @dev The fields lie as in `IConsentRegistry.Terms`. A place needs no deadline and no index; the pair's first place has
-/// there what belongs to the pair: `refusedUntil`, and `used` (how many of its places were ever written). So a usual
-/// grant, revocation or decision touches one slot of the pair.
+/// @dev The fields lie as in `IConsentRegistry.Terms`. A place needs no deadline and no index; the pair's first place
+/// has there what belongs to the pair: `refusedUntil`, and `used` (how many of its places were ever written). So a
+/// usual grant, revocation or decision touches one slot of the pair.
 library Places {
     using TermsWords for IConsentRegistry.Terms;
 

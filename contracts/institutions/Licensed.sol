@@ -13,7 +13,8 @@ abstract contract Licensed is ILicensed {
         institutions = institutions_;
     }
 
-    /// @dev Reverts `NotLicensed` unless `account` may act now in `role` (in any one of them when it is a mask of several).
+    /// @dev Reverts `NotLicensed` unless `account` may act now in `role` (in any one of them when it is a mask of
+    /// several).
     /// @return institution whom it acts for
     function _licensed(address account, uint32 role) internal view returns (address institution) {
         (institution, ) = _licence(account, role);

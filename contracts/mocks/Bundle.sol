@@ -14,6 +14,7 @@ contract Bundle {
         at = block.timestamp;
         passed = new bool[](to.length);
         answers = new bytes[](to.length);
+        // solhint-disable-next-line avoid-low-level-calls
         for (uint256 i; i < to.length; ++i) (passed[i], answers[i]) = to[i].call(data[i]);
     }
 }

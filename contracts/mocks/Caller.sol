@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 /// @title Calls whatever it is told to: a desk, an insurer or a payee that is a contract; for tests only
 contract Caller {
     function call(address target, bytes calldata data) external returns (bytes memory) {
+        // solhint-disable-next-line avoid-low-level-calls
         (bool success, bytes memory answer) = target.call(data);
         if (!success) {
             assembly {

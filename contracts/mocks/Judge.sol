@@ -6,6 +6,8 @@ import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 
 /// @title Opens the library to tests, with any bounds
 contract Judge {
+    // Both structs are changed in memory, and returned so.
+    // solhint-disable-next-line gas-calldata-parameters
     function share(
         Adjudication.Tally memory t,
         Adjudication.Rule memory r,

@@ -17,7 +17,8 @@ contract MisbehavingToken is ERC20 {
         Paused, // reverts
         Burn, // consumes all the gas that it gets
         Hook, // calls `target` before it moves
-        Picky // reverts at once when it has less than 190,000 gas, and keeps the rest
+        Picky, // reverts at once when it has less than 190,000 gas, and keeps the rest
+        Meter // moves, and keeps how much gas it had
     }
 
     error Paused();
@@ -25,6 +26,8 @@ contract MisbehavingToken is ERC20 {
     error Blocked(address account);
 
     Mode public mode;
+    /// @notice In the mode `Meter`: the gas that was left when the last transfer began.
+    uint256 public gasAtStart;
     mapping(address account => bool) public isBlocked;
 
     address private _target;
@@ -65,6 +68,7 @@ contract MisbehavingToken is ERC20 {
     function _move(address from, address to, uint256 amount) private returns (bool) {
         uint256 left = gasleft();
         Mode m = mode;
+        if (m == Mode.Meter) gasAtStart = left;
         if (m == Mode.Picky && left < 190_000) revert Picky(left);
         if (isBlocked[to]) revert Blocked(to);
         if (m == Mode.Paused) revert Paused();
@@ -76,6 +80,7 @@ contract MisbehavingToken is ERC20 {
         }
         if (m == Mode.Hook) {
             bytes memory said;
+            // solhint-disable-next-line avoid-low-level-calls
             (answered, said) = _target.call(_data);
             answer = bytes32(said);
         }

@@ -33,6 +33,7 @@ contract Wallet {
     /// @notice Calls a contract several times in one transaction.
     function run(address target, bytes[] calldata calls) external {
         for (uint256 i; i < calls.length; ++i) {
+            // solhint-disable-next-line avoid-low-level-calls
             (bool success, bytes memory answer) = target.call(calls[i]);
             if (!success) {
                 assembly {
@@ -43,7 +44,7 @@ contract Wallet {
     }
 
     /// @dev As in IERC1271, but not a view: one of its answers breaks that promise.
-    function isValidSignature(bytes32 hash, bytes memory signature) external returns (bytes4) {
+    function isValidSignature(bytes32 hash, bytes calldata signature) external returns (bytes4) {
         bytes32 magic = bytes32(IERC1271.isValidSignature.selector);
         Mode m = mode;
         if (m == Mode.Reverting) {

@@ -2,10 +2,11 @@
 pragma solidity 0.8.30;
 
 /// @title What a claim is, and the rule by which each of its lines is judged
-/// @notice All amounts are in the smallest unit of the plan's token and at most 80 bits wide. Lines are judged in order; each one
-/// sees what those before it used up.
+/// @notice All amounts are in the smallest unit of the plan's token and at most 80 bits wide. Lines are judged in
+/// order; each one sees what those before it used up.
 ///
-/// **May the line be paid?** The first that applies denies the whole charge, with its CARC (claim adjustment reason code, X12):
+/// **May the line be paid?** The first that applies denies the whole charge, with its CARC (claim adjustment reason
+/// code, X12):
 ///
 /// | CARC | when |
 /// |---|---|
@@ -16,33 +17,40 @@ pragma solidity 0.8.30;
 /// | 288 | the price needs a referral, and nobody but the provider itself referred the member |
 /// | 197 | the price needs a pre-authorisation, and none covers the day |
 ///
-/// **How many units?** What the pre-authorisation (CARC 198) and then the quantity limit of the period (CARC 119) leave; units
-/// beyond it are trimmed, and their share of the charge is denied: `denied = charge − ⌊charge × accepted ÷ units⌋`. When nothing
-/// is left the line is denied whole. Where both trim, the CARC is that of the last one that did.
+/// **How many units?** What the pre-authorisation (CARC 198) and then the quantity limit of the period (CARC 119)
+/// leave; units beyond it are trimmed, and their share of the charge is denied: `denied = charge − ⌊charge × accepted ÷
+/// units⌋`. When nothing is left the line is denied whole. Where both trim, the CARC is that of the last one that did.
 ///
 /// **How much?** With C the charge that is left:
 ///
 /// 1. `allowed = min(C, price × units)`; `C − allowed` is written off (CARC 45).
-/// 2. Deductible, copay, coinsurance, each at most what is left of `allowed`, in this order, or copay first when the plan says so:
+/// 2. Deductible, copay, coinsurance, each at most what is left of `allowed`, in this order, or copay first when the
+/// plan says so:
 ///    - deductible, when the category bears one: at most what is left of the member's and of the family's deductible;
 ///    - copay: the category's, once a line;
-///    - coinsurance: the category's rate, in or out of network, on what is left; **rounded up**, so the patient bears the fraction
+///    - coinsurance: the category's rate, in or out of network, on what is left; **rounded up**, so the patient bears
+///    the fraction
 ///      of a unit and the pool never pays one too much.
-/// 3. The out-of-pocket maximum, the member's and the family's: what exceeds the room left is cut off the steps, the last first.
-/// 4. Another payer's payment (`prior`, at most `allowed`; CARC 23) relieves the patient, the last step first; what is left of it
+/// 3. The out-of-pocket maximum, the member's and the family's: what exceeds the room left is cut off the steps, the
+/// last first.
+/// 4. Another payer's payment (`prior`, at most `allowed`; CARC 23) relieves the patient, the last step first; what is
+/// left of it
 ///    relieves this plan.
-/// 5. The annual, lifetime and category limits: what exceeds the least of them stays with the patient (`limited`, CARC 35 when the
+/// 5. The annual, lifetime and category limits: what exceeds the least of them stays with the patient (`limited`, CARC
+/// 35 when the
 ///    lifetime limit alone is the least, else 119) and does not count to the out-of-pocket maximum.
-/// 6. `paid` is the rest. Balance: `charge = denied + (charge − denied − allowed) + deductible + copay + coinsurance + limited +
+/// 6. `paid` is the rest. Balance: `charge = denied + (charge − denied − allowed) + deductible + copay + coinsurance +
+/// limited +
 ///    prior + paid`, to the unit.
 ///
-/// Then the member's year grows: `deductible` by the deductible and, when the plan counts the copay to it, by `counted`: the copay as
-/// far as the deductible (the member's and the family's) has room left; `outOfPocket` by deductible + copay + coinsurance; `paid` by
-/// what is paid. So do the family's `deductible` and `outOfPocket`, each where the plan sets the family a bound (its `paid` stays 0),
-/// the lifetime's `paid` where there is a limit, and the category's where that has one.
+/// Then the member's year grows: `deductible` by the deductible and, when the plan counts the copay to it, by
+/// `counted`: the copay as far as the deductible (the member's and the family's) has room left; `outOfPocket` by
+/// deductible + copay + coinsurance; `paid` by what is paid. So do the family's `deductible` and `outOfPocket`, each
+/// where the plan sets the family a bound (its `paid` stays 0), the lifetime's `paid` where there is a limit, and the
+/// category's where that has one.
 ///
-/// Group codes (X12): what is denied and written off is CO, out of network PR; deductible (1), coinsurance (2), copay (3) and
-/// `limited` are PR; `prior` is OA. A reversal gives all back (CR).
+/// Group codes (X12): what is denied and written off is CO, out of network PR; deductible (1), coinsurance (2), copay
+/// (3) and `limited` are PR; `prior` is OA. A reversal gives all back (CR).
 interface IAdjudication {
     /// @param code salted code, see IPlans
     /// @param units at least 1
@@ -58,7 +66,8 @@ interface IAdjudication {
     /// @param provider institution that did the work and is paid
     /// @param number commitment to the provider's own claim number (salted hash): the same number, the same commitment
     /// @param serviceDay days since 1970-01-01
-    /// @param primary commitment to the answer of the payer that goes first, 0 when there is none; see `Membership.secondary`
+    /// @param primary commitment to the answer of the payer that goes first, 0 when there is none; see
+    /// `Membership.secondary`
     struct Claim {
         bytes32 plan;
         address patient;

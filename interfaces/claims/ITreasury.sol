@@ -2,15 +2,14 @@
 pragma solidity 0.8.30;
 
 /// @title The insurers' money
-/// @notice A **pool** belongs to an insurer, holds one ERC-20 and names the one contract (desk) that may pay from it. Whoever funds
-/// a pool says which desk may spend the money; nobody, not the regulator either, can change that or take it out.
-/// What the pool cannot pay it **owes**, and pays oldest first: nothing new is paid while a debt waits. What a desk **reserves** for a
-/// payment that is still under review is out of reach for everything else. What a payee must give back is **set off** against
-/// what it is paid next.
-/// @dev Amounts are in the token's smallest unit and *accounted*: a token sent here by plain transfer belongs to no pool. The insurer
-/// leaves only after an exit delay during which its funds still pay claims.
-/// Warning: a token whose balances change by themselves (rebasing) breaks the accounting; one that takes a fee is refused when
-/// funding.
+/// @notice A **pool** belongs to an insurer, holds one ERC-20 and names the one contract (desk) that may pay from it.
+/// Whoever funds a pool says which desk may spend the money; nobody, not the regulator either, can change that or take
+/// it out. What the pool cannot pay it **owes**, and pays oldest first: nothing new is paid while a debt waits. What a
+/// desk **reserves** for a payment that is still under review is out of reach for everything else. What a payee must
+/// give back is **set off** against what it is paid next.
+/// @dev Amounts are in the token's smallest unit and *accounted*: a token sent here by plain transfer belongs to no
+/// pool. The insurer leaves only after an exit delay during which its funds still pay claims. Warning: a token whose
+/// balances change by themselves (rebasing) breaks the accounting; one that takes a fee is refused when funding.
 interface ITreasury {
     /// @param balance what the pool can pay
     /// @param exiting how much of it the insurer has announced to withdraw
@@ -141,8 +140,9 @@ interface ITreasury {
     // ---- the insurer, and anyone for it --------------------------------------------------------------------------
 
     /// @notice Adds to a pool, from the caller's balance (which must have approved this contract).
-    /// @dev Reverts `NotAnInsurer` (never accredited as one; a suspended or expired one can be funded, for what it owes), `InvalidDesk`
-    /// (no code), `InvalidToken` (no code), `ZeroAmount`, `ReceivedOther` (the token took a fee or lied).
+    /// @dev Reverts `NotAnInsurer` (never accredited as one; a suspended or expired one can be funded, for what it
+    /// owes), `InvalidDesk` (no code), `InvalidToken` (no code), `ZeroAmount`, `ReceivedOther` (the token took a fee or
+    /// lied).
     function fund(address desk, address insurer, address token, uint256 amount) external;
 
     /// @notice The same with a permit (EIP-2612) of the caller for `amount` to this contract, in place of an approval
@@ -175,12 +175,12 @@ interface ITreasury {
     function announceExit(address desk, address token, uint256 amount) external;
 
     /// @notice Withdraws what was announced, or what is left of it beyond what the pool owes, to the insurer's account.
-    /// @dev Caller: the insurer's own account, licensed or not, since the money is its own. What is reserved stays. Reverts `NoExit`,
-    /// `ExitNotOpen`, `ExceedsBalance` (nothing left).
+    /// @dev Caller: the insurer's own account, licensed or not, since the money is its own. What is reserved stays.
+    /// Reverts `NoExit`, `ExitNotOpen`, `ExceedsBalance` (nothing left).
     function exit(address desk, address token) external returns (uint256 amount);
 
-    /// @notice Pays debts of a pool, oldest first, as far as it suffices, and looks at `count` at most (cancelled ones among them), until
-    /// none waits; by anyone's call.
+    /// @notice Pays debts of a pool, oldest first, as far as it suffices, and looks at `count` at most (cancelled ones
+    /// among them), until none waits; by anyone's call.
     /// @dev Reverts `NothingOwed`, `Halted`, `PoolShort` (the oldest cannot be paid, and no cancelled one was passed
     /// over).
     /// @return paid how many debts were paid

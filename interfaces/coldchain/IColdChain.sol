@@ -1,112 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {ILots} from "interfaces/coldchain/ILots.sol";
-import {ITemperatureRules} from "interfaces/coldchain/ITemperatureRules.sol";
+import {IColdChainTypes} from "interfaces/coldchain/IColdChainTypes.sol";
 
 /// @title Shipments: custody, readings, verdict
-/// @notice A manufacturer opens shipments of its lots; each has one holder at a time, and loggers, one after another, whose devices sign
-/// batches of readings. This contract judges every reading (see ITemperatureRules). A breach quarantines the shipment in the same
-/// transaction. What is not `Intact` is neither handed on nor given; it may only go to a laboratory or back to its manufacturer.
-/// @dev Times are Unix seconds. The **verdict** is derived from facts and the clock: silence becomes unknown time by itself.
-/// Warning: the contract judges what the device signed. It cannot know that the device lay beside the vaccine.
-interface IColdChain is ITemperatureRules {
-    enum Disposition {
-        None, // no such shipment
-        Active, // moves freely while the verdict is `Intact`
-        Quarantined, // by rule, or by hand
-        Closed, // merged into another one
-        Destroyed
-    }
-
-    enum Verdict {
-        None, // no such shipment
-        Intact,
-        Excursion, // a limit was breached and no laboratory has released it since (which: `Report.breached`)
-        Unknown, // too much time without readings, or never monitored
-        Overdue, // not handed on in the time allowed
-        Expired, // the lot has expired
-        Recalled, // the lot is recalled
-        Closed, // its units are in another shipment
-        Destroyed
-    }
-
-    /// @param lot id, see ILots
-    /// @param units still in it, at most 16,777,215
-    /// @param since minutes after 2025-01-01 00:00 UTC when the holder took it; grows at every handover and refusal, so that it never repeats
-    /// @param due from when on it is overdue, a whole hour: what was allowed is never cut short; 0 while no time is set
-    /// @param disposition see `Disposition`
-    /// @param chain the first 16 bytes of the digest of the last batch, 0 before the first
-    struct Shipment {
-        bytes32 lot;
-        address holder;
-        uint24 units;
-        uint32 since;
-        uint40 due;
-        Disposition disposition;
-        bytes16 chain;
-    }
-
-    /// @notice Why the verdict is what it is.
-    /// @param breached see `Judgement.breached`
-    /// @param breachedAt start of the reading that breached first since the last release (of a merger: its time), 0 while none; by hand and by a fork none
-    /// @param runs for each rule, how long it has been hit, seconds (a single rule: in the present run or, once breached, in the one that breached it)
-    /// @param silence seconds since `Judgement.until`; 0 while the last reading's step still runs
-    /// @param intactUntil first second at which silence alone would turn it `Unknown`, 0 when it is so already
-    /// @param recall code of the recall, 0 while there is none
-    /// @param judgement `unknown` includes the silence until now when it is longer than the profile allows, or before anything was judged; until then
-    /// `until` is the minute in which it was opened
-    struct Report {
-        Verdict verdict;
-        uint16 breached;
-        uint40 breachedAt;
-        uint32[8] runs;
-        uint32 silence;
-        uint40 intactUntil;
-        uint16 recall;
-        Judgement judgement;
-    }
-
-    /// @param from readings that start before are not taken
-    /// @param to readings that start at or after it are not taken; at most the end of the device's calibration
-    /// @param model when not 0: only batches of a file that this model's key signed (ILoggers) are taken
-    struct Pairing {
-        uint40 from;
-        uint40 to;
-        uint16 model;
-    }
-
-    /// @notice A batch of readings as the device signs it.
-    /// @dev EIP-712: `Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,uint8 width,uint8
-    /// resolution,bytes16 previous,bytes32 file,bytes data)`, `previous` being the shipment's `chain` before it.
-    /// The signer is the device: nothing else names it.
-    /// @param header from the lowest bit: sequence 24, start 40, step 16, count 16, base 16, width 8, resolution 8; the rest 0
-    /// sequence: number of the batch in the shipment, from 0, without a hole · start: time of the first reading · step: seconds between
-    /// readings · count: readings in `data`, 1 to `MAX_READINGS` · base, width, resolution: see packing, ITemperatureRules
-    /// @param file the digest of the export that the readings are from (ILoggers.proveFile), 0 without one
-    /// @param data whole words; codes after the last reading hold "no reading"
-    struct Batch {
-        bytes32 shipment;
-        uint256 header;
-        bytes32 file;
-        bytes data;
-    }
-
-    /// @notice What passes from the holder to the next one. Both prove it, by a signature or by sending the transaction.
-    /// @dev EIP-712, giver: `Offer(bytes32 shipment,address from,address to,uint32 since,uint40 deadline,uint16 hoursAllowed,bytes32 seal)`;
-    /// receiver: `Acceptance(` the same fields, then `,uint8 vvm,uint8 shake)`. `from` is the holder (an institution) and `since` its
-    /// own, see Shipment: so no signature serves twice.
-    /// @param terms from the lowest bit: to 160, deadline 40, hoursAllowed 16, vvm 8, shake 8; the rest 0
-    /// to: the account that signs or sends for the receiver, an institution or its operator · deadline: last second at which a signature
-    /// counts · hoursAllowed: hours in which the receiver must hand it on, 0: it stays; at most 8,760 · vvm: stage of the vial monitor that
-    /// the receiver sees: 0 not read, 1 or 2 may be used, 3 or 4 must not · shake: shake test: 0 not done, 1 passed, 2 failed (was frozen)
-    /// @param seal commitment to the seal's number, salted; 0 without one
-    struct Handover {
-        bytes32 shipment;
-        uint256 terms;
-        bytes32 seal;
-    }
-
+/// @notice A manufacturer opens shipments of its lots; each has one holder at a time, and loggers, one after another,
+/// whose devices sign batches of readings. This contract judges every reading (see ITemperatureRules). A breach
+/// quarantines the shipment in the same transaction. What is not `Intact` is neither handed on nor given; it may only
+/// go to a laboratory or back to its manufacturer.
+/// @dev Times are Unix seconds. The **verdict** is derived from facts and the clock: silence becomes unknown time by
+/// itself. Warning: the contract judges what the device signed. It cannot know that the device lay beside the vaccine.
+interface IColdChain is IColdChainTypes {
     /// @param origin,destination commitments to the two places, salted
     event ShipmentOpened(
         bytes32 indexed shipment,
@@ -119,12 +23,11 @@ interface IColdChain is ITemperatureRules {
     );
     event ShipmentSplit(bytes32 indexed shipment, bytes32 indexed into, uint24 units);
     event ShipmentMerged(bytes32 indexed shipment, bytes32 indexed into, uint24 units);
-    /// @param terms from the lowest bit: since 32, due 40 (see Shipment), vvm 8, shake 8 (see Handover)
     event ShipmentHanded(
         bytes32 indexed shipment,
         address indexed from,
         address indexed to,
-        uint256 terms,
+        HandedWord terms,
         bytes32 seal
     );
     /// @notice The receiver refused what was offered; the holder keeps it.
@@ -134,16 +37,15 @@ interface IColdChain is ITemperatureRules {
     event PairingEnded(bytes32 indexed shipment, address indexed logger, uint40 to);
     /// @param batch as in Batch.header
     /// @param unknown unknown time added by this batch and the gap before it, seconds
-    /// @param judgement after this batch, see Judgement; from the lowest bit: lowest 16, highest 16, above 32, below 32, unknown 32, breached 16,
-    /// until 32, batches 24, readings 32
+    /// @param judgement after this batch
     event ReadingsLogged(
         bytes32 indexed shipment,
         address indexed logger,
-        uint256 batch,
+        HeaderWord batch,
         bytes32 file,
         uint32 unknown,
         bytes16 chain,
-        uint256 judgement
+        JudgementWord judgement
     );
     /// @param breached see Judgement
     /// @param by who quarantined it by hand, with a coded reason; 0 when a rule did, or a fork
@@ -184,9 +86,11 @@ interface IColdChain is ITemperatureRules {
 
     // ---- opening, splitting, merging -----------------------------------------------------------------------------
 
-    /// @notice The manufacturer opens a shipment of its lot; it is the first holder. It is not intact before a logger is paired.
-    /// @dev Reverts `NotLicensed`, `NotManufacturer`, `UnknownLot`, `UnitsExceeded`, `ShipmentExists`, `InvalidShipment` (`units` 0, `hoursAllowed` above 8,760),
-    /// `NotIntact` (the lot is expired or recalled; the shipment named is the new one).
+    /// @notice The manufacturer opens a shipment of its lot; it is the first holder. It is not intact before a logger
+    /// is paired.
+    /// @dev Reverts `NotLicensed`, `NotManufacturer`, `UnknownLot`, `UnitsExceeded`, `ShipmentExists`,
+    /// `InvalidShipment` (`units` 0, `hoursAllowed` above 8,760), `NotIntact` (the lot is expired or recalled; the
+    /// shipment named is the new one).
     /// @param ref distinguishes the shipments of a lot, e.g. a salted hash of the SSCC
     /// @param hoursAllowed hours in which it must be handed on, 0: it stays
     function open(
@@ -198,70 +102,91 @@ interface IColdChain is ITemperatureRules {
         bytes32 destination
     ) external returns (bytes32 shipment);
 
-    /// @notice The holder moves some units into a new shipment, which inherits all that was judged (the number of batches and the chain, too), the time
-    /// allowed and the disposition; it needs a logger of its own.
-    /// @dev Reverts `UnknownShipment`, `NotHolder`, `NotLicensed`, `InvalidShipment` (`units` 0 or all), `ShipmentExists`, `NotIntact` (closed or destroyed).
+    /// @notice The holder moves some units into a new shipment, which inherits all that was judged (the number of
+    /// batches and the chain, too), the time allowed and the disposition; it needs a logger of its own.
+    /// @dev Reverts `UnknownShipment`, `NotHolder`, `NotLicensed`, `InvalidShipment` (`units` 0 or all),
+    /// `ShipmentExists`, `NotIntact` (closed or destroyed).
     /// @param ref see `open`; the id is made with the present holder's account
     function split(bytes32 shipment, bytes32 ref, uint24 units) external returns (bytes32 part);
 
-    /// @notice The holder puts all units of `shipment` into `into`, of the same lot and intact like it. Both are judged until now, silence counting as unknown
-    /// time, and `into` keeps of each sum, run and extreme the worse of the two, of two MKT windows the later start and the larger sum, and the sooner
-    /// `due`. What it breaches by that quarantines it.
-    /// @dev Reverts `UnknownShipment`, `NotHolder`, `NotLicensed`, `InvalidShipment` (`into`: itself, or of another lot; `units`: more than a shipment holds), `NotIntact`.
+    /// @notice The holder puts all units of `shipment` into `into`, of the same lot and intact like it. Both are judged
+    /// until now, silence counting as unknown time, and `into` keeps of each sum, run and extreme the worse of the two,
+    /// of two MKT windows the later start and the larger sum, and the sooner `due`. What it breaches by that
+    /// quarantines it.
+    /// @dev Reverts `UnknownShipment`, `NotHolder`, `NotLicensed`, `InvalidShipment` (`into`: itself, or of another
+    /// lot; `units`: more than a shipment holds), `NotIntact`.
     function merge(bytes32 shipment, bytes32 into) external;
 
     // ---- custody -------------------------------------------------------------------------------------------------
 
-    /// @notice One transaction, both parties proven: whoever sends it needs no signature; anyone may relay it with both.
-    /// @dev The receiver's institution must be licensed to hold vaccine: as PROVIDER, PHARMACY, MANUFACTURER, CARRIER, LABORATORY or PUBLIC_HEALTH. The giver need not be: who lost its licence may still hand over
-    /// what it holds. An operator that signs for the giver must be licensed. What is not intact goes only to a laboratory or back to the manufacturer of the lot, and keeps
-    /// its disposition; what is closed or destroyed goes nowhere, and what is overdue stays so until a laboratory releases it. ERC-1271 wallets sign too. Reverts `UnknownShipment`, `NotHolder`, `NotIntact`, `NotLicensed`, `SignatureExpired`, `InvalidSignature`, `InvalidHandover`
-    /// (`terms`: more bits than there are fields; `to`: the holder itself; `hoursAllowed`; `vvm`; `shake`; a monitor or a shake test that says the goods are spoilt is for `reject`, unless the goods
-    /// go back as above: they are then quarantined).
+    /// @notice One transaction, both parties proven: whoever sends it needs no signature; anyone may relay it with
+    /// both.
+    /// @dev The receiver's institution must be licensed to hold vaccine: as PROVIDER, PHARMACY, MANUFACTURER, CARRIER,
+    /// LABORATORY or PUBLIC_HEALTH. The giver need not be: who lost its licence may still hand over what it holds. An
+    /// operator that signs for the giver must be licensed. What is not intact goes only to a laboratory or back to the
+    /// manufacturer of the lot, and keeps its disposition; what is closed or destroyed goes nowhere, and what is
+    /// overdue stays so until a laboratory releases it. ERC-1271 wallets sign too. Reverts `UnknownShipment`,
+    /// `NotHolder`, `NotIntact`, `NotLicensed`, `SignatureExpired`, `InvalidSignature`, `InvalidHandover` (`terms`:
+    /// more bits than there are fields; `to`: the holder itself; `hoursAllowed`; `vvm`; `shake`; a monitor or a shake
+    /// test that says the goods are spoilt is for `reject`, unless the goods go back as above: they are then
+    /// quarantined).
     /// @param giver 65 bytes by the holder or its operator, or empty when it sends
     /// @param receiver 65 bytes by `to`, or empty when it sends
     function hand(Handover calldata handover, bytes calldata giver, bytes calldata receiver) external;
 
-    /// @notice The receiver refuses what the holder offered to it (proven by the holder's signature, which is used up by that). A spoilt monitor (3, 4) or a
-    /// failed shake test quarantines it.
+    /// @notice The receiver refuses what the holder offered to it (proven by the holder's signature, which is used up
+    /// by that). A spoilt monitor (3, 4) or a failed shake test quarantines it.
     /// @dev Caller: `handover.to`. Reverts as `hand` (`InvalidSignature` for another caller), and `InvalidReason` (0).
     /// @param reason coded, no free text, not 0
     function reject(Handover calldata handover, bytes calldata giver, uint16 reason) external;
 
     /// @notice Units leave the shipment for use; refused unless it is intact.
-    /// @dev Caller: the holder's institution or its operator, or a contract that the AccessManager lets act for any holder (IDoses).
-    /// Reverts `NotHolder`, `NotIntact`, `NotLicensed`, `InvalidShipment` (`units`: 0 or more than there are), `AccessManagedUnauthorized`.
+    /// @dev Caller: the holder's institution or its operator, or a contract that the AccessManager lets act for any
+    /// holder (IDoses). Reverts `NotHolder`, `NotIntact`, `NotLicensed`, `InvalidShipment` (`units`: 0 or more than
+    /// there are), `AccessManagedUnauthorized`.
     /// @param holder who gives it; for a caller of its own: its institution
     function dispense(bytes32 shipment, address holder, uint24 units) external;
 
     // ---- loggers -------------------------------------------------------------------------------------------------
 
-    /// @notice The holder (or its operator) pairs a device with a shipment from a time to a time. Time before the first pairing, since the shipment
-    /// was opened (to the minute), is unknown time; what lies between two pairings is a gap like any other.
-    /// @dev The device is in service, calibrated at `from` and paired with nothing from then on: its pairings follow one another in time. Paired anew with the
-    /// same shipment, its readings from before are not taken any more. `to` is cut to the end of its
-    /// calibration. Reverts `UnknownShipment`, `NotHolder`, `NotLicensed` (caller, or the device as a logger), `InvalidPairing` (`device` not in service; `calibration`;
-    /// `from` before the shipment was judged until or, the first time, before the lot was made; or later than now; `to` not after `from`; `busy`; `model` not trusted).
+    /// @notice The holder (or its operator) pairs a device with a shipment from a time to a time. Time before the first
+    /// pairing, since the shipment was opened (to the minute), is unknown time; what lies between two pairings is a gap
+    /// like any other.
+    /// @dev The device is in service, calibrated at `from` and paired with nothing from then on: its pairings follow
+    /// one another in time. Paired anew with the same shipment, its readings from before are not taken any more. `to`
+    /// is cut to the end of its calibration. Reverts `UnknownShipment`, `NotHolder`, `NotLicensed` (caller, or the
+    /// device as a logger), `InvalidPairing` (`device` not in service; `calibration`; `from` before the shipment was
+    /// judged until or, the first time, before the lot was made; or later than now; `to` not after `from`; `busy`;
+    /// `model` not trusted).
     /// @param model when not 0: only batches of files that this model's key signed are taken, see ILoggers
     function pair(bytes32 shipment, address logger, uint40 from, uint40 to, uint16 model) external;
 
-    /// @notice Ends a pairing: the device was lost, replaced or is needed elsewhere. By the holder, or by the device's owner.
-    /// @param to not after its present end and not before its beginning; readings that start at or after it are not taken any more
-    /// @dev Reverts `NotPaired` (an unknown shipment too), `NotHolder`, `NotLicensed` (the owner: as a logger), `InvalidPairing` (`to`).
+    /// @notice Ends a pairing: the device was lost, replaced or is needed elsewhere. By the holder, or by the device's
+    /// owner.
+    /// @param to not after its present end and not before its beginning; readings that start at or after it are not
+    /// taken any more
+    /// @dev Reverts `NotPaired` (an unknown shipment too), `NotHolder`, `NotLicensed` (the owner: as a logger),
+    /// `InvalidPairing` (`to`).
     function unpair(bytes32 shipment, address logger, uint40 to) external;
 
-    /// @notice Takes a signed batch, judges every reading and quarantines the shipment on a breach. Anyone may relay it.
-    /// @dev Reverts `NotPaired` (an unknown shipment, a bad signature, another field or `previous` than was signed: the signer is then a stranger), `NotLicensed` (the device), `MalformedReadings` (`header`; `step` 0 or longer than the profile's
-    /// silence; `count`; `width`; `resolution` 0; `data` length or a code with its topmost bit set; `padding`; `temperature` below −273.15 or above 150 °C), `OutOfSequence`,
-    /// `OutOfOrder` (overlaps what is judged), `OutsidePairing`, `FileNotProven`, `FromTheFuture` (the last reading is yet to be taken; its step may still run).
-    /// A gap shorter than one step (in which no reading can be missing) is tolerated; another one is unknown time as a whole. The last number, 16,777,215, is never taken.
-    /// Readings of what is destroyed or closed are taken like others and change no verdict.
+    /// @notice Takes a signed batch, judges every reading and quarantines the shipment on a breach. Anyone may relay
+    /// it.
+    /// @dev Reverts `NotPaired` (an unknown shipment, a bad signature, another field or `previous` than was signed: the
+    /// signer is then a stranger), `NotLicensed` (the device), `MalformedReadings` (`header`; `step` 0 or longer than
+    /// the profile's silence; `count`; `width`; `resolution` 0; `data` length or a code with its topmost bit set;
+    /// `padding`; `temperature` below −273.15 or above 150 °C), `OutOfSequence`, `OutOfOrder` (overlaps what is
+    /// judged), `OutsidePairing`, `FileNotProven`, `FromTheFuture` (the last reading is yet to be taken; its step may
+    /// still run). A gap shorter than one step (in which no reading can be missing) is tolerated; another one is
+    /// unknown time as a whole. The last number, 16,777,215, is never taken. Readings of what is destroyed or closed
+    /// are taken like others and change no verdict.
     /// @param signature 65 bytes of the device key over the EIP-712 digest
     function log(Batch calldata batch, bytes calldata signature) external;
 
-    /// @notice Anyone shows two different batches of one number that the same paired device signed: its key is in two hands. Quarantines the shipment.
-    /// @dev Reverts `NotPaired`, `NoFork` (another shipment or number, the same digest, other signers, or one that starts before the last release or merger:
-    /// that passes over batches on their way, whose numbers an honest device then signs anew).
+    /// @notice Anyone shows two different batches of one number that the same paired device signed: its key is in two
+    /// hands. Quarantines the shipment.
+    /// @dev Reverts `NotPaired`, `NoFork` (another shipment or number, the same digest, other signers, or one that
+    /// starts before the last release or merger: that passes over batches on their way, whose numbers an honest device
+    /// then signs anew).
     /// @param previous the `chain` that each was signed upon
     function reportFork(Batch[2] calldata batches, bytes16[2] calldata previous, bytes[2] calldata signatures) external;
 
@@ -271,14 +196,17 @@ interface IColdChain is ITemperatureRules {
     // ---- disposition ---------------------------------------------------------------------------------------------
 
     /// @notice The holder or a laboratory quarantines a shipment by hand (bit 11).
-    /// @dev Reverts `UnknownShipment`, `NotLicensed`, `NotHolder`, `NotIntact` (closed or destroyed), `InvalidReason` (0).
+    /// @dev Reverts `UnknownShipment`, `NotLicensed`, `NotHolder`, `NotIntact` (closed or destroyed), `InvalidReason`
+    /// (0).
     function quarantine(bytes32 shipment, uint16 reason) external;
 
-    /// @notice A laboratory (role LABORATORY) answers for a shipment that is in excursion, unknown or overdue: breaches, unknown time until now and the time
-    /// allowed are excused, rules start anew, an MKT window closes, and readings of the time until now are no longer taken; extremes and times above and below stay.
-    /// A stability budget that is used up cannot be released.
-    /// @dev Reverts `NothingToRelease` (intact, or merely expired, recalled, closed or destroyed; or the budget), `InvalidReason` (0), `NotLicensed`.
-    /// What is expired or recalled as well may be released, and stays expired or recalled.
+    /// @notice A laboratory (role LABORATORY) answers for a shipment that is in excursion, unknown or overdue:
+    /// breaches, unknown time until now and the time allowed are excused, rules start anew, an MKT window closes, and
+    /// readings of the time until now are no longer taken; extremes and times above and below stay. A stability budget
+    /// that is used up cannot be released.
+    /// @dev Reverts `NothingToRelease` (intact, or merely expired, recalled, closed or destroyed; or the budget),
+    /// `InvalidReason` (0), `NotLicensed`. What is expired or recalled as well may be released, and stays expired or
+    /// recalled.
     /// @param reason coded, no free text, not 0
     function release(bytes32 shipment, uint16 reason) external;
 
@@ -286,13 +214,15 @@ interface IColdChain is ITemperatureRules {
     /// @dev Reverts `UnknownShipment`, `NotLicensed`, `InvalidReason` (0), `NotIntact` (closed or destroyed).
     function destroy(bytes32 shipment, uint16 reason) external;
 
-    /// @notice The manufacturer, or the regulator's recaller, recalls a lot: final, at once for every shipment of it, those to come included, at constant cost.
+    /// @notice The manufacturer, or the regulator's recaller, recalls a lot: final, at once for every shipment of it,
+    /// those to come included, at constant cost.
     /// @dev Reverts `UnknownLot`, `AlreadyRecalled`, `InvalidReason` (0), `NotLicensed` or `AccessManagedUnauthorized`.
     function recall(bytes32 lot, uint16 reason) external;
 
     // ---- views ---------------------------------------------------------------------------------------------------
 
-    /// @notice The verdict at this block. The most lasting reason goes first: destroyed, closed, recalled, expired, excursion, unknown, overdue.
+    /// @notice The verdict at this block. The most lasting reason goes first: destroyed, closed, recalled, expired,
+    /// excursion, unknown, overdue.
     function verdict(bytes32 shipment) external view returns (Verdict);
 
     /// @notice The verdict, and all that it rests on.

@@ -2,10 +2,12 @@
 pragma solidity 0.8.30;
 
 /// @title Temperature loggers: devices, their calibration, and the manufacturers' own signatures
-/// @notice An owner (role LOGGER) registers its devices; a laboratory states each one's calibration, which ends; the owner says when one is
-/// lost, replaced or retired. The regulator accredits models whose makers sign their exports, and anyone may prove that a file was signed.
-/// @dev A device is the account that signs its readings: an operator of its owner with the role LOGGER (see IInstitutions), or the owner's own account.
-/// Whether that account may act now is for Institutions alone to say; this contract knows what the thing is. Times are Unix seconds.
+/// @notice An owner (role LOGGER) registers its devices; a laboratory states each one's calibration, which ends; the
+/// owner says when one is lost, replaced or retired. The regulator accredits models whose makers sign their exports,
+/// and anyone may prove that a file was signed.
+/// @dev A device is the account that signs its readings: an operator of its owner with the role LOGGER (see
+/// IInstitutions), or the owner's own account. Whether that account may act now is for Institutions alone to say; this
+/// contract knows what the thing is. Times are Unix seconds.
 interface ILoggers {
     enum Condition {
         None, // never registered
@@ -72,13 +74,16 @@ interface ILoggers {
     /// @dev Reverts `NotLicensed` (caller), `NotADevice`, `DeviceExists`, `UnknownModel`.
     function register(address device, uint16 model, uint16 accuracy, bytes32 serial) external;
 
-    /// @notice A laboratory (role LABORATORY) states until when a device's calibration holds, later or sooner than before.
+    /// @notice A laboratory (role LABORATORY) states until when a device's calibration holds, later or sooner than
+    /// before.
     /// @dev Reverts `NotLicensed`, `UnknownDevice`, `InvalidCalibration` (past, or beyond the year 2105).
     function calibrate(address device, uint40 until, bytes32 certificate) external;
 
-    /// @notice The owner says what became of a device. Nothing comes back from `Retired` or `Replaced`; what was lost may be found.
-    /// @dev Reverts `NotLicensed`, `UnknownDevice` and `NotOwner` (the device or its successor), `InvalidCondition` (none, or the same again; after `Retired` or
-    /// `Replaced`; a successor of what is not replaced, or one that is itself or not in service). Warning: readings from before stay evidence; its pairings are ended in IColdChain.
+    /// @notice The owner says what became of a device. Nothing comes back from `Retired` or `Replaced`; what was lost
+    /// may be found.
+    /// @dev Reverts `NotLicensed`, `UnknownDevice` and `NotOwner` (the device or its successor), `InvalidCondition`
+    /// (none, or the same again; after `Retired` or `Replaced`; a successor of what is not replaced, or one that is
+    /// itself or not in service). Warning: readings from before stay evidence; its pairings are ended in IColdChain.
     /// @param successor with `Replaced`: the device that takes its place; otherwise 0
     function setCondition(address device, Condition condition, address successor) external;
 
@@ -87,15 +92,19 @@ interface ILoggers {
     /// @return model number of the model, from 1
     function accreditModel(bytes32 name, bytes32 x, bytes32 y) external returns (uint16 model);
 
-    /// @notice No further file of this model is accepted; what was proven stays. Regulator's registrar only: a stolen key must not wait.
-    /// @dev Reverts `UnknownModel`, `ModelNotTrusted` (it was distrusted before). Whoever is trusted anew is accredited anew, under another number.
+    /// @notice No further file of this model is accepted; what was proven stays. Regulator's registrar only: a stolen
+    /// key must not wait.
+    /// @dev Reverts `UnknownModel`, `ModelNotTrusted` (it was distrusted before). Whoever is trusted anew is accredited
+    /// anew, under another number.
     function distrustModel(uint16 model) external;
 
     /// @notice Proves that a maker signed a file; anyone may, once for all. Again by the same model: nothing happens.
-    /// @dev P-256 by the chain's precompile where it has one (some 65,000 gas in all), else in Solidity (some 315,000). What it does not prove: which unit wrote the file,
-    /// and that the readings sent are those of the file; the device signs that (IColdChain.Batch.file), and whoever has the file can compare.
-    /// Reverts `UnknownModel`, `ModelNotTrusted`, `InvalidFileSignature`.
-    /// @param file the digest that the maker signed (for Berlinger: SHA-256 of the export up to its signature, bytes reversed)
+    /// @dev P-256 by the chain's precompile where it has one (some 65,000 gas in all), else in Solidity (some 315,000).
+    /// What it does not prove: which unit wrote the file, and that the readings sent are those of the file; the device
+    /// signs that (IColdChainTypes.Batch.file), and whoever has the file can compare. Reverts `UnknownModel`,
+    /// `ModelNotTrusted`, `InvalidFileSignature`.
+    /// @param file the digest that the maker signed (for Berlinger: SHA-256 of the export up to its signature, bytes
+    /// reversed)
     /// @param r,s the signature, s at most half the order
     function proveFile(bytes32 file, uint16 model, bytes32 r, bytes32 s) external;
 

@@ -4,9 +4,10 @@ pragma solidity 0.8.30;
 import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 
 /// @title Who used whose data, and who broke the glass
-/// @notice Institutions record each use of a patient's data; without a permit they cannot. In an emergency an accredited clinician
-/// **declares** it, for a reason, a scope and at most a day; the patient sees the declaration at once, and the regulator's
-/// reviewer closes it with an outcome.
+/// @notice Institutions record each use of a patient's data; without a permit they cannot. In an emergency an
+/// accredited clinician
+/// **declares** it, for a reason, a scope and at most a day; the patient sees the declaration at once, and the
+/// regulator's reviewer closes it with an outcome.
 /// @dev Times are Unix seconds. Nothing here can be paused. Records appear by a salted commitment only.
 interface IAccessLog {
     /// @param purpose one purpose, or several at once
@@ -75,9 +76,9 @@ interface IAccessLog {
     /// @notice The patient has denied ETREAT for these categories, or the deployment's policy is `Deny`.
     error EmergencyRefused(address patient, address institution);
     error InvalidEmergency(string field);
-    /// @notice One is under way that covers these categories: it is not renewed in silence. After its end, or for more categories
-    /// (not in the same second), a new one may be declared; it takes over those of the one under way, unless a review found that
-    /// unjustified.
+    /// @notice One is under way that covers these categories: it is not renewed in silence. After its end, or for more
+    /// categories (not in the same second), a new one may be declared; it takes over those of the one under way, unless
+    /// a review found that unjustified.
     error EmergencyUnderWay(bytes32 emergency, uint40 until);
     error UnknownEmergency(bytes32 emergency);
     error AlreadyReviewed(bytes32 emergency, Outcome outcome);
@@ -86,12 +87,14 @@ interface IAccessLog {
     function MAX_EMERGENCY() external view returns (uint40);
 
     /// @notice Records uses of data by the caller's institution: all or none.
-    /// @dev Each must be permitted by the patient's consent or lie in the scope of the institution's emergency (purposes TREAT and
-    /// ETREAT only, by staff in the role PROVIDER or PHARMACY, unless a review found it unjustified). Reverts `AccessRefused`.
+    /// @dev Each must be permitted by the patient's consent or lie in the scope of the institution's emergency
+    /// (purposes TREAT and ETREAT only, by staff in the role PROVIDER or PHARMACY, unless a review found it
+    /// unjustified). Reverts `AccessRefused`.
     function record(Access[] calldata accesses) external;
 
     /// @notice An accredited clinician (role PROVIDER) breaks the glass for the caller's institution.
-    /// @dev Reverts `EmergencyRefused`, `NotLicensed`, `InvalidEmergency` (`cause`, `categories`, `duration`), `EmergencyUnderWay`.
+    /// @dev Reverts `EmergencyRefused`, `NotLicensed`, `InvalidEmergency` (`cause`, `categories`, `duration`),
+    /// `EmergencyUnderWay`.
     /// @param duration seconds, at most `MAX_EMERGENCY`
     /// @return id of the declaration
     function declareEmergency(

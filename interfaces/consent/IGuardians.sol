@@ -2,13 +2,13 @@
 pragma solidity 0.8.30;
 
 /// @title Who may act for a patient, and how a patient who lost the key gets back
-/// @notice A **delegate** (a carer, a parent) grants and revokes for the patient within a scope and until a date; a minor's account
-/// has its guardian as a delegate until the day of majority. **Guardians**, k of n, move a patient who lost the key to a new
-/// account, after a delay that the patient can veto. The patient's account stays the same in every directive: only who signs
-/// for it changes, so no consent is signed again.
-/// @dev Times are Unix seconds; purposes and categories are the bit sets of IConsentRegistry. Whoever acts for the patient does so
-/// directly or by an EIP-712 signature that anyone relays. Signed changes stand in the order of their issue (see
-/// IConsentRegistry); signed and direct ones alike are refused when a later one stands.
+/// @notice A **delegate** (a carer, a parent) grants and revokes for the patient within a scope and until a date; a
+/// minor's account has its guardian as a delegate until the day of majority. **Guardians**, k of n, move a patient who
+/// lost the key to a new account, after a delay that the patient can veto. The patient's account stays the same in
+/// every directive: only who signs for it changes, so no consent is signed again.
+/// @dev Times are Unix seconds; purposes and categories are the bit sets of IConsentRegistry. Whoever acts for the
+/// patient does so directly or by an EIP-712 signature that anyone relays. Signed changes stand in the order of their
+/// issue (see IConsentRegistry); signed and direct ones alike are refused when a later one stands.
 interface IGuardians {
     /// @param purposes which purposes it may grant, deny and revoke
     /// @param categories which categories
@@ -91,9 +91,9 @@ interface IGuardians {
     // ---- delegates -----------------------------------------------------------------------------------------------
 
     /// @notice Names, changes or (with `until` 0) removes a delegate of a patient.
-    /// @dev Signed by the patient's controller as `Delegate(address patient,address delegate,uint32 purposes,uint56 categories,uint40
-    /// until,uint40 issuedAt,uint40 deadline)`. Reverts `InvalidDelegate` (0 or the patient), `EmptyScope`, `Superseded`,
-    /// `InvalidSignature` (also when the caller of a direct one is not the controller).
+    /// @dev Signed by the patient's controller as `Delegate(address patient,address delegate,uint32 purposes,uint56
+    /// categories,uint40 until,uint40 issuedAt,uint40 deadline)`. Reverts `InvalidDelegate` (0 or the patient),
+    /// `EmptyScope`, `Superseded`, `InvalidSignature` (also when the caller of a direct one is not the controller).
     function setDelegate(
         address patient,
         address delegate,
@@ -106,9 +106,10 @@ interface IGuardians {
     // ---- guardians and recovery ----------------------------------------------------------------------------------
 
     /// @notice Replaces a patient's guardians; an empty list removes them. Ends a recovery that is under way.
-    /// @dev Signed by the controller as `SetGuardians(address patient,address[] guardians,uint8 threshold,uint40 delay,uint40
-    /// issuedAt,uint40 deadline)`. Reverts `InvalidGuardians` naming the field: `guardians` (more than ten, not ascending, the
-    /// patient among them), `threshold` (0 or more than the guardians), `delay`; for no guardians both are 0.
+    /// @dev Signed by the controller as `SetGuardians(address patient,address[] guardians,uint8 threshold,uint40
+    /// delay,uint40 issuedAt,uint40 deadline)`. Reverts `InvalidGuardians` naming the field: `guardians` (more than
+    /// ten, not ascending, the patient among them), `threshold` (0 or more than the guardians), `delay`; for no
+    /// guardians both are 0.
     function setGuardians(
         address patient,
         address[] calldata guardians,
@@ -118,9 +119,9 @@ interface IGuardians {
     ) external;
 
     /// @notice Starts a recovery with the signatures of enough guardians; anyone may submit.
-    /// @dev Each signs `Recover(address patient,address successor,uint32 version,uint40 deadline)`; the patient can veto until the delay
-    /// is over. Reverts `TooFewGuardians`, `NotGuardian` (also a duplicate: they must ascend), `InvalidSignature`,
-    /// `DeadlinePassed`, `RecoveryPending`, `InvalidSuccessor` (0, or the controller already).
+    /// @dev Each signs `Recover(address patient,address successor,uint32 version,uint40 deadline)`; the patient can
+    /// veto until the delay is over. Reverts `TooFewGuardians`, `NotGuardian` (also a duplicate: they must ascend),
+    /// `InvalidSignature`, `DeadlinePassed`, `RecoveryPending`, `InvalidSuccessor` (0, or the controller already).
     /// @param guardians who sign, ascending
     /// @param signatures one each
     function startRecovery(
@@ -132,14 +133,16 @@ interface IGuardians {
     ) external;
 
     /// @notice The patient ends a recovery that is under way.
-    /// @dev Signed by the controller as `Veto(address patient,address successor,uint32 version,uint40 deadline)`. The guardians'
-    /// signatures are dead with it, and so is the veto: the version grows. Reverts `NoRecovery`, `InvalidSignature`.
+    /// @dev Signed by the controller as `Veto(address patient,address successor,uint32 version,uint40 deadline)`. The
+    /// guardians' signatures are dead with it, and so is the veto: the version grows. Reverts `NoRecovery`,
+    /// `InvalidSignature`.
     function veto(address patient, Authorization calldata authorization) external;
 
     /// @notice Makes the move once the delay is over; anyone may call it.
-    /// @dev Warning: until `follow` of the ConsentRegistry is called, the old key still acts there: send both together. Delegates stay;
-    /// the successor looks at them (`DelegateSet`) and removes what a thief may have named. The successor acts for the patient by
-    /// `relay` only: `grant` and `revoke` called by it mean its own consents. Reverts `NoRecovery`, `NotReady`.
+    /// @dev Warning: until `follow` of the ConsentRegistry is called, the old key still acts there: send both together.
+    /// Delegates stay; the successor looks at them (`DelegateSet`) and removes what a thief may have named. The
+    /// successor acts for the patient by `relay` only: `grant` and `revoke` called by it mean its own consents. Reverts
+    /// `NoRecovery`, `NotReady`.
     function finishRecovery(address patient) external;
 
     // ---- views ---------------------------------------------------------------------------------------------------

@@ -2,11 +2,12 @@
 pragma solidity 0.8.30;
 
 /// @title Doses given, and when the next one is due
-/// @notice An accredited clinic records a dose from a shipment that it holds. What is not intact is refused in the same transaction.
-/// @dev A patient is a pseudonym, another one for each clinic; a series is counted for each by itself. Days are days since 1970-01-01 (UTC).
-/// Warning: what is left to the clinic's own software, before it sends: the minimum age (no date of birth is here; the schedule carries it
-/// for that), the interval between different live vaccines, and that the shipment is of the schedule's vaccine (the chain does not know
-/// which GTIN is which CVX code).
+/// @notice An accredited clinic records a dose from a shipment that it holds. What is not intact is refused in the same
+/// transaction.
+/// @dev A patient is a pseudonym, another one for each clinic; a series is counted for each by itself. Days are days
+/// since 1970-01-01 (UTC). Warning: what is left to the clinic's own software, before it sends: the minimum age (no
+/// date of birth is here; the schedule carries it for that), the interval between different live vaccines, and that the
+/// shipment is of the schedule's vaccine (the chain does not know which GTIN is which CVX code).
 interface IDoses {
     /// @notice One dose of a schedule.
     /// @param minAge youngest age, days; not judged on chain
@@ -72,22 +73,28 @@ interface IDoses {
     function GRACE() external view returns (uint8);
 
     /// @notice Registers a schedule for ever. Regulator's rule maker only.
-    /// @dev Reverts `InvalidSchedule` (`vaccine` 0; `steps` none or more than 16; `minInterval` of the first not 0; `due` before `minInterval`; `overdue` not after `due`), `ScheduleExists`.
+    /// @dev Reverts `InvalidSchedule` (`vaccine` 0; `steps` none or more than 16; `minInterval` of the first not 0;
+    /// `due` before `minInterval`; `overdue` not after `due`), `ScheduleExists`.
     /// @param vaccine CVX code
     /// @return id content hash
     function registerSchedule(uint16 vaccine, Step[] calldata steps) external returns (bytes32 id);
 
-    /// @notice A clinic (role PROVIDER, PHARMACY or PUBLIC_HEALTH) records a dose from a shipment that its institution holds, and takes one unit out of it.
-    /// @dev Never before the dose before it, however short the interval. Reverts `NotLicensed`, `UnknownSchedule`, `SeriesComplete`, `TooEarly`, `InvalidDay` (in the future, or more than seven days ago), and what IColdChain.dispense reverts with.
+    /// @notice A clinic (role PROVIDER, PHARMACY or PUBLIC_HEALTH) records a dose from a shipment that its institution
+    /// holds, and takes one unit out of it.
+    /// @dev Never before the dose before it, however short the interval. Reverts `NotLicensed`, `UnknownSchedule`,
+    /// `SeriesComplete`, `TooEarly`, `InvalidDay` (in the future, or more than seven days ago), and what
+    /// IColdChain.dispense reverts with.
     /// @param patient pseudonym that the patient uses for this clinic
     /// @return dose id
     function give(bytes32 shipment, address patient, bytes32 schedule, uint24 day) external returns (bytes32 dose);
 
-    /// @notice The clinic takes back a record made in error: only the last of its series. It may without a licence, its operators only with one.
+    /// @notice The clinic takes back a record made in error: only the last of its series. It may without a licence, its
+    /// operators only with one.
     /// @dev Reverts `UnknownDose`, `NotTheClinic`, `NotTheLastDose`.
     function void(bytes32 dose) external;
 
-    /// @notice When the patient's next dose of a schedule is due; days are 0 before the first dose, which counts from birth.
+    /// @notice When the patient's next dose of a schedule is due; days are 0 before the first dose, which counts from
+    /// birth.
     function next(address patient, bytes32 schedule) external view returns (Next memory);
 
     function dose(bytes32 id) external view returns (Dose memory);

@@ -2,10 +2,10 @@
 pragma solidity 0.8.30;
 
 /// @title Who is accredited, in which roles, until when, and who acts for whom
-/// @notice The regulator accredits institutions; an institution names its operators (staff or service keys). Every other
-/// contract of Salus asks this one a single question: `standing`.
-/// @dev Roles are a bit set, see `contracts/institutions/Roles.sol`. Times are Unix seconds. Nothing here is personal: an
-/// institution's handle is its public name.
+/// @notice The regulator accredits institutions; an institution names its operators (staff or service keys). Every
+/// other contract of Salus asks this one a single question: `standing`.
+/// @dev Roles are a bit set, see `contracts/institutions/Roles.sol`. Times are Unix seconds. Nothing here is personal:
+/// an institution's handle is its public name.
 interface IInstitutions {
     /// @notice What an account may do right now. Only `Licensed` lets it act.
     enum Standing {
@@ -90,9 +90,10 @@ interface IInstitutions {
     // ---- the institution -----------------------------------------------------------------------------------------
 
     /// @notice The calling institution names (or changes) an operator.
-    /// @dev An account is operator of one institution at a time, so a key never acts for the wrong one; it may `resign`.
-    /// Reverts `UnknownInstitution` and `LicenceEnded` (caller), `InvalidAccount`, `OperatorTaken`, `InvalidRoles`, `InvalidTerm`.
-    /// Warning: a role that the institution does not have (or loses) is no power: `standing` intersects the two.
+    /// @dev An account is operator of one institution at a time, so a key never acts for the wrong one; it may
+    /// `resign`. Reverts `UnknownInstitution` and `LicenceEnded` (caller), `InvalidAccount`, `OperatorTaken`,
+    /// `InvalidRoles`, `InvalidTerm`. Warning: a role that the institution does not have (or loses) is no power:
+    /// `standing` intersects the two.
     /// @param operator the key that may act for the caller
     /// @param roles the roles it may use
     /// @param until first second at which it may no longer act

@@ -6,8 +6,8 @@ A book is the file ``deployments/<chainid>.json``, as the deployment writes it::
      "contracts": {"Institutions": {"address": "0x…", "block": 4, "args": ["0x…"], "abiHash": "0x…", "codeHash":
      "0x…"}}}
 
-``block`` is where the contract came to be, ``codeHash`` the Keccak-256 of the code at its address, ``abiHash`` that of
-its ABI (see :func:`abi_hash`). Other keys are kept out of the way and ignored.
+``block`` is where the contract was deployed, ``codeHash`` the Keccak-256 of the code at its address, ``abiHash`` that
+of its ABI (see :func:`abi_hash`). Other keys are ignored.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from salus.errors import BadInput
 from salus.formats.json_file import parse_json, read_text
 
 __all__ = ["CONTRACTS", "LIBRARIES", "Book", "Deployment", "abi_hash", "default_book"]
 
-#: The contracts of the house, in the order in which they are deployed.
+#: The contracts, in the order in which they are deployed.
 CONTRACTS = (
     "AccessManager",
     "Institutions",
@@ -42,8 +42,8 @@ CONTRACTS = (
     "Doses",
 )
 
-#: What contracts of the house are linked to: nobody calls them, but their code decides as the contracts' does. A book
-#: that was written before they were listed has none.
+#: The libraries that the contracts are linked to: they are not called directly, but their code decides as the
+#: contracts' does. A book that was written before they were listed has none.
 LIBRARIES = ("TemperatureRules",)
 
 
@@ -54,7 +54,7 @@ class Deployment:
     Attributes:
         name: The contract's name.
         address: Its address, with checksum.
-        block: The block in which it came to be.
+        block: The number of the block in which it was deployed.
         args: The arguments of its constructor.
         abi_hash: 32 bytes as 0x-hex; "" when the book has none.
         code_hash: 32 bytes as 0x-hex; "" when the book has none.
@@ -108,6 +108,9 @@ class Book:
     def load(cls, path: str | os.PathLike[str]) -> Book:
         """Read a book from its file.
 
+        Args:
+            path: The file, UTF-8 JSON.
+
         Raises:
             BadInput: No such file, or not a book; names the field.
         """
@@ -116,7 +119,11 @@ class Book:
 
     @classmethod
     def from_json(cls, data: Any, file: str = "address book") -> Book:
-        """Read a book from parsed JSON; ``file`` names it in errors.
+        """Read a book from parsed JSON.
+
+        Args:
+            data: What :func:`salus.formats.json_file.parse_json` gave.
+            file: The file that it is from, for messages.
 
         Raises:
             BadInput: Names the field.
@@ -124,7 +131,7 @@ class Book:
         if not isinstance(data, dict):
             raise BadInput(file, "", "is no address book: it must be an object with chainId and contracts")
         chain_id = data.get("chainId")
-        if not _is_int(chain_id) or chain_id < 1:
+        if not _is_whole(chain_id, 1):
             raise BadInput(file, "chainId", f"is {chain_id!r}; it must be a positive whole number")
         contracts = data.get("contracts")
         if not isinstance(contracts, dict) or not contracts:
@@ -161,32 +168,38 @@ def abi_hash(abi: Sequence[Mapping[str, Any]]) -> str:
     return "0x" + keccak(text=text).hex()
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _is_whole(value: object, least: int) -> TypeGuard[int]:
+    """Whether a value of JSON is a whole number, no smaller than another."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _deployment(name: str, entry: Any, file: str) -> Deployment:
     where = f"contracts.{name}"
     if not isinstance(entry, dict):
         raise BadInput(file, where, "must be an object with address and block")
-    address = entry.get("address")
-    if not isinstance(address, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
-        raise BadInput(file, f"{where}.address", f"is {address!r}; it must be 0x and 40 hex digits")
-    from eth_utils.address import to_checksum_address
-
-    checked = to_checksum_address(address)
-    if address not in (checked, address.lower()):
-        raise BadInput(file, f"{where}.address", f"{address} has a wrong checksum; a digit was changed")
+    address = _address(entry.get("address"), file, f"{where}.address")
     block = entry.get("block", 0)
-    if not _is_int(block) or block < 0:
+    if not _is_whole(block, 0):
         raise BadInput(file, f"{where}.block", f"is {block!r}; it must be a block's number")
     args = entry.get("args", [])
     if not isinstance(args, list):
         raise BadInput(file, f"{where}.args", "must be a list")
-    hashes = []
-    for key in ("abiHash", "codeHash"):
-        value = entry.get(key, "")
-        if value != "" and not (isinstance(value, str) and re.fullmatch(r"0x[0-9a-fA-F]{64}", value)):
-            raise BadInput(file, f"{where}.{key}", f"is {value!r}; it must be 0x and 64 hex digits")
-        hashes.append(value.lower())
-    return Deployment(name, checked, block, tuple(args), *hashes)
+    hashes = (_hash(entry.get(key, ""), file, f"{where}.{key}") for key in ("abiHash", "codeHash"))
+    return Deployment(name, address, block, tuple(args), *hashes)
+
+
+def _address(value: Any, file: str, field: str) -> str:
+    from eth_utils.address import to_checksum_address
+
+    if not isinstance(value, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
+        raise BadInput(file, field, f"is {value!r}; it must be 0x and 40 hex digits")
+    checked = to_checksum_address(value)
+    if value not in (checked, value.lower()):
+        raise BadInput(file, field, f"{value} has a wrong checksum; a digit was changed")
+    return checked
+
+
+def _hash(value: Any, file: str, field: str) -> str:
+    if value != "" and not (isinstance(value, str) and re.fullmatch(r"0x[0-9a-fA-F]{64}", value)):
+        raise BadInput(file, field, f"is {value!r}; it must be 0x and 64 hex digits")
+    return str(value).lower()

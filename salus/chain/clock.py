@@ -1,15 +1,14 @@
-"""Waiting for the chain's clock where what is sent counts only from a second that is near."""
+"""Waits until block time reaches the second from which a transaction counts, where that is near."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from salus.errors import gate
+from salus.chain.rpc import number
 
 if TYPE_CHECKING:
-    from web3.contract.contract import ContractFunction
-
+    from salus.chain.contracts import Call
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
 
@@ -20,10 +19,14 @@ _PATIENCE = 5
 
 
 def reached(ledger: Ledger, at: int) -> bool:
-    """Whether the next block will not be before a second; one that is near is waited for.
+    """Whether the next block will not be before a second; one that is at most 5 seconds ahead is waited for.
 
     Args:
+        ledger: The chain.
         at: The second, by the chain's clock.
+
+    Raises:
+        Unreachable: The node does not answer.
     """
     ahead = at - ledger.now()
     if ahead <= 0:
@@ -32,16 +35,17 @@ def reached(ledger: Ledger, at: int) -> bool:
     end = time.monotonic() + ahead + 0.1
     while ahead <= _PATIENCE and time.monotonic() < end:
         time.sleep(0.1)
-        with gate("asking for the next block"):
-            if int(ledger.w3.eth.get_block("pending")["timestamp"]) >= at:
-                return True
+        if number(ledger.node.block("pending").get("timestamp"), "the time of the next block", most=1 << 64) >= at:
+            return True
     return False
 
 
-def send_at(ledger: Ledger, fn: ContractFunction, at: int, *, gas: int) -> Receipt:
+def send_at(ledger: Ledger, fn: Call, at: int, *, gas: int) -> Receipt:
     """Send when the next block will not be before a second that is near; see :meth:`salus.Salus.send`.
 
     Args:
+        ledger: The chain and the signer.
+        fn: A function of a contract with its arguments.
         at: The second, by the chain's clock; one that is past, or far, is not waited for.
         gas: The limit where the node cannot be asked for an estimate at that second.
     """

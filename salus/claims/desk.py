@@ -33,7 +33,7 @@ from salus.claims.report import report as count_claims
 from salus.claims.submit import send_claims
 from salus.errors import BadAnswer, BadInput
 from salus.keys.addresses import address as checked_address
-from salus.outbox._bulk import take_up
+from salus.outbox import resume_pending
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
@@ -182,7 +182,7 @@ class Claims:
         """
         if batch < 1:
             raise ValueError(f"a batch of {batch}; give at least 1")
-        take_up(outbox)
+        resume_pending(outbox)
         earlier = self.answered(claims)
         if earlier:
             yield [earlier[claim.id] for claim in claims if claim.id in earlier]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from salus.claims.model import PreparedClaim
 from salus.errors import NodeRefused, Refused, Reverted
-from salus.outbox._bulk import WINDOW, new_key
+from salus.outbox import BULK_WINDOW, new_key
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
@@ -74,7 +74,7 @@ def _through(outbox: Outbox, waiting: deque[_Part], signatures: _Signatures) -> 
             yield outbox.item(key, "ClaimDesk", "submit", _arguments(part, signatures), size=size, spare=spare)
 
     while waiting:
-        for result in outbox.send_all(items(), window=WINDOW):
+        for result in outbox.send_all(items(), window=BULK_WINDOW):
             part, error = parts[result.key], result.error
             if isinstance(error, Refused):
                 waiting.extend(_halves(part, error))

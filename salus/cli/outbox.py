@@ -172,10 +172,10 @@ def drop(context: Context, key: str, file: str | None) -> None:
 
 def _all(file: str | None) -> list[tuple[Status, list[Result]]]:
     """The outboxes that are meant, as they were written last."""
-    from salus.outbox import folder, look
+    from salus.outbox import outbox_folder, read_status
 
-    files = [Path(file)] if file else sorted(folder().glob("*.sqlite"))
-    return [look(path) for path in files]
+    files = [Path(file)] if file else sorted(outbox_folder().glob("*.sqlite"))
+    return [read_status(path) for path in files]
 
 
 def _required(outbox: Outbox | None) -> Outbox:

@@ -1,6 +1,9 @@
 """Accesses: who used whose data, and who broke the glass.
 
->>> commitment, salt = commit(Path("record.json").read_bytes())                           # doctest: +SKIP
+>>> from salus.formats.commitments import commit
+>>> commitment, salt = commit(b'{"resourceType": "Observation", "status": "final"}')
+>>> len(commitment), len(salt)
+(32, 32)
 >>> hospital.accesses.record([Access(patient, ("TREAT",), ("Observation",), commitment)])  # doctest: +SKIP
 
 The chain has a salted commitment of each record that was used, never the record; whoever keeps the salt can prove later

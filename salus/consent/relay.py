@@ -9,7 +9,7 @@ from salus.chain.clock import reached, send_at
 from salus.consent.model import ALL_PLACES, Effect, Order
 from salus.institutions.registry import ZERO
 from salus.keys.typed_data import compact
-from salus.outbox._bulk import send_each, take_up
+from salus.outbox import resume_pending, send_each
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
@@ -31,7 +31,7 @@ def relay_all(
     """See :meth:`salus.consent.Consent.relay_all`; the orders are signed, and for this contract."""
     if batch < 1:
         raise ValueError(f"a batch of {batch}; give at least 1")
-    take_up(outbox)
+    resume_pending(outbox)
     once = list(dict.fromkeys(orders))
     known = carried_out(ledger, once)
     if earlier := [order for order in once if order in known]:

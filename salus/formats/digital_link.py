@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
 from salus.errors import BadInput, one_line
 from salus.formats.gs1 import IDENTIFIERS, check_digit, element
@@ -81,21 +81,30 @@ def link(values: Mapping[str, str], *, resolver: str = CANONICAL) -> str:
     Raises:
         BadInput: No key or several, an unknown identifier, a value that it cannot have, no web address.
     """
-    parts = urlsplit(resolver)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise BadInput("", "resolver", f"is {one_line(resolver, 60)!r}; give a web address, e.g. {CANONICAL}")
-    keys = [identifier for identifier in values if identifier in _QUALIFIERS]
-    # A place or a party may also be an attribute of what is shipped there.
-    key = next((identifier for identifier in ("00", "01", "8006") if identifier in keys), keys[0] if keys else None)
-    if key is None:
-        raise BadInput("", "label", "names nothing; give a trade item (01) or a logistic unit (00)")
-    path = [key, *(name for name in _qualifiers(key, values) if name in values)]
-    rest = sorted(identifier for identifier in values if identifier not in path)
+    _expect_resolver(resolver)
+    key = _key(values)
     for identifier, value in values.items():
         element(identifier, value)
+    path = [key, *(name for name in _qualifiers(key, values) if name in values)]
+    rest = sorted(identifier for identifier in values if identifier not in path)
     named = "/".join(f"{name}/{quote(values[name], safe='')}" for name in path)
     query = "&".join(f"{name}={quote(values[name], safe='')}" for name in rest)
     return f"{resolver.rstrip('/')}/{named}" + (f"?{query}" if query else "")
+
+
+def _expect_resolver(resolver: str) -> None:
+    parts = urlsplit(resolver)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise BadInput("", "resolver", f"is {one_line(resolver, 60)!r}; give a web address, e.g. {CANONICAL}")
+
+
+def _key(values: Mapping[str, str]) -> str:
+    """The key of a label: what it names."""
+    keys = [identifier for identifier in values if identifier in _QUALIFIERS]
+    if not keys:
+        raise BadInput("", "label", "names nothing; give a trade item (01) or a logistic unit (00)")
+    # A place or a party may also be an attribute of what is shipped there.
+    return next((identifier for identifier in ("00", "01", "8006") if identifier in keys), keys[0])
 
 
 def _qualifiers(key: str, values: Mapping[str, str]) -> tuple[str, ...]:
@@ -105,10 +114,29 @@ def _qualifiers(key: str, values: Mapping[str, str]) -> tuple[str, ...]:
 def parse_link(text: str) -> dict[str, str]:
     """The values of a Digital Link URI of any resolver, by application identifier.
 
+    Args:
+        text: The URI, at most :data:`LONGEST` characters.
+
     Raises:
         BadInput: No such link, too long, a value that its identifier cannot have, one that comes twice, or qualifiers
             that do not belong to the key or stand in another order.
     """
+    parts = _web_address(text)
+    pairs = _pairs(parts.path)
+    if not pairs:
+        raise BadInput("", "link", f"is {one_line(text, 60)!r}, which names nothing of GS1 in its path")
+    values: dict[str, str] = {}
+    for identifier, value in pairs:
+        _add(values, identifier, value)
+    _expect_qualifiers(pairs[0][0], [identifier for identifier, _ in pairs[1:]], values)
+    for pair in re.split("[&;]", parts.query) if parts.query else ():
+        name, _, value = pair.partition("=")
+        if name in IDENTIFIERS:  # whatever else a web address carries is not GS1's
+            _add(values, name, _plain(value))
+    return values
+
+
+def _web_address(text: str) -> SplitResult:
     if len(text) > LONGEST:
         raise BadInput("", "link", f"has {len(text):,} characters; {LONGEST:,} are the most")
     if any(not "!" <= c <= "~" for c in text):
@@ -119,22 +147,14 @@ def parse_link(text: str) -> dict[str, str]:
         raise BadInput("", "link", f"is {one_line(text, 60)!r}, no web address") from None
     if parts.scheme.lower() not in ("http", "https") or not parts.netloc:
         raise BadInput("", "link", f"is {one_line(text, 60)!r}, no web address")
-    pairs = _pairs(parts.path)
-    if not pairs:
-        raise BadInput("", "link", f"is {one_line(text, 60)!r}, which names nothing of GS1 in its path")
-    values: dict[str, str] = {}
-    key = pairs[0][0]
-    for identifier, value in pairs:
-        _add(values, identifier, value)
+    return parts
+
+
+def _expect_qualifiers(key: str, found: list[str], values: Mapping[str, str]) -> None:
+    """Check that what follows a key in a path may follow it, and stands in GS1's order."""
     allowed = _qualifiers(key, values)
-    order = [identifier for identifier, _ in pairs[1:]]
-    if any(identifier not in allowed for identifier in order) or order != sorted(order, key=allowed.index):
-        raise BadInput("", "link", f"has {'/'.join(order)} after {key}; {'/'.join(allowed) or 'nothing'} may follow it")
-    for pair in re.split("[&;]", parts.query) if parts.query else ():
-        name, _, value = pair.partition("=")
-        if name in IDENTIFIERS:  # whatever else a web address carries is not GS1's
-            _add(values, name, _plain(value))
-    return values
+    if any(identifier not in allowed for identifier in found) or found != sorted(found, key=allowed.index):
+        raise BadInput("", "link", f"has {'/'.join(found)} after {key}; {'/'.join(allowed) or 'nothing'} may follow it")
 
 
 def _pairs(path: str) -> list[tuple[str, str]]:
@@ -176,10 +196,13 @@ _PREFIX = re.compile(r"[0-9]{6,12}\Z")
 
 
 def canonical(text: str) -> str:
-    """A GS1 identity as a constrained canonical Digital Link URI; any other text as it is.
+    """A GS1 identity as the canonical Digital Link URI (constrained form); any other text as it is.
 
-    EPC URIs are converted, a link of another resolver gets GS1's, the query and the qualifiers that do not identify
-    further go.
+    EPC URIs are converted; a link of another resolver gets GS1's; the query and the qualifiers that do not identify
+    further are dropped.
+
+    Args:
+        text: An EPC URI, a Digital Link URI, or anything else.
     """
     found = from_epc(text)
     if found is not None:

@@ -35,7 +35,12 @@ class Resource:
     others: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def refuse(self, field: str, fix: str) -> BadInput:
-        """The error for a field of this resource; what the fix quotes from the file is kept to one line."""
+        """The error for a field of this resource; what the fix quotes from the file is kept to one line.
+
+        Args:
+            field: The field's path in the resource.
+            fix: What is wrong and what to do about it.
+        """
         joint = ": " if self.place.startswith("line") else "."
         return BadInput(self.source, f"{self.place}{joint}{field}" if self.place else field, one_line(fix))
 
@@ -80,6 +85,9 @@ class Resource:
         has one, else the fragment's full address (``Claim/1#patient-1``), for "#patient-1" alone means another one in
         each file. None when absent.
 
+        Args:
+            field: The field of this resource that holds the reference.
+
         Raises:
             BadInput: It names nothing, or a contained resource that is not there.
         """
@@ -91,28 +99,38 @@ class Resource:
             identifier = value.get("identifier") or {}
             if not identifier.get("value"):
                 raise self.refuse(field, "names nobody; give a reference or an identifier")
-            return f"{identifier.get('system', '')}|{identifier['value']}"
-        if not literal.startswith("#"):
-            return str(literal)
-        for contained in self.json.get("contained", ()):
-            if contained.get("id") == literal[1:]:
-                identifier = next((i for i in _list(contained.get("identifier")) if i.get("value")), None)
-                if identifier:
-                    return f"{identifier.get('system', '')}|{identifier['value']}"
-                return f"{self.json['resourceType']}/{self.json.get('id', '')}{literal}"
-        raise self.refuse(f"{field}.reference", f"is {literal}, which is not contained; contain it or name another")
+            return _identity(identifier)
+        return self._contained(literal, field) if literal.startswith("#") else str(literal)
+
+    def _contained(self, literal: str, field: str) -> str:
+        """The key of a contained resource, see :meth:`reference`."""
+        contained = self._inside(literal)
+        if contained is None:
+            raise self.refuse(f"{field}.reference", f"is {literal}, which is not contained; contain it or name another")
+        identifier = next((i for i in _list(contained.get("identifier")) if i.get("value")), None)
+        if identifier:
+            return _identity(identifier)
+        return f"{self.json['resourceType']}/{self.json.get('id', '')}{literal}"
+
+    def _inside(self, literal: str) -> dict[str, Any] | None:
+        """The contained resource that a fragment such as ``#patient-1`` names."""
+        return next((found for found in self.json.get("contained", ()) if found.get("id") == literal[1:]), None)
 
     def follow(self, literal: str) -> dict[str, Any] | None:
         """The resource that a literal reference names: contained, or beside this one in its Bundle; None when
         neither.
+
+        Args:
+            literal: ``#id`` of a contained resource, or a full URL or ``Type/id`` of one in the Bundle.
         """
-        if literal.startswith("#"):
-            inside = (found for found in self.json.get("contained", ()) if found.get("id") == literal[1:])
-            return next(inside, None)
-        return self.others.get(literal)
+        return self._inside(literal) if literal.startswith("#") else self.others.get(literal)
 
     def day(self, text: Any, field: str) -> int:
         """Days since 1970-01-01 of a date or the date part of a dateTime, as written: no time zone moves it.
+
+        Args:
+            text: The value, e.g. ``2026-01-05`` or ``2026-01-05T06:00:00Z``.
+            field: The field that it is from, for messages.
 
         Raises:
             BadInput: Not a full date, not in the calendar, or before 1970.
@@ -209,6 +227,10 @@ def _resource(value: Any, source: str, place: str) -> dict[str, Any]:
 def _expect(found: Resource, kind: str, more: str = "") -> None:
     if found.json["resourceType"] != kind:
         raise found.refuse("resourceType", f"is {found.json['resourceType'][:40]!r}; give a {kind}{more}")
+
+
+def _identity(identifier: Mapping[str, Any]) -> str:
+    return f"{identifier.get('system', '')}|{identifier['value']}"
 
 
 def _list(value: Any) -> list[dict[str, Any]]:

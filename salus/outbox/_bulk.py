@@ -1,7 +1,7 @@
-"""Several calls one after the other, through an outbox or the plain way; what the nouns' bulk methods share.
+"""Several calls one after the other, with an outbox or without; what the resources' bulk methods share.
 
 The chain itself says what is done already, so that a key need not outlive its run: what an earlier run left open is
-taken up and settled first, then the chain is asked, then the rest is sent under new keys.
+settled first, then the chain is asked, then the rest is sent under new keys.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
 
-__all__ = ["new_key", "send_each", "take_up"]
+__all__ = ["new_key", "resume_pending", "send_each"]
 
-#: Calls with a hundred rows each fill blocks; more of them in flight would only wait.
-WINDOW = 8
+#: Transactions in flight: calls with a hundred rows each fill blocks, more of them would only wait.
+BULK_WINDOW = 8
 
 
-def take_up(outbox: Outbox | None) -> None:
+def resume_pending(outbox: Outbox | None) -> None:
     """Settle what an earlier run left open, before the chain is asked what it has.
+
+    Args:
+        outbox: None where there is none, and nothing to settle.
 
     Raises:
         SalusError: It cannot be settled now; see :meth:`Outbox.resume`.
@@ -34,16 +37,21 @@ def take_up(outbox: Outbox | None) -> None:
 
 
 def new_key(what: str) -> str:
-    """A business key for one call of this run."""
+    """A business key for one call of this run.
+
+    Args:
+        what: What the call does, as the key's beginning.
+    """
     return f"{what} {secrets.token_hex(8)}"
 
 
 def send_each(
-    ledger: Ledger, outbox: Outbox | None, what: str, calls: Iterable[tuple[Any, int]], *, window: int = WINDOW
+    ledger: Ledger, outbox: Outbox | None, what: str, calls: Iterable[tuple[Any, int]], *, window: int = BULK_WINDOW
 ) -> Iterator[tuple[int, Receipt]]:
-    """Send calls; each one's number and receipt as soon as it is in a block.
+    """Send calls; give each one's number and receipt as soon as it is in a block.
 
     Args:
+        ledger: What sends where there is no outbox.
         outbox: None to send one after the other, each when the one before is in its block.
         what: The noun, for the keys.
         calls: Functions of contracts with their arguments, and the size of each: how many rows it has.

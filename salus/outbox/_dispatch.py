@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from salus.chain.rpc import Call
 from salus.outbox._items import State
 from salus.outbox._nodes import Nodes, UnderWay
 from salus.outbox._replies import Reply, read
 from salus.outbox._store import Attempt, Row, Store
-from salus.outbox._wire import Call
 
 __all__ = ["Bytes", "Dispatch", "Flight"]
 
@@ -45,16 +45,16 @@ class Dispatch:
         hook: Told of each message whose answers were heeded.
 
     Attributes:
-        poor: The lowest nonce that a node refused for want of ether.
-        cheap: Whether a node refused a fee as too low.
-        doubt: Whether a node did not answer, or not as expected.
+        insufficient_funds_from: The lowest nonce that a node refused for want of ether.
+        fee_too_low: Whether a node refused a fee as too low.
+        unconfirmed: Whether a node did not answer, or not as expected.
     """
 
     def __init__(self, store: Store, nodes: Nodes, flights: Mapping[int, Flight], hook: Callable[[str], None]) -> None:
         self._store, self._nodes, self._flights, self._hook = store, nodes, flights, hook
         self._under_way: deque[tuple[UnderWay, Sequence[Bytes]]] = deque()
-        self.poor: int | None = None
-        self.cheap = self.doubt = False
+        self.insufficient_funds_from: int | None = None
+        self.fee_too_low = self.unconfirmed = False
 
     @property
     def under_way(self) -> bool:
@@ -72,31 +72,31 @@ class Dispatch:
 
     def send_missing(self, signed: Sequence[Bytes]) -> bool:
         """Send again what the node does not have, and wait for its answers; whether there was any."""
-        self._heed_all()
-        self._nodes.quiet(_LANE)  # an earlier run may have been left with something on its way
+        self._process_all_replies()
+        self._nodes.wait_idle(_LANE)  # an earlier run may have been left with something on its way
         answers = self._nodes.ask([("eth_getTransactionByHash", [hash_]) for _, _, hash_, _ in signed])
         known = [isinstance(answer, Mapping) for answer in answers]
         self._note([one[0] for one, there in zip(signed, known, strict=True) if there])
         if missing := [one for one, there in zip(signed, known, strict=True) if not there]:
             self.send(missing)
-            self._heed_all()
+            self._process_all_replies()
         return bool(missing)
 
     def wait(self, seconds: float | None) -> None:
         """Wait for the answers to the oldest message, so long at most; None for those to all."""
         for sending, _ in list(self._under_way)[: 1 if seconds is not None else None]:
-            sending.over(seconds)
+            sending.is_done(seconds)
 
-    def arrive(self) -> None:
+    def process_replies(self) -> None:
         """Heed what is answered by now."""
-        while self._under_way and self._under_way[0][0].over():
-            self._heed()
+        while self._under_way and self._under_way[0][0].is_done():
+            self._process_reply()
 
-    def _heed_all(self) -> None:
+    def _process_all_replies(self) -> None:
         while self._under_way:
-            self._heed()
+            self._process_reply()
 
-    def _heed(self) -> None:
+    def _process_reply(self) -> None:
         """Heed the answers to the oldest message, waited for."""
         sending, signed = self._under_way[0]
         answers = sending.answers()
@@ -106,14 +106,16 @@ class Dispatch:
             reply = read(answer, hash_)
             if reply is Reply.THERE:
                 there.append(id_)
-                if nonce == self.poor:
-                    self.poor = None
+                if nonce == self.insufficient_funds_from:
+                    self.insufficient_funds_from = None
             elif reply is Reply.POOR:
-                self.poor = min(nonce, self.poor if self.poor is not None else nonce)
+                self.insufficient_funds_from = min(
+                    nonce, self.insufficient_funds_from if self.insufficient_funds_from is not None else nonce
+                )
             elif reply is Reply.CHEAP:
-                self.cheap = True
+                self.fee_too_low = True
             elif reply is Reply.LATER:
-                self.doubt = True
+                self.unconfirmed = True
         self._note(there)
         self._hook("after_send")
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from salus.chain.rpc import Call, Trouble, number
 from salus.chain.transactions import MOST_GAS
 from salus.errors import NodeRefused, SalusError, one_line
 from salus.outbox._items import Item
 from salus.outbox._nodes import Nodes, UnderWay
 from salus.outbox._store import Row
-from salus.outbox._wire import Call, Trouble, number
 
 __all__ = ["DryRun", "Trial"]
 
@@ -45,9 +45,9 @@ class Trial:
         """What is not refused."""
         return [row for row in self.rows if row.id not in self.refused]
 
-    def over(self) -> bool:
+    def is_done(self) -> bool:
         """Whether the first look is answered."""
-        return self.first is None or self.first.over()
+        return self.first is None or self.first.is_done()
 
 
 class DryRun:
@@ -119,7 +119,8 @@ class DryRun:
             needs, most = number(answer, "an estimate of gas"), min(gas_limit, MOST_GAS)
             if needs > most:
                 refused[row.id] = NodeRefused(
-                    f"{row.item.name or row.item.key} takes {needs:,} gas, a transaction may take {most:,}; send less at once"
+                    f"{row.item.name or row.item.key} takes {needs:,} gas, a transaction may take {most:,};"
+                    " send less at once"
                 )
                 continue
             with_margin = int(needs * _MARGIN)

@@ -15,12 +15,12 @@ from salus.errors import BadInput, Unreachable
 from salus.keys.keystores import private_folder
 from salus.keys.wallet import default_home
 
-__all__ = ["default_file", "folder", "key_lock", "open_private"]
+__all__ = ["default_file", "key_lock", "open_private", "outbox_folder"]
 
 _FRESH = 30  # seconds; above the time for what is on its way when the lock is given on
 
 
-def folder() -> Path:
+def outbox_folder() -> Path:
     """Where outboxes lie unless told otherwise: ``$SALUS_HOME/outbox``, one for each chain and account.
 
     A chain is told by its id and its first block: a local chain that was started anew is another one.
@@ -30,7 +30,7 @@ def folder() -> Path:
 
 def default_file(chain_id: int, genesis: str, account: str) -> Path:
     """The outbox of an account on a chain; its folder is made."""
-    return private_folder(folder()) / f"{chain_id}-{genesis[2:10]}-{account.lower()}.sqlite"
+    return private_folder(outbox_folder()) / f"{chain_id}-{genesis[2:10]}-{account.lower()}.sqlite"
 
 
 def open_private(path: Path) -> None:
@@ -105,7 +105,7 @@ def key_lock(chain_id: int, genesis: str, account: str, patience: float) -> Iter
     Raises:
         Unreachable: Another process holds it for longer.
     """
-    path = private_folder(folder()) / f"{chain_id}-{genesis[2:10]}-{account.lower()}.lock"
+    path = private_folder(outbox_folder()) / f"{chain_id}-{genesis[2:10]}-{account.lower()}.lock"
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as trouble:

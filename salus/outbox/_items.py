@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any
 
+from salus.chain.contracts import Call
 from salus.errors import BadInput, SalusError
 from salus.keys.addresses import address as checked_address
-
-if TYPE_CHECKING:
-    from web3.contract.contract import ContractFunction
 
 __all__ = ["Item", "Result", "Sendable", "State"]
 
@@ -90,11 +88,10 @@ class Item:
             raise BadInput("outbox", self.key, "has no size, or negative spare gas")
 
     @classmethod
-    def of(cls, key: str, fn: ContractFunction, *, gas: int | None = None, size: int = 1) -> Item:
-        """An item for a function of a contract with its arguments, as :meth:`salus.Salus.contract` gives it."""
-        whole = {"gas": 0, "gasPrice": 0, "nonce": 0, "value": 0, "chainId": 1}
-        data = str(fn.build_transaction(whole)["data"])  # type: ignore[arg-type]  # asks the node nothing
-        return cls(key, str(fn.address), bytes.fromhex(data[2:]), str(fn.fn_name), gas, size=size)
+    def of(cls, key: str, fn: Any, *, gas: int | None = None, size: int = 1) -> Item:
+        """An item for a function of a contract with its arguments, as :meth:`salus.Salus.contract` or web3 gives it."""
+        call = Call.of(fn)
+        return cls(key, call.address, call.data, call.name, gas, size=size)
 
     @property
     def target(self) -> bytes:
@@ -118,7 +115,7 @@ def _expect_address(text: str) -> None:
 
 
 #: What :meth:`Outbox.send_all` takes: an item, or a key and a function of a contract with its arguments.
-Sendable = Union[Item, tuple[str, "ContractFunction"]]
+Sendable = Item | tuple[str, Any]
 
 
 @dataclass(frozen=True)

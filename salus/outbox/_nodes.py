@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salus.chain.connection import is_local, node_parts
+from salus.chain.connection import NodeAddress
+from salus.chain.rpc import Call, Endpoint, Overloaded, Trouble, number
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
 from salus.outbox._envelope import Fees
-from salus.outbox._wire import Call, Endpoint, Overloaded, Trouble, number
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    from salus.chain.book import Book
+    from salus.chain.book import Book, Deployment
 
 __all__ = ["Nodes", "Survey", "UnderWay"]
 
@@ -64,7 +64,7 @@ class UnderWay:
     def __init__(self, parts: Sequence[tuple[int, Future[list[Any]]]], failed: Callable[[], None]) -> None:
         self._parts, self._failed = parts, failed
 
-    def over(self, timeout: float | None = 0) -> bool:
+    def is_done(self, timeout: float | None = 0) -> bool:
         """Whether all have their answers, or will get none; waited for so many seconds, None for as long as it
         takes.
         """
@@ -102,7 +102,9 @@ class Nodes:
         genesis: The hash of the first block, where it is known; else the first endpoint's holds for all.
     """
 
-    def __init__(self, urls: Sequence[str], book: Book, *, timeout: float, patience: float, genesis: str = "") -> None:
+    def __init__(
+        self, urls: Sequence[NodeAddress], book: Book, *, timeout: float, patience: float, genesis: str = ""
+    ) -> None:
         self._endpoints = [Endpoint(url, timeout=timeout) for url in dict.fromkeys(urls)]
         self._book, self.patience, self.genesis = book, patience, genesis
         self._vetted: set[Endpoint] = set()
@@ -110,7 +112,7 @@ class Nodes:
         self._at = 0
         self._random = random.Random()
         self._couriers: dict[str, ThreadPoolExecutor] = {}
-        self.near = all(is_local(node_parts(endpoint.url)) for endpoint in self._endpoints)  # all on this machine
+        self.near = all(endpoint.address.is_local for endpoint in self._endpoints)  # all on this machine
 
     def close(self) -> None:
         """End all connections; what is under way is waited for, its reply's time at most."""
@@ -163,7 +165,7 @@ class Nodes:
         parts = [(len(part), self._couriers[lane].submit(ask, part)) for part in _parts(calls)]
         return UnderWay(parts, lambda: self._leave(endpoint))
 
-    def quiet(self, lane: str) -> None:
+    def wait_idle(self, lane: str) -> None:
         """Wait until nothing is under way in a lane, whoever began it."""
         if lane in self._couriers:
             self._couriers[lane].submit(int).result()
@@ -228,31 +230,18 @@ class Nodes:
             raise self._barred[endpoint]
         if endpoint in self._vetted:
             return endpoint
-        from eth_utils.crypto import keccak
-
         entries = list(self._book.contracts.values())
         calls: list[Call] = [("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])]
         calls += [("eth_getCode", [entry.address, "latest"]) for entry in entries]
         chain, first, *codes = endpoint.ask(calls)
         try:
             self._expect_chain(endpoint, chain)
-            genesis = _hash_of(first)
-            if self.genesis and genesis != self.genesis:
-                raise WrongChain(
-                    f"{endpoint.name} has another first block than the outbox knows: the chain was started anew, or it is"
-                    " another one; use another --rpc, or another outbox"
-                )
+            genesis = self._expect_genesis(endpoint, first)
             for entry, code in zip(entries, codes, strict=True):
-                if not isinstance(code, str) or not code.startswith("0x"):
-                    raise BadAnswer(f"{endpoint.name} does not tell the code of {entry.name}")
-                raw = bytes.fromhex(code[2:])
-                if not raw or (entry.code_hash and "0x" + keccak(raw).hex() != entry.code_hash):
-                    raise NotDeployed(f"{endpoint.name} has no {entry.name}, or another one, at {entry.address}")
+                _expect_code(endpoint, entry, code)
         except (WrongChain, NotDeployed) as barred:
             self._barred[endpoint] = barred
             raise
-        except ValueError:
-            raise BadAnswer(f"{endpoint.name} gave a code that is not hex") from None
         self.genesis = genesis
         self._vetted.add(endpoint)
         return endpoint
@@ -264,6 +253,16 @@ class Nodes:
                 f"{endpoint.name} is on chain {there}, {self._book.path or 'the address book'} is for chain"
                 f" {self._book.chain_id}; nothing is signed. Use another --rpc or --book"
             )
+
+    def _expect_genesis(self, endpoint: Endpoint, block: Any) -> str:
+        """The hash of the first block, which must be the one that is known."""
+        genesis = _hash_of(block)
+        if self.genesis and genesis != self.genesis:
+            raise WrongChain(
+                f"{endpoint.name} has another first block than the outbox knows: the chain was started anew, or it"
+                " is another one; use another --rpc, or another outbox"
+            )
+        return genesis
 
     # ---------------------------------------------------------------------------------------------------- surveying
 
@@ -340,20 +339,24 @@ class Nodes:
         """The hash of each block, None where an endpoint that has it says otherwise, or none has it."""
         calls: list[Call] = [("eth_getBlockByNumber", [hex(block), False]) for block in blocks]
         found: list[set[str]] = [set() for _ in blocks]
-        answers = self.ask(calls)
-        others = [endpoint for endpoint in self._endpoints if endpoint is not self._current()]
-        rows = [answers]
-        for endpoint in others:
+        for answers in self._answers_of_all(calls):
+            for hashes, answer in zip(found, answers, strict=True):
+                if isinstance(answer, dict) and isinstance(answer.get("hash"), str):
+                    hashes.add(answer["hash"])
+        return [next(iter(hashes)) if len(hashes) == 1 else None for hashes in found]
+
+    def _answers_of_all(self, calls: Sequence[Call]) -> list[list[Any]]:
+        """What each endpoint that answers says to some calls; one of them does."""
+        found = [self.ask(calls)]
+        for endpoint in self._endpoints:
+            if endpoint is self._current():
+                continue
             try:
                 self._vet(endpoint)
-                rows.append([answer for part in _parts(calls) for answer in endpoint.ask(part)])
+                found.append([answer for part in _parts(calls) for answer in endpoint.ask(part)])
             except Unreachable:
-                continue  # who is away has no say
-        for row in rows:
-            for n, answer in enumerate(row):
-                if isinstance(answer, dict) and isinstance(answer.get("hash"), str):
-                    found[n].add(answer["hash"])
-        return [next(iter(hashes)) if len(hashes) == 1 else None for hashes in found]
+                continue  # an endpoint that does not answer has no say
+        return found
 
 
 def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
@@ -371,6 +374,25 @@ def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
         size += long
     if part:
         yield part
+
+
+def _expect_code(endpoint: Endpoint, entry: Deployment, code: Any) -> None:
+    """Check that a contract of the book has the code that was deployed.
+
+    Raises:
+        NotDeployed: It has none, or another.
+        BadAnswer: The answer is no code.
+    """
+    from eth_utils.crypto import keccak
+
+    if not isinstance(code, str) or not code.startswith("0x"):
+        raise BadAnswer(f"{endpoint.name} does not tell the code of {entry.name}")
+    try:
+        raw = bytes.fromhex(code[2:])
+    except ValueError:
+        raise BadAnswer(f"{endpoint.name} gave a code that is not hex") from None
+    if not raw or (entry.code_hash and "0x" + keccak(raw).hex() != entry.code_hash):
+        raise NotDeployed(f"{endpoint.name} has no {entry.name}, or another one, at {entry.address}")
 
 
 def _hash_of(block: Any) -> str:

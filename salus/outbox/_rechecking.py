@@ -1,5 +1,5 @@
 """Looking again at what is in a block: a reorganisation may have moved it, taken it away, or given its nonce to
-another.
+another transaction.
 """
 
 from __future__ import annotations
@@ -11,17 +11,25 @@ from typing import Any
 
 from salus.outbox._items import State
 from salus.outbox._store import Attempt, Row, Store
-from salus.outbox._tracking import Tracker
+from salus.outbox._tracking import Mined, Tracker
 
 __all__ = ["Change", "recheck"]
 
 # A node that is behind, or busy, is no reorganisation: what is not found is looked for twice.
 _PAUSE = 0.3
 
+_Attempts = Mapping[int, Sequence[Attempt]]
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An item that stands somewhere else now, its attempts, and its receipt where one was read."""
+    """An item that stands somewhere else now.
+
+    Attributes:
+        row: The item.
+        attempts: Its attempts, oldest first; empty where nothing was signed.
+        raw: Its receipt, where one was read.
+    """
 
     row: Row
     attempts: Sequence[Attempt] = ()
@@ -32,62 +40,88 @@ def recheck(store: Store, tracker: Tracker, rows: Sequence[Row]) -> list[Change]
     """Look again at items that are in a block, or lost to a transaction that is in one.
 
     Args:
+        store: The file.
+        tracker: What looks for them.
         rows: Their states are changed, here and in the file. Of what counted as final only that is looked at whose
             block is gone.
 
     Returns:
         What moved to another block, is final now, or was un-mined; the latter is ``SENT`` again.
+
+    Raises:
+        Unreachable: No endpoint answers.
     """
-    if not (rows := _shaken(tracker, rows)):
+    if not (rows := _not_final(tracker, rows)):
         return []
     _, head = tracker.now()
     attempts = store.attempts(rows)
-    found = tracker.receipts(hash_ for row in rows for hash_ in _hashes(row, attempts[row.id]))
-    absent = [row for row in rows if not any(hash_ in found for hash_ in _hashes(row, attempts[row.id]))]
-    if absent:
-        time.sleep(_PAUSE)
-        found |= tracker.receipts(hash_ for row in absent for hash_ in _hashes(row, attempts[row.id]))
+    found = _find(tracker, rows, attempts)
     final = tracker.last_final(head)
     changes: dict[int, Change] = {}
     deep: list[Row] = []
     for row in rows:
-        mined = next((found[a.hash] for a in attempts[row.id] if a.hash in found), None)
-        if mined is None and row.state is State.LOST and row.mined in found:
-            mined = found[row.mined]  # the other one's
-            row.block, row.block_hash = mined.block, mined.block_hash
-        elif mined is None:
-            row.state, row.error = State.SENT, None
-            row.block = row.block_hash = row.mined = row.gas_used = None
-            changes[row.id] = Change(row, attempts[row.id])
-            continue
-        elif (mined.block_hash, mined.hash) != (row.block_hash, row.mined):
-            tracker.record(row, attempts[row.id], mined)
-            changes[row.id] = Change(row, attempts[row.id], mined.raw)
-        if mined.block <= final:
+        mined, change = _place(tracker, row, attempts[row.id], found)
+        if change is not None:
+            changes[row.id] = change
+        if mined is not None and mined.block <= final:
             deep.append(row)
-    standing = tracker.stand([(row.block or 0, row.block_hash or "") for row in deep])
-    for row in deep:
-        if (row.block, row.block_hash) in standing:
-            row.deep = True
-            if row.state is State.INCLUDED:
-                row.state = State.FINAL
-            raw = next((found[a.hash].raw for a in attempts[row.id] if a.hash in found), None)
-            changes.setdefault(row.id, Change(row, attempts[row.id], raw))
+    for row in _on_chain(tracker, deep):
+        row.deep = True
+        if row.state is State.INCLUDED:
+            row.state = State.FINAL
+        raw = next((found[a.hash].raw for a in attempts[row.id] if a.hash in found), None)
+        changes.setdefault(row.id, Change(row, attempts[row.id], raw))
     store.settle(rows)
     return list(changes.values())
 
 
-def _shaken(tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
-    """Those that are not final, or not any more. Where a block stands all in it does: one question for it, not one an
-    item.
+def _not_final(tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
+    """Those that are not final, or not any more. Where a block is on the chain all in it is: one question for it, not
+    one an item.
     """
-    final = [(row.block or 0, row.block_hash or "") for row in rows if row.deep]
-    standing = tracker.stand(final) if final else set()
+    final = [row for row in rows if row.deep]
+    on_chain = {row.id for row in _on_chain(tracker, final)} if final else set()
     for row in rows:
-        row.deep = row.deep and (row.block, row.block_hash) in standing
+        row.deep = row.deep and row.id in on_chain
     return [row for row in rows if not row.deep]
+
+
+def _on_chain(tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
+    """Those whose block is on the chain of all nodes that have it."""
+    blocks = tracker.on_chain([(row.block or 0, row.block_hash or "") for row in rows])
+    return [row for row in rows if (row.block or 0, row.block_hash or "") in blocks]
+
+
+def _find(tracker: Tracker, rows: Sequence[Row], attempts: _Attempts) -> dict[str, Mined]:
+    """The transactions of items that are in a block, by hash; of lost ones also what took their nonces."""
+    hashes = {row.id: _hashes(row, attempts[row.id]) for row in rows}
+    found = tracker.receipts(hash_ for row in rows for hash_ in hashes[row.id])
+    absent = [row for row in rows if not any(hash_ in found for hash_ in hashes[row.id])]
+    if absent:
+        time.sleep(_PAUSE)
+        found |= tracker.receipts(hash_ for row in absent for hash_ in hashes[row.id])
+    return found
 
 
 def _hashes(row: Row, attempts: Sequence[Attempt]) -> list[str]:
     """Under which hashes an item may be in a block, or what took its nonce."""
     return [a.hash for a in attempts] + ([row.mined] if row.state is State.LOST and row.mined else [])
+
+
+def _place(
+    tracker: Tracker, row: Row, attempts: Sequence[Attempt], found: Mapping[str, Mined]
+) -> tuple[Mined | None, Change | None]:
+    """Note in which block an item is now; the transaction in that block, and the change where there is one."""
+    mined = next((found[a.hash] for a in attempts if a.hash in found), None)
+    if mined is None and row.state is State.LOST and row.mined is not None and row.mined in found:
+        mined = found[row.mined]  # the other transaction
+        row.block, row.block_hash = mined.block, mined.block_hash
+        return mined, None
+    if mined is None:
+        row.state, row.error = State.SENT, None
+        row.block = row.block_hash = row.mined = row.gas_used = None
+        return None, Change(row, attempts)
+    if (mined.block_hash, mined.hash) == (row.block_hash, row.mined):
+        return mined, None
+    tracker.record(row, attempts, mined)
+    return mined, Change(row, attempts, mined.raw)

@@ -21,62 +21,21 @@ from salus.errors import BadInput, SalusError, one_line
 from salus.outbox._files import open_private
 from salus.outbox._items import Item, State
 from salus.outbox._reasons import from_row, to_row
+from salus.outbox._schema import prepare
 
 __all__ = ["Attempt", "Row", "Store"]
 
-_VERSION = 2
-_APPLICATION = 0x53414C4F  # "SALO"
-
-_SCHEMA = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE items (
-  id INTEGER PRIMARY KEY,
-  key TEXT NOT NULL UNIQUE,
-  digest BLOB NOT NULL,
-  name TEXT NOT NULL,
-  target TEXT NOT NULL,
-  data BLOB NOT NULL,
-  value TEXT NOT NULL,
-  gas INTEGER,
-  size INTEGER NOT NULL DEFAULT 1,
-  spare INTEGER NOT NULL DEFAULT 0,
-  state TEXT NOT NULL,
-  nonce INTEGER,
-  block INTEGER,
-  block_hash TEXT,
-  mined TEXT,          -- hash of the transaction in that block: an attempt's, or of a lost one the other's
-  gas_used INTEGER,
-  deep INTEGER NOT NULL DEFAULT 0,  -- whether the block will stay
-  error TEXT,
-  at REAL NOT NULL
-);
-CREATE INDEX items_state ON items (state, deep);
-CREATE INDEX items_nonce ON items (nonce);
-CREATE TABLE attempts (
-  hash TEXT PRIMARY KEY,
-  item INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
-  number INTEGER NOT NULL,
-  raw BLOB NOT NULL,
-  gas INTEGER NOT NULL,
-  most TEXT NOT NULL,
-  tip TEXT,
-  at REAL NOT NULL,
-  UNIQUE (item, number)
-) WITHOUT ROWID;
-CREATE TABLE foreign_use (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at REAL NOT NULL);
-"""
-
-# What makes an outbox of each earlier version one of the next.
-_CHANGES = {
-    1: (
-        "ALTER TABLE items ADD COLUMN size INTEGER NOT NULL DEFAULT 1",
-        "ALTER TABLE items ADD COLUMN spare INTEGER NOT NULL DEFAULT 0",
-    ),
-}
-
 _AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
 
-_COLUMNS = "id, key, name, target, data, value, gas, size, spare, state, nonce, block, block_hash, mined, gas_used, deep, error"
+_COLUMNS = (
+    "id, key, name, target, data, value, gas, size, spare,"  # the item
+    " state, nonce, block, block_hash, mined, gas_used, deep, error"  # where it stands
+)
+# Of each item in no block the newest attempt.
+_WAITING = (
+    "FROM items i JOIN attempts a ON a.item = i.id WHERE i.state IN ('stored', 'sent')"
+    " AND a.number = (SELECT max(number) FROM attempts b WHERE b.item = i.id)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +90,7 @@ class Store:
         if not make and not self.path.exists():
             raise BadInput(path, "", "is not there; nothing was sent through it")
         open_private(self.path)
-        with self._told():
+        with self._readable():
             self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
             try:
                 self._prepare()
@@ -145,23 +104,7 @@ class Store:
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            application = self._db.execute("PRAGMA application_id").fetchone()[0]
-            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if tables == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
-                self._db.execute(f"PRAGMA user_version = {_VERSION}")
-            elif application != _APPLICATION:
-                raise BadInput(self.path, "", "is a database, but no outbox; name another file")
-            elif version != _VERSION and version not in _CHANGES:
-                raise BadInput(self.path, "", f"is an outbox of version {version}; this Salus reads {_VERSION}")
-            else:
-                for earlier in range(version, _VERSION):
-                    for statement in _CHANGES[earlier]:
-                        self._db.execute(statement)
-                    self._db.execute(f"PRAGMA user_version = {earlier + 1}")
+            prepare(self._db, self.path)
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise BadInput(self.path, "", "is damaged; restore it from a backup before anything is sent with its key")
@@ -185,7 +128,8 @@ class Store:
         self._db.close()
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _readable(self) -> Iterator[None]:
+        """SQLite's errors as ours."""
         try:
             yield
         except sqlite3.DatabaseError as trouble:
@@ -198,7 +142,7 @@ class Store:
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[None]:
         """All or nothing; with ``durable`` it is on the disk afterwards, as is all from before."""
-        with self._told():
+        with self._readable():
             if durable:
                 self._db.execute("PRAGMA synchronous = FULL")
             try:
@@ -216,13 +160,13 @@ class Store:
 
     # -------------------------------------------------------------------------------------------------- what it is
 
-    def about(self, name: str) -> str | None:
-        """A fact about the outbox: ``chain``, ``account``, ``genesis``."""
-        with self._told():
+    def fact(self, name: str) -> str | None:
+        """A fact about the outbox: ``chain``, ``account`` or ``genesis``; None where it is not written yet."""
+        with self._readable():
             row = self._db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def tell(self, **facts: object) -> None:
+    def write_facts(self, **facts: object) -> None:
         """Write facts that are not there yet."""
         with self._transaction():
             self._db.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", [(n, str(v)) for n, v in facts.items()])
@@ -230,39 +174,49 @@ class Store:
     # ------------------------------------------------------------------------------------------------------ queueing
 
     def queue(self, items: Sequence[Item]) -> list[Row]:
-        """Add what is not there; what was refused is queued again. The rows of all, in order.
+        """Add what is not there; what was refused is queued again.
+
+        Args:
+            items: Each with a key of its own.
+
+        Returns:
+            The rows of all, in order.
 
         Raises:
             BadInput: A key is there, or given, with another call; nothing is added then.
         """
-        now = time.time()
-        rows = [
-            (i.key, i.digest(), i.name, i.to, i.data, str(i.value), i.gas, i.size, i.spare, State.QUEUED.value, now)
-            for i in items
-        ]
+        digests = [item.digest() for item in items]
         with self._transaction(durable=True):
-            self._db.executemany(
-                "INSERT INTO items (key, digest, name, target, data, value, gas, size, spare, state, at)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-                " ON CONFLICT (key) DO NOTHING",
-                rows,
-            )
+            self._add(items, digests)
             there = self._by("key", [item.key for item in items], f"key, digest, {_COLUMNS}")
-            digests = {key: digest for key, digest, *_ in there}
+            known = {key: digest for key, digest, *_ in there}
             by_key = {key: _row(columns) for key, _, *columns in there}
-            for key, digest, *_ in rows:
-                if digests[key] != digest:
+            for item, digest in zip(items, digests, strict=True):
+                if known[item.key] != digest:
                     fix = "stands for another call already; give each call a key of its own"
-                    raise BadInput(self.path, f"key {key}", fix)
+                    raise BadInput(self.path, f"key {item.key}", fix)
             found = [by_key[item.key] for item in items]
             refused = [row for row in found if row.state is State.REFUSED]
             self._db.executemany(
-                "UPDATE items SET state = ?, error = NULL, gas = ? WHERE id = ?",
-                [(State.QUEUED.value, row.item.gas, row.id) for row in refused],
+                "UPDATE items SET state = ?, error = NULL WHERE id = ?",
+                [(State.QUEUED.value, row.id) for row in refused],
             )
         for row in refused:
             row.state, row.error = State.QUEUED, None
         return found
+
+    def _add(self, items: Sequence[Item], digests: Sequence[bytes]) -> None:
+        """Add the items whose keys are not there."""
+        now = time.time()
+        self._db.executemany(
+            "INSERT INTO items (key, digest, name, target, data, value, gas, size, spare, state, at)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (key) DO NOTHING",
+            [
+                (i.key, digest, i.name, i.to, i.data, str(i.value), i.gas, i.size, i.spare, State.QUEUED.value, now)
+                for i, digest in zip(items, digests, strict=True)
+            ],
+        )
 
     def refuse(self, refusals: Iterable[tuple[Row, SalusError]]) -> None:
         """The dry run said no to items that are queued."""
@@ -272,7 +226,7 @@ class Store:
 
     def still_queued(self, rows: Sequence[Row]) -> list[Row]:
         """Those that no other process has signed meanwhile."""
-        with self._told():
+        with self._readable():
             there = {id_ for id_, state in self._by("id", [row.id for row in rows], "id, state") if state == "queued"}
         return [row for row in rows if row.id in there]
 
@@ -290,7 +244,7 @@ class Store:
 
     def next_nonce(self) -> int:
         """One above the highest that was given away; 0 when none was."""
-        with self._told():
+        with self._readable():
             found = self._db.execute("SELECT max(nonce) FROM items").fetchone()[0]
         return 0 if found is None else int(found) + 1
 
@@ -299,7 +253,7 @@ class Store:
         most.
         """
         asked = ("max(block) FROM items WHERE deep AND nonce <", "min(block) FROM items WHERE deep AND nonce >")
-        with self._told():
+        with self._readable():
             before, after = (self._db.execute(f"SELECT {words} ?", (nonce,)).fetchone()[0] for words in asked)
         return int(before or 0), head if after is None else min(head, int(after))
 
@@ -354,7 +308,8 @@ class Store:
         ]
         with self._transaction():
             self._db.executemany(
-                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, at=? WHERE id=?",
+                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, at=?"
+                " WHERE id=?",
                 values,
             )
 
@@ -365,7 +320,7 @@ class Store:
 
     def foreign(self) -> list[tuple[int, int]]:
         """Ranges of nonces that were used by who is not this outbox, both ends included."""
-        with self._told():
+        with self._readable():
             return list(self._db.execute("SELECT first, last FROM foreign_use ORDER BY first"))
 
     def drop(self, row: Row) -> None:
@@ -379,7 +334,7 @@ class Store:
         """Items by state, by nonce and then in the order in which they were queued; or those of some keys, in their
         order.
         """
-        with self._told():
+        with self._readable():
             if keys is not None:
                 by_key = {row.item.key: row for row in map(_row, self._by("key", keys, _COLUMNS))}
                 return [by_key[key] for key in keys if key in by_key]
@@ -402,14 +357,14 @@ class Store:
             f"SELECT {_COLUMNS} FROM items WHERE nonce >= ? AND nonce < ? AND state NOT IN ('stored', 'sent')"
             " ORDER BY nonce LIMIT ?"
         )
-        with self._told():
+        with self._readable():
             return [_row(found) for found in self._db.execute(asked, (nonce, below, most))]
 
     def attempts(self, rows: Iterable[Row]) -> dict[int, list[Attempt]]:
         """Items' attempts by the item's id, oldest first."""
         ids = [row.id for row in rows]
         found: dict[int, list[Attempt]] = {id_: [] for id_ in ids}
-        with self._told():
+        with self._readable():
             there = self._by("item", ids, "number, item, hash, raw, gas, most, tip", "attempts")
         for n, id_, hash_, raw, gas, most, tip in sorted(there, key=lambda one: one[0]):
             found[id_].append(Attempt(hash_, raw, gas, int(most), None if tip is None else int(tip), n))
@@ -417,16 +372,13 @@ class Store:
 
     def reserved(self) -> int:
         """Wei that what is signed and in no block may cost at most."""
-        asked = (
-            "SELECT a.gas, a.most, i.value FROM items i JOIN attempts a ON a.item = i.id WHERE i.state IN ('stored', 'sent')"
-            " AND a.number = (SELECT max(number) FROM attempts b WHERE b.item = i.id)"
-        )
-        with self._told():
+        asked = f"SELECT a.gas, a.most, i.value {_WAITING}"
+        with self._readable():
             return sum(gas * int(most) + int(value) for gas, most, value in self._db.execute(asked))
 
     def counts(self) -> dict[State, int]:
         """How many items stand where."""
-        with self._told():
+        with self._readable():
             found = dict(self._db.execute("SELECT state, count(*) FROM items GROUP BY state"))
         return {state: int(found.get(state.value, 0)) for state in State}
 
@@ -436,12 +388,8 @@ class Store:
         Returns:
             Item's id, nonce, hash and raw bytes, by nonce.
         """
-        asked = (
-            "SELECT i.id, i.nonce, a.hash, a.raw FROM items i JOIN attempts a ON a.item = i.id WHERE i.state IN ('stored', 'sent')"
-            " AND i.nonce >= ? AND a.number = (SELECT max(number) FROM attempts b WHERE b.item = i.id)"
-            " ORDER BY i.nonce LIMIT ?"
-        )
-        with self._told():
+        asked = f"SELECT i.id, i.nonce, a.hash, a.raw {_WAITING} AND i.nonce >= ? ORDER BY i.nonce LIMIT ?"
+        with self._readable():
             return list(self._db.execute(asked, (nonce, most)))
 
 

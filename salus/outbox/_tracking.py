@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from salus.chain.rpc import Call, Trouble, number
 from salus.errors import BadAnswer, Refused, Reverted, SalusError
 from salus.outbox._items import State
 from salus.outbox._nodes import Nodes
 from salus.outbox._store import Attempt, Row
-from salus.outbox._wire import Call, Trouble, number
 
 __all__ = ["Mined", "NonceTaken", "Tracker"]
 
@@ -29,7 +29,8 @@ class NonceTaken(Refused):
 
     def __init__(self, nonce: int, by: str, block: int) -> None:
         super().__init__(
-            f"nonce {nonce} was used by {by} in block {block}, which this outbox did not send: somebody else uses the key."
+            f"nonce {nonce} was used by {by} in block {block}, which this outbox did not send: somebody else uses the"
+            " key."
             " It did not happen and is not signed again by itself; give it once more with --again",
             name="NonceTaken",
             arguments={"nonce": nonce, "by": by},
@@ -112,7 +113,7 @@ class Tracker:
 
     # -------------------------------------------------------------------------------------------------- who took it
 
-    def culprit(self, nonce: int, since: int, head: int) -> tuple[str, int] | None:
+    def find_replacement_tx(self, nonce: int, since: int, head: int) -> tuple[str, int] | None:
         """The transaction that used a nonce, and its block; None where it is not found yet.
 
         A node has the state of the last blocks only, unless it is an archive. Where the nonce was used before them, the
@@ -195,7 +196,7 @@ class Tracker:
             return -1  # nothing is final yet, or the node has no word for it
         return number(block.get("number"), "the final block", most=1 << 64)
 
-    def stand(self, blocks: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
+    def on_chain(self, blocks: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
         """Of blocks by number and hash those on whose hash all nodes that have them agree."""
         numbers = sorted({block for block, _ in blocks})
         hashes = dict(zip(numbers, self._nodes.agree_on(numbers), strict=True))

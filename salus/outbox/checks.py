@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from salus.errors import SalusError
 from salus.errors.checks import Check
-from salus.outbox import State, Status, folder, look
+from salus.outbox import State, Status, outbox_folder, read_status
 
 __all__ = ["check_outboxes"]
 
@@ -20,10 +20,10 @@ def check_outboxes(chain_id: int | None = None, genesis: str = "") -> Iterator[C
         genesis: The hash of its first block, 0x-hex: an outbox of the same chain id and another first block is of a
             chain that is gone.
     """
-    files = sorted(folder().glob("*.sqlite"))
+    files = sorted(outbox_folder().glob("*.sqlite"))
     for file in files:
         try:
-            status, _ = look(file)
+            status, _ = read_status(file)
         except SalusError as error:
             yield Check.of("outbox", error, f"move {file} away")
             continue

@@ -221,7 +221,7 @@ def install_python_packages() -> None:
 
 
 def install_project() -> None:
-    value = digest(ROOT / "pyproject.toml", str(ROOT))
+    value = digest(ROOT / "pyproject.toml", ROOT / "setup.py", str(ROOT))
     if fresh("project", value):
         return
     undone("project")

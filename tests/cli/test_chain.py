@@ -129,6 +129,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks i
 
 
 @linux
+@pytest.mark.chain
 def test_a_chain_comes_up_with_everything_and_ends_with_the_command(chain_up):
     said = json.loads(line(chain_up.stdout))
     place = ["--rpc", said["url"], "--book", said["book"]]
@@ -147,6 +148,7 @@ def test_a_chain_comes_up_with_everything_and_ends_with_the_command(chain_up):
 
 
 @linux
+@pytest.mark.chain
 def test_what_is_interrupted_while_deploying_leaves_nothing_behind(chain_up):
     assert "deploying" in line(chain_up.stderr)
     deadline = time.monotonic() + 30

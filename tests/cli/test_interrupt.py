@@ -91,7 +91,7 @@ def test_with_json_the_line_is_a_document(silent):
 
 def test_while_transactions_are_on_their_way_nothing_is_lost(world, keystore, tmp_path):
     """What was signed is in the outbox, and the same command goes on with it."""
-    from salus.outbox import look
+    from salus.outbox import read_status
 
     hospital, name = world.institution("PROVIDER")
     file, orders, secret = keystore(hospital), [], tmp_path / "password"
@@ -115,7 +115,7 @@ def test_while_transactions_are_on_their_way_nothing_is_lost(world, keystore, tm
         code, _, err = stopped(process)
         assert (code, err.splitlines()[-1]) == (130, "interrupted")
     (outbox,) = (tmp_path / "home" / "outbox").glob("*.sqlite")
-    assert look(outbox)[0].open > 0
+    assert read_status(outbox)[0].open > 0
     process = started("consent", "relay", *orders, "--batch", 1, "--keystore", file, *place)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err

@@ -7,7 +7,7 @@ import pytest
 
 from salus import KeySigner
 from salus.errors import refusals
-from salus.outbox import State, look
+from salus.outbox import State, read_status
 from tests.support.deployed_chain import kind
 from tests.support.killed_processes import die_at, fork, wait
 
@@ -112,7 +112,7 @@ def test_an_outbox_of_another_account_is_not_used(world, run, hospital, scattere
     other = keystore(KeySigner.from_key(world.node.keys[9]))
     wrong = run("outbox", "resume", "--keystore", other, "--outbox", status["file"], "--yes")
     assert wrong.code == 2 and "is the outbox of another account" in wrong.err
-    assert look(status["file"])[0].counts[State.STORED] == 3
+    assert read_status(status["file"])[0].counts[State.STORED] == 3
 
 
 def test_an_account_of_the_node_has_no_outbox(run):

@@ -3,6 +3,7 @@
 import pytest
 
 from salus.chain.local_node import LocalNode
+from salus.client import Salus
 from salus.errors import IndexParted
 from salus.index import Retraction
 from tests.support.log_emitter import REGISTRY, Ledger, count, differences, word
@@ -34,6 +35,21 @@ def test_f1_a_reorg_at_the_same_height_is_seen_without_a_new_block(ledger, depth
         assert report.hash != before.hash
         assert differences(indexer, ledger.fresh()) == []
         assert indexer.sync().retractions == []
+
+
+def test_f1_a_client_does_not_answer_from_an_index_whose_last_block_was_replaced_at_the_same_height(ledger):
+    ledger.grants(3)
+    with ledger.indexer() as indexer:
+        indexer.sync()
+        head = ledger.head
+        ledger.node.request("anvil_reorg", 1, [])
+        assert ledger.head == head == indexer.store.cursor().block
+        found, fresh = (
+            Salus.connect(ledger.node.url, book=ledger.book, index=index).logs("ConsentRegistry", "ConsentGranted")
+            for index in (indexer.store.where, "")
+        )
+    assert len(fresh) == 2
+    assert found == fresh
 
 
 def test_f1_many_reorgs_and_new_blocks_leave_no_trace(ledger):

@@ -92,7 +92,7 @@ def pipeline(outbox, items):
     """A run whose steps the test takes itself."""
     from salus.outbox._pipeline import Pipeline
 
-    found = Pipeline(outbox._store, outbox._nodes, outbox._signer, outbox._salus.chain_id, outbox._settings)
+    found = Pipeline(outbox._store, outbox._nodes, outbox._signer, outbox._ledger.chain_id, outbox._settings)
     found.queue.extend(outbox._store.queue(items))
     found.adopt(outbox._store.rows(State.STORED, State.SENT))
     return found
@@ -298,7 +298,7 @@ def test_f10_what_only_waits_is_not_given_anew(mint, outbox):
     with Held(mint):
         run = pipeline(outbox, mint.items(mine))
         step_until(run, lambda: waiting(mint) == 3)
-        step_until(run, lambda: run._resend > 3)
+        step_until(run, lambda: run.run.progress.resend_after > 3)
         assert all(len(attempts) == 1 for attempts in outbox._store.attempts(outbox._store.rows()).values())
     assert all(result.done for result in outbox.resume())
     mint.expect_once(mine)
@@ -321,7 +321,7 @@ def test_f11_what_is_stuck_is_paid_more_within_the_ceiling(mint, node):
                 attempts = outbox._store.attempts(outbox._store.rows())[1]
                 node.request("anvil_setNextBlockBaseFeePerGas", hex(attempts[-1].most + 10**6))
                 node.request("evm_mine")
-                run._look = 0.001
+                run.run.progress.poll_interval = 0.001
                 run.step()
                 return attempts
 
@@ -347,8 +347,8 @@ def test_f11_an_earlier_attempt_that_is_mined_after_all_is_recognised(mint, outb
     with Held(mint):
         run = pipeline(outbox, mint.items(mine))
         step_until(run, lambda: waiting(mint) == 1)
-        run._count, run._head = mint.count(), mint.w3.eth.block_number
-        run._bump()
+        run.run.progress.count, run.run.progress.head = mint.count(), mint.w3.eth.block_number
+        run.repairer.bump()
         (attempts,) = outbox._store.attempts(outbox._store.rows()).values()
         assert len(attempts) == 2
         # A miner that never saw the second one takes the first.
@@ -484,11 +484,11 @@ def test_f22_a_fee_that_rises_while_receipts_are_late_is_told(mint, node):
     with client.outbox(patience=20) as outbox:
         run = pipeline(outbox, mint.items(mine[:1]))
         receipts, run.tracker.receipts = run.tracker.receipts, lambda *_: {}
-        step_until(run, lambda: run._count == 1)
+        step_until(run, lambda: run.run.progress.count == 1)
         node.request("anvil_setNextBlockBaseFeePerGas", hex(10**11))
         node.request("evm_mine")
         run.queue.extend(outbox._store.queue(mint.items(mine[1:])))
-        step_until(run, lambda: run._short == 1)
+        step_until(run, lambda: run.launcher.stalled_at == 1)
         run.tracker.receipts = receipts
         with pytest.raises(NodeRefused, match="above the ceiling"):
             step_until(run, lambda: not run.busy)

@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from salus.chain.local_node import LocalNode
-from salus.outbox import State, look
+from salus.outbox import State, read_status
 from tests.support.deployed_chain import kind
 from tests.support.killed_processes import die_at, fork, wait
 from tests.support.mint_outbox import Mint, own_home
@@ -51,7 +51,7 @@ def expect_done(mint, path, mine, before):
     """The outbox and the chain are one to one: each effect once, no nonce left out, nothing open."""
     mint.expect_once(mine)
     assert mint.count() == before + len(mine)
-    status, results = look(path)
+    status, results = read_status(path)
     assert status.open == 0
     nonces = sorted(result.nonce for result in results)
     assert nonces == list(range(nonces[0], nonces[0] + len(results)))
@@ -66,9 +66,9 @@ def test_f8_killed_at_a_step(mint, tmp_path, step, nth):
     killed = fork(lambda: send(mint, path, mine, hook=die_at(step, nth)))
     assert wait(killed) == -signal.SIGKILL
     if step == "after_sign" and nth == 1:
-        assert look(path)[0].counts[State.QUEUED] == 45  # what was not written down was not sent
+        assert read_status(path)[0].counts[State.QUEUED] == 45  # what was not written down was not sent
     elif step == "after_store" and nth == 1:
-        assert mint.count() == before and look(path)[0].counts[State.STORED] == 20
+        assert mint.count() == before and read_status(path)[0].counts[State.STORED] == 20
     assert wait(fork(lambda: send(mint, path, mine))) == 0
     expect_done(mint, path, mine, before)
 
@@ -76,7 +76,7 @@ def test_f8_killed_at_a_step(mint, tmp_path, step, nth):
 def test_f8_what_was_signed_is_sent_again_as_it_was(mint, tmp_path):
     mine, path = some(5), tmp_path / "outbox.sqlite"
     assert wait(fork(lambda: send(mint, path, mine, hook=die_at("after_store")))) == -signal.SIGKILL
-    signed = {result.key: result.transaction for result in look(path)[1]}
+    signed = {result.key: result.transaction for result in read_status(path)[1]}
     with mint.client().outbox(path) as outbox:
         assert {result.key: result.transaction for result in outbox.resume()} == signed
     mint.expect_once(mine)
@@ -127,7 +127,7 @@ def test_f17_two_processes_share_a_key_and_an_outbox(mint, tmp_path):
     children = [fork(lambda mine=mine: send(mint, path, mine)) for mine in parts]
     assert [wait(child) for child in children] == [0, 0]
     expect_all(mint, before, *parts)
-    status, results = look(path)
+    status, results = read_status(path)
     assert status.open == 0 and status.foreign == ()
     assert sorted(result.nonce for result in results) == list(range(before, before + 100))
 

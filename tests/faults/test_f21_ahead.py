@@ -7,7 +7,7 @@ import time
 import pytest
 from eth_account import Account
 
-import salus.outbox._pipeline as module
+import salus.outbox._launching as module
 from salus.chain.local_node import LocalNode
 from salus.outbox import State
 from salus.outbox._pipeline import Pipeline
@@ -94,7 +94,7 @@ def test_what_another_process_sends_during_the_dry_run_is_not_told_as_refused_F2
     spend = mint.spend("all of it", OWN)
     with mint.client().outbox(patience=20) as outbox, mint.client().outbox(patience=20) as other:
         run = Run(mint, outbox, 4, [spend])
-        dry, results = run.pipeline._dry, []
+        dry, results = run.pipeline.launcher.dry_run, []
         finish = dry.finish
         dry.finish = lambda trial: results.extend(other.send_all([spend])) or finish(trial)
         changes = run.pipeline.step()

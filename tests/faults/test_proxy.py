@@ -8,7 +8,7 @@ proxy
 │   └── slow: later, and whole
 ├── single questions, alone and in a batch
 │   ├── fail, omit_answer: of some
-│   ├── wrong_id, chain_id, stale
+│   ├── unknown, wrong_id, chain_id, stale
 │   ├── shuffle_logs, dup_logs, omit_log; untouched where there are none
 │   ├── range_limit by blocks and by logs
 │   └── geth_underpriced: a tenth more on both fees, or the first stays
@@ -187,6 +187,12 @@ def test_some_of_a_batch_fail_and_the_node_never_heard_them(node, proxy):
 def test_an_answer_of_a_batch_is_left_out(proxy):
     proxy.spoil("eth_chainId", "omit_answer", times=1)
     assert [answer["id"] for answer in batch(proxy, "eth_chainId", 4)] == [1, 2, 3]
+
+
+def test_what_is_asked_for_is_unknown(node, proxy):
+    proxy.spoil("eth_getBlockByNumber", "unknown", times=1)
+    assert ask(proxy, "eth_getBlockByNumber", "0x0", False)["result"] is None
+    assert ask(proxy, "eth_getBlockByNumber", "0x0", False)["result"]["number"] == "0x0"
 
 
 def test_a_wrong_id_is_that_of_no_question(proxy):

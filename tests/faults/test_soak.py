@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.chain
 @pytest.mark.parametrize("seed", [20])
 def test_nothing_is_lost_or_done_twice_whatever_goes_wrong_TK2_TK3_TK4_TK5_TK6(seed):
     """F1 to F5, F7 to F11, F13 to F15, F17, F18, F20 to F22, at random."""

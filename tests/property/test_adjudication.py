@@ -13,9 +13,9 @@ from tests.conftest import INSURER, PROVIDER, accredit
 from tests.reference.adjudicator import CARC, Refusal
 from tests.reference.desk import State
 from tests.support.claim_bench import ClaimBench, low
+from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY, newcomers
 from tests.support.random_claims import Dealer
-from tests.support.rpc_batch import cases, seed
 
 #: The codes of lines and of limits, with 45 for what is written off, 23 for another payer's part, 1 to 3 for the
 #: patient's.

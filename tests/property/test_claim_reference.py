@@ -32,8 +32,8 @@ from tests.reference.adjudicator import (
 )
 from tests.reference.desk import Desk, Party, State
 from tests.reference.treasury import Broken, Treasury
+from tests.support.effort import seed
 from tests.support.random_claims import Dealer
-from tests.support.rpc_batch import seed
 
 DAY = 86_400
 TODAY = 20_500  # in 2026

@@ -25,8 +25,8 @@ from tests.reference.registry import (
     Status,
 )
 from tests.support.consent_bench import Actor, ConsentBench, order_words, relaying
+from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY, newcomers, secret
-from tests.support.rpc_batch import cases, seed
 
 RESEARCHER = 1 << 7
 TREAT, HPAYMT, HRESCH = 1 << 0, 1 << 2, 1 << 5

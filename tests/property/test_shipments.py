@@ -13,8 +13,8 @@ from collections import Counter
 import pytest
 
 from tests.reference.custody import Refused
+from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY
-from tests.support.rpc_batch import cases, seed
 from tests.support.shipment_driver import Dock
 
 ACTS = {

@@ -18,9 +18,9 @@ from eth_utils import keccak
 
 from tests.reference.judge import BUDGET, MKT, Bound, Profile, Rule, Series, Span, report, weight
 from tests.support.coldchain_driver import Road
+from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY
 from tests.support.random_series import LOWEST, Load, random_loads, random_profile
-from tests.support.rpc_batch import cases, seed
 
 ACTIVE, QUARANTINED = 1, 2
 HOUR = 3_600

@@ -17,9 +17,9 @@ from eth_utils import keccak
 
 from tests.reference.custody import Custody, Device, Lot, Refused
 from tests.support.coldchain_driver import FOR_EVER, Road
+from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY
 from tests.support.random_series import random_loads, random_profile
-from tests.support.rpc_batch import cases, seed
 
 HOLDER = "manufacturer"
 

@@ -32,6 +32,7 @@ from web3 import HTTPProvider, Web3
 
 from salus.abi.terms import pack
 from salus.chain.local_node import LocalNode
+from tests.support.doc_blocks import blocks, difference
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -193,6 +194,7 @@ def search(seen, words) -> set[tuple[str, str, str]]:
 @dataclass(frozen=True)
 class Story:
     node: LocalNode
+    printed: str
     shown: Evidence
     accounts: dict[str, str]  # of the patient, by the institution that each is for
     book: dict[str, str]
@@ -228,7 +230,7 @@ def story(tmp_path_factory):
                 str(tx["to"] or tx.get("contractAddress") or "").lower() for tx in shown.transactions
             }
             public |= {address.lower() for address in contracts.values()} - {""}
-            yield Story(node, shown, accounts, contracts, public)
+            yield Story(node, played.stdout, shown, accounts, contracts, public)
     finally:
         book.unlink(missing_ok=True)
 
@@ -240,6 +242,12 @@ def test_the_demo_was_seen_whole(story):
     kinds = {re.search(r"calldata|topic|event data|storage|code", where)[0] for where, _ in story.shown.seen}
     assert kinds == {"calldata", "topic", "event data", "storage", "code"}
     assert len(story.shown.transactions) > 40
+
+
+def test_the_readme_shows_what_the_demo_prints(story):
+    (block,) = (block for block in blocks(ROOT / "README.md") if "test_privacy" in block.reason)
+    found = difference("\n".join(("…", *block.lines)), story.printed)
+    assert not found, found
 
 
 def test_what_is_searched_for_is_there_to_be_lost():

@@ -11,7 +11,6 @@ from inspect import signature
 import pytest
 from brownie.test import strategy
 from eth_utils import keccak
-from hypothesis import HealthCheck
 
 from tests.conftest import INSURER, PROVIDER, accredit
 from tests.reference.adjudicator import (
@@ -29,8 +28,8 @@ from tests.reference.adjudicator import (
 )
 from tests.reference.desk import State
 from tests.support.claim_bench import ClaimBench, low
+from tests.support.effort import cases, machine_settings, seed
 from tests.support.plain_accounts import DAY, newcomers
-from tests.support.rpc_batch import cases, seed
 
 VISIT, GLASSES, THERAPY = (keccak(text=f"machine: {name}") for name in ("visit", "glasses", "therapy"))
 CODES = (VISIT, VISIT, GLASSES, THERAPY)
@@ -420,9 +419,7 @@ def long_lived(house, regulator):
 
 
 def test_claims_against_the_reference(state_machine, long_lived, salus_project, people):
-    patience = [HealthCheck.data_too_large, HealthCheck.too_slow]
-    settings = {"max_examples": 10, "stateful_step_count": 20, "suppress_health_check": patience}
-    state_machine(Claims, long_lived, salus_project, people, settings=settings)
+    state_machine(Claims, long_lived, salus_project, people, settings=machine_settings(10, 20))
 
 
 def test_a_long_walk_TP1_TP2_TP3(long_lived, salus_project, people):

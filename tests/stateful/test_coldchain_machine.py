@@ -15,8 +15,8 @@ from tests.conftest import LOGGER
 from tests.support import boundary_time as edge
 from tests.support import lot_builders as words
 from tests.support import shipment_builders as build
+from tests.support.effort import machine_settings, seed
 from tests.support.keys import key_of
-from tests.support.rpc_batch import seed
 from tests.support.shipment_builders import ACTIVE, CLOSED, DAY, DESTROYED, HOUR, INTACT, SHREDDED, SHUT
 
 FOR_EVER = 2**40 - 1
@@ -184,7 +184,7 @@ for name, most in MOST.items():
 
 
 def test_shipments_in_any_order_of_acts(state_machine, house, people):
-    state_machine(Lots, house, people, "ANY-ORDER", settings={"max_examples": 8, "stateful_step_count": 25})
+    state_machine(Lots, house, people, "ANY-ORDER", settings=machine_settings(8, 25))
 
 
 def test_a_long_walk_in_which_everything_happens(house, people):

@@ -9,7 +9,6 @@ import random
 from inspect import signature
 
 from brownie.test import strategy
-from hypothesis import HealthCheck
 
 from scripts.deploy import REVIEWER
 from tests.conftest import PHARMACY, PROVIDER
@@ -17,9 +16,9 @@ from tests.reference.access import Outcome
 from tests.reference.guardians import EVERYTHING, MIN_DELAY, Approval
 from tests.reference.registry import ALL, Answer, Directive, Effect, Order, Policy, Reason, Status
 from tests.support.consent_bench import Actor, address
+from tests.support.effort import cases, machine_settings, seed
 from tests.support.guardian_bench import CareBench
 from tests.support.plain_accounts import DAY, newcomers, secret
-from tests.support.rpc_batch import cases, seed
 
 PURPOSES = (1 << 0, 1 << 2, 1 << 0 | 1 << 2)
 CATEGORIES = (1 << 2, (1 << 40) - 1, 1 << 43, 1 << 2 | 1 << 43)
@@ -326,10 +325,7 @@ for name, most in MOST.items():
 
 
 def test_consents_against_the_reference(state_machine, house, people):
-    # Two dozen rules with up to ten draws each are many bytes to hypothesis, and no reason to stop.
-    patience = [HealthCheck.data_too_large, HealthCheck.too_slow]
-    settings = {"max_examples": 10, "stateful_step_count": 20, "suppress_health_check": patience}
-    state_machine(Consents, house, people, settings=settings)
+    state_machine(Consents, house, people, settings=machine_settings(10, 20))
 
 
 def test_a_long_walk(house, people):

@@ -9,12 +9,12 @@ from inspect import signature
 
 import pytest
 from brownie.test import strategy
-from hypothesis import HealthCheck
 
 from tests.conftest import INSURER, accredit
 from tests.support.claim_bench import ClaimBench, low
+from tests.support.effort import cases, machine_settings, seed
 from tests.support.plain_accounts import DAY, newcomers
-from tests.support.rpc_batch import Face, cases, seed
+from tests.support.rpc_batch import Face
 
 WAITS = (600, 29 * DAY, 31 * DAY, 38 * DAY)
 # How high each rule's numbers go.
@@ -214,9 +214,7 @@ for name, most in MOST.items():
 
 
 def test_pools_against_the_reference(state_machine, two_insurers, salus_project, people):
-    patience = [HealthCheck.data_too_large, HealthCheck.too_slow]
-    settings = {"max_examples": 20, "stateful_step_count": 20, "suppress_health_check": patience}
-    state_machine(Pools, two_insurers, salus_project, people, settings=settings)
+    state_machine(Pools, two_insurers, salus_project, people, settings=machine_settings(20, 20))
 
 
 def test_a_long_walk_TP2_TP3(two_insurers, salus_project, people):

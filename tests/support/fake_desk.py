@@ -5,7 +5,7 @@ from tests.support.claim_builders import pool, word
 REFERENCE = word("reference")
 
 # As contracts/mocks/MisbehavingToken.sol numbers them.
-MODES = ["good", "fee", "false", "no return", "junk", "two", "long", "paused", "burn", "hook", "picky"]
+MODES = ["good", "fee", "false", "no return", "junk", "two", "long", "paused", "burn", "hook", "picky", "meter"]
 
 
 class Till:

@@ -20,6 +20,7 @@ Modes of a whole HTTP message; of a batch, where one question in it draws them:
 Modes of one question:
     fail          an error -32603 instead of asking the node; of a batch, some questions fail and others do not
     omit_answer   no answer to it, among those of a batch
+    unknown       the answer is null: the node does not know what it is asked for
     wrong_id      the answer has the id of no question
     chain_id      the answer is `value`, by default "0x1"
     stale         the other node answers
@@ -52,7 +53,10 @@ from hexbytes import HexBytes
 
 INSTEAD = ("drop_request", "429", "5xx", "html")  # the node is not asked
 WHOLE = (*INSTEAD, "drop_reply", "hang", "hang_once", "slow", "truncate")
-SINGLE = ("fail", "omit_answer", "wrong_id", "chain_id", "stale", "shuffle_logs", "dup_logs", "omit_log", "range_limit")
+SINGLE = (
+    *("fail", "omit_answer", "unknown", "wrong_id", "chain_id", "stale"),
+    *("shuffle_logs", "dup_logs", "omit_log", "range_limit"),
+)
 MODES = (*WHOLE, *SINGLE, "geth_underpriced")
 
 JSON = "application/json"
@@ -316,6 +320,8 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if fault.mode == "wrong_id":
             change = {"id": 987_654_321}
+        elif fault.mode == "unknown":
+            change = {"result": None}
         elif fault.mode == "chain_id":
             change = {"result": fault.options.get("value", "0x1")}
         elif fault.mode == "geth_underpriced" and "error" not in answer:

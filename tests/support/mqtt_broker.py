@@ -29,7 +29,7 @@ def wait_for(what, seconds=SECONDS):
     raise AssertionError(f"still waiting for {what} after {seconds} s")
 
 
-class House:
+class Mosquitto:
     """A mosquitto with a folder for what it must remember, at a port that stays the same through restarts."""
 
     def __init__(self, folder):
@@ -85,9 +85,9 @@ REQUIRED = os.environ.get("SALUS_BROKER") == "required"
 
 
 @pytest.fixture
-def house(tmp_path):
+def mosquitto(tmp_path):
     """A broker that runs."""
-    made = House(tmp_path)
+    made = Mosquitto(tmp_path)
     made.start()
     yield made
     made.stop()

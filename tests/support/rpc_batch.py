@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,27 +9,13 @@ from functools import cache
 from typing import Any
 
 import requests
-from brownie import web3
 from eth_abi import decode, encode
 from eth_utils import keccak
 
-__all__ = ["Call", "Face", "Receipt", "Wire", "cases", "event", "seed"]
+__all__ = ["Call", "Face", "Receipt", "Wire", "event"]
 
 _BATCH = 100
 _PATIENCE = 60.0  # seconds for a batch of transactions to be mined
-
-
-def cases() -> int:
-    """How many random cases to try: ``SALUS_CASES``; by default 1,000, and 200 on ganache, which is slow."""
-    given = os.environ.get("SALUS_CASES")
-    if given is not None:
-        return int(given)
-    return 200 if "ganache" in web3.client_version.lower() else 1_000
-
-
-def seed() -> int:
-    """Seed of the random cases: ``SALUS_SEED``, the same in every run unless one asks for another."""
-    return int(os.environ.get("SALUS_SEED", "20260727"))
 
 
 def _canonical(field: dict[str, Any]) -> str:

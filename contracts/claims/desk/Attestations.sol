@@ -8,7 +8,9 @@ import {IClaimDesk} from "interfaces/claims/IClaimDesk.sol";
 library Attestations {
     bytes32 private constant LINE = keccak256("Line(bytes32 code,uint16 units,uint80 charge,uint80 prior)");
     bytes32 private constant CLAIM = keccak256(
-        "Claim(bytes32 plan,address patient,address provider,bytes32 number,uint24 serviceDay,bytes32 primary,Line[] lines)Line(bytes32 code,uint16 units,uint80 charge,uint80 prior)"
+        "Claim(bytes32 plan,address patient,address provider,bytes32 number"
+        ",uint24 serviceDay,bytes32 primary,Line[] lines)"
+        "Line(bytes32 code,uint16 units,uint80 charge,uint80 prior)"
     );
 
     /// @return the EIP-712 hash of the struct

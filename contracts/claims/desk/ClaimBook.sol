@@ -8,7 +8,7 @@ import {Circumstances} from "contracts/claims/desk/Circumstances.sol";
 import {Results} from "contracts/claims/desk/Results.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 import {IClaimDesk} from "interfaces/claims/IClaimDesk.sol";
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 import {ITreasury} from "interfaces/claims/ITreasury.sol";
 
 /// @title What the desk remembers of claims
@@ -53,13 +53,13 @@ library ClaimBook {
         IAdjudication.Claim calldata c,
         IAdjudication.Line[] calldata lines,
         bytes32 id
-    ) internal view returns (IPlans.Refusal, uint16 carc) {
-        if (!_wellFormed(lines)) return (IPlans.Refusal.Malformed, 16);
+    ) internal view returns (IPlanTypes.Refusal, uint16 carc) {
+        if (!_wellFormed(lines)) return (IPlanTypes.Refusal.Malformed, 16);
         IClaimDesk.State state = b.claims[id].state;
         bool open =
             state == IClaimDesk.State.None ||
                 (state == IClaimDesk.State.Withdrawn && !b.withdrawn[id][Attestations.content(c)]);
-        return open ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.Duplicate, 18);
+        return open ? (IPlanTypes.Refusal.None, 0) : (IPlanTypes.Refusal.Duplicate, 18);
     }
 
     function _wellFormed(IAdjudication.Line[] calldata lines) private pure returns (bool) {
@@ -74,15 +74,19 @@ library ClaimBook {
         address provider,
         address signer,
         bool licensed
-    ) internal pure returns (IPlans.Refusal, uint16 carc) {
-        if (signer != provider) return (IPlans.Refusal.NotAttested, 16);
-        return licensed ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.NotLicensed, 185);
+    ) internal pure returns (IPlanTypes.Refusal, uint16 carc) {
+        if (signer != provider) return (IPlanTypes.Refusal.NotAttested, 16);
+        return licensed ? (IPlanTypes.Refusal.None, 0) : (IPlanTypes.Refusal.NotLicensed, 185);
     }
 
     /// @dev What a plan would say of a claim.
-    function fill(IAdjudication.Claim calldata c, IClaimDesk.Result memory r, IPlans.Verdict memory v) internal pure {
+    function fill(
+        IAdjudication.Claim calldata c,
+        IClaimDesk.Result memory r,
+        IPlanTypes.Verdict memory v
+    ) internal pure {
         (r.refusal, r.carc) = (v.refusal, v.carc);
-        if (v.refusal != IPlans.Refusal.None) return;
+        if (v.refusal != IPlanTypes.Refusal.None) return;
         r.state = v.pended ? IClaimDesk.State.Pended : IClaimDesk.State.Settled;
         r.circumstances = Circumstances.pack(c.serviceDay, v.family, v.outOfNetwork ? Circumstances.OUT_OF_NETWORK : 0);
         (r.paid, r.lines) = (v.paid, v.lines);

@@ -16,10 +16,11 @@ import {Roles} from "contracts/institutions/Roles.sol";
 import {IClaimDesk} from "interfaces/claims/IClaimDesk.sol";
 import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 import {ITreasury} from "interfaces/claims/ITreasury.sol";
 
 /// @title ClaimDesk: the life of a claim, from one transaction that judges and pays it to the last appeal
-/// @dev No owner, no pause, no setter; the AccessManager's arbiter decides appeals and nothing else. A usual claim costs one slot.
+/// @dev No owner, no pause, no setter; the AccessManager's arbiter decides appeals alone. A usual claim costs one slot.
 contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
     using Circumstances for CircumstancesWord;
     using ClaimBook for ClaimBook.Book;
@@ -63,12 +64,14 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
             address provider = c.provider;
             bytes32 id = Ids.claim(provider, c.number);
             (address signer, bool may) = (caller, licensed);
-            if (signer != provider && signed) (signer, may) = _signedFor(c, signatures[i]);
+            if (signer != provider && signed && signatures[i].length != 0) {
+                (signer, may) = institutions.signedFor(provider, digest(c), signatures[i]);
+            }
 
             Line[] calldata lines = c.lines;
-            (IPlans.Refusal refusal, uint16 carc) = _book.refusal(c, lines, id);
-            if (refusal == IPlans.Refusal.None) (refusal, carc) = ClaimBook.checkAttestation(provider, signer, may);
-            if (refusal == IPlans.Refusal.None) {
+            (IPlanTypes.Refusal refusal, uint16 carc) = _book.refusal(c, lines, id);
+            if (refusal == IPlanTypes.Refusal.None) (refusal, carc) = ClaimBook.checkAttestation(provider, signer, may);
+            if (refusal == IPlanTypes.Refusal.None) {
                 _run(c, lines, id, results, i, payment, false);
             } else {
                 results.start(i, id, 0);
@@ -80,11 +83,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         results.encodeAllAndReturn();
     }
 
-    function _signedFor(Claim calldata c, bytes calldata signature) private view returns (address, bool) {
-        return signature.length == 0 ? (address(0), false) : institutions.signedFor(c.provider, digest(c), signature);
-    }
-
-    /// @dev Judges a claim whose gates here are open, and goes on with what the plan says; the money is left to `payment`.
+    /// @dev Judges a claim whose gates here are open, and does what the plan says; the money is left to `payment`.
     function _run(
         Claim calldata c,
         Line[] calldata lines,
@@ -97,7 +96,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         results.start(i, id, lines.length);
         Results.Flat memory r = results[i];
         (bool pended, address insurer, address token) = Results.award(plans, c, lines, reviewed, r);
-        if (r.refusal != IPlans.Refusal.None) {
+        if (r.refusal != IPlanTypes.Refusal.None) {
             if (reviewed) _book.markWithdrawn(id);
             emit ClaimRefused(id, c.provider, c.plan, r.refusal, r.carc);
             return;
@@ -208,7 +207,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         bytes32 id = d.id;
         ClaimWords.Stored memory s = _book.decided(d);
         if (s.state != State.Settled && s.state != State.Owed) revert WrongState(id, s.state);
-        IPlans.Terms memory t = plans.terms(d.plan);
+        IPlanTypes.Terms memory t = plans.terms(d.plan);
         (address party, bool licensed) = institutions.actsFor(msg.sender, Parties.PROVIDERS);
         if (!licensed || party != d.provider) {
             institutions.requireActsFor(id, t.insurer, Roles.INSURER);
@@ -254,7 +253,7 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
 
         emit ClaimArbitrated(id, award, carc);
 
-        IPlans.Terms memory t = plans.terms(d.plan);
+        IPlanTypes.Terms memory t = plans.terms(d.plan);
         if (!treasury.pay(t.insurer, t.token, d.provider, award, id)) {
             _book.owe(treasury, id, t.insurer, t.token, d.provider, award);
         }
@@ -267,10 +266,11 @@ contract ClaimDesk is IClaimDesk, AccessManaged, EIP712 {
         r.id = Ids.claim(c.provider, c.number);
         (r.refusal, r.carc) = _book.refusal(c, c.lines, r.id);
         (address provider, bool may) = institutions.actsFor(c.provider, Parties.PROVIDERS);
-        if (r.refusal == IPlans.Refusal.None)
+        if (r.refusal == IPlanTypes.Refusal.None) {
             (r.refusal, r.carc) = ClaimBook.checkAttestation(c.provider, provider, may);
-        if (r.refusal != IPlans.Refusal.None) return r;
-        IPlans.Verdict memory v = plans.judge(address(this), c, false);
+        }
+        if (r.refusal != IPlanTypes.Refusal.None) return r;
+        IPlanTypes.Verdict memory v = plans.judge(address(this), c, false);
         ClaimBook.fill(c, r, v);
     }
 

@@ -6,6 +6,7 @@ import {Lines} from "contracts/claims/plans/Lines.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 import {IClaimDesk} from "interfaces/claims/IClaimDesk.sol";
 import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @title The results of a submission, flat in memory as they are returned, so that no line is copied on its way from
 /// the plan to the digest, the event and the answer
@@ -16,7 +17,7 @@ library Results {
     /// `count`.
     struct Flat {
         bytes32 id;
-        IPlans.Refusal refusal;
+        IPlanTypes.Refusal refusal;
         uint16 carc;
         IClaimDesk.State state;
         IClaimDesk.CircumstancesWord circumstances;
@@ -102,7 +103,7 @@ library Results {
             paid := mload(add(q, 0xe0))
             returndatacopy(add(r, OFFSET), 0x140, sub(returndatasize(), 0x140))
         }
-        (r.refusal, r.carc) = (IPlans.Refusal(refusal), uint16(carc));
+        (r.refusal, r.carc) = (IPlanTypes.Refusal(refusal), uint16(carc));
         if (refusal != 0) return (false, insurer, token);
         r.state = pended ? IClaimDesk.State.Pended : IClaimDesk.State.Settled;
         // The flag is the word of a bool, 0 or 1.

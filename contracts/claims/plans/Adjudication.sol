@@ -91,9 +91,8 @@ library Adjudication {
             shares = LineWords.packShares(d, c, k);
             payment = LineWords.packPayment(benefit - paid, prior, paid);
             if (benefit != paid) {
-                shares = shares.withLimitCarc(
-                    t.lifetime < r.limit && t.lifetime < t.annual ? LIFETIME : BENEFIT_MAXIMUM
-                );
+                bool lifetimeLeast = t.lifetime < r.limit && t.lifetime < t.annual;
+                shares = shares.withLimitCarc(lifetimeLeast ? LIFETIME : BENEFIT_MAXIMUM);
             }
 
             if (r.counts) counted = min(c, t.deductible - d);

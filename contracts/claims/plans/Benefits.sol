@@ -12,7 +12,7 @@ import {PlanWords} from "contracts/claims/plans/PlanWords.sol";
 import {PriceWord, Prices} from "contracts/claims/plans/Prices.sol";
 import {Totals, TotalsWord} from "contracts/claims/plans/Totals.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @title How the lines of a claim are judged by a plan, and what that uses up
 library Benefits {
@@ -140,7 +140,7 @@ library Benefits {
             (r.rate, r.bears, r.copay) = (ctx.out ? ctx.coinsuranceOut() : ctx.coinsurance(), true, 0);
             return;
         }
-        IPlans.Category memory t = b.categories[c.plan][number];
+        IPlanTypes.Category memory t = b.categories[c.plan][number];
         (r.rate, r.bears, r.copay) = (ctx.out ? t.coinsuranceOut : t.coinsurance, t.deductible, t.copay);
         if (t.limit == 0) return;
         uint256 paid = b.totals[PlanBook.totalKey(ctx.desk, ctx.series, c.patient, ctx.year, number)].paid();
@@ -213,8 +213,9 @@ library Benefits {
         }
         bytes32 mine = PlanBook.totalKey(ctx.desk, ctx.series, member, ctx.year, 0);
         b.totals[mine] = b.totals[mine].subtract(sum);
-        if (ctx.has(PlanBook.FAMILY | PlanBook.LIFETIME_LIMIT))
+        if (ctx.has(PlanBook.FAMILY | PlanBook.LIFETIME_LIMIT)) {
             _updateOptionalTotals(b, plan, member, ctx, sum, Totals.subtract);
+        }
     }
 
     /// @dev Adds or subtracts a claim's sums where the plan keeps them beside the member's year.

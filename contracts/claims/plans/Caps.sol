@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {Contexts} from "contracts/claims/plans/Contexts.sol";
 import {PlanBook} from "contracts/claims/plans/PlanBook.sol";
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @title How much a provider is paid in a period before a person looks
 library Caps {
@@ -15,7 +15,7 @@ library Caps {
         PlanBook.Book storage b,
         bytes32 series,
         address provider
-    ) internal view returns (IPlans.Cap memory cap) {
+    ) internal view returns (IPlanTypes.Cap memory cap) {
         cap = b.caps[series][provider];
         if (cap.most == 0) cap = b.caps[series][address(0)];
     }
@@ -27,14 +27,14 @@ library Caps {
         address provider,
         uint256 paid
     ) internal view returns (bool) {
-        IPlans.Cap memory cap = capOf(b, ctx.series, provider);
+        IPlanTypes.Cap memory cap = capOf(b, ctx.series, provider);
         if (cap.most == 0 || paid == 0) return false;
         return b.units[_key(ctx.desk, ctx.series, provider, cap.period)] + paid > cap.most;
     }
 
     /// @notice Counts a payment, reviewed or not.
     function count(PlanBook.Book storage b, Contexts.ClaimContext memory ctx, address provider, uint256 paid) internal {
-        IPlans.Cap memory cap = capOf(b, ctx.series, provider);
+        IPlanTypes.Cap memory cap = capOf(b, ctx.series, provider);
         if (cap.most != 0) b.units[_key(ctx.desk, ctx.series, provider, cap.period)] += paid;
     }
 
@@ -44,7 +44,7 @@ library Caps {
         bytes32 series,
         address provider
     ) internal view returns (uint256) {
-        IPlans.Cap memory cap = capOf(b, series, provider);
+        IPlanTypes.Cap memory cap = capOf(b, series, provider);
         return cap.most == 0 ? 0 : b.units[_key(desk, series, provider, cap.period)];
     }
 

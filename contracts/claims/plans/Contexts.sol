@@ -40,8 +40,8 @@ library Contexts {
     }
 
     /// @notice An empty context, with its tally and its rule, as an array of one.
-    /// @dev Cleared at once; the compiler would clear them word by word, 600 gas a claim. An array, because a struct that
-    /// a function returns is cleared by the compiler first.
+    /// @dev Cleared at once; the compiler would clear them word by word, 600 gas a claim. An array, because a struct
+    /// that a function returns is cleared by the compiler first.
     function allocate() internal pure returns (ClaimContext[] memory contexts) {
         // The array is two words, its length and its one pointer; the structs follow it, one after another.
         uint256 context = 2 * 32;

@@ -7,7 +7,7 @@ import {Lines} from "contracts/claims/plans/Lines.sol";
 import {PlanBook} from "contracts/claims/plans/PlanBook.sol";
 import {PriceWord, Prices} from "contracts/claims/plans/Prices.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @title Whether a line of a claim may be paid, and how many of its units, see IAdjudication
 library Coverage {
@@ -47,7 +47,7 @@ library Coverage {
         if (carc != 0) return (0, carc, 0);
         if (price.has(Prices.REFERRAL) && !_referred(b, c, ctx.series)) return (0, 288, 0);
         if (price.has(Prices.AUTHORIZATION)) {
-            IPlans.Authorization memory a = b.authorizations[ctx.series][c.patient][code];
+            IPlanTypes.Authorization memory a = b.authorizations[ctx.series][c.patient][code];
             if (ctx.day < a.from || ctx.day >= a.until) return (0, 197, 0);
             uint256 left = Adjudication.left(a.units, b.units[ctx.serialKey(c.patient, code, a.serial)] + before);
             if (left < units) (units, carc) = (left, 198);
@@ -68,11 +68,11 @@ library Coverage {
         IAdjudication.Claim calldata c,
         bytes32 series
     ) private view returns (bool) {
-        mapping(address => IPlans.Referral) storage referrals = b.referrals[series][c.patient];
+        mapping(address => IPlanTypes.Referral) storage referrals = b.referrals[series][c.patient];
         return _counts(referrals[c.provider], c) || _counts(referrals[address(0)], c);
     }
 
-    function _counts(IPlans.Referral memory r, IAdjudication.Claim calldata c) private pure returns (bool) {
+    function _counts(IPlanTypes.Referral memory r, IAdjudication.Claim calldata c) private pure returns (bool) {
         return r.by != c.provider && c.serviceDay >= r.from && c.serviceDay < r.until;
     }
 }

@@ -8,53 +8,53 @@ import {MembershipWord, PlanWords} from "contracts/claims/plans/PlanWords.sol";
 import {ConsentCodes} from "contracts/consent/ConsentCodes.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
 import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @title The gates that a plan puts before a claim
 library Gates {
     using PlanWords for Contexts.ClaimContext;
-    using PlanWords for IPlans.Membership;
+    using PlanWords for IPlanTypes.Membership;
 
-    /// @dev In the order of `IPlans.Refusal`; fills `ctx` on the way.
+    /// @dev In the order of `IPlanTypes.Refusal`; fills `ctx` on the way.
     function checkPlanGates(
         PlanBook.Book storage b,
         IConsentRegistry consents,
         IAdjudication.Claim calldata c,
         Contexts.ClaimContext memory ctx,
         bool reviewed
-    ) internal view returns (IPlans.Refusal, uint256 carc) {
+    ) internal view returns (IPlanTypes.Refusal, uint256 carc) {
         uint256 day = c.serviceDay;
         bytes32 series = Ids.series(c.plan);
         uint256 today = block.timestamp / 1 days;
-        if (ctx.inForceAt() == 0 || block.timestamp < ctx.inForceAt()) return (IPlans.Refusal.UnknownPlan, 31);
-        if (day > today) return (IPlans.Refusal.FutureService, 110);
+        if (ctx.inForceAt() == 0 || block.timestamp < ctx.inForceAt()) return (IPlanTypes.Refusal.UnknownPlan, 31);
+        if (day > today) return (IPlanTypes.Refusal.FutureService, 110);
         carc = _outside(day, ctx.validFrom(), ctx.validUntil());
-        if (carc != 0) return (IPlans.Refusal.OutsidePlan, carc);
+        if (carc != 0) return (IPlanTypes.Refusal.OutsidePlan, carc);
 
         address patient = c.patient;
         MembershipWord m = b.members[series][patient].load();
-        if (m.until() == 0) return (IPlans.Refusal.NotEnrolled, 31);
+        if (m.until() == 0) return (IPlanTypes.Refusal.NotEnrolled, 31);
         carc = _outside(day, m.from(), m.until());
-        if (carc != 0) return (IPlans.Refusal.OutsideCover, carc);
+        if (carc != 0) return (IPlanTypes.Refusal.OutsideCover, carc);
         unchecked {
             // Days have 24 bits, numbers of days 16.
-            if (day < m.from() + ctx.waitingDays()) return (IPlans.Refusal.Waiting, 179);
+            if (day < m.from() + ctx.waitingDays()) return (IPlanTypes.Refusal.Waiting, 179);
             uint256 filing = ctx.filingDays();
             // What is reviewed was filed before.
-            if (filing != 0 && today > day + filing && !reviewed) return (IPlans.Refusal.FiledLate, 29);
+            if (filing != 0 && today > day + filing && !reviewed) return (IPlanTypes.Refusal.FiledLate, 29);
         }
         (ctx.series, ctx.day, ctx.family, ctx.groups) = (series, day, m.family(), m.groupsOn(day));
 
         if (ctx.has(PlanBook.NETWORK)) {
-            IPlans.Contract memory own = b.contracts[series][c.provider];
+            IPlanTypes.Contract memory own = b.contracts[series][c.provider];
             ctx.out = day < own.from || day >= own.until;
-            if (ctx.out && !ctx.has(PlanBook.OUT_OF_NETWORK)) return (IPlans.Refusal.OutOfNetwork, 242);
+            if (ctx.out && !ctx.has(PlanBook.OUT_OF_NETWORK)) return (IPlanTypes.Refusal.OutOfNetwork, 242);
             if (!ctx.out) ctx.schedule = own.schedule;
         }
-        if (m.secondary() && c.primary == 0) return (IPlans.Refusal.NotCoordinated, 22);
+        if (m.secondary() && c.primary == 0) return (IPlanTypes.Refusal.NotCoordinated, 22);
 
         bool permitted = _permits(consents, patient, ctx.insurer());
-        return permitted ? (IPlans.Refusal.None, 0) : (IPlans.Refusal.NoConsent, 227);
+        return permitted ? (IPlanTypes.Refusal.None, 0) : (IPlanTypes.Refusal.NoConsent, 227);
     }
 
     /// @dev `consents.decide(patient, insurer, HPAYMT, CLAIM)` is a permit.

@@ -3,22 +3,22 @@ pragma solidity 0.8.30;
 
 import {LineWords} from "contracts/claims/plans/LineWords.sol";
 import {IAdjudication} from "interfaces/claims/IAdjudication.sol";
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @title The lines of a judged claim, flat in memory, as they leave in an answer, an event and a digest
 /// @dev The compiler keeps an array of structs as pointers: each time it leaves, it is copied line by line, at some 400
 /// gas. Here the four words of each `IAdjudication.PackedLine` follow one another after their number, and are written
 /// once.
 ///
-/// `Flat` is where the number stands; an `IPlans.Verdict` lies before it. All assembly here reads and writes only what
-/// `allocate` took from the free memory, at positions below that number; callers loop up to it. Its offsets are checked
-/// against the two structs by a test.
+/// `Flat` is where the number stands; an `IPlanTypes.Verdict` lies before it. All assembly here reads and writes only
+/// what `allocate` took from the free memory, at positions below that number; callers loop up to it. Its offsets are
+/// checked against the two structs by a test.
 library Lines {
     using LineWords for IAdjudication.PaymentWord;
 
     type Flat is uint256;
 
-    /// @notice The lines, none yet, of an empty `IPlans.Verdict`, see `encodeVerdictAndReturn`.
+    /// @notice The lines, none yet, of an empty `IPlanTypes.Verdict`, see `encodeVerdictAndReturn`.
     /// @param most how many there may be
     function allocate(uint256 most) internal pure returns (Flat lines) {
         // Taken from the free memory; its words are set to 0, because earlier steps may have written there.
@@ -34,7 +34,7 @@ library Lines {
     // ---- the end of a call ---------------------------------------------------------------------------------------
 
     /// @notice Ends the call with a verdict that has no lines.
-    function encodeRefusalAndReturn(Flat lines, IPlans.Refusal refusal, uint256 carc) internal pure {
+    function encodeRefusalAndReturn(Flat lines, IPlanTypes.Refusal refusal, uint256 carc) internal pure {
         assembly ("memory-safe") {
             mstore(sub(lines, 0x120), refusal)
             mstore(sub(lines, 0x100), carc)
@@ -43,7 +43,7 @@ library Lines {
         _encodeAndReturn(lines);
     }
 
-    /// @notice Ends the call with a verdict, see `IPlans.Verdict`.
+    /// @notice Ends the call with a verdict, see `IPlanTypes.Verdict`.
     function encodeVerdictAndReturn(
         Flat lines,
         bool pended,

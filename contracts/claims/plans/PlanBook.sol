@@ -5,6 +5,7 @@ import {Ids} from "contracts/common/Ids.sol";
 import {PriceWord} from "contracts/claims/plans/Prices.sol";
 import {TotalsWord} from "contracts/claims/plans/Totals.sol";
 import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @notice The three slots of a `PlanBook.Plan`.
 type PlanSlot0 is uint256;
@@ -12,8 +13,8 @@ type PlanSlot1 is uint256;
 type PlanSlot2 is uint256;
 
 /// @title What plans keep
-/// @dev A usual claim reads three slots of the plan, one of the member, one of the member's year and one a code: everything that
-/// not every plan has lies elsewhere, behind a bit of `rules`.
+/// @dev A usual claim reads three slots of the plan, one of the member, one of the member's year and one a code:
+/// everything that not every plan has lies elsewhere, behind a bit of `rules`.
 library PlanBook {
     uint16 internal constant WHOLE = 10_000;
 
@@ -58,14 +59,14 @@ library PlanBook {
     struct Book {
         mapping(bytes32 plan => Plan) plans;
         mapping(bytes32 plan => Bounds) bounds;
-        mapping(bytes32 plan => mapping(uint256 number => IPlans.Category)) categories;
+        mapping(bytes32 plan => mapping(uint256 number => IPlanTypes.Category)) categories;
         mapping(bytes32 plan => mapping(uint32 schedule => mapping(bytes32 code => PriceWord))) prices;
         mapping(bytes32 series => uint32) versions;
-        mapping(bytes32 series => mapping(address member => IPlans.Membership)) members;
-        mapping(bytes32 series => mapping(address provider => IPlans.Contract)) contracts;
-        mapping(bytes32 series => mapping(address member => mapping(bytes32 code => IPlans.Authorization))) authorizations;
-        mapping(bytes32 series => mapping(address member => mapping(address to => IPlans.Referral))) referrals;
-        mapping(bytes32 series => mapping(address provider => IPlans.Cap)) caps; // of provider 0: everyone's
+        mapping(bytes32 series => mapping(address member => IPlanTypes.Membership)) members;
+        mapping(bytes32 series => mapping(address provider => IPlanTypes.Contract)) contracts;
+        mapping(bytes32 series => mapping(address => mapping(bytes32 code => IPlanTypes.Authorization))) authorizations;
+        mapping(bytes32 series => mapping(address member => mapping(address to => IPlanTypes.Referral))) referrals;
+        mapping(bytes32 series => mapping(address provider => IPlanTypes.Cap)) caps; // of provider 0: everyone's
         mapping(bytes32 key => TotalsWord) totals; // what was used; see `totalKey`
         mapping(bytes32 key => uint256) units; // see Contexts; or amounts, see Caps
     }
@@ -73,7 +74,7 @@ library PlanBook {
     // ---- terms ---------------------------------------------------------------------------------------------------
 
     /// @param series 0 for a new one
-    function register(Book storage b, bytes32 series, IPlans.Terms calldata t) internal returns (bytes32 plan) {
+    function register(Book storage b, bytes32 series, IPlanTypes.Terms calldata t) internal returns (bytes32 plan) {
         bool first = series == 0;
         series = first ? Ids.plan(t.insurer, t.document) : Ids.series(series);
         uint32 version = b.versions[series];
@@ -86,7 +87,7 @@ library PlanBook {
         _write(b, plan, t);
     }
 
-    function _checkSuccessor(Book storage b, bytes32 series, uint32 version, IPlans.Terms calldata t) private view {
+    function _checkSuccessor(Book storage b, bytes32 series, uint32 version, IPlanTypes.Terms calldata t) private view {
         if (version == 0) revert IPlans.UnknownPlan(series);
         Plan storage last = b.plans[Ids.version(series, version)];
         if (last.insurer != t.insurer) revert IPlans.NotInsurer(series, msg.sender);
@@ -95,7 +96,7 @@ library PlanBook {
         if (t.validFrom < last.validUntil) revert IPlans.InvalidTerms("validFrom");
     }
 
-    function _checkTerms(IPlans.Terms calldata t) private view {
+    function _checkTerms(IPlanTypes.Terms calldata t) private view {
         if (t.validUntil <= t.validFrom) revert IPlans.InvalidTerms("validUntil");
         if (t.token.code.length == 0) revert IPlans.InvalidTerms("token");
         if (t.coinsurance > WHOLE) revert IPlans.InvalidTerms("coinsurance");
@@ -110,7 +111,7 @@ library PlanBook {
         if (t.document == 0) revert IPlans.InvalidTerms("document");
     }
 
-    function _write(Book storage b, bytes32 plan, IPlans.Terms calldata t) private {
+    function _write(Book storage b, bytes32 plan, IPlanTypes.Terms calldata t) private {
         uint256 rules = t.rules;
         if (t.familyDeductible != 0 || t.familyOutOfPocketMaximum != 0) rules |= FAMILY;
         if (t.annualLimit != 0) rules |= ANNUAL;
@@ -138,10 +139,10 @@ library PlanBook {
         });
     }
 
-    function addCategories(Book storage b, bytes32 plan, IPlans.Category[] calldata categories) internal {
+    function addCategories(Book storage b, bytes32 plan, IPlanTypes.Category[] calldata categories) internal {
         uint256 number = b.plans[plan].categories;
         for (uint256 i; i < categories.length; ++i) {
-            IPlans.Category calldata c = categories[i];
+            IPlanTypes.Category calldata c = categories[i];
             bool valid = c.coinsurance <= WHOLE && c.coinsuranceOut <= WHOLE && ++number <= type(uint8).max;
             if (!valid) revert IPlans.InvalidCategory(i);
             b.categories[plan][number] = c;
@@ -166,11 +167,11 @@ library PlanBook {
         }
     }
 
-    function terms(Book storage b, bytes32 plan) internal view returns (IPlans.Terms memory) {
+    function terms(Book storage b, bytes32 plan) internal view returns (IPlanTypes.Terms memory) {
         Plan memory p = b.plans[plan];
         Bounds memory most = b.bounds[plan];
         return
-            IPlans.Terms({
+            IPlanTypes.Terms({
                 insurer: p.insurer,
                 validFrom: p.validFrom,
                 validUntil: p.validUntil,
@@ -195,7 +196,7 @@ library PlanBook {
 
     // ---- the series ----------------------------------------------------------------------------------------------
 
-    function enroll(Book storage b, bytes32 series, address account, IPlans.Membership calldata m) internal {
+    function enroll(Book storage b, bytes32 series, address account, IPlanTypes.Membership calldata m) internal {
         _checkPeriod(m.from, m.until);
         // Accounts of so small a number stand for families.
         if (uint160(account) <= type(uint64).max) revert IPlans.InvalidMember(account);
@@ -215,7 +216,7 @@ library PlanBook {
         uint24 until
     ) internal {
         _checkPeriod(from, until);
-        IPlans.Authorization storage a = b.authorizations[series][member][code];
+        IPlanTypes.Authorization storage a = b.authorizations[series][member][code];
 
         (a.from, a.until, a.units) = (from, until, units);
         ++a.serial;
@@ -234,7 +235,7 @@ library PlanBook {
     ) internal {
         _checkPeriod(from, until);
         if (by == to) revert IPlans.OwnReferral(by);
-        IPlans.Referral storage r = b.referrals[series][member][to];
+        IPlanTypes.Referral storage r = b.referrals[series][member][to];
         // Only what counts today stands in the way, so that nobody can keep a place with a period far off.
         bool counts = r.from <= block.timestamp / 1 days && block.timestamp / 1 days < r.until;
         if (counts && r.by != by) revert IPlans.ReferralExists(member, to, r.by);

@@ -3,17 +3,17 @@ pragma solidity 0.8.30;
 
 import {Contexts} from "contracts/claims/plans/Contexts.sol";
 import {PlanBook, PlanSlot0, PlanSlot1, PlanSlot2} from "contracts/claims/plans/PlanBook.sol";
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
-/// @notice The slot of an `IPlans.Membership`.
+/// @notice The slot of an `IPlanTypes.Membership`.
 type MembershipWord is uint256;
 
 using PlanWords for MembershipWord global;
 
 /// @title What the judge reads of a plan's version and of a membership, in the words in which they lie
 /// @dev The compiler unpacks a struct field by field into memory, 1,500 gas for these; most claims look at half of
-/// them. The places are those that the compiler gives the fields of `PlanBook.Plan` and `IPlans.Membership`, from the
-/// lowest bit of a slot up; a test compares them with the structs.
+/// them. The places are those that the compiler gives the fields of `PlanBook.Plan` and `IPlanTypes.Membership`, from
+/// the lowest bit of a slot up; a test compares them with the structs.
 library PlanWords {
     // ---- a version -----------------------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ library PlanWords {
 
     // ---- a membership --------------------------------------------------------------------------------------------
 
-    function load(IPlans.Membership storage m) internal view returns (MembershipWord word) {
+    function load(IPlanTypes.Membership storage m) internal view returns (MembershipWord word) {
         // Reads the struct's one slot.
         assembly ("memory-safe") {
             word := sload(m.slot)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {IPlans} from "interfaces/claims/IPlans.sol";
+import {IPlanTypes} from "interfaces/claims/IPlanTypes.sol";
 
 /// @notice A price in one word, as it is loaded and stored; 0 is no price.
 type PriceWord is uint256;
@@ -20,9 +20,9 @@ library Prices {
     uint256 private constant SEXES = 0xf000;
     uint256 private constant REST = type(uint112).max;
 
-    function unpack(PriceWord p) internal pure returns (IPlans.Price memory) {
+    function unpack(PriceWord p) internal pure returns (IPlanTypes.Price memory) {
         return
-            IPlans.Price({
+            IPlanTypes.Price({
                 allowed: uint80(allowed(p)),
                 category: category(p),
                 flags: uint8(PriceWord.unwrap(p) >> 160),

@@ -1,37 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {PoolWord, PoolWords} from "contracts/claims/treasury/PoolWords.sol";
 import {Transfers} from "contracts/claims/treasury/Transfers.sol";
 import {ITreasury} from "interfaces/claims/ITreasury.sol";
 
 /// @title What the treasury keeps of pools, and how one pays
 /// @dev During a call to a token the books already show the money as gone, so they never promise more than is here.
 library PoolBook {
-    /// @dev Flags of a pool: it pays at the moment; its insurer stopped its payments, until `haltedUntil`.
-    uint8 internal constant BUSY = 1;
-    uint8 internal constant HALTED = 2;
-
-    /// @dev What stands above `balance` and `exiting` in a pool's first slot: whatever makes a payment less than
-    /// simple.
-    uint256 private constant SPECIAL = 208;
-
-    /// @dev A payment reads and writes the first slot alone: what else there may be is counted, or marked, there.
-    struct Pool {
-        uint104 balance;
-        uint104 exiting;
-        uint8 flags;
-        uint16 setOffs; // payees that have to give back
-        uint24 waiting; // debts
-        uint104 reserved;
-        uint104 owed;
-        uint40 exitFrom;
-        uint64 head; // position of the oldest debt that may wait
-        uint64 tail; // position of the next debt
-        uint40 haltedUntil;
-    }
+    using PoolWords for PoolWords.Pool;
 
     struct Book {
-        mapping(bytes32 key => Pool) pools;
+        mapping(bytes32 key => PoolWords.Pool) pools;
         mapping(bytes32 key => mapping(uint64 position => ITreasury.Debt)) debts;
         mapping(bytes32 key => mapping(address payee => uint256)) setOffs;
         mapping(address payee => mapping(address token => uint256)) held;
@@ -49,8 +29,8 @@ library PoolBook {
         }
     }
 
-    function halted(Pool storage p) internal view returns (bool) {
-        return p.flags & HALTED != 0 && block.timestamp < p.haltedUntil;
+    function halted(PoolWords.Pool storage p) internal view returns (bool) {
+        return p.flags & PoolWords.HALTED != 0 && block.timestamp < p.haltedUntil;
     }
 
     // ---- paying --------------------------------------------------------------------------------------------------
@@ -68,31 +48,24 @@ library PoolBook {
     ) internal returns (bool) {
         if (amount == 0) return true;
         bytes32 key = keyOf(msg.sender, insurer, token);
-        Pool storage p = b.pools[key];
-        uint256 slot = _slot(p);
-        if (slot >> SPECIAL == 0) {
-            if (uint104(slot) < amount) return false;
+        PoolWords.Pool storage p = b.pools[key];
+        PoolWord slot = p.load();
+        if (slot.isSimple()) {
+            if (slot.balance() < amount) return false;
         } else {
             if (halted(p) || (p.waiting != 0 && !first) || !covers(b, p, key, payee, amount)) return false;
             amount = _setOff(b, p, msg.sender, insurer, token, payee, amount, ref);
             if (amount == 0) return true;
-            slot = _slot(p);
+            slot = p.load();
         }
         _transfer(b, p, slot, msg.sender, insurer, token, payee, amount, ref);
         return true;
     }
 
-    function _slot(Pool storage p) private view returns (uint256 slot) {
-        // The first slot as a whole.
-        assembly ("memory-safe") {
-            slot := sload(p.slot)
-        }
-    }
-
     /// @dev Whether the balance is enough for what the payee would really be sent.
     function covers(
         Book storage b,
-        Pool storage p,
+        PoolWords.Pool storage p,
         bytes32 key,
         address payee,
         uint256 amount
@@ -104,7 +77,7 @@ library PoolBook {
     /// @return what is left of the amount
     function _setOff(
         Book storage b,
-        Pool storage p,
+        PoolWords.Pool storage p,
         address desk,
         address insurer,
         address token,
@@ -125,8 +98,8 @@ library PoolBook {
     /// @param slot the pool's first, with at least `amount` as balance
     function _transfer(
         Book storage b,
-        Pool storage p,
-        uint256 slot,
+        PoolWords.Pool storage p,
+        PoolWord slot,
         address desk,
         address insurer,
         address token,
@@ -135,20 +108,16 @@ library PoolBook {
         bytes32 ref
     ) private {
         // The pool's own guard: it costs no slot of its own.
-        if ((slot >> SPECIAL) & BUSY != 0) revert ITreasury.PoolBusy(desk, insurer, token);
-        // The balance is the slot's lowest field and large enough: nothing is borrowed from the next. Written once,
-        // where the compiler would write each field.
-        assembly ("memory-safe") {
-            sstore(p.slot, or(sub(slot, amount), shl(SPECIAL, BUSY)))
-        }
+        if (slot.isBusy()) revert ITreasury.PoolBusy(desk, insurer, token);
+        slot.paying(amount).store(p);
         bool sent = Transfers.send(token, payee, amount);
-        p.flags &= ~BUSY; // read anew: the token may have funded the pool
+        p.flags &= ~PoolWords.BUSY; // read again: the token may have funded the pool
         if (!sent) b.held[payee][token] += amount;
 
         emit ITreasury.Paid(ref, insurer, payee, desk, token, amount, !sent);
     }
 
-    function takeOff(Book storage b, Pool storage p, bytes32 key, address payee, uint256 amount) internal {
+    function takeOff(Book storage b, PoolWords.Pool storage p, bytes32 key, address payee, uint256 amount) internal {
         uint256 due = b.setOffs[key][payee] - amount;
         b.setOffs[key][payee] = due;
         if (due == 0) --p.setOffs;
@@ -165,7 +134,7 @@ library PoolBook {
         uint256 count
     ) internal returns (uint256 paid) {
         bytes32 key = keyOf(desk, insurer, token);
-        Pool storage p = b.pools[key];
+        PoolWords.Pool storage p = b.pools[key];
         if (p.waiting == 0) revert ITreasury.NothingOwed(desk, insurer, token);
         mapping(uint64 => ITreasury.Debt) storage debts = b.debts[key];
         uint64 from = p.head;
@@ -184,12 +153,16 @@ library PoolBook {
             ++paid;
             emit ITreasury.DebtSettled(d.ref, insurer, desk, token, position, false);
             uint256 amount = _setOff(b, p, desk, insurer, token, d.payee, d.amount, d.ref);
-            if (amount != 0) _transfer(b, p, _slot(p), desk, insurer, token, d.payee, amount, d.ref);
+            if (amount != 0) _transfer(b, p, p.load(), desk, insurer, token, d.payee, amount, d.ref);
         }
         if (p.head == from && count != 0) revert ITreasury.PoolShort(debts[from].amount, p.balance);
     }
 
-    function forget(Pool storage p, mapping(uint64 => ITreasury.Debt) storage debts, uint64 position) internal {
+    function forget(
+        PoolWords.Pool storage p,
+        mapping(uint64 => ITreasury.Debt) storage debts,
+        uint64 position
+    ) internal {
         p.owed -= debts[position].amount;
         --p.waiting;
         delete debts[position];

@@ -15,8 +15,8 @@ library Transfers {
     /// @dev What must be left so that it gets that: a call passes on 63/64 at most (EIP-150), after its own price.
     uint256 private constant NEEDED_GAS = (GAS * 64) / 63 + 5_000;
 
-    /// @dev OpenZeppelin's `trySafeTransfer` with a limit: it would hand a token all the gas that is left, and a token that burns
-    /// it would stop every claim behind it in the batch. Reverts `GasTooLow`.
+    /// @dev OpenZeppelin's `trySafeTransfer` with a limit: it would hand a token all the gas that is left, and a token
+    /// that burns it would stop every claim behind it in the batch. Reverts `GasTooLow`.
     function send(address token, address payee, uint256 amount) internal returns (bool sent) {
         if (gasleft() < NEEDED_GAS) revert ITreasury.GasTooLow(NEEDED_GAS, gasleft());
 
@@ -40,7 +40,8 @@ library Transfers {
         }
     }
 
-    /// @dev Takes an amount from the caller. What arrives counts, not what was asked for: reverts `ReceivedOther`, `ZeroAmount`.
+    /// @dev Takes an amount from the caller. What arrives counts, not what was asked for: reverts `ReceivedOther`,
+    /// `ZeroAmount`.
     function take(address token, uint256 amount) internal {
         if (amount == 0) revert ITreasury.ZeroAmount();
         uint256 before = IERC20(token).balanceOf(address(this));

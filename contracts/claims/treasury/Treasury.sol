@@ -8,6 +8,7 @@ import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {PoolBook} from "contracts/claims/treasury/PoolBook.sol";
+import {PoolWords} from "contracts/claims/treasury/PoolWords.sol";
 import {Transfers} from "contracts/claims/treasury/Transfers.sol";
 import {Licensed} from "contracts/institutions/Licensed.sol";
 import {Roles} from "contracts/institutions/Roles.sol";
@@ -15,8 +16,8 @@ import {IInstitutions} from "interfaces/institutions/IInstitutions.sol";
 import {ITreasury} from "interfaces/claims/ITreasury.sol";
 
 /// @title Treasury: pools that pay only through the desk they name
-/// @dev No owner, no pause, no rescue: money leaves by `pay`, `settle`, `exit` and `collect` alone. Amounts wider than 104 bits revert
-/// (SafeCast). What is kept, and how a pool pays: PoolBook.
+/// @dev No owner, no pause, no rescue: money leaves by `pay`, `settle`, `exit` and `collect` alone. Amounts wider than
+/// 104 bits revert (SafeCast). What is kept, and how a pool pays: PoolBook.
 contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     using PoolBook for PoolBook.Book;
     using SafeERC20 for IERC20;
@@ -58,6 +59,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
 
         // Whoever saw the signature may have used it before this call: then it fails here, and the allowance is there
         // all the same.
+        // solhint-disable-next-line no-empty-blocks
         try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         uint256 allowed = IERC20(token).allowance(msg.sender, address(this));
         if (allowed < amount) revert NotAllowed(token, amount, allowed);
@@ -65,8 +67,8 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     }
 
     function _fund(address desk, address insurer, address token, uint256 amount) private {
-        // Accredited at all is enough: who is owed money must be payable even while the insurer is suspended. An operator is no
-        // institution: what is put into its pool could neither pay nor leave.
+        // Accredited at all is enough: who is owed money must be payable even while the insurer is suspended. An
+        // operator is no institution: what is put into its pool could neither pay nor leave.
         if (institutions.institution(insurer).roles & Roles.INSURER == 0) revert NotAnInsurer(insurer);
         if (desk.code.length == 0) revert InvalidDesk(desk);
         if (token.code.length == 0) revert InvalidToken(token);
@@ -81,9 +83,9 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     function halt(address desk, address token, uint40 until) external {
         address insurer = _licensed(msg.sender, Roles.INSURER);
         if (until > block.timestamp + MAX_HALT) revert HaltTooLong(until, block.timestamp + MAX_HALT);
-        PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(desk, insurer, token)];
+        PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(desk, insurer, token)];
 
-        p.flags = until == 0 ? p.flags & ~PoolBook.HALTED : p.flags | PoolBook.HALTED;
+        p.flags = until == 0 ? p.flags & ~PoolWords.HALTED : p.flags | PoolWords.HALTED;
         p.haltedUntil = until;
 
         emit PoolHalted(desk, insurer, token, until);
@@ -92,7 +94,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
     /// @inheritdoc ITreasury
     function announceExit(address desk, address token, uint256 amount) external {
         address insurer = _licensed(msg.sender, Roles.INSURER);
-        PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(desk, insurer, token)];
+        PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(desk, insurer, token)];
         if (amount > p.balance) revert ExceedsBalance(amount, p.balance);
 
         uint40 exitFrom = amount == 0 ? 0 : uint40(block.timestamp) + EXIT_DELAY;
@@ -104,7 +106,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
 
     /// @inheritdoc ITreasury
     function exit(address desk, address token) external nonReentrant returns (uint256 amount) {
-        PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(desk, msg.sender, token)];
+        PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(desk, msg.sender, token)];
         if (p.exiting == 0) revert NoExit(desk, msg.sender, token);
         uint40 closesAt = p.exitFrom + EXIT_WINDOW;
         if (block.timestamp < p.exitFrom || block.timestamp >= closesAt) revert ExitNotOpen(p.exitFrom, closesAt);
@@ -141,8 +143,9 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
         bytes32 ref
     ) external returns (uint64 position) {
         if (amount == 0) revert ZeroAmount();
-        PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
-        position = p.tail++;
+        PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
+        position = p.tail;
+        p.tail = position + 1;
         ++p.waiting;
         p.owed += amount;
         _book.debts[PoolBook.keyOf(msg.sender, insurer, token)][position] = Debt(payee, amount, ref);
@@ -152,7 +155,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
 
     /// @inheritdoc ITreasury
     function cancel(address insurer, address token, uint64 position) external returns (bool) {
-        PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
+        PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
         mapping(uint64 => Debt) storage debts = _book.debts[PoolBook.keyOf(msg.sender, insurer, token)];
         bytes32 ref = debts[position].ref;
         if (debts[position].amount == 0) return false;
@@ -165,7 +168,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
 
     /// @inheritdoc ITreasury
     function reserve(address insurer, address token, uint256 amount, bytes32 ref) external returns (bool) {
-        PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
+        PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
         if (p.waiting != 0 || p.balance < amount) return false;
 
         (p.balance, p.reserved) = (p.balance - uint104(amount), p.reserved + uint104(amount)); // at most the balance
@@ -183,7 +186,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
         uint256 due,
         bytes32 ref
     ) external returns (bool) {
-        PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
+        PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(msg.sender, insurer, token)];
         if (amount > p.reserved) revert ExceedsReserve(amount, p.reserved);
         (p.balance, p.reserved) = (p.balance + uint104(amount), p.reserved - uint104(amount));
         if (amount != 0) emit Released(ref, insurer, msg.sender, token, amount);
@@ -209,7 +212,7 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
         if (amount > due) revert ExceedsSetOff(amount, due);
 
         Transfers.take(token, amount);
-        PoolBook.Pool storage p = _book.pools[PoolBook.keyOf(desk, insurer, token)];
+        PoolWords.Pool storage p = _book.pools[PoolBook.keyOf(desk, insurer, token)];
         _book.takeOff(p, PoolBook.keyOf(desk, insurer, token), payee, amount);
         p.balance += amount.toUint104();
 
@@ -232,8 +235,8 @@ contract Treasury is ITreasury, Licensed, ReentrancyGuard {
 
     /// @inheritdoc ITreasury
     function pool(address desk, address insurer, address token) external view returns (Pool memory) {
-        PoolBook.Pool memory p = _book.pools[PoolBook.keyOf(desk, insurer, token)];
-        uint40 haltedUntil = p.flags & PoolBook.HALTED == 0 ? 0 : p.haltedUntil;
+        PoolWords.Pool memory p = _book.pools[PoolBook.keyOf(desk, insurer, token)];
+        uint40 haltedUntil = p.flags & PoolWords.HALTED == 0 ? 0 : p.haltedUntil;
         return Pool(p.balance, p.exiting, p.exitFrom, p.reserved, p.owed, p.waiting, haltedUntil);
     }
 

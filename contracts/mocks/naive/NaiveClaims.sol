@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+// What Salus is measured beside is written as one writes it first.
+// solhint-disable gas-custom-errors, gas-increment-by-one, reason-string
+
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title How claims are often written down: a struct with strings, and three transactions until the money moves

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+// What Salus is measured beside is written as one writes it first.
+// solhint-disable gas-custom-errors, gas-increment-by-one, reason-string
+
 /// @title How readings are often written down: a struct and an event a reading, judged by one limit
 /// @dev The baseline of benchmarks/run.py, nothing else.
 contract NaiveColdChain {

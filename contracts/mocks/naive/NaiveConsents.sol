@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+// What Salus is measured beside is written as one writes it first.
+// solhint-disable gas-custom-errors, gas-increment-by-one, reason-string
+
 /// @title How consents are often written down: a struct with strings a grant, nonces in sequence
 /// @dev The baseline of benchmarks/run.py, nothing else. It checks no licence and binds no chain.
 contract NaiveConsents {

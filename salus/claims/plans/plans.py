@@ -13,7 +13,7 @@ from salus.claims.plans.units import category_units, listed, lists_of, price_uni
 from salus.claims.plans.versions import Version, published
 from salus.errors import BadInput
 from salus.keys.addresses import address as checked_address
-from salus.outbox._bulk import send_each, take_up
+from salus.outbox import resume_pending, send_each
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
@@ -156,7 +156,7 @@ class Plans:
         Raises:
             BadInput: The plan is not registered, or the chain has something else than the file.
         """
-        take_up(outbox)
+        resume_pending(outbox)
         plan_id, decimals = self._registered(plan)
         categories, lists = self._missing(plan, plan_id, decimals)
         some = [
@@ -250,7 +250,7 @@ class Plans:
             progress: Told how many are in.
             outbox: See :meth:`load`.
         """
-        take_up(outbox)
+        resume_pending(outbox)
         rest = self.not_enrolled(plan_id, members)
         done, receipts = len(members) - len(rest), {}
         parts = list(_parts(rest, _MEMBERS_A_TRANSACTION))

@@ -67,6 +67,7 @@ def events_in(document: Any, source: str) -> Iterator[Found]:
 
 
 def _body(document: Mapping[str, Any], source: str) -> tuple[str, Any]:
+    """The path and the value of a document's list of events; a path that ends with ``[]`` is of a lone event."""
     kind = document.get("type", document.get("isA"))
     # An extension's own type of event is written with a prefix.
     if kind in EVENT_TYPES or (isinstance(kind, str) and ":" in kind and "epcisBody" not in document):
@@ -80,13 +81,17 @@ def _body(document: Mapping[str, Any], source: str) -> tuple[str, Any]:
         return "epcisBody.eventList", body["eventList"]
     if "event" in body:
         return "epcisBody.event[]", [body["event"]]
-    steps = "epcisBody"
+    return _query_results(body, source)
+
+
+def _query_results(body: Any, source: str) -> tuple[str, Any]:
+    path = "epcisBody"
     for name in ("queryResults", "resultsBody", "eventList"):
-        steps += f".{name}"
+        path += f".{name}"
         body = body.get(name) if isinstance(body, dict) else None
     if body is None:
         raise BadInput(source, "epcisBody", "holds neither eventList nor queryResults; give an EPCIS 2.0 document")
-    return steps, body
+    return path, body
 
 
 def namespaces_of(context: Any) -> dict[str, str]:

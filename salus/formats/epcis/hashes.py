@@ -86,6 +86,7 @@ _ORDER = (
 )
 _EPCS = frozenset({"epcList", "inputEPCList", "childEPCs", "outputEPCList"})
 _QUANTITIES = frozenset({"quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"})
+_PARTS = {"persistentDisposition": ("set", "unset"), "readPoint": ("id",), "bizLocation": ("id",)}
 _PAIRS = {"bizTransactionList": "bizTransaction", "sourceList": "source", "destinationList": "destination"}
 _IGNORED = frozenset(
     {"type", "isA", "eventID", "recordTime", "errorDeclaration", "@context", "comment", "rdfs:comment"}
@@ -154,17 +155,20 @@ class _Canon:
     # ---- what has its place --------------------------------------------------------------------------------------
 
     def field(self, name: str, value: Any) -> str:
+        """The text of a field of an event that has its place in the order."""
+        if name in _PARTS:
+            return self.parts(name, _PARTS[name], value)
         if name in _EPCS:
             return self.list_of(name, [f"epc={self.value('epc', entry)}" for entry in _many(value)])
         if name in _QUANTITIES:
             return self.list_of(name, [self.parts("quantityElement", _QUANTITY, entry) for entry in _many(value)])
-        if name == "persistentDisposition":
-            return self.parts(name, ("set", "unset"), value)
-        if name in ("readPoint", "bizLocation"):
-            return self.parts(name, ("id",), value)
         if name == "sensorElementList":
             return self.list_of(name, [self.sensor(entry) for entry in _many(value)])
-        return "".join(sorted(f"{name}={self.value(name, entry)}" for entry in _many(value) if entry != ""))
+        return self.simple(name, name, value)
+
+    def simple(self, name: str, meaning: str, value: Any) -> str:
+        """The texts of one or several values, sorted; ``meaning`` is the field that says how they are written."""
+        return "".join(sorted(f"{name}={self.value(meaning, entry)}" for entry in _many(value) if entry != ""))
 
     def list_of(self, name: str, entries: Sequence[str]) -> str:
         text = "".join(sorted(entries))
@@ -177,10 +181,9 @@ class _Canon:
         text = ""
         for part in order:
             if part in content:
-                where = name if part == "type" else part
-                values = [f"{part}={self.value(where, entry)}" for entry in _many(content[part]) if entry != ""]
-                text += "".join(sorted(values))
-        return name + text + self.extensions(content, order) if text or self.extensions(content, order) else ""
+                text += self.simple(part, name if part == "type" else part, content[part])
+        text += self.extensions(content, order)
+        return name + text if text else ""
 
     def sensor(self, element: Any) -> str:
         if not isinstance(element, Mapping):

@@ -25,7 +25,6 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{
 _OFFSET = re.compile(r"(Z|[+-](0\d|1[0-4]):[0-5]\d)\Z")
 _UNIT = re.compile(r"[A-Z0-9]{2,3}\Z")
 _HEX = re.compile(r"[0-9A-Fa-f]+\Z")
-_SHORT = re.compile(r"[A-Za-z_]+\Z")
 
 # Which lists an event may have to say what it is about; one of them must be there.
 _ABOUT: Mapping[str, tuple[str, ...]] = {
@@ -89,85 +88,127 @@ def problems(document: Any, source: str = "") -> Iterator[Problem]:
 
 
 def _event(found: Found) -> Iterator[Problem]:
-    event, kind = found.event, found.event.get("type")
+    kind = found.event.get("type")
     if not isinstance(kind, str) or (kind not in words.EVENT_TYPES and ":" not in kind):
         yield found.at("type"), f"is {one_line(kind, 40)!r}; give one of {', '.join(sorted(words.EVENT_TYPES))}"
         return
-    yield from _optional(event, found.path, "eventTime", _time, required=True)
-    yield from _optional(event, found.path, "recordTime", _time)
-    yield from _optional(event, found.path, "eventTimeZoneOffset", _offset, required=True)
-    yield from _optional(event, found.path, "eventID", _uri)
-    certificates = event.get("certificationInfo", [])
-    for n, entry in enumerate(certificates if isinstance(certificates, list) else [certificates]):
-        yield from _judged(entry, found.at("certificationInfo", n), _uri)
+    yield from _when(found)
+    yield from _certificates(found)
     if kind in words.EVENT_TYPES:
         yield from _what(found, kind)
-    yield from _optional(event, found.path, "bizStep", _word(words.BIZ_STEPS))
-    yield from _optional(event, found.path, "disposition", _word(words.DISPOSITIONS))
+    yield from _optional(found.event, found.path, "bizStep", _word(words.BIZ_STEPS))
+    yield from _optional(found.event, found.path, "disposition", _word(words.DISPOSITIONS))
     yield from _persistent(found)
-    for name in ("readPoint", "bizLocation"):
-        if name in event:
-            place = event[name]
-            if isinstance(place, dict):
-                yield from _optional(place, found.at(name), "id", _uri, required=True)
-            else:
-                yield found.at(name), 'is no object; give {"id": URI}'
+    yield from _places(found)
     yield from _pairs(found, "bizTransactionList", "bizTransaction", words.BIZ_TRANSACTIONS, typed=False)
     yield from _pairs(found, "sourceList", "source", words.SOURCES, typed=True)
     yield from _pairs(found, "destinationList", "destination", words.SOURCES, typed=True)
-    for n, element in _entries(event, "sensorElementList"):
+    for n, element in _entries(found.event, "sensorElementList"):
         yield from _sensor(element, found.at("sensorElementList", n))
-    declaration = event.get("errorDeclaration")
-    if declaration is not None:
-        if isinstance(declaration, dict):
-            yield from _optional(declaration, found.at("errorDeclaration"), "declarationTime", _time, required=True)
-            yield from _optional(declaration, found.at("errorDeclaration"), "reason", _word(words.ERROR_REASONS))
+    yield from _error_declaration(found)
+
+
+def _when(found: Found) -> Iterator[Problem]:
+    event, path = found.event, found.path
+    yield from _optional(event, path, "eventTime", _time, required=True)
+    yield from _optional(event, path, "recordTime", _time)
+    yield from _optional(event, path, "eventTimeZoneOffset", _offset, required=True)
+    yield from _optional(event, path, "eventID", _uri)
+
+
+def _certificates(found: Found) -> Iterator[Problem]:
+    certificates = found.event.get("certificationInfo", [])
+    for n, entry in enumerate(certificates if isinstance(certificates, list) else [certificates]):
+        yield from _judged(entry, found.at("certificationInfo", n), _uri)
+
+
+def _places(found: Found) -> Iterator[Problem]:
+    for name in ("readPoint", "bizLocation"):
+        if name not in found.event:
+            continue
+        place = found.event[name]
+        if isinstance(place, dict):
+            yield from _optional(place, found.at(name), "id", _uri, required=True)
         else:
-            yield found.at("errorDeclaration"), "is no object"
+            yield found.at(name), 'is no object; give {"id": URI}'
+
+
+def _error_declaration(found: Found) -> Iterator[Problem]:
+    declaration = found.event.get("errorDeclaration")
+    if declaration is None:
+        return
+    where = found.at("errorDeclaration")
+    if isinstance(declaration, dict):
+        yield from _optional(declaration, where, "declarationTime", _time, required=True)
+        yield from _optional(declaration, where, "reason", _word(words.ERROR_REASONS))
+    else:
+        yield where, "is no object"
+
+
+# ------------------------------------------------------------------------------------------------- what it is about
 
 
 def _what(found: Found, kind: str) -> Iterator[Problem]:
-    event = found.event
-    for name in event:
+    yield from _unknown_fields(found, kind)
+    if kind != "TransformationEvent":
+        yield from _optional(found.event, found.path, "action", _one_of(words.ACTIONS), required=True)
+    yield from _missing_subject(found, kind)
+    yield from _things(found)
+    for name in ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"):
+        for n, entry in _entries(found.event, name):
+            yield from _quantity(entry, found.at(name, n))
+    if "ilmd" in found.event:
+        yield from _master_data(found, kind)
+
+
+def _unknown_fields(found: Found, kind: str) -> Iterator[Problem]:
+    for name in found.event:
         if name not in _COMMON and name not in _OF_TYPE[kind] and ":" not in name:
             yield found.at(name), f"is no field of {kind}; an extension needs a prefix"
-    if kind != "TransformationEvent":
-        yield from _optional(event, found.path, "action", _one_of(words.ACTIONS), required=True)
+
+
+def _missing_subject(found: Found, kind: str) -> Iterator[Problem]:
+    event = found.event
     # A sensor may also report on a place alone.
     on_place = kind == "ObjectEvent" and event.get("sensorElementList") and event.get("readPoint")
     if not any(name in event for name in _ABOUT[kind]) and not on_place:
         yield found.path, f"says not what it is about; give one of {', '.join(_ABOUT[kind])}"
     if kind == "TransactionEvent" and not event.get("bizTransactionList"):
         yield found.at("bizTransactionList"), "is missing; name the business transaction"
-    if (
-        kind in ("AggregationEvent", "AssociationEvent")
-        and "parentID" not in event
-        and event.get("action") != "OBSERVE"
-    ):
+    holds = kind in ("AggregationEvent", "AssociationEvent")
+    if holds and "parentID" not in event and event.get("action") != "OBSERVE":
         yield found.at("parentID"), "is missing; name what contains or carries the others"
-    yield from _optional(event, found.path, "parentID", _uri)
-    yield from _optional(event, found.path, "transformationID", _uri)
+
+
+def _things(found: Found) -> Iterator[Problem]:
+    yield from _optional(found.event, found.path, "parentID", _uri)
+    yield from _optional(found.event, found.path, "transformationID", _uri)
     for name in ("epcList", "childEPCs", "inputEPCList", "outputEPCList"):
-        for n, epc in _entries(event, name):
+        for n, epc in _entries(found.event, name):
             yield from _judged(epc, found.at(name, n), _uri)
-    for name in ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"):
-        for n, entry in _entries(event, name):
-            where = found.at(name, n)
-            if not isinstance(entry, dict):
-                yield where, "is no object; give epcClass and quantity"
-                continue
-            yield from _optional(entry, where, "epcClass", _uri, required=True)
-            yield from _optional(entry, where, "quantity", _number)
-            yield from _optional(entry, where, "uom", _unit)
-            for extra in entry.keys() - {"epcClass", "quantity", "uom"}:
-                yield f"{where}.{extra}", "is no field of a quantity; give epcClass, quantity, uom"
-    if "ilmd" in event:
-        ilmd = event["ilmd"]
-        if kind == "ObjectEvent" and event.get("action") != "ADD":
-            yield found.at("ilmd"), "is master data, which only an event of action ADD has"
-        for name in ilmd if isinstance(ilmd, dict) else ():
-            if ":" not in name and not name.startswith("@"):
-                yield found.at("ilmd", name), "has no prefix; write e.g. cbvmda:lotNumber"
+
+
+def _quantity(entry: Any, where: str) -> Iterator[Problem]:
+    if not isinstance(entry, dict):
+        yield where, "is no object; give epcClass and quantity"
+        return
+    yield from _optional(entry, where, "epcClass", _uri, required=True)
+    yield from _optional(entry, where, "quantity", _number)
+    yield from _optional(entry, where, "uom", _unit)
+    for extra in entry.keys() - {"epcClass", "quantity", "uom"}:
+        yield f"{where}.{extra}", "is no field of a quantity; give epcClass, quantity, uom"
+
+
+def _master_data(found: Found, kind: str) -> Iterator[Problem]:
+    if kind == "ObjectEvent" and found.event.get("action") != "ADD":
+        yield found.at("ilmd"), "is master data, which only an event of action ADD has"
+    data = found.event["ilmd"]
+    for name in data if isinstance(data, dict) else ():
+        if ":" not in name and not name.startswith("@"):
+            yield found.at("ilmd", name), "has no prefix; write e.g. cbvmda:lotNumber"
+
+
+# ------------------------------------------------------------------------------------------------------- its context
 
 
 def _persistent(found: Found) -> Iterator[Problem]:
@@ -199,30 +240,34 @@ def _sensor(element: Any, where: str) -> Iterator[Problem]:
     if not isinstance(reports, list) or not reports:
         yield f"{where}.sensorReport", "is missing or empty; give what was measured"
         return
-    metadata = element.get("sensorMetadata", {})
-    if not isinstance(metadata, dict):
-        yield f"{where}.sensorMetadata", "is no object"
-        metadata = {}
-    for name in ("time", "startTime", "endTime"):
-        yield from _optional(metadata, f"{where}.sensorMetadata", name, _time)
-    for name in ("deviceID", "deviceMetadata", "rawData", "dataProcessingMethod", "bizRules"):
-        yield from _optional(metadata, f"{where}.sensorMetadata", name, _uri)
+    yield from _sensor_metadata(element.get("sensorMetadata", {}), f"{where}.sensorMetadata")
     for n, report in enumerate(reports):
-        at = f"{where}.sensorReport[{n}]"
-        if not isinstance(report, dict):
-            yield at, "is no object"
-            continue
-        if not isinstance(report.get("type", report.get("exception")), str):
-            yield f"{at}.type", "is missing; say what was measured, e.g. Temperature"
-        yield from _optional(report, at, "exception", _word(words.SENSOR_ALERTS))
-        yield from _optional(report, at, "time", _time)
-        for name in _SENSOR_URIS:
-            yield from _optional(report, at, name, _uri)
-        for name in _SENSOR_NUMBERS:
-            yield from _optional(report, at, name, _number)
-        yield from _optional(
-            report, at, "hexBinaryValue", lambda value: isinstance(value, str) and _HEX.match(value), "hex digits"
-        )
+        yield from _sensor_report(report, f"{where}.sensorReport[{n}]")
+
+
+def _sensor_metadata(metadata: Any, where: str) -> Iterator[Problem]:
+    if not isinstance(metadata, dict):
+        yield where, "is no object"
+        return
+    for name in ("time", "startTime", "endTime"):
+        yield from _optional(metadata, where, name, _time)
+    for name in ("deviceID", "deviceMetadata", "rawData", "dataProcessingMethod", "bizRules"):
+        yield from _optional(metadata, where, name, _uri)
+
+
+def _sensor_report(report: Any, where: str) -> Iterator[Problem]:
+    if not isinstance(report, dict):
+        yield where, "is no object"
+        return
+    if not isinstance(report.get("type", report.get("exception")), str):
+        yield f"{where}.type", "is missing; say what was measured, e.g. Temperature"
+    yield from _optional(report, where, "exception", _word(words.SENSOR_ALERTS))
+    yield from _optional(report, where, "time", _time)
+    for name in _SENSOR_URIS:
+        yield from _optional(report, where, name, _uri)
+    for name in _SENSOR_NUMBERS:
+        yield from _optional(report, where, name, _number)
+    yield from _optional(report, where, "hexBinaryValue", _hex)
 
 
 # ---------------------------------------------------------------------------------------------------- kinds of values
@@ -232,26 +277,27 @@ Kind = Callable[[Any], Any]
 
 def _entries(event: Mapping[str, Any], name: str) -> Iterator[tuple[int, Any]]:
     value = event.get(name, [])
-    # What is no list at all is shown as an entry that is not as it must be.
+    # What is no list at all is checked as one entry, so that the problem is reported there.
     yield from enumerate(value if isinstance(value, list) else [value])
 
 
 def _optional(
-    holder: Mapping[str, Any], path: str, name: str, kind: Kind, due: str = "", *, required: bool = False
+    holder: Mapping[str, Any], path: str, name: str, kind: Kind, *, required: bool = False
 ) -> Iterator[Problem]:
     where = f"{path}.{name}" if path else name
     if name in holder:
-        yield from _judged(holder[name], where, kind, due)
+        yield from _judged(holder[name], where, kind)
     elif required:
-        yield where, f"is missing; give {due or _due(kind)}"
+        yield where, f"is missing; give {_due(kind)}"
 
 
-def _judged(value: Any, where: str, kind: Kind, due: str = "") -> Iterator[Problem]:
+def _judged(value: Any, where: str, kind: Kind) -> Iterator[Problem]:
     if not kind(value):
-        yield where, f"is {one_line(value, 40)!r}; give {due or _due(kind)}"
+        yield where, f"is {one_line(value, 40)!r}; give {_due(kind)}"
 
 
 def _due(kind: Kind) -> str:
+    """What must be given instead: the kind's docstring."""
     return kind.__doc__ or "another value"
 
 
@@ -279,6 +325,11 @@ def _uri(value: Any) -> bool:
 def _number(value: Any) -> bool:
     "a number"
     return isinstance(value, int | Decimal | float) and not isinstance(value, bool)
+
+
+def _hex(value: Any) -> bool:
+    "hex digits"
+    return isinstance(value, str) and bool(_HEX.match(value))
 
 
 def _unit(value: Any) -> bool:

@@ -174,7 +174,7 @@ def test_tt8_a_hostile_answer_does_no_harm_to_the_terminal():
 # --------------------------------------------------------------------------------------------------------------- listen
 
 
-def test_listen(house, tmp_path):
+def test_listen(mosquitto, tmp_path):
     parent, taken = click.Group("shipment"), []
 
     def deliver_for(context, device):
@@ -184,7 +184,7 @@ def test_listen(house, tmp_path):
     words = (
         "listen",
         "--broker",
-        f"127.0.0.1:{house.port}",
+        f"127.0.0.1:{mosquitto.port}",
         "--plain",
         "--client-id",
         "c",
@@ -193,7 +193,7 @@ def test_listen(house, tmp_path):
     )
     first = run(parent, *words, "--device", "d", "--for", 0.3, "--yes")
     assert "listening to salus/+/readings" in first.stderr
-    publisher = Publisher(house.port)
+    publisher = Publisher(mosquitto.port)
     for n in range(3):
         publisher.reading(n)
     publisher.send(b"nonsense")

@@ -16,6 +16,7 @@ def export(*words):
     )
 
 
+@pytest.mark.chain
 def test_the_abis_are_those_of_the_build():
     result = export("--check")
     assert (result.returncode, result.stderr) == (0, "")
@@ -26,6 +27,7 @@ def test_every_contract_has_an_abi(name):
     assert {entry["type"] for entry in decoding.load_abi(name)} > {"function"}
 
 
+@pytest.mark.chain
 def test_a_difference_is_found(monkeypatch, tmp_path, capsys):
     """The check must be able to fail."""
     sys.path.insert(0, str(ROOT / "scripts"))
@@ -38,5 +40,6 @@ def test_a_difference_is_found(monkeypatch, tmp_path, capsys):
     assert "salus/no-such-folder/Institutions.json is missing" in capsys.readouterr().err
 
 
+@pytest.mark.chain
 def test_the_build_is_there():
     assert (BUILD / "Institutions.json").is_file()

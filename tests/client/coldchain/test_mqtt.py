@@ -13,7 +13,7 @@ from salus.coldchain.loggers import Reading
 from salus.coldchain.loggers.mqtt import MAX_MESSAGE, BatchLimits, Broker, Listener, parse_message
 from salus.coldchain.loggers.spool import KEPT_BYTES, Spool
 from salus.errors import BadInput, Unreachable
-from tests.support.mqtt_broker import SECONDS, House, ListenerProcess, Publisher, house, wait_for  # noqa: F401
+from tests.support.mqtt_broker import SECONDS, ListenerProcess, Mosquitto, Publisher, wait_for
 from tests.support.mqtt_child import Ledger
 
 START = 1736143200
@@ -195,11 +195,11 @@ def test_a_message_of_many_is_stored_whole_or_not_at_all(spool, monkeypatch):
 
 
 @pytest.fixture
-def child(house, tmp_path):
+def child(mosquitto, tmp_path):
     """A listener in a process of its own."""
     folder = tmp_path / "child"
     folder.mkdir()
-    made = ListenerProcess(house.port, folder).start()
+    made = ListenerProcess(mosquitto.port, folder).start()
     wait_for((folder / "spool.db").exists)
     yield made.listening()  # the session is at the broker from here on
     made.kill()
@@ -214,15 +214,15 @@ class Timed(Listener):
         assert until() or time.monotonic() < end
 
 
-def listener(house, spool, **options):
-    return Timed(Broker("127.0.0.1", house.port, tls=False), spool, client_id="here", **options)
+def listener(mosquitto, spool, **options):
+    return Timed(Broker("127.0.0.1", mosquitto.port, tls=False), spool, client_id="here", **options)
 
 
-def test_messages_go_into_the_spool_and_what_is_malformed_into_quarantine(house, spool):
+def test_messages_go_into_the_spool_and_what_is_malformed_into_quarantine(mosquitto, spool):
     notes = []
-    heard = listener(house, spool, note=notes.append)
+    heard = listener(mosquitto, spool, note=notes.append)
     heard.run(lambda: bool(notes))  # so that the session exists
-    publisher = Publisher(house.port)
+    publisher = Publisher(mosquitto.port)
     publisher.reading(0)
     publisher.send(b"\x00nonsense")
     publisher.send([{"time": START + 600, "celsius": 4}, {"time": START + 1200, "celsius": None}])
@@ -240,22 +240,22 @@ def test_messages_go_into_the_spool_and_what_is_malformed_into_quarantine(house,
     assert spool.count()["quarantine"] == 1
 
 
-def test_a_message_that_was_not_stored_comes_again(house, spool, monkeypatch):
+def test_a_message_that_was_not_stored_comes_again(mosquitto, spool, monkeypatch):
     notes = []
-    heard = listener(house, spool, note=notes.append)
+    heard = listener(mosquitto, spool, note=notes.append)
     heard.run(lambda: bool(notes))
-    publisher = Publisher(house.port)
+    publisher = Publisher(mosquitto.port)
     publisher.reading(0)
     publisher.flush()
     publisher.close()
     with monkeypatch.context() as broken:
         broken.setattr(Spool, "add", lambda *_, **__: (_ for _ in ()).throw(BadInput("s.db", "spool", "is full")))
         assert refused(heard.run)[1] == "is full"
-    again = listener(house, spool)
+    again = listener(mosquitto, spool)
     again.run(lambda: spool.count()["open"] == 1)
 
 
-def test_what_is_not_taken_stays_pending_and_is_tried_again(house, spool, monkeypatch):
+def test_what_is_not_taken_stays_pending_and_is_tried_again(mosquitto, spool, monkeypatch):
     monkeypatch.setattr("salus.coldchain.loggers.mqtt._LONGEST_WAIT", 0.2)
     notes, taken = [], []
 
@@ -264,7 +264,7 @@ def test_what_is_not_taken_stays_pending_and_is_tried_again(house, spool, monkey
             raise Unreachable("no node answers")
         taken.append(batch)
 
-    heard = listener(house, spool, deliver=deliver, most=1, note=notes.append)
+    heard = listener(mosquitto, spool, deliver=deliver, limits=BatchLimits(most=1), note=notes.append)
     spool.add("logger-1", readings(0))
     heard.run(lambda: bool(taken))
     assert any("stays: no node answers" in note for note in notes)
@@ -297,15 +297,15 @@ def test_tt3_a_clock_that_is_ahead_does_not_make_all_that_follows_look_late(spoo
 
 
 def test_a_broker_that_refuses_ends_it(tmp_path, spool):
-    house = House(tmp_path)
+    mosquitto = Mosquitto(tmp_path)
     conf = tmp_path / "mosquitto.conf"
     conf.write_text(conf.read_text().replace("allow_anonymous true", "allow_anonymous false"))
-    house.start()
+    mosquitto.start()
     try:
         with pytest.raises(Unreachable) as error:
-            listener(house, spool).run()
+            listener(mosquitto, spool).run()
     finally:
-        house.stop()
+        mosquitto.stop()
     assert "refuses: Not authorized" in str(error.value)
 
 
@@ -338,11 +338,11 @@ def test_without_the_extra_the_error_names_it(spool, monkeypatch):
     )
 
 
-def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(house, child, tmp_path):
+def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(mosquitto, child, tmp_path):
     """Kill −9 of the listener at random moments, amid storing and handing on; the broker restarts once too."""
     chance, folder, total = random.Random(20250106), tmp_path / "child", 250
     spool_file, ledger = folder / "spool.db", Ledger(folder / "ledger.db")
-    publisher = Publisher(house.port)
+    publisher = Publisher(mosquitto.port)
     sent, kills = 0, 0
     while sent < total:
         for _ in range(min(chance.randint(10, 40), total - sent)):
@@ -358,8 +358,8 @@ def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(hous
         kills += 1
         child.start()
         if kills == 5:
-            house.stop()
-            house.start()
+            mosquitto.stop()
+            mosquitto.start()
     publisher.flush()
     wait_for(lambda: len(ledger.readings()) >= total)
     assert "Traceback" not in child.stop()
@@ -373,14 +373,14 @@ def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(hous
     assert kills >= 7
 
 
-def test_a_lost_connection_is_mended_while_it_runs(house, child, tmp_path):
+def test_a_lost_connection_is_mended_while_it_runs(mosquitto, child, tmp_path):
     ledger = Ledger(tmp_path / "child" / "ledger.db")
-    publisher = Publisher(house.port)
+    publisher = Publisher(mosquitto.port)
     for n in range(30):
         publisher.reading(n)
         if n in (9, 19):
-            house.stop()
-            house.start()
+            mosquitto.stop()
+            mosquitto.start()
     wait_for(lambda: len(ledger.readings()) == 30)
     said = child.stop()
     publisher.close()

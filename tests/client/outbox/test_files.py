@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from salus.errors import BadInput, WalletError
-from salus.outbox import Item, look
+from salus.outbox import Item, read_status
 from salus.outbox._files import default_file, key_lock
 from salus.outbox._store import Attempt, Store
 
@@ -135,7 +135,7 @@ def test_f24_an_empty_file_becomes_an_outbox(tmp_path):
     path.touch(0o600)
     path.chmod(0o600)
     Store(path).close()
-    assert look(path)[1] == []
+    assert read_status(path)[1] == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

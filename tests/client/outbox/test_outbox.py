@@ -10,8 +10,9 @@ from eth_account import Account
 
 from salus import KeySigner, NodeSigner, Salus
 from salus.chain.local_node import LocalNode
+from salus.chain.node import Node
 from salus.errors import BadInput, NodeRefused, NoSigner, NotMined, Refused, refusals
-from salus.outbox import Item, NonceTaken, Outbox, Result, State, look
+from salus.outbox import Item, NonceTaken, Outbox, Result, State, read_status
 from tests.support.deployed_chain import kind
 from tests.support.fault_proxy import FaultProxy
 from tests.support.mint_outbox import Mint
@@ -154,7 +155,7 @@ def test_the_signed_bytes_are_on_the_disk_before_they_are_sent(mint):
 
     def hook(step):
         if step == "after_store":
-            _, there = look(path)
+            _, there = read_status(path)
             seen.append(([result.state for result in there], mint.count()))
 
     client = mint.client()
@@ -383,12 +384,12 @@ def test_the_file_is_read_without_a_node(mint):
     with mint.client().outbox() as outbox:
         list(outbox.send_all(mint.items(some(2))))
         path = outbox.path
-    status, results = look(path)
+    status, results = read_status(path)
     assert (status.account, status.chain_id, status.open) == (mint.signer.address, mint.node.chain_id, 0)
     assert status.counts[State.INCLUDED] == 2 and status.foreign == ()
     assert [type(result) for result in results] == [Result] * 2
     with pytest.raises(BadInput, match="is not there"):
-        look(path.with_name("other.sqlite"))
+        read_status(path.with_name("other.sqlite"))
 
 
 def test_only_who_signs_has_an_outbox(mint):
@@ -397,7 +398,7 @@ def test_only_who_signs_has_an_outbox(mint):
 
 
 def test_an_account_of_the_node_signs(mint):
-    signer = NodeSigner(mint.w3, mint.node.accounts[7])
+    signer = NodeSigner(Node(mint.node.url), mint.node.accounts[7])
     mine = some(3)
     with mint.client(signer=signer).outbox() as outbox:
         assert all(result.done for result in outbox.send_all(mint.items(mine)))

@@ -109,6 +109,33 @@ def test_TP10_a_starved_payment_reverts_instead_of_being_held(treasury, till, od
     assert 4 < paid < 16
 
 
+def test_TP10_a_payment_that_does_not_revert_gives_the_token_all_its_gas(treasury, till, odd, insurer, hospital):
+    """With the least gas that passes the check the token gets as much as with plenty: the margin covers what the call
+    itself costs, and the 64th part that the treasury keeps.
+    """
+    behave(odd, "meter")
+
+    def gas_of_token(limit):
+        try:
+            till.tell("pay", insurer, odd, hospital, 1, REFERENCE, gas_limit=limit)
+        except VirtualMachineError as trouble:
+            needed, left = map(int, trouble.revert_msg.removeprefix("GasTooLow: ").split(", "))
+            assert left < needed == treasury.TRANSFER_GAS() * 64 // 63 + 5_000
+            return None
+        return odd.gasAtStart()
+
+    plenty = gas_of_token(1_000_000)
+    assert treasury.TRANSFER_GAS() - 1_000 < plenty < treasury.TRANSFER_GAS()  # less what it takes to get there
+    low, high = 200_000, 1_000_000
+    while high - low > 1:
+        middle = (low + high) // 2
+        if gas_of_token(middle) is None:
+            low = middle
+        else:
+            high = middle
+    assert gas_of_token(high) == plenty
+
+
 # ---- collect -----------------------------------------------------------------------------------------------------
 
 

@@ -134,7 +134,7 @@ def test_TC10_a_cause_that_nobody_numbered_is_none(access_log, people):
     """The ABI's own check: no declaration at all."""
     data = access_log.declareEmergency.encode_input(people.patient, 4, OBSERVATION, HOUR)
     assert data.count("0" * 63 + "4") == 1
-    with brownie.reverts():
+    with brownie.reverts(""):
         people.hospital.transfer(access_log, data=data.replace("0" * 63 + "4", "0" * 63 + "5"))
 
 

@@ -108,7 +108,7 @@ def test_the_policy_is_published(registries):
 
 
 def test_there_is_no_fifth_policy(salus_project, institutions, guardians, deployer, house):
-    with brownie.reverts():
+    with brownie.reverts(""):
         salus_project.ConsentRegistry.deploy(institutions, guardians, 4, {"from": deployer})
 
 

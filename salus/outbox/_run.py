@@ -1,0 +1,144 @@
+"""What the parts of a run share: the file, the nodes, the settings, what is in flight and how far the chain is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from salus.errors import NodeRefused
+from salus.outbox._dispatch import Dispatch, Flight
+from salus.outbox._envelope import signing
+from salus.outbox._files import Given, key_lock
+from salus.outbox._items import State
+from salus.outbox._nodes import BATCH, Nodes
+from salus.outbox._rechecking import Change, recheck
+from salus.outbox._settings import Settings
+from salus.outbox._store import Attempt, Row, Store
+from salus.outbox._tracking import Tracker
+
+if TYPE_CHECKING:
+    from salus.keys.signers import Signer
+
+__all__ = ["LONGEST_POLL", "SHORTEST_POLL", "Progress", "Run"]
+
+#: Seconds between two looks at the chain.
+SHORTEST_POLL, LONGEST_POLL = 0.01, 0.25
+
+_FIRST_RESEND = 1.0  # seconds after which what a node may have lost is sent again
+_FIRST_RESEND_NEAR = 0.4  # for a node on this machine
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run last saw of the chain, and since when nothing has moved; times are of the monotonic clock.
+
+    Attributes:
+        first_resend: Seconds without movement until something is sent again for the first time.
+        count: Transactions of the account in blocks; -1 before the first look.
+        head: The latest block's number; -1 before the first look.
+        earlier_head: The head at the look before. A node may answer the second question of a look later than the first:
+            only this one is surely from before ``count``.
+        moved_at: When something last moved.
+        moved_head: The head at that time.
+        resent_at: When something was last sent again, or moved.
+        resend_after: Seconds from then on after which something is sent again.
+        poll_interval: Seconds until the next look.
+    """
+
+    first_resend: float
+    count: int = -1
+    head: int = -1
+    earlier_head: int = -1
+    moved_at: float = field(default_factory=time.monotonic)
+    moved_head: int = -1
+    resent_at: float = 0.0
+    resend_after: float = field(init=False)
+    poll_interval: float = SHORTEST_POLL
+
+    def __post_init__(self) -> None:
+        self.resend_after = self.first_resend
+
+    def reset_waits(self) -> None:
+        """Something moved: the patience, and the waiting before a repair, begin again."""
+        self.moved_at = self.resent_at = time.monotonic()
+        self.resend_after = self.first_resend
+        self.moved_head = self.head
+
+
+class Run:
+    """One run of an outbox, as its parts share it.
+
+    Args:
+        store: The file.
+        nodes: The endpoints.
+        signer: Who signs.
+        chain_id: On which chain.
+        settings: How.
+
+    Attributes:
+        account: Who signs, with checksum.
+        sign: Signs a call; see :func:`salus.outbox._envelope.signing`.
+        flights: What is signed and not settled, by nonce.
+        out: What is on its way to a node.
+        progress: How far the chain is.
+        gas_limit: Gas in a block; 0 before a node was asked.
+        foresees: Whether a node was seen to count what waits for a block.
+    """
+
+    def __init__(self, store: Store, nodes: Nodes, signer: Signer, chain_id: int, settings: Settings) -> None:
+        self.store, self.nodes, self.settings = store, nodes, settings
+        self.chain_id, self.account = chain_id, signer.address
+        self.sign = signing(signer, chain_id)
+        self.tracker = Tracker(nodes, signer.address, settings.confirmations)
+        self.flights: dict[int, Flight] = {}
+        self.out = Dispatch(store, nodes, self.flights, settings.hook)
+        self.progress = Progress(_FIRST_RESEND_NEAR if nodes.near else _FIRST_RESEND)
+        self.gas_limit = 0
+        self.foresees = False
+
+    def lock(self) -> AbstractContextManager[Given]:
+        """Hold the account's nonces; see :func:`salus.outbox._files.key_lock`."""
+        return key_lock(self.chain_id, self.nodes.genesis, self.account, self.settings.patience)
+
+    def with_attempts(self, rows: Sequence[Row]) -> list[tuple[Row, list[Attempt]]]:
+        """Each row with its attempts, oldest first."""
+        found = self.store.attempts(rows)
+        return [(row, found[row.id]) for row in rows]
+
+    def adopt(self, rows: Iterable[Row]) -> None:
+        """Take over what was signed, by an earlier run or by another process, and send the same bytes again."""
+        taken = [row for row in rows if row.nonce not in self.flights]
+        last = []
+        for row, attempts in self.with_attempts(taken):
+            assert row.nonce is not None
+            self.flights[row.nonce] = Flight(row, attempts)
+            last.append((row.id, row.nonce, attempts[-1].hash, attempts[-1].raw))
+        for first in range(0, len(last), BATCH):
+            self.out.send_missing(last[first : first + BATCH])
+        if taken:
+            self.progress.reset_waits()
+
+    def recheck(self, rows: Sequence[Row]) -> list[Change]:
+        """Look again at what is in a block that may still go away; see :func:`salus.outbox._rechecking.recheck`.
+
+        What was un-mined is in flight again, by the same bytes.
+        """
+        changes = recheck(self.store, self.tracker, rows)
+        self.adopt([change.row for change in changes if change.row.state is State.SENT])
+        return changes
+
+    def out_of_ether(self, left: int, cost: int) -> NodeRefused:
+        """The error where the account cannot pay for the next item.
+
+        Args:
+            left: How many items are left.
+            cost: What the next one may cost, wei.
+        """
+        return NodeRefused(
+            f"{self.account} has too little ether for the next of {left} items ({cost / 1e18:.6f} may be needed);"
+            " nothing is lost: give it ether, then `salus outbox resume`",
+            name="InsufficientFunds",
+        )
