@@ -14,14 +14,12 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from salus.chain.book import Book, default_book
-from salus.chain.connection import redact_url
 from salus.chain.events import EventIndex, default_index
 from salus.chain.ledger import Ledger
-from salus.errors import BadInput, IndexTrouble, gate
+from salus.chain.node import Node
+from salus.errors import BadInput, IndexTrouble
 
 if TYPE_CHECKING:
-    from web3 import Web3
-
     from salus.claims.desk import Claims
     from salus.claims.plans.plans import Plans
     from salus.claims.treasury.treasury import Treasury
@@ -47,14 +45,14 @@ class Salus(Ledger):
     Most callers want :meth:`connect`, which also checks that node and address book fit.
 
     Args:
-        w3: The node.
+        node: The node.
         book: The contracts.
         signer: Who sends transactions and signs; None to read only.
         index: What reads the local index of events; None to ask the node for all of them.
     """
 
-    def __init__(self, w3: Web3, book: Book, signer: Signer | None = None, index: EventIndex | None = None) -> None:
-        super().__init__(w3, book, signer, index)
+    def __init__(self, node: Node, book: Book, signer: Signer | None = None, index: EventIndex | None = None) -> None:
+        super().__init__(node, book, signer, index)
         self._resources: dict[type, Any] = {}
 
     @classmethod
@@ -84,12 +82,9 @@ class Salus(Ledger):
             WrongChain: The node is on another chain than the book.
             NotDeployed: No code, or other code, at an address of the book.
         """
-        from salus.chain.provider import open_node
-
-        w3 = open_node(url, timeout=timeout)
+        node = Node(url, timeout=timeout)
         if book is None:
-            with gate("asking for the chain", node=redact_url(url)):
-                chain_id = int(w3.eth.chain_id)
+            chain_id = node.chain_id()
             book = default_book(chain_id)
             if not book.is_file():
                 raise BadInput(
@@ -97,13 +92,13 @@ class Salus(Ledger):
                 )
         if not isinstance(book, Book):
             book = Book.load(book)
-        client = cls(w3, book, signer, find_index(index, book))
+        client = cls(node, book, signer, find_index(index, book))
         client.check()
         return client
 
     def with_signer(self, signer: Signer | None) -> Salus:
         """The same node and book with another signer."""
-        other = Salus(self.w3, self.book, signer, self.index)
+        other = Salus(self.node, self.book, signer, self.index)
         other.fee_ceiling, other.patience, other._contracts = self.fee_ceiling, self.patience, self._contracts
         return other
 

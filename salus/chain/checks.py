@@ -7,20 +7,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from salus.chain.book import CONTRACTS, Book, default_book
-from salus.chain.connection import redact_url
-from salus.chain.json_rpc import ask_many, data
 from salus.chain.ledger import Ledger
 from salus.chain.local_deployment import find_checkout
-from salus.chain.provider import open_node
-from salus.errors import BadInput, NotDeployed, gate
+from salus.chain.node import Node
+from salus.chain.rpc import Call, data, number
+from salus.errors import BadInput, NotDeployed
 from salus.errors.checks import Check, checked
 from salus.errors.explanations import moment
-
-if TYPE_CHECKING:
-    from web3 import Web3
 
 __all__ = ["NodeFacts", "check_book", "check_brownie_records", "check_node", "read_node"]
 
@@ -38,7 +34,7 @@ class NodeFacts:
     """What a node says of itself.
 
     Attributes:
-        w3: The connection.
+        node: The connection.
         url: Its address, without what may be secret.
         client: The name of its program.
         chain_id: The chain that it is on.
@@ -48,7 +44,7 @@ class NodeFacts:
         syncing: Whether it says that it is still catching up.
     """
 
-    w3: Web3
+    node: Node
     url: str
     client: str
     chain_id: int
@@ -66,27 +62,34 @@ class NodeFacts:
 def read_node(url: str) -> NodeFacts:
     """Ask a node what it is.
 
+    Args:
+        url: The node's JSON-RPC.
+
     Raises:
         BadInput: Not the address of a node.
         Unreachable: It does not answer, or not as a node.
     """
-    w3 = open_node(url, timeout=10, patience=3)
-    with gate("asking what it is", node=redact_url(url)):
-        latest = w3.eth.get_block("latest")
-        return NodeFacts(
-            w3,
-            redact_url(url),
-            str(w3.client_version),
-            int(w3.eth.chain_id),
-            w3.eth.get_block(0)["hash"].to_0x_hex(),
-            int(latest["number"]),
-            int(latest["timestamp"]),
-            bool(w3.eth.syncing),
-        )
+    node = Node(url, timeout=10, patience=3)
+    asked: list[Call] = [("web3_clientVersion", []), ("eth_chainId", []), ("eth_syncing", [])]
+    client, chain_id, syncing = node.results(asked, doing="asking what it is")
+    first, latest = node.block(0), node.block()
+    return NodeFacts(
+        node,
+        str(node.address),
+        str(client),
+        number(chain_id, "the chain's id"),
+        "0x" + data(first.get("hash"), "the hash of the first block", 32).hex(),
+        number(latest.get("number"), "the latest block", most=1 << 64),
+        number(latest.get("timestamp"), "the time of the latest block", most=1 << 64),
+        bool(syncing),
+    )
 
 
 def check_node(url: str) -> tuple[NodeFacts | None, list[Check]]:
     """The node, and its chain's clock against this machine's.
+
+    Args:
+        url: The node's JSON-RPC.
 
     Returns:
         What it says of itself, None where it does not answer; and what was found.
@@ -162,7 +165,7 @@ def _check_code(node: NodeFacts, book: Book) -> Iterator[Check]:
     wrong = 0
     for name, entry in book.contracts.items():
         try:
-            Ledger(node.w3, Book(book.chain_id, {name: entry}, book.path)).check()
+            Ledger(node.node, Book(book.chain_id, {name: entry}, book.path)).check()
         except NotDeployed as error:
             wrong += 1
             yield Check.of(name, error, "deploy again")
@@ -190,7 +193,7 @@ def check_brownie_records(node: NodeFacts | None) -> Iterator[Check]:
         return
     # A node that is named by its URL alone is "fetch" to Brownie, whichever chain it is on.
     stale = {
-        place: gone for place in (folder / "fetch", folder / str(node.chain_id)) if (gone := _gone(place, node.w3))
+        place: gone for place in (folder / "fetch", folder / str(node.chain_id)) if (gone := _gone(place, node.node))
     }
     for place, gone in stale.items():
         found = f"{place} remembers {len(gone)} contracts that are not on chain {node.chain_id}"
@@ -199,9 +202,9 @@ def check_brownie_records(node: NodeFacts | None) -> Iterator[Check]:
         yield Check.ok(part, f"{folder} remembers nothing that is gone")
 
 
-def _gone(place: Path, w3: Web3) -> list[str]:
+def _gone(place: Path, node: Node) -> list[str]:
     """The accounts of a folder of Brownie's records at which the chain has no code."""
     known = [file.stem for file in sorted(place.glob("0x*.json")) if re.fullmatch(r"0x[0-9a-fA-F]{40}", file.stem)]
     questions: list[tuple[str, list[Any]]] = [("eth_getCode", [account, "latest"]) for account in known]
-    codes = ask_many(w3, questions, "asking for contracts") if questions else []
-    return [account for account, code in zip(known, codes, strict=True) if not data(code)]
+    codes = node.results(questions, doing="asking for contracts") if questions else []
+    return [account for account, code in zip(known, codes, strict=True) if not data(code, "a contract's code")]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from salus.errors import gate
+from salus.chain.rpc import number
 
 if TYPE_CHECKING:
-    from web3.contract.contract import ContractFunction
-
+    from salus.chain.contracts import Call
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
 
@@ -36,13 +35,12 @@ def reached(ledger: Ledger, at: int) -> bool:
     end = time.monotonic() + ahead + 0.1
     while ahead <= _PATIENCE and time.monotonic() < end:
         time.sleep(0.1)
-        with gate("asking for the next block"):
-            if int(ledger.w3.eth.get_block("pending")["timestamp"]) >= at:
-                return True
+        if number(ledger.node.block("pending").get("timestamp"), "the time of the next block", most=1 << 64) >= at:
+            return True
     return False
 
 
-def send_at(ledger: Ledger, fn: ContractFunction, at: int, *, gas: int) -> Receipt:
+def send_at(ledger: Ledger, fn: Call, at: int, *, gas: int) -> Receipt:
     """Send when the next block will not be before a second that is near; see :meth:`salus.Salus.send`.
 
     Args:

@@ -10,76 +10,107 @@ from salus.errors import BadInput, one_line
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["BUSY", "is_local", "node_parts", "open_session", "pause_asked", "redact_url"]
+__all__ = ["BUSY", "NodeAddress", "open_session", "pause_asked"]
 
 #: HTTP statuses of a node that may answer a little later.
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 
-
-def redact_url(url: str) -> str:
-    """A node's address for messages: scheme, host and port.
-
-    Providers put keys into paths and passwords before hosts; neither is in it.
-
-    Args:
-        url: The address as the user gave it.
-    """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+#: Seconds that a node may ask to be left alone, at most.
+LONGEST_WAIT = 10.0
 
 
-def node_parts(url: str) -> SplitResult:
-    """The parts of a node's address.
+class NodeAddress:
+    """The address of a node, which can only be printed without its secrets.
+
+    Providers put keys into paths and queries, and passwords before hosts. ``str()``, ``repr()`` and formatting give
+    scheme, host and port alone; only :attr:`secret` has all of it, for the connection itself.
+
+    >>> address = NodeAddress("https://me:word@node.example:8545/v2/key?token=x")
+    >>> f"{address} {address!r} {[address]}"
+    'https://node.example:8545 https://node.example:8545 [https://node.example:8545]'
 
     Args:
-        url: ``http://host:port`` or ``https://host``.
+        url: ``http://`` or ``https://``; an address is taken as it is.
 
     Raises:
-        BadInput: Not an address of a node.
+        BadInput: Not the address of a node.
     """
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine:
-        raise BadInput(
-            "--rpc", "", f"{one_line(url)!r} is not the address of a node: write http://host:port or https://host"
-        )
-    return parts
+
+    __slots__ = ("_parts", "_url")
+
+    _url: str
+    _parts: SplitResult
+
+    def __init__(self, url: str | NodeAddress) -> None:
+        if isinstance(url, NodeAddress):
+            self._url, self._parts = url._url, url._parts
+            return
+        try:
+            parts = urlsplit(url)
+            fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except (TypeError, ValueError, AttributeError):
+            fine = False
+        if not fine:
+            raise BadInput(
+                "--rpc", "", f"{_guess(url)} is not the address of a node: write http://host:port or https://host"
+            )
+        self._url, self._parts = url, parts
+
+    @property
+    def secret(self) -> str:
+        """The whole address. It must not be printed, logged or put into an error."""
+        return self._url
+
+    @property
+    def parts(self) -> SplitResult:
+        """Its parts, secrets included."""
+        return self._parts
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the node is on this machine."""
+        return self._parts.hostname in ("127.0.0.1", "localhost", "::1")
+
+    def __str__(self) -> str:
+        host = self._parts.hostname or ""
+        shown = f"[{host}]" if ":" in host else host
+        return f"{self._parts.scheme}://{shown}" + (f":{self._parts.port}" if self._parts.port else "")
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NodeAddress) and self._url == other._url
+
+    def __hash__(self) -> int:
+        return hash(self._url)
 
 
-def is_local(parts: SplitResult) -> bool:
-    """Whether a node is on this machine.
-
-    Args:
-        parts: Of :func:`node_parts`.
-    """
-    return parts.hostname in ("127.0.0.1", "localhost", "::1")
+def _guess(url: object) -> str:
+    """What was given instead of an address, as far as it can be shown: with an @ in it, it may hold a password."""
+    text = one_line(url, 60)
+    return "what was given" if "@" in text or "?" in text else repr(text)
 
 
 def pause_asked(retry_after: str | None) -> float:
-    """Seconds that a node asks to wait, by its ``Retry-After`` header; 0 where it names a date, or nothing.
+    """Seconds that a node asks to be left alone, by its ``Retry-After``; 0 where it names a date, or nothing.
 
     Args:
         retry_after: The header's value; None where there is none.
     """
-    return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else 0.0
+    if retry_after and retry_after.isascii() and retry_after.isdecimal():
+        return min(float(retry_after), 1e9)
+    return 0.0
 
 
-def open_session(url: str) -> requests.Session:
-    """A session of requests that keeps the connections to a node open.
+def open_session(address: NodeAddress) -> requests.Session:
+    """What keeps the connections to a node open.
 
     Args:
-        url: The node's address.
-
-    Raises:
-        BadInput: Not an address of a node.
+        address: The node.
     """
     import requests
 
-    parts = node_parts(url)
     session = requests.Session()
-    if is_local(parts):
-        session.trust_env = False  # a proxy that the environment names is for the world outside
+    if address.is_local:
+        session.trust_env = False  # a proxy that the environment names is for other machines
     return session

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from salus.abi import decoding
 from salus.chain.receipts import Event
-from salus.errors import BadAnswer, IndexTrouble, NodeRefused, gate
+from salus.chain.rpc import TooMuchAsked, Trouble, data, number
+from salus.chain.transport import TooLong
+from salus.errors import BadAnswer, IndexTrouble
 
 if TYPE_CHECKING:
-    from web3 import Web3
-
     from salus.chain.book import Book
+    from salus.chain.node import Node
 
 __all__ = ["EventIndex", "Events", "Past", "default_index"]
 
@@ -58,13 +59,13 @@ class Events:
     """The events of one book.
 
     Args:
-        w3: The node.
+        node: The node.
         book: The contracts.
         index: What answers for the past; None to ask the node for all of it.
     """
 
-    def __init__(self, w3: Web3, book: Book, index: EventIndex | None = None) -> None:
-        self.w3, self.book, self.index = w3, book, index
+    def __init__(self, node: Node, book: Book, index: EventIndex | None = None) -> None:
+        self.node, self.book, self.index = node, book, index
 
     def find(
         self, contract: str, event: str, where: Mapping[str, str | bytes] | None, since: int | None
@@ -74,11 +75,10 @@ class Events:
         topics = _topics(contract, event, where)
         first = entry.block if since is None else since
         past = None if self.index is None else self.index.find(contract, topics, first)
-        with gate("asking for the latest block"):
-            latest = self.w3.eth.get_block("latest")
-        last = int(latest["number"])
+        latest = self.node.block()
+        last = number(latest.get("number"), "the latest block", most=1 << 64)
         found: dict[tuple[int, int], Event] = {}
-        if past is not None and self._stands(past, last, bytes(latest["hash"])):
+        if past is not None and self._stands(past, last, data(latest.get("hash"), "the latest block's hash", 32)):
             stored = (self._stored(contract, entry.address, row) for row in past.rows)
             found = {(one.block, one.index): one for one in stored}
             first = max(first, past.block + 1)
@@ -91,8 +91,8 @@ class Events:
         """Whether the index's last block is on the node's chain: then all before it are, too."""
         if past.block >= last:
             return past.block == last and past.hash == latest
-        with gate(f"asking for block {past.block}"):
-            return bytes(self.w3.eth.get_block(past.block)["hash"]) == past.hash
+        there = self.node.block(past.block).get("hash")
+        return data(there, f"the hash of block {past.block}", 32) == past.hash
 
     def _stored(self, contract: str, address: str, row: Any) -> Event:
         topics = [bytes(t) for t in (row.topic0, row.topic1, row.topic2, row.topic3) if t is not None]
@@ -107,41 +107,67 @@ class Events:
         name, args = decoded
         return Event(name, contract, address, args, row.block, row.log_index, "0x" + bytes(row.tx).hex())
 
-    def _logs(self, address: str, topics: list[Any], first: int, last: int) -> list[Mapping[str, Any]]:
-        if first > last:
-            return []
-        wanted = {"address": address, "topics": topics, "fromBlock": first, "toBlock": last}
-        try:
-            with gate("reading events"):
-                return list(self.w3.eth.get_logs(wanted))  # type: ignore[arg-type]
-        except (BadAnswer, NodeRefused):
-            # Nodes limit how many blocks or logs one answer may span; smaller questions get through.
-            if first == last:
-                raise
-            middle = (first + last) // 2
-            return self._logs(address, topics, first, middle) + self._logs(address, topics, middle + 1, last)
+    def _logs(self, address: str, topics: Sequence[bytes | None], first: int, last: int) -> list[Mapping[str, Any]]:
+        """The logs of some blocks. Nodes limit how many of either an answer may span; smaller questions get through."""
+        wanted = {"address": address, "topics": [None if t is None else "0x" + t.hex() for t in topics]}
+        found: list[Mapping[str, Any]] = []
+        open_ = [(first, last)] if first <= last else []
+        while open_:
+            lower, upper = open_.pop()
+            asked = {**wanted, "fromBlock": hex(lower), "toBlock": hex(upper)}
+            try:
+                (answer,) = self.node.many([("eth_getLogs", [asked])], doing="reading events")
+            except (TooMuchAsked, TooLong):
+                if lower == upper:
+                    raise
+                answer = None
+            if isinstance(answer, list):
+                found += answer
+                continue
+            if lower == upper:
+                raise (
+                    answer.error("reading events")
+                    if isinstance(answer, Trouble)
+                    else BadAnswer("the node's answer is malformed while reading events")
+                )
+            middle = (lower + upper) // 2
+            open_ += [(middle + 1, upper), (lower, middle)]
+        return found
 
-    def read(self, log: Mapping[str, Any]) -> Event | None:
+    def read(self, log: Any) -> Event | None:
         """A node's log as an event; None where it is of no contract of the book or was taken back.
 
         Args:
-            log: As web3 gives it, hashes and data as bytes.
+            log: As the node wrote it in JSON.
 
         Raises:
             BadAnswer: It does not fit the ABI.
         """
+        if not isinstance(log, Mapping):
+            raise BadAnswer("the node gave a log that is no object")
+        contract = self._by_address.get(str(log.get("address")).lower())
+        if contract is None or log.get("removed"):
+            return None
+        given = log.get("topics")
+        if not isinstance(given, list):
+            raise BadAnswer("the node gave a log without topics")
+        topics = [data(topic, "a log's topic", 32) for topic in given]
         try:
-            contract = self._by_address.get(str(log["address"]).lower())
-            if contract is None or log.get("removed"):
-                return None
-            decoded = decoding.decode_event(contract, [bytes(topic) for topic in log["topics"]], bytes(log["data"]))
-            if decoded is None:
-                return None
-            name, args = decoded
-            place = int(log["blockNumber"]), int(log["logIndex"]), "0x" + bytes(log["transactionHash"]).hex()
-        except (KeyError, TypeError, ValueError) as trouble:
+            decoded = decoding.decode_event(contract, topics, data(log.get("data"), "a log's data"))
+        except ValueError as trouble:
             raise BadAnswer(f"the node gave a log that does not fit: {trouble}") from None
-        return Event(name, contract, self.book[contract].address, args, *place)
+        if decoded is None:
+            return None
+        name, args = decoded
+        return Event(
+            name,
+            contract,
+            self.book[contract].address,
+            args,
+            number(log.get("blockNumber"), "a log's block", most=1 << 64),
+            number(log.get("logIndex"), "a log's place", most=1 << 64),
+            "0x" + data(log.get("transactionHash"), "a log's transaction", 32).hex(),
+        )
 
     @cached_property
     def _by_address(self) -> Mapping[str, str]:

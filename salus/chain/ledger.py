@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
 from salus.chain.book import Book, Deployment, abi_hash
-from salus.chain.connection import redact_url
+from salus.chain.contracts import Call, Contract
 from salus.chain.events import EventIndex, Events
-from salus.chain.json_rpc import ask_many, data, quantity
+from salus.chain.node import Node
 from salus.chain.receipts import Event, Receipt
-from salus.chain.transactions import Sender, eth_call, eth_calls
-from salus.errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain, gate
+from salus.chain.rpc import data, number
+from salus.chain.transactions import Sender
+from salus.errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from web3 import Web3
-    from web3.contract import Contract
-    from web3.contract.contract import ContractFunction
 
     from salus.keys.signers import Signer
 
@@ -34,7 +34,7 @@ class Ledger:
     """The contracts of one chain as one signer uses them.
 
     Args:
-        w3: The node.
+        node: The node.
         book: The contracts.
         signer: Who sends transactions and signs; None to read only.
         index: What reads the local index of events; None to ask the node for all of them.
@@ -44,8 +44,8 @@ class Ledger:
         patience: Seconds to wait for a transaction to be in a block.
     """
 
-    def __init__(self, w3: Web3, book: Book, signer: Signer | None = None, index: EventIndex | None = None) -> None:
-        self.w3 = w3
+    def __init__(self, node: Node, book: Book, signer: Signer | None = None, index: EventIndex | None = None) -> None:
+        self.node = node
         self.book = book
         self.signer = signer
         self.index = index
@@ -64,16 +64,13 @@ class Ledger:
             NotDeployed: No code, or other code, at an address of the book.
         """
         entries = tuple(self.book.contracts.values())
-        provider: Any = self.w3.provider
-        there, *codes = ask_many(
-            self.w3,
+        there, *codes = self.node.results(
             [("eth_chainId", []), *(("eth_getCode", [entry.address, "latest"]) for entry in entries)],
-            "asking for the chain",
-            node=redact_url(str(provider.endpoint_uri)),
+            doing="asking for the chain",
         )
-        self._same_chain(quantity(there))
+        self._same_chain(number(there, "the chain's id"))
         for entry, code in zip(entries, codes, strict=True):
-            self._check_code(entry, data(code))
+            self._check_code(entry, data(code, f"the code of {entry.name}"))
 
     def _check_code(self, entry: Deployment, code: bytes) -> None:
         from eth_utils.crypto import keccak
@@ -96,9 +93,7 @@ class Ledger:
             )
 
     def _check_chain(self) -> None:
-        with gate("asking for the chain"):
-            there = int(self.w3.eth.chain_id)
-        self._same_chain(there)
+        self._same_chain(self.node.chain_id())
 
     def _same_chain(self, there: int) -> None:
         if there != self.book.chain_id:
@@ -114,8 +109,7 @@ class Ledger:
 
     def now(self) -> int:
         """The chain's clock: the time of the latest block, Unix seconds."""
-        with gate("asking for the latest block"):
-            return int(self.w3.eth.get_block("latest")["timestamp"])
+        return number(self.node.block().get("timestamp"), "the time of the latest block", most=1 << 64)
 
     def block_time(self, block: int) -> int:
         """The time of a block, Unix seconds.
@@ -126,11 +120,14 @@ class Ledger:
         Raises:
             Unreachable, BadAnswer: No answer, or none that fits.
         """
-        with gate(f"asking for block {block}"):
-            return int(self.w3.eth.get_block(block)["timestamp"])
+        return number(self.node.block(block).get("timestamp"), f"the time of block {block}", most=1 << 64)
 
     def contract(self, name: str) -> Contract:
-        """A contract of the book, for web3.
+        """A contract of the book: ``ledger.contract("Plans").functions.terms(plan)`` is what :meth:`call` and
+        :meth:`send` take.
+
+        Args:
+            name: The contract's name in the book.
 
         Raises:
             BadInput: The book or this version of the client does not have it.
@@ -138,14 +135,19 @@ class Ledger:
         if name not in self._contracts:
             entry = self.book[name]
             try:
-                abi = decoding.load_abi(name)
+                self._contracts[name] = Contract(name, entry.address)
             except KeyError:
                 raise BadInput(
                     self.book.path, f"contracts.{name}", "is a contract this client has no ABI for"
                 ) from None
-            where: Any = entry.address
-            self._contracts[name] = self.w3.eth.contract(address=where, abi=list(abi))
         return self._contracts[name]
+
+    @cached_property
+    def w3(self) -> Web3:
+        """The node as web3 sees it, for what this package does not do; it asks through the same connection."""
+        from salus.chain.provider import web3_of
+
+        return web3_of(self.node)
 
     def need_signer(self) -> Signer:
         """The signer.
@@ -161,7 +163,7 @@ class Ledger:
 
     # --------------------------------------------------------------------------------------------------------- reading
 
-    def call(self, fn: ContractFunction, *, block: int | str = "latest", sender: str | None = None) -> Any:
+    def call(self, fn: Call, *, block: int | str = "latest", sender: str | None = None) -> Any:
         """Ask a view, e.g. ``salus.call(salus.contract("Plans").functions.terms(plan))``.
 
         Args:
@@ -176,15 +178,22 @@ class Ledger:
             Refused: The contract reverted; one class a custom error.
             Unreachable: No answer, or one that does not fit.
         """
-        transaction: dict[str, Any] = {"to": fn.address, "data": self._encode(fn)}
+        fn = Call.of(fn)
+        transaction: dict[str, Any] = {"to": fn.address, "data": "0x" + fn.data.hex()}
         if sender is not None:
             transaction["from"] = sender
-        return self._decode(fn.address, fn.abi, eth_call(self.w3, transaction, block, _name(fn)))
+        return self._decode(fn.address, fn.abi, self.node.call(transaction, block, name=fn.name))
 
     def calls(
         self, contract: str, function: str, many: Sequence[tuple[Any, ...]], *, block: int | str = "latest"
     ) -> list[Any]:
         """Ask one view of a contract (by its name in the book) for many rows of arguments, in few messages to the node.
+
+        Args:
+            contract: The contract's name in the book.
+            function: The view's name.
+            many: A row of arguments for each call.
+            block: A number or ``"latest"``.
 
         Returns:
             The answers in order; see :meth:`call`.
@@ -192,7 +201,9 @@ class Ledger:
         where = self.book[contract].address
         abi = decoding.function_of(contract, function)
         asked = [{"to": where, "data": "0x" + data.hex()} for data in decoding.encode_calls(abi, many)]
-        return [self._decode(where, abi, raw) for raw in eth_calls(self.w3, asked, block)]
+        at = block if isinstance(block, str) else hex(block)
+        answers = self.node.results([("eth_call", [call, at]) for call in asked], doing=f"asking for {function}")
+        return [self._decode(where, abi, data(answer, function)) for answer in answers]
 
     def _decode(self, where: str, abi: Mapping[str, Any], raw: bytes) -> Any:
         outputs: Sequence[Mapping[str, Any]] = abi.get("outputs", ())
@@ -203,11 +214,6 @@ class Ledger:
         except ValueError as trouble:
             raise BadAnswer(f"the answer to {abi['name']} is {trouble}") from None
         return values[0] if len(values) == 1 else values
-
-    def _encode(self, fn: ContractFunction) -> str:
-        # With all of these given web3 asks the node nothing.
-        whole = {"gas": 0, "gasPrice": 0, "nonce": 0, "value": 0, "chainId": self.chain_id}
-        return str(fn.build_transaction(whole)["data"])  # type: ignore[arg-type]
 
     def logs(
         self, contract: str, event: str, where: Mapping[str, str | bytes] | None = None, *, since: int | None = None
@@ -228,11 +234,11 @@ class Ledger:
 
     @cached_property
     def _events(self) -> Events:
-        return Events(self.w3, self.book, self.index)
+        return Events(self.node, self.book, self.index)
 
     # --------------------------------------------------------------------------------------------------------- sending
 
-    def send(self, fn: ContractFunction, *, gas: int | None = None, preflight: bool = True) -> Receipt:
+    def send(self, fn: Call, *, gas: int | None = None, preflight: bool = True) -> Receipt:
         """Send a transaction and wait until it is in a block.
 
         It is tried as a call first, so that what the rules refuse costs nothing and is told in words.
@@ -253,47 +259,48 @@ class Ledger:
         if not preflight and gas is None:
             raise ValueError("without a preflight the gas must be given")
         self._check_chain()
-        name = _name(fn)
-        call = {
-            "from": signer.address,
-            "to": fn.address,
-            "data": self._encode(fn),
-            "value": 0,
-            "chainId": self.chain_id,
-        }
-        sender = Sender(self.w3, signer, ceiling=self.fee_ceiling, patience=self.patience)
-        raw = sender.send(call, name, gas=gas, preflight=preflight)
-        return self._receipt(raw)
+        fn = Call.of(fn)
+        sender = Sender(self.node, signer, ceiling=self.fee_ceiling, patience=self.patience)
+        return self.receipt(sender.send(self._plain(fn.address, fn.data), fn.name, gas=gas, preflight=preflight))
 
-    def _receipt(self, raw: Mapping[str, Any]) -> Receipt:
-        logs = tuple(event for event in map(self._events.read, raw["logs"]) if event is not None)
-        sent = "0x" + bytes(raw["transactionHash"]).hex()
-        return Receipt(sent, int(raw["blockNumber"]), int(raw["gasUsed"]), 1, logs)
+    def transact(self, *, to: str | None = None, value: int = 0, data: bytes = b"", name: str = "") -> Receipt:
+        """Send a plain transaction and wait until it is in a block: ether, or a call of a contract that is in no book.
+
+        Args:
+            to: The receiver; None deploys `data` as a contract.
+            value: Wei.
+            data: The call, or a contract's creation code.
+            name: What it is, for messages.
+
+        Raises:
+            Refused, NoSigner, NotMined, Unreachable: See :meth:`send`.
+        """
+        sender = Sender(self.node, self.need_signer(), ceiling=self.fee_ceiling, patience=self.patience)
+        self._check_chain()
+        raw = sender.send(self._plain(to, data, value), name or "a transaction", preflight=False)
+        return self.receipt(raw)
+
+    def _plain(self, to: str | None, data: bytes, value: int = 0) -> dict[str, Any]:
+        call: dict[str, Any] = {"from": self.need_signer().address, "data": "0x" + data.hex(), "value": value}
+        return {**call, "chainId": self.chain_id} if to is None else {**call, "to": to, "chainId": self.chain_id}
 
     def receipt(self, raw: Mapping[str, Any]) -> Receipt:
         """A receipt as a node wrote it in JSON, with the events of the contracts in the book.
 
+        Args:
+            raw: The receipt's fields as JSON has them.
+
         Raises:
             BadAnswer: It does not fit.
         """
-        try:
-            return self._receipt({**_unhexed(raw), "logs": [_unhexed(log) for log in raw["logs"]]})
-        except (KeyError, TypeError, ValueError) as trouble:
-            raise BadAnswer(f"the node gave a receipt that does not fit: {trouble}") from None
-
-
-def _name(fn: ContractFunction) -> str:
-    return str(fn.fn_name)
-
-
-def _unhexed(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A receipt or a log of JSON with the values that count as web3 gives them."""
-    found = dict(raw)
-    for name in ("blockNumber", "gasUsed", "logIndex"):
-        if name in raw:
-            found[name] = int(raw[name], 16)
-    found["transactionHash"] = bytes.fromhex(raw["transactionHash"][2:])
-    if "data" in raw:
-        found["data"] = bytes.fromhex(raw["data"][2:])
-        found["topics"] = [bytes.fromhex(topic[2:]) for topic in raw["topics"]]
-    return found
+        logs = raw.get("logs")
+        if not isinstance(logs, list):
+            raise BadAnswer("the node gave a receipt without logs")
+        return Receipt(
+            hash="0x" + data(raw.get("transactionHash"), "a receipt's hash", 32).hex(),
+            block=number(raw.get("blockNumber"), "a receipt's block", most=1 << 64),
+            gas_used=number(raw.get("gasUsed"), "a receipt's gas", most=1 << 64),
+            status=1,
+            logs=tuple(event for event in map(self._events.read, logs) if event is not None),
+            deployed="" if (made := raw.get("contractAddress")) is None else address(made, "contractAddress"),
+        )

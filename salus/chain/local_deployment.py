@@ -40,6 +40,9 @@ def find_checkout(places: Iterable[Path] | None = None) -> Path:
 def brownie_python(project: Path) -> str:
     """A Python that has Brownie: this one, or that of the project's set-up.
 
+    Args:
+        project: The project's folder.
+
     Raises:
         BadInput: Neither has it.
     """

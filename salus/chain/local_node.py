@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import datetime
-import json
 import os
 import shutil
 import signal
@@ -18,7 +17,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 import weakref
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -270,22 +268,24 @@ class LocalNode:
         Raises:
             NodeError: It did not answer, or answered with an error.
         """
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}).encode()
-        request = urllib.request.Request(self.url, data=body, headers={"Content-Type": "application/json"})
-        # A proxy that the environment names is for the world outside, never for this machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        # Imported here: the program that starts a chain beside the tests needs none of it.
+        from contextlib import closing
+
+        from salus.chain.rpc import Endpoint, Trouble
+        from salus.errors import SalusError
+
         try:
-            with opener.open(request, timeout=timeout) as reply:
-                answer = json.load(reply)
-        except (OSError, ValueError) as trouble:
+            with closing(Endpoint(self.url, timeout=timeout)) as endpoint:
+                (answer,) = endpoint.ask([(method, params)])
+        except SalusError as trouble:
             if (process := self._process) is not None and process.poll() is not None:
                 how = f"has ended with exit code {process.returncode}: {self.last_output() or 'no word'}"
             else:
                 how = f"does not answer {method}: {trouble}"
             raise NodeError(f"the local {self.kind} {how}") from None
-        if (error := answer.get("error")) is not None:
-            raise NodeError(f"the local {self.kind} refused {method}: {error.get('message', error)}")
-        return answer["result"]
+        if isinstance(answer, Trouble):
+            raise NodeError(f"the local {self.kind} refused {method}: {answer.message}")
+        return answer
 
     def advance(self, seconds: int) -> None:
         """Move the chain's clock forward by some seconds, 0 or more, and mine a block at the new time."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from salus.chain.json_rpc import ask_many, data
-from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, Unreachable, gate
+from salus.chain.rpc import Trouble, data, number
+from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, Unreachable
 from salus.keys.signers import NodeSigner
 
 if TYPE_CHECKING:
-    from web3 import Web3
-
+    from salus.chain.node import Node
     from salus.keys.signers import Signer
 
-__all__ = ["MOST_GAS", "Sender", "eth_call", "eth_calls"]
+__all__ = ["MOST_GAS", "Sender"]
 
 #: No transaction may be given more gas than this (EIP-7825).
 MOST_GAS = 1 << 24
@@ -25,57 +23,18 @@ _GAS_MARGIN = 1.2  # the state may change between the estimate and the block
 _SEND_TRIES = 5
 
 
-def eth_call(w3: Web3, transaction: Mapping[str, Any], block: int | str, name: str) -> bytes:
-    """Try a call without sending it.
-
-    Args:
-        w3: The node.
-        transaction: ``to`` and ``data``, and what else ``eth_call`` takes.
-        block: A block's number, or a tag such as ``"latest"``.
-        name: What is called, for messages.
-
-    Returns:
-        The bytes that the contract returns.
-
-    Raises:
-        Refused: It reverted.
-        Unreachable: No answer.
-    """
-    with gate(f"asking for {name}"):
-        return bytes(w3.eth.call(transaction, block))  # type: ignore[arg-type]
-
-
-def eth_calls(w3: Web3, transactions: Sequence[Mapping[str, Any]], block: int | str) -> list[bytes]:
-    """Try several calls in few messages to the node.
-
-    Args:
-        w3: The node.
-        transactions: See :func:`eth_call`.
-        block: A block's number, or a tag such as ``"latest"``.
-
-    Returns:
-        The bytes that each returns, in order.
-
-    Raises:
-        Refused: The first that reverted.
-        Unreachable: No answer.
-    """
-    at = block if isinstance(block, str) else hex(block)
-    return [data(answer) for answer in ask_many(w3, [("eth_call", [call, at]) for call in transactions])]
-
-
 class Sender:
     """Sends the transactions of one signer.
 
     Args:
-        w3: The node.
+        node: Where they are sent.
         signer: Who signs.
         ceiling: The most that one unit of gas may cost, wei.
         patience: Seconds to wait for a transaction to be in a block.
     """
 
-    def __init__(self, w3: Web3, signer: Signer, *, ceiling: int, patience: float) -> None:
-        self._w3, self._signer, self._ceiling, self._patience = w3, signer, ceiling, patience
+    def __init__(self, node: Node, signer: Signer, *, ceiling: int, patience: float) -> None:
+        self._node, self._signer, self._ceiling, self._patience = node, signer, ceiling, patience
 
     def send(
         self, call: Mapping[str, Any], name: str, *, gas: int | None = None, preflight: bool = True
@@ -83,41 +42,42 @@ class Sender:
         """Send a transaction and wait until it is in a block.
 
         Args:
-            call: ``from``, ``to``, ``data``, ``value`` and ``chainId``.
+            call: ``from``, ``to`` (not where a contract is deployed), ``data`` as 0x-hex, ``value`` and ``chainId``.
             name: What is called, for messages.
             gas: The limit; by default the node's estimate and a fifth more.
             preflight: Whether to try it as a call first.
 
         Returns:
-            The receipt of a transaction that did not fail.
+            The receipt of a transaction that did not fail, as the node wrote it in JSON.
 
         Raises:
             Refused, NotMined, Unreachable: See :meth:`salus.Salus.send`.
         """
         if preflight:
             # On the pending block: what would happen in the next one, with its clock.
-            eth_call(self._w3, call, "pending", name)
+            self._node.call(_in_json(call), "pending", name=name)
         transaction = {**call, "gas": gas if gas is not None else self._estimate(call, name), **self._fees()}
         return self._await(self._broadcast(transaction, name), transaction, name)
 
     def _estimate(self, transaction: Mapping[str, Any], name: str) -> int:
-        with gate(f"estimating the gas of {name}"):
-            estimate = int(self._w3.eth.estimate_gas(transaction, "pending"))  # type: ignore[arg-type]
-            limit = min(int(self._w3.eth.get_block("latest")["gasLimit"]), MOST_GAS)
+        doing = f"estimating the gas of {name}"
+        given = self._node.one("eth_estimateGas", _in_json(transaction), "pending", doing=doing)
+        estimate = number(given, "an estimate of gas", most=1 << 64)
+        limit = min(number(self._node.block().get("gasLimit"), "the gas of a block", most=1 << 64), MOST_GAS)
         if estimate > limit:
             raise NodeRefused(f"{name} takes {estimate:,} gas, a transaction may take {limit:,}; send less at once")
         return min(int(estimate * _GAS_MARGIN), limit)
 
     def _fees(self) -> dict[str, Any]:
-        with gate("asking for the fees"):
-            price = int(self._w3.eth.gas_price)
-            base = self._w3.eth.get_block("latest").get("baseFeePerGas")
+        price = number(self._node.one("eth_gasPrice", doing="asking for the fees"), "the price of gas")
+        base = self._node.block(doing="asking for the fees").get("baseFeePerGas")
         if base is None:
             fees = {"gasPrice": price}  # a chain from before EIP-1559
         else:
-            tip = max(price - int(base), 0)
+            base_fee = number(base, "the base fee")
+            tip = max(price - base_fee, 0)
             # Twice the base fee holds for six full blocks in a row; only what is due is paid.
-            fees = {"maxFeePerGas": 2 * int(base) + tip, "maxPriorityFeePerGas": tip}
+            fees = {"maxFeePerGas": 2 * base_fee + tip, "maxPriorityFeePerGas": tip}
         highest = max(fees.values())
         if highest > self._ceiling:
             raise NodeRefused(
@@ -148,9 +108,9 @@ class Sender:
         """The transaction signed with the account's next nonce, and its hash."""
         from eth_utils.crypto import keccak
 
-        account: Any = self._signer.address
-        with gate("asking for the sender's nonce"):
-            nonce = int(self._w3.eth.get_transaction_count(account, "pending"))
+        asked = self._signer.address, "pending"
+        given = self._node.one("eth_getTransactionCount", *asked, doing="asking for the sender's nonce")
+        nonce = number(given, "the sender's nonce", most=1 << 64)
         unsigned = {key: value for key, value in transaction.items() if key != "from"}
         raw = self._signer.sign_transaction({**unsigned, "nonce": nonce})
         return raw, keccak(raw)
@@ -160,8 +120,7 @@ class Sender:
         lost = False
         for attempt in range(1, _SEND_TRIES + 1):
             try:
-                with gate(f"sending {name}"):
-                    self._w3.eth.send_raw_transaction(raw)
+                self._node.one("eth_sendRawTransaction", "0x" + raw.hex(), doing=f"sending {name}")
                 return
             except NodeRefused as refused:
                 # After a lost answer it is most likely these bytes that took the nonce; the receipt will show.
@@ -177,50 +136,48 @@ class Sender:
                     return
 
     def _known(self, sent: bytes) -> bool:
-        from web3.exceptions import TransactionNotFound
-
+        """Whether the node has a transaction; where it does not answer, it is taken not to."""
         try:
-            with gate("looking for a transaction"):
-                try:
-                    self._w3.eth.get_transaction(sent)  # type: ignore[arg-type]
-                except TransactionNotFound:
-                    return False
+            (found,) = self._node.many([("eth_getTransactionByHash", ["0x" + sent.hex()])])
         except Unreachable:
             return False
-        return True
+        return isinstance(found, Mapping)
 
     def _await(self, sent: bytes, transaction: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-        from web3.exceptions import TransactionNotFound
-
         deadline = time.monotonic() + self._patience
         pause = 0.02
-        while True:
-            # A node that is away for a moment changes nothing about a transaction that was sent.
-            with contextlib.suppress(Unreachable), gate(f"waiting for {name}"):
-                try:
-                    receipt = self._w3.eth.get_transaction_receipt(sent)  # type: ignore[arg-type]
-                    break
-                except TransactionNotFound:
-                    pass
+        while (receipt := self._receipt(sent, name)) is None:
             if time.monotonic() > deadline:
                 raise NotMined("0x" + sent.hex(), self._patience)
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
-        if bytes(receipt["transactionHash"]) != sent:
+        if data(receipt.get("transactionHash"), "a receipt's hash", 32) != sent:
             raise BadAnswer("the node gave the receipt of another transaction")
-        if receipt["status"] != 1:
+        if number(receipt.get("status"), "a receipt's status", most=2) != 1:
             raise self._failed(sent, transaction, receipt, name)
         return receipt
 
+    def _receipt(self, sent: bytes, name: str) -> Mapping[str, Any] | None:
+        """The receipt; None while there is none, also where the node is away for a moment: what was sent is sent."""
+        asked = [("eth_getTransactionReceipt", ["0x" + sent.hex()])]
+        try:
+            (found,) = self._node.many(asked, doing=f"waiting for {name}")
+        except Unreachable:
+            return None
+        if found is not None and not isinstance(found, Mapping | Trouble):
+            raise BadAnswer(f"the node's answer is malformed while waiting for {name}")
+        return found if isinstance(found, Mapping) else None
+
     def _failed(self, sent: bytes, transaction: Mapping[str, Any], receipt: Mapping[str, Any], name: str) -> Refused:
         """Why a transaction failed in its block, found by the same call on the state after it."""
-        again = {key: transaction[key] for key in ("from", "to", "data", "value")}
+        again = _in_json({key: transaction[key] for key in ("from", "to", "data", "value") if key in transaction})
+        block = number(receipt.get("blockNumber"), "a receipt's block", most=1 << 64)
         try:
-            eth_call(self._w3, again, int(receipt["blockNumber"]), name)
-            if int(receipt["gasUsed"]) >= int(transaction["gas"]):
+            self._node.call(again, block, name=name)
+            if number(receipt.get("gasUsed"), "a receipt's gas", most=1 << 64) >= int(transaction["gas"]):
                 reason: Refused = Reverted(f"{name} ran out of gas ({transaction['gas']:,})", name="OutOfGas")
             else:
-                reason = Reverted(f"{name} failed in block {receipt['blockNumber']}, and would not fail any more")
+                reason = Reverted(f"{name} failed in block {block}, and would not fail any more")
         except Refused as refused:
             reason = refused
         reason.transaction = "0x" + sent.hex()
@@ -237,3 +194,8 @@ def _is_there(refused: NodeRefused) -> bool:
     """Whether a node says that it has these very bytes already."""
     said = str(refused).lower()
     return "already known" in said or "already imported" in said or "known transaction" in said
+
+
+def _in_json(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call with its numbers in hex."""
+    return {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}

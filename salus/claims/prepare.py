@@ -141,7 +141,8 @@ def _expect_signed(parts: Collaborators, item: Attested, claim: PreparedClaim, n
     if len(item.signature) != 65:
         return  # a contract wallet's, which only the chain can judge
     standing = parts.institutions.standing(recover(item.typed(), item.signature))
-    wallet = bool(parts.ledger.w3.eth.get_code(claim.provider))  # type: ignore[arg-type]
+    asked = parts.ledger.node.one("eth_getCode", claim.provider, "latest", doing="asking for the provider's code")
+    wallet = asked != "0x"
     if standing.institution != claim.provider and not wallet:
         raise BadInput(
             "attested claim", f"[{n}].signature", "is not by somebody who acts for the provider; ask it to sign anew"

@@ -108,22 +108,20 @@ def status(context: Context) -> None:
     Example:
       salus chain status --rpc http://127.0.0.1:8545
     """
-    from salus.errors import gate
-
     salus = context.connect()
-    with gate("asking for the latest block"):
-        block = salus.w3.eth.get_block("latest")
+    latest = salus.node.block()
+    block, at = int(latest["number"], 16), int(latest["timestamp"], 16)
     contracts = {name: entry.address for name, entry in salus.book.contracts.items()}
     data = {
         "chainId": salus.chain_id,
-        "block": block["number"],
-        "time": block["timestamp"],
+        "block": block,
+        "time": at,
         "book": salus.book.path,
         "contracts": contracts,
     }
 
     def show() -> None:
-        click.echo(f"chain {salus.chain_id}, block {block['number']}, {moment(block['timestamp'])}")
+        click.echo(f"chain {salus.chain_id}, block {block}, {moment(at)}")
         click.echo(f"book  {escape_control_chars(salus.book.path)}")
         rows = [(name, address, "as deployed") for name, address in contracts.items()]
         context.table("Contracts", ("contract", "address", "code"), rows)

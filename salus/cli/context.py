@@ -122,20 +122,18 @@ class Context(Output):
         return load_keystore(keystore, self.password(keystore, file=password_file))
 
     def _node_account(self, which: str) -> Signer:
-        from salus.chain.connection import redact_url
-        from salus.chain.provider import open_node
-        from salus.errors import BadInput, gate
+        from salus.chain.node import Node
+        from salus.errors import BadInput
         from salus.keys.signers import NodeSigner
 
-        url = self.rpc.split(",")[0]
-        w3 = open_node(url)
-        with gate("asking for the node's accounts", node=redact_url(url)):
-            accounts = [str(account) for account in w3.eth.accounts]
+        node = Node(self.rpc.split(",")[0])
+        given = node.one("eth_accounts", doing="asking for the node's accounts")
+        accounts = [str(account) for account in given] if isinstance(given, list) else []
         if which.isdecimal() and int(which) < len(accounts):
-            return NodeSigner(w3, accounts[int(which)])
+            return NodeSigner(node, accounts[int(which)])
         for account in accounts:
             if account.lower() == which.lower():
-                return NodeSigner(w3, account)
+                return NodeSigner(node, account)
         raise BadInput("--keystore", f"node:{which}", f"the node holds no such account; it holds {len(accounts)}")
 
     def wallet(self) -> Wallet:

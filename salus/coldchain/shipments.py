@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from salus.abi import decoding
+from salus.chain.rpc import data as bytes_of
 from salus.coldchain.handover import EPOCH, Handover, Shake, seal_of
 from salus.coldchain.loggers.export import LoggerExport
 from salus.coldchain.loggers.packing import MAX_READINGS, ReadingBatch, pack, unpack
 from salus.coldchain.loggers.reading import Reading
 from salus.coldchain.model import Disposition, Pairing, Report, Shipment, SignedBatch, Verdict
 from salus.coldchain.temperature import BY_HAND, Judgement, judgement_of
-from salus.errors import BadAnswer, BadInput, gate
+from salus.errors import BadAnswer, BadInput
 from salus.keys.typed_data import Domain, TypedData
 from salus.outbox import send_each
 
@@ -151,8 +153,7 @@ class ColdChain:
         """When a shipment passed to whom, in order."""
         found = []
         for event in self._ledger.logs("ColdChain", "ShipmentHanded", {"shipment": shipment}):
-            with gate("asking for a block"):
-                found.append((self._ledger.block_time(event.block), str(event.args["to"])))
+            found.append((self._ledger.block_time(event.block), str(event.args["to"])))
         return found
 
     def dispense(self, shipment: bytes, units: int) -> Receipt:
@@ -306,9 +307,10 @@ class ColdChain:
         found = []
         previous = self._inherited(shipment)
         for event in self._ledger.logs("ColdChain", "ReadingsLogged", {"shipment": shipment}):
-            with gate("reading a transaction"):
-                sent = self._ledger.w3.eth.get_transaction(event.transaction)  # type: ignore[arg-type]
-            data = self._data_of(bytes(sent["input"]))
+            sent = self._ledger.node.one("eth_getTransactionByHash", event.transaction, doing="reading a transaction")
+            if not isinstance(sent, Mapping):
+                raise BadAnswer(f"the node does not know {event.transaction} while reading a transaction")
+            data = _logged_data(bytes_of(sent.get("input"), "a transaction's data"))
             if data is None:
                 raise BadAnswer(
                     f"{event.transaction} did not log its readings by a plain call; take the device's export"
@@ -335,18 +337,6 @@ class ColdChain:
     def readings(self, shipment: bytes) -> list[Reading]:
         """Every reading that was logged; see :meth:`logged`."""
         return unpack([batch for _, batch in self.logged(shipment)])
-
-    def _data_of(self, calldata: bytes) -> bytes | None:
-        contract = self._ledger.contract("ColdChain")
-        try:
-            function, values = contract.decode_function_input(calldata)
-        except (ValueError, TypeError, OverflowError):
-            return None
-        except Exception as foreign:  # web3 and eth-abi have many ways of saying that bytes are no call
-            if not type(foreign).__module__.startswith(("web3", "eth_abi")):
-                raise
-            return None
-        return bytes(values["batch"]["data"]) if function.fn_name == "log" else None
 
     # ---- disposition ---------------------------------------------------------------------------------------------
 
@@ -459,3 +449,16 @@ def _only(receipt: Receipt, name: str) -> Event:
     if len(events) != 1:
         raise BadAnswer(f"{receipt.hash} has {len(events)} events {name}, not one; look at the chain itself")
     return events[0]
+
+
+def _logged_data(calldata: bytes) -> bytes | None:
+    """The packed readings of a call of ``log``; None where it is another call."""
+    function = decoding.function_of("ColdChain", "log")
+    if calldata[:4] != decoding.selector(function):
+        return None
+    try:
+        values = decoding.decode_values(function["inputs"], calldata[4:])
+    except ValueError:
+        return None
+    names = [entry["name"] for entry in function["inputs"]]
+    return bytes(values[names.index("batch")].data)

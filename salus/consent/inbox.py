@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from salus.chain.rpc import number
 from salus.consent.model import Status
-from salus.errors import BadInput, WalletError, gate
+from salus.errors import BadInput, WalletError
 from salus.formats.json_file import parse_json
 from salus.keys.keystores import read_private, write_private
 
@@ -63,8 +64,7 @@ class Inboxes:
 
     def __init__(self, ledger: Ledger, consent: Consent, accesses: Accesses, guardians: Guardians) -> None:
         self._consent, self._accesses, self._guardians = consent, accesses, guardians
-        with gate("asking for the latest block"):
-            self.until = int(ledger.w3.eth.block_number)
+        self.until = number(ledger.node.block().get("number"), "the latest block", most=1 << 64)
         self._soon = ledger.now() + SOON
 
     def of(self, patient: str, since: int) -> Inbox:

@@ -17,10 +17,14 @@
     │   └── IndexParted         2   the chain differs from what the index has read, further back than it keeps
     ├── Aborted                 2   the user said no
     └── Unreachable             3   no answer from a node
-        ├── Overloaded          3   of the outbox: the node asks for a pause
+        ├── HttpStatus          3   of one message: the node answers with an HTTP status
+        │   └── Overloaded      3   of one message: the node asks for a pause
+        ├── NotListening        3   of one message: the connection is refused
         ├── WrongChain          3   the node is on another chain than the address book
         ├── NotDeployed         3   no code, or other code, at an address of the book
         ├── BadAnswer           3   the node's answer is not what the protocol allows
+        │   ├── TooLong         3   of one message: the reply is longer than it may be
+        │   └── TooMuchAsked    3   of one message: the node refuses so many questions at once
         └── NotMined            3   sent, and not in a block within the time; names the transaction
 
 The classes of the custom errors are made from the ABIs by their 4-byte selectors: ``errors.NotLicensed`` and

@@ -38,22 +38,45 @@ class Check:
 
     @classmethod
     def ok(cls, part: str, found: str) -> Check:
-        """A part that is as it should be."""
+        """A part that is as it should be.
+
+        Args:
+            part: What was looked at.
+            found: What was found.
+        """
         return cls(part, Level.OK, found)
 
     @classmethod
     def warn(cls, part: str, found: str, todo: str) -> Check:
-        """A part that works, but perhaps not as it is meant."""
+        """A part that works, but perhaps not as it is meant.
+
+        Args:
+            part: What was looked at.
+            found: What was found.
+            todo: What to do.
+        """
         return cls(part, Level.WARN, found, todo)
 
     @classmethod
     def fail(cls, part: str, found: str, todo: str) -> Check:
-        """A part that does not work."""
+        """A part that does not work.
+
+        Args:
+            part: What was looked at.
+            found: What was found.
+            todo: What to do.
+        """
         return cls(part, Level.FAIL, found, todo)
 
     @classmethod
     def of(cls, part: str, error: SalusError, todo: str) -> Check:
-        """A part that raised an error: what was found, and what to do as the error says it, else as it is said here."""
+        """A part that raised an error: what was found, and what to do as the error says it, else as it is said here.
+
+        Args:
+            part: What was looked at.
+            error: What it raised.
+            todo: What to do, where the error does not say.
+        """
         found, _, fix = one_line(error, 400).rpartition("; ")
         return cls.fail(part, found or fix, fix if found else todo)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from salus.abi.decoding import decode_event, plain
-from salus.errors import IndexTrouble, SalusError, gate, one_line
+from salus.chain.rpc import data
+from salus.errors import IndexTrouble, SalusError, one_line
 from salus.index import _tables as t
 from salus.index._compare import Difference, compare
 from salus.index._store import subjects
@@ -110,8 +111,7 @@ def _handle(models: Mapping[str, StateModel], event: EventRecord) -> Iterator[Di
 
 
 def _expect_on_chain(ledger: Ledger, at: Cursor, store: Store) -> None:
-    with gate(f"asking for block {at.block}"):
-        there = bytes(ledger.w3.eth.get_block(at.block)["hash"])
+    there = data(ledger.node.block(at.block).get("hash"), "a block's hash", 32)
     if there != at.hash:
         raise IndexTrouble(
             f"block {at.block}, up to which the index {store.display_name} speaks, is another one on the chain now;"

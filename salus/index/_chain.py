@@ -16,11 +16,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salus.chain.connection import redact_url
+from salus.chain.node import Node
+from salus.chain.rpc import Trouble
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
 from salus.index._bloom import bloom_of, bloom_of_logs, signs, union
 from salus.index._rows import LogRows, LogSorter, number, unhex
-from salus.index._rpc import Endpoint, Fault, wants_less
 from salus.index._store import Header
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Chain:
         sleep: How to pause; tests hand in another.
     """
 
-    def __init__(self, endpoint: Endpoint, book: Book, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, endpoint: Node, book: Book, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.endpoint, self.book = endpoint, book
         self.sorter = LogSorter(book)
         self._sleep = sleep
@@ -89,7 +89,7 @@ class Chain:
         """Check a node's answer to ``eth_chainId``.
 
         Args:
-            answer: As :meth:`Endpoint.many` gives it.
+            answer: As :meth:`Node.many` gives it.
 
         Raises:
             WrongChain: It is on another chain than the book.
@@ -159,7 +159,7 @@ class Chain:
         answers = self.endpoint.many([(_METHOD, [name, False]) for name in names])
         found: dict[str, int | None] = {}
         for name, answer in zip(names, answers, strict=True):
-            block = None if isinstance(answer, Fault) else self._block(answer, None)
+            block = None if isinstance(answer, Trouble) else self._block(answer, None)
             found[name] = None if block is None else block.number
         return found
 
@@ -196,7 +196,7 @@ class Chain:
         if answer is None:
             return None
         what = "a block" if asked is None else f"block {asked}"
-        if isinstance(answer, Fault):
+        if isinstance(answer, Trouble):
             if asked is not None and any(word in answer.message.lower() for word in ("unknown", "not found", "beyond")):
                 return None
             raise BadAnswer(f"the node answers to {what}: {answer.message}")
@@ -285,7 +285,7 @@ class Chain:
         unsure: list[Block] = []
         why = ""
         for block, logs, receipts in zip(blocks, *self._logs_and_receipts(blocks), strict=True):
-            if isinstance(receipts, Fault) or receipts is None or (isinstance(logs, Fault) and not wants_less(logs)):
+            if isinstance(receipts, Trouble) or receipts is None or (isinstance(logs, Trouble) and not logs.wants_less):
                 raise Moved(f"the node does not tell the logs of block {block.number}: {_message(receipts, logs)}")
             try:
                 sure.append(self._agreed(block, logs, receipts))
@@ -305,7 +305,7 @@ class Chain:
             questions += [("eth_getBlockReceipts", [h]) for h in hashes]
         answers = self.endpoint.many(questions)
         logs, receipts = answers[: len(blocks)], answers[len(blocks) :]
-        if receipts and isinstance(receipts[0], Fault) and receipts[0].unknown_method:
+        if receipts and isinstance(receipts[0], Trouble) and receipts[0].unknown_method:
             self._whole_blocks = False
         return logs, receipts if self._whole_blocks else self._single_receipts(blocks)
 
@@ -318,7 +318,7 @@ class Chain:
         ours = self._logs_in_receipts(block, receipts)
         rows = self._put(block, ours)
         # Where one block has more logs than the node gives at once, its receipts have them all.
-        if not isinstance(logs, Fault) and logs != ours and self._put(block, logs) != rows:
+        if not isinstance(logs, Trouble) and logs != ours and self._put(block, logs) != rows:
             raise BadAnswer("what its receipts have and what eth_getLogs gives are not the same")
         return rows
 
@@ -329,7 +329,7 @@ class Chain:
         found: list[Any] = []
         for block in blocks:
             some = [next(answers) for _ in block.transactions]
-            bad = next((answer for answer in some if answer is None or isinstance(answer, Fault)), some)
+            bad = next((answer for answer in some if answer is None or isinstance(answer, Trouble)), some)
             found.append(bad)
         return found
 
@@ -390,16 +390,16 @@ def ask_chain_id(url: str, *, patience: float = 3) -> int:
         BadInput: Not the address of a node.
         Unreachable: It does not answer, or does not say.
     """
-    with closing(Endpoint(url, patience=patience)) as endpoint:
-        answer = endpoint.one("eth_chainId")
-    try:
-        return number(answer)
-    except (TypeError, ValueError):
-        raise Unreachable(f"the node at {redact_url(url)} does not say which chain it is on") from None
+    with closing(Node(url, patience=patience, retry_inner=True)) as node:
+        (answer,) = node.many([("eth_chainId", [])])
+        try:
+            return number(answer)
+        except (TypeError, ValueError):
+            raise Unreachable(f"the node at {node.address} does not say which chain it is on") from None
 
 
 def _sure(what: str, reading: Callable[[Any], Any], answer: Any) -> Any:
-    if isinstance(answer, Fault):
+    if isinstance(answer, Trouble):
         raise Unreachable(f"the node answers, when asked for {what}: {answer.message}")
     try:
         return reading(answer)
@@ -408,4 +408,4 @@ def _sure(what: str, reading: Callable[[Any], Any], answer: Any) -> Any:
 
 
 def _message(*answers: Any) -> str:
-    return next((answer.message for answer in answers if isinstance(answer, Fault)), "it does not know the block")
+    return next((answer.message for answer in answers if isinstance(answer, Trouble)), "it does not know the block")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from salus.chain.book import LIBRARIES
+from salus.chain.node import Node
 from salus.errors import Unreachable
 from salus.index import _tables as t
 from salus.index._chain import Chain
-from salus.index._rpc import Endpoint
 from salus.index._store import subjects
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def read_status(store: Store, book: Book, url: str | None = None, *, patience: f
         if (at := store.cursor(connection)) is not None:
             _read_index(connection, at, found)
     if url is not None:
-        with closing(Endpoint(url, patience=patience)) as endpoint:
-            _ask_node(Chain(endpoint, book), found)
+        with closing(Node(url, patience=patience, retry_inner=True)) as node:
+            _ask_node(Chain(node, book), found)
     return found
 
 

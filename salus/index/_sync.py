@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from salus.chain.book import Book
+from salus.chain.node import Node
 from salus.errors import BadAnswer, IndexParted, IndexTrouble, NotDeployed, SalusError, Unreachable, WrongChain
 from salus.index._chain import Chain, Moved, Page
 from salus.index._lock import writer
-from salus.index._rpc import Endpoint
 from salus.index._store import WINDOW, Cursor, Header, Store
 
 __all__ = ["Indexer", "Report", "Retraction"]
@@ -99,7 +99,7 @@ class Indexer:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.book, self.window, self.patience = book, window, patience
-        self.endpoint = Endpoint(url, timeout=timeout, patience=patience, sleep=sleep)
+        self.endpoint = Node(url, timeout=timeout, patience=patience, retry_inner=True, sleep=sleep)
         self.chain = Chain(self.endpoint, book, sleep=sleep)
         self.store = Store(where, writer=True)
         self._sleep = sleep
@@ -254,7 +254,7 @@ class Indexer:
         now = time.monotonic()
         if report.head and now - self._code_seen < _CODE_EVERY:
             return
-        self.chain.check_id(self.endpoint.one("eth_chainId"))
+        self.chain.check_id(self.endpoint.many([("eth_chainId", [])])[0])
         self.chain.check_code()
         self._code_seen = now
 

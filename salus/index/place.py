@@ -15,6 +15,10 @@ __all__ = ["book_of", "place_of"]
 def book_of(url: str, book: str | os.PathLike[str] | None = None) -> Book:
     """The address book that is named, or the default one of a node's chain.
 
+    Args:
+        url: The node's JSON-RPC.
+        book: The book or its file; None for the default one.
+
     Raises:
         BadInput: There is none, or it is malformed.
         Unreachable: The node does not answer; only where no book is named.
@@ -32,6 +36,10 @@ def book_of(url: str, book: str | os.PathLike[str] | None = None) -> Book:
 
 def place_of(book: Book, place: str | None = None) -> str:
     """The place that is named, a file or the URL of a PostgreSQL database, or the default one beside the book.
+
+    Args:
+        book: The book.
+        place: The place; None for the default one.
 
     Raises:
         BadInput: It is named as "", which stands for none.

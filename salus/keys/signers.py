@@ -11,15 +11,16 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from salus.errors import WalletError, gate
+from salus.errors import BadAnswer, WalletError
 from salus.keys.addresses import address
 from salus.keys.typed_data import TypedData, recover
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
-    from web3 import Web3
 
-__all__ = ["KeySigner", "NodeSigner", "Signer"]
+_SIGNING = "the node signs a transaction"
+
+__all__ = ["Asked", "KeySigner", "NodeSigner", "Signer"]
 
 
 @runtime_checkable
@@ -101,21 +102,34 @@ class KeySigner:
         return bytes(self._account.sign_message(typed.signable()).signature)
 
 
+class Asked(Protocol):
+    """A node that can be asked one thing; :class:`salus.chain.node.Node` is one."""
+
+    def one(self, method: str, *params: Any, doing: str = "") -> Any:
+        """What the node answers to a method.
+
+        Args:
+            method: The method; its parameters follow.
+            doing: What is being done, for messages.
+        """
+        ...
+
+
 class NodeSigner:
     """Lets a node sign with an account that the node holds (a local chain, or a node with an unlocked key).
 
     Args:
-        w3: The node.
+        node: The node, e.g. :class:`salus.chain.node.Node`.
         account: One of its accounts.
 
     Raises:
         BadInput: The account's address is malformed.
     """
 
-    __slots__ = ("_address", "_w3")
+    __slots__ = ("_address", "_node")
 
-    def __init__(self, w3: Web3, account: str) -> None:
-        self._w3 = w3
+    def __init__(self, node: Asked, account: str) -> None:
+        self._node = node
         self._address = address(account, "account")
 
     def __repr__(self) -> str:
@@ -138,9 +152,10 @@ class NodeSigner:
         Raises:
             NodeRefused, Unreachable: The node did not take it, or did not answer.
         """
-        with gate("the node signs a transaction"):
-            whole: Any = {**transaction, "from": self._address}
-            return bytes(self._w3.eth.send_transaction(whole))
+        given = self._node.one("eth_sendTransaction", self._asked(transaction), doing=_SIGNING)
+        if not isinstance(given, str) or not re.fullmatch(r"0x[0-9a-fA-F]{64}", given):
+            raise BadAnswer("the node did not give the hash of the transaction that it sent")
+        return bytes.fromhex(given[2:])
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> bytes:
         """See :class:`Signer`.
@@ -148,15 +163,16 @@ class NodeSigner:
         Raises:
             NodeRefused, Unreachable: The node did not sign, or did not answer.
         """
-        with gate("the node signs a transaction"):
-            # geth answers with the transaction and its bytes, anvil and ganache with the bytes alone, which web3 does
-            # not take.
-            method: Any = "eth_signTransaction"
-            whole = {**transaction, "from": self._address}
-            asked = {name: hex(value) if type(value) is int else value for name, value in whole.items()}
-            given: Any = self._w3.manager.request_blocking(method, [asked])
-            raw = given["raw"] if isinstance(given, Mapping) else given
-            return bytes.fromhex(raw[2:]) if isinstance(raw, str) else bytes(raw)
+        given = self._node.one("eth_signTransaction", self._asked(transaction), doing=_SIGNING)
+        # geth answers with the transaction and its bytes, anvil and ganache with the bytes alone.
+        raw = given.get("raw") if isinstance(given, Mapping) else given
+        if not isinstance(raw, str) or not re.fullmatch(r"0x([0-9a-fA-F]{2})+", raw):
+            raise WalletError("the node did not give the transaction that it signed")
+        return bytes.fromhex(raw[2:])
+
+    def _asked(self, transaction: Mapping[str, Any]) -> dict[str, Any]:
+        whole = {**transaction, "from": self._address}
+        return {name: hex(value) if type(value) is int else value for name, value in whole.items()}
 
     def sign_typed(self, typed: TypedData) -> bytes:
         """See :class:`Signer`.
@@ -165,14 +181,12 @@ class NodeSigner:
             WalletError: The node signed something else, or with another key.
             Unreachable: The node did not answer.
         """
-        with gate("the node signs typed data"):
-            # As an object, which anvil and ganache both take; only browsers' wallets want it as text.
-            method: Any = "eth_signTypedData_v4"
-            given = self._w3.manager.request_blocking(method, [self._address, typed.as_json()])
-        text = given if isinstance(given, str) else "0x" + bytes(given).hex()
-        if not re.fullmatch(r"0x[0-9a-fA-F]{130}", text):
+        # As an object, which anvil and ganache both take; only browsers' wallets want it as text.
+        doing = "the node signs typed data"
+        given = self._node.one("eth_signTypedData_v4", self._address, typed.as_json(), doing=doing)
+        if not isinstance(given, str) or not re.fullmatch(r"0x[0-9a-fA-F]{130}", given):
             raise WalletError("the node's signature is not 65 bytes")
-        signature = bytes.fromhex(text[2:])
+        signature = bytes.fromhex(given[2:])
         if recover(typed, signature) != self._address:
             raise WalletError(f"the node signed with another key than that of {self._address}, or another message")
         return signature

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from salus.chain.rpc import Call, Trouble, number
 from salus.chain.transactions import MOST_GAS
 from salus.errors import NodeRefused, SalusError, one_line
 from salus.outbox._items import Item
 from salus.outbox._nodes import Nodes, UnderWay
 from salus.outbox._rows import Row
-from salus.outbox._wire import Call, Trouble, number
 
 __all__ = ["DryRun", "Trial"]
 

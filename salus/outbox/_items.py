@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
+from salus.chain.contracts import Call
 from salus.errors import BadInput, SalusError
 from salus.keys.addresses import address as checked_address
-
-if TYPE_CHECKING:
-    from web3.contract.contract import ContractFunction
 
 __all__ = ["Item", "Result", "Sendable", "State"]
 
@@ -90,8 +88,8 @@ class Item:
             raise BadInput("outbox", self.key, "has no size, or negative spare gas")
 
     @classmethod
-    def of(cls, key: str, fn: ContractFunction, *, gas: int | None = None, size: int = 1) -> Item:
-        """An item for a function of a contract with its arguments, as :meth:`salus.Salus.contract` gives it.
+    def of(cls, key: str, fn: Any, *, gas: int | None = None, size: int = 1) -> Item:
+        """An item for a function of a contract with its arguments, as :meth:`salus.Salus.contract` or web3 gives it.
 
         Args:
             key: Its business key.
@@ -99,9 +97,8 @@ class Item:
             gas: The limit; None to let the node estimate.
             size: See :class:`Item`.
         """
-        whole = {"gas": 0, "gasPrice": 0, "nonce": 0, "value": 0, "chainId": 1}
-        data = str(fn.build_transaction(whole)["data"])  # type: ignore[arg-type]  # asks the node nothing
-        return cls(key, str(fn.address), bytes.fromhex(data[2:]), str(fn.fn_name), gas, size=size)
+        call = Call.of(fn)
+        return cls(key, call.address, call.data, call.name, gas, size=size)
 
     @property
     def target(self) -> bytes:
@@ -125,7 +122,7 @@ def _expect_address(text: str) -> None:
 
 
 #: What :meth:`Outbox.send_all` takes: an item, or a key and a function of a contract with its arguments.
-Sendable: TypeAlias = "Item | tuple[str, ContractFunction]"
+Sendable = Item | tuple[str, Any]
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salus.chain.connection import is_local, node_parts
+from salus.chain.connection import NodeAddress
+from salus.chain.rpc import Call, Endpoint, Overloaded, Trouble, number
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
 from salus.outbox._envelope import Fees
-from salus.outbox._wire import Call, Endpoint, Overloaded, Trouble, number
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -105,7 +105,9 @@ class Nodes:
         genesis: The hash of the first block, where it is known; else the first endpoint's holds for all.
     """
 
-    def __init__(self, urls: Sequence[str], book: Book, *, timeout: float, patience: float, genesis: str = "") -> None:
+    def __init__(
+        self, urls: Sequence[NodeAddress], book: Book, *, timeout: float, patience: float, genesis: str = ""
+    ) -> None:
         self._endpoints = [Endpoint(url, timeout=timeout) for url in dict.fromkeys(urls)]
         self._book, self.patience, self.genesis = book, patience, genesis
         self._vetted: set[Endpoint] = set()
@@ -113,7 +115,7 @@ class Nodes:
         self._at = 0
         self._random = random.Random()
         self._couriers: dict[str, ThreadPoolExecutor] = {}
-        self.near = all(is_local(node_parts(endpoint.url)) for endpoint in self._endpoints)  # all on this machine
+        self.near = all(endpoint.address.is_local for endpoint in self._endpoints)  # all on this machine
 
     def close(self) -> None:
         """End all connections; what is under way is waited for, its reply's time at most."""

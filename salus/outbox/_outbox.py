@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
+from salus.chain.connection import NodeAddress
 from salus.errors import BadAnswer, BadInput
 from salus.outbox._delivery import Delivery, OnProgress, Task, Until, result_of
 from salus.outbox._files import default_file
@@ -104,8 +105,7 @@ class Outbox:
         chosen = OutboxOptions(**options)
         self._ledger, self._signer = ledger, ledger.need_signer()
         self._settings = chosen.settings(ceiling=ledger.fee_ceiling, patience=ledger.patience)
-        provider: Any = ledger.w3.provider
-        urls = [str(provider.endpoint_uri), *chosen.also]
+        urls = [ledger.node.address, *map(NodeAddress, chosen.also)]
         self._nodes = Nodes(urls, ledger.book, timeout=chosen.timeout, patience=self._settings.patience)
         first = self._nodes.ask([("eth_blockNumber", [])])  # which vets an endpoint, and finds the first block
         assert first and self._nodes.genesis

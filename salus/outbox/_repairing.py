@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from salus.chain.rpc import number
 from salus.errors import NotMined
 from salus.outbox._dispatch import Flight
 from salus.outbox._envelope import Fees, Unsigned
@@ -11,7 +12,6 @@ from salus.outbox._nodes import BATCH
 from salus.outbox._rechecking import Change
 from salus.outbox._rows import Attempt
 from salus.outbox._run import Run
-from salus.outbox._wire import number
 
 __all__ = ["Repairer"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Any
 
-from salus.outbox._wire import Trouble
+from salus.chain.rpc import Trouble
 
 __all__ = ["Reply", "read"]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from salus.chain.rpc import Call, Trouble, number
 from salus.errors import BadAnswer, Refused, Reverted, SalusError
 from salus.outbox._items import State
 from salus.outbox._nodes import Nodes
 from salus.outbox._rows import Attempt, Row
-from salus.outbox._wire import Call, Trouble, number
 
 __all__ = ["Mined", "NonceTaken", "Tracker"]
 
@@ -219,11 +219,7 @@ class Tracker:
         return number(block.get("number"), "the final block", most=1 << 64)
 
     def on_chain(self, blocks: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
-        """Of blocks by number and hash those on whose hash all nodes that have them agree.
-
-        Args:
-            blocks: Numbers and hashes.
-        """
+        """Of blocks by number and hash those on whose hash all nodes that have them agree."""
         numbers = sorted({block for block, _ in blocks})
         hashes = dict(zip(numbers, self._nodes.agree_on(numbers), strict=True))
         return {(block, hash_) for block, hash_ in blocks if hashes[block] == hash_}

@@ -13,6 +13,7 @@ import salus as package
 from salus import KeySigner, Salus
 from salus.abi import decoding
 from salus.chain.local_node import LocalNode
+from salus.chain.node import Node
 from salus.errors import BadAnswer, NodeRefused, NoSigner, NotMined, Refused, Unreachable, WrongChain, refusals
 from tests.support.deployed_chain import ROOT, House, kind
 
@@ -258,7 +259,7 @@ def test_who_only_reads_sends_nothing(salus):
 def test_an_account_of_the_node_sends(world):
     from salus import NodeSigner
 
-    client = world.client(NodeSigner(world.w3, world.node.accounts[1]))
+    client = world.client(NodeSigner(Node(world.node.url), world.node.accounts[1]))
     receipt = client.institutions.accredit(world.patient().address, "by-node", ["PROVIDER"], client.now() + YEAR)
     assert [event.name for event in receipt.logs] == ["InstitutionAccredited"]
 

@@ -7,8 +7,10 @@ import time
 import pytest
 
 from salus.chain.local_node import LocalNode
+from salus.chain.node import Node
+from salus.chain.rpc import Trouble
+from salus.chain.transport import Near, Reply
 from salus.errors import BadAnswer, Unreachable, WrongChain
-from salus.index._rpc import Endpoint, Fault
 from tests.support.fault_proxy import FaultProxy
 from tests.support.log_emitter import Ledger, count, differences, word
 
@@ -149,14 +151,14 @@ def test_f14_a_node_without_block_receipts_is_asked_for_each(ledger, through, mo
     ledger.grants(3)
     ledger.emit(ledger.grant_topics(), bytes(64), count=4)
     _, indexer = through()
-    asked = Endpoint.many
+    asked = Node.many
 
-    def without(self, questions):
-        answers = asked(self, questions)
-        gone = Fault(-32601, "the method eth_getBlockReceipts does not exist")
+    def without(self, questions, *, doing=""):
+        answers = asked(self, questions, doing=doing)
+        gone = Trouble(-32601, "the method eth_getBlockReceipts does not exist", {})
         return [gone if q[0] == "eth_getBlockReceipts" else a for q, a in zip(questions, answers, strict=True)]
 
-    monkeypatch.setattr(Endpoint, "many", without)
+    monkeypatch.setattr(Node, "many", without)
     assert indexer.sync().events == 7
     monkeypatch.undo()
     assert differences(indexer, ledger.fresh()) == []
@@ -202,7 +204,7 @@ def test_f15_a_node_that_hangs_is_given_up_after_the_patience(ledger, through):
     proxy, indexer = through(timeout=0.2, patience=0.8)
     proxy.spoil("*", "hang")
     began = time.monotonic()
-    with pytest.raises(Unreachable, match="gave no answer in time"):
+    with pytest.raises(Unreachable, match="gave no reply in"):
         indexer.sync()
     assert time.monotonic() - began < 5
 
@@ -277,13 +279,15 @@ def test_f20_a_long_quiet_stretch_and_a_busy_block(ledger, through):
 
 def test_f20_a_node_that_takes_small_batches_only_gets_those(ledger, monkeypatch):
     ledger.grants(10)
-    asked = Endpoint._post
+    asked = Near.post
 
-    def small(self, body, deadline):
+    def small(self, body, **limits):
         if body.count(b'"method"') > 3:
-            return {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "batch too large"}}
-        return asked(self, body, deadline)
+            return Reply(
+                200, b'{"jsonrpc": "2.0", "id": null, "error": {"code": -32600, "message": "batch too large"}}', 0
+            )
+        return asked(self, body, **limits)
 
-    monkeypatch.setattr(Endpoint, "_post", small)
+    monkeypatch.setattr(Near, "post", small)
     with ledger.indexer() as indexer:
         assert indexer.sync().events == 10

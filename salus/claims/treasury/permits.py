@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from salus.chain.contracts import Contract
 from salus.errors import BadAnswer, NotDeployed, Refused, WalletError
 from salus.keys.typed_data import Domain, TypedData
 
@@ -46,7 +47,7 @@ def sign(ledger: Ledger, token: str, spender: str, amount: int) -> tuple[int, in
     Returns:
         deadline, v, r and s; None where the token has no permits of this kind, or the signer cannot sign typed data.
     """
-    functions = ledger.w3.eth.contract(address=token, abi=_ABI).functions  # type: ignore[call-overload]
+    functions = Contract("ERC-2612", token, _ABI).functions
     signer = ledger.need_signer()
     try:
         nonce = int(ledger.call(functions.nonces(signer.address)))

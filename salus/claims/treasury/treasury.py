@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from salus.abi import decoding
+from salus.chain.contracts import Contract
 from salus.claims.treasury import permits
 from salus.errors import BadInput
 from salus.keys.addresses import address as checked_address
@@ -51,12 +51,9 @@ class Treasury:
         self._ledger = ledger
         self._decimals: dict[str, int] = {}
 
-    def token(self, address: str) -> Any:
-        """An ERC-20 as a web3 contract."""
-        return self._ledger.w3.eth.contract(
-            address=checked_address(address, "token"),
-            abi=list(decoding.load_abi("ERC20")),  # type: ignore[call-overload]
-        )
+    def token(self, address: str) -> Contract:
+        """An ERC-20: ``treasury.token(address).functions.approve(spender, amount)`` is a call."""
+        return Contract("ERC20", checked_address(address, "token"))
 
     def decimals(self, token: str) -> int:
         """A token's decimals.

@@ -146,6 +146,7 @@ def test_what_is_no_address_of_a_node_is_refused(world, url):
 
 def test_where_nothing_listens_it_says_so(world):
     with pytest.raises(
-        Unreachable, match="no node answers at http://127.0.0.1:9 while asking for the chain; start one"
+        Unreachable,
+        match="no node answers at http://127.0.0.1:9 while asking for the chain: the connection is refused; start",
     ):
         Salus.connect("http://127.0.0.1:9", book=world.book)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from salus import Salus
-from salus.chain.connection import redact_url
+from salus.chain.connection import NodeAddress
 from salus.chain.provider import open_node
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, gate
 from tests.client.test_client import client, proxy, says
@@ -62,7 +62,12 @@ def test_an_answer_that_hangs_is_asked_for_again(world, faults):
         ("429", {}, Unreachable, "the node at {} answers with HTTP 429 while asking for the chain"),
         ("5xx", {}, Unreachable, "the node at {} answers with HTTP 503 while asking for the chain"),
         ("html", {"status": 200}, BadAnswer, "what answers at {} is no Ethereum node: its answer is no JSON-RPC while"),
-        ("drop_request", {}, Unreachable, "no node answers at {} while asking for the chain; start one"),
+        (
+            "drop_request",
+            {},
+            Unreachable,
+            "no node answers at {}: the connection broke off (RemoteDisconnected) while asking for the chain",
+        ),
     ],
 )
 def test_what_does_not_pass_is_told_in_one_line_after_some_seconds(world, faults, mode, options, kind, said):
@@ -86,7 +91,10 @@ def test_what_will_not_pass_is_told_at_once(world, faults, status):
 
 def test_where_nobody_listens_it_is_told_soon(world):
     began = time.monotonic()
-    with pytest.raises(Unreachable, match="no node answers at http://127.0.0.1:9 while"):
+    with pytest.raises(
+        Unreachable,
+        match="no node answers at http://127.0.0.1:9 while asking for the chain: the connection is refused; start one",
+    ):
         Salus.connect("http://127.0.0.1:9", book=world.book)
     assert time.monotonic() - began < 3
 
@@ -173,4 +181,4 @@ def test_no_key_of_a_provider_is_in_a_message(world):
         Salus.connect("http://me:secret@127.0.0.1:9/v2/key-of-mine?token=x", book=world.book)
     assert "http://127.0.0.1:9 " in str(raised.value)
     assert not any(word in str(raised.value) for word in ("secret", "key-of-mine", "token"))
-    assert redact_url("https://me:secret@example.org/v2/key") == "https://example.org"
+    assert str(NodeAddress("https://me:secret@example.org/v2/key")) == "https://example.org"

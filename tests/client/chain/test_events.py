@@ -35,22 +35,23 @@ class Node:
 
     def __init__(self, last, logs=()):
         self.last, self.logs, self.ranges = last, logs, []
-        self.eth = self
 
-    def get_block(self, which):
+    def block(self, which="latest"):
         number = self.last if which == "latest" else which
         assert number <= self.last, "the client must not ask for a block that the node does not have"
-        return {"number": number, "hash": block_hash(number)}
+        return {"number": hex(number), "hash": "0x" + block_hash(number).hex()}
 
-    def get_logs(self, wanted):
-        first, last = wanted["fromBlock"], wanted["toBlock"]
+    def many(self, calls, *, doing=""):
+        ((method, (wanted,)),) = calls
+        assert method == "eth_getLogs"
+        first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
         self.ranges.append((first, last))
-        return [self._log(block, who) for block, who in self.logs if first <= block <= last]
+        return [[self._log(block, who) for block, who in self.logs if first <= block <= last]]
 
     def _log(self, block, who):
-        topics = [TOPIC, who.rjust(32, b"\0")]
-        place = {"blockNumber": block, "logIndex": 0, "transactionHash": bytes(32)}
-        return {"address": ADDRESS, "topics": topics, "data": b"", "removed": False, **place}
+        topics = ["0x" + TOPIC.hex(), "0x" + who.rjust(32, b"\0").hex()]
+        place = {"blockNumber": hex(block), "logIndex": "0x0", "transactionHash": "0x" + "00" * 32}
+        return {"address": ADDRESS, "topics": topics, "data": "0x", "removed": False, **place}
 
 
 class Index:

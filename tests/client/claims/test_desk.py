@@ -129,7 +129,7 @@ def test_batch_that_no_block_holds_is_halved(scene, claim, monkeypatch):
     real, sizes = scene.desk.send, []
 
     def send(fn, **options):
-        sizes.append(len(fn.args[0]))
+        sizes.append(len(fn.arguments[0]))
         if sizes[-1] > 2:
             raise errors.NodeRefused("submit takes 9,000,000 gas, a block holds 5,000,000; send less at once")
         return real(fn, **options)

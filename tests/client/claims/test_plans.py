@@ -118,7 +118,7 @@ def test_prices_go_in_batches_and_loading_takes_up_where_it_broke_off(insurance,
     def send(fn, **options):
         if len(sizes) == 1:
             raise errors.Unreachable("the cable is cut")
-        sizes.append(len(fn.args[2]))
+        sizes.append(len(fn.arguments[2]))
         return real(fn, **options)
 
     with monkeypatch.context() as cut:

@@ -6,6 +6,8 @@ import secrets
 import pytest
 
 from salus import errors
+from salus.abi import decoding
+from salus.coldchain import shipments
 from salus.coldchain.handover import EPOCH, handed, read_handover, write_handover
 from salus.coldchain.loggers import LoggerExport, Reading, pack, read, write_qtag
 from salus.coldchain.lots import NewLot
@@ -400,17 +402,17 @@ def test_TT1_two_batches_of_one_number_are_reported(journey):
 
 def test_node_that_shows_other_readings(journey, monkeypatch):
     journey.log(journey.readings(400, 410))
-    real = type(journey.chain)._data_of
-    monkeypatch.setattr(type(journey.chain), "_data_of", lambda self, data: real(self, data)[::-1])
+    real = shipments._logged_data
+    monkeypatch.setattr(shipments, "_logged_data", lambda calldata: real(calldata)[::-1])
     with pytest.raises(errors.BadAnswer, match="shows other readings"):
         journey.chain.readings(journey.shipment)
 
 
 def test_readings_that_were_not_logged_by_a_plain_call(journey, monkeypatch):
     journey.log(journey.readings(400, 410))
-    whole = journey.chain._data_of
-    assert whole(b"") is None and whole(b"\1\2\3\4") is None
-    monkeypatch.setattr(type(journey.chain), "_data_of", lambda self, data: None)
+    log = decoding.selector(decoding.function_of("ColdChain", "log"))
+    assert [shipments._logged_data(data) for data in (b"", b"\1\2\3\4", log, log + bytes(31))] == [None] * 4
+    monkeypatch.setattr(shipments, "_logged_data", lambda calldata: None)
     with pytest.raises(errors.BadAnswer, match="did not log its readings by a plain call"):
         journey.chain.readings(journey.shipment)
 

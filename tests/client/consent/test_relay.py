@@ -3,6 +3,7 @@
 import pytest
 
 from salus import NodeSigner, Salus
+from salus.chain.node import Node
 from salus.consent.files.orders import save
 from salus.consent.registry import ALL_PLACES, Directive, Effect, Order
 from salus.consent.relay import carried_out
@@ -163,7 +164,7 @@ def test_a_transaction_is_all_or_none_and_the_others_stand(world, relayer, signe
 
 def test_a_node_that_holds_the_key_sends_them_one_after_the_other(world, signed):
     account = world.node.accounts[3]
-    client = world.client(NodeSigner(world.w3, account))
+    client = world.client(NodeSigner(Node(world.node.url), account))
     orders = [signed() for _ in range(5)]
     parts = list(client.consent.relay_all(orders, batch=2))
     assert [len(part) for part, _ in parts] == [2, 2, 1]

@@ -7,6 +7,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from eth_utils.crypto import keccak
 
+from salus.chain.node import Node
 from salus.consent.registry import Directive, Effect, Order
 from salus.errors import BadInput, WalletError
 from salus.keys.addresses import address
@@ -240,7 +241,7 @@ def test_a_revocation_that_carries_more_is_refused():
 def test_a_node_signs_the_same(world, number):
     account = world.node.accounts[number]
     typed = order(world, account).typed()
-    by_node = NodeSigner(world.w3, account).sign_typed(typed)
+    by_node = NodeSigner(Node(world.node.url), account).sign_typed(typed)
     assert by_node == KeySigner.from_key(world.node.keys[number]).sign_typed(typed)
 
 
@@ -248,7 +249,7 @@ def test_a_node_without_the_account_is_told(world):
     from salus.errors import SalusError
 
     with pytest.raises(SalusError):
-        NodeSigner(world.w3, "0x" + "12" * 20).sign_typed(order(world, "0x" + "12" * 20).typed())
+        NodeSigner(Node(world.node.url), "0x" + "12" * 20).sign_typed(order(world, "0x" + "12" * 20).typed())
 
 
 ROWS = "Bill(address who,Row[] rows)Row(bytes32 code,uint16 units)"

@@ -10,6 +10,7 @@ from eth_account import Account
 
 from salus import KeySigner, NodeSigner, Salus
 from salus.chain.local_node import LocalNode
+from salus.chain.node import Node
 from salus.errors import BadInput, NodeRefused, NoSigner, NotMined, Refused, refusals
 from salus.outbox import Item, NonceTaken, Outbox, Result, State, read_status
 from tests.support.deployed_chain import kind
@@ -397,7 +398,7 @@ def test_only_who_signs_has_an_outbox(mint):
 
 
 def test_an_account_of_the_node_signs(mint):
-    signer = NodeSigner(mint.w3, mint.node.accounts[7])
+    signer = NodeSigner(Node(mint.node.url), mint.node.accounts[7])
     mine = some(3)
     with mint.client(signer=signer).outbox() as outbox:
         assert all(result.done for result in outbox.send_all(mint.items(mine)))

@@ -9,9 +9,11 @@ import time
 
 import pytest
 
+from salus.chain import transport as module
+from salus.chain.connection import NodeAddress
+from salus.chain.rpc import Endpoint, HttpStatus, Overloaded
+from salus.chain.transport import Far, Near, NotListening, transport
 from salus.errors import BadAnswer, Unreachable
-from salus.outbox import _transport as module
-from salus.outbox._transport import Far, Near, Overloaded, transport
 
 WAYS = {"near": Near, "far": Far}
 
@@ -91,7 +93,7 @@ def way(request):
         def way(*scripts, timeout=5):
             server = Server(scripts)
             stack.callback(server.close)
-            made = WAYS[request.param](server.url, "the node", timeout)
+            made = WAYS[request.param](NodeAddress(server.url), timeout)
             stack.callback(made.close)
             return server, made
 
@@ -100,8 +102,8 @@ def way(request):
 
 def test_messages_go_over_one_connection_and_come_back_whole(way):
     server, node = way([reply(b"one")], [reply(b"two" * 100_000)])
-    assert node.post(b"first") == b"one"
-    assert node.post(b"second" * 10_000) == b"two" * 100_000
+    assert node.post(b"first").body == b"one"
+    assert node.post(b"second" * 10_000).body == b"two" * 100_000
     assert [body for _, body in server.heard] == [b"first", b"second" * 10_000]
     assert server.dialled == 1
     head = server.heard[0][0].lower()
@@ -111,29 +113,29 @@ def test_messages_go_over_one_connection_and_come_back_whole(way):
 def test_a_reply_in_chunks_or_until_the_end_is_whole(way):
     chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
     server, node = way([chunks], [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nthree", None], [reply(b"four")])
-    assert [node.post(b"?") for _ in range(3)] == [b"onetwo", b"three", b"four"]
+    assert [node.post(b"?").body for _ in range(3)] == [b"onetwo", b"three", b"four"]
     assert server.dialled == 2
 
 
 def test_an_empty_reply_is_one_and_the_next_is_not_mixed_up(way):
     _, node = way([reply(b"")], [reply(b"next")])
-    assert [node.post(b"?") for _ in range(2)] == [b"", b"next"]
+    assert [node.post(b"?").body for _ in range(2)] == [b"", b"next"]
 
 
 def test_a_connection_that_the_node_ended_while_it_rested_is_made_anew(way):
     server, node = way([reply(b"one"), None], [reply(b"two")])
-    assert node.post(b"?") == b"one"
+    assert node.post(b"?").body == b"one"
     time.sleep(0.1)
-    assert node.post(b"!") == b"two"
+    assert node.post(b"!").body == b"two"
     assert (server.dialled, len(server.heard)) == (2, 2)
 
 
 def test_a_message_without_an_answer_is_not_sent_twice(way):
     server, node = way([None], [reply(b"late")])
-    with pytest.raises(Unreachable, match="the node cannot be reached"):
+    with pytest.raises(Unreachable, match="the connection broke off"):
         node.post(b"raw bytes")
     assert [body for _, body in server.heard] == [b"raw bytes"]
-    assert node.post(b"?") == b"late"
+    assert node.post(b"?").body == b"late"
 
 
 @pytest.mark.parametrize(
@@ -146,17 +148,17 @@ def test_a_message_without_an_answer_is_not_sent_twice(way):
 )
 def test_half_a_reply_is_none(way, broken):
     _, node = way(broken, [reply(b"fine")])
-    with pytest.raises(Unreachable, match=r"the node cannot be reached \(\w+\)"):
+    with pytest.raises(Unreachable, match=r"the connection broke off \(\w+\)"):
         node.post(b"?")
-    assert node.post(b"?") == b"fine"
+    assert node.post(b"?").body == b"fine"
 
 
 def test_a_node_that_is_away_is_told():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     for kind in WAYS.values():
-        with pytest.raises(Unreachable, match="the node cannot be reached"):
-            kind(url, "the node", 1).post(b"?")
+        with pytest.raises(NotListening, match="the connection is refused; start one"):
+            kind(NodeAddress(url), 1).post(b"?")
 
 
 def test_a_reply_that_does_not_come_is_given_up_and_is_not_taken_for_the_next(way):
@@ -164,7 +166,7 @@ def test_a_reply_that_does_not_come_is_given_up_and_is_not_taken_for_the_next(wa
     with pytest.raises(Unreachable, match=r"gave no reply in 0\.3 s"):
         node.post(b"?")
     time.sleep(0.5)
-    assert node.post(b"?") == b"next"
+    assert node.post(b"?").body == b"next"
 
 
 def test_a_reply_that_drips_is_given_up(way):
@@ -177,21 +179,21 @@ def test_a_reply_that_drips_is_given_up(way):
 
 
 def test_a_reply_that_is_too_long_is_refused(way, monkeypatch):
-    monkeypatch.setattr(module, "_LONGEST", 100_000)
+    monkeypatch.setattr(module, "LONGEST", 100_000)
     _, node = way([reply(b"x" * 100_001)], [reply(b"y" * 100_000)])
     with pytest.raises(BadAnswer, match="more than 100,000 bytes"):
         node.post(b"?")
-    assert node.post(b"?") == b"y" * 100_000
+    assert node.post(b"?").body == b"y" * 100_000
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "307 Moved", "404 Not Found", "500 Oops"])
-def test_any_other_status_is_no_reply_and_no_redirection_is_followed(way, status):
+def test_any_other_status_is_no_answer_and_no_redirection_is_followed(way, status):
     elsewhere = Server([[reply(b"elsewhere")]])
     try:
         _, node = way([reply(b"page", status, f"Location: {elsewhere.url}")], [reply(b"fine")])
-        with pytest.raises(Unreachable, match=f"the node answers with HTTP {status[:3]}"):
-            node.post(b"?")
-        assert node.post(b"?") == b"fine"
+        with pytest.raises(HttpStatus, match=f"the node at .* answers with HTTP {status[:3]}"):
+            asking(node).ask([("eth_chainId", [])])
+        assert node.post(b"?").body == b"fine"
         assert elsewhere.dialled == 0
     finally:
         elsewhere.close()
@@ -203,8 +205,15 @@ def test_any_other_status_is_no_reply_and_no_redirection_is_followed(way, status
 def test_a_node_that_is_busy_says_how_long(way, wait, seconds):
     _, node = way([reply(b"", "429 Too Many", *([f"Retry-After: {wait}"] if wait else []))])
     with pytest.raises(Overloaded, match="HTTP 429") as told:
-        node.post(b"?")
+        asking(node).ask([("eth_chainId", [])])
     assert told.value.seconds == seconds
+
+
+def asking(node):
+    """An endpoint that asks by a way."""
+    endpoint = Endpoint("http://127.0.0.1:1", timeout=5)
+    endpoint._transport = node
+    return endpoint
 
 
 # --------------------------------------------------------------------------------------------------- which way it goes
@@ -223,7 +232,7 @@ def test_a_node_that_is_busy_says_how_long(way, wait, seconds):
     ],
 )
 def test_what_is_on_this_machine_is_asked_directly(url, kind):
-    made = transport(url, "the node", 1)
+    made = transport(NodeAddress(url), 1)
     assert type(made) is kind
     made.close()
 
@@ -234,12 +243,12 @@ def test_a_proxy_is_for_the_world_outside(monkeypatch):
         monkeypatch.setenv("http_proxy", server.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        far = transport("http://node.example/x", "the node", 5)
-        assert far.post(b"?") == b"by the proxy"
+        far = transport(NodeAddress("http://node.example/x"), 5)
+        assert far.post(b"?").body == b"by the proxy"
         assert server.heard[0][0].startswith("POST http://node.example/x HTTP/1.1")
         far.close()
-        near = transport(server.url, "the node", 5)
-        assert near.post(b"?") == b"direct"
+        near = transport(NodeAddress(server.url), 5)
+        assert near.post(b"?").body == b"direct"
         assert server.heard[1][0].startswith("POST /node?key=1 HTTP/1.1")
         near.close()
     finally:
