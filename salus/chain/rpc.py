@@ -272,32 +272,38 @@ class Endpoint:
 
     def _in_order(self, answers: Any, count: int) -> list[Any]:
         """The answers in the order of the questions; nodes may give them in any, the ids tell."""
-        if isinstance(answers, Mapping):
-            if count != 1:
-                raise self._refused(answers.get("error"), count)
-            answers = [answers]
-            # What cannot be read has no id in its error.
-            if isinstance(answers[0].get("error"), Mapping) and answers[0].get("id") is None:
-                answers = [{**answers[0], "id": 0}]
-        # Some answer too long a list with a list of one error.
-        elif count > 1 and isinstance(answers, list) and len(answers) == 1 and _is_error_alone(answers[0]):
-            raise self._refused(answers[0]["error"], count)
+        answers = self._as_list(answers, count)
         wrong = BadAnswer(f"the answers of the node at {self.name} do not fit the {count} questions")
         if not isinstance(answers, list) or len(answers) != count:
             raise wrong
-        found: list[Any] = [wrong] * count
+        found: dict[int, Any] = {}
         for answer in answers:
-            if not isinstance(answer, Mapping) or type(n := answer.get("id")) is not int or not 0 <= n < count:
+            if not isinstance(answer, Mapping) or type(n := answer.get("id")) is not int or n in found:
                 raise wrong
-            if found[n] is not wrong:
+            error = answer.get("error")
+            if error is None and "result" not in answer:
                 raise wrong
-            if (error := answer.get("error")) is not None:
-                found[n] = _trouble(error)
-            elif "result" in answer:
-                found[n] = answer["result"]
-            else:
-                raise wrong
-        return found
+            found[n] = answer["result"] if error is None else _trouble(error)
+        if found.keys() != set(range(count)):
+            raise wrong
+        return [found[n] for n in range(count)]
+
+    def _as_list(self, answers: Any, count: int) -> Any:
+        """The answers as a list, where they are any.
+
+        Raises:
+            Overloaded, TooMuchAsked: The node answered all of the questions with one error.
+        """
+        if isinstance(answers, Mapping):
+            if count != 1:
+                raise self._refused(answers.get("error"), count)
+            # What cannot be read has no id in its error.
+            without_id = isinstance(answers.get("error"), Mapping) and answers.get("id") is None
+            return [{**answers, "id": 0} if without_id else answers]
+        # Some answer too long a list with a list of one error.
+        if count > 1 and isinstance(answers, list) and len(answers) == 1 and _is_error_alone(answers[0]):
+            raise self._refused(answers[0]["error"], count)
+        return answers
 
     def _refused(self, error: Any, count: int) -> Unreachable:
         trouble = _trouble(error)

@@ -1,13 +1,13 @@
 """Sending in bulk: fast, each item once, and through crashes, lost replies and reorganisations; see :class:`Outbox`.
 
-What is public is listed here. Every module but ``checks`` is private: ``_outbox`` is the outbox itself and ``_bulk`` what the
-resources' bulk methods share; ``_items`` are items, states and results, ``_settings`` the options; ``_delivery`` takes
-items through one run. ``_pipeline`` is the loop that sends, in parts: ``_launching`` tries and signs, ``_collecting``
-takes what is in a block, ``_repairing`` sends again and raises fees, ``_rechecking`` handles reorganisations, ``_run``
-is what they share. ``_dryrun`` tries calls, ``_envelope`` signs, ``_dispatch`` sends signed bytes, ``_replies`` reads
-what a node says to them, ``_tracking`` finds receipts. ``_store`` is the file, ``_schema`` its tables, ``_rows`` what
-is in them, ``_reasons`` errors in it, ``_files`` file modes and the lock of a key. ``_nodes`` are several endpoints as one.
-``checks`` is what `salus doctor` asks of an outbox.
+What is public is listed here. Every module but ``checks`` (what `salus doctor` asks) is private: ``_outbox`` is the
+outbox itself and ``_bulk`` what the resources' bulk methods share; ``_items`` are items, states and results,
+``_settings`` the options; ``_delivery`` takes items through one run. ``_pipeline`` is the loop that sends, in parts:
+``_launching`` tries and signs, ``_collecting`` takes what is in a block, ``_repairing`` sends again and raises fees,
+``_rechecking`` handles reorganisations, ``_run`` is what they share. ``_dryrun`` tries calls, ``_envelope`` signs,
+``_dispatch`` sends signed bytes, ``_replies`` reads what a node says to them, ``_tracking`` finds receipts. ``_store``
+is the file, ``_schema`` its tables, ``_rows`` what is in them, ``_reasons`` errors in it, ``_files`` file modes and the
+lock of a key. ``_nodes`` are several endpoints as one.
 """
 
 from __future__ import annotations
