@@ -253,8 +253,8 @@ def index_of(per_receipt, *, events=EVENTS):
         ground.node.request("evm_setAutomine", False)
         for later in range(events // PATIENTS):
             calls = ground.relays(ground.orders(patients, later=later), per_receipt)
-            per_block = 600 // per_receipt
-            for n, raw in enumerate(ground.signed(calls, per_receipt * ORDER_GAS), 1):
+            per_block = 2 if per_receipt > 100 else 190
+            for n, raw in enumerate(ground.signed(calls, per_receipt * ORDER_GAS + 100_000), 1):
                 ground.node.request("eth_sendRawTransaction", raw)
                 if n % per_block == 0 or n == len(calls):
                     ground.node.request("evm_mine")

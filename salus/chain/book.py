@@ -115,6 +115,9 @@ class Book:
             BadInput: No such file, or not a book; names the field.
         """
         file = os.fspath(path)
+        # A pipe would be waited for, and a device read for ever.
+        if Path(file).exists() and not Path(file).is_file():
+            raise BadInput(file, "file", "is no regular file; name the address book itself")
         return cls.from_json(parse_json(read_text(file), file), file)
 
     @classmethod
