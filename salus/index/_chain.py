@@ -22,6 +22,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from salus.abi.hashing import keccak
 from salus.chain.headers import header_hash, header_kind, holds_receipts
 from salus.chain.node import Node
 from salus.chain.rpc import Trouble
@@ -120,8 +121,6 @@ class Chain:
         Raises:
             NotDeployed: One has none, or another.
         """
-        from eth_utils.crypto import keccak
-
         entries = [entry for entry in self.book.contracts.values() if entry.name in self.sorter.names.values()]
         answers = self.endpoint.many([("eth_getCode", [entry.address, "latest"]) for entry in entries])
         for entry, answer in zip(entries, answers, strict=True):
