@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
+from salus.abi.hashing import keccak
 from salus.chain.book import Book, Deployment, abi_hash
 from salus.chain.contracts import Call, Contract
 from salus.chain.events import EventIndex, Events
@@ -73,8 +74,6 @@ class Ledger:
             self._check_code(entry, data(code, f"the code of {entry.name}"))
 
     def _check_code(self, entry: Deployment, code: bytes) -> None:
-        from eth_utils.crypto import keccak
-
         if not code:
             raise NotDeployed(
                 f"{entry.name} is not at {entry.address} on chain {self.book.chain_id}: there is no code."

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from salus.abi.hashing import keccak
 from salus.chain.rpc import Trouble, data, number
 from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, Unreachable
 from salus.keys.signers import NodeSigner
@@ -106,8 +107,6 @@ class Sender:
 
     def _signed(self, transaction: Mapping[str, Any]) -> tuple[bytes, bytes]:
         """The transaction signed with the account's next nonce, and its hash."""
-        from eth_utils.crypto import keccak
-
         asked = self._signer.address, "pending"
         given = self._node.one("eth_getTransactionCount", *asked, doing="asking for the sender's nonce")
         nonce = number(given, "the sender's nonce", most=1 << 64)

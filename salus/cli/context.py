@@ -181,4 +181,7 @@ class Context(Output):
         facts: list[tuple[str, object]] = []
         if contract:
             facts.append(("contract", f"{contract} at {salus.book[contract].address}"))
-        return [*facts, ("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {self.rpc}")]
+        from salus.chain.connection import NodeAddress
+
+        nodes = ", ".join(str(NodeAddress(url)) for url in self.rpc.split(","))  # without passwords and keys
+        return [*facts, ("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {nodes}")]

@@ -14,6 +14,7 @@
     │   ├── WrongPassword       2
     │   └── NoSigner            2   something had to be signed and there is no signer
     ├── IndexTrouble            2   the local index: in use, of another book, full, damaged; names the fix
+    │   ├── IndexUnreachable    2   its database server does not answer, or ended the connection
     │   └── IndexParted         2   the chain differs from what the index has read, further back than it keeps
     ├── Aborted                 2   the user said no
     └── Unreachable             3   no answer from a node
@@ -50,6 +51,7 @@ from salus.errors.tree import (
     BadInput,
     IndexParted,
     IndexTrouble,
+    IndexUnreachable,
     NodeRefused,
     NoSigner,
     NotDeployed,
@@ -70,6 +72,7 @@ __all__ = [
     "BadInput",
     "IndexParted",
     "IndexTrouble",
+    "IndexUnreachable",
     "NoSigner",
     "NodeRefused",
     "NotDeployed",

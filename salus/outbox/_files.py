@@ -6,13 +6,13 @@ import contextlib
 import errno
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from salus.errors import BadInput, Unreachable
 from salus.keys.keystores import private_folder
+from salus.keys.private_file import distrust
 from salus.keys.wallet import default_home
 
 __all__ = ["default_file", "key_lock", "open_private", "outbox_folder"]
@@ -58,12 +58,8 @@ def open_private(path: Path) -> None:
 
 
 def _expect_own(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise BadInput(path, "", "is no plain file; name another --outbox")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        raise BadInput(path, "", f"can be read by others; run: chmod 600 {path}")
-    if status.st_uid != os.geteuid():
-        raise BadInput(path, "", "belongs to another user; name another --outbox")
+    if why := distrust(path, status):
+        raise BadInput(path, "", why if "chmod" in why else f"{why}; name another --outbox")
 
 
 class Given:

@@ -39,7 +39,7 @@ def test_f24_a_file_that_others_read_is_refused(tmp_path, mode):
     path = tmp_path / "a.sqlite"
     Store(path).close()
     path.chmod(mode)
-    with pytest.raises(BadInput, match=rf"can be read by others; run: chmod 600 {path}"):
+    with pytest.raises(BadInput, match=rf"can be (read|written) by others; run: chmod 600 {path}"):
         Store(path)
     assert stat.S_IMODE(path.stat().st_mode) == mode
     path.chmod(0o600)
@@ -52,7 +52,7 @@ def test_f24_a_companion_that_somebody_prepared_is_refused(tmp_path):
     companion = tmp_path / "a.sqlite-wal"
     companion.write_bytes(b"")
     companion.chmod(0o666)
-    with pytest.raises(BadInput, match="can be read by others"):
+    with pytest.raises(BadInput, match="can be (read|written) by others"):
         Store(path)
 
 
@@ -62,7 +62,7 @@ def test_f24_a_link_is_refused(tmp_path, name):
     target.write_bytes(b"")
     target.chmod(0o600)
     (tmp_path / name).symlink_to(target)
-    with pytest.raises(BadInput, match="is a link|is no plain file"):
+    with pytest.raises(BadInput, match="is a link|is no regular file"):
         Store(tmp_path / "a.sqlite")
     assert target.read_bytes() == b""
 
