@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from salus.chain.nonces import Given, settled_next
 from salus.errors import NodeRefused, SalusError
 from salus.outbox._dispatch import Flight
 from salus.outbox._dryrun import DryRun, Trial
 from salus.outbox._envelope import Fees, Unsigned
-from salus.outbox._files import Given
 from salus.outbox._items import State
 from salus.outbox._nodes import BATCH, Survey
 from salus.outbox._rechecking import Change
-from salus.outbox._run import LONGEST_POLL, Run
+from salus.outbox._run import Run
 from salus.outbox._store import Attempt, Row
 
 __all__ = ["Launcher"]
@@ -162,11 +162,10 @@ class Launcher:
             return
         run = self._run
         own = run.store.next_nonce()
-        survey = self._survey(own, given)
+        survey, first = self._survey(own, given)
         run.gas_limit = survey.gas_limit
-        if survey.pending > own and own:
-            run.store.used_elsewhere(own, survey.pending - 1)
-        first = max(own, survey.pending)
+        if first > own and own:
+            run.store.used_elsewhere(own, first - 1)
         affordable = self._affordable(calls, survey.fees, survey.balance - run.store.reserved())
         # What cannot be paid for is not signed: its nonces stay free, and no gap is left.
         self._tried.extendleft(reversed(calls[affordable:]))
@@ -183,7 +182,8 @@ class Launcher:
             row.nonce, row.state = nonce, State.STORED
             run.flights[nonce] = Flight(row, [attempt])
         run.settings.hook("after_store")
-        given.note(first + len(signed))
+        given.give(first, len(signed), run.store.giver)
+        given.note(first + len(signed), signed[-1][2].hash)
         run.out.send([(row.id, nonce, attempt.hash, attempt.raw) for row, nonce, attempt in signed])
         run.progress.reset_waits()
 
@@ -192,17 +192,24 @@ class Launcher:
         raw, hash_ = self._run.sign(Unsigned(nonce, item.target, item.data, gas, fees, item.value))
         return Attempt("0x" + hash_.hex(), raw, gas, fees.most, fees.tip)
 
-    def _survey(self, own: int, given: Given) -> Survey:
-        """What the signature depends on. A node that counts less than another outbox of the key has just sent is waited
-        for.
+    def _survey(self, own: int, given: Given) -> tuple[Survey, int]:
+        """What the signature depends on, and the next nonce. A node that counts less than the key's holders have given
+        out is waited for, as long as it may be late.
         """
         run = self._run
-        while True:
+        survey: Survey
+
+        def counted() -> int:
+            nonlocal survey
             survey = run.nodes.survey(run.account, own)
             run.foresees = run.foresees or survey.pending > survey.count
-            if max(own, survey.pending) >= given.next:
-                return survey
-            time.sleep(LONGEST_POLL)
+            return max(own, survey.pending)
+
+        def knows(hash_: str) -> bool:
+            return isinstance(run.nodes.ask([("eth_getTransactionByHash", [hash_])])[0], Mapping)
+
+        first = settled_next(given, counted, knows, near=run.nodes.near)
+        return survey, first
 
     def _affordable(self, calls: Sequence[tuple[Row, int]], fees: Fees, balance: int) -> int:
         """How many of the calls the balance pays for in any case; none also where the fee is beyond the ceiling.

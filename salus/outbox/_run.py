@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from salus.chain.nonces import Given, key_lock
 from salus.errors import NodeRefused
 from salus.outbox._dispatch import Dispatch, Flight
 from salus.outbox._envelope import signing
-from salus.outbox._files import Given, key_lock
 from salus.outbox._items import State
 from salus.outbox._nodes import BATCH, Nodes
 from salus.outbox._rechecking import Change, recheck
@@ -100,7 +100,7 @@ class Run:
         self.foresees = False
 
     def lock(self) -> AbstractContextManager[Given]:
-        """Hold the account's nonces; see :func:`salus.outbox._files.key_lock`."""
+        """Hold the account's nonces; see :func:`salus.chain.nonces.key_lock`."""
         return key_lock(self.chain_id, self.nodes.genesis, self.account, self.settings.patience)
 
     def with_attempts(self, rows: Sequence[Row]) -> list[tuple[Row, list[Attempt]]]:

@@ -8,17 +8,21 @@ out again from the chain, and is written without waiting for the disk.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from salus.errors import BadInput, SalusError, one_line
-from salus.outbox._files import open_private
+from salus.chain.nonces import Giver
+from salus.errors import BadInput, SalusError, Unreachable, one_line
+from salus.outbox._files import expect_in_place, open_private, place_of
 from salus.outbox._items import Item, State
 from salus.outbox._reasons import from_row, to_row
 from salus.outbox._schema import prepare
@@ -75,31 +79,41 @@ class Row:
 
 
 class Store:
-    """The file. Used by one thread; any number of processes may have it open.
+    """The file. Any number of threads may use it, and any number of processes may have it open.
 
     Args:
         path: The file; made when it is not there.
         make: False to open only what is there.
+        patience: Seconds to wait while another process writes to it.
+
+    Attributes:
+        giver: How this outbox is named in its key's journal.
 
     Raises:
         BadInput: Readable by others, a link, damaged, of a later version, or it cannot be made.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, make: bool = True) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], *, make: bool = True, patience: float = 30) -> None:
+        self.path, self._patience = Path(path), patience
+        self._threads = threading.RLock()
         if not make and not self.path.exists():
             raise BadInput(path, "", "is not there; nothing was sent through it")
         open_private(self.path)
+        self._place = place_of(self.path)
         with self._readable():
-            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
             except BaseException:
                 self._db.close()
                 raise
+        if self.fact("mark") is None:
+            self.write_facts(mark=secrets.token_hex(8))
+        place = hashlib.blake2b(os.fsencode(self.path.resolve()), digest_size=8).digest()
+        self.giver = Giver(place, bytes.fromhex(self.fact("mark") or ""))
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA busy_timeout = 30000")
+        self._db.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
         self._write_ahead()
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -113,7 +127,7 @@ class Store:
         """Set the journal's mode: the one statement for which SQLite does not wait while another process has the
         file.
         """
-        end = time.monotonic() + 30
+        end = time.monotonic() + self._patience
         while True:
             try:
                 self._db.execute("PRAGMA journal_mode = WAL")
@@ -129,14 +143,19 @@ class Store:
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
+        """SQLite's errors as ours; one thread at a time."""
         try:
-            yield
+            with self._threads:
+                yield
         except sqlite3.DatabaseError as trouble:
             said = str(trouble)
             if "not a database" in said or "malformed" in said:
                 fix = "is no outbox, or was damaged; restore it from a backup, or name another file"
                 raise BadInput(self.path, "", fix) from None
+            if "locked" in said:
+                raise Unreachable(
+                    f"another process has been writing to {self.path} for {self._patience:g} s; let it end, or end it"
+                ) from None
             raise BadInput(self.path, "", f"cannot be used: {one_line(said)}") from None
 
     @contextlib.contextmanager
@@ -165,6 +184,13 @@ class Store:
         with self._readable():
             row = self._db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str | None) -> None:
+        """Write a fact in place of what is there; None forgets it."""
+        with self._transaction(durable=True):
+            self._db.execute("DELETE FROM about WHERE name = ?", (name,))
+            if value is not None:
+                self._db.execute("INSERT INTO about VALUES (?, ?)", (name, value))
 
     def write_facts(self, **facts: object) -> None:
         """Write facts that are not there yet."""
@@ -258,7 +284,12 @@ class Store:
         return int(before or 0), head if after is None else min(head, int(after))
 
     def sign(self, signed: Sequence[tuple[Row, int, Attempt]]) -> None:
-        """Write nonces and first attempts, all or nothing, and wait for the disk."""
+        """Write nonces and first attempts, all or nothing, and wait for the disk.
+
+        Raises:
+            BadInput: The file was deleted or replaced since it was opened.
+        """
+        expect_in_place(self.path, self._place)
         now = time.time()
         with self._transaction(durable=True):
             self._db.executemany(
@@ -268,7 +299,12 @@ class Store:
             self._insert((row.id, attempt) for row, _, attempt in signed)
 
     def bump(self, bumped: Iterable[tuple[int, Attempt]]) -> None:
-        """Write further attempts of items (by id), and wait for the disk."""
+        """Write further attempts of items (by id), and wait for the disk.
+
+        Raises:
+            BadInput: The file was deleted or replaced since it was opened.
+        """
+        expect_in_place(self.path, self._place)
         with self._transaction(durable=True):
             self._insert(bumped)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from salus import Salus
-from salus.chain.transactions import Sender
 from salus.keys.wallet import Wallet
 from scripts.demo.terminal import say
 
@@ -68,9 +67,5 @@ def patient_account(stage: Stage, relation: str) -> str:
 
 def transact(client: Salus, name: str, *, to: str | None = None, data: str = "0x", value: int = 0) -> Any:
     """Send one plain transaction: gas money, or a contract that the client does not know."""
-    signer = client.need_signer()
-    call = {"from": signer.address, "data": data, "value": value, "chainId": client.chain_id}
-    if to:
-        call["to"] = to
-    sender = Sender(client.w3, signer, ceiling=client.fee_ceiling, patience=client.patience)
-    return sender.send(call, name, preflight=False)
+    receipt = client.transact(to=to, value=value, data=bytes.fromhex(data[2:]), name=name)
+    return client.w3.eth.get_transaction_receipt(receipt.hash)
