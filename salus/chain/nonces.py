@@ -14,7 +14,7 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,21 +111,17 @@ class Given:
         end -= (end - _HEAD) % _ENTRY.size
         os.pwrite(self._handle, _ENTRY.pack(first, count, giver.file, giver.mark), end)
 
-    def givers(self, nonces: Iterable[int]) -> dict[int, Giver]:
-        """Who was given some nonces last, as far as the journal tells."""
-        wanted = set(nonces)
+    def givers(self, first: int, end: int) -> dict[int, Giver]:
+        """Who was given the nonces from one on and below another last, as far as the journal tells."""
         size = os.fstat(self._handle).st_size - _HEAD
-        if not wanted or size < _ENTRY.size:
+        if first >= end or size < _ENTRY.size:
             return {}
         journal = os.pread(self._handle, size - size % _ENTRY.size, _HEAD)
-        lowest, highest = min(wanted), max(wanted)
         found: dict[int, Giver] = {}
-        for first, count, file, mark in _ENTRY.iter_unpack(journal):
-            if first > highest or first + count <= lowest:
-                continue
-            giver = Giver(file, mark)
-            found |= {nonce: giver for nonce in range(max(first, lowest), min(first + count - 1, highest) + 1)}
-        return {nonce: giver for nonce, giver in found.items() if nonce in wanted}
+        for start, count, file, mark in _ENTRY.iter_unpack(journal):
+            nonces = range(max(start, first), min(start + count, end))
+            found |= dict.fromkeys(nonces, Giver(file, mark))
+        return found
 
 
 def settled_next(given: Given, counted: Callable[[], int], knows: Callable[[str], bool], *, near: bool) -> int:
