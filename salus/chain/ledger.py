@@ -91,8 +91,20 @@ class Ledger:
                 " deploy again, or use the book of this chain"
             )
 
-    def _check_chain(self) -> None:
-        self._same_chain(self.node.chain_id())
+    def _sender(self) -> Sender:
+        """What sends for the signer, on the book's chain and no other."""
+        there, first = self.node.results(
+            [("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])], doing="asking for the chain"
+        )
+        self._same_chain(number(there, "the chain's id"))
+        genesis = data(first.get("hash") if isinstance(first, Mapping) else None, "the first block's hash", 32)
+        return Sender(
+            self.node,
+            self.need_signer(),
+            chain=(self.book.chain_id, "0x" + genesis.hex()),
+            ceiling=self.fee_ceiling,
+            patience=self.patience,
+        )
 
     def _same_chain(self, there: int) -> None:
         if there != self.book.chain_id:
@@ -231,7 +243,9 @@ class Ledger:
     def send(self, fn: Call, *, gas: int | None = None, preflight: bool = True) -> Receipt:
         """Send a transaction and wait until it is in a block.
 
-        It is tried as a call first, so that what the rules refuse costs nothing and is told in words.
+        It is tried as a call first, so that what the rules refuse costs nothing and is told in words. It is signed and
+        sent under the lock of its key: any number of threads and processes of this user may send with one key at once,
+        also beside an outbox.
 
         Args:
             fn: A function of :meth:`contract` with its arguments.
@@ -245,12 +259,11 @@ class Ledger:
             NotMined: Not in a block within :attr:`patience`.
             Unreachable: No answer.
         """
-        signer = self.need_signer()
+        self.need_signer()
         if not preflight and gas is None:
             raise ValueError("without a preflight the gas must be given")
-        self._check_chain()
         fn = Call.of(fn)
-        sender = Sender(self.node, signer, ceiling=self.fee_ceiling, patience=self.patience)
+        sender = self._sender()
         return self.receipt(sender.send(self._plain(fn.address, fn.data), fn.name, gas=gas, preflight=preflight))
 
     def transact(self, *, to: str | None = None, value: int = 0, data: bytes = b"", name: str = "") -> Receipt:
@@ -265,9 +278,8 @@ class Ledger:
         Raises:
             Refused, NoSigner, NotMined, Unreachable: See :meth:`send`.
         """
-        sender = Sender(self.node, self.need_signer(), ceiling=self.fee_ceiling, patience=self.patience)
-        self._check_chain()
-        raw = sender.send(self._plain(to, data, value), name or "a transaction", preflight=False)
+        self.need_signer()
+        raw = self._sender().send(self._plain(to, data, value), name or "a transaction", preflight=False)
         return self.receipt(raw)
 
     def _plain(self, to: str | None, data: bytes, value: int = 0) -> dict[str, Any]:

@@ -7,6 +7,7 @@
     │   ├── NotLicensed …       1   one class for each custom error of the contracts, by its name
     │   ├── Reverted            1   a contract gave a reason in words, or none
     │   ├── UnknownRefusal      1   a custom error that is in no ABI here
+    │   ├── Cancelled           1   of the outbox: a transfer of nothing used the item's nonce, as the user asked
     │   ├── NonceTaken          1   of the outbox: a transaction sent outside this outbox consumed the nonce
     │   └── NodeRefused         1   the node took the transaction for invalid (funds, fee, nonce)
     ├── BadInput                2   a file, an option or a value; names the file, the field and the fix

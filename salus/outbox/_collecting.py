@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from salus.outbox._dispatch import Flight
+from salus.outbox._foreign import is_same_call
 from salus.outbox._items import State
 from salus.outbox._rechecking import Change
 from salus.outbox._run import SHORTEST_POLL, Run
@@ -109,6 +110,8 @@ class Collector:
         other = run.tracker.find_replacement_tx(row.nonce, *run.store.around(row.nonce, run.progress.head))
         if other is None or other[0] in {attempt.hash for attempt in flight.attempts}:
             return False
+        if is_same_call(run, flight, other[0]):
+            return False  # it did happen; its receipt is found at the next look
         row.state, row.mined, row.block, row.deep = State.LOST, other[0], other[1], False
         row.block_hash = row.gas_used = None
         row.error = NonceTaken(row.nonce, *other)

@@ -11,7 +11,7 @@ from salus.errors import NotMined
 from salus.outbox._items import Result, State
 from salus.outbox._pipeline import Change, Pipeline
 from salus.outbox._settings import Settings
-from salus.outbox._store import Attempt, Row, Store
+from salus.outbox._store import FILL, Attempt, Row, Store
 
 __all__ = ["Delivery", "OnProgress", "Task", "Until", "result_of"]
 
@@ -75,7 +75,7 @@ class Delivery:
         changes = self._begin()
         self._looked_at = self._moved_at = time.monotonic()
         while self._more or self._awaited:
-            if self._more and self._pipeline.pending <= self._settings.window:
+            if self._more and self._pipeline.pending <= self._pipeline.run.window:
                 yield from self._take_chunk()
             if self._pipeline.busy:
                 changes += self._pipeline.step()
@@ -98,7 +98,9 @@ class Delivery:
         if not self._task.everything:
             return []
         # Told apart here, for the rows go on to change.
-        self._awaited |= {change.row.id: change.row for change in changes if change.row.state.open}
+        self._awaited |= {
+            change.row.id: change.row for change in changes if change.row.state.open and change.row.item.name != FILL
+        }
         return [change for change in changes if not change.row.state.open]
 
     def _take_chunk(self) -> Iterator[Result]:
@@ -152,6 +154,10 @@ class Delivery:
         """The results of what changed, as far as it is settled and asked for."""
         for change in changes:
             row = change.row
+            if row.item.name == FILL:
+                if row.state is State.LOST:
+                    self._store.drop(row)  # the transaction whose gap it was came after all
+                continue
             if not self._is_settled(row):
                 if self._task.everything or row.id in self._awaited:
                     self._awaited[row.id] = row

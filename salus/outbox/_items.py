@@ -13,7 +13,7 @@ from salus.chain.contracts import Call
 from salus.errors import BadInput, SalusError
 from salus.keys.addresses import address as checked_address
 
-__all__ = ["Item", "Result", "Sendable", "State"]
+__all__ = ["Item", "Result", "Sendable", "State", "digest_of"]
 
 _LONGEST_KEY = 200
 
@@ -35,7 +35,7 @@ class State(Enum):
     FINAL = "final"  # in a block that will stay
     FAILED = "failed"  # in a block, and reverted there
     REFUSED = "refused"  # the dry run said no; nothing was signed
-    LOST = "lost"  # its nonce was used by a transaction from outside this outbox
+    LOST = "lost"  # its nonce was used by a transaction from outside this outbox, or to cancel it
 
     @property
     def open(self) -> bool:
@@ -105,7 +105,12 @@ class Item:
 
     def digest(self) -> bytes:
         """What is done, as 16 bytes: one key must not stand for two things."""
-        return hashlib.blake2b(self.target + self.value.to_bytes(32) + self.data, digest_size=16).digest()
+        return digest_of(self.target, self.value, self.data)
+
+
+def digest_of(target: bytes, value: int, data: bytes) -> bytes:
+    """What a call does, as 16 bytes: its receiver, the wei that it sends, and its data."""
+    return hashlib.blake2b(target + value.to_bytes(32) + data, digest_size=16).digest()
 
 
 @lru_cache(1024)

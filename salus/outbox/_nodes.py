@@ -114,6 +114,11 @@ class Nodes:
         self._couriers: dict[str, ThreadPoolExecutor] = {}
         self.near = all(endpoint.address.is_local for endpoint in self._endpoints)  # all on this machine
 
+    @property
+    def contracts(self) -> frozenset[bytes]:
+        """The addresses of the book's contracts, 20 bytes each."""
+        return frozenset(bytes.fromhex(entry.address[2:]) for entry in self._book.contracts.values())
+
     def close(self) -> None:
         """End all connections; what is under way is waited for, its reply's time at most."""
         for courier in self._couriers.values():

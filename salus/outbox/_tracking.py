@@ -14,7 +14,7 @@ from salus.outbox._items import State
 from salus.outbox._nodes import Nodes
 from salus.outbox._store import Attempt, Row
 
-__all__ = ["Mined", "NonceTaken", "Tracker"]
+__all__ = ["Cancelled", "Mined", "NonceTaken", "Tracker"]
 
 _READ_AT_ONCE = 500  # blocks, in one look for who used a nonce
 _FULL_BLOCKS = 20  # with their transactions, in one message
@@ -34,6 +34,18 @@ class NonceTaken(Refused):
             " It did not happen and is not signed again by itself; give it once more with --again",
             name="NonceTaken",
             arguments={"nonce": nonce, "by": by},
+        )
+
+
+class Cancelled(Refused):
+    """An item was cancelled, and did not happen: a transfer of nothing to the account itself used its nonce."""
+
+    def __init__(self, key: str, by: str, block: int) -> None:
+        super().__init__(
+            f"{key} was cancelled by {by} in block {block}: it did not happen. It is not signed again by itself;"
+            " give it once more with --again",
+            name="Cancelled",
+            arguments={"by": by},
         )
 
 
@@ -163,9 +175,13 @@ class Tracker:
         """Note in which block an item is, and how it went there."""
         row.block, row.block_hash, row.mined, row.gas_used = mined.block, mined.block_hash, mined.hash, mined.gas_used
         row.deep, row.error = False, None
+        attempt = next(a for a in attempts if a.hash == mined.hash)
+        if attempt.cancels:
+            row.state, row.error = State.LOST, Cancelled(row.item.key, mined.hash, mined.block)
+            return
         row.state = State.INCLUDED if mined.succeeded else State.FAILED
         if not mined.succeeded:
-            row.error = self._reason(row, mined, next(a.gas for a in attempts if a.hash == mined.hash))
+            row.error = self._reason(row, mined, attempt.gas)
 
     def _reason(self, row: Row, mined: Mined, gas: int) -> SalusError:
         """Why a transaction failed in its block: the same call on the state after it tells."""

@@ -502,7 +502,7 @@ def test_tk4_another_process_holds_the_key(mint):
     """Whoever cannot have the nonces in time signs nothing."""
     import time
 
-    from salus.outbox._files import key_lock
+    from salus.chain.nonces import key_lock
 
     mine = some(1)
     with mint.client().outbox(patience=1) as outbox:

@@ -6,9 +6,10 @@ import stat
 
 import pytest
 
+from salus.chain.nonces import key_lock
 from salus.errors import BadInput, WalletError
 from salus.outbox import Item, read_status
-from salus.outbox._files import default_file, key_lock
+from salus.outbox._files import default_file
 from salus.outbox._store import Attempt, Store
 
 TO = "0x" + "11" * 20
@@ -205,7 +206,7 @@ def test_signed_bytes_wait_for_the_disk_and_nothing_else_does(tmp_path):
 def test_f17_what_the_holders_of_a_key_tell_each_other_is_of_the_last_moments(tmp_path, monkeypatch):
     """The next nonce as the one before left it; not of yesterday, when the chain may have been another one."""
     clock = [1_800_000_000.0]
-    monkeypatch.setattr("salus.outbox._files.time.time", lambda: clock[0])
+    monkeypatch.setattr("salus.chain.nonces.time.time", lambda: clock[0])
     with key_lock(1, "0x" + "22" * 32, TO, 1) as given:
         assert given.next == 0
         given.note(1_000_000)
