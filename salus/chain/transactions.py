@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from salus.chain.proof import Contradiction, Proof, prove_receipt
 from salus.chain.rpc import Trouble, data, number
-from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, Unreachable
+from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, SalusError, Unreachable
 from salus.keys.signers import NodeSigner
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ MOST_GAS = 1 << 24
 
 _GAS_MARGIN = 1.2  # the state may change between the estimate and the block
 _SEND_TRIES = 5
+# A block may be replaced between two questions: a node that contradicts itself is asked again before that is told.
+_PROOF_TRIES = 3
+_OTHER_BLOCK = 10.0  # seconds for which a node may give another block than its receipt names
 
 
 class Sender:
@@ -144,17 +148,21 @@ class Sender:
         return isinstance(found, Mapping)
 
     def _await(self, sent: bytes, transaction: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        """Wait for the receipt, and take it when it fits its block.
+
+        Raises:
+            Contradiction: What the node says does not fit; nothing is sent again.
+        """
         deadline = time.monotonic() + self._patience
         pause = 0.02
-        while (receipt := self._receipt(sent, name)) is None:
+        doubts = _Doubts(self._node, sent)
+        while (receipt := self._receipt(sent, name)) is None or (proof := doubts.prove(receipt)) is None:
             if time.monotonic() > deadline:
                 raise NotMined("0x" + sent.hex(), self._patience)
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
-        if data(receipt.get("transactionHash"), "a receipt's hash", 32) != sent:
-            raise BadAnswer("the node gave the receipt of another transaction")
         if number(receipt.get("status"), "a receipt's status", most=2) != 1:
-            raise self._failed(sent, transaction, receipt, name)
+            raise self._failed(sent, transaction, receipt, name, proof)
         return receipt
 
     def _receipt(self, sent: bytes, name: str) -> Mapping[str, Any] | None:
@@ -168,7 +176,9 @@ class Sender:
             raise BadAnswer(f"the node's answer is malformed while waiting for {name}")
         return found if isinstance(found, Mapping) else None
 
-    def _failed(self, sent: bytes, transaction: Mapping[str, Any], receipt: Mapping[str, Any], name: str) -> Refused:
+    def _failed(
+        self, sent: bytes, transaction: Mapping[str, Any], receipt: Mapping[str, Any], name: str, proof: Proof
+    ) -> SalusError:
         """Why a transaction failed in its block: the same call on the state after it tells."""
         again = _in_json({key: transaction[key] for key in ("from", "to", "data", "value") if key in transaction})
         block = number(receipt.get("blockNumber"), "a receipt's block", most=1 << 64)
@@ -176,12 +186,50 @@ class Sender:
             self._node.call(again, block, name=name)
             if number(receipt.get("gasUsed"), "a receipt's gas", most=1 << 64) >= int(transaction["gas"]):
                 reason: Refused = Reverted(f"{name} ran out of gas ({transaction['gas']:,})", name="OutOfGas")
-            else:
+            elif proof is Proof.PROVEN:
                 reason = Reverted(f"{name} failed in block {block}, and would not fail any more")
+            else:
+                return Contradiction(
+                    f"the node at {self._node.address} says that {name} failed in block {block}, and the same call does"
+                    f" not fail there; it may lie. Look up 0x{sent.hex()} at another node before anything is sent again"
+                )
         except Refused as refused:
             reason = refused
         reason.transaction = "0x" + sent.hex()
         return reason
+
+
+class _Doubts:
+    """How often, and since when, a node's receipt of one transaction has not fitted its block."""
+
+    def __init__(self, node: Node, sent: bytes) -> None:
+        self._node, self._sent, self._contradictions, self._since = node, sent, 0, 0.0
+
+    def prove(self, receipt: Mapping[str, Any]) -> Proof | None:
+        """What the receipt is worth; None where the node is to be asked again.
+
+        Raises:
+            Contradiction: It has not fitted too often, or for too long.
+        """
+        if data(receipt.get("transactionHash"), "a receipt's hash", 32) != self._sent:
+            raise BadAnswer(f"the node at {self._node.address} gave the receipt of another transaction")
+        try:
+            proof = prove_receipt(self._node, receipt)
+        except Contradiction:
+            self._contradictions += 1
+            if self._contradictions == _PROOF_TRIES:
+                raise
+            return None
+        except Unreachable:
+            return None  # away for a moment: what was sent is sent
+        if proof is None:
+            self._since = self._since or time.monotonic()
+            if time.monotonic() - self._since > _OTHER_BLOCK:
+                raise Contradiction(
+                    f"the node at {self._node.address} contradicts itself: the receipt of 0x{self._sent.hex()} names a"
+                    " block that the node does not have; it may lie"
+                )
+        return proof
 
 
 def _is_taken(refused: NodeRefused) -> bool:

@@ -11,6 +11,7 @@ errors in it, ``_files`` file modes and the lock of a key. ``_nodes`` are severa
 
 from __future__ import annotations
 
+from salus.chain.proof import Proof
 from salus.outbox._bulk import BULK_WINDOW, new_key, resume_pending, send_each
 from salus.outbox._files import outbox_folder
 from salus.outbox._items import Item, Result, Sendable, State
@@ -22,6 +23,7 @@ __all__ = [
     "Item",
     "NonceTaken",
     "Outbox",
+    "Proof",
     "Result",
     "Sendable",
     "State",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from salus.outbox._nodes import Nodes
 from salus.outbox._pipeline import Pipeline
 from salus.outbox._settings import OutboxOptions, Settings
 from salus.outbox._store import Row, Store
+from salus.outbox._tracking import Tracker
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -48,6 +49,7 @@ class Status:
         chain_id: On which chain.
         counts: How many items stand where.
         foreign: Ranges of nonces that somebody else used with the key, both ends included.
+        contradictions: What did not fit in the answers of nodes, the last of each, by the node's name.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Status:
     chain_id: int
     counts: Mapping[State, int]
     foreign: tuple[tuple[int, int], ...]
+    contradictions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def open(self) -> int:
@@ -286,9 +289,15 @@ class Outbox:
             raise BadInput("outbox", f"key {result.key}", f"is {result.state.value}: there is no receipt")
         raw = result.raw
         if raw is None:
-            (raw,) = self._nodes.ask([("eth_getTransactionReceipt", [result.transaction])])
-        if not isinstance(raw, Mapping):
-            raise BadAnswer(f"the node has no receipt of {result.transaction} any more; run `salus outbox resume`")
+            attempts = self._store.attempts(self._store.rows(keys=[result.key]))
+            own = {attempt.hash: attempt.raw for found in attempts.values() for attempt in found}
+            tracker = Tracker(self._nodes, self._signer.address, self._settings.confirmations)
+            found = tracker.receipts({result.transaction: own.get(result.transaction)}, everywhere=True)
+            if result.transaction not in found:
+                raise tracker.doubt or BadAnswer(
+                    f"the node has no receipt of {result.transaction} any more; run `salus outbox resume`"
+                )
+            raw = found[result.transaction].raw
         return self._ledger.receipt(raw)
 
     # ------------------------------------------------------------------------------------------------------- forgetting
@@ -339,4 +348,4 @@ def _item(given: Sendable) -> Item:
 
 def _status(store: Store) -> Status:
     chain, account = store.fact("chain") or "0", store.fact("account") or ""
-    return Status(store.path, account, int(chain), store.counts(), tuple(store.foreign()))
+    return Status(store.path, account, int(chain), store.counts(), tuple(store.foreign()), store.contradictions())

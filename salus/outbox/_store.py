@@ -12,11 +12,12 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from salus.chain.proof import Proof
 from salus.errors import BadInput, SalusError, one_line
 from salus.outbox._files import open_private
 from salus.outbox._items import Item, State
@@ -29,7 +30,7 @@ _AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
 
 _COLUMNS = (
     "id, key, name, target, data, value, gas, size, spare,"  # the item
-    " state, nonce, block, block_hash, mined, gas_used, deep, error"  # where it stands
+    " state, nonce, block, block_hash, mined, gas_used, deep, error, proof"  # where it stands
 )
 # Of each item in no block the newest attempt.
 _WAITING = (
@@ -72,6 +73,7 @@ class Row:
     gas_used: int | None = None
     deep: bool = False
     error: SalusError | None = None
+    proof: Proof | None = None
 
 
 class Store:
@@ -301,6 +303,7 @@ class Store:
                 r.gas_used,
                 int(r.deep),
                 None if r.error is None else to_row(r.error),
+                None if r.proof is None else r.proof.value,
                 now,
                 r.id,
             )
@@ -308,8 +311,8 @@ class Store:
         ]
         with self._transaction():
             self._db.executemany(
-                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, at=?"
-                " WHERE id=?",
+                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, proof=?,"
+                " at=? WHERE id=?",
                 values,
             )
 
@@ -322,6 +325,20 @@ class Store:
         """Ranges of nonces that were used by who is not this outbox, both ends included."""
         with self._readable():
             return list(self._db.execute("SELECT first, last FROM foreign_use ORDER BY first"))
+
+    def note_contradictions(self, said: Mapping[str, str]) -> None:
+        """What did not fit in the answers of nodes, by the node's name; the last of each is kept."""
+        if said:
+            with self._transaction():
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO contradictions VALUES (?, ?, ?)",
+                    [(node, words, time.time()) for node, words in said.items()],
+                )
+
+    def contradictions(self) -> dict[str, str]:
+        """What did not fit in the answers of nodes, by the node's name."""
+        with self._readable():
+            return dict(self._db.execute("SELECT node, said FROM contradictions ORDER BY node"))
 
     def drop(self, row: Row) -> None:
         """Forget an item, and its attempts; its key is free."""
@@ -395,7 +412,8 @@ class Store:
 
 def _row(found: Sequence[Any]) -> Row:
     id_, key, name, target, data, value, gas, size, spare, state, *rest = found
-    nonce, block, block_hash, mined, gas_used, deep, error = rest
+    nonce, block, block_hash, mined, gas_used, deep, error, proof = rest
     item = Item(key, target, data, name, gas, int(value), size, spare)
     trouble = None if error is None else from_row(json.loads(error))
-    return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble)
+    reason = None if proof is None else Proof(proof)
+    return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble, reason)
