@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
 from salus.chain.connection import NodeAddress
+from salus.chain.proof import Proof
 from salus.errors import BadAnswer, BadInput
 from salus.outbox._delivery import Delivery, OnProgress, Task, Until, result_of
 from salus.outbox._files import default_file
@@ -325,8 +326,9 @@ class Outbox:
         if not rows:
             return
         (row,) = rows
-        if row.state in (State.FAILED, State.LOST) and not row.deep:
-            # The block that tells so may go away, and then both the old bytes and the new would count.
+        if row.state in (State.FAILED, State.LOST) and not (row.deep and row.proof is Proof.PROVEN):
+            # The block that tells so may go away, and then both the old bytes and the new would count. What was only
+            # trusted is asked for again: it may be another node by now.
             self._pipeline(self._settings).recheck([row])
         if row.state in (State.QUEUED, State.REFUSED) or (row.state in (State.FAILED, State.LOST) and row.deep):
             self._store.drop(row)

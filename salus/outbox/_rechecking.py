@@ -93,7 +93,9 @@ def _not_final(tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
     final = [row for row in rows if row.deep]
     on_chain = {row.id for row in _on_chain(tracker, final)} if final else set()
     for row in rows:
-        row.deep = row.deep and row.id in on_chain
+        # Who gives again what was taken on trust would have it done twice where that was a lie.
+        trusted = row.state in (State.FAILED, State.LOST) and row.proof not in _LASTING
+        row.deep = row.deep and row.id in on_chain and not trusted
     return [row for row in rows if not row.deep]
 
 

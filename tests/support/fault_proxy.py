@@ -26,6 +26,7 @@ Modes of one question:
     stale         the other node answers
     shuffle_logs, dup_logs, omit_log      logs in another order; one twice; one left out (of logs or receipts)
     range_limit   an error -32005 where a range spans more than `blocks`, or its answer more than `logs`
+    alter         the result is what `change(method, result, chance)` makes of it
     geth_underpriced      refused as geth does, and anvil not: a replacement without a tenth more on both fees
 """
 
@@ -55,7 +56,7 @@ INSTEAD = ("drop_request", "429", "5xx", "html")  # the node is not asked
 WHOLE = (*INSTEAD, "drop_reply", "hang", "hang_once", "slow", "truncate")
 SINGLE = (
     *("fail", "omit_answer", "unknown", "wrong_id", "chain_id", "stale"),
-    *("shuffle_logs", "dup_logs", "omit_log", "range_limit"),
+    *("shuffle_logs", "dup_logs", "omit_log", "range_limit", "alter"),
 )
 MODES = (*WHOLE, *SINGLE, "geth_underpriced")
 
@@ -324,6 +325,8 @@ class _Handler(BaseHTTPRequestHandler):
             change = {"result": None}
         elif fault.mode == "chain_id":
             change = {"result": fault.options.get("value", "0x1")}
+        elif fault.mode == "alter" and "result" in answer:
+            change = {"result": fault.options["change"](fault.method, result, fault.chance)}
         elif fault.mode == "geth_underpriced" and "error" not in answer:
             place, offer = _offer(question)
             self.server.proxy.pool[place] = offer
