@@ -173,7 +173,7 @@ def ganache():
         say(f"{ON_GANACHE} grants on ganache")
         ways = {
             "hand": lambda: (ON_GANACHE, ground.by_hand(raws)),
-            "unchecked": lambda: (ON_GANACHE, through_outbox(ground, "grant", grants, preflight=False, own=own)),
+            "unchecked": lambda: (ON_GANACHE, through_outbox(ground, "grant", grants, preflight=False)),
         }
         rates = rounds(ROUNDS, ways, ground.reset)
     return {
