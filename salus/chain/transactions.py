@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from salus.abi.hashing import keccak
 from salus.chain.nonces import PLAIN, Given, key_lock, settled_next
+from salus.chain.proof import Contradiction, Proof, prove_receipt
 from salus.chain.rpc import Call, Trouble, data, number
-from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, Unreachable
+from salus.errors import BadAnswer, NodeRefused, NotMined, Refused, Reverted, SalusError, Unreachable
 from salus.keys.signers import NodeSigner
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ MOST_GAS = 1 << 24
 _GAS_MARGIN = 1.2  # the state may change between the estimate and the block
 _SEND_TRIES = 5
 _REVIVE, _REVIVE_NEAR = 3.0, 0.5  # seconds after which what waits for a block is looked for in the node's pool
+# A block may be replaced between two questions: a node that contradicts itself is asked again before that is told.
+_PROOF_TRIES = 3
+_OTHER_BLOCK = 10.0  # seconds for which a node may give another block than its receipt names
 
 
 class Sender:
@@ -175,10 +179,16 @@ class Sender:
         return isinstance(found, Mapping)
 
     def _await(self, sent: _Sent, name: str) -> Mapping[str, Any]:
+        """Wait for the receipt, and take it when it fits its block.
+
+        Raises:
+            Contradiction: What the node says does not fit; nothing is sent again.
+        """
         deadline = time.monotonic() + self._patience
         pause, wait = 0.02, _REVIVE_NEAR if self._node.address.is_local else _REVIVE
         look = time.monotonic() + wait
-        while (receipt := self._receipt(sent, name)) is None:
+        doubts = _Doubts(self._node, sent)
+        while (receipt := self._receipt(sent, name)) is None or (proof := doubts.prove(receipt)) is None:
             if time.monotonic() > deadline:
                 raise NotMined("0x" + sent.hashes[-1].hex(), self._patience)
             if time.monotonic() > look:
@@ -188,10 +198,8 @@ class Sender:
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
         mined = data(receipt.get("transactionHash"), "a receipt's hash", 32)
-        if mined not in sent.hashes:
-            raise BadAnswer("the node gave the receipt of another transaction")
         if number(receipt.get("status"), "a receipt's status", most=2) != 1:
-            raise self._failed(mined, sent.transaction, receipt, name)
+            raise self._failed(mined, sent.transaction, receipt, name, proof)
         return receipt
 
     def _receipt(self, sent: _Sent, name: str) -> Mapping[str, Any] | None:
@@ -227,7 +235,9 @@ class Sender:
         except (NodeRefused, Unreachable):
             return  # the receipt tells, or the patience ends
 
-    def _failed(self, sent: bytes, transaction: Mapping[str, Any], receipt: Mapping[str, Any], name: str) -> Refused:
+    def _failed(
+        self, sent: bytes, transaction: Mapping[str, Any], receipt: Mapping[str, Any], name: str, proof: Proof
+    ) -> SalusError:
         """Why a transaction failed in its block: the same call on the state after it tells."""
         again = _in_json({key: transaction[key] for key in ("from", "to", "data", "value") if key in transaction})
         block = number(receipt.get("blockNumber"), "a receipt's block", most=1 << 64)
@@ -235,8 +245,13 @@ class Sender:
             self._node.call(again, block, name=name)
             if number(receipt.get("gasUsed"), "a receipt's gas", most=1 << 64) >= int(transaction["gas"]):
                 reason: Refused = Reverted(f"{name} ran out of gas ({transaction['gas']:,})", name="OutOfGas")
-            else:
+            elif proof is Proof.PROVEN:
                 reason = Reverted(f"{name} failed in block {block}, and would not fail any more")
+            else:
+                return Contradiction(
+                    f"the node at {self._node.address} says that {name} failed in block {block}, and the same call does"
+                    f" not fail there; it may lie. Look up 0x{sent.hex()} at another node before anything is sent again"
+                )
         except Refused as refused:
             reason = refused
         reason.transaction = "0x" + sent.hex()
@@ -252,6 +267,40 @@ class _Sent:
 
 
 _FEES = ("gasPrice", "maxFeePerGas", "maxPriorityFeePerGas")
+
+
+class _Doubts:
+    """How often, and since when, a node's receipt of one transaction has not fitted its block."""
+
+    def __init__(self, node: Node, sent: _Sent) -> None:
+        self._node, self._sent, self._contradictions, self._since = node, sent, 0, 0.0
+
+    def prove(self, receipt: Mapping[str, Any]) -> Proof | None:
+        """What the receipt is worth; None where the node is to be asked again.
+
+        Raises:
+            Contradiction: It has not fitted too often, or for too long.
+        """
+        mined = data(receipt.get("transactionHash"), "a receipt's hash", 32)
+        if mined not in self._sent.hashes:
+            raise BadAnswer(f"the node at {self._node.address} gave the receipt of another transaction")
+        try:
+            proof = prove_receipt(self._node, receipt)
+        except Contradiction:
+            self._contradictions += 1
+            if self._contradictions == _PROOF_TRIES:
+                raise
+            return None
+        except Unreachable:
+            return None  # away for a moment: what was sent is sent
+        if proof is None:
+            self._since = self._since or time.monotonic()
+            if time.monotonic() - self._since > _OTHER_BLOCK:
+                raise Contradiction(
+                    f"the node at {self._node.address} contradicts itself: the receipt of 0x{mined.hex()} names a"
+                    " block that the node does not have; it may lie"
+                )
+        return proof
 
 
 def _is_taken(refused: NodeRefused) -> bool:

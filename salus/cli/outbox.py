@@ -83,6 +83,7 @@ def status(context: Context, file: str | None) -> None:
             "usedElsewhere": [list(pair) for pair in s.foreign],
             "gap": None if s.gap is None else {"first": s.gap.first, "last": s.gap.last, "by": s.gap.by},
             "finalBlockGone": None if s.gone is None else {"number": s.gone[0], "hash": s.gone[1]},
+            "contradictions": dict(s.contradictions),
         }
         for s in found
     ]
@@ -95,6 +96,9 @@ def _show_status(context: Context, found: list[Status]) -> None:
     rows = [(s.account, s.chain_id, *s.counts.values(), _ranges(s), s.path) for s in found]
     if rows:
         context.table("outboxes", ("account", "chain", *_STATES, "nonces used elsewhere", "file"), rows)
+        for s in found:
+            for node, said in s.contradictions.items():
+                click.echo(escape_control_chars(f"{s.path}: the node at {node} contradicted itself: {said}"), err=True)
     else:
         click.echo("nothing was sent in bulk yet")
     for status in found:
@@ -269,6 +273,7 @@ def _document(result: Result) -> dict[str, Any]:
         "gas": result.gas_used,
         "transaction": result.transaction,
         "attempts": list(result.attempts),
+        "proof": None if result.proof is None else result.proof.value,
         "error": getattr(result.error, "name", None),
         "message": str(result.error) if result.error else None,
         "arguments": dict(getattr(result.error, "arguments", {})),

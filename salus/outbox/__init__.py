@@ -13,6 +13,7 @@ outbox. ``_nodes`` are several endpoints as one.
 from __future__ import annotations
 
 from salus.chain.nonces import outbox_folder
+from salus.chain.proof import Proof
 from salus.outbox._bulk import BULK_WINDOW, new_key, resume_pending, send_each
 from salus.outbox._foreign import Gap
 from salus.outbox._items import Item, Result, Sendable, State
@@ -26,6 +27,7 @@ __all__ = [
     "Item",
     "NonceTaken",
     "Outbox",
+    "Proof",
     "Result",
     "Sendable",
     "State",

@@ -191,4 +191,5 @@ def result_of(row: Row, attempts: Sequence[Attempt], raw: Any = None, *, earlier
         row.error,
         earlier,
         raw,
+        row.proof,
     )

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from salus.chain.contracts import Call
+from salus.chain.proof import Proof
 from salus.errors import BadInput, SalusError
 from salus.keys.addresses import address as checked_address
 
@@ -140,6 +141,7 @@ class Result:
         error: Why it did not happen, None where it did or may yet.
         earlier: Whether it was so before this run.
         raw: The receipt as the node gave it, for :meth:`Outbox.receipt`; None where it was not read now.
+        proof: For what reason the block is believed; None where it is in none, or where an earlier version noted it.
     """
 
     key: str
@@ -153,6 +155,7 @@ class Result:
     error: SalusError | None = None
     earlier: bool = False
     raw: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    proof: Proof | None = None
 
     @property
     def done(self) -> bool:

@@ -16,13 +16,14 @@ import time
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
 from salus.chain.connection import NodeAddress
+from salus.chain.proof import Proof
 from salus.errors import BadAnswer, BadInput, Unreachable
 from salus.outbox._delivery import Delivery, OnProgress, Task, Until, result_of
 from salus.outbox._files import default_file
@@ -32,6 +33,7 @@ from salus.outbox._nodes import Nodes
 from salus.outbox._pipeline import Pipeline
 from salus.outbox._settings import OutboxOptions, Settings
 from salus.outbox._store import FILL, Row, Store
+from salus.outbox._tracking import Tracker
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -56,6 +58,7 @@ class Status:
         foreign: Ranges of nonces that were used from outside this outbox, both ends included.
         gap: Nonces that no transaction has, below what is signed, as last seen; None where there are none.
         gone: The final block, as number and hash, that the node does not have any more; None where there is none.
+        contradictions: What did not fit in the answers of nodes, the last of each, by the node's name.
     """
 
     path: Path
@@ -65,6 +68,7 @@ class Status:
     foreign: tuple[tuple[int, int], ...]
     gap: Gap | None = None
     gone: tuple[int, str] | None = None
+    contradictions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def open(self) -> int:
@@ -351,9 +355,15 @@ class Outbox:
             raise BadInput("outbox", f"key {result.key}", f"is {result.state.value}: there is no receipt")
         raw = result.raw
         if raw is None:
-            (raw,) = self._nodes.ask([("eth_getTransactionReceipt", [result.transaction])])
-        if not isinstance(raw, Mapping):
-            raise BadAnswer(f"the node has no receipt of {result.transaction} any more; run `salus outbox resume`")
+            attempts = self._store.attempts(self._store.rows(keys=[result.key]))
+            own = {attempt.hash: attempt.raw for found in attempts.values() for attempt in found}
+            tracker = Tracker(self._nodes, self._signer.address, self._settings.confirmations)
+            found = tracker.receipts({result.transaction: own.get(result.transaction)}, everywhere=True)
+            if result.transaction not in found:
+                raise tracker.doubt or BadAnswer(
+                    f"the node has no receipt of {result.transaction} any more; run `salus outbox resume`"
+                )
+            raw = found[result.transaction].raw
         return self._ledger.receipt(raw)
 
     # ------------------------------------------------------------------------------------------------------ cancelling
@@ -411,8 +421,9 @@ class Outbox:
         if not rows:
             return
         (row,) = rows
-        if row.state in (State.FAILED, State.LOST) and not row.deep:
-            # The block that tells so may go away, and then both the old bytes and the new would count.
+        if row.state in (State.FAILED, State.LOST) and not (row.deep and row.proof is Proof.PROVEN):
+            # The block that tells so may go away, and then both the old bytes and the new would count. What was only
+            # trusted is asked for again: it may be another node by now.
             self._pipeline(self._settings).recheck([row])
         if row.state in (State.QUEUED, State.REFUSED) or (row.state in (State.FAILED, State.LOST) and row.deep):
             self._store.drop(row)
@@ -478,4 +489,5 @@ def _status(store: Store) -> Status:
         tuple(store.foreign()),
         None if gap is None else Gap(*gap),
         store.gone(),
+        store.contradictions(),
     )

@@ -185,8 +185,14 @@ class Run:
         What was un-mined is in flight again, by the same bytes.
         """
         changes = recheck(self.store, self.tracker, rows)
+        self.note_contradictions()
         self.adopt([change.row for change in changes if change.row.state is State.SENT])
         return changes
+
+    def note_contradictions(self) -> None:
+        """Write down which endpoints contradicted themselves since the last time."""
+        self.store.note_contradictions(self.nodes.contradictions)
+        self.nodes.contradictions.clear()
 
     def out_of_ether(self, left: int, cost: int) -> NodeRefused:
         """The error where the account cannot pay for the next item.

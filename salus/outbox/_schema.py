@@ -9,7 +9,7 @@ from salus.errors import BadInput
 
 __all__ = ["prepare"]
 
-_VERSION = 2
+_VERSION = 3
 _APPLICATION = 0x53414C4F  # "SALO"
 
 _SCHEMA = """
@@ -33,6 +33,7 @@ CREATE TABLE items (
   gas_used INTEGER,
   deep INTEGER NOT NULL DEFAULT 0,  -- whether the block will stay
   error TEXT,
+  proof TEXT,          -- for what reason the receipt is believed; null where there is none
   at REAL NOT NULL
 );
 CREATE INDEX items_state ON items (state, deep);
@@ -49,6 +50,7 @@ CREATE TABLE attempts (
   UNIQUE (item, number)
 ) WITHOUT ROWID;
 CREATE TABLE foreign_use (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at REAL NOT NULL);
+CREATE TABLE contradictions (node TEXT PRIMARY KEY, said TEXT NOT NULL, at REAL NOT NULL);
 """
 
 # Tables that an outbox of an earlier Salus may lack; they change nothing that it has.
@@ -68,6 +70,12 @@ _CHANGES = {
     1: (
         "ALTER TABLE items ADD COLUMN size INTEGER NOT NULL DEFAULT 1",
         "ALTER TABLE items ADD COLUMN spare INTEGER NOT NULL DEFAULT 0",
+    ),
+    2: (
+        "ALTER TABLE items ADD COLUMN proof TEXT",
+        "CREATE TABLE contradictions (node TEXT PRIMARY KEY, said TEXT NOT NULL, at REAL NOT NULL)",
+        # One node was enough to call an item failed or lost. It is looked at again before it may be given again.
+        "UPDATE items SET deep = 0 WHERE state IN ('failed', 'lost')",
     ),
 }
 

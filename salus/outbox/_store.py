@@ -15,12 +15,13 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from salus.chain.nonces import Giver
+from salus.chain.proof import Proof
 from salus.errors import BadInput, SalusError, Unreachable, one_line
 from salus.outbox._files import expect_in_place, open_private, place_of
 from salus.outbox._items import Item, State
@@ -36,7 +37,7 @@ _AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
 
 _COLUMNS = (
     "id, key, name, target, data, value, gas, size, spare,"  # the item
-    " state, nonce, block, block_hash, mined, gas_used, deep, error"  # where it stands
+    " state, nonce, block, block_hash, mined, gas_used, deep, error, proof"  # where it stands
 )
 # Of each item in no block the newest attempt.
 _WAITING = (
@@ -99,6 +100,7 @@ class Row:
     gas_used: int | None = None
     deep: bool = False
     error: SalusError | None = None
+    proof: Proof | None = None
 
 
 class Store:
@@ -378,6 +380,7 @@ class Store:
                 r.gas_used,
                 int(r.deep),
                 None if r.error is None else to_row(r.error),
+                None if r.proof is None else r.proof.value,
                 now,
                 r.id,
             )
@@ -385,8 +388,8 @@ class Store:
         ]
         with self._transaction():
             self._db.executemany(
-                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, at=?"
-                " WHERE id=?",
+                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, proof=?,"
+                " at=? WHERE id=?",
                 values,
             )
 
@@ -513,6 +516,20 @@ class Store:
             found = self._db.execute("SELECT DISTINCT target FROM items WHERE name <> ?", (FILL,))
             return frozenset(bytes.fromhex(target[2:]) for (target,) in found)
 
+    def note_contradictions(self, said: Mapping[str, str]) -> None:
+        """What did not fit in the answers of nodes, by the node's name; the last of each is kept."""
+        if said:
+            with self._transaction():
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO contradictions VALUES (?, ?, ?)",
+                    [(node, words, time.time()) for node, words in said.items()],
+                )
+
+    def contradictions(self) -> dict[str, str]:
+        """What did not fit in the answers of nodes, by the node's name."""
+        with self._readable():
+            return dict(self._db.execute("SELECT node, said FROM contradictions ORDER BY node"))
+
     def drop(self, row: Row) -> None:
         """Forget an item, and its attempts; its key is free."""
         with self._transaction(durable=True):
@@ -597,7 +614,8 @@ def _foreign_attempt(attempt: Attempt) -> tuple[Any, ...]:
 
 def _row(found: Sequence[Any]) -> Row:
     id_, key, name, target, data, value, gas, size, spare, state, *rest = found
-    nonce, block, block_hash, mined, gas_used, deep, error = rest
+    nonce, block, block_hash, mined, gas_used, deep, error, proof = rest
     item = Item(key, target, data, name, gas, int(value), size, spare)
     trouble = None if error is None else from_row(json.loads(error))
-    return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble)
+    reason = None if proof is None else Proof(proof)
+    return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble, reason)

@@ -27,6 +27,7 @@ Modes of one question:
     aged          the answer that the node gave `seconds` ago to the same question, by default 1, or the oldest known
     shuffle_logs, dup_logs, omit_log      logs in another order; one twice; one left out (of logs or receipts)
     range_limit   an error -32005 where a range spans more than `blocks`, or its answer more than `logs`
+    alter         the result is what `change(method, result, chance)` makes of it
     geth_underpriced      refused as geth does, and anvil not: a replacement without a tenth more on both fees
 """
 
@@ -56,7 +57,7 @@ INSTEAD = ("drop_request", "429", "5xx", "html")  # the node is not asked
 WHOLE = (*INSTEAD, "drop_reply", "hang", "hang_once", "slow", "truncate")
 SINGLE = (
     *("fail", "omit_answer", "unknown", "wrong_id", "chain_id", "stale", "aged"),
-    *("shuffle_logs", "dup_logs", "omit_log", "range_limit"),
+    *("shuffle_logs", "dup_logs", "omit_log", "range_limit", "alter"),
 )
 MODES = (*WHOLE, *SINGLE, "geth_underpriced")
 
@@ -328,6 +329,8 @@ class _Handler(BaseHTTPRequestHandler):
             change = {"result": self.aged(question, result, fault.options.get("seconds", 1.0))}
         elif fault.mode == "chain_id":
             change = {"result": fault.options.get("value", "0x1")}
+        elif fault.mode == "alter" and "result" in answer:
+            change = {"result": fault.options["change"](fault.method, result, fault.chance)}
         elif fault.mode == "geth_underpriced" and "error" not in answer:
             place, offer = _offer(question)
             self.server.proxy.pool[place] = offer

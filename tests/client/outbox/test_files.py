@@ -8,7 +8,7 @@ import pytest
 
 from salus.chain.nonces import key_lock
 from salus.errors import BadInput, WalletError
-from salus.outbox import Item, read_status
+from salus.outbox import Item, Proof, State, read_status
 from salus.outbox._files import default_file
 from salus.outbox._store import Attempt, Store
 
@@ -101,8 +101,36 @@ def test_f24_what_is_no_outbox_is_refused(tmp_path):
     with sqlite3.connect(later) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(BadInput, match="is an outbox of version 99; this Salus reads 2"):
+    with pytest.raises(BadInput, match="is an outbox of version 99; this Salus reads 3"):
         Store(later)
+
+
+def to_second_version(db):
+    """What the third version added is taken away."""
+    db.execute("ALTER TABLE items DROP COLUMN proof")
+    db.execute("DROP TABLE contradictions")
+    db.execute("PRAGMA user_version = 2")
+
+
+def test_P1_what_the_second_version_called_failed_is_looked_at_again(tmp_path):
+    """One node was enough for it then; what is done stays done."""
+    path = tmp_path / "a.sqlite"
+    store = Store(path)
+    rows = store.queue([Item(state.value, TO, b"abcd") for state in (State.FINAL, State.FAILED, State.LOST)])
+    for row in rows:
+        row.state, row.block, row.block_hash, row.deep, row.proof = State(row.item.key), 7, "0x", True, Proof.PROVEN
+    store.settle(rows)
+    store.note_contradictions({"http://one": "it does not fit"})
+    assert {row.proof for row in store.rows()} == {Proof.PROVEN}
+    assert store.contradictions() == {"http://one": "it does not fit"}
+    store.close()
+    with sqlite3.connect(path) as db:
+        to_second_version(db)
+    db.close()
+    store = Store(path)
+    assert {row.item.key: row.deep for row in store.rows()} == {"final": True, "failed": False, "lost": False}
+    assert ({row.proof for row in store.rows()}, store.contradictions()) == ({None}, {})
+    store.close()
 
 
 def test_f24_an_outbox_of_the_first_version_is_taken_over(tmp_path):
@@ -115,6 +143,7 @@ def test_f24_an_outbox_of_the_first_version_is_taken_over(tmp_path):
     with sqlite3.connect(path) as db:
         db.execute("ALTER TABLE items DROP COLUMN size")
         db.execute("ALTER TABLE items DROP COLUMN spare")
+        to_second_version(db)
         db.execute("PRAGMA user_version = 1")
     db.close()
     store = Store(path)
