@@ -388,7 +388,8 @@ class Tracker:
         would have it done twice.
         """
         attempt = next(a for a in attempts if a.hash == mined.hash)
-        state, error = State.INCLUDED, None
+        state = State.INCLUDED
+        error: SalusError | None = None
         if attempt.cancels:
             state, error = State.LOST, Cancelled(row.item.key, mined.hash, mined.block)
         elif not mined.succeeded:
