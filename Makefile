@@ -19,7 +19,7 @@ WITH_CHAIN := $(VENV)/python scripts/dev/with_chain.py --kind $(CHAIN) --
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup compile build lint test-unit test test-long coverage house demo bench soak clean
+.PHONY: help setup compile build lint test-unit test test-long coverage house demo bench slither soak clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
@@ -45,6 +45,9 @@ lint: setup  ## look at form and types of Python and Solidity; a minute
 	@$(VENV)/ruff format --check --quiet .
 	@$(VENV)/mypy
 	@npm run --silent lint:sol
+
+slither: setup  ## look for known faults in the contracts; each finding is explained in docs/slither.md; two minutes
+	@$(VENV)/python scripts/dev/slither.py $(ARGS)
 
 # Brownie's plugin would load the project and start its chain.
 UNIT := -p no:pytest-brownie --unit

@@ -139,7 +139,7 @@ def accredit(institutions, regulator, account, handle, roles, years=5):
 @pytest.fixture(autouse=True)
 def isolation(request):
     """A test that uses the contracts leaves no trace for the next one; the others need no chain."""
-    if "house" in request.fixturenames:
+    if "module_isolation" in request.fixturenames:
         request.getfixturevalue("fn_isolation")
 
 

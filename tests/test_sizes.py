@@ -7,9 +7,13 @@ given what the compiler built
 
 import re
 
+import pytest
+
 from tests.support.build_files import ROOT, artefact, is_deployable, own_names
 
 MOST = 23_500
+
+pytestmark = pytest.mark.chain  # it needs none, but contracts that were built
 
 
 def sizes():

@@ -27,6 +27,8 @@ from tests.support.build_files import (
 
 WORD = 32
 
+pytestmark = pytest.mark.chain  # it needs none, but contracts that were built
+
 # ---- what a syntax tree says -----------------------------------------------------------------------------------------
 
 

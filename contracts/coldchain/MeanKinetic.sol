@@ -14,8 +14,8 @@ library MeanKinetic {
     int256 private constant KELVIN = 27315;
 
     /// @dev ⌊2^32 · e^(10,000/278.15 − 10,000/T)⌋. Exact for every hundredth of a degree that may be
-    /// (tests/coldchain/test_mean_kinetic.py): a polynomial of degree 12 through the Chebyshev points of [0, 1) is off
-    /// by less than any of them is from a whole number.
+    /// (tests/contracts/coldchain/test_mean_kinetic.py): a polynomial of degree 12 through the Chebyshev points of [0,
+    /// 1) is off by less than any of them is from a whole number.
     /// @param celsius 0.01 °C, from −273.15 to 150.00
     function weight(int256 celsius) internal pure returns (uint256) {
         // Safe: 0 to 42,315; products of two numbers of 101 bits; an exponent below 51.

@@ -269,9 +269,8 @@ class Endpoint:
             if isinstance(answers[0].get("error"), Mapping) and answers[0].get("id") is None:
                 answers = [{**answers[0], "id": 0}]
         # Some answer too long a list with a list of one error.
-        elif count > 1 and isinstance(answers, list) and len(answers) == 1 and isinstance(answers[0], Mapping):
-            if answers[0].get("id") is None and answers[0].get("error") is not None:
-                raise self._refused(answers[0]["error"], count)
+        elif count > 1 and isinstance(answers, list) and len(answers) == 1 and _is_error_alone(answers[0]):
+            raise self._refused(answers[0]["error"], count)
         wrong = BadAnswer(f"the answers of the node at {self.name} do not fit the {count} questions")
         if not isinstance(answers, list) or len(answers) != count:
             raise wrong
@@ -308,6 +307,11 @@ def _parsed(body: bytes) -> Any:
 def _is_json_rpc(answers: Any) -> bool:
     rows = answers if isinstance(answers, list) else [answers]
     return bool(rows) and all(isinstance(row, Mapping) and ("error" in row or "result" in row) for row in rows)
+
+
+def _is_error_alone(answer: Any) -> bool:
+    """Whether it is an error that answers no question."""
+    return isinstance(answer, Mapping) and answer.get("id") is None and answer.get("error") is not None
 
 
 def _trouble(error: Any) -> Trouble:

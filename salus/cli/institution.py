@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from salus.cli.context import Context
 from salus.cli.moments import moment, parse_moment
-from salus.cli.options import command, group
+from salus.cli.options import command, group, option, takes
 from salus.cli.output import aligned
 
 if TYPE_CHECKING:
@@ -124,6 +125,59 @@ def operator(context: Context, account: str, roles: tuple[str, ...], until: str,
     context.sent(receipt, f"{account} may act until {moment(end)}", operator=account, until=end)
 
 
+@dataclass(frozen=True)
+class KeyOptions:
+    """What is done with an encryption key."""
+
+    make: str | None = option(
+        "--make", type=click.Path(), help="Make a key pair; the private key goes into this file, encrypted."
+    )
+    file: str | None = option("--file", type=click.Path(), help="Publish the key of this PEM file.")
+    withdraw: bool = option("--withdraw", is_flag=True, help="Withdraw the key that is published.")
+    password_of_key: str | None = option(
+        "--key-password-file", type=click.Path(), help="File with the key file's password [default: the signer's]."
+    )
+
+    def public(self, context: Context) -> bytes:
+        """The public key, 32 bytes; zeros where it is withdrawn.
+
+        Raises:
+            BadInput: Not one thing is to be done, or the file is no key.
+            WalletError: The file is there already, or the password is wrong.
+        """
+        from salus.errors import BadInput
+        from salus.keys.encryption import make_key_file, read_public_key
+
+        if (self.make is not None) + (self.file is not None) + self.withdraw != 1:
+            raise BadInput("--make", "", "give one of --make, --file and --withdraw")
+        if self.make is not None:
+            return make_key_file(self.make, context.password(self.make, new=True, file=self.password_of_key))
+        if self.file is not None:
+            return read_public_key(self.file, context.password(self.file, file=self.password_of_key))
+        return bytes(32)
+
+
+@command(noun, "key")
+@takes(given=KeyOptions)
+def key(context: Context, given: KeyOptions) -> None:
+    """Publish the key (X25519) by which others encrypt to an institution, or withdraw it. The signer is the
+    institution.
+
+    \b
+    Example:
+      salus institution key --make hospital.pem --keystore hospital.json
+      salus institution key --withdraw --keystore hospital.json
+    """
+    reader = context.connect()
+    public = given.public(context)
+    salus = reader.with_signer(context.signer())
+    words = "withdrawn" if given.withdraw else "0x" + public.hex()
+    context.confirm([("key", words), *context.where(salus, "Institutions")], "Publish this?")
+    receipt = salus.institutions.set_encryption_key(public)
+    text = "the key is withdrawn" if given.withdraw else f"the key is published: {words}"
+    context.sent(receipt, text, encryptionKey=None if given.withdraw else public)
+
+
 @command(noun, "show")
 @click.argument("account")
 def show(context: Context, account: str) -> None:
@@ -161,6 +215,7 @@ def _institution_facts(
         ("account", found.address),
         ("roles", ", ".join(sorted(found.roles))),
         ("licence", f"until {moment(found.licensed_until)}"),
+        ("key", "0x" + found.encryption_key.hex() if any(found.encryption_key) else "none"),
         *now,
     ]
     if found.suspended_at:

@@ -161,62 +161,18 @@ def text(chart: Chart, *, width: int = 72, height: int = 16) -> str:
     Raises:
         ValueError: No reading has a temperature.
     """
-    readings, low, high = chart.readings, chart.low, chart.high
-    known = [reading for reading in readings if reading.centi is not None]
-    if not known:
+    if not any(reading.centi is not None for reading in chart.readings):
         raise ValueError("there is no temperature to draw")
-    start, end = readings[0].time, max(readings[-1].time, readings[0].time + 1)
-
-    def column_of(time: int) -> int:
-        return min(max((time - start) * width // (end - start), 0), width - 1)
-
-    columns: list[list[int]] = [[] for _ in range(width)]
-    for reading in known:
-        assert reading.centi is not None
-        columns[column_of(reading.time)].append(reading.centi)
-    hatched = _columns(chart.unknown, column_of, width, start, end)
-    if len(readings) < width:
-        columns = _stretched(columns, readings, width, hatched)
-    values = [value for column in columns for value in column]
-    bottom, top = min([*values, low]) - 50, max([*values, high]) + 50
-    step = (top - bottom) / height
-
-    def row_of(centi: int) -> int:
-        return min(int((centi - bottom) / step), height - 1)
-
-    limits = {row_of(low), row_of(high)}
-    others = {row_of(threshold): threshold for threshold in chart.thresholds if bottom < threshold < top}
-    lines = []
-    for row in reversed(range(height)):
-        cells = ""
-        for at, column in enumerate(columns):
-            inside = [value for value in column if row_of(value) == row]
-            spanned = bool(column) and row_of(min(column)) <= row <= row_of(max(column))
-            if spanned:
-                middle = bottom + (row + 0.5) * step
-                out = any(not low <= value <= high for value in inside) if inside else not low <= middle <= high
-                cells += "█" if out else "▒"
-            elif hatched[at] and not column:
-                cells += "╱"
-            else:
-                cells += "·" if row in limits else "╌" if row in others else " "
-        label = bottom + (row + 0.5) * step
-        if row in limits:
-            label = low if row == row_of(low) else high
-        elif row in others:
-            label = others[row]
-        lines.append(f"{label / 100:7.1f} ┤{cells}".rstrip())
-    first, last = (dt.datetime.fromtimestamp(time, dt.UTC).strftime("%Y-%m-%d %H:%M") for time in (start, end))
-    lines.append(" " * 8 + "└" + "─" * width)
-    breached = _columns(chart.breaches, column_of, width, start, end)
-    for sign, hits in (("▲", breached), ("?", hatched)):
-        if any(hits):
-            lines.append((" " * 9 + "".join(sign if hit else " " for hit in hits)).rstrip())
+    grid = _Grid.of(chart, width, height)
+    breached = grid.hits(chart.breaches)
     signs = [" "] * width
     for n, mark in enumerate(chart.marks, 1):
-        signs[column_of(mark.time)] = str(n % 10)
-    if chart.marks:
-        lines.append((" " * 9 + "".join(signs)).rstrip())
+        signs[grid.column_of(mark.time)] = str(n % 10)
+    under = ["".join(sign if hit else " " for hit in hits) for sign, hits in (("▲", breached), ("?", grid.hatched))]
+    lines = [grid.line(chart, row) for row in reversed(range(height))]
+    lines.append(" " * 8 + "└" + "─" * width)
+    lines += [f"{'':9}{cells}".rstrip() for cells in (*under, "".join(signs)) if cells.strip()]
+    first, last = _moment(grid.start), _moment(grid.end)
     lines.append(" " * 9 + first + " UTC" + f"{last} UTC".rjust(width - len(first) - 4))
     for stretch in chart.breaches:
         lines.append(f"  ▲ {_moment(stretch.start)} to {_moment(stretch.end)}  {one_line(stretch.label, 80)}".rstrip())
@@ -225,17 +181,85 @@ def text(chart: Chart, *, width: int = 72, height: int = 16) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class _Grid:
+    """Time in columns, temperature in rows.
+
+    Attributes:
+        start, end: Of the readings, Unix seconds.
+        width, height: Columns and rows.
+        bottom, step: 0.01 °C of the lowest row's lower edge, and of a row.
+        columns: The readings of each column, 0.01 °C.
+        hatched: The columns in which nothing is known.
+    """
+
+    start: int
+    end: int
+    width: int
+    height: int
+    bottom: float
+    step: float
+    columns: Sequence[Sequence[int]]
+    hatched: Sequence[bool]
+
+    @classmethod
+    def of(cls, chart: Chart, width: int, height: int) -> _Grid:
+        """The grid of a chart that has a temperature."""
+        readings = chart.readings
+        start, end = readings[0].time, max(readings[-1].time, readings[0].time + 1)
+        empty = cls(start, end, width, height, 0, 1, (), ())
+        columns: list[list[int]] = [[] for _ in range(width)]
+        for reading in readings:
+            if reading.centi is not None:
+                columns[empty.column_of(reading.time)].append(reading.centi)
+        hatched = empty.hits(chart.unknown)
+        if len(readings) < width:
+            columns = _stretched(columns, readings, width, hatched)
+        values = [value for column in columns for value in column]
+        bottom, top = min([*values, chart.low]) - 50, max([*values, chart.high]) + 50
+        return cls(start, end, width, height, bottom, (top - bottom) / height, columns, hatched)
+
+    def column_of(self, time: int) -> int:
+        """The column of a second; before and after the readings the first and the last."""
+        return min(max((time - self.start) * self.width // (self.end - self.start), 0), self.width - 1)
+
+    def row_of(self, centi: int) -> int:
+        """The row of a temperature, from below."""
+        return min(int((centi - self.bottom) / self.step), self.height - 1)
+
+    def hits(self, stretches: Sequence[Stretch]) -> list[bool]:
+        """The columns that stretches of time touch."""
+        hit = [False] * self.width
+        for stretch in stretches:
+            if stretch.end > self.start and stretch.start < self.end:
+                for at in range(self.column_of(stretch.start), self.column_of(stretch.end - 1) + 1):
+                    hit[at] = True
+        return hit
+
+    def line(self, chart: Chart, row: int) -> str:
+        """One row with its scale."""
+        top = self.bottom + self.step * self.height
+        thresholds = [t for t in chart.thresholds if self.bottom < t < top]
+        # Of several in one row the last is named; a limit comes before them all.
+        named = {self.row_of(t): t for t in (*thresholds, chart.high, chart.low)}
+        label = named.get(row, self.bottom + (row + 0.5) * self.step)
+        blank = "·" if row in (self.row_of(chart.low), self.row_of(chart.high)) else "╌" if row in named else " "
+        cells = "".join(self._cell(chart, at, row, blank) for at in range(self.width))
+        return f"{label / 100:7.1f} ┤{cells}".rstrip()
+
+    def _cell(self, chart: Chart, at: int, row: int, blank: str) -> str:
+        column = self.columns[at]
+        if not column:
+            return "╱" if self.hatched[at] else blank
+        if not self.row_of(min(column)) <= row <= self.row_of(max(column)):
+            return blank
+        inside: list[float] = [value for value in column if self.row_of(value) == row]
+        inside = inside or [self.bottom + (row + 0.5) * self.step]
+        return "█" if any(not chart.low <= value <= chart.high for value in inside) else "▒"
+
+
 def _moment(time: int) -> str:
     return dt.datetime.fromtimestamp(time, dt.UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def _columns(stretches: Sequence[Stretch], column_of: Any, width: int, start: int, end: int) -> list[bool]:
-    hit = [False] * width
-    for stretch in stretches:
-        if stretch.end > start and stretch.start < end:
-            for at in range(column_of(stretch.start), column_of(stretch.end - 1) + 1):
-                hit[at] = True
-    return hit
 
 
 def _stretched(

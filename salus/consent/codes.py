@@ -123,18 +123,30 @@ def purpose_names(bits: int, *, deny: bool = False) -> frozenset[str]:
     nameless = {name for name in names_of(bits, known) if name not in known}
     plain = {name for name, bit in PURPOSES.items() if bits & bit and name != duo.RESEARCH}
     uses = {name for name in (duo.RESEARCH, *duo.purposes()) if bits & known[name]}
-    whole = {name for name in uses if duo.narrower(name) <= uses}
-    whole -= {narrow for name in whole for narrow in duo.narrower(name)}
-    if deny:
-        research = sum(known[name] for name in uses)
-        one = [name for name in uses if _closed([name], True) == research]
-        whole = set(one) or whole
-        rest = uses if _closed(whole, True) != research else set()
-    else:
-        rest = uses - {narrow for name in whole for narrow in (name, *duo.narrower(name))}
+    whole, rest = (_denied_uses if deny else _permitted_uses)(uses)
     if duo.together(whole) or (deny and rest):
         whole, rest = set(), uses
     return frozenset(plain | whole | {f"{_ONLY}{name}" for name in rest} | nameless)
+
+
+def _broadest(uses: set[str]) -> set[str]:
+    """Of research uses those that come with all that is narrower, and that no other of them covers."""
+    whole = {name for name in uses if duo.narrower(name) <= uses}
+    return whole - {narrow for name in whole for narrow in duo.narrower(name)}
+
+
+def _permitted_uses(uses: set[str]) -> tuple[set[str], set[str]]:
+    """The uses that stand for all that is narrower, and the bits that none of them covers."""
+    whole = _broadest(uses)
+    return whole, uses - {narrow for name in whole for narrow in (name, *duo.narrower(name))}
+
+
+def _denied_uses(uses: set[str]) -> tuple[set[str], set[str]]:
+    """The same of a denial, which implies broader uses: one use where it says all, else the broadest."""
+    known = {**PURPOSES, **duo.purposes()}
+    research = sum(known[name] for name in uses)
+    whole = {name for name in uses if _closed([name], True) == research} or _broadest(uses)
+    return whole, uses if _closed(whole, True) != research else set()
 
 
 def _purposes(names: Iterable[str], file: str) -> list[str]:

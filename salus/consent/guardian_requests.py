@@ -163,13 +163,7 @@ def request_from_json(document: Any, file: str) -> Request:
     Raises:
         BadInput: A field is missing, unknown, of another type or out of range.
     """
-    if not isinstance(document, dict) or document.get("salus") != "guardians request":
-        raise BadInput(file, "", "is no request to guardians; `salus consent recover start` makes one")
-    if document.get("version") != 1:
-        raise BadInput(file, "version", f"is {document.get('version')!r}; this version of Salus reads 1")
-    action = document.get("action")
-    if not isinstance(action, str) or action not in _KINDS:
-        raise BadInput(file, "action", f"is {action!r}; it must be {', '.join(_KINDS)}")
+    action = _action_of(document, file)
     named = {"setVersion" if name == "version" else name: name for name in _FIELDS[action]}
     if missing := sorted({*_COMMON, *named} - set(document)):
         raise BadInput(file, missing[0], "is missing")
@@ -179,16 +173,10 @@ def request_from_json(document: Any, file: str) -> Request:
     fields = {ours: document[theirs] for theirs, ours in named.items()}
     for name, bits in (("purposes", codes.purpose_bits), ("categories", codes.category_bits)):
         if name in fields:
-            if not isinstance(fields[name], list) or not all(isinstance(item, str) for item in fields[name]):
-                raise BadInput(file, name, "must be a list of names")
-            fields[name] = bits(fields[name], file=file)
-    for name in ("issuedAt", "deadline", "chainId"):
+            fields[name] = bits(_names_in(fields[name], name, file), file=file)
+    for name, size in (("issuedAt", 40), ("deadline", 40), ("chainId", 64)):
         value = document[name]
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int)
-            or not 0 <= value < 1 << (64 if name == "chainId" else 40)
-        ):
+        if type(value) is not int or not 0 <= value < 1 << size:
             raise BadInput(file, name, "must be a whole number in range")
     patient, contract = address(document["patient"], "patient", file), address(document["contract"], "contract", file)
     numbers = document["issuedAt"], document["deadline"], document["chainId"]
@@ -197,6 +185,24 @@ def request_from_json(document: Any, file: str) -> Request:
     typed = request.typed()
     request = replace(request, fields={name: typed.message[name] for name in _FIELDS[action]})
     return replace(request, signatures=_signatures(document["signatures"], request.action, file))
+
+
+def _action_of(document: Any, file: str) -> str:
+    """What is asked for, of a document that is a request this version reads."""
+    if not isinstance(document, dict) or document.get("salus") != "guardians request":
+        raise BadInput(file, "", "is no request to guardians; `salus consent recover start` makes one")
+    if document.get("version") != 1:
+        raise BadInput(file, "version", f"is {document.get('version')!r}; this version of Salus reads 1")
+    action = document.get("action")
+    if not isinstance(action, str) or action not in _KINDS:
+        raise BadInput(file, "action", f"is {action!r}; it must be {', '.join(_KINDS)}")
+    return action
+
+
+def _names_in(value: Any, field: str, file: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise BadInput(file, field, "must be a list of names")
+    return value
 
 
 def _signatures(given: Any, action: str, file: str) -> dict[str, bytes]:

@@ -99,9 +99,8 @@ def open_desk(stage: Stage) -> Desk:
     say("pool funded with 50,000.00 in the demo's ERC-20; only the claim desk can pay from it")
     member = patient_account(stage, "north-mutual")
     insurer.plans.enroll(plan_id, [Membership(member, plan.valid_from, plan.valid_until)])
-    say(
-        f"enrolled {member} from {iso(plan.valid_from * 86_400)[:10]}: the account this patient uses for this insurer alone"
-    )
+    first_day = iso(plan.valid_from * 86_400)[:10]
+    say(f"enrolled {member} from {first_day}: the account this patient uses for this insurer alone")
     require_in_force(stage, plan_id)
     return Desk(stage["city-hospital"], plan, member)
 

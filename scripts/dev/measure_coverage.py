@@ -9,25 +9,23 @@ for.
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / "build" / "coverage"
 JSON = ROOT / "build" / "coverage.json"
 
 COVERAGE = [sys.executable, "-m", "coverage"]
 PYTEST = ["-m", "pytest", "-p", "no:pytest-brownie", "--no-brownie", "-q", "--durations=10", "tests"]
 
 
-def run_tests(kind: str, share: str) -> int:
+def run_tests(environment: dict[str, str]) -> int:
     """Both runs, side by side; the exit code of the first that failed."""
     runs = []
     for which in ("start", "end"):
-        environment = {**os.environ, "CHAIN": kind, "SALUS_TESTS_SHARE": share, "SALUS_TESTS_FROM": which}
+        environment = {**environment, "SALUS_TESTS_FROM": which}
         runs.append(subprocess.Popen([*COVERAGE, "run", *PYTEST], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL))
     try:
         return next(filter(None, [run.wait() for run in runs]), 0)
@@ -42,17 +40,21 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure which lines of salus the tests run.")
     parser.add_argument("--kind", default="anvil", choices=("anvil", "ganache"), help="which chain (default: anvil)")
     kind = parser.parse_args(argv).kind
-    shutil.rmtree(DATA, ignore_errors=True)
-    DATA.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(prefix="salus-tests-") as share:
-        failed = run_tests(kind, share)
-    subprocess.run([*COVERAGE, "combine", "--quiet"], cwd=ROOT, check=True)
-    subprocess.run([*COVERAGE, "json", "--quiet", "--fail-under=0", "-o", str(JSON)], cwd=ROOT, check=True)
-    report = subprocess.run([*COVERAGE, "report"], cwd=ROOT)
+    # The data of every process lies outside of the checkout: some tests copy it while others still write.
+    with tempfile.TemporaryDirectory(prefix="salus-tests-") as share, tempfile.TemporaryDirectory() as data:
+        environment = {**os.environ, "COVERAGE_FILE": f"{data}/data", "CHAIN": kind, "SALUS_TESTS_SHARE": share}
+        failed = run_tests(environment)
+
+        def coverage(*words: str, check: bool = True) -> int:
+            return subprocess.run([*COVERAGE, *words], cwd=ROOT, env=environment, check=check).returncode
+
+        coverage("combine", "--quiet")
+        coverage("json", "--quiet", "--fail-under=0", "-o", str(JSON))
+        report = coverage("report", check=False)
     if failed:
         print("tests failed: what they would have run is missing above", file=sys.stderr)
         return 1
-    return report.returncode
+    return report
 
 
 if __name__ == "__main__":

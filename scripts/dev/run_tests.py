@@ -55,7 +55,8 @@ def both(kind: str) -> int:
             code = first.wait()
             if second.poll() is None:
                 print("\nthe first run is done; the second one still runs …", flush=True)
-            code = code or second.wait()
+            # Both to their ends: who mends one failure wants to know of the others.
+            code = second.wait() or code
         finally:
             for process in (first, second):
                 if process is not None and process.poll() is None:

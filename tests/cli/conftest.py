@@ -1,6 +1,10 @@
-"""What each test of the commands gets unasked; the other fixtures are in tests/support/client_fixtures.py."""
+"""What each test of the commands may ask for; the other fixtures are in tests/support/client_fixtures.py."""
 
 import pytest
+
+from tests.support.commands import hospital, keystore, run, typed, wallet, works
+
+__all__ = ["hospital", "keystore", "run", "typed", "wallet", "works"]
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,6 @@ from salus.consent.registry import DirectiveDraft, Effect
 from salus.index import Indexer
 from tests.support.deployed_chain import ROOT
 
-pytest_plugins = ("tests.support.commands",)
-
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):

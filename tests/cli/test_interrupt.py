@@ -13,12 +13,10 @@ import time
 import pytest
 
 from salus.keys.wallet import Wallet
-from tests.support.commands import PASSWORD, keystore
+from tests.support.commands import PASSWORD
 from tests.support.fault_proxy import FaultProxy
 from tests.support.shared_data import ROOT
 from tests.support.terminal import Terminal
-
-__all__ = ["keystore"]  # a fixture
 
 
 @pytest.fixture

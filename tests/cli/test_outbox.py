@@ -8,11 +8,8 @@ import pytest
 from salus import KeySigner
 from salus.errors import refusals
 from salus.outbox import State, read_status
-from tests.support.commands import hospital, keystore, run
 from tests.support.deployed_chain import kind
 from tests.support.killed_processes import die_at, fork, wait
-
-__all__ = ["hospital", "keystore", "run"]  # fixtures
 
 YEAR = 365 * 24 * 3600
 

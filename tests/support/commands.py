@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from salus.cli import cli
 from salus.keys.keystores import write_keystore
 from salus.keys.wallet import Wallet
+from tests.support.vaccine_scenario import Works
 
 PASSWORD = "correct horse"
 
@@ -58,3 +59,22 @@ def hospital(world, keystore):
 def wallet(tmp_path, cheap):
     """The user's default wallet."""
     return Wallet.create(os.environ["SALUS_HOME"] + "/wallet", PASSWORD)[0]
+
+
+@pytest.fixture
+def works(world):
+    return Works(world)
+
+
+@pytest.fixture
+def typed(run, keystore, works):
+    """Commands as the company types them, and as the regulator does."""
+    keys = {"works": keystore(works.signer), "regulator": keystore(works.world.regulator)}
+
+    def typed(*words, by=None, code=0):
+        options = ["--keystore", keys[by], "--yes"] if by else []
+        result = run(*words, *options)
+        assert result.code == code, result.err
+        return result
+
+    return typed

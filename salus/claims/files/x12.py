@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -176,34 +176,55 @@ def _claims(source: str, segments: Sequence[_Segment]) -> Iterator[_Raw]:
 def _above(source: str, now: _Context, segment: _Segment) -> _Context:
     """The context after a segment that is of no claim; a new one, for earlier claims keep theirs."""
     if segment.id == "ST":
-        guide = segment["03"][:10]
-        if segment["01"] != "837" or guide not in _GUIDES:
-            raise BadInput(
-                source, f"segment {segment.place} (ST)", "is no 837P or 837I of version 005010; give one of these"
-            )
-        return _Context(kind=_GUIDES[guide])
-    if segment.id == "HL":
-        level = segment["03"]
-        if level == "20":
-            return _Context(kind=now.kind, level=level)
-        if level == "22":
-            return replace(now, level=level, position="", member="", dependent="")
-        return replace(now, level=level, dependent="")
-    if segment.id == "CUR":
-        return replace(now, currency=segment["02"])
-    if segment.id == "NM1" and segment["01"] == "85":
-        return replace(now, provider=f"{_NPI}|{segment['09']}" if segment["08"] == "XX" and segment["09"] else "")
-    if segment.id == "REF" and segment["01"] == "EI" and now.level == "20" and not now.provider:
-        return replace(now, provider=f"{_TAX}|{segment['02']}")
-    if segment.id == "SBR":
-        return replace(now, position=segment["01"])
-    if segment.id == "NM1" and segment["01"] == "IL":
-        return replace(now, member=f"MI|{segment['09']}" if segment["09"] else "")
-    if segment.id == "NM1" and segment["01"] == "QC":
-        return replace(now, dependent=f"{segment['03']}/{segment['04']}")
-    if segment.id == "DMG" and now.dependent:
-        return replace(now, dependent=f"{now.dependent}/{segment['02']}")
-    return now
+        return _transaction_set(source, segment)
+    change = _LEVELS.get(segment.id) or _LEVELS.get(f"{segment.id} {segment['01']}")
+    return now if change is None else change(now, segment)
+
+
+def _transaction_set(source: str, segment: _Segment) -> _Context:
+    guide = segment["03"][:10]
+    if segment["01"] != "837" or guide not in _GUIDES:
+        raise BadInput(
+            source, f"segment {segment.place} (ST)", "is no 837P or 837I of version 005010; give one of these"
+        )
+    return _Context(kind=_GUIDES[guide])
+
+
+def _level(now: _Context, segment: _Segment) -> _Context:
+    """A new billing provider (20), subscriber (22) or patient (23)."""
+    level = segment["03"]
+    if level == "20":
+        return _Context(kind=now.kind, level=level)
+    if level == "22":
+        return replace(now, level=level, position="", member="", dependent="")
+    return replace(now, level=level, dependent="")
+
+
+def _billing_provider(now: _Context, segment: _Segment) -> _Context:
+    return replace(now, provider=f"{_NPI}|{segment['09']}" if segment["08"] == "XX" and segment["09"] else "")
+
+
+def _tax_number(now: _Context, segment: _Segment) -> _Context:
+    if now.level != "20" or now.provider:
+        return now
+    return replace(now, provider=f"{_TAX}|{segment['02']}")
+
+
+def _birth_date(now: _Context, segment: _Segment) -> _Context:
+    return replace(now, dependent=f"{now.dependent}/{segment['02']}") if now.dependent else now
+
+
+#: What a segment above a claim changes, by its id, or by its id and first element.
+_LEVELS: Mapping[str, Callable[[_Context, _Segment], _Context]] = {
+    "HL": _level,
+    "CUR": lambda now, segment: replace(now, currency=segment["02"]),
+    "NM1 85": _billing_provider,
+    "REF EI": _tax_number,
+    "SBR": lambda now, segment: replace(now, position=segment["01"]),
+    "NM1 IL": lambda now, segment: replace(now, member=f"MI|{segment['09']}" if segment["09"] else ""),
+    "NM1 QC": lambda now, segment: replace(now, dependent=f"{segment['03']}/{segment['04']}"),
+    "DMG": _birth_date,
+}
 
 
 class _Reader:

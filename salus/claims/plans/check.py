@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -164,20 +164,28 @@ class _Examples:
         self._prices = list(zip(plan.prices, price_units(plan, decimals), strict=True))
 
     def all(self) -> Iterator[Example]:
-        deductible, maximum = self._terms["deductible"], self._terms["out_of_pocket_maximum"]
         usual = [(entry, price) for entry, price in self._prices if price.covered and price.allowed]
         # A copay that takes all of a price shows nothing: such come last.
         usual.sort(key=lambda pair: pair[1].allowed <= self._categories[pair[1].category].copay)
         bearing = [pair for pair in usual if self._categories[pair[1].category].deductible]
-        if deductible and bearing:
-            within = [pair for pair in bearing if pair[1].allowed <= deductible]
-            pair = within[0] if within else min(bearing, key=lambda pair: pair[1].allowed)
-            yield self._example("within the deductible" if within else "into the deductible", pair, deductible, maximum)
+        yield from self._before_the_deductible(bearing)
         sharing = [pair for pair in bearing or usual if self._patient(pair)] or bearing or usual
-        if not sharing:
+        if sharing:
+            yield from self._after_the_deductible(sharing[0])
+
+    def _before_the_deductible(self, bearing: Sequence[tuple[PlanPrice, Price]]) -> Iterator[Example]:
+        deductible = self._terms["deductible"]
+        if not deductible or not bearing:
             return
-        pair = sharing[0]
-        yield self._example("after the deductible" if deductible else "a usual one", pair, 0, maximum)
+        within = [pair for pair in bearing if pair[1].allowed <= deductible]
+        pair = within[0] if within else min(bearing, key=lambda pair: pair[1].allowed)
+        title = "within the deductible" if within else "into the deductible"
+        yield self._example(title, pair, deductible, self._terms["out_of_pocket_maximum"])
+
+    def _after_the_deductible(self, pair: tuple[PlanPrice, Price]) -> Iterator[Example]:
+        maximum = self._terms["out_of_pocket_maximum"]
+        title = "after the deductible" if self._terms["deductible"] else "a usual one"
+        yield self._example(title, pair, 0, maximum)
         if share := self._patient(pair):
             left = max(1, min(share, maximum) // 2)
             yield self._example(f"{money(left, self._decimals)} from the out-of-pocket maximum", pair, 0, left)
@@ -216,7 +224,7 @@ class _Examples:
 
 def warnings(plan: Plan) -> list[str]:
     """What is allowed and may not be meant, a line each; none of it stops a plan."""
-    return [*_about_prices(plan), *_about_groups(plan), *_about_terms(plan)]
+    return [*_about_prices(plan), *_about_lists(plan), *_about_groups(plan), *_about_terms(plan)]
 
 
 def _about_prices(plan: Plan) -> Iterator[str]:
@@ -228,6 +236,9 @@ def _about_prices(plan: Plan) -> Iterator[str]:
         )
     if free := [p for p in plan.prices if p.covered and not p.allowed]:
         yield f"{_codes(free)} the price 0: covered, and all of the charge is written off"
+
+
+def _about_lists(plan: Plan) -> Iterator[str]:
     used = {p.category for p in plan.prices}
     if unused := [category.name for category in plan.categories if category.name not in used]:
         yield f"no price is in the category {_few(unused)}"

@@ -321,16 +321,7 @@ class _Reader:
 
     def _report(self, conf: _Node, result: _Node, alarms: int, days: Sequence[Day]) -> DeviceReport:
         if result.key == "Hist":
-            # The lower and the upper alarm of each day; a day without them leaves the sum unknown.
-            sums = tuple(
-                sum(day.alarm_minutes[n] for day in days)
-                if all(len(day.alarm_minutes) == alarms for day in days)
-                else None
-                for n in range(alarms)
-            )
-            low = min((day.lowest for day in days if day.lowest is not None), default=None)
-            high = max((day.highest for day in days if day.highest is not None), default=None)
-            return DeviceReport(low, high, None, sums)
+            return _report_of_days(days, alarms)
         extremes = []
         for name in ("Min T", "Max T"):
             node = result.child(name)
@@ -340,15 +331,17 @@ class _Reader:
         if node is not None and not _NUMBER.match(node.value):
             raise self.refuse(node, "MKT Energy", f"is {node.value!r}; kJ/mol are due, export it again")
         energy = int(Decimal(node.value) * 1000) if node is not None else None
-        outcome = result.child("Alarm")
-        minutes: list[int | None] = []
-        for entry in conf.child("Alarm").children if conf.child("Alarm") else ():  # type: ignore[union-attr]
+        return DeviceReport(extremes[0], extremes[1], energy, tuple(self._alarm_minutes(conf, result)))
+
+    def _alarm_minutes(self, conf: _Node, result: _Node) -> Iterator[int | None]:
+        """The minutes that the device counted for each alarm that is on; None where it names none."""
+        configured, outcome = conf.child("Alarm"), result.child("Alarm")
+        for entry in configured.children if configured else ():
             if entry.children and self._parts(entry.line, entry.children[0]).get("Type") == "0":
                 continue
             found = outcome.child(entry.key) if outcome else None
             rows = [self._parts(row.line, row) for row in found.children] if found else []
-            minutes.append(sum(self._minutes(row.get("t A", ""), entry, "t A") for row in rows) if rows else None)
-        return DeviceReport(extremes[0], extremes[1], energy, tuple(minutes))
+            yield sum(self._minutes(row.get("t A", ""), entry, "t A") for row in rows) if rows else None
 
     def _days(self, result: _Node) -> Iterator[Day]:
         for node in result.children:
@@ -380,3 +373,12 @@ class _Reader:
                 raise BadInput(self.source, f"line {line}", f"is {one_line(part, 40)!r}; export it again")
             parts[key.strip()] = value.strip()
         return parts
+
+
+def _report_of_days(days: Sequence[Day], alarms: int) -> DeviceReport:
+    """What a history of days amounts to. A day without its alarms leaves their sums unknown."""
+    complete = all(len(day.alarm_minutes) == alarms for day in days)
+    sums = tuple(sum(day.alarm_minutes[n] for day in days) if complete else None for n in range(alarms))
+    low = min((day.lowest for day in days if day.lowest is not None), default=None)
+    high = max((day.highest for day in days if day.highest is not None), default=None)
+    return DeviceReport(low, high, None, sums)

@@ -119,26 +119,36 @@ def _alarm(export: LoggerExport, alarm: Alarm, device: int | None) -> Row:
     # A device with a history sums all its minutes; one with a result lists, for a single run, those that raised the
     # alarm.
     least = alarm.minutes if alarm.span == "single" and not export.days else 0.0
-    ours = sum(run * minute for run in runs if run * minute >= least)
+    ours = _minutes(runs, minute, least)
     if device is None:
         why = "" if raised == alarm.raised else "unexplained: the device says nothing of minutes"
         return Row(quantity, "min", None, ours, (alarm.raised, raised), why, raised == alarm.raised)
-    narrow = sum(run * minute for run in strict if run * minute >= least)
     # A run of n readings began and ended somewhere within the interval before it and the one after its last reading.
-    shortest = sum((run - 1) * minute for run in strict if (run - 1) * minute >= least)
-    longest = sum((run + 1) * minute for run in strict if (run + 1) * minute >= least)
-    missing = sum(reading.centi is None for reading in export.readings) * minute
-    reasons, explained = [], True
+    shortest, narrow, longest = (_minutes(strict, minute, least, more) for more in (-1, 0, 1))
+    reasons = []
     if ours != narrow:
         reasons.append(f"limit: {ours - narrow:.0f} min hang on readings of {alarm.threshold / 100:.2f} °C itself")
-    if device != narrow and shortest <= device <= longest:
-        reasons.append(f"resolution: readings every {minute:.0f} min allow {shortest:.0f} to {longest:.0f} min")
-    elif device != narrow and shortest - missing <= device <= longest + missing:
-        reasons.append(f"silence: no reading was logged for {missing:.0f} min")
-    elif device != narrow:
-        reasons.append("unexplained")
-        explained = False
+    explained = True
+    if device != narrow:
+        missing = sum(reading.centi is None for reading in export.readings) * minute
+        why = _difference(device, shortest, longest, missing, minute)
+        reasons.append(why or "unexplained")
+        explained = bool(why)
     return Row(quantity, "min", float(device), ours, (alarm.raised, raised), "; ".join(reasons), explained)
+
+
+def _minutes(runs: Sequence[int], minute: float, least: float, more: int = 0) -> float:
+    """Minutes of the runs that last long enough, each taken as so many readings more."""
+    return sum((run + more) * minute for run in runs if (run + more) * minute >= least)
+
+
+def _difference(device: float, shortest: float, longest: float, missing: float, minute: float) -> str:
+    """Why a device's minutes differ from those of the readings; "" where nothing explains it."""
+    if shortest <= device <= longest:
+        return f"resolution: readings every {minute:.0f} min allow {shortest:.0f} to {longest:.0f} min"
+    if shortest - missing <= device <= longest + missing:
+        return f"silence: no reading was logged for {missing:.0f} min"
+    return ""
 
 
 def _runs(export: LoggerExport, alarm: Alarm, *, at_limit: bool) -> list[int]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -60,7 +60,20 @@ def read_epcis(path: str | Path, *, device: str | None = None) -> LoggerExport:
             judged; names the JSON path.
     """
     source = str(path)
-    document = parse_json(read_text(path), source)
+    reports = _all_reports(parse_json(read_text(path), source), source)
+    chosen = _chosen_device(reports, device, source)
+    readings = _in_order([report for report in reports if report.device == chosen], source)
+    if len(readings) < 2:
+        where = next(report.path for report in reports if report.device == chosen)
+        raise BadInput(source, where, "is the only reading; give at least two, so that their distance is known")
+    step = common_step([reading.time for reading in readings])
+    if step > 65_535:
+        raise BadInput(source, "sensorReport", f"steps by {step} s; give readings at most 18 hours apart")
+    return LoggerExport(source, "EPCIS", chosen[:200], step, readings, (), None, "absent")
+
+
+def _all_reports(document: Any, source: str) -> list[_Report]:
+    """The temperatures of a document, without those that it declares to be errors."""
     reports: list[_Report] = []
     void = 0
     for found in events_in(document, source):
@@ -76,21 +89,18 @@ def read_epcis(path: str | Path, *, device: str | None = None) -> LoggerExport:
         raise BadInput(source, "errorDeclaration", f"calls all {void} temperatures wrong; give the corrected document")
     if not reports:
         raise BadInput(source, "sensorElementList", "holds no temperature; give an event with a sensorReport of it")
+    return reports
+
+
+def _chosen_device(reports: Sequence[_Report], device: str | None, source: str) -> str:
+    """The device that is meant: the named one, or the only one."""
     devices = sorted({report.device for report in reports})
     if device is None and len(devices) > 1:
         named = ", ".join(one_line(name, 60) or "one without an id" for name in devices[:4])
         raise BadInput(source, "deviceID", f"names {len(devices)} devices; say whose readings are meant: {named}")
     if device is not None and device not in devices:
         raise BadInput(source, "deviceID", f"is nowhere {one_line(device, 60)!r}; look at the document")
-    chosen = devices[0] if device is None else device
-    readings = _in_order([report for report in reports if report.device == chosen], source)
-    if len(readings) < 2:
-        where = next(report.path for report in reports if report.device == chosen)
-        raise BadInput(source, where, "is the only reading; give at least two, so that their distance is known")
-    step = common_step([reading.time for reading in readings])
-    if step > 65_535:
-        raise BadInput(source, "sensorReport", f"steps by {step} s; give readings at most 18 hours apart")
-    return LoggerExport(source, "EPCIS", chosen[:200], step, readings, (), None, "absent")
+    return devices[0] if device is None else device
 
 
 def _in_order(reports: list[_Report], source: str) -> tuple[Reading, ...]:

@@ -1,6 +1,5 @@
-"""The nouns profile, lot, logger and dose of the command line, against a chain with all contracts."""
+"""The nouns profile, lot and logger of the command line, against a chain with all contracts."""
 
-import datetime as dt
 import re
 import subprocess
 import sys
@@ -11,28 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from salus.coldchain.loggers import Reading, write_qtag
 from salus.coldchain.temperature import ready_profiles
-from salus.doses.schedules import ready_schedules
-from tests.support.vaccine_scenario import GTIN, PREFIX, Works
-
-
-@pytest.fixture
-def works(world):
-    return Works(world)
-
-
-@pytest.fixture
-def typed(run, keystore, works):
-    """Commands as the company types them, and as the regulator does."""
-    keys = {"works": keystore(works.signer), "regulator": keystore(works.world.regulator)}
-
-    def typed(*words, by=None, code=0):
-        options = ["--keystore", keys[by], "--yes"] if by else []
-        result = run(*words, *options)
-        assert result.code == code, result.err
-        return result
-
-    return typed
-
+from tests.support.vaccine_scenario import GTIN, PREFIX
 
 # ---- profile, lot
 
@@ -99,10 +77,6 @@ def test_a_lot_from_prefix_to_box(typed, works):
         (("logger", "model", "x"), "error: NAME: give a name and --file"),
         (("logger", "condition", "0x" + "1" * 40, "replaced"), "error: --by: names the device"),
         (("logger", "condition", "0x" + "1" * 40, "lost", "--by", "0x" + "2" * 40), "error: --by: names the device"),
-        (("dose", "schedule", "nothing"), "error: SCHEDULE: 'nothing' is no ready schedule; there are hepatitis-b,"),
-        (("dose", "schedule", "--register"), "error: NAME: is missing"),
-        (("dose", "due", "--births", "x.csv"), "error: --schedule: is needed with --births"),
-        (("dose", "due", "--on", "1.1.2025"), "error: --on: is '1.1.2025'; write 2025-01-31"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(typed, words, said):
@@ -152,60 +126,10 @@ def test_a_logger_and_its_maker(typed, works, tmp_path):
     assert "does not verify, so the file was edited" in typed("logger", "prove", edited, by="works", code=2).err
 
 
-# ---- dose
-
-
-def test_doses_from_schedule_to_recall(typed, works, world, tmp_path):
-    name = "measles"
-    found = typed("dose", "schedule", name, "--json").json()
-    assert (found["cvx"], len(found["steps"])) == (5, 2)
-    works.schedule(ready_schedules()[name])
-    again = typed("dose", "schedule", name, "--register", by="regulator", code=1)
-    assert again.err.splitlines()[-1].startswith("refused: the schedule 0x")
-    lot = works.lot()
-    shipment = "0x" + works.shipment(lot).hex()
-    patient, newborn = world.patient().address, world.patient().address
-    births = tmp_path / "births.csv"
-    today = works.salus.doses.today()
-    births.write_text(f"patient,birth\n{patient},2020-01-01\n{newborn},{today}\n")
-
-    young = typed("dose", "give", shipment, newborn, "--schedule", name, "--births", births, by="works", code=1)
-    assert young.err.splitlines()[-1].startswith("refused: the patient is too young for dose 1 until ")
-    stranger = typed("dose", "give", shipment, works.device, "--schedule", name, "--births", births, by="works", code=2)
-    assert "has no line for" in stranger.err
-    given = typed("dose", "give", shipment, patient, "--schedule", name, "--births", births, "--json", by="works")
-    dose = given.json()
-    assert dose["ageChecked"] is True and "2020" not in given.out + given.err
-    assert "NOT checked" in typed("dose", "give", shipment, newborn, "--schedule", name, by="works").err
-    due = today + dt.timedelta(days=183)
-    assert f"due {due}, overdue from" in typed("dose", "next", patient, "--schedule", name).out
-
-    assert typed("dose", "due", "--clinic", works.handle, "--json").json() == []
-    later = typed("dose", "due", "--clinic", works.handle, "--on", "2100-01-01", "--json").json()
-    assert [(d["patient"], d["dose"], d["status"]) for d in later] == [
-        (who, 2, "overdue") for who in sorted([patient, newborn])
-    ]
-    everything = typed("dose", "due", "--clinic", works.handle, "--all", "--json").json()
-    assert {d["status"] for d in everything} == {"later"}
-
-    assert typed("dose", "list", "--recalled", "--clinic", works.handle, "--json").json() == []
-    works.recall(lot)
-    recalled = typed("dose", "list", "--recalled", "--clinic", works.handle, "--json").json()
-    assert {d["patient"] for d in recalled} == {patient, newborn}
-    assert len(typed("dose", "list", "--lot", "0x" + lot.hex(), "--json").json()) == 2
-    typed("dose", "void", dose["dose"], by="works")
-    assert [d["voided"] for d in typed("dose", "list", "--patient", patient, "--json").json()] == [True]
-    refused = typed("dose", "void", dose["dose"], by="works", code=1)
-    assert (
-        refused.err.splitlines()[-1]
-        == f"refused: the dose {dose['dose']} is voided already, or another one of its series followed it"
-    )
-
-
 # ---- help
 
 
-@pytest.mark.parametrize("noun", ["profile", "lot", "logger", "dose"])
+@pytest.mark.parametrize("noun", ["profile", "lot", "logger"])
 def test_help_is_there_at_once(noun):
     """Nothing heavy is imported for it."""
     code = (

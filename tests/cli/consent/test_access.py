@@ -7,10 +7,6 @@ import stat
 import pytest
 from eth_utils.crypto import keccak
 
-from tests.support.commands import hospital, keystore, run, wallet
-
-__all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures
-
 
 @pytest.fixture
 def granted(run, hospital, wallet):

@@ -5,10 +5,7 @@ import json
 import pytest
 
 from salus.keys.wallet import Wallet
-from tests.support.commands import PASSWORD, hospital, keystore, run, wallet
-
-__all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures
-
+from tests.support.commands import PASSWORD
 
 # ---------------------------------------------------------------------------------------------------------- granting
 
@@ -266,51 +263,3 @@ def test_a_wrong_password_is_one_line(run, hospital, wallet, monkeypatch):
     result = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
     assert result.code == 2
     assert result.err.splitlines()[-1].startswith(f"error: that is not the password of {wallet.path}")
-
-
-# ------------------------------------------------------------------------------------------------------ institutions
-
-
-def test_the_regulator_accredits_suspends_reinstates_and_renews(run, world, keystore):
-    regulator = keystore(world.regulator)
-    account = world.patient().address
-    options = ("--keystore", regulator, "--yes")
-    done = run(
-        "institution", "accredit", "east-clinic", account, "--role", "provider", "--until", "2031-01-01", *options
-    )
-    assert done.code == 0
-    shown = run("institution", "show", "east-clinic", "--json").json()
-    assert (shown["standing"], shown["institution"]["account"]) == ("LICENSED", account)
-    assert run("institution", "suspend", "east-clinic", *options).code == 0
-    assert run("institution", "show", account, "--json").json()["standing"] == "SUSPENDED"
-    assert run("institution", "reinstate", "east-clinic", *options).code == 0
-    renewed = run("institution", "renew", "east-clinic", "--role", "PHARMACY", "--until", "+1d", *options)
-    assert renewed.code == 0
-    assert run("institution", "show", "east-clinic", "--json").json()["rolesNow"] == ["PHARMACY"]
-    assert "east-clinic" in [line["name"] for line in run("institution", "list", "--json").json()]
-
-
-def test_a_stranger_does_not_accredit(run, world, keystore):
-    stranger = world.person()
-    words = ("institution", "accredit", "my-own", stranger.address, "--role", "INSURER", "--yes")
-    result = run(*words, "--keystore", keystore(stranger))
-    assert result.code == 1
-    assert result.err.splitlines()[-1] == f"refused: {stranger.address} is not who the regulator lets do this"
-
-
-def test_an_institution_names_and_removes_an_operator(run, world, hospital):
-    name, file, signer = hospital
-    staff = world.patient().address
-    assert run("institution", "operator", staff, "--role", "PROVIDER", "--keystore", file, "--yes").code == 0
-    shown = run("institution", "show", staff, "--json").json()
-    assert (shown["standing"], shown["operatorOf"]) == ("LICENSED", signer.address)
-    assert [o["address"] for o in run("institution", "show", name, "--json").json()["operators"]] == [staff]
-    assert run("institution", "operator", staff, "--remove", "--keystore", file, "--yes").code == 0
-    assert run("institution", "show", staff, "--json").json()["standing"] == "UNKNOWN"
-
-
-def test_an_account_of_the_node_signs(run, world):
-    account = world.patient().address
-    words = ("institution", "accredit", "node-clinic", account, "--role", "PROVIDER", "--yes")
-    assert run(*words, "--keystore", "node:1").code == 0
-    assert run(*words, "--keystore", "node:999").code == 2

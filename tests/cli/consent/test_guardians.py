@@ -3,10 +3,7 @@
 import pytest
 
 from salus.chain.local_node import LocalNode
-from tests.support.commands import hospital, keystore, run
 from tests.support.deployed_chain import House, kind
-
-__all__ = ["hospital", "keystore", "run"]  # fixtures
 
 
 @pytest.fixture(scope="module")

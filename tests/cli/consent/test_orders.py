@@ -8,9 +8,7 @@ from salus.consent.files import orders as files
 from salus.consent.registry import Directive, Effect, Order
 from salus.errors import BadInput
 from salus.keys.wallet import Wallet
-from tests.support.commands import PASSWORD, hospital, keystore, run, wallet
-
-__all__ = ["hospital", "keystore", "run", "wallet"]  # fixtures
+from tests.support.commands import PASSWORD
 
 A, B = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 

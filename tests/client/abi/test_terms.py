@@ -1,7 +1,7 @@
 """Terms in one word: the client's, and the contract's own."""
 
 import pytest
-from brownie.test import given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.abi.decoding import decode_event, event_topic

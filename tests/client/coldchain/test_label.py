@@ -376,7 +376,8 @@ def test_without_the_extra_the_error_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zxingcpp", None)
     assert refused(scan, tmp_path / "a.png") == (
         "picture",
-        "needs zxing-cpp and pillow to be read; install it from the folder of Salus, where pyproject.toml is: pip install '.[scan]'",
+        "needs zxing-cpp and pillow to be read; install it from the folder of Salus, where pyproject.toml"
+        " is: pip install '.[scan]'",
     )
 
 

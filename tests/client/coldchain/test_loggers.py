@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from brownie.test import given
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.coldchain.loggers import Alarm, Reading, read, read_berlinger, read_csv, write_qtag

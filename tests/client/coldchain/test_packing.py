@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from brownie.test import given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.coldchain.loggers import Reading, ReadingBatch, pack, unpack

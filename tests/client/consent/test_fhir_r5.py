@@ -5,7 +5,7 @@ again.
 import json
 
 import pytest
-from brownie.test import given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from salus.abi.bits import ROLES

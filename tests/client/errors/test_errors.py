@@ -33,7 +33,7 @@ def revert(name, *values):
 
 
 def test_the_tree_in_the_docstring_is_the_tree():
-    import salus.chain.node  # noqa: F401
+    import salus.chain.node
     import salus.outbox  # noqa: F401  (they add some)
 
     def tree(kind, depth=0):

@@ -37,7 +37,8 @@ def test_other_separators_get_a_hint(tmp_path, read, text, separator, name):
     with pytest.raises(BadInput) as raised:
         read(path)
     assert str(raised.value) == (
-        f"{path}: line 1: its cells are separated by {name}; save it with commas (in a spreadsheet: CSV, separator comma)"
+        f"{path}: line 1: its cells are separated by {name}; save it with commas"
+        " (in a spreadsheet: CSV, separator comma)"
     )
 
 
