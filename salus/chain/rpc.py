@@ -48,13 +48,11 @@ BATCH = 100
 _SHORT = 1 << 20
 _LONG_METHODS = frozenset(
     (
-        "debug_traceTransaction",
         "eth_getBlockByHash",
         "eth_getBlockByNumber",
         "eth_getBlockReceipts",
         "eth_getLogs",
         "eth_getTransactionReceipt",
-        "txpool_content",
     )
 )
 
@@ -245,7 +243,7 @@ class Endpoint:
         ]
         # A single one goes without a list: there are nodes that take no batches.
         body = json.dumps(document if len(document) != 1 else document[0], separators=(",", ":")).encode()
-        longest = LONGEST if any(method in _LONG_METHODS for method, _ in calls) else _SHORT * max(1, len(calls))
+        longest = LONGEST if any(_may_be_long(method) for method, _ in calls) else _SHORT * max(1, len(calls))
         reply = self._transport.post(body, timeout=timeout, longest=min(longest, LONGEST))
         answers = _parsed(reply.body)
         if reply.status != 200 and not (reply.status in (400, 413) and _is_json_rpc(answers)):
@@ -295,6 +293,11 @@ class Endpoint:
         return TooMuchAsked(
             f"the node at {self.name} refuses {count} questions in one message: {one_line(trouble.message)}"
         )
+
+
+def _may_be_long(method: str) -> bool:
+    """Whether an answer may be a list of many things. What is not Ethereum's own, a local chain's, may be anything."""
+    return method in _LONG_METHODS or not method.startswith(("eth_", "net_", "web3_"))
 
 
 def _parsed(body: bytes) -> Any:

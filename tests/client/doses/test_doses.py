@@ -186,7 +186,7 @@ def test_birthdays_are_read(tmp_path):
     ("text", "said"),
     [
         ("", "patient: is no column"),
-        ("patient;birth\n", "patient: is no column"),
+        ("patient;birth\n", "line 1: its cells are separated by semicolons; save it with commas"),
         (f"patient,birth\n{SOMEBODY},29.2.2024\n", "line 2: birth: is '29.2.2024'; give YYYY-MM-DD"),
         (f"patient,birth\n{SOMEBODY},2023-02-29\n", "line 2: birth: is '2023-02-29'"),
         ("patient,birth\n0x12,2024-01-01\n", "line 2: patient: is '0x12'"),
