@@ -67,6 +67,7 @@ MEANING = {
     "index.peak_mb": ("<= 130", "most memory of a process that syncs 100,000 events"),
     "cli.help_s": ("<= 0.25", "seconds of `salus --help`, the whole process"),
     "cli.offline_s": ("<= 0.5", "seconds of `salus wallet list`, the whole process"),
+    "cli.institution_list_s": ("<= 0.35", "seconds of `salus institution list` beside a node, the whole process"),
 }
 
 
@@ -343,7 +344,14 @@ def cli():
         )
         run("wallet", "new")
         help_, offline = zip(*[(run("--help"), run("wallet", "list")) for _ in range(9)], strict=True)
-    return {"cli.help_s": statistics.median(help_), "cli.offline_s": statistics.median(offline)}
+        with Ground() as ground:
+            where = ("--rpc", ground.node.url, "--book", str(ground.house.book_path))
+            listed = [run("institution", "list", *where) for _ in range(9)]
+    return {
+        "cli.help_s": statistics.median(help_),
+        "cli.offline_s": statistics.median(offline),
+        "cli.institution_list_s": statistics.median(listed),
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------- all

@@ -7,7 +7,8 @@ this machine's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,24 @@ class Ledger:
         """The chain's clock: the time of the latest block, Unix seconds."""
         return number(self.node.block().get("timestamp"), "the time of the latest block", most=1 << 64)
 
+    def clock_offset(self) -> float:
+        """How far the chain's clock is ahead of this machine's, seconds; negative where it is behind.
+
+        The chain's is the time that the next block would have, so that a chain without traffic is not taken for one
+        whose clock stands still. Times of issue and deadlines are of the chain's clock; where the two differ by
+        minutes, one of them is wrong, and what is signed now may be valid much earlier or later than it seems.
+
+        Raises:
+            Unreachable, BadAnswer: No answer, or none that fits.
+        """
+        began = time.time()
+        asked = [("eth_getBlockByNumber", [name, False]) for name in ("pending", "latest")]
+        answers = self.node.many(asked, doing="asking for the chain's clock")
+        there = max(_time_of(answer) for answer in answers)
+        if there < 0:
+            raise BadAnswer("the node does not tell the chain's time")
+        return there - (began + time.time()) / 2
+
     def block_time(self, block: int) -> int:
         """The time of a block, Unix seconds.
 
@@ -234,6 +253,25 @@ class Ledger:
         """
         return self._events.find(contract, event, where, since)
 
+    def iter_logs(
+        self, contract: str, event: str, where: Mapping[str, str | bytes] | None = None, *, since: int | None = None
+    ) -> Iterator[Event]:
+        """The events that :meth:`logs` gives, one after the other: with bounded memory, however many there are.
+
+        They reach up to the block that was the latest when the first one was asked for.
+
+        Args:
+            contract: Its name in the book.
+            event: The event's name.
+            where: Values that indexed arguments must have: addresses, or 32 bytes.
+            since: The first block to look at; by default the contract's own.
+
+        Raises:
+            BadAnswer: After the last event: that block was replaced meanwhile, so some of what was given may be of
+                blocks that are gone.
+        """
+        return self._events.iterate(contract, event, where, since)
+
     @cached_property
     def _events(self) -> Events:
         return Events(self.node, self.book, self.index)
@@ -303,3 +341,10 @@ class Ledger:
             logs=tuple(event for event in map(self._events.read, logs) if event is not None),
             deployed="" if (made := raw.get("contractAddress")) is None else address(made, "contractAddress"),
         )
+
+
+def _time_of(answer: Any) -> int:
+    """The time of a block as a node gave it; -1 where it gave none, as some do of the pending one."""
+    if not isinstance(answer, Mapping) or answer.get("timestamp") is None:
+        return -1
+    return number(answer["timestamp"], "the time of a block", most=1 << 64)

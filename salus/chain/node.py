@@ -210,6 +210,8 @@ def _told(trouble: Unreachable, doing: str) -> Unreachable:
     if doing:
         head, colon, rest = said.partition(": ") if isinstance(trouble, NotListening) else (said, "", "")
         said = f"{head} while {doing}{colon}{rest}"
+    if isinstance(trouble, TooMuchAsked | TooLong):  # whoever asked may ask for less
+        return type(trouble)(said)
     return BadAnswer(said) if isinstance(trouble, BadAnswer) else Unreachable(said)
 
 

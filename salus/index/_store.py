@@ -277,6 +277,9 @@ class Store:
         contract: str,
         topics: Sequence[bytes | None],
         since: int,
+        *,
+        after: tuple[int, int] | None = None,
+        most: int | None = None,
     ) -> list[Any]:
         """Logs of a contract by their topics, oldest first.
 
@@ -285,6 +288,8 @@ class Store:
             contract: The contract's name.
             topics: What the topics must be, None for any; the first is the event.
             since: The number of the first block.
+            after: Only those behind this place, a block's number and a place in it.
+            most: Only so many.
 
         Returns:
             Rows of ``events``: block, log_index, tx, topic0 to topic3, data.
@@ -296,9 +301,11 @@ class Store:
             for column, topic in zip((c.topic0, c.topic1, c.topic2, c.topic3), topics, strict=False)
             if topic is not None
         ]
+        if after is not None:
+            wanted.append(or_(c.block > after[0], and_(c.block == after[0], c.log_index > after[1])))
         columns = (c.block, c.log_index, c.tx, c.topic0, c.topic1, c.topic2, c.topic3, c.data)
         query = select(*columns).where(and_(*wanted)).order_by(c.block, c.log_index)
-        return list(connection.execute(query))
+        return list(connection.execute(query if most is None else query.limit(most)))
 
     def counts(self, connection: Connection) -> dict[str, int]:
         """How many rows each table has, by its name."""

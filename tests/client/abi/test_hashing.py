@@ -1,4 +1,4 @@
-"""Keccak and checksums are those of the libraries that take longer to load, and commands that read load none of them."""
+"""Keccak and checksums are those of the libraries that take longer to load; commands that read load none of them."""
 
 import random
 import subprocess

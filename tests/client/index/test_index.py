@@ -243,7 +243,7 @@ def test_the_index_beside_the_book_is_found_by_itself(world, story, index, tmp_p
     with Indexer(world.url, Salus.connect(world.url, book=book).book, tmp_path / "31337.index.sqlite") as indexer:
         indexer.sync()
     client = Salus.connect(world.url, book=book)
-    assert client.index.store.where == str(default_index(client.book)) == str(tmp_path / "31337.index.sqlite")
+    assert client.index.store.display_name == str(default_index(client.book)) == str(tmp_path / "31337.index.sqlite")
     assert client.with_signer(story.hospital).index is client.index
     not_asked(client, monkeypatch)
     assert client.institutions.all()
