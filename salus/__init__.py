@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
-    from salus.chain.ledger import Ledger
-    from salus.chain.local_node import LocalNode
+    from salus.chain.contracts import Contract
+    from salus.chain.node import Node
     from salus.chain.receipts import Event, Receipt
     from salus.claims.files.any_format import read_claim_files
     from salus.claims.files.fhir_eob import explanation_of_benefit
@@ -29,35 +29,33 @@ if TYPE_CHECKING:
     from salus.claims.plans.records import Membership
     from salus.client import Salus
     from salus.coldchain.loggers.files import read as read_readings
+    from salus.coldchain.loggers.qtag import write_qtag
     from salus.coldchain.lots import NewLot
     from salus.coldchain.model import Verdict
     from salus.coldchain.temperature import ready_profiles
-    from salus.consent.model import Answer, DirectiveDraft, Effect, Order
+    from salus.consent.model import DirectiveDraft, Effect
     from salus.doses.schedules import ready_schedules
     from salus.errors import BadInput, Refused, SalusError
-    from salus.index import Indexer
+    from salus.formats.commitments import commit
+    from salus.formats.json_file import dump_json
+    from salus.keys.keystores import load_keystore, write_keystore
     from salus.keys.signers import KeySigner, NodeSigner, Signer
     from salus.keys.wallet import Wallet
-    from salus.outbox import Outbox
 
 __all__ = [
-    "Answer",
     "BadInput",
     "Book",
     "ClaimAnswer",
     "ClaimInput",
+    "Contract",
     "DirectiveDraft",
     "Effect",
     "Event",
-    "Indexer",
     "KeySigner",
-    "Ledger",
-    "LocalNode",
     "Membership",
     "NewLot",
+    "Node",
     "NodeSigner",
-    "Order",
-    "Outbox",
     "Plan",
     "Receipt",
     "Refusal",
@@ -69,35 +67,36 @@ __all__ = [
     "Verdict",
     "Wallet",
     "claim_response",
+    "commit",
+    "dump_json",
     "explanation_of_benefit",
+    "load_keystore",
     "load_plan",
     "read_claim_files",
     "read_readings",
     "ready_profiles",
     "ready_schedules",
+    "write_keystore",
+    "write_qtag",
 ]
 
 __version__ = "0.1.0"
 
 #: Where each name lives, "module" or "module:name there"; the test of this list compares it with the imports above.
 _HOMES = {
-    "Answer": "consent.model",
     "BadInput": "errors",
     "Book": "chain.book",
     "ClaimAnswer": "claims.model",
     "ClaimInput": "claims.input",
+    "Contract": "chain.contracts",
     "DirectiveDraft": "consent.model",
     "Effect": "consent.model",
     "Event": "chain.receipts",
-    "Indexer": "index",
     "KeySigner": "keys.signers",
-    "Ledger": "chain.ledger",
-    "LocalNode": "chain.local_node",
     "Membership": "claims.plans.records",
     "NewLot": "coldchain.lots",
+    "Node": "chain.node",
     "NodeSigner": "keys.signers",
-    "Order": "consent.model",
-    "Outbox": "outbox",
     "Plan": "claims.plans.model",
     "Receipt": "chain.receipts",
     "Refusal": "claims.model",
@@ -109,12 +108,17 @@ _HOMES = {
     "Verdict": "coldchain.model",
     "Wallet": "keys.wallet",
     "claim_response": "claims.files.fhir_response",
+    "commit": "formats.commitments",
+    "dump_json": "formats.json_file",
     "explanation_of_benefit": "claims.files.fhir_eob",
+    "load_keystore": "keys.keystores",
     "load_plan": "claims.plans.file",
     "read_claim_files": "claims.files.any_format",
     "read_readings": "coldchain.loggers.files:read",
     "ready_profiles": "coldchain.temperature",
     "ready_schedules": "doses.schedules",
+    "write_keystore": "keys.keystores",
+    "write_qtag": "coldchain.loggers.qtag",
 }
 
 

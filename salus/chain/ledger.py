@@ -20,6 +20,7 @@ from salus.chain.receipts import Event, Receipt
 from salus.chain.rpc import data, number
 from salus.chain.transactions import Sender
 from salus.errors import BadAnswer, BadInput, NoSigner, NotDeployed, WrongChain
+from salus.keys.addresses import address
 
 if TYPE_CHECKING:
     from web3 import Web3
@@ -301,4 +302,5 @@ class Ledger:
             gas_used=number(raw.get("gasUsed"), "a receipt's gas", most=1 << 64),
             status=1,
             logs=tuple(event for event in map(self._events.read, logs) if event is not None),
+            deployed="" if (made := raw.get("contractAddress")) is None else address(made, "contractAddress"),
         )

@@ -42,6 +42,7 @@ class Receipt:
         gas_used: Units of gas.
         status: Always 1; a failed transaction is an exception.
         logs: The events of the contracts in the book, in order.
+        deployed: The contract that it deployed; "" where it deployed none.
     """
 
     hash: str
@@ -49,6 +50,7 @@ class Receipt:
     gas_used: int
     status: int
     logs: tuple[Event, ...]
+    deployed: str = ""
 
     def events(self, name: str) -> tuple[Event, ...]:
         """The events of one name."""

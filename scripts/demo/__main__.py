@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from salus.errors import SalusError
+from salus import SalusError
 from scripts.demo.claims import settle_claims
 from scripts.demo.consent import decide_consent
 from scripts.demo.report import write_report

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
-from salus import Salus
-from salus.claims.code_map import apply, load_mapping
-from salus.claims.desk import ClaimAnswer, State
-from salus.claims.files.any_format import read_claim_files
-from salus.claims.files.fhir_eob import explanation_of_benefit
-from salus.claims.files.fhir_response import claim_response
-from salus.claims.input import ClaimInput
-from salus.claims.plans.file import day_text, load_plan
-from salus.claims.plans.model import Plan
-from salus.claims.plans.records import Membership
-from salus.errors.explanations import moment
-from salus.formats.json_file import dump_json
-from scripts.demo.stage import EXAMPLES, ROOT, Stage, command, patient_account, transact
-from scripts.demo.terminal import say
+from eth_abi.abi import encode
+
+from salus import (
+    ClaimAnswer,
+    ClaimInput,
+    Contract,
+    Membership,
+    Plan,
+    Salus,
+    State,
+    claim_response,
+    dump_json,
+    explanation_of_benefit,
+    load_plan,
+    read_claim_files,
+)
+from scripts.demo.stage import EXAMPLES, ROOT, Stage, command, patient_account
+from scripts.demo.terminal import iso, say
 
 # What the hospital submits, in this order: FHIR R4 as a resource, as lines and as a Bundle, CSV and X12 837.
 CLAIM_FILES = (
@@ -64,9 +68,8 @@ def settle_claims(stage: Stage) -> list[ClaimAnswer]:
     desk = open_desk(stage)
     desk.estimate("claim-predetermination.json")
     answers = []
-    codes = load_mapping(EXAMPLES / "codes.csv")
     for name in CLAIM_FILES:
-        inputs = apply(read_claim_files([EXAMPLES / name]), codes)
+        inputs = read_claim_files([EXAMPLES / name], mapping=EXAMPLES / "codes.csv")
         answers += desk.submit(inputs)
         counted = "1 claim" if len(inputs) == 1 else f"{len(inputs)} claims"
         say(f"{name}: {counted} submitted, judged and paid in one transaction")
@@ -96,7 +99,9 @@ def open_desk(stage: Stage) -> Desk:
     say("pool funded with 50,000.00 in the demo's ERC-20; only the claim desk can pay from it")
     member = patient_account(stage, "north-mutual")
     insurer.plans.enroll(plan_id, [Membership(member, plan.valid_from, plan.valid_until)])
-    say(f"enrolled {member} from {day_text(plan.valid_from)}: the account this patient uses for this insurer alone")
+    say(
+        f"enrolled {member} from {iso(plan.valid_from * 86_400)[:10]}: the account this patient uses for this insurer alone"
+    )
     require_in_force(stage, plan_id)
     return Desk(stage["city-hospital"], plan, member)
 
@@ -118,9 +123,7 @@ def require_in_force(stage: Stage, plan_id: bytes) -> None:
     salus = stage["payer"]
     at = int(salus.call(salus.contract("Plans").functions.inForceAt(plan_id)))
     if at > salus.now():
-        raise SystemExit(
-            f"error: the plan judges from {moment(at)} on; run the demo on a deployment with RULES_DELAY=0"
-        )
+        raise SystemExit(f"error: the plan judges from {iso(at)} on; run the demo on a deployment with RULES_DELAY=0")
 
 
 def reviewed(stage: Stage, answer: ClaimAnswer) -> ClaimAnswer:
@@ -138,10 +141,9 @@ def reviewed(stage: Stage, answer: ClaimAnswer) -> ClaimAnswer:
 def demo_token(client: Salus) -> str:
     """Deploy the demo's ERC-20, as Brownie built it, and mint some to the client's signer."""
     build = json.loads((ROOT / "build" / "contracts" / "TestToken.json").read_text())
-    factory = client.w3.eth.contract(abi=build["abi"], bytecode=build["bytecode"])
-    receipt = transact(
-        client, "deploying the token", data=factory.constructor("Demo dollar", "USD", 6).data_in_transaction
+    code = bytes.fromhex(build["bytecode"].removeprefix("0x")) + encode(
+        ["string", "string", "uint8"], ["Demo dollar", "USD", 6]
     )
-    token = client.w3.eth.contract(address=receipt["contractAddress"], abi=build["abi"])
+    token = Contract("TestToken", client.transact(data=code, name="deploying the token").deployed, build["abi"])
     client.send(token.functions.mint(client.need_signer().address, 50_000 * 10**6))
-    return str(token.address)
+    return token.address

@@ -8,9 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from salus.cli.output import abbreviate
 from scripts.demo.stage import EXAMPLES, Stage, command
-from scripts.demo.terminal import say, table
+from scripts.demo.terminal import say, shortened, table
 
 
 def decide_consent(stage: Stage) -> None:
@@ -31,7 +30,7 @@ def explain(stage: Stage) -> list[dict[str, Any]]:
     explained: list[dict[str, Any]] = json.loads(command(stage, "consent", "explain", "--json", shown=False))
     words = {"PERMIT": "may", "DENY": "may not", "NONE": "no answer"}
     rows = [
-        (e["name"], words[e["answer"]], abbreviate(e["purposes"]), abbreviate(e["categories"]), e["why"])
+        (e["name"], words[e["answer"]], shortened(e["purposes"]), shortened(e["categories"]), e["why"])
         for e in explained
     ]
     print("  $ salus consent explain")

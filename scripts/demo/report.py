@@ -9,9 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from salus.claims.desk import ClaimAnswer
-from salus.claims.files.fhir_response import claim_response
-from salus.formats.json_file import dump_json
+from salus import ClaimAnswer, claim_response, dump_json
 from scripts.demo.consent import explain
 from scripts.demo.stage import ROOT, Stage, command
 from scripts.demo.terminal import say, table

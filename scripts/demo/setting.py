@@ -13,13 +13,8 @@ from pathlib import Path
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from salus import Salus
-from salus.chain.provider import open_node
-from salus.errors import gate
-from salus.keys.keystores import load_keystore, read_password_file, write_keystore, write_private
-from salus.keys.signers import KeySigner, NodeSigner, Signer
-from salus.keys.wallet import Wallet
-from scripts.demo.stage import ROOT, YEAR, Stage, transact
+from salus import KeySigner, Node, NodeSigner, Salus, Signer, Wallet, load_keystore, write_keystore
+from scripts.demo.stage import ROOT, YEAR, Stage
 from scripts.demo.terminal import say
 
 # Who takes part: public name and roles. Each has an account, which the regulator accredits, and an operator's key,
@@ -41,14 +36,15 @@ GAS = 5_000_000
 def set_stage(url: str, folder: Path) -> Stage:
     """Deploy, accredit everybody, give them gas."""
     # The node and who pays first: a mistake there must cost nothing, not even the files of the last run.
-    with gate("asking for the chain", node=url):
-        chain_id = open_node(url).eth.chain_id
-        pays = payer_of(url)
+    node = Node(url)
+    chain_id = node.chain_id()
+    pays = payer_of(node)
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     password = secrets.token_urlsafe(16)
-    write_private(folder / "password", password)
+    with open(os.open(folder / "password", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(password)
     # One wallet holds the keys of all institutions, so that nothing sent to them on a real network is lost.
     keys, _words = Wallet.create(folder / "institutions", password)
     Account.enable_unaudited_hdwallet_features()
@@ -82,17 +78,18 @@ def set_stage(url: str, folder: Path) -> Stage:
     return stage
 
 
-def payer_of(url: str) -> Signer:
+def payer_of(node: Node) -> Signer:
     """Who pays for the demo: the keystore that the environment names, or the first account of a local chain."""
     if path := os.environ.get("KEYSTORE"):
         file = os.environ.get("PASSWORD_FILE")
-        return load_keystore(path, read_password_file(file) if file else os.environ.get("SALUS_PASSWORD", ""))
-    w3 = open_node(url)
-    if not w3.eth.accounts:
+        password = Path(file).read_text().rstrip("\r\n") if file else os.environ.get("SALUS_PASSWORD", "")
+        return load_keystore(path, password)
+    accounts = node.one("eth_accounts", doing="asking for the node's accounts")
+    if not accounts:
         raise SystemExit(
             "error: KEYSTORE is not set, and the node holds no account; name the keystore file of who pays"
         )
-    return NodeSigner(w3, w3.eth.accounts[0])
+    return NodeSigner(node, accounts[0])
 
 
 def deploy(url: str, regulator: str) -> None:
@@ -112,10 +109,10 @@ def deploy(url: str, regulator: str) -> None:
 
 
 def give_gas(stage: Stage) -> None:
-    price = stage["payer"].w3.eth.gas_price
+    price = int(stage["payer"].node.one("eth_gasPrice"), 16)
     for name, client in stage.people.items():
         if name != "payer":
-            transact(stage["payer"], "giving gas", to=client.need_signer().address, value=2 * GAS * price)
+            stage["payer"].transact(to=client.need_signer().address, value=2 * GAS * price, name="giving gas")
     say(f"{len(stage.people) - 1} accounts have gas; the patient has none and needs none")
 
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from salus.coldchain.loggers import files, write_qtag
-from salus.coldchain.lots import NewLot
-from salus.coldchain.temperature import ready_profiles
-from salus.doses.schedules import ready_schedules
-from salus.errors import Refused
-from salus.formats.commitments import commit
+from salus import NewLot, Refused, commit, read_readings, ready_profiles, ready_schedules, write_qtag
 from scripts.demo.stage import DAY, EXAMPLES, YEAR, Stage, patient_account
 from scripts.demo.terminal import iso, say
 
@@ -61,7 +56,7 @@ def hand(stage: Stage, shipment: bytes, giver: str, receiver: str, *, hours: int
 def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> bytes:
     """Open a shipment, pair its logger, and log the logger's export: the example, moved in time so that it ends now."""
     maker, device = stage["river-vaccines"], stage[logger]
-    export = files.read(EXAMPLES / example)
+    export = read_readings(EXAMPLES / example)
     moved = maker.now() // 60 * 60 - export.readings[-1].time - export.interval_s
     readings = [replace(reading, time=reading.time + moved) for reading in export.readings]
     file = stage.folder / f"export-{name}.{'csv' if example.endswith('csv') else 'txt'}"
@@ -70,7 +65,7 @@ def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> by
         file.write_text("\n".join(["time,celsius", *rows]) + "\n")
     else:
         file.write_bytes(write_qtag(readings, export.serial))
-    export = files.read(file)
+    export = read_readings(file)
     key = device.need_signer()
     device.devices.register(key.address, accuracy=50)
     certificate, _salt = commit(b"certificate of this device's calibration")

@@ -8,10 +8,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from salus import Salus
-from salus.keys.wallet import Wallet
+from salus import Salus, Wallet
 from scripts.demo.terminal import say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,9 +61,3 @@ def command(stage: Stage, *words: str, shown: bool = True) -> str:
 def patient_account(stage: Stage, relation: str) -> str:
     """The account that the patient uses for one institution; another one for each."""
     return str(json.loads(command(stage, "wallet", "address", relation, "--json", shown=False))["address"])
-
-
-def transact(client: Salus, name: str, *, to: str | None = None, data: str = "0x", value: int = 0) -> Any:
-    """Send one plain transaction: gas money, or a contract that the client does not know."""
-    receipt = client.transact(to=to, value=value, data=bytes.fromhex(data[2:]), name=name)
-    return client.w3.eth.get_transaction_receipt(receipt.hash)

@@ -28,6 +28,11 @@ def table(heading: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]
     return drawn
 
 
+def shortened(names: Sequence[str]) -> str:
+    """Names in a cell of a table; of many, how many."""
+    return ", ".join(sorted(names)) if len(names) <= 3 else f"{len(names)} of them"
+
+
 def iso(seconds: int) -> str:
     """A moment in UTC, as files of readings write it."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

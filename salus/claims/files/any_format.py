@@ -19,6 +19,7 @@ def read_claim_files(
     files: Sequence[str | Path],
     *,
     use: str = "claim",
+    mapping: str | Path | None = None,
     problems: list[BadInput] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[ClaimInput]:
@@ -27,6 +28,7 @@ def read_claim_files(
     Args:
         files: FHIR (a Claim, a Bundle, NDJSON), X12 837P or 837I, or CSV (:mod:`salus.claims.files.csv`).
         use: The ``Claim.use`` that is meant in FHIR: ``claim``, ``predetermination``, or ``any`` of these two.
+        mapping: A file that maps the claims' codes to the plan's; see :mod:`salus.claims.code_map`.
         problems: Takes what is wrong with a file or a claim, which is then left out; without it the first is raised.
         progress: Told after each file how many are read.
 
@@ -45,4 +47,9 @@ def read_claim_files(
                 claims += read_claims(file, use=use, problems=problems)
         if progress:
             progress(done)
-    return refuse_duplicates(claims, problems)
+    found = refuse_duplicates(claims, problems)
+    if mapping is None:
+        return found
+    from salus.claims.code_map import apply, load_mapping
+
+    return apply(found, load_mapping(mapping), problems=problems)
