@@ -1,7 +1,7 @@
 """Throughput of the client beside what is written by hand, each on the same chain in the same run: part of `make
 bench`.
 
-    .venv/bin/python benchmarks/client.py [bulk] [claims] [ganache] [readings] [index] [cli]
+    .venv/bin/python benchmarks/client.py [bulk] [slow_blocks] [threads] [claims] [ganache] [readings] [index] [cli]
 
 Writes what it measured into benchmarks/results.json, under "client". Ratios are medians over rounds: in each round both
 ways run one after the other on the chain as it began, so that whatever else the machine does hits both.
@@ -15,10 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from eth_utils import to_checksum_address  # noqa: E402
 
 from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, beside_work, ratio, rounds  # noqa: E402
 from tests.support.claim_scenario import Scene  # noqa: E402
@@ -28,6 +31,8 @@ LOOPED, SENT = 40, 1000  # transactions of the plain loop, and of the fast ways;
 BATCHED, PER_BATCH = 6_000, 100
 CLAIMS = 3_000
 ON_GANACHE = 300
+SLOWLY, BLOCK_SECONDS = 9_000, 2
+THREADS = 16
 SHIPMENTS, BATCHES, READINGS = 40, 5, 5_000
 EVENTS, PATIENTS, COMPARED = 100_000, 10_000, 10_000
 
@@ -48,6 +53,12 @@ MEANING = {
         "<= 0.23",
         "milliseconds of the processor a grant takes in this process, without dry run, with every receipt proven",
     ),
+    "bulk.slow_blocks_per_second": (
+        ">= 450",
+        "plain transfers through the outbox with its defaults, where a block of 30 million gas comes every 2 seconds",
+    ),
+    "threads.items_per_second": ("", "grants without dry run by one outbox that 16 threads use at once"),
+    "threads.vs_one_thread": (">= 0.9", "that over the same grants by one thread"),
     "claims.per_second": (
         "",
         "claims of one line, 100 in a transaction, from prepared to answered (`claims.submit_prepared`)",
@@ -141,6 +152,53 @@ def bulk():
         "bulk.checked_vs_presigned": ratio(rates, "checked", "hand"),
         "bulk.vs_presigned_beside_work": ratio(rates, "unchecked", "hand beside work"),
         "bulk.own_ms": statistics.median(own),
+    }
+
+
+def slow_blocks():
+    from salus import KeySigner, Salus
+    from salus.chain.book import Book
+    from salus.chain.local_node import LocalNode
+    from salus.outbox import Item
+
+    say(f"{SLOWLY:,} transfers, a block every {BLOCK_SECONDS} seconds")
+    with LocalNode("anvil", block_time=BLOCK_SECONDS, kept_states=256) as node, tempfile.TemporaryDirectory() as folder:
+        client = Salus.connect(
+            node.url, book=Book(node.chain_id, {}), signer=KeySigner.from_key(node.keys[0]), timeout=30
+        )
+        items = [
+            Item(f"transfer-{n}", to_checksum_address(f"0x{(1 << 100) + n:040x}"), b"", value=1) for n in range(SLOWLY)
+        ]
+
+        def act():
+            with client.outbox(Path(folder) / "slow.sqlite") as outbox:
+                assert all(result.done for result in outbox.send_all(items))
+
+        seconds = timed(act)
+    return {"bulk.slow_blocks_per_second": SLOWLY / seconds}
+
+
+def threads():
+    with Ground() as ground:
+        grants = [(f"grant-{n}", row) for n, row in enumerate(ground.grants(SENT))]
+        say(f"{SENT} grants by {THREADS} threads of one outbox")
+
+        def by(count):
+            def send(outbox, some):
+                items = outbox.items("ConsentRegistry", "grant", dict(some))
+                return sum(result.done for result in outbox.send_all(items, preflight=False))
+
+            def act():
+                with ground.client.outbox(ground.file()) as outbox, ThreadPoolExecutor(count) as pool:
+                    done = list(pool.map(lambda n: send(outbox, grants[n::count]), range(count)))
+                assert sum(done) == SENT
+
+            return SENT, timed(act)
+
+        rates = rounds(ROUNDS, {"one": lambda: by(1), "many": lambda: by(THREADS)}, ground.reset)
+    return {
+        "threads.items_per_second": statistics.median(rates["many"]),
+        "threads.vs_one_thread": ratio(rates, "many", "one"),
     }
 
 
@@ -371,7 +429,7 @@ def table(figures):
     return "\n".join(lines)
 
 
-PARTS = {part.__name__: part for part in (bulk, claims, ganache, readings, index, cli)}
+PARTS = {part.__name__: part for part in (bulk, slow_blocks, threads, claims, ganache, readings, index, cli)}
 
 
 def main():

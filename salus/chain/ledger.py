@@ -94,11 +94,8 @@ class Ledger:
 
     def _sender(self) -> Sender:
         """What sends for the signer, on the book's chain and no other."""
-        there, first = self.node.results(
-            [("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])], doing="asking for the chain"
-        )
-        self._same_chain(number(there, "the chain's id"))
-        genesis = data(first.get("hash") if isinstance(first, Mapping) else None, "the first block's hash", 32)
+        self._same_chain(self.node.chain_id())
+        genesis = data(self.node.block(0).get("hash"), "the first block's hash", 32)
         return Sender(
             self.node,
             self.need_signer(),

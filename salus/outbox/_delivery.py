@@ -36,6 +36,7 @@ class Task:
         progress: Called after each change.
         everything: Whether changes of all other items of the outbox are reported too.
         final_too: Whether what counted as final is looked at again.
+        looked: Whether what is not final was looked at a moment ago, by the run before.
     """
 
     chunks: Iterator[list[Row]]
@@ -44,6 +45,7 @@ class Task:
     progress: OnProgress | None = None
     everything: bool = False
     final_too: bool = False
+    looked: bool = False
 
 
 class Delivery:
@@ -91,6 +93,8 @@ class Delivery:
         """Take over what an earlier run left; what changed meanwhile and is to be reported."""
         # What an earlier run left open stands in the way of all that follows; what is not final yet may have gone away.
         self._pipeline.adopt(self._store.rows(State.STORED, State.SENT))
+        if self._task.looked and not self._task.everything:
+            return []
         not_final = self._store.rows(State.INCLUDED, State.FAILED, State.LOST, deep=False)
         if self._task.final_too:
             not_final += self._store.rows(State.FINAL, State.FAILED, State.LOST, deep=True)

@@ -101,8 +101,8 @@ class Item:
 
     @property
     def kind(self) -> bytes:
-        """Calls of one kind take about the same gas for their size: contract and function."""
-        return self.target + self.data[:4]
+        """Calls of one kind take about the same gas for their size: contract and function, or no data at all."""
+        return self.target + self.data[:4] if self.data else b""
 
     def digest(self) -> bytes:
         """What is done, as 16 bytes: one key must not stand for two things."""
