@@ -8,6 +8,7 @@ import pytest
 from salus import KeySigner
 from salus.errors import refusals
 from salus.outbox import State, read_status
+from salus.outbox._store import Store
 from tests.support.commands import hospital, keystore, run
 from tests.support.deployed_chain import kind
 from tests.support.killed_processes import die_at, fork, wait
@@ -42,6 +43,19 @@ def test_before_anything_was_sent(run):
     assert run("outbox", "list").out == "no items\n"
     assert run("outbox", "status").out == "nothing was sent in bulk yet\n"
     assert run("outbox", "status", "--json").json() == []
+
+
+def test_P1_status_names_the_node_that_contradicted_itself(run, hospital, scattered):
+    shown = run("outbox", "status", "--json").json()
+    assert shown[0]["contradictions"] == {}
+    store = Store(shown[0]["file"])
+    store.note_contradictions({"http://one": "the receipts of block 7 do not fit its header"})
+    store.close()
+    assert run("outbox", "status", "--json").json()[0]["contradictions"] == {
+        "http://one": "the receipts of block 7 do not fit its header"
+    }
+    said = run("outbox", "status").err
+    assert "the node at http://one contradicted itself: the receipts of block 7 do not fit its header" in said
 
 
 def test_what_broke_off_is_listed_taken_up_and_final(world, run, hospital, scattered):
