@@ -25,6 +25,7 @@
         ├── WrongChain          3   the node is on another chain than the address book
         ├── NotDeployed         3   no code, or other code, at an address of the book
         ├── BadAnswer           3   the node's answer is not what the protocol allows
+        │   ├── Contradiction   3   what a node says does not fit the block's hash, or what else it says
         │   ├── TooLong         3   of one message: the reply is longer than it may be
         │   └── TooMuchAsked    3   of one message: the node refuses so many questions at once
         └── NotMined            3   sent, and not in a block within the time; names the transaction

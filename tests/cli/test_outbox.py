@@ -42,6 +42,19 @@ def test_before_anything_was_sent(run):
     assert run("outbox", "status", "--json").json() == []
 
 
+def test_P1_status_names_the_node_that_contradicted_itself(run, hospital, scattered):
+    shown = run("outbox", "status", "--json").json()
+    assert shown[0]["contradictions"] == {}
+    store = Store(shown[0]["file"])
+    store.note_contradictions({"http://one": "the receipts of block 7 do not fit its header"})
+    store.close()
+    assert run("outbox", "status", "--json").json()[0]["contradictions"] == {
+        "http://one": "the receipts of block 7 do not fit its header"
+    }
+    said = run("outbox", "status").err
+    assert "the node at http://one contradicted itself: the receipts of block 7 do not fit its header" in said
+
+
 def test_what_broke_off_is_listed_taken_up_and_final(world, run, hospital, scattered):
     name, key, signer = hospital
     shown = run("outbox", "list")
