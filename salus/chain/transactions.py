@@ -191,7 +191,7 @@ class Sender:
         while (receipt := self._receipt(sent, name)) is None or (proof := doubts.prove(receipt)) is None:
             if time.monotonic() > deadline:
                 raise NotMined("0x" + sent.hashes[-1].hex(), self._patience)
-            if time.monotonic() > look:
+            if receipt is None and time.monotonic() > look:
                 self._revive(sent, name)
                 wait *= 2
                 look = time.monotonic() + wait
