@@ -5,9 +5,10 @@ import json
 import pytest
 
 from salus import errors
-from salus.cli.output import escape_control_chars
+from salus.cli.output import escape_control_chars, narrow_table, share_widths
 from salus.errors import Aborted, BadInput
 from tests.support.one_command import run
+from tests.support.terminal import Terminal
 
 __all__ = ["run"]  # a fixture
 
@@ -93,3 +94,86 @@ def test_nothing_is_confirmed_where_nobody_can_be_asked(run):
         "error: nobody is here to confirm; add --yes when this is what you want",
     ]
     assert (run(body, "--yes").exit_code, done) == (0, [1])
+
+
+# -------------------------------------------------------------------------------------------------------------- tables
+
+ACCOUNT = "0x" + "aB" * 20
+WIDE = ("institution", "answer", "purposes", "data", "why")
+LONG = (
+    "city-hospital-of-the-east",
+    "may",
+    "HOPERAT, HPAYMT, TREAT",
+    "Observation, MedicationRequest, AllergyIntolerance",
+    "permitted by a directive in force (city-hospital, place 0)",
+)
+
+
+def words_of(cells):
+    return [word for cell in cells for word in cell.split()]
+
+
+@pytest.mark.parametrize("room", [60, 80, 100, 140])
+def test_a_table_that_fits_keeps_every_word_whole(room):
+    rows = [("a", "1", "short", "x", "two words"), ("long-name", "22", "three words here", "y", "a b c d e f g h")]
+    widths = share_widths([WIDE, *rows], room)
+    assert sum(widths) + 2 * len(widths) + len(widths) - 1 <= room
+    for column, width in zip(zip(WIDE, *rows), widths):
+        assert width >= max(len(word) for word in words_of(column))
+
+
+def test_where_there_is_room_nothing_is_wrapped():
+    assert share_widths([("a", "b"), ("one two", "three")], 80) == [7, 5]
+
+
+def test_what_is_lacking_is_shared_by_need():
+    assert share_widths([("a", "b"), ("x " * 20, "y " * 10)], 30) == [16, 8]
+
+
+def test_words_that_do_not_fit_beside_each_other_make_it_narrow():
+    assert share_widths([WIDE, LONG], 60) is None
+    assert share_widths([("account", "file"), (ACCOUNT, "/home/me/.salus/keystores/hospital.json")], 60) is None
+
+
+def test_a_narrow_table_has_a_line_a_cell_and_whole_words():
+    lines = narrow_table("Who may see what", WIDE, [LONG, ("b", "may not", "", "x", "y")], 60)
+    assert lines == [
+        "Who may see what",
+        "",
+        "institution  city-hospital-of-the-east",
+        "answer       may",
+        "purposes     HOPERAT, HPAYMT, TREAT",
+        "data         Observation, MedicationRequest,",
+        "             AllergyIntolerance",
+        "why          permitted by a directive in force",
+        "             (city-hospital, place 0)",
+        "",
+        "institution  b",
+        "answer       may not",
+        "data         x",
+        "why          y",
+    ]
+    assert max(map(len, lines)) <= 60
+
+
+def test_a_word_longer_than_a_line_starts_one():
+    id = "0x" + "5f" * 32
+    assert narrow_table("", ("id", "unit"), [(id, "1")], 60) == ["id", id, "unit  1"]
+
+
+ROWS = 'rows = [("provider-1", "0x" + "aB" * 20, "PROVIDER, PHARMACY", "2030-01-01 00:00:00 UTC", "licensed")]'
+PROGRAM = f"""
+from salus.cli.output import Output
+{ROWS}
+Output().table("Institutions", ("name", "account", "roles", "licence until", "now"), rows)
+"""
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_at_a_terminal_every_word_is_whole(columns):
+    with Terminal(program=PROGRAM, columns=columns) as terminal:
+        assert terminal.end() == 0, terminal.shown
+    shown = terminal.shown.replace("│", " ").split()
+    for word in ("Institutions", "provider-1", ACCOUNT, "PROVIDER,", "PHARMACY", "2030-01-01", "licensed", "licence"):
+        assert word in shown
+    assert max(map(len, terminal.shown.splitlines())) <= columns

@@ -183,12 +183,23 @@ def test_whom_each_account_is_for_is_told_to_who_has_the_password(run, private, 
     assert document["accounts"] == {"default": FIRST, "city-hospital": SECOND}
     assert [each["kind"] for each in document["keystores"]] == ["wallet", "wallet", "keystore"]
     rows = [line.split("\t") for line in run("wallet", "list", "--relations").stdout.splitlines()]
-    assert [row[:4] for row in rows] == [
-        ["relation", "m/44'/60'/0'/0/…", "address", "kind"],
-        ["default", "0", FIRST, "wallet"],
-        ["city-hospital", "1", SECOND, "wallet"],
-        ["", "", key.address.lower(), "keystore"],
+    assert [row[:5] for row in rows] == [
+        ["relation", "m/44'/60'/0'/0/…", "address", "kind", "by default"],
+        ["default", "0", FIRST, "wallet", "signs"],
+        ["city-hospital", "1", SECOND, "wallet", ""],
+        ["", "", key.address.lower(), "keystore", ""],
     ]
+    assert document["signer"] == FIRST == run("wallet", "address").stdout.strip()
+
+
+def test_a_list_says_how_to_see_relations_and_signer(run, private, monkeypatch):
+    words = ("restore", "--words-file", private("words", WORDS), "--relation", "default", "--relation", "city-hospital")
+    run("wallet", *words)
+    monkeypatch.delenv("SALUS_PASSWORD")
+    hint = "for whom each account is, and which one signs: add --relations (it takes the wallet's password)\n"
+    assert run("wallet", "list").stderr == hint and run("wallet", "list", "--json").stderr == ""
+    shown = run("wallet", "list", "--password-file", private("pw", "correct horse\n"))
+    assert (shown.stderr, shown.stdout.splitlines()[1].split("\t")[0]) == ("", "default")
 
 
 def test_one_keystore_is_listed_alone(run, private):

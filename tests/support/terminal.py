@@ -16,28 +16,26 @@ import time
 from tests.support.shared_data import ROOT
 
 # In a session of its own the terminal becomes the one that controls it: then Ctrl-C goes to this process.
-_PROGRAM = """
-import fcntl, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-from salus.cli import main
-main()
-"""
+_BEGIN = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+_SALUS = "from salus.cli import main; main()"
 
 
 class Terminal:
-    """A `salus` with a terminal for its three streams.
+    """A program with a terminal for its three streams.
 
+    words        of `salus`
+    program      Python to run instead
     columns      width of the terminal
     environment  variables beside those of this process
     """
 
-    def __init__(self, *words, columns=80, environment=None):
+    def __init__(self, *words, program=_SALUS, columns=80, environment=None):
         self.shown = ""
         self._mine, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         variables = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *map(str, words)],
+            [sys.executable, "-c", f"{_BEGIN}\n{program}", *map(str, words)],
             cwd=ROOT,
             env={**variables, "TERM": "dumb", **(environment or {})},
             stdin=theirs,

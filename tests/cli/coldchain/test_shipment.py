@@ -117,6 +117,42 @@ def test_open_pair_split_merge_list(scene):
     assert [logger["device"] for logger in scene.json("show", opened["shipment"])["loggers"]] == [device.address]
 
 
+def test_what_may_not_move_is_not_signed_for(scene):
+    """The verdict is looked up first: no password is asked for, and no file is written."""
+    journey, shipment = scene.journey()
+    offer = scene.folder / "offer.json"
+    words = ("hand", shipment, journey.clinic_name, "--out", offer)
+    hot = scene.export(journey, *[1_200] * 4)
+    scene.run("log", shipment, hot, "--device", scene.keys["device"], who="carrier", code=1)
+    refused = scene.run(*words, who="maker", code=1)
+    why = "it has had an excursion that no laboratory has released"
+    assert refused.stderr == f"refused: the shipment {shipment} may not move: {why}\n"
+    document = json.loads(scene.run(*words, "--json", who="maker", code=1).stderr)
+    assert (document["error"], document["arguments"]) == ("NotIntact", {"shipment": shipment, "verdict": 2})
+    assert not offer.exists()
+
+    # What goes back moves all the same: to a laboratory, until it is destroyed.
+    laboratory = journey.laboratory.address
+    scene.run("hand", shipment, laboratory, "--out", offer, who="maker")
+    scene.run("accept", offer, who="laboratory")
+    assert scene.json("show", shipment)["holder"] == laboratory
+    back = scene.folder / "back.json"
+    scene.run("hand", shipment, journey.maker_name, "--out", back, who="laboratory")
+    scene.run("destroy", shipment, "--reason", 31, who="laboratory")
+    gone = scene.run("hand", shipment, journey.maker_name, "--out", scene.folder / "x.json", who="laboratory", code=1)
+    assert "may not move: it was destroyed" in gone.stderr and not (scene.folder / "x.json").exists()
+
+
+def test_a_lot_is_recalled_by_what_is_printed_on_its_box(scene):
+    journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
+    lot = scene.json("show", "0x" + journey.lot.hex(), noun="lot")
+    recalled = scene.json("recall", lot["gtin"], lot["number"], "--reason", 2, who="maker", noun="lot")
+    assert (recalled["lot"], recalled["shipments"], recalled["reason"]) == ("0x" + journey.lot.hex(), 1, 2)
+    assert scene.run("verdict", shipment, code=1).stdout == "the lot is recalled; code 2\n"
+    refused = scene.run("hand", shipment, journey.carrier_name, "--out", scene.folder / "x.json", who="maker", code=1)
+    assert "may not move: it is of a lot that is recalled" in refused.stderr
+
+
 def test_reject_quarantine_release_destroy_recall(scene):
     journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
     offer = scene.folder / "offer.json"

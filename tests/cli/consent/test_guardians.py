@@ -3,6 +3,7 @@
 import pytest
 
 from salus.chain.local_node import LocalNode
+from salus.errors.explanations import moment
 from tests.support.deployed_chain import House, kind
 
 
@@ -69,11 +70,17 @@ def test_guardians_move_a_patient_to_a_new_account(run, world, hospital, circle,
     assert (submitted.code, submitted.json()["action"]) == (0, "recover")
     (status,) = run("consent", "recover", "status", patient.address, "--json").json()
     assert status["recovery"]["successor"] == new.address
-    assert "RECOVERY: to " + new.address in run("consent", "recover", "status", patient.address).out
+    assert status["recovery"]["ready"] is False
+    told = run("consent", "recover", "status", patient.address).out.splitlines()
+    assert f"  RECOVERY: to {new.address}, ready at {moment(status['recovery']['readyAt'])}" in told
 
     early = run("consent", "recover", "finish", patient.address, "--keystore", file, "--yes")
     assert (early.code, "can be made from" in early.err.splitlines()[-1]) == (1, True)
     world.node.advance(3 * 86400)
+    told = run("consent", "recover", "status", patient.address).out.splitlines()
+    assert f"  RECOVERY: to {new.address}, ready now: salus consent recover finish {patient.address}" in told
+    (status,) = run("consent", "recover", "status", patient.address, "--json").json()
+    assert status["recovery"]["ready"] is True
     done = run("consent", "recover", "finish", patient.address, "--keystore", file, "--yes", "--json")
     assert (done.code, done.json()["controller"]) == (0, new.address)
 

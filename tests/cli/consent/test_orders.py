@@ -25,6 +25,7 @@ def test_a_renewal_keeps_scope_and_document_and_moves_the_end(run, world, hospit
     file = keystore(patient.signer)
     result = run("consent", "renew", "--to", name, "--until", "2040-01-01", "--keystore", file, "--yes")
     assert (result.code, "0x" + "07" * 32 in result.err) == (0, True)
+    assert result.out.startswith(f"done: renewed {name} until 2040-01-01 00:00:00 UTC (block ")
     (record,) = patient.consent.all(patient.signer.address)
     assert (record.index, record.purposes, record.categories, record.start) == (2, 5, 7, now - 9)
     assert record.end == 2208988800
@@ -39,7 +40,8 @@ def test_of_several_the_one_to_renew_is_named(run, hospital, wallet):
     result = run("consent", "renew", "--to", name, *way)
     assert result.code == 2
     assert result.err.splitlines()[-1] == "error: index: directives are at the places 0, 1; name the one to renew"
-    assert run("consent", "renew", "--to", name, "--index", "1", "--until", "2040-01-01", *way).code == 0
+    renewed = run("consent", "renew", "--to", name, "--index", "1", "--until", "2040-01-01", *way)
+    assert (renewed.code, renewed.out.split(" (")[0]) == (0, f"done: renewed {name} until 2040-01-01 00:00:00 UTC")
     ends = {line["index"]: line["end"] for line in run("consent", "list", "--json").json()}
     assert ends[1] == 2208988800 and ends[0] < ends[1]
 
