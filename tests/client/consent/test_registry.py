@@ -328,7 +328,7 @@ def test_P11_an_order_file_is_for_its_owner_alone(orders, tmp_path):
         files.save([permit, revoke], tmp_path / "two.json")
     finally:
         os.umask(before)
-    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*.json")} == {0o600}
 
 
 def test_an_order_is_not_written_over(orders, tmp_path):
