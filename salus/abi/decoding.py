@@ -16,6 +16,7 @@ from typing import Any
 from salus.abi import terms
 from salus.abi.fast_decode import Shape, reader
 from salus.abi.fast_encode import Unfit, encoder
+from salus.abi.hashing import checksum_address, keccak
 
 __all__ = [
     "ABI_FOLDER",
@@ -98,11 +99,7 @@ class Struct:
 
 
 def plain(value: Any) -> Any:
-    """Structs as dictionaries, rows as lists, bytes as 0x-hex: what JSON can hold.
-
-    Args:
-        value: A decoded value, or anything made of such values.
-    """
+    """Structs as dictionaries, rows as lists, bytes as 0x-hex: what JSON can hold."""
     if isinstance(value, Struct):
         return {name: plain(item) for name, item in zip(value._names, value._values, strict=True)}
     if isinstance(value, Mapping):
@@ -159,11 +156,7 @@ def function_of(contract: str, name: str) -> Mapping[str, Any]:
 
 
 def type_name(entry: Mapping[str, Any]) -> str:
-    """The canonical type of a value, structs as their parts in brackets.
-
-    Args:
-        entry: The value's entry in an ABI.
-    """
+    """The canonical type of a value, structs as their parts in brackets."""
     kind: str = entry["type"]
     if kind.startswith("tuple"):
         return f"({','.join(type_name(part) for part in entry['components'])}){kind[len('tuple') :]}"
@@ -171,22 +164,12 @@ def type_name(entry: Mapping[str, Any]) -> str:
 
 
 def signature(entry: Mapping[str, Any]) -> str:
-    """``name(type,type)`` of a function, an event or an error.
-
-    Args:
-        entry: Its entry in an ABI.
-    """
+    """``name(type,type)`` of a function, an event or an error."""
     return f"{entry['name']}({','.join(type_name(part) for part in entry['inputs'])})"
 
 
 def selector(entry: Mapping[str, Any]) -> bytes:
-    """The first four bytes of the hash of the signature.
-
-    Args:
-        entry: The entry of a function or an error in an ABI.
-    """
-    from eth_utils.crypto import keccak
-
+    """The first four bytes of the hash of the signature."""
     return keccak(text=signature(entry))[:4]
 
 
@@ -244,9 +227,7 @@ def _named(entry: Mapping[str, Any], kind: str, value: Any) -> Any:
             [_named(part, part["type"], item) for part, item in zip(parts, value, strict=True)],
         )
     if kind == "address":
-        from eth_utils.address import to_checksum_address
-
-        return to_checksum_address(value)
+        return checksum_address(value)
     return value
 
 
@@ -263,44 +244,42 @@ def encode_calls(entry: Mapping[str, Any], many: Sequence[Sequence[Any]]) -> lis
     Raises:
         ValueError: A row does not fit.
     """
-    from eth_abi.abi import encode
-    from eth_abi.exceptions import EncodingError
-
     head, types = selector(entry), tuple(type_name(part) for part in entry["inputs"])
 
     def encoded(row: Sequence[Any]) -> bytes:
         try:
             return encoder(types)(row)
         except Unfit:
-            return encode(types, row)
+            return _encoded_by_eth_abi(types, row)
 
     try:
         return [head + encoded(row) for row in many]
-    except (EncodingError, TypeError) as trouble:
+    except (TypeError, ValueError) as trouble:
         raise ValueError(f"not as {entry['name']} takes it: {trouble}") from None
+
+
+def _encoded_by_eth_abi(types: Sequence[str], row: Sequence[Any]) -> bytes:
+    from eth_abi.abi import encode
+    from eth_abi.exceptions import EncodingError
+
+    try:
+        return encode(types, row)
+    except EncodingError as trouble:
+        raise ValueError(str(trouble)) from None
 
 
 @cache
 def events_of(name: str) -> Mapping[bytes, Mapping[str, Any]]:
     """The events of a contract's ABI by their first topics.
 
-    Args:
-        name: The contract's name.
-
     Raises:
         KeyError: No such contract.
     """
-    from eth_utils.crypto import keccak
-
     return {keccak(text=signature(entry)): entry for entry in load_abi(name) if entry["type"] == "event"}
 
 
 def event_topic(contract: str, event: str) -> bytes:
     """The first topic of an event, 32 bytes.
-
-    Args:
-        contract: The contract's name.
-        event: The event's name.
 
     Raises:
         KeyError: The contract has no such event.

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from salus.abi.decoding import events_of
+from salus.abi.hashing import keccak
 from salus.errors import BadAnswer, one_line
 from salus.index._rows import unhex
 
@@ -14,11 +15,7 @@ __all__ = ["bloom_of", "bloom_of_logs", "signs", "union"]
 
 
 def union(blooms: Iterable[int]) -> int:
-    """The bloom of all that is in any of some blooms.
-
-    Args:
-        blooms: As numbers.
-    """
+    """The bloom of all that is in any of some blooms."""
     found = 0
     for bloom in blooms:
         found |= bloom
@@ -27,22 +24,13 @@ def union(blooms: Iterable[int]) -> int:
 
 @lru_cache(1 << 16)
 def bloom_of(thing: bytes) -> int:
-    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1), as a number.
-
-    Args:
-        thing: The 20 bytes of an address, or the 32 of a topic.
-    """
-    from eth_utils.crypto import keccak
-
+    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1), as a number."""
     digest = keccak(thing)
     return sum({1 << (int.from_bytes(digest[i : i + 2]) & 2047) for i in (0, 2, 4)})
 
 
 def bloom_of_logs(logs: Sequence[Mapping[str, Any]]) -> int:
     """The ``logsBloom`` of all of a block's logs, as the node gave them.
-
-    Args:
-        logs: The logs.
 
     Raises:
         BadAnswer: They are not logs.

@@ -14,7 +14,7 @@ from salus.chain.rpc import Call
 from salus.outbox._items import State
 from salus.outbox._nodes import Nodes, UnderWay
 from salus.outbox._replies import Reply, read
-from salus.outbox._rows import Attempt, Row
+from salus.outbox._store import Attempt, Row
 from salus.outbox._store import Store
 
 __all__ = ["Bytes", "Dispatch", "Flight"]
