@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from salus.index._audit import Audit, audit
     from salus.index._chain import ask_chain_id
     from salus.index._compare import Difference
+    from salus.index._headers import Cursor, Header
     from salus.index._reader import Reader
     from salus.index._status import Status, read_status
-    from salus.index._store import WINDOW, Cursor, Header, Store
+    from salus.index._store import WINDOW, Store
     from salus.index._sync import Indexer, Report, Retraction
 
 __all__ = [
@@ -47,9 +48,9 @@ __all__ = [
 _HOMES = {
     "WINDOW": "_store",
     "Audit": "_audit",
-    "Cursor": "_store",
+    "Cursor": "_headers",
     "Difference": "_compare",
-    "Header": "_store",
+    "Header": "_headers",
     "Indexer": "_sync",
     "Reader": "_reader",
     "Report": "_sync",

@@ -15,13 +15,14 @@ from salus.chain.rpc import data
 from salus.errors import IndexTrouble, SalusError, one_line
 from salus.index import _tables as t
 from salus.index._compare import Difference, compare
-from salus.index._store import subjects
+from salus.index._headers import subjects
 from salus.index._sync import Indexer, Report
 from salus.index.expected_state import STATE_MODELS, EventRecord, Expected, StateModel
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
-    from salus.index._store import Cursor, Store
+    from salus.index._headers import Cursor
+    from salus.index._store import Store
 
 __all__ = ["Audit", "audit"]
 

@@ -19,7 +19,6 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from salus.abi.hashing import keccak
@@ -27,14 +26,15 @@ from salus.chain.headers import header_hash, header_kind, holds_receipts
 from salus.chain.node import Node
 from salus.chain.rpc import Trouble
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
+from salus.index._blocks import Block, Moved, Page
 from salus.index._bloom import bloom_of, bloom_of_logs, signs, union
+from salus.index._headers import Header
 from salus.index._rows import LogRows, LogSorter, number, unhex
-from salus.index._store import Header
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
 
-__all__ = ["Block", "Chain", "Moved", "Page", "ask_chain_id"]
+__all__ = ["Chain", "ask_chain_id"]
 
 _PAGE = 200  # headers that are read at once
 _GAS = 15_000_000  # gas used in the blocks whose logs are asked for at once: it bounds how many logs those can be
@@ -43,40 +43,6 @@ _METHOD = "eth_getBlockByNumber"
 # Transactions of a block above which each receipt is asked for by itself: anvil takes a time that grows with the square
 # of their number to give them all (1,000 in 0.2 s, 5,000 in 9 s).
 _MANY = 2_000
-
-
-class Moved(Exception):
-    """The chain changed, or the node is behind, between two answers: ask again. ``str()`` says what was seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block(Header):
-    """A block as a node gives it.
-
-    Attributes:
-        bloom: Its ``logsBloom`` as a number.
-        gas: Gas used.
-        transactions: Hashes, 0x-hex.
-        receipts_root: 0x-hex, where the header proves it; "" where the kind of the header is unknown.
-    """
-
-    bloom: int
-    gas: int
-    transactions: tuple[str, ...]
-    receipts_root: str
-
-
-@dataclass(frozen=True)
-class Page:
-    """Blocks that follow on each other, with the rows of their logs.
-
-    Attributes:
-        blocks: Each the child of the one before.
-        rows: The rows of all their logs of the book's contracts, in the order of the chain.
-    """
-
-    blocks: tuple[Block, ...]
-    rows: LogRows
 
 
 class Chain:

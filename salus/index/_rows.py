@@ -18,7 +18,7 @@ from salus.errors import BadAnswer, one_line
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
-    from salus.index._store import Header
+    from salus.index._headers import Header
 
 __all__ = ["LogRows", "LogSorter", "misfit", "number", "unhex"]
 

@@ -13,13 +13,14 @@ from salus.chain.node import Node
 from salus.errors import Unreachable
 from salus.index import _tables as t
 from salus.index._chain import Chain
-from salus.index._store import subjects
+from salus.index._headers import subjects
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from salus.chain.book import Book
-    from salus.index._store import Cursor, Store
+    from salus.index._headers import Cursor
+    from salus.index._store import Store
 
 __all__ = ["Status", "read_status"]
 

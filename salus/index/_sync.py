@@ -22,9 +22,11 @@ from salus.errors import (
     Unreachable,
     WrongChain,
 )
-from salus.index._chain import Chain, Moved, Page
+from salus.index._blocks import Moved, Page
+from salus.index._chain import Chain
+from salus.index._headers import Cursor, Header
 from salus.index._lock import writer
-from salus.index._store import WINDOW, Cursor, Header, Store
+from salus.index._store import WINDOW, Store
 
 __all__ = ["Indexer", "Report", "Retraction"]
 

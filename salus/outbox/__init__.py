@@ -17,8 +17,9 @@ from salus.chain.proof import Proof
 from salus.outbox._bulk import BULK_WINDOW, new_key, resume_pending, send_each
 from salus.outbox._foreign import Gap
 from salus.outbox._items import Item, Result, Sendable, State
-from salus.outbox._outbox import Outbox, Status, read_status
-from salus.outbox._tracking import Cancelled, NonceTaken
+from salus.outbox._outbox import Outbox
+from salus.outbox._outcomes import Cancelled, NonceTaken
+from salus.outbox._status import Status, read_status
 
 __all__ = [
     "BULK_WINDOW",

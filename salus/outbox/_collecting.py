@@ -9,9 +9,9 @@ from salus.chain.proof import Contradiction
 from salus.outbox._dispatch import Flight
 from salus.outbox._foreign import is_same_call
 from salus.outbox._items import State
+from salus.outbox._outcomes import Mined, NonceTaken
 from salus.outbox._rechecking import Change
 from salus.outbox._run import SHORTEST_POLL, Run
-from salus.outbox._tracking import Mined, NonceTaken
 
 __all__ = ["GATHERING", "Collector"]
 

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from salus.errors import NotMined
 from salus.outbox._items import Result, State
 from salus.outbox._pipeline import Change, Pipeline
+from salus.outbox._rows import Attempt, Row
 from salus.outbox._settings import Settings
-from salus.outbox._store import FILL, Attempt, Row, Store
+from salus.outbox._store import FILL, Store
 
 __all__ = ["Delivery", "OnProgress", "Task", "Until", "result_of"]
 

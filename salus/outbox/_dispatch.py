@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from salus.chain.rpc import Call
 from salus.outbox._items import State
-from salus.outbox._nodes import Nodes, UnderWay
+from salus.outbox._nodes import Nodes
 from salus.outbox._replies import Reply, read
-from salus.outbox._store import Attempt, Row
+from salus.outbox._rows import Attempt, Row
 from salus.outbox._store import Store
+from salus.outbox._under_way import UnderWay
 
 __all__ = ["Bytes", "Dispatch", "Flight"]
 

@@ -12,8 +12,9 @@ from salus.chain.rpc import Call, Trouble, number
 from salus.chain.transactions import MOST_GAS
 from salus.errors import NodeRefused, SalusError, one_line
 from salus.outbox._items import Item
-from salus.outbox._nodes import Nodes, UnderWay
-from salus.outbox._store import Row
+from salus.outbox._nodes import Nodes
+from salus.outbox._rows import Row
+from salus.outbox._under_way import UnderWay
 
 __all__ = ["DryRun", "Trial"]
 

@@ -18,8 +18,8 @@ from salus.chain.nonces import Given
 from salus.chain.rpc import number
 from salus.errors import BadAnswer, BadInput, NodeRefused
 from salus.outbox._items import digest_of
-from salus.outbox._nodes import Survey
-from salus.outbox._store import Attempt, Foreign
+from salus.outbox._rows import Attempt, Foreign
+from salus.outbox._survey import Survey
 
 if TYPE_CHECKING:
     from salus.outbox._dispatch import Flight

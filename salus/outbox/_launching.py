@@ -13,10 +13,11 @@ from salus.outbox._dryrun import DryRun, Trial
 from salus.outbox._envelope import Fees
 from salus.outbox._foreign import examine, expect_explained
 from salus.outbox._items import State
-from salus.outbox._nodes import BATCH, Survey
+from salus.outbox._nodes import BATCH
 from salus.outbox._rechecking import Change
+from salus.outbox._rows import Row
 from salus.outbox._run import Run
-from salus.outbox._store import Row
+from salus.outbox._survey import Survey
 
 __all__ = ["Launcher"]
 

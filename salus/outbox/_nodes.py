@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from salus.chain.connection import NodeAddress
@@ -18,81 +17,20 @@ from salus.chain.headers import header_kind
 from salus.chain.proof import check_header
 from salus.chain.rpc import Call, Endpoint, Overloaded, Trouble, number
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
-from salus.outbox._envelope import Fees
+from salus.outbox._survey import Survey, survey_of
+from salus.outbox._under_way import UnderWay
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from salus.chain.book import Book, Deployment
 
-__all__ = ["Nodes", "Survey", "UnderWay"]
+__all__ = ["BATCH", "Nodes"]
 
 BATCH = 100  # questions in one message; no common node allows fewer
 _BYTES = 1_000_000  # in one message
-_SILENCE = Trouble(0, "no answer", None)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _MUTE = 10.0  # seconds for which an endpoint that did not answer is not asked for its say
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What a signature depends on, as one endpoint sees it now.
-
-    Attributes:
-        count: Transactions of the account in blocks: its next nonce there.
-        pending: The same with those that wait.
-        balance: Wei.
-        fees: What the market asks.
-        base: The base fee, wei; None on a chain from before EIP-1559.
-        head: The latest block's number.
-        gas_limit: Gas in a block.
-    """
-
-    count: int
-    pending: int
-    balance: int
-    fees: Fees
-    base: int | None
-    head: int
-    gas_limit: int
-
-
-class UnderWay:
-    """Messages under way to one endpoint, each tried once.
-
-    Args:
-        parts: How many questions are in each, and what it will have brought.
-        failed: Called where one got no answer.
-    """
-
-    def __init__(self, parts: Sequence[tuple[int, Future[list[Any]]]], failed: Callable[[], None]) -> None:
-        self._parts, self._failed = parts, failed
-
-    def is_done(self, timeout: float | None = 0) -> bool:
-        """Whether all have their answers, or will get none; waited for so many seconds, None for as long as it
-        takes.
-        """
-        from concurrent.futures import wait
-
-        # One that was cancelled is done, and yet would be waited for.
-        left = [future for _, future in self._parts if not future.done()]
-        return not left or not wait(left, timeout).not_done
-
-    def answers(self) -> list[Any]:
-        """What each question was answered, waited for; :class:`Trouble` without a code where nothing came."""
-        from concurrent.futures import CancelledError
-
-        found: list[Any] = []
-        for count, future in self._parts:
-            try:
-                found += future.result()
-            except (Unreachable, CancelledError):
-                self._failed()
-                found += [_SILENCE] * count
-                # What comes back after a break may be another chain: nothing more is said to it before it is looked at.
-                for _, later in self._parts:
-                    later.cancel()
-        return found
 
 
 class Nodes:
@@ -340,7 +278,7 @@ class Nodes:
                     except WrongChain as wrong:
                         self._barred[endpoint] = wrong
                         raise
-                    survey = _survey(answers)
+                    survey = survey_of(answers)
                 except Unreachable as failed:
                     trouble = trouble or failed
                     self._vetted.discard(endpoint)
@@ -475,26 +413,3 @@ def _hash_of(block: Any) -> str:
     if not isinstance(found, str) or len(found) != 66:
         raise BadAnswer("the node does not tell the hash of the first block")
     return found.lower()
-
-
-def _survey(answers: Sequence[Any]) -> Survey:
-    _, count, pending, balance, price, block = answers
-    if not isinstance(block, dict):
-        raise BadAnswer("the node does not tell its latest block")
-    asked = number(price, "the price of gas")
-    base = number(block["baseFeePerGas"], "the base fee") if block.get("baseFeePerGas") is not None else None
-    if base is None:
-        fees = Fees(asked, None)  # a chain from before EIP-1559
-    else:
-        # Twice the base fee holds for six full blocks in a row; only what is due is paid.
-        tip = max(asked - base, 0)
-        fees = Fees(2 * base + tip, tip)
-    return Survey(
-        number(count, "the nonce", most=1 << 64),
-        number(pending, "the nonce", most=1 << 64),
-        number(balance, "the balance"),
-        fees,
-        base,
-        number(block.get("number"), "the latest block", most=1 << 64),
-        number(block.get("gasLimit"), "the gas of a block", most=1 << 64),
-    )

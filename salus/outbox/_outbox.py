@@ -16,7 +16,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,13 @@ from salus.chain.proof import Proof
 from salus.errors import BadAnswer, BadInput, Unreachable
 from salus.outbox._delivery import Delivery, OnProgress, Task, Until, result_of
 from salus.outbox._files import default_file
-from salus.outbox._foreign import Gap
 from salus.outbox._items import Item, Result, Sendable, State
 from salus.outbox._nodes import Nodes
 from salus.outbox._pipeline import Pipeline
+from salus.outbox._rows import Row
 from salus.outbox._settings import OutboxOptions, Settings
-from salus.outbox._store import FILL, Row, Store
+from salus.outbox._status import Status, status_of
+from salus.outbox._store import FILL, Store
 from salus.outbox._tracking import Tracker
 
 if TYPE_CHECKING:
@@ -41,55 +42,10 @@ if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
 
-__all__ = ["Outbox", "Status", "read_status"]
+__all__ = ["Outbox"]
 
 _LOOKED = 1.0  # seconds for which a look at what is not final is enough
 _PAUSE = 0.3  # seconds before a final block that is not there is looked for again
-
-
-@dataclass(frozen=True)
-class Status:
-    """An outbox at a glance.
-
-    Attributes:
-        path: Its file.
-        account: Who signs.
-        chain_id: On which chain.
-        counts: How many items stand where.
-        foreign: Ranges of nonces that were used from outside this outbox, both ends included.
-        gap: Nonces that no transaction has, below what is signed, as last seen; None where there are none.
-        gone: The final block, as number and hash, that the node does not have any more; None where there is none.
-        contradictions: What did not fit in the answers of nodes, the last of each, by the node's name.
-    """
-
-    path: Path
-    account: str
-    chain_id: int
-    counts: Mapping[State, int]
-    foreign: tuple[tuple[int, int], ...]
-    gap: Gap | None = None
-    gone: tuple[int, str] | None = None
-    contradictions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def open(self) -> int:
-        """How many items something is still to happen with."""
-        return sum(count for state, count in self.counts.items() if state.open)
-
-
-def read_status(path: str | os.PathLike[str]) -> tuple[Status, list[Result]]:
-    """What is in an outbox's file, as it was written last; no node is asked and nothing is sent.
-
-    Raises:
-        BadInput: No such file, or none that can be trusted.
-    """
-    store = Store(path, make=False)
-    try:
-        rows = store.rows()
-        attempts = store.attempts(rows)
-        return _status(store), [result_of(row, attempts[row.id], earlier=True) for row in rows]
-    finally:
-        store.close()
 
 
 class Outbox:
@@ -342,7 +298,7 @@ class Outbox:
 
     def status(self) -> Status:
         """How many items stand where, as it was written last; no node is asked."""
-        return _status(self._store)
+        return status_of(self._store)
 
     def results(self, *states: State, keys: Sequence[str] | None = None) -> list[Result]:
         """Items as they were written last: all, those in some states, or those of some keys; no node is asked."""
@@ -482,18 +438,3 @@ class _Turn:
             if not self._depth:
                 self._owner = 0
                 self._lock.release()
-
-
-def _status(store: Store) -> Status:
-    chain, account = store.fact("chain") or "0", store.fact("account") or ""
-    gap = store.gap()
-    return Status(
-        store.path,
-        account,
-        int(chain),
-        store.counts(),
-        tuple(store.foreign()),
-        None if gap is None else Gap(*gap),
-        store.gone(),
-        store.contradictions(),
-    )

@@ -16,7 +16,7 @@ from salus.outbox._launching import Launcher
 from salus.outbox._nodes import Nodes
 from salus.outbox._rechecking import Change
 from salus.outbox._repairing import Repairer
-from salus.outbox._store import Row
+from salus.outbox._rows import Row
 from salus.outbox._run import LONGEST_POLL, SHORTEST_POLL, Run
 from salus.outbox._settings import Settings
 from salus.outbox._store import Store

@@ -11,9 +11,10 @@ from typing import Any
 
 from salus.chain.proof import Proof
 from salus.outbox._items import State
-from salus.outbox._store import Attempt, Row
+from salus.outbox._outcomes import Mined
+from salus.outbox._rows import Attempt, Row
 from salus.outbox._store import Store
-from salus.outbox._tracking import Mined, Tracker
+from salus.outbox._tracking import Tracker
 
 __all__ = ["Change", "recheck"]
 

@@ -13,8 +13,9 @@ from salus.outbox._foreign import Gap, waiting
 from salus.outbox._items import Item, State
 from salus.outbox._nodes import BATCH
 from salus.outbox._rechecking import Change
+from salus.outbox._rows import Attempt, Row
 from salus.outbox._run import Run
-from salus.outbox._store import FILL, Attempt, Row
+from salus.outbox._store import FILL
 
 __all__ = ["Repairer"]
 

@@ -16,8 +16,9 @@ from salus.outbox._envelope import Fees, Unsigned, signing
 from salus.outbox._items import State
 from salus.outbox._nodes import BATCH, Nodes
 from salus.outbox._rechecking import Change, recheck
+from salus.outbox._rows import Attempt, Row
 from salus.outbox._settings import LARGEST_WINDOW, Settings
-from salus.outbox._store import Attempt, Row, Store
+from salus.outbox._store import Store
 from salus.outbox._tracking import Tracker
 
 if TYPE_CHECKING:

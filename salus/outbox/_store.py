@@ -7,38 +7,24 @@ out again from the chain, and is written without waiting for the disk.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
-import secrets
-import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from salus.chain.nonces import Giver
-from salus.chain.proof import Proof
-from salus.errors import BadInput, SalusError, Unreachable, one_line
-from salus.outbox._files import expect_in_place, open_private, place_of
+from salus.errors import BadInput, SalusError
+from salus.outbox._database import Database
+from salus.outbox._files import expect_in_place
 from salus.outbox._items import Item, State
-from salus.outbox._reasons import from_row, to_row
-from salus.outbox._schema import prepare
+from salus.outbox._reasons import to_row
+from salus.outbox._rows import COLUMNS, Attempt, Foreign, Row, row_of
 
-__all__ = ["FILL", "Attempt", "Foreign", "Row", "Store"]
+__all__ = ["FILL", "Store"]
 
 #: The name of items that fill a gap of nonces with a transfer of nothing to the account itself.
 FILL = "filling a gap of nonces"
 
 _AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
 
-_COLUMNS = (
-    "id, key, name, target, data, value, gas, size, spare,"  # the item
-    " state, nonce, block, block_hash, mined, gas_used, deep, error, proof"  # where it stands
-)
 # Of each item in no block the newest attempt.
 _WAITING = (
     "FROM items i JOIN attempts a ON a.item = i.id WHERE i.state IN ('stored', 'sent')"
@@ -46,181 +32,8 @@ _WAITING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One signed transaction of an item.
-
-    Attributes:
-        hash: 0x-hex.
-        raw: As it is sent.
-        gas: Its limit.
-        most, tip: See :class:`Fees`.
-        number: 0 for the first.
-        cancels: Whether it only uses up the nonce, by a transfer of nothing to the account itself.
-    """
-
-    hash: str
-    raw: bytes
-    gas: int
-    most: int
-    tip: int | None
-    number: int = 0
-    cancels: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A transaction of the account that this outbox did not send.
-
-    Attributes:
-        block: The number of its block; None where it was seen to wait for one.
-        digest: What it does; see :meth:`Item.digest`.
-        target: Its receiver, 20 bytes; empty where it made a contract.
-        attempt: The transaction itself; without bytes where its type is unknown.
-    """
-
-    nonce: int
-    block: int | None
-    digest: bytes
-    target: bytes
-    attempt: Attempt
-
-
-@dataclass(slots=True)
-class Row:
-    """An item as the file has it; see :class:`Result` for the fields' meaning."""
-
-    id: int
-    item: Item
-    state: State
-    nonce: int | None = None
-    block: int | None = None
-    block_hash: str | None = None
-    mined: str | None = None
-    gas_used: int | None = None
-    deep: bool = False
-    error: SalusError | None = None
-    proof: Proof | None = None
-
-
-class Store:
-    """The file. Any number of threads may use it, and any number of processes may have it open.
-
-    Args:
-        path: The file; made when it is not there.
-        make: False to open only what is there.
-        patience: Seconds to wait while another process writes to it.
-
-    Attributes:
-        giver: How this outbox is named in its key's journal.
-
-    Raises:
-        BadInput: Readable by others, a link, damaged, of a later version, or it cannot be made.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, make: bool = True, patience: float = 30) -> None:
-        self.path, self._patience = Path(path), patience
-        self._threads = threading.RLock()
-        if not make and not self.path.exists():
-            raise BadInput(path, "", "is not there; nothing was sent through it")
-        open_private(self.path)
-        self._place = place_of(self.path)
-        with self._readable():
-            self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None, check_same_thread=False)
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
-        if self.fact("mark") is None:
-            self.write_facts(mark=secrets.token_hex(8))
-        place = hashlib.blake2b(os.fsencode(self.path.resolve()), digest_size=8).digest()
-        self.giver = Giver(place, bytes.fromhex(self.fact("mark") or ""))
-
-    def _prepare(self) -> None:
-        self._db.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
-        self._write_ahead()
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        with self._transaction():
-            prepare(self._db, self.path)
-        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise BadInput(self.path, "", "is damaged; restore it from a backup before anything is sent with its key")
-
-    def _write_ahead(self) -> None:
-        """Set the journal's mode: the one statement for which SQLite does not wait while another process has the
-        file.
-        """
-        end = time.monotonic() + self._patience
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as trouble:
-                if "locked" not in str(trouble) or time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    @contextlib.contextmanager
-    def _readable(self) -> Iterator[None]:
-        """SQLite's errors as ours; one thread at a time."""
-        try:
-            with self._threads:
-                yield
-        except sqlite3.DatabaseError as trouble:
-            said = str(trouble)
-            if "not a database" in said or "malformed" in said:
-                fix = "is no outbox, or was damaged; restore it from a backup, or name another file"
-                raise BadInput(self.path, "", fix) from None
-            if "locked" in said:
-                raise Unreachable(
-                    f"another process has been writing to {self.path} for {self._patience:g} s; let it end, or end it"
-                ) from None
-            raise BadInput(self.path, "", f"cannot be used: {one_line(said)}") from None
-
-    @contextlib.contextmanager
-    def _transaction(self, *, durable: bool = False) -> Iterator[None]:
-        """All or nothing; with ``durable`` it is on the disk afterwards, as is all from before."""
-        with self._readable():
-            if durable:
-                self._db.execute("PRAGMA synchronous = FULL")
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield
-                    self._db.execute("COMMIT")
-                except BaseException:
-                    if self._db.in_transaction:
-                        self._db.execute("ROLLBACK")
-                    raise
-            finally:
-                if durable:
-                    self._db.execute("PRAGMA synchronous = NORMAL")
-
-    # -------------------------------------------------------------------------------------------------- what it is
-
-    def fact(self, name: str) -> str | None:
-        """A fact about the outbox: ``chain``, ``account`` or ``genesis``; None where it is not written yet."""
-        with self._readable():
-            row = self._db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def set_fact(self, name: str, value: str | None) -> None:
-        """Write a fact in place of what is there; None forgets it."""
-        with self._transaction(durable=True):
-            self._db.execute("DELETE FROM about WHERE name = ?", (name,))
-            if value is not None:
-                self._db.execute("INSERT INTO about VALUES (?, ?)", (name, value))
-
-    def write_facts(self, **facts: object) -> None:
-        """Write facts that are not there yet."""
-        with self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", [(n, str(v)) for n, v in facts.items()])
+class Store(Database):
+    """The file. Any number of threads may use it, and any number of processes may have it open."""
 
     # ------------------------------------------------------------------------------------------------------ queueing
 
@@ -239,9 +52,9 @@ class Store:
         digests = [item.digest() for item in items]
         with self._transaction(durable=True):
             self._add(items, digests)
-            there = self._by("key", [item.key for item in items], f"key, digest, {_COLUMNS}")
+            there = self._by("key", [item.key for item in items], f"key, digest, {COLUMNS}")
             known = {key: digest for key, digest, *_ in there}
-            by_key = {key: _row(columns) for key, _, *columns in there}
+            by_key = {key: row_of(columns) for key, _, *columns in there}
             for item, digest in zip(items, digests, strict=True):
                 if known[item.key] != digest:
                     fix = "stands for another call already; give each call a key of its own"
@@ -459,7 +272,7 @@ class Store:
                 self._db.execute("UPDATE foreign_sent SET item = ? WHERE nonce = ?", (id_, foreign.nonce))
                 self._insert([(id_, foreign.attempt)])
                 claimed.append(id_)
-            return [_row(columns) for columns in self._by("id", claimed, _COLUMNS)]
+            return [row_of(columns) for columns in self._by("id", claimed, COLUMNS)]
 
     def newest_final(self) -> tuple[int, str] | None:
         """The newest block that counts as final, as number and hash; None where there is none."""
@@ -549,7 +362,7 @@ class Store:
         """
         with self._readable():
             if keys is not None:
-                by_key = {row.item.key: row for row in map(_row, self._by("key", keys, _COLUMNS))}
+                by_key = {row.item.key: row for row in map(row_of, self._by("key", keys, COLUMNS))}
                 return [by_key[key] for key in keys if key in by_key]
             where: list[str] = []
             values: list[Any] = []
@@ -559,19 +372,19 @@ class Store:
             if deep is not None:
                 where.append("deep = ?")
                 values.append(int(deep))
-            asked = f"SELECT {_COLUMNS} FROM items {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY nonce, id"
-            return [_row(found) for found in self._db.execute(asked, values)]
+            asked = f"SELECT {COLUMNS} FROM items {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY nonce, id"
+            return [row_of(found) for found in self._db.execute(asked, values)]
 
     def settled_from(self, nonce: int, below: int, most: int) -> list[Row]:
         """What is in a block, or lost to what is in one, with nonces from one on and below another, by nonce; at most
         so many.
         """
         asked = (
-            f"SELECT {_COLUMNS} FROM items WHERE nonce >= ? AND nonce < ? AND state NOT IN ('stored', 'sent')"
+            f"SELECT {COLUMNS} FROM items WHERE nonce >= ? AND nonce < ? AND state NOT IN ('stored', 'sent')"
             " ORDER BY nonce LIMIT ?"
         )
         with self._readable():
-            return [_row(found) for found in self._db.execute(asked, (nonce, below, most))]
+            return [row_of(found) for found in self._db.execute(asked, (nonce, below, most))]
 
     def attempts(self, rows: Iterable[Row]) -> dict[int, list[Attempt]]:
         """Items' attempts by the item's id, oldest first."""
@@ -610,12 +423,3 @@ class Store:
 
 def _foreign_attempt(attempt: Attempt) -> tuple[Any, ...]:
     return attempt.raw, attempt.gas, str(attempt.most), None if attempt.tip is None else str(attempt.tip)
-
-
-def _row(found: Sequence[Any]) -> Row:
-    id_, key, name, target, data, value, gas, size, spare, state, *rest = found
-    nonce, block, block_hash, mined, gas_used, deep, error, proof = rest
-    item = Item(key, target, data, name, gas, int(value), size, spare)
-    trouble = None if error is None else from_row(json.loads(error))
-    reason = None if proof is None else Proof(proof)
-    return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble, reason)

@@ -15,9 +15,10 @@ from salus.chain.rpc import Call, Trouble, number
 from salus.errors import BadAnswer, Refused, Reverted, SalusError, Unreachable
 from salus.outbox._items import State
 from salus.outbox._nodes import Nodes
-from salus.outbox._store import Attempt, Row
+from salus.outbox._outcomes import Cancelled, Mined, mined_of
+from salus.outbox._rows import Attempt, Row
 
-__all__ = ["Cancelled", "Mined", "NonceTaken", "Tracker"]
+__all__ = ["Tracker"]
 
 _READ_AT_ONCE = 500  # blocks, in one look for who used a nonce
 _FULL_BLOCKS = 20  # with their transactions, in one message
@@ -28,55 +29,6 @@ _FIRST_HINTS, _MOST_HINTS = 16, 100
 # before it is left for another.
 _PAUSE = 0.05
 _TALL = 1 << 63  # no number of a block, or of gas, is as high
-
-
-class NonceTaken(Refused):
-    """The nonce of a signed transaction was used by one that is not of this outbox: the item did not happen.
-
-    Attributes:
-        arguments: ``nonce`` and ``by``, the other's hash.
-    """
-
-    def __init__(self, nonce: int, by: str, block: int) -> None:
-        super().__init__(
-            f"nonce {nonce} was used by {by} in block {block}, which this outbox did not send: somebody else uses the"
-            " key."
-            " It did not happen and is not signed again by itself; give it once more with --again",
-            name="NonceTaken",
-            arguments={"nonce": nonce, "by": by},
-        )
-
-
-class Cancelled(Refused):
-    """An item was cancelled, and did not happen: a transfer of nothing to the account itself used its nonce."""
-
-    def __init__(self, key: str, by: str, block: int) -> None:
-        super().__init__(
-            f"{key} was cancelled by {by} in block {block}: it did not happen. It is not signed again by itself;"
-            " give it once more with --again",
-            name="Cancelled",
-            arguments={"by": by},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """A transaction in a block.
-
-    Attributes:
-        hash, block_hash: 0x-hex, lower case.
-        succeeded: Whether it did not revert.
-        raw: The receipt.
-        proof: For what reason it is believed.
-    """
-
-    hash: str
-    block: int
-    block_hash: str
-    gas_used: int
-    succeeded: bool
-    raw: Mapping[str, Any]
-    proof: Proof
 
 
 @dataclass(slots=True)
@@ -100,7 +52,7 @@ class _Pass:
     def take(self, receipts: Mapping[str, Mapping[str, Any]], proof: Proof) -> None:
         """Note receipts by hash."""
         for hash_, raw in receipts.items():
-            self.found[hash_] = _mined(raw, proof)
+            self.found[hash_] = mined_of(raw, proof)
             self.left.pop(hash_, None)
 
 
@@ -461,18 +413,3 @@ def _signer(raw: bytes) -> str:
         return str(Account.recover_transaction(raw)).lower()
     except Exception:  # of several libraries, whose errors have no common kind
         return ""
-
-
-def _mined(raw: Mapping[str, Any], proof: Proof) -> Mined:
-    hash_, block_hash = raw.get("transactionHash"), raw.get("blockHash")
-    if not isinstance(hash_, str) or not isinstance(block_hash, str):
-        raise BadAnswer("the node gave a receipt without hashes")
-    return Mined(
-        hash_.lower(),
-        number(raw.get("blockNumber"), "a receipt's block", most=_TALL),
-        block_hash.lower(),
-        number(raw.get("gasUsed"), "a receipt's gas", most=_TALL),
-        number(raw.get("status"), "a receipt's status", most=2) == 1,
-        raw,
-        proof,
-    )

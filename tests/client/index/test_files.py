@@ -8,7 +8,8 @@ from salus.chain.book import Book, Deployment
 from salus.errors import BadInput, IndexTrouble
 from salus.index import Reader
 from salus.index._address import IndexAddress
-from salus.index._store import Header, Store
+from salus.index._headers import Header
+from salus.index._store import Store
 
 BOOK = Book(31337, {"Lots": Deployment("Lots", "0x" + "00" * 19 + "01", 1)})
 

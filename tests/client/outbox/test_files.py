@@ -10,7 +10,8 @@ from salus.chain.nonces import key_lock
 from salus.errors import BadInput, WalletError
 from salus.outbox import Item, Proof, State, read_status
 from salus.outbox._files import default_file
-from salus.outbox._store import Attempt, Store
+from salus.outbox._rows import Attempt
+from salus.outbox._store import Store
 
 TO = "0x" + "11" * 20
 

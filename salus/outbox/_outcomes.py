@@ -1,0 +1,79 @@
+"""What can become of a signed transaction: it is in a block, was cancelled, or lost its nonce to another one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from salus.chain.proof import Proof
+from salus.chain.rpc import number
+from salus.errors import BadAnswer, Refused
+
+__all__ = ["Cancelled", "Mined", "NonceTaken", "mined_of"]
+
+_TALL = 1 << 63  # no number of a block, or of gas, is as high
+
+
+class NonceTaken(Refused):
+    """The nonce of a signed transaction was used by one that is not of this outbox: the item did not happen.
+
+    Attributes:
+        arguments: ``nonce`` and ``by``, the other's hash.
+    """
+
+    def __init__(self, nonce: int, by: str, block: int) -> None:
+        super().__init__(
+            f"nonce {nonce} was used by {by} in block {block}, which this outbox did not send: somebody else uses the"
+            " key."
+            " It did not happen and is not signed again by itself; give it once more with --again",
+            name="NonceTaken",
+            arguments={"nonce": nonce, "by": by},
+        )
+
+
+class Cancelled(Refused):
+    """An item was cancelled, and did not happen: a transfer of nothing to the account itself used its nonce."""
+
+    def __init__(self, key: str, by: str, block: int) -> None:
+        super().__init__(
+            f"{key} was cancelled by {by} in block {block}: it did not happen. It is not signed again by itself;"
+            " give it once more with --again",
+            name="Cancelled",
+            arguments={"by": by},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """A transaction in a block.
+
+    Attributes:
+        hash, block_hash: 0x-hex, lower case.
+        succeeded: Whether it did not revert.
+        raw: The receipt.
+        proof: For what reason it is believed.
+    """
+
+    hash: str
+    block: int
+    block_hash: str
+    gas_used: int
+    succeeded: bool
+    raw: Mapping[str, Any]
+    proof: Proof
+
+
+def mined_of(raw: Mapping[str, Any], proof: Proof) -> Mined:
+    hash_, block_hash = raw.get("transactionHash"), raw.get("blockHash")
+    if not isinstance(hash_, str) or not isinstance(block_hash, str):
+        raise BadAnswer("the node gave a receipt without hashes")
+    return Mined(
+        hash_.lower(),
+        number(raw.get("blockNumber"), "a receipt's block", most=_TALL),
+        block_hash.lower(),
+        number(raw.get("gasUsed"), "a receipt's gas", most=_TALL),
+        number(raw.get("status"), "a receipt's status", most=2) == 1,
+        raw,
+        proof,
+    )
