@@ -99,7 +99,11 @@ class Struct:
 
 
 def plain(value: Any) -> Any:
-    """Structs as dictionaries, rows as lists, bytes as 0x-hex: what JSON can hold."""
+    """Structs as dictionaries, rows as lists, bytes as 0x-hex: what JSON can hold.
+
+    Args:
+        value: A decoded value, or anything made of such values.
+    """
     if isinstance(value, Struct):
         return {name: plain(item) for name, item in zip(value._names, value._values, strict=True)}
     if isinstance(value, Mapping):
@@ -156,7 +160,11 @@ def function_of(contract: str, name: str) -> Mapping[str, Any]:
 
 
 def type_name(entry: Mapping[str, Any]) -> str:
-    """The canonical type of a value, structs as their parts in brackets."""
+    """The canonical type of a value, structs as their parts in brackets.
+
+    Args:
+        entry: The value's entry in an ABI.
+    """
     kind: str = entry["type"]
     if kind.startswith("tuple"):
         return f"({','.join(type_name(part) for part in entry['components'])}){kind[len('tuple') :]}"
@@ -164,12 +172,20 @@ def type_name(entry: Mapping[str, Any]) -> str:
 
 
 def signature(entry: Mapping[str, Any]) -> str:
-    """``name(type,type)`` of a function, an event or an error."""
+    """``name(type,type)`` of a function, an event or an error.
+
+    Args:
+        entry: Its entry in an ABI.
+    """
     return f"{entry['name']}({','.join(type_name(part) for part in entry['inputs'])})"
 
 
 def selector(entry: Mapping[str, Any]) -> bytes:
-    """The first four bytes of the hash of the signature."""
+    """The first four bytes of the hash of the signature.
+
+    Args:
+        entry: The entry of a function or an error in an ABI.
+    """
     return keccak(text=signature(entry))[:4]
 
 
@@ -272,6 +288,9 @@ def _encoded_by_eth_abi(types: Sequence[str], row: Sequence[Any]) -> bytes:
 def events_of(name: str) -> Mapping[bytes, Mapping[str, Any]]:
     """The events of a contract's ABI by their first topics.
 
+    Args:
+        name: The contract's name.
+
     Raises:
         KeyError: No such contract.
     """
@@ -280,6 +299,10 @@ def events_of(name: str) -> Mapping[bytes, Mapping[str, Any]]:
 
 def event_topic(contract: str, event: str) -> bytes:
     """The first topic of an event, 32 bytes.
+
+    Args:
+        contract: The contract's name.
+        event: The event's name.
 
     Raises:
         KeyError: The contract has no such event.

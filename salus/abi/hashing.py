@@ -9,7 +9,12 @@ __all__ = ["checksum_address", "keccak"]
 
 
 def keccak(data: bytes = b"", *, text: str = "") -> bytes:
-    """The Keccak-256 of bytes, or of a text in UTF-8; 32 bytes."""
+    """The Keccak-256 of bytes, or of a text in UTF-8; 32 bytes.
+
+    Args:
+        data: The bytes; None where a text is given.
+        text: The text; None where bytes are given.
+    """
     from eth_hash.auto import keccak as hashed
 
     return bytes(hashed(text.encode() if text else bytes(data)))

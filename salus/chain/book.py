@@ -160,12 +160,21 @@ class Book:
 
 
 def default_book(chain_id: int, folder: str | os.PathLike[str] = ".") -> Path:
-    """Where the book of a chain lies: ``deployments/<chainid>.json`` below a folder."""
+    """Where the book of a chain lies: ``deployments/<chainid>.json`` below a folder.
+
+    Args:
+        chain_id: The chain.
+        folder: The folder.
+    """
     return Path(folder) / "deployments" / f"{chain_id}.json"
 
 
 def abi_hash(abi: Sequence[Mapping[str, Any]]) -> str:
-    """The Keccak-256 of an ABI as JSON with sorted keys and without white space, entries in their order; 0x-hex."""
+    """The Keccak-256 of an ABI as JSON with sorted keys and without white space, entries in their order; 0x-hex.
+
+    Args:
+        abi: The entries of the ABI.
+    """
     text = json.dumps(list(abi), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return "0x" + keccak(text=text).hex()
 

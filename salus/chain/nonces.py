@@ -46,7 +46,11 @@ class Giver:
     mark: bytes = bytes(8)
 
     def may_be(self, other: Giver) -> bool:
-        """Whether both may be one outbox: a copy of its file elsewhere, or another file in its place."""
+        """Whether both may be one outbox: a copy of its file elsewhere, or another file in its place.
+
+        Args:
+            other: Another outbox.
+        """
         return self != PLAIN and other != PLAIN and (self.file == other.file or self.mark == other.mark)
 
 
@@ -95,7 +99,13 @@ class Given:
         return len(self._head) < 4 or self._head[3] != "sent"
 
     def note(self, nonce: int, last: str = "", *, sent: bool = False) -> None:
-        """Leave the next nonce, the hash of the transaction with the one before, and whether a node has it."""
+        """Leave the next nonce, the hash of the transaction with the one before, and whether a node has it.
+
+        Args:
+            nonce: The next nonce.
+            last: The hash of the transaction with the one before.
+            sent: Whether a node may have that.
+        """
         self._head = [
             str(nonce),
             str(int(time.time())),
@@ -105,14 +115,25 @@ class Given:
         os.pwrite(self._handle, " ".join(self._head).ljust(_HEAD).encode(), 0)
 
     def give(self, first: int, count: int, giver: Giver) -> None:
-        """Write into the journal that nonces were given out."""
+        """Write into the journal that nonces were given out.
+
+        Args:
+            first: The first nonce.
+            count: How many.
+            giver: Which outbox gave them.
+        """
         end = max(os.fstat(self._handle).st_size, _HEAD)
         # What a crash may have left of the entry before is written over.
         end -= (end - _HEAD) % _ENTRY.size
         os.pwrite(self._handle, _ENTRY.pack(first, count, giver.file, giver.mark), end)
 
     def givers(self, first: int, end: int) -> dict[int, Giver]:
-        """Who was given the nonces from one on and below another last, as far as the journal tells."""
+        """Who was given the nonces from one on and below another last, as far as the journal tells.
+
+        Args:
+            first: The first nonce.
+            end: The nonce after the last.
+        """
         size = os.fstat(self._handle).st_size - _HEAD
         if first >= end or size < _ENTRY.size:
             return {}

@@ -19,14 +19,22 @@ _SHORT = [bytes([0x80 + size]) for size in range(56)]
 
 
 def encode(item: Item) -> bytes:
-    """The encoding of bytes, of a whole number from 0 (big-endian, without zeros in front), or of a list of such."""
+    """The encoding of bytes, of a whole number from 0 (big-endian, without zeros in front), or of a list of such.
+
+    Args:
+        item: The one or the other.
+    """
     if isinstance(item, bytes | int):
         return fields((item,))
     return listed(b"".join(map(encode, item)))
 
 
 def fields(items: Sequence[bytes | int]) -> bytes:
-    """The encodings of bytes and whole numbers one after the other, as a list holds them."""
+    """The encodings of bytes and whole numbers one after the other, as a list holds them.
+
+    Args:
+        items: Numbers are 0 or more.
+    """
     parts = []
     for item in items:
         raw = item if isinstance(item, bytes) else item.to_bytes((item.bit_length() + 7) // 8)
@@ -38,7 +46,11 @@ def fields(items: Sequence[bytes | int]) -> bytes:
 
 
 def listed(body: bytes) -> bytes:
-    """A list of items that are encoded already."""
+    """A list of items that are encoded already.
+
+    Args:
+        body: The encodings of the items, one after the other.
+    """
     return head(len(body), 0xC0) + body
 
 

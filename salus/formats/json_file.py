@@ -84,6 +84,9 @@ def create_new(path: str | os.PathLike[str]) -> TextIO:
 
     What is written here links a patient to an institution, or may: orders, claims' answers, documents.
 
+    Args:
+        path: The file.
+
     Raises:
         OSError: It is there, also as a link, or cannot be made.
     """
@@ -140,6 +143,10 @@ def expect_bounded(text: str, source: str) -> None:
     """Check that a JSON text is not made of very many tiny parts: reading them takes far longer than their bytes say.
 
     The signs are counted, in strings too, so that this takes no longer than a look at the text.
+
+    Args:
+        text: The JSON.
+        source: The file's name, for messages.
 
     Raises:
         BadInput: It has more than a million objects and lists, or five million values.

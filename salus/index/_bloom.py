@@ -15,7 +15,11 @@ __all__ = ["bloom_of", "bloom_of_logs", "signs", "union"]
 
 
 def union(blooms: Iterable[int]) -> int:
-    """The bloom of all that is in any of some blooms."""
+    """The bloom of all that is in any of some blooms.
+
+    Args:
+        blooms: As numbers.
+    """
     found = 0
     for bloom in blooms:
         found |= bloom
@@ -24,13 +28,20 @@ def union(blooms: Iterable[int]) -> int:
 
 @lru_cache(1 << 16)
 def bloom_of(thing: bytes) -> int:
-    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1), as a number."""
+    """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1), as a number.
+
+    Args:
+        thing: The 20 bytes of an address, or the 32 of a topic.
+    """
     digest = keccak(thing)
     return sum({1 << (int.from_bytes(digest[i : i + 2]) & 2047) for i in (0, 2, 4)})
 
 
 def bloom_of_logs(logs: Sequence[Mapping[str, Any]]) -> int:
     """The ``logsBloom`` of all of a block's logs, as the node gave them.
+
+    Args:
+        logs: The logs.
 
     Raises:
         BadAnswer: They are not logs.

@@ -152,12 +152,20 @@ SHARED = (contracts, blocks, events, quarantine, cursor)
 
 
 def create(engine: Engine) -> None:
-    """Make the tables that are not there."""
+    """Make the tables that are not there.
+
+    Args:
+        engine: The database.
+    """
     _metadata.create_all(engine)
 
 
 def drop(engine: Engine) -> None:
-    """Remove the tables and what is in them."""
+    """Remove the tables and what is in them.
+
+    Args:
+        engine: The database.
+    """
     _metadata.drop_all(engine)
 
 
@@ -208,6 +216,10 @@ def secure(path: Path, create_file: bool) -> None:
     """Make sure of a file that it is this user's and nobody else writes to it; others may not read it from then on.
 
     SQLite gives its companions the same rights, and would use ones that another user has prepared.
+
+    Args:
+        path: The file.
+        create_file: Whether to make it where it is not there.
 
     Raises:
         IndexTrouble: It is not to be trusted, or not there.

@@ -122,13 +122,22 @@ class Database:
     # -------------------------------------------------------------------------------------------------- what it is
 
     def fact(self, name: str) -> str | None:
-        """A fact about the outbox: ``chain``, ``account`` or ``genesis``; None where it is not written yet."""
+        """A fact about the outbox: ``chain``, ``account`` or ``genesis``; None where it is not written yet.
+
+        Args:
+            name: Its name.
+        """
         with self._readable():
             row = self._db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_fact(self, name: str, value: str | None) -> None:
-        """Write a fact in place of what is there; None forgets it."""
+        """Write a fact in place of what is there; None forgets it.
+
+        Args:
+            name: Its name.
+            value: What is written.
+        """
         with self._transaction(durable=True):
             self._db.execute("DELETE FROM about WHERE name = ?", (name,))
             if value is not None:

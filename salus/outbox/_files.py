@@ -16,12 +16,21 @@ __all__ = ["default_file", "expect_in_place", "open_private", "place_of"]
 
 
 def default_file(chain_id: int, genesis: str, account: str) -> Path:
-    """The outbox of an account on a chain; its folder is made."""
+    """The outbox of an account on a chain; its folder is made.
+
+    Args:
+        chain_id: The chain.
+        genesis: The hash of its first block, 0x-hex.
+        account: Who signs.
+    """
     return private_folder(outbox_folder()) / f"{chain_id}-{genesis[2:10]}-{account.lower()}.sqlite"
 
 
 def open_private(path: Path) -> None:
     """Make a file that only its owner can read, or see that the one there is such a file.
+
+    Args:
+        path: The file; its folder is there.
 
     Raises:
         BadInput: A link, no file, readable by others, or it cannot be made; what is there is left as it is.
@@ -50,7 +59,11 @@ def _expect_own(path: Path, status: os.stat_result) -> None:
 
 
 def place_of(path: Path) -> tuple[int, int] | None:
-    """Which file a path names now, by device and inode; None where there is none."""
+    """Which file a path names now, by device and inode; None where there is none.
+
+    Args:
+        path: The file.
+    """
     try:
         status = path.stat(follow_symlinks=False)
     except FileNotFoundError:
@@ -60,6 +73,10 @@ def place_of(path: Path) -> tuple[int, int] | None:
 
 def expect_in_place(path: Path, opened: tuple[int, int] | None) -> None:
     """Check that a path still names the file that was opened.
+
+    Args:
+        path: The file.
+        opened: What :func:`place_of` gave when it was opened.
 
     Raises:
         BadInput: The file was deleted, or another one is in its place.

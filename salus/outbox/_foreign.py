@@ -115,7 +115,12 @@ def _mined(run: Run, nonces: set[int], head: int) -> dict[int, Foreign]:
 
 
 def waiting(run: Run, nonces: Iterable[int]) -> dict[int, Foreign]:
-    """The account's transactions of some nonces that wait for a block, as far as the node tells them."""
+    """The account's transactions of some nonces that wait for a block, as far as the node tells them.
+
+    Args:
+        run: The run.
+        nonces: The nonces.
+    """
     (block,) = run.nodes.ask([("eth_getBlockByNumber", ["pending", True])])
     return _of_block(run, block, set(nonces), None)
 
@@ -186,6 +191,11 @@ def expect_explained(run: Run, book: frozenset[bytes]) -> None:
 def is_same_call(run: Run, flight: Flight, hash_: str) -> bool:
     """Whether a transaction that used an item's nonce does what the item is to do: then it is an attempt of the item,
     signed with a raised fee after the backup that the file was restored from.
+
+    Args:
+        run: The run.
+        flight: The item.
+        hash_: The transaction's hash.
     """
     (told,) = run.nodes.ask([("eth_getTransactionByHash", [hash_])])
     if not isinstance(told, Mapping) or str(told.get("hash")).lower() != hash_ or flight.row.nonce is None:

@@ -117,7 +117,13 @@ class Item:
 
 
 def digest_of(target: bytes, value: int, data: bytes) -> bytes:
-    """What a call does, as 16 bytes: its receiver, the wei that it sends, and its data."""
+    """What a call does, as 16 bytes: its receiver, the wei that it sends, and its data.
+
+    Args:
+        target: The receiver, 20 bytes.
+        value: Wei.
+        data: The data.
+    """
     return hashlib.blake2b(target + value.to_bytes(32) + data, digest_size=16).digest()
 
 

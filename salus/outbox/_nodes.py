@@ -81,6 +81,9 @@ class Nodes:
     def ask(self, calls: Sequence[Call]) -> list[Any]:
         """Ask several things, in messages of a hundred; any endpoint may answer.
 
+        Args:
+            calls: Methods with their parameters.
+
         Returns:
             What each was answered, in order: JSON values, or :class:`Trouble`.
 
@@ -99,6 +102,10 @@ class Nodes:
 
         Only the asking is done by another thread: whom to ask is settled here, and what came of it by
         :meth:`UnderWay.answers`.
+
+        Args:
+            lane: Its name: what is begun in one lane goes one after the other.
+            calls: Methods with their parameters.
 
         Raises:
             WrongChain, NotDeployed: No endpoint is left that has the book's chain and contracts.
@@ -121,7 +128,11 @@ class Nodes:
         return UnderWay(parts, lambda: self._leave(endpoint))
 
     def wait_idle(self, lane: str) -> None:
-        """Wait until nothing is under way in a lane, whoever began it."""
+        """Wait until nothing is under way in a lane, whoever began it.
+
+        Args:
+            lane: Its name.
+        """
         if lane in self._couriers:
             self._couriers[lane].submit(int).result()
 
@@ -321,6 +332,9 @@ class Nodes:
         """The hash of each block, None where an endpoint that has it says otherwise, or none has it.
 
         The block of an endpoint whose header does not have its hash does not count.
+
+        Args:
+            blocks: The blocks' numbers.
         """
         calls: list[Call] = [("eth_getBlockByNumber", [hex(block), False]) for block in blocks]
         own = self.ask(calls)
@@ -337,6 +351,9 @@ class Nodes:
     def disputed(self, blocks: Mapping[int, str]) -> dict[int, str]:
         """Of blocks, by number the hash, those of which another endpoint than the one that is asked now has another
         hash; by number what it says, in words.
+
+        Args:
+            blocks: The hash of each, by its number.
         """
         calls: list[Call] = [("eth_getBlockByNumber", [hex(block), False]) for block in blocks]
         found: dict[int, str] = {}
@@ -356,6 +373,9 @@ class Nodes:
     def others(self, calls: Sequence[Call]) -> Iterator[tuple[str, list[Any]]]:
         """What each endpoint but the one that is asked now says to some calls, with its name. One that does not answer
         has no say, and is not asked for a while.
+
+        Args:
+            calls: Methods with their parameters.
         """
         if not calls:
             return

@@ -11,11 +11,10 @@ was signed is sent again as the same bytes, what is done is told and not repeate
 from __future__ import annotations
 
 import os
-import threading
 import time
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from salus.abi import decoding
 from salus.chain.connection import NodeAddress
 from salus.chain.proof import Proof
-from salus.errors import BadAnswer, BadInput, Unreachable
+from salus.errors import BadAnswer, BadInput
 from salus.outbox._delivery import Delivery, OnProgress, Task, Until, result_of
 from salus.outbox._files import default_file
 from salus.outbox._items import Item, Result, Sendable, State
@@ -35,6 +34,7 @@ from salus.outbox._settings import OutboxOptions, Settings
 from salus.outbox._status import Status, status_of
 from salus.outbox._store import FILL, Store
 from salus.outbox._tracking import Tracker
+from salus.outbox._turn import Turn
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -70,7 +70,7 @@ class Outbox:
     def __init__(self, ledger: Ledger, path: str | os.PathLike[str] | None = None, **options: Any) -> None:
         chosen = OutboxOptions(**options)
         self._ledger, self._signer = ledger, ledger.need_signer()
-        self._turn, self._looked_at = _Turn(), -_LOOKED
+        self._turn, self._looked_at = Turn(), -_LOOKED
         self._settings = chosen.settings(ceiling=ledger.fee_ceiling, patience=ledger.patience)
         urls = [ledger.node.address, *map(NodeAddress, chosen.also)]
         self._nodes = Nodes(urls, ledger.book, timeout=chosen.timeout, patience=self._settings.patience)
@@ -164,6 +164,7 @@ class Outbox:
         """Items for many calls of one function, encoded some twenty times faster than one by one.
 
         Args:
+            function: The function's name.
             contract: Its name in the book.
             calls: The arguments by business key.
             gas: The limit of each; None to let the node estimate.
@@ -178,7 +179,19 @@ class Outbox:
     def item(
         self, key: str, contract: str, function: str, arguments: Sequence[Any], *, size: int = 1, spare: int = 0
     ) -> Item:
-        """One such item, with the size and the spare gas that :class:`Item` tells of."""
+        """One such item, with the size and the spare gas that :class:`Item` tells of.
+
+        Args:
+            key: Its business key.
+            contract: The contract's name in the book.
+            function: The function's name.
+            arguments: The function's arguments.
+            size: How much it does beside other calls of its kind.
+            spare: Gas on top of what it takes now.
+
+        Raises:
+            ValueError: Arguments that do not fit.
+        """
         (data,) = decoding.encode_calls(decoding.function_of(contract, function), [arguments])
         return Item(key, self._ledger.book[contract].address, data, function, size=size, spare=spare)
 
@@ -224,6 +237,11 @@ class Outbox:
 
     def send(self, key: str, fn: Any, *, until: Until = "included") -> Result:
         """Send one item; its result.
+
+        Args:
+            key: Its business key.
+            fn: A function of a contract with its arguments, or an :class:`Item`, whose own key counts.
+            until: See :meth:`send_all`.
 
         Raises:
             SalusError: It was refused, failed or was lost; see also :meth:`send_all`.
@@ -301,13 +319,21 @@ class Outbox:
         return status_of(self._store)
 
     def results(self, *states: State, keys: Sequence[str] | None = None) -> list[Result]:
-        """Items as they were written last: all, those in some states, or those of some keys; no node is asked."""
+        """Items as they were written last: all, those in some states, or those of some keys; no node is asked.
+
+        Args:
+            states: Which states; none for all.
+            keys: Which keys; None for all.
+        """
         rows = self._store.rows(*states, keys=keys)
         attempts = self._store.attempts(rows)
         return [result_of(row, attempts[row.id], earlier=True) for row in rows]
 
     def receipt(self, result: Result) -> Receipt:
         """The receipt of an item that is in a block, with its events.
+
+        Args:
+            result: What became of the item.
 
         Raises:
             BadInput: It is in none.
@@ -337,6 +363,9 @@ class Outbox:
 
         An item that is not signed yet is forgotten, as by :meth:`drop`.
 
+        Args:
+            key: Its business key.
+
         Raises:
             BadInput: No such key; or it is in a block already.
             NodeRefused: The fee would be above the ceiling.
@@ -361,6 +390,9 @@ class Outbox:
 
     def drop(self, key: str) -> Result:
         """Forget an item that will have no effect, so that its key is free; what it was.
+
+        Args:
+            key: Its business key.
 
         Raises:
             BadInput: No such key; or it is done, or may still happen.
@@ -403,38 +435,3 @@ class Outbox:
 
 def _item(given: Sendable) -> Item:
     return given if isinstance(given, Item) else Item.of(*given)
-
-
-class _Turn:
-    """Whose turn it is among the threads of an outbox. A thread that has it may take it once more."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner, self._depth = 0, 0
-
-    @contextmanager
-    def taken(self, path: Path, patience: float) -> Iterator[None]:
-        """Have the turn.
-
-        A run whose results nobody takes any more gives it back when Python forgets the run, in whichever thread.
-
-        Raises:
-            Unreachable: Another thread has it for longer than the patience.
-        """
-        me = threading.get_ident()
-        if self._owner == me:
-            self._depth += 1
-        elif self._lock.acquire(timeout=min(patience, threading.TIMEOUT_MAX)):
-            self._owner, self._depth = me, 1
-        else:
-            raise Unreachable(
-                f"another thread has been sending with the outbox {path} for {patience:g} s; take all results of its"
-                " run, or close it"
-            )
-        try:
-            yield
-        finally:
-            self._depth -= 1
-            if not self._depth:
-                self._owner = 0
-                self._lock.release()

@@ -18,6 +18,11 @@ _TALL = 1 << 63  # no number of a block, or of gas, is as high
 class NonceTaken(Refused):
     """The nonce of a signed transaction was used by one that is not of this outbox: the item did not happen.
 
+    Args:
+        nonce: The nonce.
+        by: The hash of the other transaction.
+        block: The number of its block.
+
     Attributes:
         arguments: ``nonce`` and ``by``, the other's hash.
     """
@@ -33,7 +38,13 @@ class NonceTaken(Refused):
 
 
 class Cancelled(Refused):
-    """An item was cancelled, and did not happen: a transfer of nothing to the account itself used its nonce."""
+    """An item was cancelled, and did not happen: a transfer of nothing to the account itself used its nonce.
+
+    Args:
+        key: The item's business key.
+        by: The hash of the transfer.
+        block: The number of its block.
+    """
 
     def __init__(self, key: str, by: str, block: int) -> None:
         super().__init__(
@@ -49,6 +60,8 @@ class Mined:
     """A transaction in a block.
 
     Attributes:
+        block: The block's number.
+        gas_used: Units of gas.
         hash, block_hash: 0x-hex, lower case.
         succeeded: Whether it did not revert.
         raw: The receipt.
@@ -65,6 +78,15 @@ class Mined:
 
 
 def mined_of(raw: Mapping[str, Any], proof: Proof) -> Mined:
+    """A receipt as what it says.
+
+    Args:
+        raw: The receipt as the node gave it.
+        proof: For what reason it is believed.
+
+    Raises:
+        BadAnswer: It is no receipt.
+    """
     hash_, block_hash = raw.get("transactionHash"), raw.get("blockHash")
     if not isinstance(hash_, str) or not isinstance(block_hash, str):
         raise BadAnswer("the node gave a receipt without hashes")

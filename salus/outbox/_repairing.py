@@ -125,6 +125,9 @@ class Repairer:
         """Sign a transfer of nothing to the account itself in an item's place, with its nonce and a higher fee, and
         write it down. It is sent with the next look at what is missing.
 
+        Args:
+            row: The item.
+
         Raises:
             NodeRefused: The ceiling leaves no room for a higher fee.
             BadInput: Another process has settled the item meanwhile.

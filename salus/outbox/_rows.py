@@ -14,6 +14,7 @@ from salus.outbox._reasons import from_row
 
 __all__ = ["COLUMNS", "Attempt", "Foreign", "Row", "row_of"]
 
+#: The columns of an item, in the order in which :func:`row_of` takes them.
 COLUMNS = (
     "id, key, name, target, data, value, gas, size, spare,"  # the item
     " state, nonce, block, block_hash, mined, gas_used, deep, error, proof"  # where it stands
@@ -47,6 +48,7 @@ class Foreign:
     """A transaction of the account that this outbox did not send.
 
     Attributes:
+        nonce: Its nonce.
         block: The number of its block; None where it was seen to wait for one.
         digest: What it does; see :meth:`Item.digest`.
         target: Its receiver, 20 bytes; empty where it made a contract.
@@ -62,7 +64,21 @@ class Foreign:
 
 @dataclass(slots=True)
 class Row:
-    """An item as the file has it; see :class:`Result` for the fields' meaning."""
+    """An item as the file has it.
+
+    Attributes:
+        id: Its number in the file.
+        item: What is to be done.
+        state: Where it stands.
+        nonce: Of its transaction; None where nothing was signed.
+        block: The number of its block; None where it is in none. Of a lost one the block of the other transaction.
+        block_hash: The hash of that block; None where it is not known.
+        mined: The hash of the transaction in that block: an attempt's, or of a lost one the other's.
+        gas_used: Units of gas; None where it is in no block.
+        deep: Whether the block will stay.
+        error: Why it did not happen; None where it did or may yet.
+        proof: For what reason the block is believed; None where it is in none.
+    """
 
     id: int
     item: Item
@@ -78,6 +94,11 @@ class Row:
 
 
 def row_of(found: Sequence[Any]) -> Row:
+    """A row of the file.
+
+    Args:
+        found: The values of :data:`COLUMNS`.
+    """
     id_, key, name, target, data, value, gas, size, spare, state, *rest = found
     nonce, block, block_hash, mined, gas_used, deep, error, proof = rest
     item = Item(key, target, data, name, gas, int(value), size, spare)

@@ -130,6 +130,11 @@ class Run:
         """Sign an item with a nonce, or with `cancels` a transfer of nothing to the account itself in its place.
 
         Args:
+            row: The item.
+            nonce: Its nonce.
+            gas: Its limit.
+            fees: What a unit of gas may cost.
+            cancels: Whether the transfer is signed.
             order: How many attempts the item has already.
         """
         item = row.item
@@ -152,6 +157,9 @@ class Run:
     def expect_fee(self, fees: Fees) -> None:
         """Check that a fee is not above the ceiling.
 
+        Args:
+            fees: What a unit of gas may cost.
+
         Raises:
             NodeRefused: It is.
         """
@@ -163,12 +171,20 @@ class Run:
             )
 
     def with_attempts(self, rows: Sequence[Row]) -> list[tuple[Row, list[Attempt]]]:
-        """Each row with its attempts, oldest first."""
+        """Each row with its attempts, oldest first.
+
+        Args:
+            rows: The items.
+        """
         found = self.store.attempts(rows)
         return [(row, found[row.id]) for row in rows]
 
     def adopt(self, rows: Iterable[Row]) -> None:
-        """Take over what was signed, by an earlier run or by another process, and send the same bytes again."""
+        """Take over what was signed, by an earlier run or by another process, and send the same bytes again.
+
+        Args:
+            rows: The items; those that are in flight already are left.
+        """
         taken = [row for row in rows if row.nonce not in self.flights]
         last = []
         for row, attempts in self.with_attempts(taken):
@@ -184,6 +200,9 @@ class Run:
         """Look again at what is in a block that may still go away; see :func:`salus.outbox._rechecking.recheck`.
 
         What was un-mined is in flight again, by the same bytes.
+
+        Args:
+            rows: The items.
         """
         changes = recheck(self.store, self.tracker, rows)
         self.note_contradictions()

@@ -48,6 +48,12 @@ class Status:
 def read_status(path: str | os.PathLike[str]) -> tuple[Status, list[Result]]:
     """What is in an outbox's file, as it was written last; no node is asked and nothing is sent.
 
+    Args:
+        path: The file.
+
+    Returns:
+        The outbox at a glance, and each of its items.
+
     Raises:
         BadInput: No such file, or none that can be trusted.
     """
@@ -61,6 +67,11 @@ def read_status(path: str | os.PathLike[str]) -> tuple[Status, list[Result]]:
 
 
 def status_of(store: Store) -> Status:
+    """The outbox at a glance.
+
+    Args:
+        store: Its file.
+    """
     chain, account = store.fact("chain") or "0", store.fact("account") or ""
     gap = store.gap()
     return Status(

@@ -8,13 +8,13 @@ out again from the chain, and is written without waiting for the disk.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from salus.errors import BadInput, SalusError
-from salus.outbox._database import Database
 from salus.outbox._files import expect_in_place
 from salus.outbox._items import Item, State
+from salus.outbox._notes import Notes
 from salus.outbox._reasons import to_row
 from salus.outbox._rows import COLUMNS, Attempt, Foreign, Row, row_of
 
@@ -32,7 +32,7 @@ _WAITING = (
 )
 
 
-class Store(Database):
+class Store(Notes):
     """The file. Any number of threads may use it, and any number of processes may have it open."""
 
     # ------------------------------------------------------------------------------------------------------ queueing
@@ -83,13 +83,21 @@ class Store(Database):
         )
 
     def refuse(self, refusals: Iterable[tuple[Row, SalusError]]) -> None:
-        """The dry run said no to items that are queued."""
+        """The dry run said no to items that are queued.
+
+        Args:
+            refusals: The items, with the reasons.
+        """
         values = [(State.REFUSED.value, to_row(error), time.time(), row.id) for row, error in refusals]
         with self._transaction():
             self._db.executemany("UPDATE items SET state=?, error=?, at=? WHERE id=? AND state='queued'", values)
 
     def still_queued(self, rows: Sequence[Row]) -> list[Row]:
-        """Those that no other process has signed meanwhile."""
+        """Those that no other process has signed meanwhile.
+
+        Args:
+            rows: The items.
+        """
         with self._readable():
             there = {id_ for id_, state in self._by("id", [row.id for row in rows], "id, state") if state == "queued"}
         return [row for row in rows if row.id in there]
@@ -115,6 +123,10 @@ class Store(Database):
     def around(self, nonce: int, head: int) -> tuple[int, int]:
         """Between which blocks a nonce was used, by the final blocks of those before and after it; 0 and the head at
         most.
+
+        Args:
+            nonce: The nonce.
+            head: The latest block's number.
         """
         asked = ("max(block) FROM items WHERE deep AND nonce <", "min(block) FROM items WHERE deep AND nonce >")
         with self._readable():
@@ -123,6 +135,9 @@ class Store(Database):
 
     def sign(self, signed: Sequence[tuple[Row, int, Attempt]]) -> None:
         """Write nonces and first attempts, all or nothing, and wait for the disk.
+
+        Args:
+            signed: Items with their nonces and first attempts.
 
         Raises:
             BadInput: The file was deleted or replaced since it was opened.
@@ -139,6 +154,9 @@ class Store(Database):
     def bump(self, bumped: Iterable[tuple[int, Attempt]]) -> None:
         """Write further attempts of items (by id), and wait for the disk.
 
+        Args:
+            bumped: The items' ids, with the attempts.
+
         Raises:
             BadInput: The file was deleted or replaced since it was opened.
         """
@@ -148,6 +166,9 @@ class Store(Database):
 
     def fill(self, signed: Sequence[tuple[Item, int, Attempt]]) -> list[Row]:
         """Write new items with their nonces and first attempts, all or nothing, and wait for the disk.
+
+        Args:
+            signed: The items with their nonces and first attempts.
 
         Raises:
             BadInput: The file was deleted or replaced since it was opened.
@@ -175,14 +196,22 @@ class Store(Database):
         self._db.executemany("INSERT INTO cancels VALUES (?)", [(a.hash,) for _, a in attempts if a.cancels])
 
     def sent(self, ids: Iterable[int]) -> None:
-        """A node has them."""
+        """A node has them.
+
+        Args:
+            ids: The items' ids.
+        """
         with self._transaction():
             self._db.executemany("UPDATE items SET state='sent' WHERE id=? AND state='stored'", [(i,) for i in ids])
 
     # ----------------------------------------------------------------------------------------------------- outcomes
 
     def settle(self, rows: Iterable[Row]) -> None:
-        """Write where items stand now: state, block, and what it says."""
+        """Write where items stand now: state, block, and what it says.
+
+        Args:
+            rows: The items, as they are to be written.
+        """
         now = time.time()
         values = [
             (
@@ -205,51 +234,6 @@ class Store(Database):
                 " at=? WHERE id=?",
                 values,
             )
-
-    def used_elsewhere(self, first: int, last: int) -> None:
-        """Nonces that were used by who is not this outbox."""
-        with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO foreign_use VALUES (?, ?, ?)", (first, last, time.time()))
-
-    def foreign(self) -> list[tuple[int, int]]:
-        """Ranges of nonces that were used by who is not this outbox, both ends included."""
-        with self._readable():
-            return list(self._db.execute("SELECT first, last FROM foreign_use ORDER BY first"))
-
-    def read_foreign(self) -> set[int]:
-        """The nonces whose transactions from elsewhere were read from a block."""
-        with self._readable():
-            return {nonce for (nonce,) in self._db.execute("SELECT nonce FROM foreign_sent WHERE block IS NOT NULL")}
-
-    def note_foreign(self, found: Iterable[Foreign]) -> None:
-        """Write what was sent from elsewhere, in place of what was known of the same nonces."""
-        values = [
-            (f.nonce, f.attempt.hash, f.block, f.digest, f.target, *_foreign_attempt(f.attempt), f.attempt.hash)
-            for f in found
-        ]
-        with self._transaction():
-            # Whose item it is stays where it is the same transaction.
-            self._db.executemany(
-                "INSERT INTO foreign_sent VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,NULL) ON CONFLICT (nonce) DO UPDATE SET"
-                " item = CASE WHEN hash = ?10 THEN item END, hash = ?2, block = ?3, digest = ?4, target = ?5, raw = ?6,"
-                " gas = ?7, most = ?8, tip = ?9",
-                values,
-            )
-
-    def unclaimed(self) -> list[Foreign]:
-        """What was sent from elsewhere and is no item's, by nonce."""
-        asked = "SELECT nonce, block, digest, target, hash, raw, gas, most, tip FROM foreign_sent WHERE item IS NULL"
-        with self._readable():
-            rows = list(self._db.execute(f"{asked} ORDER BY nonce"))
-        return [
-            Foreign(n, block, digest, target, Attempt(hash_, raw, gas, int(most), None if tip is None else int(tip)))
-            for n, block, digest, target, hash_, raw, gas, most, tip in rows
-        ]
-
-    def accept_foreign(self) -> None:
-        """Note that what was sent from elsewhere, and is no item's, will be none's."""
-        with self._transaction(durable=True):
-            self._db.execute("UPDATE foreign_sent SET item = 0 WHERE item IS NULL")
 
     def claim(self) -> list[Row]:
         """Give what was sent from elsewhere to the queued items that are to do the same; those items, which are sent
@@ -288,7 +272,11 @@ class Store(Database):
             return [(int(block), str(hash_)) for block, hash_ in self._db.execute(asked)]
 
     def question(self, since: int, gone: tuple[int, str]) -> None:
-        """Note that a final block is gone: what is in blocks from one on is not final any more."""
+        """Note that a final block is gone: what is in blocks from one on is not final any more.
+
+        Args:
+            since: The number of the first block.
+        """
         with self._transaction(durable=True):
             self._db.execute(
                 "UPDATE items SET deep = 0, state = CASE state WHEN 'final' THEN 'included' ELSE state END"
@@ -297,54 +285,18 @@ class Store(Database):
             )
             self._db.execute("INSERT OR REPLACE INTO about VALUES ('gone', ?)", (f"{gone[0]} {gone[1]}",))
 
-    def gone(self) -> tuple[int, str] | None:
-        """The final block, as number and hash, that was seen to be gone; None where there is none."""
-        if (known := self.fact("gone")) is None:
-            return None
-        block, hash_ = known.split()
-        return int(block), hash_
-
-    def write_gap(self, first: int, last: int) -> None:
-        """Write that nothing has these nonces, below what is signed."""
-        self.set_fact("gap", f"{first} {last}")
-
-    def gap(self) -> tuple[int, int, str | None] | None:
-        """Nonces that nothing has, below what is signed, as last seen, and the hash of a transaction from elsewhere
-        that had the first of them; None where there are none.
-        """
-        known = self.fact("gap")
-        if known is None:
-            return None
-        first, last = map(int, known.split())
-        with self._readable():
-            lowest = self._db.execute("SELECT min(nonce) FROM items WHERE state IN ('stored', 'sent')").fetchone()[0]
-            if lowest is None or lowest <= last:
-                return None
-            by = self._db.execute("SELECT hash FROM foreign_sent WHERE nonce = ?", (first,)).fetchone()
-        return first, last, None if by is None else str(by[0])
-
     def targets(self) -> frozenset[bytes]:
         """The contracts that items call."""
         with self._readable():
             found = self._db.execute("SELECT DISTINCT target FROM items WHERE name <> ?", (FILL,))
             return frozenset(bytes.fromhex(target[2:]) for (target,) in found)
 
-    def note_contradictions(self, said: Mapping[str, str]) -> None:
-        """What did not fit in the answers of nodes, by the node's name; the last of each is kept."""
-        if said:
-            with self._transaction():
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO contradictions VALUES (?, ?, ?)",
-                    [(node, words, time.time()) for node, words in said.items()],
-                )
-
-    def contradictions(self) -> dict[str, str]:
-        """What did not fit in the answers of nodes, by the node's name."""
-        with self._readable():
-            return dict(self._db.execute("SELECT node, said FROM contradictions ORDER BY node"))
-
     def drop(self, row: Row) -> None:
-        """Forget an item, and its attempts; its key is free."""
+        """Forget an item, and its attempts; its key is free.
+
+        Args:
+            row: The item.
+        """
         with self._transaction(durable=True):
             self._db.execute("DELETE FROM items WHERE id = ?", (row.id,))
             if row.nonce is not None:
@@ -359,6 +311,11 @@ class Store(Database):
     def rows(self, *states: State, deep: bool | None = None, keys: Sequence[str] | None = None) -> list[Row]:
         """Items by state, by nonce and then in the order in which they were queued; or those of some keys, in their
         order.
+
+        Args:
+            states: Which states; none for all.
+            deep: Only those whose block will stay, or will not; None for all.
+            keys: Which keys, whatever else is asked for; None for all.
         """
         with self._readable():
             if keys is not None:
@@ -378,6 +335,11 @@ class Store(Database):
     def settled_from(self, nonce: int, below: int, most: int) -> list[Row]:
         """What is in a block, or lost to what is in one, with nonces from one on and below another, by nonce; at most
         so many.
+
+        Args:
+            nonce: The first nonce.
+            below: The nonce after the last.
+            most: How many, at most.
         """
         asked = (
             f"SELECT {COLUMNS} FROM items WHERE nonce >= ? AND nonce < ? AND state NOT IN ('stored', 'sent')"
@@ -387,7 +349,11 @@ class Store(Database):
             return [row_of(found) for found in self._db.execute(asked, (nonce, below, most))]
 
     def attempts(self, rows: Iterable[Row]) -> dict[int, list[Attempt]]:
-        """Items' attempts by the item's id, oldest first."""
+        """Items' attempts by the item's id, oldest first.
+
+        Args:
+            rows: The items.
+        """
         ids = [row.id for row in rows]
         found: dict[int, list[Attempt]] = {id_: [] for id_ in ids}
         with self._readable():
@@ -413,13 +379,13 @@ class Store(Database):
     def waiting_from(self, nonce: int, most: int) -> list[tuple[int, int, str, bytes]]:
         """The newest attempts of what waits for a block, from a nonce on, whichever process signed it; at most so many.
 
+        Args:
+            nonce: The first nonce.
+            most: How many, at most.
+
         Returns:
             Item's id, nonce, hash and raw bytes, by nonce.
         """
         asked = f"SELECT i.id, i.nonce, a.hash, a.raw {_WAITING} AND i.nonce >= ? ORDER BY i.nonce LIMIT ?"
         with self._readable():
             return list(self._db.execute(asked, (nonce, most)))
-
-
-def _foreign_attempt(attempt: Attempt) -> tuple[Any, ...]:
-    return attempt.raw, attempt.gas, str(attempt.most), None if attempt.tip is None else str(attempt.tip)

@@ -37,6 +37,14 @@ class Survey:
 
 
 def survey_of(answers: Sequence[Any]) -> Survey:
+    """The survey out of an endpoint\'s answers.
+
+    Args:
+        answers: In the order in which :class:`Nodes` asks.
+
+    Raises:
+        BadAnswer: They do not fit.
+    """
     _, count, pending, balance, price, block = answers
     if not isinstance(block, dict):
         raise BadAnswer("the node does not tell its latest block")

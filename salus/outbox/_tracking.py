@@ -60,6 +60,7 @@ class Tracker:
     """Looks for transactions of one account.
 
     Args:
+        nodes: The endpoints.
         account: The account.
         confirmations: Blocks, its own included, after which a block counts as final; None to take the node's word.
 
@@ -267,6 +268,7 @@ class Tracker:
         blocks themselves are read, some at each call, the newest first.
 
         Args:
+            nonce: The nonce.
             since: A block before which it cannot have been.
             head: One after which it cannot have been.
         """
@@ -338,6 +340,11 @@ class Tracker:
 
         A failure that is not proven is not believed where the same call does not fail: whoever gave the item again
         would have it done twice.
+
+        Args:
+            row: The item, which is changed.
+            attempts: Its attempts.
+            mined: The attempt that is in a block.
         """
         attempt = next(a for a in attempts if a.hash == mined.hash)
         state = State.INCLUDED
@@ -386,7 +393,11 @@ class Tracker:
     # ----------------------------------------------------------------------------------------------------- finality
 
     def last_final(self, head: int) -> int:
-        """The highest block that counts as final; -1 where none does."""
+        """The highest block that counts as final; -1 where none does.
+
+        Args:
+            head: The latest block's number.
+        """
         which = "latest" if self._confirmations is not None else "finalized"
         (block,) = self._nodes.ask([("eth_getBlockByNumber", [which, False])])
         if not isinstance(block, Mapping):

@@ -30,6 +30,9 @@ class UnderWay:
     def is_done(self, timeout: float | None = 0) -> bool:
         """Whether all have their answers, or will get none; waited for so many seconds, None for as long as it
         takes.
+
+        Args:
+            timeout: Seconds, at most; None for as long as it takes.
         """
         from concurrent.futures import wait
 
