@@ -63,29 +63,30 @@ def recheck(store: Store, tracker: Tracker, rows: Sequence[Row]) -> list[Change]
     attempts = store.attempts(rows)
     final = tracker.last_final(head)
     standing = {row.id for row in _on_chain(tracker, [row for row in rows if row.proof in _LASTING])}
-    found = _find(tracker, [row for row in rows if row.id not in standing], attempts)
+    moving = [row for row in rows if row.id not in standing]
+    found = _find(tracker, moving, attempts)
     changes: dict[int, Change] = {}
-    deep: list[Row] = []
-    for row in rows:
-        block = row.block
-        if row.id not in standing:
-            mined, change = _place(tracker, row, attempts[row.id], found)
-            block = None if mined is None else mined.block
-            if change is not None:
-                changes[row.id] = change
-        if block is not None and block <= final:
-            deep.append(row)
-    stays = {row.id for row in _on_chain(tracker, [row for row in deep if row.id not in standing])} | standing
-    for row in deep:
-        if row.id not in stays:
-            continue
-        row.deep = True
-        if row.state is State.INCLUDED:
-            row.state = State.FINAL
-        raw = next((found[a.hash].raw for a in attempts[row.id] if a.hash in found), None)
-        changes.setdefault(row.id, Change(row, attempts[row.id], raw))
+    deep = [row for row in rows if row.id in standing and (row.block or 0) <= final]
+    new: list[Row] = []
+    for row in moving:
+        mined, change = _place(tracker, row, attempts[row.id], found)
+        if change is not None:
+            changes[row.id] = change
+        if mined is not None and mined.block <= final:
+            new.append(row)
+    for row in [*deep, *_on_chain(tracker, new)]:
+        changes.setdefault(row.id, _finalise(row, attempts[row.id], found))
     store.settle(rows)
     return list(changes.values())
+
+
+def _finalise(row: Row, attempts: Sequence[Attempt], found: Mapping[str, Mined]) -> Change:
+    """Note that an item's block will stay."""
+    row.deep = True
+    if row.state is State.INCLUDED:
+        row.state = State.FINAL
+    raw = next((found[a.hash].raw for a in attempts if a.hash in found), None)
+    return Change(row, attempts, raw)
 
 
 def _not_final(tracker: Tracker, rows: Sequence[Row]) -> list[Row]:
@@ -129,6 +130,11 @@ def _hashes(row: Row, attempts: Sequence[Attempt]) -> dict[str, bytes | None]:
     return found
 
 
+def _is_as_noted(row: Row, mined: Mined) -> bool:
+    """Whether a transaction went in its block as the row says, and is believed for the same reason."""
+    return mined.proof is row.proof and mined.succeeded == (row.state is not State.FAILED)
+
+
 def _place(
     tracker: Tracker, row: Row, attempts: Sequence[Attempt], found: Mapping[str, Mined]
 ) -> tuple[Mined | None, Change | None]:
@@ -139,7 +145,7 @@ def _place(
         row.block, row.block_hash, row.proof = mined.block, mined.block_hash, mined.proof
         return mined, None
     same = mined is not None and (mined.block_hash, mined.hash) == (row.block_hash, row.mined)
-    if mined is not None and same and mined.proof is row.proof and mined.succeeded == (row.state is not State.FAILED):
+    if mined is not None and same and _is_as_noted(row, mined):
         return mined, None
     before = row.state
     if mined is None or not tracker.record(row, attempts, mined):

@@ -141,23 +141,18 @@ class Tracker:
         if self._nodes.header_kind is None:
             self._compare(one, told)
             return
-        places: dict[int, list[str]] = {}
-        for hash_, answer in told.items():
-            try:
-                if str(answer.get("transactionHash")).lower() != hash_:
-                    raise Contradiction(f"the receipt of another transaction was given for {hash_}")
-                places.setdefault(number(answer.get("blockNumber"), "a receipt's block", most=_TALL), []).append(hash_)
-            except BadAnswer as trouble:
-                one.doubts.append(str(trouble))
+        places = _blocks_of(one, told)
         blocks = sorted(places)
         for start in range(0, len(blocks), _BLOCKS):
             some = blocks[start : start + _BLOCKS]
             there = self._read_blocks(one, some)
-            for block in some:
-                one.behind |= everywhere and block not in there and self._nodes.count > 1
-                for hash_ in places[block]:
-                    if block in there and hash_ in one.left:
-                        one.doubts.append(f"block {block} does not have {hash_}, whose receipt says so")
+            one.behind |= everywhere and not there.issuperset(some) and self._nodes.count > 1
+            one.doubts += [
+                f"block {block} does not have {hash_}, whose receipt says so"
+                for block in some
+                for hash_ in places[block]
+                if block in there and hash_ in one.left
+            ]
 
     # -------------------------------------------------------------------------------------------------- whole blocks
 
@@ -414,6 +409,19 @@ class Tracker:
         numbers = sorted({block for block, _ in blocks})
         hashes = dict(zip(numbers, self._nodes.agree_on(numbers) if numbers else [], strict=True))
         return {(block, hash_) for block, hash_ in blocks if hashes[block] == hash_}
+
+
+def _blocks_of(one: _Pass, told: Mapping[str, Mapping[str, Any]]) -> dict[int, list[str]]:
+    """The transactions of each block, as their receipts say; a receipt that does not fit is noted as a doubt."""
+    places: dict[int, list[str]] = {}
+    for hash_, answer in told.items():
+        try:
+            if str(answer.get("transactionHash")).lower() != hash_:
+                raise Contradiction(f"the receipt of another transaction was given for {hash_}")
+            places.setdefault(number(answer.get("blockNumber"), "a receipt's block", most=_TALL), []).append(hash_)
+        except BadAnswer as trouble:
+            one.doubts.append(str(trouble))
+    return places
 
 
 def _signer(raw: bytes) -> str:
