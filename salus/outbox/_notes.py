@@ -18,7 +18,7 @@ class Notes(Database):
     """The notes of an outbox's file; see :class:`Database`."""
 
     def used_elsewhere(self, first: int, last: int) -> None:
-        """Nonces that were used by who is not this outbox.
+        """Note nonces that were used outside this outbox.
 
         Args:
             first: The first of them.
@@ -28,7 +28,7 @@ class Notes(Database):
             self._db.execute("INSERT OR REPLACE INTO foreign_use VALUES (?, ?, ?)", (first, last, time.time()))
 
     def foreign(self) -> list[tuple[int, int]]:
-        """Ranges of nonces that were used by who is not this outbox, both ends included."""
+        """Ranges of nonces that were used outside this outbox, both ends included."""
         with self._readable():
             return list(self._db.execute("SELECT first, last FROM foreign_use ORDER BY first"))
 

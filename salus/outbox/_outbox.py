@@ -4,8 +4,8 @@
     ...     for result in outbox.send_all([("invoice-17", fn), ("invoice-18", other)]):
     ...         print(result.key, result.state)
 
-Whoever was interrupted opens the outbox again and calls :meth:`Outbox.resume`, or gives the same items once more: what
-was signed is sent again as the same bytes, what is done is told and not repeated.
+After an interruption, open the outbox again and call :meth:`Outbox.resume`, or give the same items once more: what was
+signed is sent again as the same bytes, what is done is reported and not repeated.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class Outbox:
     def item(
         self, key: str, contract: str, function: str, arguments: Sequence[Any], *, size: int = 1, spare: int = 0
     ) -> Item:
-        """One such item, with the size and the spare gas that :class:`Item` tells of.
+        """One item for a call of a function, with a size and spare gas; see :class:`Item`.
 
         Args:
             key: Its business key.
@@ -217,8 +217,8 @@ class Outbox:
             until: ``"included"``: in a block; ``"final"``: in one that will stay.
             preflight: False sends without the dry run; what then reverts costs its gas.
             window: Transactions in flight, at most, in this run; 1 where each needs the effect of the one before.
-            again: Keys of items that failed or were lost, to be done anew. All others of these are only told.
-            progress: Told how many of the items are settled, and of how many.
+            again: Keys of items that failed or were lost, to be done again. Other such items are only reported.
+            progress: Called with how many of the items are settled, and of how many.
 
         Raises:
             BadInput: A key is given twice, or stands for another call; or one of ``again`` cannot be done anew yet.
@@ -416,7 +416,7 @@ class Outbox:
             return
         (row,) = rows
         if row.state in (State.FAILED, State.LOST) and not (row.deep and row.proof is Proof.PROVEN):
-            # The block that tells so may go away, and then both the old bytes and the new would count. What was only
+            # The block that shows it may go away, and then both the old bytes and the new would count. What was only
             # trusted is asked for again: it may be another node by now.
             self._pipeline(self._settings).recheck([row])
         if row.state in (State.QUEUED, State.REFUSED) or (row.state in (State.FAILED, State.LOST) and row.deep):

@@ -1,6 +1,4 @@
-"""What became of transactions that were sent: receipts, the culprit behind a nonce that is gone, and how deep a block
-is.
-"""
+"""What became of transactions that were sent: receipts, which transaction replaced one, and how deep a block is."""
 
 from __future__ import annotations
 
