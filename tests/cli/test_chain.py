@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from salus.cli import cli
-from tests.support.deployed_chain import ROOT, kind
+from tests.support.deployed_chain import kind
+from tests.support.project_copy import copy_project
 
 
 def test_the_status_shows_where_everything_is(world):
@@ -62,22 +63,7 @@ def test_without_brownie_it_says_what_is_missing(tmp_path, monkeypatch):
 @pytest.fixture
 def chain_up(tmp_path):
     """Start `salus chain up` in a copy of the project's files, so that the real book is left alone."""
-    project = tmp_path / "project"
-    project.mkdir()
-    for name in (
-        "contracts",
-        "interfaces",
-        "node_modules",
-        ".solc",
-        "brownie_hooks.py",
-        "brownie-config.yaml",
-        "salus",
-    ):
-        (project / name).symlink_to(ROOT / name)
-    (project / "package-lock.json").symlink_to(ROOT / "package-lock.json")
-    for name in ("scripts", "build"):
-        subprocess.run(["cp", "-r", str(ROOT / name), str(project / name)], check=True, timeout=60)
-    (project / "tests").mkdir()
+    project = copy_project(tmp_path / "project")
     process = subprocess.Popen(
         [sys.executable, "-m", "salus.cli", "chain", "up", "--kind", kind(), "--json"],
         cwd=project,

@@ -79,6 +79,7 @@ def runs(path: Path) -> list[Block]:
     return [block for block in blocks(path) if not block.reason]
 
 
+@pytest.mark.chain
 @pytest.mark.parametrize("path", [path for path in DOCUMENTS if runs(path)], ids=name)
 def test_what_it_says_runs(path, reader):
     if not any(line.startswith("salus chain up") for block in runs(path) for line in block.lines):

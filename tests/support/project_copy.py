@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Copied, because Brownie and the scripts write beside them, or find the checkout by where they lie.
 _COPIED = ("scripts", "build")
+# What runs of tests and of the coverage write below build/, perhaps at this moment.
+_LEFT_OUT = ("*.log", "__pycache__", "coverage", "tests.json")
 _LINKED = (
     ".solc",
     "Makefile",
@@ -35,7 +37,7 @@ def copy_project(folder: Path) -> Path:
         if (ROOT / name).exists():
             (folder / name).symlink_to(ROOT / name)
     for name in _COPIED:
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(*_LEFT_OUT))
     (folder / "tests").mkdir()
     (folder / ".venv").symlink_to(sys.prefix)
     return folder
