@@ -1,4 +1,11 @@
-"""Batches of a spool on their way to the chain, for one shipment and one logger."""
+"""Closed batches of a spool on their way to the chain.
+
+given batches of the logger that lies beside the shipment
+    when none of it is judged yet            they are signed with the logger's key and logged, once each
+    when the chain has judged to their end   nothing is sent: they were logged before the spool heard of it
+given a batch of another logger
+    when it is handed on                     it is refused, and nothing is sent
+"""
 
 from types import SimpleNamespace
 
@@ -6,14 +13,15 @@ import pytest
 
 from salus.coldchain.loggers import Reading
 from salus.coldchain.loggers.delivery import Delivery
-from salus.coldchain.loggers.spool import SpoolBatch
+from salus.coldchain.loggers.spool import Spool
 from salus.errors import BadInput
 
-SHIPMENT = b"\5" * 32
+START, STEP = 1_700_000_000, 600
+SHIPMENT, DEVICE = b"\5" * 32, object()
 
 
-class Chain:
-    """What a delivery asks of a cold chain; it is judged up to a moment."""
+class ColdChain:
+    """What the delivery asks of the client's cold chain; remembers what was logged."""
 
     def __init__(self, until):
         self.until, self.logged = until, []
@@ -23,35 +31,42 @@ class Chain:
         return SimpleNamespace(judgement=SimpleNamespace(until=self.until))
 
     def sign_batches(self, export, shipment, device):
-        return [(export.readings, shipment, device)]
+        assert (shipment, device) == (SHIPMENT, DEVICE)
+        return [(reading.time, reading.centi) for reading in export.readings]
 
-    def log(self, signed):
-        self.logged += signed
-
-
-def batch(logger="logger-1", count=3):
-    readings = tuple(Reading(1_000_000 + n * 600, 450) for n in range(count))
-    return SpoolBatch(1, logger, readings)
+    def log(self, batches):
+        self.logged.append(batches)
 
 
-def test_a_batch_is_signed_by_the_device_and_logged():
-    chain = Chain(until=0)
-    Delivery(chain, SHIPMENT, "logger-1", "the device")(batch())
-    ((readings, shipment, device),) = chain.logged
-    assert (readings, shipment, device) == (batch().readings, SHIPMENT, "the device")
+@pytest.fixture
+def batch(tmp_path):
+    """A closed batch of three readings."""
+    with Spool(tmp_path / "spool.db") as spool:
+        spool.add("logger-1", [Reading(START + n * STEP, 400 + n) for n in range(3)])
+        spool.close_batches(most=3, age_s=3600)
+        (closed,) = spool.pending()
+        yield closed
 
 
-def test_what_is_judged_already_is_left_out():
-    chain = Chain(until=1_000_000 + 3 * 600)
-    Delivery(chain, SHIPMENT, "logger-1", None)(batch())
-    assert chain.logged == []
-    Delivery(chain, SHIPMENT, "logger-1", None)(batch(count=4))
-    assert len(chain.logged) == 1
+def deliver(batch, until, logger="logger-1", every=None):
+    coldchain = ColdChain(until)
+    Delivery(coldchain, SHIPMENT, logger, DEVICE, every)(batch)
+    return coldchain.logged
 
 
-def test_another_loggers_batch_is_refused():
-    chain = Chain(until=0)
-    with pytest.raises(BadInput) as raised:
-        Delivery(chain, SHIPMENT, "logger-1", None)(batch("logger-2"))
-    said = "--topic: logger-2: is another logger than logger-1; listen to one logger a shipment"
-    assert (str(raised.value), chain.logged) == (said, [])
+@pytest.mark.parametrize("every", [None, STEP])
+def test_a_batch_is_signed_and_logged(batch, every):
+    assert deliver(batch, START, every=every) == [[(START + n * STEP, 400 + n) for n in range(3)]]
+
+
+def test_a_batch_whose_last_reading_is_not_judged_is_logged(batch):
+    assert len(deliver(batch, START + 2 * STEP)) == 1
+
+
+def test_what_is_judged_to_its_end_is_not_sent_again(batch):
+    assert deliver(batch, START + 2 * STEP + 1) == []
+
+
+def test_another_loggers_batch_is_refused(batch):
+    with pytest.raises(BadInput, match="^--topic: logger-1: is another logger than logger-2; listen to one logger a"):
+        deliver(batch, START, logger="logger-2")
