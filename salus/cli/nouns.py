@@ -48,7 +48,8 @@ ABOUT = """Salus: consent, claims, cold chain for public health, on any Ethereum
 
 Start here, in two terminals:
   salus chain up
-  salus institution list; salus wallet new; salus consent grant --help"""
+  salus institution list; salus wallet new; salus consent grant --help
+Where something does not work: salus doctor"""
 
 
 def overview() -> str:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -131,13 +132,13 @@ class Output:
             for row in cells:
                 click.echo("\t".join(row))
             return
-        from rich.console import Console
-
-        console = Console()
-        widths = share_widths([list(columns), *cells], console.width)
+        # Not rich's own word on it: of a plain terminal (TERM=dumb) that is always 80.
+        room, lines = get_terminal_size()
+        widths = share_widths([list(columns), *cells], room)
         if widths is None:
-            click.echo("\n".join(narrow_table(title, columns, cells, console.width)))
+            click.echo("\n".join(narrow_table(title, columns, cells, room)))
             return
+        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
@@ -147,7 +148,7 @@ class Output:
         for row in cells:
             # As Text: a name with [brackets] is no markup.
             drawn.add_row(*(Text(cell) for cell in row))
-        console.print(drawn)
+        Console(width=room, height=lines).print(drawn)
 
     def progress(self, label: str, length: int) -> ProgressBar[int]:
         """A progress bar on stderr, for a ``with`` block; silent where stderr is no terminal."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from salus.consent.model import Directive, Order
     from salus.consent.registry import Consent
 
-__all__ = ["Act", "check_draft", "summary"]
+__all__ = ["Act", "check_draft", "relation_of", "summary"]
 
 #: The grantee of a revocation of everything.
 _EVERYBODY = "0x" + "00" * 20
@@ -68,6 +68,23 @@ class Act:
 
     def _revoked(self) -> str | None:
         return None if self.directive.grantee == _EVERYBODY else self.directive.grantee
+
+
+def relation_of(consent: Consent, grantee: str) -> str | None:
+    """The relation by which a wallet names its account for a grantee: the institution's public name, be it given by its
+    account.
+
+    Args:
+        consent: Knows the institutions.
+        grantee: A name, an account or a role; "" for everybody.
+
+    Returns:
+        None for a role and for everybody, which no account is for.
+    """
+    if not grantee or grantee.casefold().startswith("role:"):
+        return None
+    name = consent.name(consent.resolve(grantee))
+    return None if name.startswith("role:") else name.lower()
 
 
 def check_draft(consent: Consent, draft: DirectiveDraft, now: int, file: str = "") -> None:

@@ -139,3 +139,17 @@ def test_an_index_of_another_version_is_built_anew(run, world, path, patient):
     assert run("index", "rebuild", "--yes").code == 0
     with Indexer(world.url, world.book, path) as indexer:
         assert indexer.sync().events == 0
+
+
+def test_the_default_book_and_the_index_beside_it(run, world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SALUS_BOOK")
+    missing = run("index", "sync")
+    assert (missing.code, f"there is no address book for chain {world.node.chain_id}" in missing.err) == (2, True)
+    (tmp_path / "deployments").mkdir()
+    book = tmp_path / "deployments" / f"{world.node.chain_id}.json"
+    book.write_text(world.book_path.read_text())
+    assert run("index", "sync").code == 0
+    assert book.with_suffix(".index.sqlite").is_file()
+    none = run("index", "sync", "--events", "none")
+    assert (none.code, none.err.startswith("error: --events: none: is no place for an index")) == (2, True)

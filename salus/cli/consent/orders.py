@@ -107,22 +107,16 @@ def acting(context: Context, salus: Salus, grantee: str, route: Route) -> Acting
 
 def _patient(context: Context, salus: Salus, grantee: str, relation: str | None) -> Signer:
     """The patient's signer: in a wallet the account for the grantee, which is made when it is new."""
+    from salus.consent.acts import relation_of
+
     if not context.has_wallet:
         return single_signer(context, relation)
-    name = relation or _relation(salus, grantee)
+    name = relation or relation_of(salus.consent, grantee)
     known = name is None or name in context.wallet().relations()
     signer = context.signer(name)
     if not known:
         context.note(f"new account for {name}: {signer.address}")
     return signer
-
-
-def _relation(salus: Salus, grantee: str) -> str | None:
-    """An institution's public name, be it given by its account; None for a role or for everybody."""
-    if not grantee or grantee.casefold().startswith("role:"):
-        return None
-    name = salus.consent.name(salus.consent.resolve(grantee))
-    return None if name.startswith("role:") else name.lower()
 
 
 # ------------------------------------------------------------------------------------------------------- what is shown

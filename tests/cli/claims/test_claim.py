@@ -292,6 +292,33 @@ def test_owed_claim_is_settled_by_anyone(desk):
     assert "refused: nothing is held" in scene.run("collect", scene.token, who="hospital", code=1).stderr
 
 
+def test_a_pool_is_halted_and_goes_on(desk):
+    scene = desk()
+    halted = scene.run("halt", scene.path, "--days", "2", who="insurer")
+    assert f"the pool of {scene.handle} pays nothing until " in halted.stdout
+    assert "halted    its insurer lets it pay nothing until " in scene.run("pool", scene.path).stdout
+    assert rows(scene.send().stdout)[0]["outcome"] == "owed"
+    assert f"the pool of {scene.handle} pays again" in scene.run("halt", scene.path, "--end", who="insurer").stdout
+    assert "1 debts paid" in scene.run("settle", scene.path, who="patient").stdout
+    both = scene.run("halt", scene.path, "--end", "--days", "1", who="insurer", code=2)
+    assert both.stderr == "error: --end: is given with --days; give one of them\n"
+
+
+def test_what_a_pool_has_too_much_is_withdrawn_after_its_announcement(desk):
+    scene = desk()
+    scene.run("leave", scene.path, "--announce", "5", who="insurer")
+    assert "leaving   5.00, from " in scene.run("pool", scene.path).stdout
+    taken_back = scene.run("leave", scene.path, "--announce", "0", who="insurer")
+    assert taken_back.stdout.startswith("taken back (block ")
+
+
+@pytest.mark.parametrize("amount", ["-1", "1e3", "ten", "1,5", ""])
+def test_an_amount_is_a_plain_number(desk, amount):
+    scene = desk()
+    result = scene.run("fund", scene.path, f"--keystore={scene.keys['insurer']}", "--yes", "--", amount, code=2)
+    assert result.stderr.splitlines()[-1] == f"error: AMOUNT: is {amount!r}; give an amount, e.g. 25000.00"
+
+
 def test_explanation_of_benefit(desk):
     scene = desk()
     (row,) = rows(scene.send().stdout)

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from salus.claims.plans.file import load_plan
-from salus.claims.plans.plans import Contract
+from salus.claims.plans.records import Cap, Contract
 from salus.cli import cli
 from salus.keys.keystores import write_keystore
 from tests.client.claims.test_plans import BASIC, SCT, USD, Insurance, many
@@ -309,3 +309,14 @@ def test_the_price_of_a_schedule_is_on_chain(office):
     plan = load_plan(office.path)
     price = office.payer.plans.price(office.payer.plans.id_of(plan), plan.code(SCT, "609588000"), schedule=1)
     assert price.allowed == 19_800 * USD
+
+
+def test_a_cap_is_set_and_taken_back(office):
+    office.begin()
+    plan_id = office.payer.plans.id_of(load_plan(office.path))
+    set_ = office.insure("cap", office.path, "50000.00", "--days", "7", "--provider", office.provider)
+    assert "caps do not count in this version" in set_.stderr
+    assert f"{office.provider}: at most 50000.00 USD in 7 days, then review" in set_.stdout
+    assert office.payer.plans.cap_of(plan_id, provider=office.provider) == Cap(50_000 * USD, 7)
+    assert "all without their own: no cap" in office.insure("cap", office.path, "0").stdout
+    assert office.payer.plans.cap_of(plan_id) == Cap(0, 0)

@@ -146,3 +146,34 @@ def test_a_stranger_does_not_approve(run, world, hospital, circle, tmp_path):
 def test_bad_input_is_one_line(run, circle, words, said):
     result = run("consent", *words, "--keystore", circle[1], "--yes")
     assert (result.code, said in result.err.splitlines()[-1]) == (2, True)
+
+
+def test_a_move_is_in_the_inbox_from_its_begin_to_its_end(run, hospital, circle, world, tmp_path):
+    patient, patient_file, _ = circle
+    successor = world.patient().address
+    _, two = start(run, circle, successor, tmp_path)
+    run("consent", "guardians", "submit", two, "--keystore", hospital[1], "--yes")
+    inbox = ("consent", "inbox", "--keystore", patient_file)
+    (step,) = run(*inbox, "--json").json()["recoveries"]
+    assert (step["step"], step["successor"], step["patient"]) == ("RecoveryStarted", successor, patient.address)
+    shown = run(*inbox).out
+    assert shown.startswith("Moves of an account:\n") and f"guardians move the account to {successor}, from " in shown
+    run("consent", "recover", "veto", "--keystore", patient_file, "--relay-as", hospital[1], "--yes")
+    assert f"the move to {successor} was stopped" in run(*inbox).out
+    assert [step["step"] for step in run(*inbox, "--json").json()["recoveries"]] == [
+        "RecoveryStarted",
+        "RecoveryVetoed",
+    ]
+
+
+def test_where_one_guardian_must_agree_the_move_begins_at_once(run, hospital, keystore, world):
+    patient, friend, successor = world.patient(), world.person(), world.patient().address
+    way = ("--keystore", keystore(patient), "--relay-as", hospital[1], "--yes")
+    assert "  no guardians" in run("consent", "guardians", "show", "--patient", patient.address).out
+    words = ("--guardian", friend.address, "--threshold", "1", "--delay", "2")
+    assert run("consent", "guardians", "set", *words, *way).code == 0
+    start = ("consent", "recover", "start", patient.address, "--to", successor, "--yes", "--json")
+    begun = run(*start, "--keystore", keystore(friend)).json()
+    assert (begun["patient"], begun["successor"]) == (patient.address, successor)
+    (status,) = run("consent", "recover", "status", patient.address, "--json").json()
+    assert status["recovery"] == {"successor": successor, "readyAt": begun["readyAt"], "ready": False}

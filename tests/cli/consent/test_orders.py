@@ -5,7 +5,7 @@ import json
 import pytest
 
 from salus.consent.files import orders as files
-from salus.consent.registry import Directive, Effect, Order
+from salus.consent.model import Directive, DirectiveDraft, Effect, Order
 from salus.errors import BadInput
 from salus.keys.wallet import Wallet
 from tests.support.commands import PASSWORD
@@ -254,3 +254,47 @@ def test_a_wallet_with_several_accounts_names_the_one(run, hospital, wallet):
     )
     assert run(*words, "--relation", name).code == 0
     assert run(*words, "--relation", "nobody").code == 2
+
+
+# ---------------------------------------------------------------------------------------------------------- many, FHIR
+
+
+def test_of_very_many_orders_only_their_kinds_are_shown(run, world, hospital, tmp_path):
+    name, file, signer = hospital
+    client, path = world.client(), tmp_path / "orders.json"
+    orders = []
+    for number in range(21):
+        patient = world.client(world.patient())
+        who, now = patient.signer.address, patient.now()
+        scope = Directive(signer.address, 0, Effect.PERMIT if number else Effect.DENY, 5, 7, 0, now + 10**6)
+        orders.append(patient.consent.sign(patient.consent.prepare_grant(scope, patient=who)))
+    files.save(orders, path)
+    done = run("consent", "relay", path, "--keystore", file, "--yes", "--json")
+    assert (done.code, done.json()["orders"]) == (0, 21)
+    for line in ("permits       20", "denials       1", "patients      21", f"institutions  {name}"):
+        assert f"  {line}\n" in done.err
+    assert client.consent.all(orders[0].patient)[0].effect is Effect.DENY
+
+
+def test_what_fhir_cannot_say_is_left_out_and_told(run, world, hospital, keystore):
+    """A permit of sensitivity labels without records permits nothing, and FHIR has no word for it."""
+    name, _, signer = hospital
+    patient = world.client(world.person())
+    now = patient.now()
+    patient.consent.grant(Directive(signer.address, 0, Effect.PERMIT, 5, 7, 0, now + 10**6))
+    labels = DirectiveDraft(name, Effect.PERMIT, frozenset({"TREAT"}), frozenset({"PSY"}), 0, now + 10**6)
+    patient.consent.grant(labels, index=1)
+    shown = run("consent", "show", "--fhir", "--patient", patient.signer.address)
+    assert shown.code == 0 and json.loads(shown.out)["resourceType"] == "Consent"
+    assert shown.err.startswith(f"left out, for FHIR cannot say it: place 1 of {name}: directive: ")
+
+
+@pytest.mark.parametrize("actor", ["Organization/1", "=city-hospital", "Organization/1="])
+def test_an_actor_is_a_reference_and_a_name(run, world, hospital, tmp_path, actor):
+    file = tmp_path / "consent.json"
+    file.write_text("{}")
+    result = run("consent", "grant", "--from-fhir", file, "--actor", actor)
+    assert (result.code, result.err.startswith(f"error: --actor: is {actor!r}; write what the file calls it")) == (
+        2,
+        True,
+    )
