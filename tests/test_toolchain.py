@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -194,6 +195,57 @@ def test_a_node_ends_with_the_program_that_started_it(number):
         program.wait()
         program.stdout.close()
     assert gone(pid)
+
+
+def states_of(node):
+    """Mine so many blocks that anvil moves their states to disk; the folder that holds them, and no other."""
+    node.request("anvil_mine", hex(1_500))
+    (folder,) = (path for path in Path(tempfile.gettempdir()).glob("salus-anvil-*/*") if any(path.iterdir()))
+    return folder
+
+
+@pytest.fixture
+def own_temporary(tmp_path, monkeypatch):
+    """A folder for temporary files that no other test uses, also for the programs that this one starts."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield tmp_path
+    tempfile.tempdir = None
+
+
+@pytest.mark.usefixtures("own_temporary")
+def test_the_states_of_old_blocks_go_with_the_node(tmp_path):
+    with LocalNode() as node:
+        assert states_of(node).is_relative_to(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("own_temporary")
+def test_a_node_that_did_not_start_leaves_no_folder(tmp_path):
+    with pytest.raises(NodeError, match="ended at once"):
+        LocalNode(balance=-1).start()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("own_temporary")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_program_that_is_ended_takes_the_states_of_its_chain_along(tmp_path, number):
+    code = (
+        "import time\n"
+        "from salus.chain.local_node import LocalNode\n"
+        "with LocalNode() as node:\n"
+        "    node.request('anvil_mine', hex(1_500))\n"
+        "    print('mined', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as program:
+        assert program.stdout.readline()
+        assert list(tmp_path.glob("salus-anvil-*"))
+        program.send_signal(number)
+        program.wait(20)
+    assert not list(tmp_path.glob("salus-anvil-*"))
 
 
 def test_a_taken_port_is_named_in_the_error():

@@ -104,6 +104,7 @@ class LocalNode:
         self._port: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Any = None
+        self._files: tempfile.TemporaryDirectory[str] | None = None
 
     # ---------------------------------------------------------------------------------------------------- its life
 
@@ -140,9 +141,17 @@ class LocalNode:
         log, self._log = self._log, None
         if log is not None:
             log.close()
+        files, self._files = self._files, None
+        if files is not None:
+            files.cleanup()
 
     def _launch(self, command: list[str]) -> None:
         _watch_exit()
+        if self.kind == "anvil":
+            # Anvil writes the states of old blocks to files, a gigabyte for some thousand blocks, in the user's home
+            # if not told else, and never removes them.
+            self._files = tempfile.TemporaryDirectory(prefix="salus-anvil-", ignore_cleanup_errors=True)
+            command = [*command, "--cache-path", self._files.name]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         self._process = subprocess.Popen(
             [*_tie(), *command],

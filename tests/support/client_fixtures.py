@@ -13,6 +13,14 @@ from tests.support.deployed_chain import House, kind
 from tests.support.shared_data import EXAMPLES
 
 
+@pytest.fixture(scope="session", autouse=True)
+def away_from_home(tmp_path_factory):
+    """What outlives a test, a module's client for one, does not see the user's home either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SALUS_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
     with LocalNode(kind()) as node:
