@@ -8,7 +8,7 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.errors import Unreachable
-from salus.outbox import Item, State
+from salus.outbox import Cancelled, Item, State
 from salus.outbox._store import Store
 from tests.support.mint_outbox import Mint, holder, own_home
 
@@ -63,18 +63,146 @@ def test_p11_sixteen_threads_use_one_outbox_and_each_item_happens_once(mint):
     mint.expect_once(range(10, 90))
 
 
-def test_p11_a_thread_that_waits_too_long_for_another_gets_an_error_of_ours(mint):
-    with mint.client().outbox(patience=1) as outbox:
+def pending(mint):
+    return int(mint.node.request("eth_getTransactionCount", mint.signer.address, "pending"), 16)
+
+
+def until(true, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def by_hand(mint):
+    """Blocks come when told to."""
+    mint.node.request("evm_setAutomine", False)
+    yield
+    mint.node.request("evm_setAutomine", True)
+    mint.node.request("anvil_dropAllTransactions")
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_p11_what_several_threads_send_waits_for_one_block_together(mint):
+    with mint.client().outbox() as outbox:
+        numbers = iter(range(200, 220))
+        done = []
+        before = mint.count()
+
+        def work(_):
+            done.extend(outbox.send_all(mint.items([next(numbers) for _ in range(4)])))
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(5)]
+        for thread in threads:
+            thread.start()
+        until(lambda: pending(mint) == before + 20)
+        assert done == []
+        mint.node.request("evm_mine")
+        for thread in threads:
+            thread.join(20)
+    assert len(done) == 20 and all(result.done for result in done)
+    mint.expect_once(range(200, 220))
+
+
+def test_p11_a_run_whose_results_nobody_takes_holds_no_other_up(mint):
+    with mint.client().outbox(patience=5) as outbox:
         run = outbox.send_all(mint.items(range(100, 103)))
         next(run)  # and nobody takes the rest
-        troubles = in_threads(1, lambda _: list(outbox.send_all(mint.items([103]))))
-        assert [type(trouble) for trouble in troubles] == [Unreachable]
-        assert "another thread has been sending with the outbox" in str(troubles[0])
-        # The thread whose run it is may begin another one within it, and end both.
-        assert outbox.send("mint-104", mint.item(104)).done
+        assert in_threads(3, lambda n: list(outbox.send_all(mint.items([103 + n])))) == []
+        # Another run may begin within it, and both may end.
+        assert outbox.send("mint-106", mint.item(106)).done
         assert len(list(run)) == 2
-        assert in_threads(1, lambda _: list(outbox.send_all(mint.items([103])))) == []
-    mint.expect_once(range(100, 105))
+    mint.expect_once(range(100, 107))
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_p11_what_a_run_had_not_signed_when_it_was_left_is_not_sent_by_another(mint):
+    with mint.client().outbox(window=4) as outbox:
+        first, second = outbox.send_all(mint.items(range(300, 340))), outbox.send_all(mint.items([340]))
+        taken = []
+
+        def take():
+            taken.append(next(first))
+            first.close()
+            taken.extend(second)
+
+        before = mint.count()
+        thread = threading.Thread(target=take)
+        thread.start()
+        until(lambda: pending(mint) > before)
+        while thread.is_alive():
+            mint.node.request("evm_mine")
+            thread.join(0.2)
+        assert [result.key for result in taken][-1] == "mint-340" and all(result.done for result in taken)
+        states = [result.state for result in outbox.results()]
+        assert states.count(State.QUEUED) > 20 and mint.count() < before + 20
+
+
+def test_p11_what_breaks_one_thread_leaves_the_others_their_results(mint):
+    broken = []
+
+    def hook(step):
+        if step == "after_store" and not broken:
+            broken.append(threading.get_ident())
+            raise ZeroDivisionError
+
+    results = []
+    with mint.client().outbox(hook=hook) as outbox:
+        troubles = in_threads(4, lambda n: results.extend(outbox.send_all(mint.items(range(400 + 5 * n, 405 + 5 * n)))))
+        assert [type(trouble) for trouble in troubles] == [ZeroDivisionError]
+        assert len(results) == 15 and all(result.done for result in results)
+        list(outbox.resume())
+    mint.expect_once(range(400, 420))
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_p11_an_item_is_cancelled_while_another_thread_awaits_it(mint):
+    steps = []
+    with mint.client().outbox(patience=30, hook=steps.append) as outbox:
+        results = []
+        before = mint.count()
+        waiting = threading.Thread(target=lambda: results.extend(outbox.send_all(mint.items([500, 501]))))
+        waiting.start()
+        until(lambda: pending(mint) == before + 2)
+        cancelled = []
+        cancelling = threading.Thread(target=lambda: cancelled.append(outbox.cancel("mint-501")))
+        cancelling.start()
+        until(lambda: "after_send" in steps[steps.index("after_cancel") :] if "after_cancel" in steps else False)
+        while cancelling.is_alive() or waiting.is_alive():
+            mint.node.request("evm_mine")
+            time.sleep(0.1)
+        assert [result.state for result in cancelled] == [State.LOST]
+        assert {result.key: type(result.error) for result in results} == {"mint-500": type(None), "mint-501": Cancelled}
+    mint.expect_once([500])
+
+
+def test_p11_threads_may_await_different_things(mint):
+    """One in a block, one in a final block, one item after the other, one from an iterator."""
+    results = []
+    with mint.client().outbox(confirmations=2) as outbox:
+
+        def work(number):
+            items = mint.items(range(600 + 10 * number, 610 + 10 * number))
+            how = ({}, {"until": "final"}, {"window": 1}, {"preflight": False})[number]
+            results.extend(outbox.send_all(iter(items) if number % 2 else items, **how))
+
+        mining = threading.Event()
+
+        def mine():
+            while not mining.wait(0.1):
+                mint.node.request("evm_mine")
+
+        miner = threading.Thread(target=mine)
+        miner.start()
+        try:
+            assert in_threads(4, work) == []
+        finally:
+            mining.set()
+            miner.join()
+    assert len(results) == 40
+    assert {result.state for result in results if result.key in {f"mint-{n}" for n in range(610, 620)}} == {State.FINAL}
+    mint.expect_once(range(600, 640))
 
 
 @pytest.mark.parametrize("patience", [0.5, 2.0])
