@@ -38,7 +38,15 @@ def scattered(world, hospital):
 
 def test_before_anything_was_sent(run):
     assert run("outbox", "list").out == "no items\n"
-    assert run("outbox", "status").out == "nothing was sent in bulk yet\n"
+
+
+def test_U10_an_empty_status_says_whose_sending_is_written_down(run):
+    """After thousands of claims with a node's account it said that nothing had been sent."""
+    assert run("outbox", "status").out == (
+        "nothing was sent in bulk yet by a keystore or a wallet; what accounts of a node (--keystore node:…) send is"
+        " written down nowhere\n"
+    )
+    assert run("outbox", "status", "--json").json() == []
     assert run("outbox", "status", "--json").json() == []
 
 
