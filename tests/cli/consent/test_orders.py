@@ -16,9 +16,9 @@ A, B = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x3C44CdDdB6a900fa2b585dd2
 # ------------------------------------------------------------------------------------------------------------ renewing
 
 
-def test_a_renewal_keeps_scope_and_document_and_moves_the_end(run, world, hospital, keystore):
+def test_a_renewal_keeps_scope_and_document_and_moves_the_end(run, deployed_chain, hospital, keystore):
     name, _, signer = hospital
-    patient = world.client(world.person())
+    patient = deployed_chain.client(deployed_chain.person())
     now = patient.now()
     scope = Directive(signer.address, 2, Effect.PERMIT, 5, 7, now - 9, now + 99, b"\7" * 32)
     patient.consent.grant(scope)
@@ -94,7 +94,7 @@ def test_what_is_no_packed_order_is_told(text):
         assert files.parse(text, "it")
 
 
-def test_an_order_goes_through_a_qr_code(run, world, hospital, wallet):
+def test_an_order_goes_through_a_qr_code(run, deployed_chain, hospital, wallet):
     name, file, _ = hospital
     drawn = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--qr")
     assert drawn.code == 0
@@ -108,7 +108,7 @@ def test_an_order_goes_through_a_qr_code(run, world, hospital, wallet):
     relayed = run("consent", "relay", "-", "--keystore", file, "--yes", input=packed + "\n")
     assert relayed.code == 0
     patient = Wallet.open(wallet.path, PASSWORD).address(name)
-    assert world.client().consent.decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
+    assert deployed_chain.client().consent.decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
 
 
 def test_the_drawn_code_holds_the_order(run, hospital, wallet, tmp_path):
@@ -157,9 +157,9 @@ def test_bytes_on_standard_input_are_told(run, hospital):
 
 
 @pytest.fixture
-def carer(world, keystore):
+def carer(deployed_chain, keystore):
     """A patient's account without ether, and its delegate's with some: signers and keystores."""
-    patient, carer = world.patient(), world.person()
+    patient, carer = deployed_chain.patient(), deployed_chain.person()
     return patient, keystore(patient), carer, keystore(carer)
 
 
@@ -169,7 +169,7 @@ def named(run, carer, relayer, *more):
     return run(*words, "--keystore", patient_file, "--relay-as", relayer, "--yes")
 
 
-def test_a_delegate_is_named_acts_and_is_removed(run, world, hospital, carer, tmp_path):
+def test_a_delegate_is_named_acts_and_is_removed(run, deployed_chain, hospital, carer, tmp_path):
     name, file, _ = hospital
     patient, patient_file, delegate, delegate_file = carer
     shown = named(run, carer, file)
@@ -185,7 +185,7 @@ def test_a_delegate_is_named_acts_and_is_removed(run, world, hospital, carer, tm
     acting = ("--as-delegate-of", patient.address, "--keystore", delegate_file, "--yes")
     granted = run("consent", "grant", "--to", name, "--purpose", "TREAT", *acting)
     assert (granted.code, f"the delegate {delegate.address}" in granted.err) == (0, True)
-    decide = world.client().consent.decide
+    decide = deployed_chain.client().consent.decide
     assert decide(patient.address, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
     order = tmp_path / "order.json"
     assert run("consent", "revoke", "--from", name, "--index", "0", *acting, "--out", order).code == 0

@@ -19,7 +19,7 @@ from salus.index import Indexer
 from salus.index._compare import compare
 from salus.index._lock import writer
 from salus.index._store import Store
-from tests.support.log_emitter import Ledger, word
+from tests.support.log_emitter import LogEmitter, word
 
 
 def program(name):
@@ -95,44 +95,51 @@ def node():
 
 
 @pytest.fixture
-def ledger(node, tmp_path):
+def log_emitter(node, tmp_path):
     snapshot = node.request("evm_snapshot")
-    yield Ledger(node, tmp_path)
+    yield LogEmitter(node, tmp_path)
     node.request("evm_revert", snapshot)
 
 
-def test_the_rows_are_those_of_a_file_after_reorgs_and_poison(ledger, url):
-    with Indexer(ledger.node.url, ledger.book, url, window=8) as indexer:
+def test_the_rows_are_those_of_a_file_after_reorgs_and_poison(log_emitter, url):
+    with Indexer(log_emitter.node.url, log_emitter.book, url, window=8) as indexer:
         for depth in (1, 4):
-            ledger.grants(6)
-            ledger.emit([word(1)], b"\xff\0" * 5000)
+            log_emitter.grants(6)
+            log_emitter.emit([word(1)], b"\xff\0" * 5000)
             indexer.sync()
-            ledger.node.request("anvil_reorg", depth, [])
+            log_emitter.node.request("anvil_reorg", depth, [])
             indexer.sync()
-        with ledger.fresh(8) as fresh:
+        with log_emitter.fresh(8) as fresh:
             assert list(compare(indexer.store, fresh.store)) == []
         indexer.rebuild()
-        with ledger.fresh(8) as fresh:
+        with log_emitter.fresh(8) as fresh:
             assert list(compare(indexer.store, fresh.store)) == []
 
 
-def test_a_second_writer_is_refused_and_a_reader_is_not(ledger, url):
-    ledger.grants(2)
-    with Indexer(ledger.node.url, ledger.book, url) as indexer, Indexer(ledger.node.url, ledger.book, url) as other:
+def test_a_second_writer_is_refused_and_a_reader_is_not(log_emitter, url):
+    log_emitter.grants(2)
+    with (
+        Indexer(log_emitter.node.url, log_emitter.book, url) as indexer,
+        Indexer(log_emitter.node.url, log_emitter.book, url) as other,
+    ):
         indexer.sync()
         with writer(indexer.store):
             with pytest.raises(IndexTrouble, match="is being written by another program"):
                 other.sync()
             assert Store(url).cursor().block == 2
-        ledger.grant()
+        log_emitter.grant()
         assert other.sync().events == 1
 
 
-def test_a_client_reads_it(ledger, url):
-    ledger.grants(5)
-    with Indexer(ledger.node.url, ledger.book, url) as indexer:
+def test_a_client_reads_it(log_emitter, url):
+    log_emitter.grants(5)
+    with Indexer(log_emitter.node.url, log_emitter.book, url) as indexer:
         indexer.sync()
-    # These contracts have code, and none of the house's: so they are not checked against their ABIs.
-    found = Salus.connect(ledger.node.url, book=ledger.book, index=url).logs("ConsentRegistry", "ConsentGranted")
+    # These contracts have code, and none is the project's: so they are not checked against their ABIs.
+    found = Salus.connect(log_emitter.node.url, book=log_emitter.book, index=url).logs(
+        "ConsentRegistry", "ConsentGranted"
+    )
     assert len(found) == 5
-    assert found == Salus.connect(ledger.node.url, book=ledger.book, index="").logs("ConsentRegistry", "ConsentGranted")
+    assert found == Salus.connect(log_emitter.node.url, book=log_emitter.book, index="").logs(
+        "ConsentRegistry", "ConsentGranted"
+    )
