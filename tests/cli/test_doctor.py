@@ -337,7 +337,7 @@ def test_a_mistake_in_one_check_is_a_finding_and_the_others_go_on(doctor, wallet
     def broken(*_):
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr(salus.outbox.checks, "folder", broken)
+    monkeypatch.setattr(salus.outbox.checks, "outbox_folder", broken)
     code, found = doctor()
     assert code == 1
     assert found["outbox"][0]["found"] == "cannot be looked at: ZeroDivisionError: a mistake of ours"

@@ -13,6 +13,10 @@ from click.testing import CliRunner
 from salus.cli import cli, main, overview
 from salus.cli.nouns import WORDS
 
+#: What takes longer to load than a help may take.
+HEAVY = set("web3 eth_account eth_utils eth_abi requests rich fhir pydantic cryptography sqlalchemy jsonschema".split())
+HEAVY |= {"segno", "PIL", "paho", "matplotlib"}
+
 
 def every_command(parent=cli, path=()):
     for name in parent.list_commands(None):
@@ -45,6 +49,19 @@ def test_the_first_help_waits_for_nothing(word):
     words = [sys.executable, "-c", program, word]
     done = subprocess.run(words, env={**os.environ, "COLUMNS": "80"}, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", overview())
+
+
+def test_no_help_waits_for_a_library(commands):
+    """What is heavy is loaded when it is used: the help of every command, in one process."""
+    program = (
+        "import sys; from salus.cli import cli\n"
+        f"for words in {[list(path) for path in commands]!r}:\n"
+        "    try: cli([*words, '--help'], prog_name='salus')\n"
+        "    except SystemExit as end: assert end.code == 0\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
 
 
 def test_a_narrow_terminal_gets_its_lines_wrapped(monkeypatch, capsys):
