@@ -87,8 +87,13 @@ class Judge:
             self._gap(self.until, until)
             self.until = until
 
-    def worse(self, other: Judge) -> None:
-        """Goods judged by another join these: of each sum, run, window and extreme the worse of the two stays."""
+    def worse(self, other: Judge, now: int) -> None:
+        """Goods judged by another join these: of each sum, run, window and extreme the worse of the two stays.
+
+        Args:
+            other: Judged until now, as this one is. It was intact before: only the wait until now can have breached.
+            now: When they join.
+        """
         self.unknown, self.above, self.below = (
             max(self.unknown, other.unknown),
             max(self.above, other.above),
@@ -100,8 +105,10 @@ class Judge:
         if other.window is not None:
             opened, total = self.window or (0, 0)
             self.window = max(opened, other.window[0]), max(total, other.window[1])
+        self.breached |= other.breached
+        self.breached_at = min((at for at in (self.breached_at, other.breached_at) if at), default=0)
         if self.profile.budget and self.above + self.below > self.profile.budget:
-            self.breached |= 1 << BUDGET
+            self._breach(BUDGET, now)
 
     def judgement(self) -> Judgement:
         """What it amounts to so far."""

@@ -79,7 +79,7 @@ class _Replay:
                 other, now = self.until(bytes(event.args["shipment"]), _place(event)), self._time(event)
                 for one in (judge, other):
                     one.wait(now)
-                judge.worse(other)
+                judge.worse(other, now)
         return judge
 
     def _beginning(self, shipment: bytes) -> tuple[Judge, bool]:
