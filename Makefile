@@ -60,8 +60,8 @@ test: compile  ## run all tests on chains of their own (CHAIN=anvil or ganache; 
 	@$(VENV)/python scripts/dev/broker.py --quiet
 	@$(VENV)/python scripts/dev/run_tests.py --kind $(CHAIN) -- $(ARGS)
 
-test-long: compile  ## run what takes longer: ten thousand random cases, long state machines, a soak of MINUTES (10)
-	@SALUS_CASES=10000 $(WITH_CHAIN) $(VENV)/brownie test tests/property tests/stateful --durations=25 $(ARGS)
+test-long: compile  ## run what takes longer: ten thousand random cases and lies, long state machines, a soak of MINUTES (10)
+	@SALUS_CASES=10000 $(WITH_CHAIN) $(VENV)/brownie test tests/property tests/stateful tests/faults/test_lies.py --durations=25 $(ARGS)
 	@$(MAKE) soak
 
 coverage: compile  ## measure which lines of salus the tests run; fails below the floor in pyproject.toml

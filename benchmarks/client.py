@@ -1,7 +1,7 @@
 """Throughput of the client beside what is written by hand, each on the same chain in the same run: part of `make
 bench`.
 
-    .venv/bin/python benchmarks/client.py [bulk] [claims] [ganache] [readings] [index] [cli]
+    .venv/bin/python benchmarks/client.py [bulk] [slow_blocks] [threads] [claims] [ganache] [readings] [index] [cli]
 
 Writes what it measured into benchmarks/results.json, under "client". Ratios are medians over rounds: in each round both
 ways run one after the other on the chain as it began, so that whatever else the machine does hits both.
@@ -15,10 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from eth_utils import to_checksum_address  # noqa: E402
 
 from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, beside_work, ratio, rounds  # noqa: E402
 from tests.support.claim_scenario import ClaimScenario  # noqa: E402
@@ -28,6 +31,8 @@ LOOPED, SENT = 40, 1000  # transactions of the plain loop, and of the fast ways;
 BATCHED, PER_BATCH = 6_000, 100
 CLAIMS = 3_000
 ON_GANACHE = 300
+SLOWLY, BLOCK_SECONDS = 9_000, 2
+THREADS = 16
 SHIPMENTS, BATCHES, READINGS = 40, 5, 5_000
 EVENTS, PATIENTS, COMPARED = 100_000, 10_000, 10_000
 
@@ -44,6 +49,16 @@ MEANING = {
         "",
         "without dry run, over the same by hand beside a process that computes 40 % of the time",
     ),
+    "bulk.own_ms": (
+        "<= 0.23",
+        "milliseconds of the processor a grant takes in this process, without dry run, with every receipt proven",
+    ),
+    "bulk.slow_blocks_per_second": (
+        ">= 450",
+        "plain transfers through the outbox with its defaults, where a block of 30 million gas comes every 2 seconds",
+    ),
+    "threads.items_per_second": ("", "grants without dry run by one outbox that 16 threads use at once"),
+    "threads.vs_one_thread": (">= 0.9", "that over the same grants by one thread"),
     "claims.per_second": (
         "",
         "claims of one line, 100 in a transaction, from prepared to answered (`claims.submit_prepared`)",
@@ -55,10 +70,15 @@ MEANING = {
     "readings.per_second": (">= 1000000", "logger readings judged on chain, in batches of 5,000 through the outbox"),
     "readings.one_by_one_per_second": ("", "the same by `coldchain.log`, which waits for each receipt"),
     "index.per_second": ("", "events into a new index, 100,000 of them"),
-    "index.vs_get_logs": (">= 5", "a sync over get_logs of web3.py, the same 10,000 events"),
-    "index.peak_mb": ("<= 300", "most memory of a process that syncs 100,000 events"),
+    "index.vs_get_logs": (
+        ">= 7",
+        "a sync, receipts root checked, over get_logs of web3.py, the same 10,000 events, 300 in a receipt",
+    ),
+    "index.single_vs_get_logs": ("", "the same with one event in a receipt"),
+    "index.peak_mb": ("<= 130", "most memory of a process that syncs 100,000 events"),
     "cli.help_s": ("<= 0.25", "seconds of `salus --help`, the whole process"),
     "cli.offline_s": ("<= 0.5", "seconds of `salus wallet list`, the whole process"),
+    "cli.institution_list_s": ("<= 0.35", "seconds of `salus institution list` beside a node, the whole process"),
 }
 
 
@@ -76,13 +96,20 @@ def timed(act):
 # ------------------------------------------------------------------------------------------------------------- sending
 
 
-def through_outbox(ground, function, calls, *, preflight=True):
-    """Seconds from the arguments to the last receipt, by a new outbox."""
+def through_outbox(ground, function, calls, *, preflight=True, own=None):
+    """Seconds from the arguments to the last receipt, by a new outbox.
+
+    Args:
+        own: A list to which the milliseconds of this process are added that one transaction took.
+    """
 
     def act():
+        began = time.process_time()
         with ground.client.outbox(ground.file()) as outbox:
             items = outbox.items("ConsentRegistry", function, calls)
             results = list(outbox.send_all(items, preflight=preflight))
+        if own is not None:
+            own.append((time.process_time() - began) * 1000 / len(calls))
         assert len(results) == len(calls) and all(result.done for result in results)
 
     return timed(act)
@@ -92,13 +119,14 @@ def bulk():
     with Ground() as ground:
         grants = {f"grant-{n}": row for n, row in enumerate(ground.grants(SENT))}
         raws = ground.signed(ground.calls("grant", list(grants.values())), GRANT_GAS)
+        own = []
         say(f"{SENT} grants, one transaction each")
         ways = {
             "loop": lambda: (LOOPED, ground.plain_loop("grant", list(grants.values())[:LOOPED])),
             "hand": lambda: (SENT, ground.by_hand(raws)),
             "hand beside work": lambda: (SENT, beside_work(0.4, lambda: ground.by_hand(raws))),
             "checked": lambda: (SENT, through_outbox(ground, "grant", grants)),
-            "unchecked": lambda: (SENT, through_outbox(ground, "grant", grants, preflight=False)),
+            "unchecked": lambda: (SENT, through_outbox(ground, "grant", grants, preflight=False, own=own)),
         }
         rates = rounds(ROUNDS, ways, ground.reset)
         say(f"{BATCHED} signed grants, {PER_BATCH} in a transaction")
@@ -123,6 +151,54 @@ def bulk():
         "bulk.vs_presigned": ratio(rates, "unchecked", "hand"),
         "bulk.checked_vs_presigned": ratio(rates, "checked", "hand"),
         "bulk.vs_presigned_beside_work": ratio(rates, "unchecked", "hand beside work"),
+        "bulk.own_ms": statistics.median(own),
+    }
+
+
+def slow_blocks():
+    from salus import KeySigner, Salus
+    from salus.chain.book import Book
+    from salus.chain.local_node import LocalNode
+    from salus.outbox import Item
+
+    say(f"{SLOWLY:,} transfers, a block every {BLOCK_SECONDS} seconds")
+    with LocalNode("anvil", block_time=BLOCK_SECONDS, kept_states=256) as node, tempfile.TemporaryDirectory() as folder:
+        client = Salus.connect(
+            node.url, book=Book(node.chain_id, {}), signer=KeySigner.from_key(node.keys[0]), timeout=30
+        )
+        items = [
+            Item(f"transfer-{n}", to_checksum_address(f"0x{(1 << 100) + n:040x}"), b"", value=1) for n in range(SLOWLY)
+        ]
+
+        def act():
+            with client.outbox(Path(folder) / "slow.sqlite") as outbox:
+                assert all(result.done for result in outbox.send_all(items))
+
+        seconds = timed(act)
+    return {"bulk.slow_blocks_per_second": SLOWLY / seconds}
+
+
+def threads():
+    with Ground() as ground:
+        grants = [(f"grant-{n}", row) for n, row in enumerate(ground.grants(SENT))]
+        say(f"{SENT} grants by {THREADS} threads of one outbox")
+
+        def by(count):
+            def send(outbox, some):
+                items = outbox.items("ConsentRegistry", "grant", dict(some))
+                return sum(result.done for result in outbox.send_all(items, preflight=False))
+
+            def act():
+                with ground.client.outbox(ground.file()) as outbox, ThreadPoolExecutor(count) as pool:
+                    done = list(pool.map(lambda n: send(outbox, grants[n::count]), range(count)))
+                assert sum(done) == SENT
+
+            return SENT, timed(act)
+
+        rates = rounds(ROUNDS, {"one": lambda: by(1), "many": lambda: by(THREADS)}, ground.reset)
+    return {
+        "threads.items_per_second": statistics.median(rates["many"]),
+        "threads.vs_one_thread": ratio(rates, "many", "one"),
     }
 
 
@@ -248,16 +324,22 @@ def readings():
 
 
 def index():
+    return {**index_of(300), **index_of(1, events=10_000)}
+
+
+def index_of(per_receipt, *, events=EVENTS):
+    """What an index takes for events, so many of them in a receipt."""
     with Ground() as ground:
-        say(f"a chain with {EVENTS:,} events")
+        say(f"a chain with {events:,} events, {per_receipt} in a receipt")
         patients = ground.patients(PATIENTS)
         last = 0
         ground.node.request("evm_setAutomine", False)
-        for later in range(EVENTS // PATIENTS):
-            calls = ground.relays(ground.orders(patients, later=later), 300)
-            for n, raw in enumerate(ground.signed(calls, 300 * ORDER_GAS), 1):
+        for later in range(events // PATIENTS):
+            calls = ground.relays(ground.orders(patients, later=later), per_receipt)
+            per_block = 2 if per_receipt > 100 else 190
+            for n, raw in enumerate(ground.signed(calls, per_receipt * ORDER_GAS + 100_000), 1):
                 ground.node.request("eth_sendRawTransaction", raw)
-                if n % 2 == 0 or n == len(calls):
+                if n % per_block == 0 or n == len(calls):
                     ground.node.request("evm_mine")
             last = last or int(ground.node.request("eth_blockNumber"), 16)  # up to here are the first 10,000
         names = ("url", ground.node.url), ("book", str(ground.deployed_chain.book_path))
@@ -269,9 +351,11 @@ def index():
             other = run("get_logs", upto=last)
             assert own["events"] >= other["events"] == COMPARED
             ratios.append(other["seconds"] / own["seconds"])
-        say(f"all {EVENTS:,} events")
+        if per_receipt == 1:
+            return {"index.single_vs_get_logs": statistics.median(ratios)}
+        say(f"all {events:,} events")
         whole = run("sync", file=str(ground.file()))
-        assert whole["events"] >= EVENTS
+        assert whole["events"] >= events
     return {
         "index.per_second": whole["events"] / whole["seconds"],
         "index.vs_get_logs": statistics.median(ratios),
@@ -329,7 +413,14 @@ def cli():
         )
         run("wallet", "new")
         help_, offline = zip(*[(run("--help"), run("wallet", "list")) for _ in range(9)], strict=True)
-    return {"cli.help_s": statistics.median(help_), "cli.offline_s": statistics.median(offline)}
+        with Ground() as ground:
+            where = ("--rpc", ground.node.url, "--book", str(ground.deployed_chain.book_path))
+            listed = [run("institution", "list", *where) for _ in range(9)]
+    return {
+        "cli.help_s": statistics.median(help_),
+        "cli.offline_s": statistics.median(offline),
+        "cli.institution_list_s": statistics.median(listed),
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------- all
@@ -349,7 +440,7 @@ def table(figures):
     return "\n".join(lines)
 
 
-PARTS = {part.__name__: part for part in (bulk, claims, ganache, readings, index, cli)}
+PARTS = {part.__name__: part for part in (bulk, slow_blocks, threads, claims, ganache, readings, index, cli)}
 
 
 def main():

@@ -76,6 +76,9 @@ class Ground:
         The outbox's home is a new one then: what the lock of the key remembers is of a chain that is no more, and each
         outbox would wait some seconds for the node to catch up with it.
         """
+        if self.node.kind == "anvil":
+            # What was outbid may still lie in the pool, and would be mined once its nonce is free again.
+            self.node.request("anvil_dropAllTransactions")
         assert self.node.request("evm_revert", self._snapshot)
         self.keep()
         self._new_home()

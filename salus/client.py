@@ -213,7 +213,7 @@ def find_index(named: str | os.PathLike[str] | None, book: Book) -> EventIndex |
     """
     # Imported here: a user without an index need not wait for the library of databases.
     if named is not None:
-        if not os.fspath(named):
+        if named == "":
             return None
         from salus.index import Reader
 

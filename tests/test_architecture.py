@@ -93,6 +93,6 @@ def test_every_folder_has_a_row():
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-@pytest.mark.parametrize("place", ["interfaces", "contracts", "salus", "tests/contracts", "tests/client"])
+@pytest.mark.parametrize("place", ["interfaces", "contracts", "salus", "tests/contracts", "tests/client", "tests/cli"])
 def test_a_subject_has_one_name_everywhere(subject, place):
     assert (SALUS.parent / place / subject).is_dir()

@@ -16,6 +16,7 @@ from typing import Any
 from salus.abi import terms
 from salus.abi.fast_decode import Shape, reader
 from salus.abi.fast_encode import Unfit, encoder
+from salus.abi.hashing import checksum_address, keccak
 
 __all__ = [
     "ABI_FOLDER",
@@ -169,8 +170,6 @@ def signature(entry: Mapping[str, Any]) -> str:
 
 def selector(entry: Mapping[str, Any]) -> bytes:
     """The first four bytes of the hash of the signature."""
-    from eth_utils.crypto import keccak
-
     return keccak(text=signature(entry))[:4]
 
 
@@ -228,9 +227,7 @@ def _named(entry: Mapping[str, Any], kind: str, value: Any) -> Any:
             [_named(part, part["type"], item) for part, item in zip(parts, value, strict=True)],
         )
     if kind == "address":
-        from eth_utils.address import to_checksum_address
-
-        return to_checksum_address(value)
+        return checksum_address(value)
     return value
 
 
@@ -247,21 +244,28 @@ def encode_calls(entry: Mapping[str, Any], many: Sequence[Sequence[Any]]) -> lis
     Raises:
         ValueError: A row does not fit.
     """
-    from eth_abi.abi import encode
-    from eth_abi.exceptions import EncodingError
-
     head, types = selector(entry), tuple(type_name(part) for part in entry["inputs"])
 
     def encoded(row: Sequence[Any]) -> bytes:
         try:
             return encoder(types)(row)
         except Unfit:
-            return encode(types, row)
+            return _encoded_by_eth_abi(types, row)
 
     try:
         return [head + encoded(row) for row in many]
-    except (EncodingError, TypeError) as trouble:
+    except (TypeError, ValueError) as trouble:
         raise ValueError(f"not as {entry['name']} takes it: {trouble}") from None
+
+
+def _encoded_by_eth_abi(types: Sequence[str], row: Sequence[Any]) -> bytes:
+    from eth_abi.abi import encode
+    from eth_abi.exceptions import EncodingError
+
+    try:
+        return encode(types, row)
+    except EncodingError as trouble:
+        raise ValueError(str(trouble)) from None
 
 
 @cache
@@ -271,8 +275,6 @@ def events_of(name: str) -> Mapping[bytes, Mapping[str, Any]]:
     Raises:
         KeyError: No such contract.
     """
-    from eth_utils.crypto import keccak
-
     return {keccak(text=signature(entry)): entry for entry in load_abi(name) if entry["type"] == "event"}
 
 

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from salus.abi.fast_encode import Unfit
+from salus.abi.hashing import checksum_address
 
 __all__ = ["Shape", "reader"]
 
@@ -194,9 +195,7 @@ def _address(data: bytes, at: int) -> tuple[str, int]:
 @lru_cache(4096)
 def _with_checksum(raw: bytes) -> str:
     """Kept, for the same few accounts come again and again, and a checksum is a hash."""
-    from eth_utils.address import to_checksum_address
-
-    return str(to_checksum_address(raw))
+    return checksum_address(raw)
 
 
 def _bool(data: bytes, at: int) -> tuple[bool, int]:

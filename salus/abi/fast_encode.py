@@ -15,6 +15,8 @@ __all__ = ["Unfit", "encoder"]
 
 Encode = Callable[[Any], bytes]
 _ZEROS = bytes(32)
+_LIST = re.compile(r"(.+)\[(\d*)\]").fullmatch
+_SINGLE = re.compile(r"(address|bool|uint|int|bytes|string)(\d*)").fullmatch
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}").fullmatch  # no more is asked of its letters by eth-abi
 
 
@@ -35,32 +37,42 @@ def encoder(types: tuple[str, ...]) -> Encode:
     Raises:
         Unfit: A type is unknown. The function raises it where a value is not plainly of its type.
     """
-    from eth_abi.grammar import parse
-
-    return _row([_part(parse(kind)) for kind in types])
+    return _row([_part(kind) for kind in types])
 
 
 # A part: how many bytes it takes in the head of a row, 0 where it has another length each time; and its function.
 _Part = tuple[int, Encode]
 
 
-def _part(kind: Any) -> _Part:
-    """What encodes a type, as eth-abi's grammar tells it."""
-    if kind.arrlist:
-        inner, size = _part(kind.item_type), kind.arrlist[-1]
-        return _list(inner, size[0] if size else None)
-    if hasattr(kind, "components"):
-        parts = [_part(component) for component in kind.components]
+def _part(kind: str) -> _Part:
+    """What encodes a type."""
+    if match := _LIST(kind):
+        return _list(_part(match[1]), int(match[2]) if match[2] else None)
+    if kind.startswith("(") and kind.endswith(")"):
+        parts = [_part(component) for component in _components(kind[1:-1])]
         return (sum(width for width, _ in parts) if all(width for width, _ in parts) else 0), _row(parts)
-    return _single(kind.base, kind.sub)
+    if (match := _SINGLE(kind)) is None:
+        raise Unfit
+    return _single(match[1], int(match[2] or 0))
 
 
-def _single(base: Any, sub: Any) -> _Part:
+def _components(inner: str) -> list[str]:
+    """The types between the brackets of a struct's."""
+    found, depth, start = [], 0, 0
+    for at, sign in enumerate(inner):
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and not depth:
+            found.append(inner[start:at])
+            start = at + 1
+    return [*found, inner[start:]]
+
+
+def _single(base: str, sub: int) -> _Part:
     if base == "address":
         return 32, _address
     if base == "bool":
         return 32, _bool
-    if base in ("uint", "int") and isinstance(sub, int):
+    if base in ("uint", "int") and sub:
         return 32, _whole(sub, signed=base == "int")
     if base == "bytes":
         return (32, _fixed(sub)) if sub else (0, _bytes)

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
+from salus.abi.hashing import checksum_address, keccak
 from salus.errors import BadInput
 from salus.formats.json_file import parse_json, read_text
 
@@ -115,6 +116,9 @@ class Book:
             BadInput: No such file, or not a book; names the field.
         """
         file = os.fspath(path)
+        # A pipe would be waited for, and a device read for ever.
+        if Path(file).exists() and not Path(file).is_file():
+            raise BadInput(file, "file", "is no regular file; name the address book itself")
         return cls.from_json(parse_json(read_text(file), file), file)
 
     @classmethod
@@ -162,8 +166,6 @@ def default_book(chain_id: int, folder: str | os.PathLike[str] = ".") -> Path:
 
 def abi_hash(abi: Sequence[Mapping[str, Any]]) -> str:
     """The Keccak-256 of an ABI as JSON with sorted keys and without white space, entries in their order; 0x-hex."""
-    from eth_utils.crypto import keccak
-
     text = json.dumps(list(abi), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return "0x" + keccak(text=text).hex()
 
@@ -189,11 +191,9 @@ def _deployment(name: str, entry: Any, file: str) -> Deployment:
 
 
 def _address(value: Any, file: str, field: str) -> str:
-    from eth_utils.address import to_checksum_address
-
     if not isinstance(value, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
         raise BadInput(file, field, f"is {value!r}; it must be 0x and 40 hex digits")
-    checked = to_checksum_address(value)
+    checked = checksum_address(value)
     if value not in (checked, value.lower()):
         raise BadInput(file, field, f"{value} has a wrong checksum; a digit was changed")
     return checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -98,10 +99,38 @@ def pause_asked(retry_after: str | None) -> float:
     return 0.0
 
 
+class _Hidden(logging.Filter):
+    """Takes what stands behind a node's host out of a log: requests' library logs it, and it may be a key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record where it holds one; it is logged in any case."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                "/…" if isinstance(arg, str) and arg.endswith(tuple(self.targets)) else arg for arg in record.args
+            )
+        return True
+
+
+_HIDDEN = _Hidden()
+
+
+def _hide_in_logs(address: NodeAddress) -> None:
+    target = address.parts.path + (f"?{address.parts.query}" if address.parts.query else "")
+    if len(target) > 1:
+        _HIDDEN.targets.add(target)
+    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(_HIDDEN)  # the same one twice is one
+
+
 def open_session(address: NodeAddress) -> requests.Session:
     """What keeps the connections to a node open."""
     import requests
 
+    _hide_in_logs(address)
     session = requests.Session()
     if address.is_local:
         session.trust_env = False  # a proxy that the environment names is for other machines

@@ -14,6 +14,8 @@ from functools import cached_property
 from typing import Any
 
 from salus.abi import decoding
+from salus.errors import BadInput, one_line
+from salus.formats.ids import id_bytes
 
 __all__ = ["Call", "Contract", "Functions"]
 
@@ -53,9 +55,20 @@ class Call:
         """Selector and arguments, as a transaction carries them.
 
         Raises:
-            ValueError: An argument does not fit its type.
+            BadInput: An argument does not fit its type.
         """
-        return decoding.encode_calls(self.abi, [self.arguments])[0]
+        try:
+            return decoding.encode_calls(self.abi, [_taken(self.abi, self.arguments)])[0]
+        except ValueError as trouble:
+            raise BadInput("", self.name, one_line(trouble, 300)) from None
+
+
+def _taken(abi: Mapping[str, Any], arguments: Sequence[Any]) -> list[Any]:
+    """Arguments as they are encoded: ids may be given as text, which is how answers and commands write them."""
+    return [
+        id_bytes(value, part["name"] or "id") if part["type"] == "bytes32" and isinstance(value, str) else value
+        for part, value in zip(abi["inputs"], arguments, strict=True)
+    ]
 
 
 class Functions:

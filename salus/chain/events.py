@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,17 @@ from salus.abi import decoding
 from salus.chain.receipts import Event
 from salus.chain.rpc import TooMuchAsked, Trouble, data, number
 from salus.chain.transport import TooLong
-from salus.errors import BadAnswer, IndexTrouble
+from salus.errors import BadAnswer, BadInput, IndexTrouble, one_line
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
     from salus.chain.node import Node
 
 __all__ = ["EventIndex", "Events", "Past", "default_index"]
+
+
+# Events that are asked for at once where they are read one after the other.
+_AT_ONCE = 1_000
 
 
 def default_index(book: Book) -> Path | None:
@@ -45,13 +49,23 @@ class Past:
 class EventIndex(Protocol):
     """What answers for the past instead of the node; :class:`salus.index.Reader` is one."""
 
-    def find(self, contract: str, topics: Sequence[bytes | None], since: int) -> Past | None:
+    def find(
+        self,
+        contract: str,
+        topics: Sequence[bytes | None],
+        since: int,
+        *,
+        after: tuple[int, int] | None = None,
+        most: int | None = None,
+    ) -> Past | None:
         """Logs of a contract since a block; None where the index has none to give.
 
         Args:
             contract: The contract's name in the book.
             topics: What the topics must be, None for any; the first is the event.
             since: The number of the first block.
+            after: Only those behind this place, a block's number and a place in it.
+            most: Only so many.
         """
 
 
@@ -86,6 +100,66 @@ class Events:
             if one is not None and one.name == event:
                 found[one.block, one.index] = one
         return tuple(found[place] for place in sorted(found) if _fits(found[place], entry.address, where))
+
+    def iterate(
+        self, contract: str, event: str, where: Mapping[str, str | bytes] | None, since: int | None
+    ) -> Iterator[Event]:
+        """See :meth:`salus.chain.ledger.Ledger.iter_logs`."""
+        entry = self.book[contract]
+        topics = _topics(contract, event, where)
+        first = entry.block if since is None else since
+        latest = self.node.block()
+        last = number(latest.get("number"), "the latest block", most=1 << 64)
+        tip = data(latest.get("hash"), "the latest block's hash", 32)
+        behind = (-1, -1)  # the place of the newest that was given
+        upto = None
+        for past in self._parts(contract, topics, first):
+            if upto is None:
+                if not self._stands(past, last, tip):
+                    break
+                upto = past.block
+            for row in past.rows:
+                if behind < (row.block, row.log_index) and row.block <= upto:
+                    behind = (row.block, row.log_index)
+                    one = self._stored(contract, entry.address, row)
+                    if _fits(one, entry.address, where):
+                        yield one
+        if upto is not None:
+            first = max(first, upto + 1)
+        for some in self._ranges(entry.address, topics, first, last):
+            found = {(one.block, one.index): one for one in map(self.read, some) if one is not None}
+            for place in sorted(found):
+                if behind < place and found[place].name == event and _fits(found[place], entry.address, where):
+                    behind = place
+                    yield found[place]
+        if data(self.node.block(last).get("hash"), f"the hash of block {last}", 32) != tip:
+            raise BadAnswer("the chain was replaced by another while its events were read; read them again")
+
+    def _parts(self, contract: str, topics: Sequence[bytes | None], first: int) -> Iterator[Past]:
+        """What the index has, a bounded part at a time."""
+        after = None
+        while self.index is not None:
+            past = self.index.find(contract, topics, first, after=after, most=_AT_ONCE)
+            if past is None:
+                return
+            yield past
+            if len(past.rows) < _AT_ONCE:
+                return
+            after = (past.rows[-1].block, past.rows[-1].log_index)
+
+    def _ranges(
+        self, address: str, topics: Sequence[bytes | None], first: int, last: int
+    ) -> Iterator[list[Mapping[str, Any]]]:
+        """What the node has, some blocks at a time: more of them while they hold few logs, fewer where many."""
+        blocks = _AT_ONCE
+        while first <= last:
+            found = self._logs(address, topics, first, min(last, first + blocks - 1))
+            yield found
+            first += blocks
+            if len(found) > 2 * _AT_ONCE:
+                blocks = max(1, blocks // 2)
+            elif len(found) < _AT_ONCE // 2:
+                blocks = min(2 * blocks, 1 << 20)
 
     def _stands(self, past: Past, last: int, latest: bytes) -> bool:
         """Whether the index's last block is on the node's chain: then all before it are, too."""
@@ -177,17 +251,37 @@ class Events:
 
 def _topics(contract: str, event: str, where: Mapping[str, str | bytes] | None) -> list[bytes | None]:
     """The topics that the logs of an event have, None for any."""
-    abi = next(e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event)
+    abi = next((e for e in decoding.load_abi(contract) if e["type"] == "event" and e["name"] == event), None)
+    if abi is None:
+        there = sorted(e["name"] for e in decoding.load_abi(contract) if e["type"] == "event")
+        raise BadInput("", "event", f"{contract} has no event {one_line(event, 40)}; it has {', '.join(there)}")
+    indexed = [part["name"] for part in abi["inputs"] if part["indexed"]]
+    if unknown := set(where or {}) - set(indexed):
+        raise BadInput(
+            "", str(sorted(unknown)[0]), f"is not indexed in {event}; it can be looked for by {', '.join(indexed)}"
+        )
     topics: list[bytes | None] = [decoding.event_topic(contract, event)]
     for part in abi["inputs"]:
         if part["indexed"]:
             value = (where or {}).get(part["name"])
-            topics.append(None if value is None else _word(value))
+            topics.append(None if value is None else _word(value, part["name"]))
     return topics
 
 
-def _word(value: str | bytes) -> bytes:
-    raw = bytes.fromhex(value[2:]) if isinstance(value, str) else bytes(value)
+def _word(value: object, name: str) -> bytes:
+    try:
+        if isinstance(value, str) and value.startswith("0x"):
+            raw = bytes.fromhex(value[2:])
+        elif isinstance(value, (bytes, bytearray)):
+            raw = bytes(value)
+        else:
+            raise ValueError
+        if len(raw) not in (20, 32):
+            raise ValueError
+    except ValueError:
+        raise BadInput(
+            "", name, f"is {one_line(value, 80)!r}; events are looked for by an account, or by an id of 32 bytes"
+        ) from None
     return raw.rjust(32, b"\0")
 
 
@@ -198,6 +292,6 @@ def _fits(event: Event, address: str, where: Mapping[str, str | bytes] | None) -
     items: Iterable[tuple[str, str | bytes]] = (where or {}).items()
     for name, value in items:
         there = event.args[name]
-        if (there.lower() if isinstance(there, str) else there) != (value.lower() if isinstance(value, str) else value):
+        if not isinstance(there, (str, bytes)) or _word(there, name) != _word(value, name):
             return False
     return True

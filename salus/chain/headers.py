@@ -12,6 +12,7 @@ receipts of the OP Stack.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from salus.chain import rlp, trie
@@ -132,30 +133,62 @@ def _receipt(receipt: Mapping[str, Any], failed: bytes) -> bytes:
     status = _number(receipt.get("status"), "a receipt's status")
     if kind > 0x7F or status > 1:
         raise BadAnswer("the node gave a receipt whose type or status does not exist")
-    logs = receipt.get("logs")
-    if not isinstance(logs, list):
-        raise BadAnswer("the node gave a receipt without logs")
     head = (
         1 if status else failed,
         _number(receipt.get("cumulativeGasUsed"), "a receipt's gas"),
         _bytes(receipt.get("logsBloom"), "a receipt's bloom", 256),
     )
-    body = rlp.fields(head) + rlp.listed(b"".join(map(_log, logs)))
+    body = rlp.fields(head) + rlp.listed(_logs(receipt.get("logs")))
     if kind == _DEPOSIT:
         extra = ("depositNonce", "depositReceiptVersion")
         body += rlp.fields([_number(receipt[name], name) for name in extra if receipt.get(name) is not None])
     return (bytes([kind]) if kind else b"") + rlp.listed(body)
 
 
-def _log(log: Any) -> bytes:
-    topics = log.get("topics") if isinstance(log, Mapping) else None
-    if not isinstance(topics, list) or len(topics) > 4:
-        raise BadAnswer("the node gave a log without its topics")
-    return rlp.listed(
-        rlp.fields((_bytes(log.get("address"), "a log's address", 20),))
-        + rlp.listed(rlp.fields([_bytes(topic, "a log's topic", 32) for topic in topics]))
-        + rlp.fields((_bytes(log.get("data"), "a log's data"),))
-    )
+def _logs(logs: Any) -> bytes:
+    """The encodings of a receipt's logs, one after the other.
+
+    They are put together as text and read at once, which is several times faster than field by field. All lengths are
+    checked, so that one text cannot stand for two different lists of logs.
+    """
+    if not isinstance(logs, list):
+        raise BadAnswer("the node gave a receipt without logs")
+    parts: list[str] = []
+    try:
+        for log in logs:
+            address, topics, data = log["address"], log["topics"], log["data"]
+            count, size = len(topics), len(data)
+            if not (address[:2] == data[:2] == "0x" and len(address) == 42 and type(topics) is list and not size & 1):
+                raise ValueError
+            for topic in topics:
+                if topic[:2] != "0x" or len(topic) != 66:
+                    raise ValueError
+            # A byte below 0x80 is its own encoding.
+            alone = size == 4 and int(data, 16) < 0x80
+            whole, inner, outer = _log_heads(count, 0 if alone else (size - 2) // 2)
+            parts += (whole, address[2:], inner, *("a0" + topic[2:] for topic in topics))
+            parts += (data[2:],) if alone else (outer, data[2:])
+        text = "".join(parts)
+        raw = bytes.fromhex(text)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise BadAnswer("the node gave a log whose address, topics or data are malformed") from None
+    # Python's reading passes over white space.
+    if 2 * len(raw) != len(text):
+        raise BadAnswer("the node gave a log whose address, topics or data are malformed")
+    return raw
+
+
+@lru_cache(1024)
+def _log_heads(topics: int, data: int) -> tuple[str, str, str]:
+    """What stands, in hex, before a log's address, before its topics, and before its data; data of one byte has
+    nothing before it where 0 is given.
+    """
+    if topics > 4:
+        raise ValueError
+    inner = rlp.head(33 * topics, 0xC0).hex()
+    outer = rlp.head(data, 0x80).hex()
+    size = 21 + len(inner) // 2 + 33 * topics + len(outer) // 2 + data
+    return rlp.head(size, 0xC0).hex() + "94", inner, outer
 
 
 # ---------------------------------------------------------------------------------------------------- the transactions

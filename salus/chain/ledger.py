@@ -7,11 +7,13 @@ this machine's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
+from salus.abi.hashing import keccak
 from salus.chain.book import Book, Deployment, abi_hash
 from salus.chain.contracts import Call, Contract
 from salus.chain.events import EventIndex, Events
@@ -73,8 +75,6 @@ class Ledger:
             self._check_code(entry, data(code, f"the code of {entry.name}"))
 
     def _check_code(self, entry: Deployment, code: bytes) -> None:
-        from eth_utils.crypto import keccak
-
         if not code:
             raise NotDeployed(
                 f"{entry.name} is not at {entry.address} on chain {self.book.chain_id}: there is no code."
@@ -92,8 +92,17 @@ class Ledger:
                 " deploy again, or use the book of this chain"
             )
 
-    def _check_chain(self) -> None:
+    def _sender(self) -> Sender:
+        """What sends for the signer, on the book's chain and no other."""
         self._same_chain(self.node.chain_id())
+        genesis = data(self.node.block(0).get("hash"), "the first block's hash", 32)
+        return Sender(
+            self.node,
+            self.need_signer(),
+            chain=(self.book.chain_id, "0x" + genesis.hex()),
+            ceiling=self.fee_ceiling,
+            patience=self.patience,
+        )
 
     def _same_chain(self, there: int) -> None:
         if there != self.book.chain_id:
@@ -110,6 +119,24 @@ class Ledger:
     def now(self) -> int:
         """The chain's clock: the time of the latest block, Unix seconds."""
         return number(self.node.block().get("timestamp"), "the time of the latest block", most=1 << 64)
+
+    def clock_offset(self) -> float:
+        """How far the chain's clock is ahead of this machine's, seconds; negative where it is behind.
+
+        The chain's is the time that the next block would have, so that a chain without traffic is not taken for one
+        whose clock stands still. Times of issue and deadlines are of the chain's clock; where the two differ by
+        minutes, one of them is wrong, and what is signed now may be valid much earlier or later than it seems.
+
+        Raises:
+            Unreachable, BadAnswer: No answer, or none that fits.
+        """
+        began = time.time()
+        asked = [("eth_getBlockByNumber", [name, False]) for name in ("pending", "latest")]
+        answers = self.node.many(asked, doing="asking for the chain's clock")
+        there = max(_time_of(answer) for answer in answers)
+        if there < 0:
+            raise BadAnswer("the node does not tell the chain's time")
+        return there - (began + time.time()) / 2
 
     def block_time(self, block: int) -> int:
         """The time of a block, Unix seconds.
@@ -223,6 +250,25 @@ class Ledger:
         """
         return self._events.find(contract, event, where, since)
 
+    def iter_logs(
+        self, contract: str, event: str, where: Mapping[str, str | bytes] | None = None, *, since: int | None = None
+    ) -> Iterator[Event]:
+        """The events that :meth:`logs` gives, one after the other: with bounded memory, however many there are.
+
+        They reach up to the block that was the latest when the first one was asked for.
+
+        Args:
+            contract: Its name in the book.
+            event: The event's name.
+            where: Values that indexed arguments must have: addresses, or 32 bytes.
+            since: The first block to look at; by default the contract's own.
+
+        Raises:
+            BadAnswer: After the last event: that block was replaced meanwhile, so some of what was given may be of
+                blocks that are gone.
+        """
+        return self._events.iterate(contract, event, where, since)
+
     @cached_property
     def _events(self) -> Events:
         return Events(self.node, self.book, self.index)
@@ -232,7 +278,9 @@ class Ledger:
     def send(self, fn: Call, *, gas: int | None = None, preflight: bool = True) -> Receipt:
         """Send a transaction and wait until it is in a block.
 
-        It is tried as a call first, so that what the rules refuse costs nothing and is told in words.
+        It is tried as a call first, so that what the rules refuse costs nothing and is told in words. It is signed and
+        sent under the lock of its key: any number of threads and processes of this user may send with one key at once,
+        also beside an outbox.
 
         Args:
             fn: A function of :meth:`contract` with its arguments.
@@ -246,12 +294,11 @@ class Ledger:
             NotMined: Not in a block within :attr:`patience`.
             Unreachable: No answer.
         """
-        signer = self.need_signer()
+        self.need_signer()
         if not preflight and gas is None:
             raise ValueError("without a preflight the gas must be given")
-        self._check_chain()
         fn = Call.of(fn)
-        sender = Sender(self.node, signer, ceiling=self.fee_ceiling, patience=self.patience)
+        sender = self._sender()
         return self.receipt(sender.send(self._plain(fn.address, fn.data), fn.name, gas=gas, preflight=preflight))
 
     def transact(self, *, to: str | None = None, value: int = 0, data: bytes = b"", name: str = "") -> Receipt:
@@ -266,9 +313,8 @@ class Ledger:
         Raises:
             Refused, NoSigner, NotMined, Unreachable: See :meth:`send`.
         """
-        sender = Sender(self.node, self.need_signer(), ceiling=self.fee_ceiling, patience=self.patience)
-        self._check_chain()
-        raw = sender.send(self._plain(to, data, value), name or "a transaction", preflight=False)
+        self.need_signer()
+        raw = self._sender().send(self._plain(to, data, value), name or "a transaction", preflight=False)
         return self.receipt(raw)
 
     def _plain(self, to: str | None, data: bytes, value: int = 0) -> dict[str, Any]:
@@ -292,3 +338,10 @@ class Ledger:
             logs=tuple(event for event in map(self._events.read, logs) if event is not None),
             deployed="" if (made := raw.get("contractAddress")) is None else address(made, "contractAddress"),
         )
+
+
+def _time_of(answer: Any) -> int:
+    """The time of a block as a node gave it; -1 where it gave none, as some do of the pending one."""
+    if not isinstance(answer, Mapping) or answer.get("timestamp") is None:
+        return -1
+    return number(answer["timestamp"], "the time of a block", most=1 << 64)

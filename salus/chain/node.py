@@ -43,6 +43,10 @@ class Node:
 
     Raises:
         BadInput: Not the address of a node.
+
+    Attributes:
+        header_kind: How the headers of its blocks are hashed, once that is known; see
+            :data:`salus.chain.headers.HEADER_KINDS`.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Node:
     ) -> None:
         self.endpoint, self.patience = Endpoint(url, timeout=timeout), patience
         self._batch, self._retry_inner, self._sleep = batch, retry_inner, sleep
+        self.header_kind: str | None = None
 
     @property
     def address(self) -> NodeAddress:
@@ -205,6 +210,8 @@ def _told(trouble: Unreachable, doing: str) -> Unreachable:
     if doing:
         head, colon, rest = said.partition(": ") if isinstance(trouble, NotListening) else (said, "", "")
         said = f"{head} while {doing}{colon}{rest}"
+    if isinstance(trouble, TooMuchAsked | TooLong):  # whoever asked may ask for less
+        return type(trouble)(said)
     return BadAnswer(said) if isinstance(trouble, BadAnswer) else Unreachable(said)
 
 

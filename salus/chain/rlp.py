@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["EMPTY_LIST", "Item", "encode", "fields", "listed"]
+__all__ = ["EMPTY_LIST", "Item", "encode", "fields", "head", "listed"]
 
 Item = bytes | int | Sequence["Item"]
 
@@ -32,17 +32,23 @@ def fields(items: Sequence[bytes | int]) -> bytes:
         raw = item if isinstance(item, bytes) else item.to_bytes((item.bit_length() + 7) // 8)
         size = len(raw)
         if size != 1 or raw[0] >= 0x80:
-            parts.append(_SHORT[size] if size < 56 else _head(size, 0x80))
+            parts.append(_SHORT[size] if size < 56 else head(size, 0x80))
         parts.append(raw)
     return b"".join(parts)
 
 
 def listed(body: bytes) -> bytes:
     """A list of items that are encoded already."""
-    return _head(len(body), 0xC0) + body
+    return head(len(body), 0xC0) + body
 
 
-def _head(size: int, offset: int) -> bytes:
+def head(size: int, offset: int) -> bytes:
+    """What stands before an item.
+
+    Args:
+        size: How many bytes the item has.
+        offset: 0x80 for bytes (one byte below 0x80 has nothing before it), 0xc0 for a list.
+    """
     if size < 56:
         return bytes([offset + size])
     length = size.to_bytes((size.bit_length() + 7) // 8)

@@ -115,21 +115,30 @@ class Near:
         parts = address.parts
         self._name, self._timeout = str(address), timeout
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
+        self._host, self._port = parts.hostname or "", parts.port or 80
+        # Those that rest; each thread takes one for its message. Taking and putting back are atomic.
+        self._resting: list[http.client.HTTPConnection] = []
 
     def close(self) -> None:
         """See :class:`Transport`."""
-        self._connection.close()
+        for connection in self._resting:
+            connection.close()
 
     def __del__(self) -> None:
         # A client is not closed by its user; Python would warn of the socket.
-        if (connection := getattr(self, "_connection", None)) is not None:
+        for connection in getattr(self, "_resting", ()):
             connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        try:
+            return self._resting.pop()
+        except IndexError:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
 
     def post(self, body: bytes, *, timeout: float | None = None, longest: int | None = None) -> Reply:
         """See :class:`Transport`."""
         timeout = self._timeout if timeout is None else timeout
-        connection, reply = self._connection, _Incoming(self._name, timeout, LONGEST if longest is None else longest)
+        connection, reply = self._connection(), _Incoming(self._name, timeout, LONGEST if longest is None else longest)
         whole = False
         try:
             if connection.sock is not None and _ended(connection.sock):
@@ -159,6 +168,7 @@ class Near:
         finally:
             if not whole:  # what may still come must not be taken for the reply to the next message
                 connection.close()
+            self._resting.append(connection)
 
 
 class Far:

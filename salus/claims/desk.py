@@ -32,6 +32,7 @@ from salus.claims.report import UNITS_A_DAY, Report
 from salus.claims.report import report as count_claims
 from salus.claims.submit import send_claims
 from salus.errors import BadAnswer, BadInput
+from salus.formats.ids import id_bytes
 from salus.keys.addresses import address as checked_address
 from salus.outbox import resume_pending
 
@@ -278,9 +279,16 @@ class Claims:
             for claim, result in zip(claims, results, strict=True)
         ]
 
-    def get(self, claim: bytes) -> ClaimRecord:
-        """Where a claim stands."""
-        return self._records([claim])[0]
+    def get(self, claim: bytes | str) -> ClaimRecord:
+        """Where a claim stands.
+
+        Args:
+            claim: Its id, 32 bytes or 0x and 64 hex digits; so for all that take one.
+
+        Raises:
+            BadInput: Not an id.
+        """
+        return self._records([id_bytes(claim, "claim")])[0]
 
     def _records(self, ids: Sequence[bytes]) -> list[ClaimRecord]:
         found = self._ledger.calls("ClaimDesk", "claim", [(claim,) for claim in ids])
@@ -293,19 +301,19 @@ class Claims:
         """The id of a provider's own claim number, which only who has the plan's salt can tell."""
         return claim_id(self._institutions.resolve(provider), plan.number(system, number))
 
-    def decided(self, claim: bytes) -> Decided:
+    def decided(self, claim: bytes | str) -> Decided:
         """A decided claim, from the chain's events; see :func:`salus.claims.history.decided`."""
-        return claimlog.decided(self._with, claim)
+        return claimlog.decided(self._with, id_bytes(claim, "claim"))
 
-    def pended(self, claim: bytes) -> Pended:
+    def pended(self, claim: bytes | str) -> Pended:
         """A claim that waits for review, from the chain's events; see :func:`salus.claims.history.pended`."""
-        return claimlog.pended(self._ledger, claim)
+        return claimlog.pended(self._ledger, id_bytes(claim, "claim"))
 
-    def history(self, claim: bytes) -> tuple[Entry, ...]:
+    def history(self, claim: bytes | str) -> tuple[Entry, ...]:
         """Every event that names a claim, oldest first; see :func:`salus.claims.history.history`."""
-        return claimlog.history(self._with, claim)
+        return claimlog.history(self._with, id_bytes(claim, "claim"))
 
-    def told(self, claim: bytes, *, plan: Plan | None = None, inputs: Sequence[ClaimInput] = ()) -> ClaimAnswer:
+    def told(self, claim: bytes | str, *, plan: Plan | None = None, inputs: Sequence[ClaimInput] = ()) -> ClaimAnswer:
         """The answer to a decided claim, told again from the chain, e.g. for an ExplanationOfBenefit.
 
         Args:
@@ -315,6 +323,7 @@ class Claims:
         Raises:
             BadInput: It was never decided.
         """
+        claim = id_bytes(claim, "claim")
         found, record = self.decided(claim), self.get(claim)
         known = {} if plan is None else {plan.code(price.system, price.code): price for price in plan.prices}
         own = (
@@ -370,7 +379,7 @@ class Claims:
 
     # ---- go on with a claim --------------------------------------------------------------------------------------
 
-    def review(self, claim: bytes, carc: int = 0) -> Receipt:
+    def review(self, claim: bytes | str, carc: int = 0) -> Receipt:
         """Review a pended claim as its insurer: let the rules decide it, or deny it with a code.
 
         Raises:
@@ -379,7 +388,7 @@ class Claims:
         """
         return self._ledger.send(self._f.review(self.pended(claim).claim, carc))
 
-    def decide(self, claim: bytes) -> Receipt:
+    def decide(self, claim: bytes | str) -> Receipt:
         """Let the rules decide a pended claim that nobody reviewed in time; anyone may.
 
         Raises:
@@ -388,7 +397,7 @@ class Claims:
         """
         return self._ledger.send(self._f.decide(self.pended(claim).claim))
 
-    def withdraw(self, claim: bytes) -> Receipt:
+    def withdraw(self, claim: bytes | str) -> Receipt:
         """Take a pended claim back as its provider.
 
         Raises:
@@ -397,7 +406,7 @@ class Claims:
         """
         return self._ledger.send(self._f.withdraw(self.pended(claim).claim))
 
-    def reverse(self, claim: bytes) -> Receipt:
+    def reverse(self, claim: bytes | str) -> Receipt:
         """Give a settled or owed claim back, as its provider, or as its insurer within the appeal days.
 
         Raises:
@@ -406,7 +415,7 @@ class Claims:
         """
         return self._ledger.send(self._f.reverse(self.decided(claim).struct()))
 
-    def appeal(self, claim: bytes) -> Receipt:
+    def appeal(self, claim: bytes | str) -> Receipt:
         """Ask the arbiter about a claim, as its provider or patient, within the appeal days; once.
 
         Raises:
@@ -415,7 +424,7 @@ class Claims:
         """
         return self._ledger.send(self._f.appeal(self.decided(claim).struct()))
 
-    def arbitrate(self, claim: bytes, award: int, carc: int) -> Receipt:
+    def arbitrate(self, claim: bytes | str, award: int, carc: int) -> Receipt:
         """Decide an appeal as the arbiter.
 
         Args:

@@ -9,6 +9,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Any
 
+from salus.abi.hashing import keccak
 from salus.claims.carc import Adjustment
 from salus.claims.input import ClaimInput
 
@@ -254,8 +255,6 @@ class PreparedClaim:
 
 def claim_id(provider: str, number: bytes) -> bytes:
     """The id of a provider's claim number, as ``IClaimDesk.idOf`` gives it."""
-    from eth_utils.crypto import keccak
-
     return keccak(keccak(text="salus.claim") + bytes.fromhex(provider[2:]).rjust(32, b"\0") + number)
 
 

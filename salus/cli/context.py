@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_RPC", "Context"]
 
+# Seconds; above what a block takes on common chains, and what clocks are off by that are set by a time server.
+_CLOCKS_DIFFER = 120
+
 DEFAULT_RPC = "http://127.0.0.1:8545"
 
 
@@ -181,4 +184,22 @@ class Context(Output):
         facts: list[tuple[str, object]] = []
         if contract:
             facts.append(("contract", f"{contract} at {salus.book[contract].address}"))
-        return [*facts, ("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {self.rpc}")]
+        return [*facts, ("signer", salus.need_signer().address), ("chain", f"{salus.chain_id} at {self.nodes}")]
+
+    @property
+    def nodes(self) -> str:
+        """The nodes' addresses for messages, without their passwords and keys."""
+        from salus.chain.connection import NodeAddress
+
+        return ", ".join(str(NodeAddress(url)) for url in self.rpc.split(","))
+
+    def compare_clocks(self, salus: Ledger) -> None:
+        """Warn where the chain's clock and this machine's differ: what is signed counts by the chain's."""
+        offset = round(salus.clock_offset())
+        if abs(offset) > _CLOCKS_DIFFER:
+            days, hours, minutes = abs(offset) // 86400, abs(offset) // 3600, abs(offset) // 60
+            size = f"{days} days" if days > 1 else f"{hours} hours" if hours > 1 else f"{minutes} minutes"
+            self.note(
+                f"warning: the chain's clock is {size} {'ahead of' if offset > 0 else 'behind'} this machine's; the"
+                " times below are the chain's. If this machine is right, the node is not: ask another one"
+            )

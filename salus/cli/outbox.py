@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,12 +16,12 @@ from salus.cli.output import escape_control_chars
 if TYPE_CHECKING:
     from salus.outbox import Outbox, Result, Status
 
-__all__ = ["drop", "list_", "noun", "resume", "status"]
+__all__ = ["cancel", "drop", "list_", "noun", "resume", "status"]
 
 
 @group("outbox")
 def noun() -> None:
-    """What was sent in bulk: list, resume, forget.
+    """What was sent in bulk: list, resume, cancel, forget.
 
     Commands that send much (`claim submit`, `claim plan prices`, `claim plan enroll`, `shipment log`) write every
     transaction into an outbox before it is sent: one file for each chain and account, in the folder outbox of
@@ -80,6 +81,9 @@ def status(context: Context, file: str | None) -> None:
             "chain": s.chain_id,
             "counts": {state.value: count for state, count in s.counts.items()},
             "usedElsewhere": [list(pair) for pair in s.foreign],
+            "gap": None if s.gap is None else {"first": s.gap.first, "last": s.gap.last, "by": s.gap.by},
+            "finalBlockGone": None if s.gone is None else {"number": s.gone[0], "hash": s.gone[1]},
+            "contradictions": dict(s.contradictions),
         }
         for s in found
     ]
@@ -92,14 +96,38 @@ def _show_status(context: Context, found: list[Status]) -> None:
     rows = [(s.account, s.chain_id, *s.counts.values(), _ranges(s), s.path) for s in found]
     if rows:
         context.table("outboxes", ("account", "chain", *_STATES, "nonces used elsewhere", "file"), rows)
+        for s in found:
+            for node, said in s.contradictions.items():
+                click.echo(escape_control_chars(f"{s.path}: the node at {node} contradicted itself: {said}"), err=True)
     else:
         click.echo("nothing was sent in bulk yet")
+    for status in found:
+        for line in _advice(status):
+            click.echo(escape_control_chars(line))
+
+
+def _advice(status: Status) -> Iterator[str]:
+    """What stops an outbox, who caused it, and what to do."""
+    if (gap := status.gap) is not None:
+        which = f"nonce {gap.first}" if gap.first == gap.last else f"nonces {gap.first} to {gap.last}"
+        by = f"; last seen there: {gap.by}, which this outbox did not send" if gap.by else ""
+        yield (
+            f"{status.account}: no transaction with {which} is in a block{by}. What is signed above waits for it."
+            " `salus outbox resume` fills it with transfers of nothing, once no other transaction waits there"
+        )
+    if status.gone is not None:
+        yield (
+            f"{status.account}: block {status.gone[0]} was final and is gone ({status.gone[1]}). Nothing is signed."
+            " If the chain is right, run `salus outbox resume --final-too`"
+        )
 
 
 def _troubled(status: Status) -> bool:
     """Whether something is open, failed or was lost."""
-    return bool(status.open) or any(
-        count for state, count in status.counts.items() if state.value in ("failed", "lost")
+    return (
+        bool(status.open)
+        or status.gone is not None
+        or any(count for state, count in status.counts.items() if state.value in ("failed", "lost"))
     )
 
 
@@ -112,11 +140,19 @@ def _troubled(status: Status) -> bool:
 @click.option(
     "--final-too", is_flag=True, help="Look also at what counted as final: a reorganisation may have been deeper."
 )
-def resume(context: Context, file: str | None, final: bool, confirmations: int, final_too: bool) -> None:
+@click.option(
+    "--accept-foreign",
+    is_flag=True,
+    help="Transactions of the key from elsewhere are no items of this outbox, whatever they call.",
+)
+def resume(
+    context: Context, file: str | None, final: bool, confirmations: int, final_too: bool, accept_foreign: bool
+) -> None:
     """Take up what broke off: send again what was signed, sign what is queued, look again at what is not final.
 
     What a reorganisation took out of its block is sent again as it was. What lost its nonce to another transaction is
-    told, and never signed again by itself. The exit code is 1 when an item was refused, failed or was lost.
+    told, and never signed again by itself. A nonce that no transaction has, and that stops all above it, is filled with
+    a transfer of nothing to the account itself. The exit code is 1 when an item was refused, failed or was lost.
 
     \b
     Example:
@@ -130,7 +166,12 @@ def resume(context: Context, file: str | None, final: bool, confirmations: int, 
         context.confirm([*facts, *context.where(salus)], "Take it up?")
         until: Literal["final", "included"] = "final" if final else "included"
         with context.progress("items", before.open) as bar:
-            found = outbox.resume(until=until, progress=lambda done, _: bar.update(done - bar.pos), final_too=final_too)
+            found = outbox.resume(
+                until=until,
+                progress=lambda done, _: bar.update(done - bar.pos),
+                final_too=final_too,
+                accept_foreign=accept_foreign,
+            )
             results = list(found)
         after = outbox.status()
 
@@ -143,6 +184,35 @@ def resume(context: Context, file: str | None, final: bool, confirmations: int, 
 
     context.answer([_document(result) for result in results], tell)
     if any(result.error for result in results):
+        sys.exit(1)
+
+
+@command(noun, "cancel")
+@click.argument("key")
+@_FILE
+def cancel(context: Context, key: str, file: str | None) -> None:
+    """Cancel an item that is signed and in no block: a transfer of nothing with a higher fee takes its nonce.
+
+    Either of the two may be faster. The exit code is 1 when the item happened all the same. An item that is not signed
+    yet is forgotten.
+
+    \b
+    Example:
+      salus outbox cancel invoice-17 --keystore hospital.json
+    """
+    salus = context.connect_signing()
+    with context.outbox(salus, file) as outbox:
+        outbox = _required(outbox)
+        context.confirm([("item", key), ("outbox", outbox.path), *context.where(salus)], "Cancel it?")
+        told = outbox.cancel(key)
+    if told.done:
+        words = f"{key} was faster: it is in block {told.block} and is not cancelled"
+    elif told.state.value == "lost":
+        words = str(told.error)
+    else:
+        words = f"{key} was {told.state.value} and is forgotten"
+    context.answer(_document(told), words)
+    if told.done:
         sys.exit(1)
 
 
@@ -203,6 +273,7 @@ def _document(result: Result) -> dict[str, Any]:
         "gas": result.gas_used,
         "transaction": result.transaction,
         "attempts": list(result.attempts),
+        "proof": None if result.proof is None else result.proof.value,
         "error": getattr(result.error, "name", None),
         "message": str(result.error) if result.error else None,
         "arguments": dict(getattr(result.error, "arguments", {})),

@@ -34,6 +34,9 @@ _SYMBOLOGIES = ("]d2", "]C1", "]Q3", "]e0", "]J1")
 
 _BRACKETS = re.compile(r"\(([0-9]{2,4})\)")
 
+# Formats that the library reads by itself. Others it would hand to other programs, an EPS to Ghostscript.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+
 # Pictures beyond this many pixels are not opened; a phone's has some 12 million.
 _PIXELS = 80_000_000
 
@@ -292,7 +295,7 @@ def _decode(path: str | Path) -> list[str]:
     picture: Any
     try:
         warnings_are = warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
-        with warnings_are, Image.open(io.BytesIO(content)) as opened:
+        with warnings_are, Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             if opened.width * opened.height > _PIXELS:
                 raise BadInput(
                     str(path), "picture", f"has more than {_PIXELS // 10**6} million pixels; give a smaller one"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from salus.abi.hashing import keccak
 from salus.coldchain.temperature import Profile
 from salus.errors import BadAnswer, BadInput, one_line
 from salus.formats.gs1 import gtin_number, lot_number
@@ -79,7 +80,6 @@ def lot_id(gtin: str, number: str) -> bytes:
         BadInput: No GTIN, or no lot number.
     """
     from eth_abi.abi import encode
-    from eth_utils.crypto import keccak
 
     fields = [keccak(text="salus.lot"), gtin_number(gtin), lot_number(number)]
     return keccak(encode(["bytes32", "uint64", "bytes32"], fields))

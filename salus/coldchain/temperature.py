@@ -10,6 +10,8 @@ from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any
 
+from salus.abi.hashing import keccak
+
 __all__ = [
     "BUDGET",
     "BY_HAND",
@@ -132,7 +134,6 @@ class Profile:
     def id(self) -> bytes:
         """The profile's id on any chain: a hash of its content."""
         from eth_abi.abi import encode
-        from eth_utils.crypto import keccak
 
         struct = "(uint8,uint8,int16,int16,uint32,uint32,uint32,int16,uint16,(uint8,uint8,int16,uint16)[])"
         return keccak(

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from salus.abi.hashing import keccak
 from salus.errors import BadInput, one_line
 from salus.keys.addresses import address as checked_address
 
@@ -71,7 +72,6 @@ class Schedule:
     def id(self) -> bytes:
         """The schedule's id on any chain: a hash of its content."""
         from eth_abi.abi import encode
-        from eth_utils.crypto import keccak
 
         steps = [step.struct() for step in self.steps]
         content = keccak(encode(["uint16", "(uint16,uint16,uint16,uint16)[]"], [self.vaccine, steps]))

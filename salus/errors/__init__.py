@@ -7,6 +7,7 @@
     │   ├── NotLicensed …       1   one class for each custom error of the contracts, by its name
     │   ├── Reverted            1   a contract gave a reason in words, or none
     │   ├── UnknownRefusal      1   a custom error that is in no ABI here
+    │   ├── Cancelled           1   of the outbox: a transfer of nothing used the item's nonce, as the user asked
     │   ├── NonceTaken          1   of the outbox: a transaction sent outside this outbox consumed the nonce
     │   └── NodeRefused         1   the node took the transaction for invalid (funds, fee, nonce)
     ├── BadInput                2   a file, an option or a value; names the file, the field and the fix
@@ -14,6 +15,7 @@
     │   ├── WrongPassword       2
     │   └── NoSigner            2   something had to be signed and there is no signer
     ├── IndexTrouble            2   the local index: in use, of another book, full, damaged; names the fix
+    │   ├── IndexUnreachable    2   its database server does not answer, or ended the connection
     │   └── IndexParted         2   the chain differs from what the index has read, further back than it keeps
     ├── Aborted                 2   the user said no
     └── Unreachable             3   no answer from a node
@@ -23,6 +25,7 @@
         ├── WrongChain          3   the node is on another chain than the address book
         ├── NotDeployed         3   no code, or other code, at an address of the book
         ├── BadAnswer           3   the node's answer is not what the protocol allows
+        │   ├── Contradiction   3   what a node says does not fit the block's hash, or what else it says
         │   ├── TooLong         3   of one message: the reply is longer than it may be
         │   └── TooMuchAsked    3   of one message: the node refuses so many questions at once
         └── NotMined            3   sent, and not in a block within the time; names the transaction
@@ -50,6 +53,7 @@ from salus.errors.tree import (
     BadInput,
     IndexParted,
     IndexTrouble,
+    IndexUnreachable,
     NodeRefused,
     NoSigner,
     NotDeployed,
@@ -70,6 +74,7 @@ __all__ = [
     "BadInput",
     "IndexParted",
     "IndexTrouble",
+    "IndexUnreachable",
     "NoSigner",
     "NodeRefused",
     "NotDeployed",

@@ -105,6 +105,69 @@ def _place(a: Mapping[str, Any]) -> str:
     return f"for what {a['patient']} grants to {a['grantee']}"
 
 
+#: What is wrong with a field that a contract names, and what to do; by error and field.
+_FIELDS: Mapping[str, Mapping[str, str]] = {
+    "InvalidPairing": {
+        "device": "the logger is not in service: it is retired or lost; name another one",
+        "calibration": "the logger's calibration ends before the pairing begins; calibrate it, or name another one",
+        "from": "the pairing begins at a time that is judged already, before the lot was made, or later than now;"
+        " name a later time, not after now",
+        "to": "the pairing must end after it begins, and not after its present end; name another end",
+        "busy": "the logger is paired until later than that, with this or another shipment; end that pairing first"
+        " (`salus shipment unpair`), or begin after it",
+        "model": "the logger's model is not trusted; name a trusted one (`salus logger model`), or none",
+    },
+    "InvalidShipment": {
+        "units": "the units must be at least 1, and not more than the shipment holds (to split some off: fewer)",
+        "hoursAllowed": "the shipment may be under way for so many hours at most as handovers allow; name fewer",
+        "into": "only two shipments of one lot can be merged, and none with itself; name another one",
+    },
+    "InvalidHandover": {
+        "terms": "the handover's terms have bits that mean nothing; prepare it with this version of the client",
+        "hoursAllowed": "the handover names more hours under way than are allowed; name fewer",
+        "vvm": "the vaccine vial monitor is past its discard point: spoilt goods are not accepted; reject them"
+        " (`salus shipment reject`)",
+        "shake": "the shake test failed: spoilt goods are not accepted; reject them (`salus shipment reject`)",
+        "to": "the receiver holds the shipment already; name another one",
+        "since": "the time of the handover is out of range; prepare it again",
+    },
+    "InvalidLot": {
+        "gtin": "the GTIN has a wrong check digit or length; read it from the label again",
+        "number": "the lot number must be 1 to 20 of the characters that GS1 allows; read it from the label again",
+        "madeAt": "the lot was made later than now; correct the time",
+        "expiresAt": "the lot must expire after it was made, and later than now; correct the day",
+        "units": "the lot has no units; name how many there are",
+    },
+    "InvalidEmergency": {
+        "cause": "the cause of the emergency is missing; name one",
+        "categories": "the categories that are needed are missing; name at least one",
+        "duration": "the emergency access lasts no time, or longer than it may; name another duration",
+        "outcome": "the outcome is missing; name how the emergency ended",
+    },
+    "InvalidSchedule": {
+        "vaccine": "the schedule's vaccine is missing; name its CVX code",
+        "steps": "the schedule has no doses, or more than it may have; name fewer",
+        "minInterval": "the first dose has none before it, so its least interval must be 0",
+        "due": "a dose cannot be due before its least interval is over; name a later day",
+        "overdue": "a dose is overdue only after it is due; name a later day, or 0 for never",
+    },
+    "InvalidProfile": {
+        "low": "the lower limit must be below the upper one; correct one of them",
+        "silence": "the longest time without readings must be more than 0; name it",
+        "vvm": "there is no vaccine vial monitor of that category; name one of WHO's, or none",
+        "mkt": "the limit of the mean kinetic temperature does not fit the range or the heat of activation; correct it",
+        "rules": "the profile judges nothing, or has more rules than it may have; name a budget, or other rules",
+        "afterMinutes": "a rule counts after 0 minutes, or later than it may; name other minutes",
+        "threshold": "a rule's temperature is out of range; name another one",
+    },
+}
+
+
+def _of_field(error: str, what: str, field: object) -> str:
+    """What is wrong with a field; a name that is unknown here, from a newer contract, is shown as it is."""
+    return _FIELDS[error].get(str(field), f"{what}'s {_text(str(field))} is not allowed")
+
+
 def _text(value: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in value)[:80]
 
@@ -147,8 +210,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "DeadlinePassed": lambda a: f"it could be submitted until {moment(a['deadline'])}; sign anew",
     "InvalidSignature": lambda a: (
-        f"the signature is not {a.get('signer') or a['account']}'s for these very values on this chain and contract,"
-        " or another account sent it"
+        f"the signature is not that of {a.get('signer') or a['account']} over exactly these values, for this chain and"
+        " contract. Something was changed after it was signed, or another key signed: after a recovery only the new key"
+        " counts; sign it again with that one"
     ),
     "OutOfScope": lambda a: (
         f"{a['signer']} may not do this for {a['patient']}, or no longer: as a delegate it has a scope and an end"
@@ -180,7 +244,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"the glass cannot be broken: {a['patient']} denies emergencies to {a['institution']}, or the deployment has"
         " none"
     ),
-    "InvalidEmergency": lambda a: f"the emergency's {_text(a['field'])} is not possible",
+    "InvalidEmergency": lambda a: _of_field("InvalidEmergency", "the emergency", a["field"]),
     "EmergencyUnderWay": lambda a: (
         f"the emergency {_hex(a['emergency'])} is under way until {moment(a['until'])}; a new one can be declared"
         " after it"
@@ -283,7 +347,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "InvalidKey": lambda a: f"x {_hex(a['x'])} and y {_hex(a['y'])} are no point of the curve P-256, so no maker's key",
     "ModelNotTrusted": lambda a: f"the regulator does not trust the key of model {a['model']} any more",
     "InvalidFileSignature": lambda a: f"the key of model {a['model']} did not sign the file {_hex(a['file'])}",
-    "InvalidSchedule": lambda a: f"the schedule's {_text(a['field'])} is not possible",
+    "InvalidSchedule": lambda a: _of_field("InvalidSchedule", "the schedule", a["field"]),
     "ScheduleExists": lambda a: f"the schedule {_hex(a['schedule'])} is registered already",
     "UnknownSchedule": lambda a: f"there is no schedule {_hex(a['schedule'])}",
     "InvalidDay": lambda a: (
@@ -300,15 +364,15 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"the dose {_hex(a['dose'])} is voided already, or another one of its series followed it"
     ),
     # ---- cold chain
-    "InvalidProfile": lambda a: f"the temperature profile's {_text(a['field'])} is not possible",
+    "InvalidProfile": lambda a: _of_field("InvalidProfile", "the temperature profile", a["field"]),
     "ProfileExists": lambda a: f"the temperature profile {_hex(a['profile'])} is registered already",
     "UnknownProfile": lambda a: f"there is no temperature profile {_hex(a['profile'])}",
-    "InvalidLot": lambda a: f"the lot's {_text(a['field'])} is not possible",
+    "InvalidLot": lambda a: _of_field("InvalidLot", "the lot", a["field"]),
     "LotExists": lambda a: f"the lot {_hex(a['lot'])} is registered already",
     "UnknownLot": lambda a: f"there is no lot {_hex(a['lot'])}",
     "NotManufacturer": lambda a: f"{a['account']} does not act for the manufacturer of the lot {_hex(a['lot'])}",
     "UnitsExceeded": lambda a: f"{a['asked']} units were asked of the lot {_hex(a['lot'])}, which has {a['left']} left",
-    "InvalidShipment": lambda a: f"the shipment's {_text(a['field'])} is not possible",
+    "InvalidShipment": lambda a: _of_field("InvalidShipment", "the shipment", a["field"]),
     "ShipmentExists": lambda a: f"the shipment {_hex(a['shipment'])} is open already",
     "UnknownShipment": lambda a: f"there is no shipment {_hex(a['shipment'])}",
     "NotHolder": lambda a: f"{a['account']} does not hold the shipment {_hex(a['shipment'])}",
@@ -320,7 +384,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "OutsidePairing": lambda a: (
         f"readings must lie within the logger's time with the shipment, {moment(a['from'])} to {moment(a['to'])}"
     ),
-    "InvalidPairing": lambda a: f"the pairing's {_text(a['field'])} is not possible",
+    "InvalidPairing": lambda a: _of_field("InvalidPairing", "the pairing", a["field"]),
     "FileNotProven": lambda a: (
         f"the shipment takes only files that model {a['model']} signed, and nobody has proven {_hex(a['file'])}; do"
         " so with `salus logger prove`"
@@ -328,9 +392,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "NoFork": lambda a: (
         f"these are no two batches of one number that one logger of the shipment {_hex(a['shipment'])} signed"
     ),
-    "InvalidHandover": lambda a: (
-        f"the handover's {_text(a['field'])} is not possible, or says that the goods are spoilt"
-    ),
+    "InvalidHandover": lambda a: _of_field("InvalidHandover", "the handover", a["field"]),
     "SignatureExpired": lambda a: f"the signature counted until {moment(a['deadline'])}; sign anew",
     "InvalidReason": lambda a: "a code for the reason is missing; give one that is not 0",
     "AlreadyRecalled": lambda a: f"the lot {_hex(a['lot'])} is recalled already",

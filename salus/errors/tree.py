@@ -15,6 +15,7 @@ __all__ = [
     "BadInput",
     "IndexParted",
     "IndexTrouble",
+    "IndexUnreachable",
     "NoSigner",
     "NodeRefused",
     "NotDeployed",
@@ -122,6 +123,10 @@ class IndexTrouble(SalusError):
     """Something about the local index of events: in use, never filled, of another book, without room, damaged."""
 
     exit_code = 2
+
+
+class IndexUnreachable(IndexTrouble):
+    """The database server of the index does not answer, or ended the connection; it may answer a little later."""
 
 
 class IndexParted(IndexTrouble):

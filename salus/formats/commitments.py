@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from salus.abi.hashing import keccak
 from salus.errors import BadInput
 
 __all__ = ["commit"]
@@ -19,8 +20,6 @@ def commit(content: bytes, salt: bytes | None = None) -> tuple[bytes, bytes]:
     Returns:
         The commitment and the salt; only with the salt can the commitment be matched to the record.
     """
-    from eth_utils.crypto import keccak
-
     salt = secrets.token_bytes(32) if salt is None else salt
     if len(salt) != 32:
         raise BadInput("", "salt", f"has {len(salt)} bytes; it must have 32")

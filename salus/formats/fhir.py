@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from salus.errors import BadInput, one_line
-from salus.formats.json_file import parse_json, read_text
+from salus.formats.json_file import expect_bounded, parse_json, read_text
 
 __all__ = ["Resource", "read_resources"]
 
@@ -167,6 +167,7 @@ def read_resources(path: str | Path, kind: str) -> list[Resource]:
     if not text.strip():
         raise BadInput(source, "file", f"is empty; give a FHIR {kind}")
     if Path(path).suffix.lower() in (".ndjson", ".jsonl") or _is_lines(text):
+        expect_bounded(text, source)
         lines = [
             Resource(source, f"line {n}", _resource(parse_json(line, source, n), source, f"line {n}"))
             for n, line in enumerate(text.split("\n"), 1)

@@ -7,14 +7,18 @@ import os
 from collections.abc import Iterator
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from salus.errors import BadInput
 
 __all__ = [
     "MAX_BYTES",
+    "MAX_PARTS",
+    "MAX_VALUES",
     "add",
+    "create_new",
     "dump_json",
+    "expect_bounded",
     "multiply",
     "parse_json",
     "read_bytes",
@@ -25,6 +29,9 @@ __all__ = [
 
 #: Largest file that is read, in bytes.
 MAX_BYTES = 64 * 1024 * 1024
+
+#: Most objects and lists in a JSON file, and most commas.
+MAX_PARTS, MAX_VALUES = 1_000_000, 5_000_000
 
 # Numbers with more characters are an attack or a mistake, never an amount; the bound also keeps arithmetic small.
 _MAX_NUMBER = 60
@@ -66,14 +73,26 @@ def read_text(path: str | Path) -> str:
         raise BadInput(str(path), f"byte {trouble.start}", "is not UTF-8; save the file as UTF-8") from None
 
 
+def create_new(path: str | os.PathLike[str]) -> TextIO:
+    """Open a file that is not there yet, for text; its owner alone can read it, whatever the umask is.
+
+    What is written here links a patient to an institution, or may: orders, claims' answers, documents.
+
+    Raises:
+        OSError: It is there, also as a link, or cannot be made.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    return os.fdopen(handle, "w", encoding="utf-8")
+
+
 def write_new(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file that is not there yet.
+    """Write a file that is not there yet, which its owner alone can read.
 
     Raises:
         BadInput: It is there, or cannot be written.
     """
     try:
-        with Path(path).open("x", encoding="utf-8") as stream:
+        with create_new(path) as stream:
             stream.write(text)
     except FileExistsError:
         raise BadInput(path, "", "is there already; name another file") from None
@@ -90,8 +109,10 @@ def parse_json(text: str, source: str, line: int | None = None) -> Any:
         line: The line that `text` is in the file, for newline-delimited JSON.
 
     Raises:
-        BadInput: It is not JSON, a key stands twice in an object, a number is NaN, infinite or absurdly long.
+        BadInput: It is not JSON, a key stands twice in an object, a number is NaN, infinite or absurdly long; or it has
+            more objects, lists and values than :func:`expect_bounded` allows.
     """
+    expect_bounded(text, source)
     try:
         return json.loads(
             text, parse_float=_decimal, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
@@ -103,6 +124,20 @@ def parse_json(text: str, source: str, line: int | None = None) -> Any:
         raise BadInput(source, "JSON" if line is None else f"line {line}", str(trouble)) from None
     except RecursionError:
         raise BadInput(source, "JSON", "is nested too deeply; give a plain document") from None
+
+
+def expect_bounded(text: str, source: str) -> None:
+    """Check that a JSON text is not made of very many tiny parts: reading them takes far longer than their bytes say.
+
+    The signs are counted, in strings too, so that this takes no longer than a look at the text.
+
+    Raises:
+        BadInput: It has more than a million objects and lists, or five million values.
+    """
+    parts, values = text.count("{") + text.count("["), text.count(",")
+    if parts > MAX_PARTS or values > MAX_VALUES:
+        what = f"{parts:,} objects and lists" if parts > MAX_PARTS else f"{values:,} values"
+        raise BadInput(source, "file", f"has {what}, more than are read at once; split it")
 
 
 def dump_json(value: Any, indent: int = 2) -> str:

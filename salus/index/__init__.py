@@ -8,11 +8,10 @@ it lies beside the address book, and asks the chain where it does not.
 
 What is public is listed here; each name is loaded when it is first used, for most of them need a database's library.
 
-All other modules are private: ``_sync`` keeps the index in step with the chain. ``_rpc`` asks a node, ``_chain``
+All other modules are private: ``_sync`` keeps the index in step with the chain. ``_chain`` asks a node and
 verifies its answers, with ``_bloom``, and ``_rows`` makes rows of logs. ``_store`` is the database, ``_tables`` its
-tables, ``_lock`` lets one program write. ``_reader`` is what a client reads with. ``_status`` reports on
-an index; ``_audit`` verifies it, with ``_compare`` (row by row) and ``expected_state`` (what the contracts' storage
-must hold).
+tables, ``_lock`` lets one program write. ``_reader`` is what a client reads with. ``_status`` reports on an index;
+``_audit`` verifies it, with ``_compare`` (row by row) and ``expected_state`` (what the contracts' storage must hold).
 """
 
 from __future__ import annotations

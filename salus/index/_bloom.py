@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from salus.abi.decoding import events_of
+from salus.abi.hashing import keccak
 from salus.errors import BadAnswer, one_line
 from salus.index._rows import unhex
 
@@ -24,8 +25,6 @@ def union(blooms: Iterable[int]) -> int:
 @lru_cache(1 << 16)
 def bloom_of(thing: bytes) -> int:
     """The three bits of 2048 that an address or a topic sets in ``logsBloom`` (Yellow Paper, 4.3.1), as a number."""
-    from eth_utils.crypto import keccak
-
     digest = keccak(thing)
     return sum({1 << (int.from_bytes(digest[i : i + 2]) & 2047) for i in (0, 2, 4)})
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from salus.errors import IndexTrouble
 
@@ -49,8 +50,9 @@ def writer(store: Store) -> Iterator[None]:
             try:
                 yield
             finally:
-                connection.execute(_statement("pg_advisory_unlock"))
-                connection.commit()
+                with contextlib.suppress(DBAPIError):  # where the connection is gone, so is the lock
+                    connection.execute(_statement("pg_advisory_unlock"))
+                    connection.commit()
         return
     # Beside the file and never removed: who removes a lock file may remove the one that another has just taken.
     path = f"{file}.lock"

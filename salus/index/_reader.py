@@ -32,7 +32,15 @@ class Reader:
         self.store = Store(where)
         self.book, self.strict = book, strict
 
-    def find(self, contract: str, topics: Sequence[bytes | None], since: int) -> Past | None:
+    def find(
+        self,
+        contract: str,
+        topics: Sequence[bytes | None],
+        since: int,
+        *,
+        after: tuple[int, int] | None = None,
+        most: int | None = None,
+    ) -> Past | None:
         """Logs of a contract since a block; see :class:`salus.chain.events.EventIndex`.
 
         Raises:
@@ -50,7 +58,8 @@ class Reader:
                     )
                 if since > at.block:
                     return None
-                return Past(self.store.find(connection, contract, topics, since), at.block, at.hash)
+                rows = self.store.find(connection, contract, topics, since, after=after, most=most)
+                return Past(rows, at.block, at.hash)
         except IndexTrouble:
             if self.strict:
                 raise

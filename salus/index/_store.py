@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, exists, func, insert, or_, select, text, update
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from salus.errors import IndexTrouble, one_line
+from salus.errors import IndexTrouble, IndexUnreachable, one_line
 from salus.index import _tables as t
+from salus.index._address import IndexAddress
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Table
@@ -107,19 +108,19 @@ class Store:
     """
 
     def __init__(self, where: str | os.PathLike[str], *, writer: bool = False) -> None:
-        self.where = os.fspath(where)
-        self._engine = t.open_engine(where, writer=writer)
+        self.where = IndexAddress(where)
+        self._engine = t.open_engine(self.where, writer=writer)
         self._writing = self._engine.execution_options(writes=True)
 
     @property
     def display_name(self) -> str:
         """Where it is, for messages: the file, or the URL without a password."""
-        return t.redact(self.where)
+        return str(self.where)
 
     @property
     def file(self) -> Path | None:
         """Its file; None where it is on a server."""
-        return None if "://" in self.where else Path(self.where)
+        return self.where.file
 
     def close(self) -> None:
         """Close the database."""
@@ -156,6 +157,8 @@ class Store:
             yield
         except DBAPIError as trouble:
             words = one_line(trouble.orig)
+            if self.file is None and (why := _server_trouble(trouble, words, self.where)):
+                raise why from None
             if "no such table" in words or "does not exist" in words:
                 words = "it was never filled; run `salus index sync`"
             elif "disk" in words or "full" in words:
@@ -202,9 +205,9 @@ class Store:
             # A file that is damaged, or no database at all.
             self._engine.dispose()
             with self._gate():
-                for path in (f"{self.file}-wal", f"{self.file}-shm", self.where):
+                for path in (f"{self.file}-wal", f"{self.file}-shm", self.file):
                     Path(path).unlink(missing_ok=True)
-            t.secure(Path(self.where), True)
+            t.secure(self.file, True)
 
     def cursor(self, connection: Connection | None = None) -> Cursor | None:
         """Up to which block the index holds the chain; None where it was never filled.
@@ -274,6 +277,9 @@ class Store:
         contract: str,
         topics: Sequence[bytes | None],
         since: int,
+        *,
+        after: tuple[int, int] | None = None,
+        most: int | None = None,
     ) -> list[Any]:
         """Logs of a contract by their topics, oldest first.
 
@@ -282,6 +288,8 @@ class Store:
             contract: The contract's name.
             topics: What the topics must be, None for any; the first is the event.
             since: The number of the first block.
+            after: Only those behind this place, a block's number and a place in it.
+            most: Only so many.
 
         Returns:
             Rows of ``events``: block, log_index, tx, topic0 to topic3, data.
@@ -293,9 +301,11 @@ class Store:
             for column, topic in zip((c.topic0, c.topic1, c.topic2, c.topic3), topics, strict=False)
             if topic is not None
         ]
+        if after is not None:
+            wanted.append(or_(c.block > after[0], and_(c.block == after[0], c.log_index > after[1])))
         columns = (c.block, c.log_index, c.tx, c.topic0, c.topic1, c.topic2, c.topic3, c.data)
         query = select(*columns).where(and_(*wanted)).order_by(c.block, c.log_index)
-        return list(connection.execute(query))
+        return list(connection.execute(query if most is None else query.limit(most)))
 
     def counts(self, connection: Connection) -> dict[str, int]:
         """How many rows each table has, by its name."""
@@ -415,6 +425,30 @@ class Store:
         stream = connection.execution_options(yield_per=1000).execute(select(table).order_by(*key))
         for row in stream:
             yield tuple(bytes(v) if isinstance(v, (bytes, memoryview)) else v for v in row)
+
+
+def _server_trouble(trouble: DBAPIError, words: str, where: IndexAddress) -> IndexTrouble | None:
+    """What is wrong with a server or with the connection to it; None where the trouble is about what was asked."""
+    said = words.lower()
+    if "does not exist" in said and "relation" not in said:
+        if "role" in said:
+            return IndexTrouble(f"the index {where}: {words}; name a user that the server knows, or make that one")
+        if "database" in said:
+            make = f"`createdb {where.database}`" if where.database.isidentifier() else "createdb"
+            return IndexTrouble(
+                f"the index {where}: the server has no database of that name; make it with {make}, or name another"
+                " --events"
+            )
+    # Wrong words of the user do not pass by waiting.
+    if any(sign in said for sign in ("authentication failed", "no password supplied", "pg_hba.conf", "permission")):
+        return None
+    if trouble.connection_invalidated or isinstance(trouble, OperationalError | InterfaceError):
+        code = getattr(trouble.orig, "sqlstate", None) or ""
+        # 08: the connection; 57P: the server is stopped, is starting, or ends the connection. Without a code it was
+        # not reached.
+        if trouble.connection_invalidated or not code or code.startswith(("08", "57P")):
+            return IndexUnreachable(f"the index {where}: the server does not answer ({words}); is it running?")
+    return None
 
 
 def _row(header: Header) -> Mapping[str, Any]:

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 
 from salus.chain.book import Book
 from salus.chain.node import Node
-from salus.errors import BadAnswer, IndexParted, IndexTrouble, NotDeployed, SalusError, Unreachable, WrongChain
+from salus.errors import (
+    BadAnswer,
+    IndexParted,
+    IndexTrouble,
+    IndexUnreachable,
+    NotDeployed,
+    SalusError,
+    Unreachable,
+    WrongChain,
+)
 from salus.index._chain import Chain, Moved, Page
 from salus.index._lock import writer
 from salus.index._store import WINDOW, Cursor, Header, Store
@@ -64,6 +73,25 @@ class Report:
 
 class _Stopped(Exception):
     """The event that ends the following was set."""
+
+
+class _Pause:
+    """The pauses of who follows: usual ones, and ones that grow while something does not answer."""
+
+    def __init__(self, stop: threading.Event, interval: float, trouble: Callable[[SalusError], None] | None) -> None:
+        self._stop, self._interval, self._trouble, self._wait = stop, interval, trouble, interval
+
+    def usual(self) -> None:
+        """Everything answered."""
+        self._wait = self._interval
+        self._stop.wait(self._wait)
+
+    def longer(self, error: SalusError) -> None:
+        """Something did not answer; who follows is told."""
+        if self._trouble is not None:
+            self._trouble(error)
+        self._wait = min(2 * self._wait, _LONGEST_WAIT)
+        self._stop.wait(self._wait * (0.5 + random.random()))
 
 
 #: Called with the report so far, after each change of the index.
@@ -142,18 +170,19 @@ class Indexer:
         on_change: OnChange | None = None,
         trouble: Callable[[SalusError], None] | None = None,
     ) -> Report:
-        """Stay at the chain's head until told to stop; a node that does not answer is waited for.
+        """Stay at the chain's head until told to stop; a node or a database server that does not answer is waited for.
 
         Args:
             stop: Set it to end.
             interval: Seconds between two questions for the newest block.
             on_change: Called after each change of the index, with the report so far.
-            trouble: Called where the node did not answer; it is asked again after a pause that grows.
+            trouble: Called where the node or the server did not answer; it is asked again after a pause that grows.
 
         Raises:
             IndexTrouble, IndexParted, WrongChain, NotDeployed: See :meth:`sync`; these do not pass by waiting.
         """
-        report, wait = Report(), interval
+        report = Report()
+        pause = _Pause(stop, interval, trouble)
 
         def changed(report: Report) -> None:
             if on_change is not None:
@@ -161,20 +190,21 @@ class Indexer:
             if stop.is_set():  # also in the middle of catching up, which may take hours
                 raise _Stopped
 
-        with writer(self.store):
-            while not stop.is_set():
-                try:
-                    self._sync(report, None, changed)
-                    wait = interval
-                except _Stopped:
-                    break
-                except (WrongChain, NotDeployed):
-                    raise
-                except Unreachable as error:
-                    if trouble is not None:
-                        trouble(error)
-                    wait = min(2 * wait, _LONGEST_WAIT)
-                stop.wait(wait if wait == interval else wait * (0.5 + random.random()))
+        while not stop.is_set():
+            try:
+                with writer(self.store):
+                    while not stop.is_set():
+                        try:
+                            self._sync(report, None, changed)
+                            pause.usual()
+                        except (WrongChain, NotDeployed):
+                            raise
+                        except Unreachable as error:
+                            pause.longer(error)
+            except _Stopped:
+                break
+            except IndexUnreachable as error:  # the lock went with the connection: it is taken again
+                pause.longer(error)
         return report
 
     def rebuild(self, *, on_change: OnChange | None = None) -> Report:

@@ -15,6 +15,7 @@ overflows a column and no text has to be valid. It is decoded where it is read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -40,9 +41,12 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from salus.errors import BadInput, IndexTrouble
 from salus.errors.extras import needs
+from salus.keys.private_file import WRITE, distrust
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
+
+    from salus.index._address import IndexAddress
 
 __all__ = [
     "SCHEMA",
@@ -56,7 +60,6 @@ __all__ = [
     "events",
     "open_engine",
     "quarantine",
-    "redact",
     "secure",
 ]
 
@@ -161,22 +164,11 @@ def drop(engine: Engine) -> None:
 # ------------------------------------------------------------------------------------------------------------ opening
 
 
-def redact(where: str | os.PathLike[str]) -> str:
-    """The place of an index for messages: a URL without its password, a file as it is."""
-    text = os.fspath(where)
-    if "://" not in text:
-        return text
-    try:
-        return make_url(text).render_as_string(hide_password=True)
-    except ArgumentError:
-        return text.split("://", 1)[0] + "://…"
-
-
-def open_engine(where: str | os.PathLike[str], *, writer: bool = False) -> Engine:
+def open_engine(where: IndexAddress, *, writer: bool = False) -> Engine:
     """Open the database of an index.
 
     Args:
-        where: A file, for SQLite; or the URL of a PostgreSQL database, ``postgresql://user@host/name``.
+        where: A file, for SQLite; or a PostgreSQL database, ``postgresql://user@host/name``.
         writer: Make the file where it is not there, readable by its owner alone; and keep the connection, which a
             reader gives back at once.
 
@@ -184,37 +176,42 @@ def open_engine(where: str | os.PathLike[str], *, writer: bool = False) -> Engin
         BadInput: Neither.
         IndexTrouble: The file is not there, or is none that this program may trust.
     """
-    text = os.fspath(where)
-    if "://" in text:
+    if (path := where.file) is None:
         pool = {} if writer else {"poolclass": NullPool}
-        return create_engine(_postgres(text), isolation_level="REPEATABLE READ", **pool)
-    path = Path(text)
+        # Statements go into errors without their values.
+        return create_engine(_postgres(where), isolation_level="REPEATABLE READ", hide_parameters=True, **pool)
     secure(path, writer)
     # Absolute, and as a path of the system: SQLAlchemy would take a `?` in a name for the start of options.
     kind = QueuePool if writer else NullPool
-    engine = create_engine("sqlite://", creator=lambda: _connect(path.absolute()), poolclass=kind)
+    engine = create_engine("sqlite://", creator=lambda: _connect(path), poolclass=kind)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _postgres(text: str) -> URL:
+def _postgres(where: IndexAddress) -> URL:
     try:
-        url = make_url(text)
+        url = make_url(where.secret)
         if url.get_backend_name() != "postgresql":
-            raise BadInput("--events", redact(text), "must be a file, or postgresql://user@host/name")
+            raise BadInput("--events", str(where), "must be a file, or postgresql://user@host/name")
         url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
-    except (ArgumentError, NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError, ValueError):
         raise BadInput(
-            "--events", redact(text), "is no URL; write a file's name, or postgresql://user@host/name"
+            "--events", str(where), "is no URL; write a file's name, or postgresql://user@host/name"
         ) from None
     except ImportError:
-        raise BadInput("--events", redact(text), needs("psycopg", "postgres")) from None
+        raise BadInput("--events", str(where), needs("psycopg", "postgres")) from None
     return url
 
 
 def secure(path: Path, create_file: bool) -> None:
-    """Make sure of a file that its owner alone reads and writes; SQLite gives its companions the same rights."""
+    """Make sure of a file that it is this user's and nobody else writes to it; others may not read it from then on.
+
+    SQLite gives its companions the same rights, and would use ones that another user has prepared.
+
+    Raises:
+        IndexTrouble: It is not to be trusted, or not there.
+    """
     try:
         if create_file:
             try:
@@ -222,19 +219,31 @@ def secure(path: Path, create_file: bool) -> None:
             except FileExistsError:
                 pass
         found = os.lstat(path)
-        if not stat.S_ISREG(found.st_mode):
-            raise IndexTrouble(f"{path} is no regular file; name another one for the index")
-        if found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) != 0o600:
+        _expect_trusted(path, found)
+        if stat.S_IMODE(found.st_mode) != 0o600:
             os.chmod(path, 0o600)
+        for companion in (path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            with contextlib.suppress(FileNotFoundError):
+                _expect_trusted(companion, os.lstat(companion))
     except OSError as trouble:
         hint = "make it with `salus index sync`" if isinstance(trouble, FileNotFoundError) else "name another file"
         raise IndexTrouble(f"the index {path} cannot be used ({trouble.strerror}); {hint}") from None
 
 
+def _expect_trusted(path: Path, found: os.stat_result) -> None:
+    """What another user has written is no index: it could tell that nothing was ever revoked."""
+    if why := distrust(path, found, others=WRITE):
+        hint = "" if "chmod" in why else "; name another one for the index"
+        raise IndexTrouble(
+            f"{path} {why}{hint}" + ("; what was written to it is found by `salus index audit`" if not hint else "")
+        )
+
+
 def _connect(path: Path) -> Any:
     import sqlite3
 
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    secure(path, False)  # each time: a reader opens it for every question
+    connection = sqlite3.connect(path.absolute(), timeout=10, isolation_level=None, check_same_thread=False)
     for pragma in (
         "busy_timeout=10000",
         "foreign_keys=ON",

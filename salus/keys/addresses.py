@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from salus.abi.hashing import checksum_address
 from salus.errors import BadInput
 
 __all__ = ["address"]
@@ -20,11 +21,9 @@ def address(value: object, field: str = "address", file: str = "") -> str:
     Raises:
         BadInput: Anything else; names the field.
     """
-    from eth_utils.address import to_checksum_address
-
     if not isinstance(value, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", value):
         raise BadInput(file, field, f"is {value!r}; an address is 0x and 40 hex digits")
-    checked = to_checksum_address(value)
+    checked = checksum_address(value)
     if value not in (checked, value.lower()):
         raise BadInput(file, field, f"{value} has a wrong checksum: a digit or a letter's case was changed")
     return checked

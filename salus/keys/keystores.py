@@ -19,6 +19,7 @@ from typing import Any
 
 from salus.errors import BadInput, WalletError, WrongPassword
 from salus.formats.json_file import parse_json
+from salus.keys.private_file import distrust
 from salus.keys.signers import KeySigner
 
 __all__ = [
@@ -282,7 +283,7 @@ def read_private(path: Path, what: str) -> str:
         what: What it should be, for the message.
 
     Raises:
-        WalletError: No such file, others can read it, too large, or no text.
+        WalletError: No such file, it is another user's, others can read it, too large, or no text.
     """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -293,10 +294,8 @@ def read_private(path: Path, what: str) -> str:
     try:
         # Of the opened file, so that nobody exchanges it in between.
         status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise WalletError(f"{path} is no file")
-        if status.st_mode & 0o077:
-            raise WalletError(f"others can read {path}; run: chmod 600 {path}")
+        if why := distrust(path, status):
+            raise WalletError(f"{path} {why}")
         with os.fdopen(handle, "rb", closefd=False) as stream:
             raw = stream.read(_LARGEST_FILE + 1)
     finally:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from salus.errors import BadAnswer, WalletError
 from salus.keys.addresses import address
+from salus.keys.private_file import no_core_dumps
 from salus.keys.typed_data import TypedData, recover
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class KeySigner:
     __slots__ = ("_account",)
 
     def __init__(self, account: LocalAccount) -> None:
+        no_core_dumps()
         self._account = account
 
     @classmethod

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from salus.abi.hashing import keccak
 from salus.errors import BadInput
 from salus.keys.addresses import address
 
@@ -125,8 +126,6 @@ class TypedData:
 
     def digest(self) -> bytes:
         """The 32 bytes that are signed."""
-        from eth_utils.crypto import keccak
-
         parts = self.signable()
         return keccak(b"\x19" + parts.version + parts.header + parts.body)
 

@@ -41,6 +41,7 @@ from salus.keys.keystores import (
     write_keystore,
     write_private,
 )
+from salus.keys.private_file import no_core_dumps
 from salus.keys.signers import KeySigner
 
 __all__ = ["DEFAULT", "Wallet", "default_home", "default_path"]
@@ -77,6 +78,7 @@ class Wallet:
         words: str,
         relations: Mapping[str, int],
     ) -> None:
+        no_core_dumps()
         self._path = path
         self._key = key
         self._kdf = dict(kdf)

@@ -6,22 +6,28 @@ items through one run. ``_pipeline`` is the loop that sends, in parts: ``_launch
 takes what is in a block, ``_repairing`` sends again and raises fees, ``_rechecking`` handles reorganisations, ``_run``
 is what they share. ``_dryrun`` tries calls, ``_envelope`` signs, ``_dispatch`` sends signed bytes, ``_replies`` reads
 what a node says to them, ``_tracking`` finds receipts. ``_store`` is the file, ``_schema`` its tables, ``_reasons``
-errors in it, ``_files`` file modes and the lock of a key. ``_nodes`` are several endpoints as one.
+errors in it, ``_files`` file modes, ``_foreign`` what the key sent beside this
+outbox. ``_nodes`` are several endpoints as one.
 """
 
 from __future__ import annotations
 
+from salus.chain.nonces import outbox_folder
+from salus.chain.proof import Proof
 from salus.outbox._bulk import BULK_WINDOW, new_key, resume_pending, send_each
-from salus.outbox._files import outbox_folder
+from salus.outbox._foreign import Gap
 from salus.outbox._items import Item, Result, Sendable, State
 from salus.outbox._outbox import Outbox, Status, read_status
-from salus.outbox._tracking import NonceTaken
+from salus.outbox._tracking import Cancelled, NonceTaken
 
 __all__ = [
     "BULK_WINDOW",
+    "Cancelled",
+    "Gap",
     "Item",
     "NonceTaken",
     "Outbox",
+    "Proof",
     "Result",
     "Sendable",
     "State",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from salus.chain.proof import Contradiction
 from salus.outbox._dispatch import Flight
+from salus.outbox._foreign import is_same_call
 from salus.outbox._items import State
 from salus.outbox._rechecking import Change
 from salus.outbox._run import SHORTEST_POLL, Run
@@ -48,6 +50,7 @@ class Collector:
             return []
         blocks = self._unread_blocks()
         changes = self._outcomes(gone, blocks) if gone else []
+        self._expect_no_doubt(len(gone) - len(changes))
         if changes:
             run.store.settle(change.row for change in changes)
         for change in changes:
@@ -83,17 +86,38 @@ class Collector:
 
     def _outcomes(self, gone: Sequence[Flight], blocks: range) -> list[Change]:
         """What became of items whose nonces are used, as far as it is known."""
-        found = self._run.tracker.receipts((a.hash for flight in gone for a in flight.attempts), blocks)
+        wanted: dict[str, bytes | None] = {a.hash: a.raw for flight in gone for a in flight.attempts}
+        # What one endpoint counts and does not have, another one may have.
+        missing = any(flight.missing is not None for flight in gone)
+        found = self._run.tracker.receipts(wanted, blocks, everywhere=missing)
         self._run.settings.hook("after_receipt")
         outcomes = (self._outcome(flight, found) for flight in gone)
         return [change for change in outcomes if change is not None]
+
+    def _expect_no_doubt(self, left: int) -> None:
+        """Write down which endpoints contradicted themselves.
+
+        Args:
+            left: Of how many items with used nonces it is not known what became of them.
+
+        Raises:
+            Contradiction: For so long as the patience nothing has moved, and what is said of them does not fit.
+        """
+        run = self._run
+        run.note_contradictions()
+        doubt = run.tracker.doubt
+        if left and doubt is not None and time.monotonic() - run.progress.moved_at > run.settings.patience:
+            raise Contradiction(
+                f"{doubt}. {left} items stay open and are not signed again: name another node with --rpc, then `salus"
+                " outbox resume`"
+            )
 
     def _outcome(self, flight: Flight, found: Mapping[str, Mined]) -> Change | None:
         """What became of an item whose nonce is used; None where that is not known yet."""
         mined = next((found[a.hash] for a in flight.attempts if a.hash in found), None)
         if mined is not None:
-            self._run.tracker.record(flight.row, flight.attempts, mined)
-            return Change(flight.row, flight.attempts, mined.raw)
+            taken = self._run.tracker.record(flight.row, flight.attempts, mined)
+            return Change(flight.row, flight.attempts, mined.raw) if taken else None
         return Change(flight.row, flight.attempts) if self._is_lost(flight) else None
 
     def _is_lost(self, flight: Flight) -> bool:
@@ -109,8 +133,10 @@ class Collector:
         other = run.tracker.find_replacement_tx(row.nonce, *run.store.around(row.nonce, run.progress.head))
         if other is None or other[0] in {attempt.hash for attempt in flight.attempts}:
             return False
+        if is_same_call(run, flight, other[0]):
+            return False  # it did happen; its receipt is found at the next look
         row.state, row.mined, row.block, row.deep = State.LOST, other[0], other[1], False
-        row.block_hash = row.gas_used = None
+        row.block_hash = row.gas_used = row.proof = None
         row.error = NonceTaken(row.nonce, *other)
         run.store.used_elsewhere(row.nonce, row.nonce)
         return True

@@ -11,7 +11,7 @@ from salus.errors import NotMined
 from salus.outbox._items import Result, State
 from salus.outbox._pipeline import Change, Pipeline
 from salus.outbox._settings import Settings
-from salus.outbox._store import Attempt, Row, Store
+from salus.outbox._store import FILL, Attempt, Row, Store
 
 __all__ = ["Delivery", "OnProgress", "Task", "Until", "result_of"]
 
@@ -36,6 +36,7 @@ class Task:
         progress: Called after each change.
         everything: Whether changes of all other items of the outbox are reported too.
         final_too: Whether what counted as final is looked at again.
+        looked: Whether what is not final was looked at a moment ago, by the run before.
     """
 
     chunks: Iterator[list[Row]]
@@ -44,6 +45,7 @@ class Task:
     progress: OnProgress | None = None
     everything: bool = False
     final_too: bool = False
+    looked: bool = False
 
 
 class Delivery:
@@ -75,7 +77,7 @@ class Delivery:
         changes = self._begin()
         self._looked_at = self._moved_at = time.monotonic()
         while self._more or self._awaited:
-            if self._more and self._pipeline.pending <= self._settings.window:
+            if self._more and self._pipeline.pending <= self._pipeline.run.window:
                 yield from self._take_chunk()
             if self._pipeline.busy:
                 changes += self._pipeline.step()
@@ -91,6 +93,8 @@ class Delivery:
         """Take over what an earlier run left; what changed meanwhile and is to be reported."""
         # What an earlier run left open stands in the way of all that follows; what is not final yet may have gone away.
         self._pipeline.adopt(self._store.rows(State.STORED, State.SENT))
+        if self._task.looked and not self._task.everything:
+            return []
         not_final = self._store.rows(State.INCLUDED, State.FAILED, State.LOST, deep=False)
         if self._task.final_too:
             not_final += self._store.rows(State.FINAL, State.FAILED, State.LOST, deep=True)
@@ -98,7 +102,9 @@ class Delivery:
         if not self._task.everything:
             return []
         # Told apart here, for the rows go on to change.
-        self._awaited |= {change.row.id: change.row for change in changes if change.row.state.open}
+        self._awaited |= {
+            change.row.id: change.row for change in changes if change.row.state.open and change.row.item.name != FILL
+        }
         return [change for change in changes if not change.row.state.open]
 
     def _take_chunk(self) -> Iterator[Result]:
@@ -152,6 +158,10 @@ class Delivery:
         """The results of what changed, as far as it is settled and asked for."""
         for change in changes:
             row = change.row
+            if row.item.name == FILL:
+                if row.state is State.LOST:
+                    self._store.drop(row)  # the transaction whose gap it was came after all
+                continue
             if not self._is_settled(row):
                 if self._task.everything or row.id in self._awaited:
                     self._awaited[row.id] = row
@@ -185,4 +195,5 @@ def result_of(row: Row, attempts: Sequence[Attempt], raw: Any = None, *, earlier
         row.error,
         earlier,
         raw,
+        row.proof,
     )

@@ -19,6 +19,7 @@ __all__ = ["DryRun", "Trial"]
 
 # Between the dry run and the block the state may change.
 _MARGIN = 1.25
+_LEAST_GAS = 21_000  # of any transaction
 
 
 @dataclass
@@ -76,6 +77,10 @@ class DryRun:
         self._learn(rows, gas_limit, trial.refused)
         for row in trial.left():
             trial.gas[row.id] = row.item.gas or self._reckoned(row.item, gas_limit, mended=trying)
+        if not trying:
+            # Nothing would show that a receiver is a contract, which takes more than the others.
+            transfers = [row for row in trial.left() if not row.item.data and row.item.gas is None]
+            trial.gas |= self._estimate(transfers, gas_limit, trial.refused) if transfers else {}
         if trying and flying:
             trial.first = self._nodes.begin("try", self._calls(trial.left(), trial.gas, "latest"))
         return trial
@@ -123,7 +128,8 @@ class DryRun:
                     " send less at once"
                 )
                 continue
-            with_margin = int(needs * _MARGIN)
+            # What takes no more than every transaction runs no code: that does not change.
+            with_margin = needs if needs == _LEAST_GAS else int(needs * _MARGIN)
             found[row.id] = min(with_margin + row.item.spare, most)
             self._gas[row.item.kind] = max((row.item.size, with_margin), self._gas.get(row.item.kind, (0, 0)))
         return found

@@ -1,31 +1,18 @@
-"""The outbox's files: readable by their owner alone, never through a link; and the lock of a key."""
+"""The outbox's files: readable by their owner alone, never through a link."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import stat
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from salus.errors import BadInput, Unreachable
+from salus.chain.nonces import outbox_folder
+from salus.errors import BadInput
 from salus.keys.keystores import private_folder
-from salus.keys.wallet import default_home
+from salus.keys.private_file import distrust
 
-__all__ = ["default_file", "key_lock", "open_private", "outbox_folder"]
-
-_FRESH = 30  # seconds; above the time for what is on its way when the lock is given on
-
-
-def outbox_folder() -> Path:
-    """Where outboxes lie unless told otherwise: ``$SALUS_HOME/outbox``, one for each chain and account.
-
-    A chain is told by its id and its first block: a local chain that was started anew is another one.
-    """
-    return default_home() / "outbox"
+__all__ = ["default_file", "expect_in_place", "open_private", "place_of"]
 
 
 def default_file(chain_id: int, genesis: str, account: str) -> Path:
@@ -58,71 +45,29 @@ def open_private(path: Path) -> None:
 
 
 def _expect_own(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise BadInput(path, "", "is no plain file; name another --outbox")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        raise BadInput(path, "", f"can be read by others; run: chmod 600 {path}")
-    if status.st_uid != os.geteuid():
-        raise BadInput(path, "", "belongs to another user; name another --outbox")
+    if why := distrust(path, status):
+        raise BadInput(path, "", why if "chmod" in why else f"{why}; name another --outbox")
 
 
-class Given:
-    """The next nonce as the last holder of the lock left it: a hint, for what a node counts some moments late.
-
-    Args:
-        handle: Of the lock's file.
-    """
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    @property
-    def next(self) -> int:
-        """The hint; 0 where there is none of the last half minute: a node that still counts less will not by
-        waiting.
-        """
-        nonce, _, at = os.pread(self._handle, 64, 0).decode("ascii", "replace").strip().partition(" ")
-        fresh = at.isdigit() and 0 <= time.time() - int(at) < _FRESH
-        return int(nonce) if fresh and nonce.isdigit() else 0
-
-    def note(self, nonce: int) -> None:
-        """Leave a hint."""
-        os.pwrite(self._handle, f"{nonce} {int(time.time())}".ljust(64).encode(), 0)
+def place_of(path: Path) -> tuple[int, int] | None:
+    """Which file a path names now, by device and inode; None where there is none."""
+    try:
+        status = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
-@contextlib.contextmanager
-def key_lock(chain_id: int, genesis: str, account: str, patience: float) -> Iterator[Given]:
-    """Hold an account's nonces on a chain for this process; whoever else wants to give one away waits.
-
-    The lock goes with the process, however it ends.
-
-    Args:
-        patience: Seconds to wait for another process.
-
-    Returns:
-        What the lock's holders tell each other.
+def expect_in_place(path: Path, opened: tuple[int, int] | None) -> None:
+    """Check that a path still names the file that was opened.
 
     Raises:
-        Unreachable: Another process holds it for longer.
+        BadInput: The file was deleted, or another one is in its place.
     """
-    path = private_folder(outbox_folder()) / f"{chain_id}-{genesis[2:10]}-{account.lower()}.lock"
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as trouble:
-        raise BadInput(path, "", f"cannot be opened: {trouble.strerror}") from None
-    try:
-        end, pause = time.monotonic() + patience, 0.001
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise Unreachable(
-                        f"another process has been sending with {account} for {patience:g} s; let it end, or end it"
-                    ) from None
-                time.sleep(pause)
-                pause = min(pause * 1.5, 0.05)
-        yield Given(handle)
-    finally:
-        os.close(handle)
+    if place_of(path) != opened:
+        raise BadInput(
+            path,
+            "",
+            "was deleted or replaced while it was open; nothing more is signed. Put the file back, or open the outbox"
+            " again: what its key has sent meanwhile is read from the chain",
+        )

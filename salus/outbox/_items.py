@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from salus.chain.contracts import Call
+from salus.chain.proof import Proof
 from salus.errors import BadInput, SalusError
 from salus.keys.addresses import address as checked_address
 
-__all__ = ["Item", "Result", "Sendable", "State"]
+__all__ = ["Item", "Result", "Sendable", "State", "digest_of"]
 
 _LONGEST_KEY = 200
 
@@ -35,7 +36,7 @@ class State(Enum):
     FINAL = "final"  # in a block that will stay
     FAILED = "failed"  # in a block, and reverted there
     REFUSED = "refused"  # the dry run said no; nothing was signed
-    LOST = "lost"  # its nonce was used by a transaction from outside this outbox
+    LOST = "lost"  # its nonce was used by a transaction from outside this outbox, or to cancel it
 
     @property
     def open(self) -> bool:
@@ -100,12 +101,17 @@ class Item:
 
     @property
     def kind(self) -> bytes:
-        """Calls of one kind take about the same gas for their size: contract and function."""
-        return self.target + self.data[:4]
+        """Calls of one kind take about the same gas for their size: contract and function, or no data at all."""
+        return self.target + self.data[:4] if self.data else b""
 
     def digest(self) -> bytes:
         """What is done, as 16 bytes: one key must not stand for two things."""
-        return hashlib.blake2b(self.target + self.value.to_bytes(32) + self.data, digest_size=16).digest()
+        return digest_of(self.target, self.value, self.data)
+
+
+def digest_of(target: bytes, value: int, data: bytes) -> bytes:
+    """What a call does, as 16 bytes: its receiver, the wei that it sends, and its data."""
+    return hashlib.blake2b(target + value.to_bytes(32) + data, digest_size=16).digest()
 
 
 @lru_cache(1024)
@@ -135,6 +141,7 @@ class Result:
         error: Why it did not happen, None where it did or may yet.
         earlier: Whether it was so before this run.
         raw: The receipt as the node gave it, for :meth:`Outbox.receipt`; None where it was not read now.
+        proof: For what reason the block is believed; None where it is in none, or where an earlier version noted it.
     """
 
     key: str
@@ -148,6 +155,7 @@ class Result:
     error: SalusError | None = None
     earlier: bool = False
     raw: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    proof: Proof | None = None
 
     @property
     def done(self) -> bool:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from salus.errors import NodeRefused, SalusError
+from salus.chain.nonces import Given, settled_next
+from salus.errors import SalusError
 from salus.outbox._dispatch import Flight
 from salus.outbox._dryrun import DryRun, Trial
-from salus.outbox._envelope import Fees, Unsigned
-from salus.outbox._files import Given
+from salus.outbox._envelope import Fees
+from salus.outbox._foreign import examine, expect_explained
 from salus.outbox._items import State
 from salus.outbox._nodes import BATCH, Survey
 from salus.outbox._rechecking import Change
-from salus.outbox._run import LONGEST_POLL, Run
-from salus.outbox._store import Attempt, Row
+from salus.outbox._run import Run
+from salus.outbox._store import Row
 
 __all__ = ["Launcher"]
 
@@ -53,6 +54,11 @@ class Launcher:
         """How many wait to be signed."""
         return len(self.queue) + len(self._tried) + (len(self._trial.rows) if self._trial else 0)
 
+    @property
+    def waiting(self) -> int:
+        """How many transactions wait for a block."""
+        return len(self._waiting())
+
     def launch(self) -> list[Change]:
         """Try, sign, write down and send the next calls, where there is room for them.
 
@@ -81,7 +87,10 @@ class Launcher:
         if not self.queue or self._trial or len(self._tried) >= self._batch or (self._batch == 1 and run.flights):
             return
         if not run.gas_limit:
-            run.gas_limit = run.nodes.survey(run.account, run.store.next_nonce()).gas_limit
+            with run.lock() as given:
+                self._look_around(given)
+            if not self.queue:
+                return
         rows = [self.queue.popleft() for _ in range(min(self._batch, len(self.queue)))]
         flying, trying = bool(run.flights), run.settings.trying
         self._trial = self.dry_run.begin(rows, run.gas_limit, flying=flying, trying=trying)
@@ -131,7 +140,7 @@ class Launcher:
 
     def _free(self) -> int:
         """How many more may be in flight."""
-        return self._run.settings.window - len(self._waiting())
+        return self._run.window - len(self._waiting())
 
     def _room(self) -> int:
         """How many of those that were tried go out now; 0 while it is worth waiting for more room.
@@ -141,7 +150,7 @@ class Launcher:
         """
         waiting = self._waiting()
         gas = self._run.gas_limit - sum(flight.attempts[-1].gas for flight in waiting)
-        now = _fitting(self._tried, min(self._run.settings.window - len(waiting), self._batch), gas)
+        now = _fitting(self._tried, min(self._run.window - len(waiting), self._batch), gas)
         whole = _fitting(self._tried, self._batch, self._run.gas_limit)
         if not waiting:
             return max(now, min(len(self._tried), 1))
@@ -149,24 +158,61 @@ class Launcher:
 
     # ------------------------------------------------------------------------------------------------------ signing
 
+    def _look_around(self, given: Given) -> tuple[Survey, int]:
+        """The account as the node sees it, and its next nonce, under the key's lock.
+
+        What the key sent and the file does not know is read, and given to the queued items that it carried out.
+        """
+        run = self._run
+        own = run.store.next_nonce()
+        survey, first = self._survey(own, given)
+        run.gas_limit = survey.gas_limit
+        examine(run, own, survey, first, given)
+        claimed = self._claim()
+        if own:
+            for start, end in _ranges(set(range(own, first)) - claimed):
+                run.store.used_elsewhere(start, end)
+        return survey, first
+
+    def _claim(self) -> set[int]:
+        """Take over what was done for queued items already, by a transaction that the file had forgotten; the nonces.
+
+        It is followed like what was sent now.
+        """
+        run = self._run
+        rows = run.store.claim()
+        for row, attempts in run.with_attempts(rows):
+            assert row.nonce is not None
+            run.flights[row.nonce] = Flight(row, attempts)
+        if rows:
+            ids = {row.id for row in rows}
+            kept, tried = [r for r in self.queue if r.id not in ids], [t for t in self._tried if t[0].id not in ids]
+            self.queue.clear()
+            self.queue.extend(kept)
+            self._tried.clear()
+            self._tried.extend(tried)
+        return {row.nonce for row in rows if row.nonce is not None}
+
     def _sign_next(self, count: int) -> list[Change]:
         allowed = [self._tried.popleft() for _ in range(count)]
-        with self._run.lock() as given:
-            queued = {row.id for row in self._run.store.still_queued([row for row, _ in allowed])}
-            self._sign_and_send([(row, gas) for row, gas in allowed if row.id in queued], given)
+        run = self._run
+        with run.lock() as given:
+            survey, first = self._look_around(given)
+            queued = {row.id for row in run.store.still_queued([row for row, _ in allowed])}
+            if queued:
+                expect_explained(run, run.nodes.contracts)
+            self._sign_and_send([(row, gas) for row, gas in allowed if row.id in queued], survey, first, given)
         self._begin_trial()
-        return self._follow([row for row, _ in allowed if row.id not in queued])
+        return self._follow([row for row, _ in allowed if row.id not in queued and not self._flies(row)])
 
-    def _sign_and_send(self, calls: Sequence[tuple[Row, int]], given: Given) -> None:
+    def _flies(self, row: Row) -> bool:
+        """Whether an item is in flight already, by another object of the same row."""
+        return any(flight.row.id == row.id for flight in self._run.flights.values())
+
+    def _sign_and_send(self, calls: Sequence[tuple[Row, int]], survey: Survey, first: int, given: Given) -> None:
         if not calls:
             return
         run = self._run
-        own = run.store.next_nonce()
-        survey = self._survey(own, given)
-        run.gas_limit = survey.gas_limit
-        if survey.pending > own and own:
-            run.store.used_elsewhere(own, survey.pending - 1)
-        first = max(own, survey.pending)
         affordable = self._affordable(calls, survey.fees, survey.balance - run.store.reserved())
         # What cannot be paid for is not signed: its nonces stay free, and no gap is left.
         self._tried.extendleft(reversed(calls[affordable:]))
@@ -174,7 +220,7 @@ class Launcher:
             self.stalled_at = run.progress.count
             return
         signed = [
-            (row, nonce, self._attempt(row, nonce, gas, survey.fees))
+            (row, nonce, run.attempt(row, nonce, gas, survey.fees))
             for nonce, (row, gas) in enumerate(calls[:affordable], first)
         ]
         run.settings.hook("after_sign")
@@ -183,26 +229,29 @@ class Launcher:
             row.nonce, row.state = nonce, State.STORED
             run.flights[nonce] = Flight(row, [attempt])
         run.settings.hook("after_store")
-        given.note(first + len(signed))
+        given.give(first, len(signed), run.store.giver)
+        given.note(first + len(signed), signed[-1][2].hash)
         run.out.send([(row.id, nonce, attempt.hash, attempt.raw) for row, nonce, attempt in signed])
         run.progress.reset_waits()
 
-    def _attempt(self, row: Row, nonce: int, gas: int, fees: Fees) -> Attempt:
-        item = row.item
-        raw, hash_ = self._run.sign(Unsigned(nonce, item.target, item.data, gas, fees, item.value))
-        return Attempt("0x" + hash_.hex(), raw, gas, fees.most, fees.tip)
-
-    def _survey(self, own: int, given: Given) -> Survey:
-        """What the signature depends on. A node that counts less than another outbox of the key has just sent is waited
-        for.
+    def _survey(self, own: int, given: Given) -> tuple[Survey, int]:
+        """What the signature depends on, and the next nonce. A node that counts less than the key's holders have given
+        out is waited for, as long as it may be late.
         """
         run = self._run
-        while True:
+        survey: Survey
+
+        def counted() -> int:
+            nonlocal survey
             survey = run.nodes.survey(run.account, own)
             run.foresees = run.foresees or survey.pending > survey.count
-            if max(own, survey.pending) >= given.next:
-                return survey
-            time.sleep(LONGEST_POLL)
+            return max(own, survey.pending)
+
+        def knows(hash_: str) -> bool:
+            return isinstance(run.nodes.ask([("eth_getTransactionByHash", [hash_])])[0], Mapping)
+
+        first = settled_next(given, counted, knows, near=run.nodes.near)
+        return survey, first
 
     def _affordable(self, calls: Sequence[tuple[Row, int]], fees: Fees, balance: int) -> int:
         """How many of the calls the balance pays for in any case; none also where the fee is beyond the ceiling.
@@ -210,15 +259,10 @@ class Launcher:
         Raises:
             NodeRefused: None, and nothing is in flight that one could wait for.
         """
-        ceiling, flying = self._run.settings.ceiling, bool(self._run.flights)
-        if fees.most > ceiling:
-            if flying:
-                return 0
-            raise NodeRefused(
-                f"the node asks {fees.most / 1e9:,.1f} gwei a unit of gas, above the ceiling of"
-                f" {ceiling / 1e9:,.1f}; wait, or raise the client's fee_ceiling",
-                name="FeeTooHigh",
-            )
+        flying = bool(self._run.flights)
+        if flying and fees.most > self._run.settings.ceiling:
+            return 0
+        self._run.expect_fee(fees)
         for n, (row, gas) in enumerate(calls):
             cost = gas * fees.most + row.item.value
             if cost > balance:
@@ -227,6 +271,18 @@ class Launcher:
                 return n
             balance -= cost
         return len(calls)
+
+
+def _ranges(nonces: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Nonces as ranges, both ends included."""
+    start = end = -1
+    for nonce in sorted(nonces):
+        if nonce != end + 1 and start >= 0:
+            yield start, end
+            start = nonce
+        start, end = (nonce if start < 0 else start), nonce
+    if start >= 0:
+        yield start, end
 
 
 def _fitting(calls: Iterable[tuple[Row, int]], most: int, gas: int) -> int:

@@ -6,13 +6,16 @@ holds for every question; within it an endpoint that is down, overloaded or talk
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from salus.chain.connection import NodeAddress
+from salus.chain.headers import header_kind
+from salus.chain.proof import check_header
 from salus.chain.rpc import Call, Endpoint, Overloaded, Trouble, number
 from salus.errors import BadAnswer, NotDeployed, Unreachable, WrongChain, one_line
 from salus.outbox._envelope import Fees
@@ -28,6 +31,7 @@ BATCH = 100  # questions in one message; no common node allows fewer
 _BYTES = 1_000_000  # in one message
 _SILENCE = Trouble(0, "no answer", None)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+_MUTE = 10.0  # seconds for which an endpoint that did not answer is not asked for its say
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,11 @@ class Nodes:
         timeout: Seconds for one reply.
         patience: Seconds for one question, all tries together.
         genesis: The hash of the first block, where it is known; else the first endpoint's holds for all.
+
+    Attributes:
+        header_kind: How the headers of the chain's blocks are hashed, by the first endpoint whose latest block shows
+            it; None where that is unknown. See :data:`salus.chain.headers.HEADER_KINDS`.
+        contradictions: What did not fit in the answers of an endpoint, by its name.
     """
 
     def __init__(
@@ -109,10 +118,18 @@ class Nodes:
         self._book, self.patience, self.genesis = book, patience, genesis
         self._vetted: set[Endpoint] = set()
         self._barred: dict[Endpoint, WrongChain | NotDeployed] = {}
+        self.header_kind: str | None = None
+        self.contradictions: dict[str, str] = {}
+        self._mute: dict[Endpoint, float] = {}
         self._at = 0
         self._random = random.Random()
         self._couriers: dict[str, ThreadPoolExecutor] = {}
         self.near = all(endpoint.address.is_local for endpoint in self._endpoints)  # all on this machine
+
+    @property
+    def contracts(self) -> frozenset[bytes]:
+        """The addresses of the book's contracts, 20 bytes each."""
+        return frozenset(bytes.fromhex(entry.address[2:]) for entry in self._book.contracts.values())
 
     def close(self) -> None:
         """End all connections; what is under way is waited for, its reply's time at most."""
@@ -232,8 +249,9 @@ class Nodes:
             return endpoint
         entries = list(self._book.contracts.values())
         calls: list[Call] = [("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])]
+        calls += [("eth_getBlockByNumber", ["latest", False])]
         calls += [("eth_getCode", [entry.address, "latest"]) for entry in entries]
-        chain, first, *codes = endpoint.ask(calls)
+        chain, first, latest, *codes = endpoint.ask(calls)
         try:
             self._expect_chain(endpoint, chain)
             genesis = self._expect_genesis(endpoint, first)
@@ -243,6 +261,9 @@ class Nodes:
             self._barred[endpoint] = barred
             raise
         self.genesis = genesis
+        if self.header_kind is None and isinstance(latest, dict):
+            with contextlib.suppress(BadAnswer):
+                self.header_kind = header_kind(latest)
         self._vetted.add(endpoint)
         return endpoint
 
@@ -335,28 +356,82 @@ class Nodes:
 
     # ------------------------------------------------------------------------------------------------------- blocks
 
+    @property
+    def count(self) -> int:
+        """How many endpoints there are."""
+        return len(self._endpoints)
+
+    @property
+    def asked(self) -> str:
+        """The name of the endpoint that is asked now."""
+        return self._current().name
+
+    def contradict(self, words: str) -> None:
+        """What the endpoint that is asked now says does not fit: note it, and leave it for another.
+
+        Args:
+            words: What does not fit.
+        """
+        self.contradictions[self._current().name] = words
+        self._leave(self._current())
+
+    def pass_on(self) -> None:
+        """Ask another endpoint from now on."""
+        self._next()
+
     def agree_on(self, blocks: Sequence[int]) -> list[str | None]:
-        """The hash of each block, None where an endpoint that has it says otherwise, or none has it."""
+        """The hash of each block, None where an endpoint that has it says otherwise, or none has it.
+
+        The block of an endpoint whose header does not have its hash does not count.
+        """
         calls: list[Call] = [("eth_getBlockByNumber", [hex(block), False]) for block in blocks]
+        own = self.ask(calls)
         found: list[set[str]] = [set() for _ in blocks]
-        for answers in self._answers_of_all(calls):
-            for hashes, answer in zip(found, answers, strict=True):
-                if isinstance(answer, dict) and isinstance(answer.get("hash"), str):
-                    hashes.add(answer["hash"])
+        for name, answers in [(self.asked, own), *self.others(calls)]:
+            for hashes, block, answer in zip(found, blocks, answers, strict=True):
+                if isinstance(answer, dict):
+                    try:
+                        hashes.add(str(check_header(answer, self.header_kind, block)["hash"]).lower())
+                    except BadAnswer as trouble:
+                        self.contradictions[name] = str(trouble)
         return [next(iter(hashes)) if len(hashes) == 1 else None for hashes in found]
 
-    def _answers_of_all(self, calls: Sequence[Call]) -> list[list[Any]]:
-        """What each endpoint that answers says to some calls; one of them does."""
-        found = [self.ask(calls)]
+    def disputed(self, blocks: Mapping[int, str]) -> dict[int, str]:
+        """Of blocks, by number the hash, those of which another endpoint than the one that is asked now has another
+        hash; by number what it says, in words.
+        """
+        calls: list[Call] = [("eth_getBlockByNumber", [hex(block), False]) for block in blocks]
+        found: dict[int, str] = {}
+        for name, answers in self.others(calls):
+            for (block, hash_), answer in zip(blocks.items(), answers, strict=True):
+                if not isinstance(answer, dict):
+                    continue
+                try:
+                    there = str(check_header(answer, self.header_kind, block)["hash"]).lower()
+                except BadAnswer as trouble:
+                    self.contradictions[name] = str(trouble)
+                    continue
+                if there != hash_:
+                    found[block] = f"block {block} is {hash_} at {self.asked} and {there} at {name}"
+        return found
+
+    def others(self, calls: Sequence[Call]) -> Iterator[tuple[str, list[Any]]]:
+        """What each endpoint but the one that is asked now says to some calls, with its name. One that does not answer
+        has no say, and is not asked for a while.
+        """
+        if not calls:
+            return
+        current, now = self._current(), time.monotonic()
         for endpoint in self._endpoints:
-            if endpoint is self._current():
+            if endpoint is current or self._mute.get(endpoint, 0.0) > now:
                 continue
             try:
                 self._vet(endpoint)
-                found.append([answer for part in _parts(calls) for answer in endpoint.ask(part)])
+                answers = [answer for part in _parts(calls) for answer in endpoint.ask(part)]
             except Unreachable:
-                continue  # an endpoint that does not answer has no say
-        return found
+                self._mute[endpoint] = now + _MUTE
+                continue
+            yield endpoint.name, answers
 
 
 def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:

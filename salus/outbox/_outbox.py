@@ -11,23 +11,29 @@ was signed is sent again as the same bytes, what is done is told and not repeate
 from __future__ import annotations
 
 import os
+import threading
+import time
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salus.abi import decoding
 from salus.chain.connection import NodeAddress
-from salus.errors import BadAnswer, BadInput
+from salus.chain.proof import Proof
+from salus.errors import BadAnswer, BadInput, Unreachable
 from salus.outbox._delivery import Delivery, OnProgress, Task, Until, result_of
 from salus.outbox._files import default_file
+from salus.outbox._foreign import Gap
 from salus.outbox._items import Item, Result, Sendable, State
 from salus.outbox._nodes import Nodes
 from salus.outbox._pipeline import Pipeline
 from salus.outbox._settings import OutboxOptions, Settings
-from salus.outbox._store import Row, Store
+from salus.outbox._store import FILL, Row, Store
+from salus.outbox._tracking import Tracker
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,6 +42,9 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Receipt
 
 __all__ = ["Outbox", "Status", "read_status"]
+
+_LOOKED = 1.0  # seconds for which a look at what is not final is enough
+_PAUSE = 0.3  # seconds before a final block that is not there is looked for again
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,10 @@ class Status:
         account: Who signs.
         chain_id: On which chain.
         counts: How many items stand where.
-        foreign: Ranges of nonces that somebody else used with the key, both ends included.
+        foreign: Ranges of nonces that were used from outside this outbox, both ends included.
+        gap: Nonces that no transaction has, below what is signed, as last seen; None where there are none.
+        gone: The final block, as number and hash, that the node does not have any more; None where there is none.
+        contradictions: What did not fit in the answers of nodes, the last of each, by the node's name.
     """
 
     path: Path
@@ -55,6 +67,9 @@ class Status:
     chain_id: int
     counts: Mapping[State, int]
     foreign: tuple[tuple[int, int], ...]
+    gap: Gap | None = None
+    gone: tuple[int, str] | None = None
+    contradictions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def open(self) -> int:
@@ -78,7 +93,9 @@ def read_status(path: str | os.PathLike[str]) -> tuple[Status, list[Result]]:
 
 
 class Outbox:
-    """The outbox of a client's signer; made by :meth:`salus.Salus.outbox`. Used by one thread.
+    """The outbox of a client's signer; made by :meth:`salus.Salus.outbox`.
+
+    Several threads may use it: while one takes the results of a run, the others wait for as long as the patience says.
 
     Args:
         ledger: A client with a signer.
@@ -97,6 +114,7 @@ class Outbox:
     def __init__(self, ledger: Ledger, path: str | os.PathLike[str] | None = None, **options: Any) -> None:
         chosen = OutboxOptions(**options)
         self._ledger, self._signer = ledger, ledger.need_signer()
+        self._turn, self._looked_at = _Turn(), -_LOOKED
         self._settings = chosen.settings(ceiling=ledger.fee_ceiling, patience=ledger.patience)
         urls = [ledger.node.address, *map(NodeAddress, chosen.also)]
         self._nodes = Nodes(urls, ledger.book, timeout=chosen.timeout, patience=self._settings.patience)
@@ -104,12 +122,13 @@ class Outbox:
         assert first and self._nodes.genesis
         file = default_file(ledger.chain_id, self._nodes.genesis, self._signer.address) if path is None else Path(path)
         try:
-            self._store = Store(file)
+            self._store = Store(file, patience=self._settings.patience)
         except BaseException:
             self._nodes.close()
             raise
         try:
             self._expect_ours()
+            self._look_at_final()
         except BaseException:
             self.close()
             raise
@@ -122,6 +141,43 @@ class Outbox:
                 raise BadInput(
                     self.path, "", f"is the outbox of another {words} ({there}); name another file with --outbox"
                 )
+
+    def _look_at_final(self) -> None:
+        """See that the chain still has the newest final block: else nothing that rests on it is final any more."""
+        gone = self._store.gone()
+        if gone is not None and self._has(gone):
+            self._store.set_fact("gone", None)  # the node was behind
+        if gone is not None or (newest := self._store.newest_final()) is None:
+            return
+        if self._has(newest):
+            return
+        time.sleep(_PAUSE)  # a node that is behind by moments, or an answer that was lost, is no other chain
+        if self._has(newest):
+            return
+        blocks = self._store.final_blocks()
+        # Blocks rest on one another: those that the chain still has come first.
+        kept = bisect_left(blocks, True, key=lambda block: not self._has(block))
+        self._store.question(blocks[kept][0], newest)
+
+    def _has(self, block: tuple[int, str]) -> bool:
+        """Whether all endpoints that have a block of this number have it with this hash, and one does."""
+        return self._nodes.agree_on([block[0]]) == [block[1]]
+
+    def _expect_final(self) -> None:
+        """Check that no final block has gone away without the user's word for going on.
+
+        Raises:
+            BadInput: One has.
+        """
+        if (gone := self._store.gone()) is not None:
+            raise BadInput(
+                self.path,
+                f"block {gone[0]}",
+                f"was final with the hash {gone[1]}, and the chain does not have it: it was wiped or set back, or this"
+                " node is on another chain or far behind. What rested on it is not final any more, and nothing is"
+                " signed. If the chain is right, run `salus outbox resume --final-too`: what is in no block is sent"
+                " again. Else use another --rpc or another --outbox",
+            )
 
     def __enter__(self) -> Outbox:
         return self
@@ -199,6 +255,7 @@ class Outbox:
             BadInput: A key is given twice, or stands for another call; or one of ``again`` cannot be done anew yet.
             NodeRefused: Too little ether, or too high a fee; nothing is lost, see :meth:`resume`.
             NotMined: No progress within the patience; nothing is lost.
+            BadInput: A final block is gone, or the key was used for what no item explains; the message names the fix.
             Unreachable, WrongChain, NotDeployed: No endpoint answers, or none is of the book's chain.
         """
         settings = self._with(window, preflight)
@@ -219,7 +276,12 @@ class Outbox:
         return result.expect_done()
 
     def resume(
-        self, *, until: Until = "included", progress: OnProgress | None = None, final_too: bool = False
+        self,
+        *,
+        until: Until = "included",
+        progress: OnProgress | None = None,
+        final_too: bool = False,
+        accept_foreign: bool = False,
     ) -> Iterator[Result]:
         """Take up whatever was left: send again what was signed, sign what is queued, look again at what is not final.
 
@@ -227,12 +289,18 @@ class Outbox:
 
         Args:
             until, progress: See :meth:`send_all`.
-            final_too: Look also at what counted as final, after a reorganisation deeper than the confirmations.
+            final_too: Look also at what counted as final, after a reorganisation deeper than the confirmations, or
+                where a final block is gone.
+            accept_foreign: Transactions of the key from elsewhere are no items of this outbox, whatever they call.
 
         Raises:
             As :meth:`send_all`.
         """
-        rows = self._store.rows(State.QUEUED, State.STORED, State.SENT)
+        if accept_foreign:
+            self._store.accept_foreign()
+        if final_too:
+            self._store.set_fact("gone", None)
+        rows = [row for row in self._store.rows(State.QUEUED, State.STORED, State.SENT) if row.item.name != FILL]
         task = Task(iter([rows]), len(rows), until, progress, everything=True, final_too=final_too)
         return self._run(task, self._with(None, True))
 
@@ -240,7 +308,7 @@ class Outbox:
         s = self._settings
         if window is not None and window < 1:
             raise ValueError("the window must be at least 1")
-        return replace(s, window=window or s.window, trying=trying)
+        return replace(s, window=window or s.window, trying=trying, grows=s.grows and window is None)
 
     def _queue(self, items: Sequence[Item], again: Collection[str]) -> list[Row]:
         seen: set[str] = set()
@@ -257,8 +325,15 @@ class Outbox:
             yield self._queue(chunk, again)
 
     def _run(self, task: Task, settings: Settings) -> Iterator[Result]:
-        with closing(self._pipeline(settings)) as pipeline:
-            yield from Delivery(self._store, pipeline, settings, task).results()
+        with self._turn.taken(self.path, settings.patience):
+            self._expect_final()
+            began = time.monotonic()
+            if began - self._looked_at < _LOOKED:
+                task = replace(task, looked=True)  # many short runs must not look at all that the others sent
+            else:
+                self._looked_at = began
+            with closing(self._pipeline(settings)) as pipeline:
+                yield from Delivery(self._store, pipeline, settings, task).results()
 
     def _pipeline(self, settings: Settings) -> Pipeline:
         return Pipeline(self._store, self._nodes, self._signer, self._ledger.chain_id, settings)
@@ -286,10 +361,45 @@ class Outbox:
             raise BadInput("outbox", f"key {result.key}", f"is {result.state.value}: there is no receipt")
         raw = result.raw
         if raw is None:
-            (raw,) = self._nodes.ask([("eth_getTransactionReceipt", [result.transaction])])
-        if not isinstance(raw, Mapping):
-            raise BadAnswer(f"the node has no receipt of {result.transaction} any more; run `salus outbox resume`")
+            attempts = self._store.attempts(self._store.rows(keys=[result.key]))
+            own = {attempt.hash: attempt.raw for found in attempts.values() for attempt in found}
+            tracker = Tracker(self._nodes, self._signer.address, self._settings.confirmations)
+            found = tracker.receipts({result.transaction: own.get(result.transaction)}, everywhere=True)
+            if result.transaction not in found:
+                raise tracker.doubt or BadAnswer(
+                    f"the node has no receipt of {result.transaction} any more; run `salus outbox resume`"
+                )
+            raw = found[result.transaction].raw
         return self._ledger.receipt(raw)
+
+    # ------------------------------------------------------------------------------------------------------ cancelling
+
+    def cancel(self, key: str) -> Result:
+        """Replace an item that is signed and in no block by a transfer of nothing to the account itself, at a higher
+        fee; what came of it: ``lost``, with the error ``Cancelled``, where the transfer used the nonce, else what the
+        item is now, for its own transaction may still be faster.
+
+        An item that is not signed yet is forgotten, as by :meth:`drop`.
+
+        Raises:
+            BadInput: No such key; or it is in a block already.
+            NodeRefused: The fee would be above the ceiling.
+            NotMined: Neither was in a block within the patience; cancelled it stays, see :meth:`resume`.
+        """
+        with self._turn.taken(self.path, self._settings.patience):
+            self._expect_final()
+            rows = self._store.rows(keys=[key])
+            if not rows or rows[0].state is State.QUEUED:
+                return self.drop(key)
+            (row,) = rows
+            if row.state not in (State.STORED, State.SENT):
+                raise BadInput(self.path, f"key {key}", f"is {row.state.value}; only what is in no block is cancelled")
+            with closing(self._pipeline(self._settings)) as pipeline:
+                pipeline.repairer.cancel(row)
+                pipeline.adopt(self._store.rows(State.STORED, State.SENT))
+                while (now := self._store.rows(keys=[key])[0]).state.open:
+                    pipeline.step()
+            return result_of(now, self._store.attempts([now])[now.id])
 
     # ------------------------------------------------------------------------------------------------------- forgetting
 
@@ -299,12 +409,13 @@ class Outbox:
         Raises:
             BadInput: No such key; or it is done, or may still happen.
         """
-        rows = self._store.rows(keys=[key])
-        if not rows:
-            raise BadInput(self.path, f"key {key}", "is not in the outbox")
-        attempts = self._store.attempts(rows)
-        self._free(key)
-        return result_of(rows[0], attempts[rows[0].id], earlier=True)
+        with self._turn.taken(self.path, self._settings.patience):
+            rows = self._store.rows(keys=[key])
+            if not rows:
+                raise BadInput(self.path, f"key {key}", "is not in the outbox")
+            attempts = self._store.attempts(rows)
+            self._free(key)
+            return result_of(rows[0], attempts[rows[0].id], earlier=True)
 
     def _free(self, key: str) -> None:
         """Make a key that failed, was lost or refused, or never signed, free.
@@ -316,8 +427,9 @@ class Outbox:
         if not rows:
             return
         (row,) = rows
-        if row.state in (State.FAILED, State.LOST) and not row.deep:
-            # The block that tells so may go away, and then both the old bytes and the new would count.
+        if row.state in (State.FAILED, State.LOST) and not (row.deep and row.proof is Proof.PROVEN):
+            # The block that tells so may go away, and then both the old bytes and the new would count. What was only
+            # trusted is asked for again: it may be another node by now.
             self._pipeline(self._settings).recheck([row])
         if row.state in (State.QUEUED, State.REFUSED) or (row.state in (State.FAILED, State.LOST) and row.deep):
             self._store.drop(row)
@@ -337,6 +449,51 @@ def _item(given: Sendable) -> Item:
     return given if isinstance(given, Item) else Item.of(*given)
 
 
+class _Turn:
+    """Whose turn it is among the threads of an outbox. A thread that has it may take it once more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner, self._depth = 0, 0
+
+    @contextmanager
+    def taken(self, path: Path, patience: float) -> Iterator[None]:
+        """Have the turn.
+
+        A run whose results nobody takes any more gives it back when Python forgets the run, in whichever thread.
+
+        Raises:
+            Unreachable: Another thread has it for longer than the patience.
+        """
+        me = threading.get_ident()
+        if self._owner == me:
+            self._depth += 1
+        elif self._lock.acquire(timeout=min(patience, threading.TIMEOUT_MAX)):
+            self._owner, self._depth = me, 1
+        else:
+            raise Unreachable(
+                f"another thread has been sending with the outbox {path} for {patience:g} s; take all results of its"
+                " run, or close it"
+            )
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._owner = 0
+                self._lock.release()
+
+
 def _status(store: Store) -> Status:
     chain, account = store.fact("chain") or "0", store.fact("account") or ""
-    return Status(store.path, account, int(chain), store.counts(), tuple(store.foreign()))
+    gap = store.gap()
+    return Status(
+        store.path,
+        account,
+        int(chain),
+        store.counts(),
+        tuple(store.foreign()),
+        None if gap is None else Gap(*gap),
+        store.gone(),
+        store.contradictions(),
+    )

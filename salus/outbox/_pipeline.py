@@ -106,6 +106,8 @@ class Pipeline:
             if self.launcher.left and len(run.flights) > before:
                 return changes  # there may be room for more, before anything is asked
         changes += self.collector.collect()
+        if self.launcher.left:
+            run.widen(self.launcher.waiting)
         if changes:
             progress.poll_interval = SHORTEST_POLL
         elif run.out.under_way:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 
 from salus.chain.rpc import number
-from salus.errors import NotMined
+from salus.errors import BadInput, NodeRefused, NotMined
 from salus.outbox._dispatch import Flight
-from salus.outbox._envelope import Fees, Unsigned
+from salus.outbox._envelope import Fees
+from salus.outbox._foreign import Gap, waiting
+from salus.outbox._items import Item, State
 from salus.outbox._nodes import BATCH
 from salus.outbox._rechecking import Change
 from salus.outbox._run import Run
-from salus.outbox._store import Attempt
+from salus.outbox._store import FILL, Attempt, Row
 
 __all__ = ["Repairer"]
 
@@ -30,6 +33,7 @@ class Repairer:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._bumped_at = 0.0
+        self._gap_at = 0.0  # when a gap was last looked at
         self._unparked = -1  # the last nonce that was signed again because a node kept it aside
 
     def repair(self, left: int) -> list[Change]:
@@ -54,6 +58,10 @@ class Repairer:
         # Where the chain counts fewer transactions than it did, something that was settled is not mined any more.
         if due and lowest > progress.count and (changes := self._recheck_below(lowest)):
             return changes
+        if lowest > progress.count and now - max(progress.moved_at, self._gap_at) > run.settings.bump_seconds:
+            self._gap_at = now
+            if self._fill(lowest):
+                return []
         if lowest >= progress.count and (self._is_stuck(now) or (run.out.fee_too_low and due)):
             run.out.fee_too_low = False
             self.bump()
@@ -65,6 +73,82 @@ class Repairer:
         """Look again at what was settled with nonces from the chain's count on, below another one."""
         run = self._run
         return run.recheck(run.store.settled_from(run.progress.count, nonce, BATCH))
+
+    def _fill(self, lowest: int) -> bool:
+        """Fill the nonces between the chain's count and what is signed by transfers of nothing to the account itself;
+        whether it was done.
+
+        Not while a transaction from elsewhere waits there: it may still go into a block. Whose gap it is stays written
+        down for :class:`Status`.
+
+        Raises:
+            NodeRefused: The fee is above the ceiling.
+        """
+        run, count = self._run, self._run.progress.count
+        with run.lock() as given:
+            survey = run.nodes.survey(run.account, run.store.next_nonce())
+            count = max(count, survey.count)
+            # Another process of the outbox may have signed there, or filled it.
+            ours = {nonce for _, nonce, _, _ in run.store.waiting_from(count, BATCH)}
+            ours |= {row.nonce for row in run.store.settled_from(count, lowest, BATCH) if row.nonce is not None}
+            missing = [nonce for nonce in range(count, min(lowest, count + BATCH)) if nonce not in ours]
+            if not missing:
+                return False
+            self._note_gap(Gap(missing[0], missing[-1]))
+            if survey.pending > count:
+                return False
+            run.expect_fee(survey.fees)
+            signed = []
+            for nonce in missing:
+                item = Item(f"fill nonce {nonce} {secrets.token_hex(4)}", run.account, b"", FILL, run.transfer_gas())
+                attempt = run.attempt(Row(0, item, State.QUEUED), nonce, run.transfer_gas(), survey.fees)
+                signed.append((item, nonce, attempt))
+            rows = run.store.fill(signed)
+            for start in missing:
+                given.give(start, 1, run.store.giver)
+            for row, (_, nonce, attempt) in zip(rows, signed, strict=True):
+                run.flights[nonce] = Flight(row, [attempt])
+            run.settings.hook("after_fill")
+        run.out.send_missing(run.store.waiting_from(count, BATCH))
+        run.progress.resent_at = time.monotonic()
+        return True
+
+    def _note_gap(self, gap: Gap) -> None:
+        """Write down a gap, with who made it as far as a node tells or told."""
+        store = self._run.store
+        found = waiting(self._run, [gap.first])
+        store.note_foreign(found.values())
+        store.write_gap(gap.first, gap.last)
+
+    def cancel(self, row: Row) -> None:
+        """Sign a transfer of nothing to the account itself in an item's place, with its nonce and a higher fee, and
+        write it down. It is sent with the next look at what is missing.
+
+        Raises:
+            NodeRefused: The ceiling leaves no room for a higher fee.
+            BadInput: Another process has settled the item meanwhile.
+        """
+        run = self._run
+        with run.lock():
+            survey = run.nodes.survey(run.account, run.store.next_nonce())
+            (now,) = run.store.rows(keys=[row.item.key])
+            if now.state not in (State.STORED, State.SENT) or now.nonce is None:
+                raise BadInput(
+                    run.store.path, f"key {row.item.key}", f"is {now.state.value}; there is nothing to cancel"
+                )
+            last = run.store.attempts([now])[now.id][-1]
+            if last.cancels:
+                return
+            fees = Fees(last.most, last.tip).raised(survey.fees, run.settings.ceiling)
+            if fees is None:
+                raise NodeRefused(
+                    f"to cancel {row.item.key} takes more than {last.most / 1e9:,.1f} gwei a unit of gas, above the"
+                    " ceiling; raise the client's fee_ceiling",
+                    name="FeeTooHigh",
+                )
+            attempt = run.attempt(now, now.nonce, run.transfer_gas(), fees, order=last.number + 1, cancels=True)
+            run.store.bump([(now.id, attempt)])
+            run.settings.hook("after_cancel")
 
     def _expect_ether(self, left: int) -> None:
         """Raise where the next transaction is one that a node refused for want of ether."""
@@ -141,9 +225,8 @@ class Repairer:
 
     def _raised(self, nonce: int, flight: Flight, market: Fees) -> Attempt | None:
         """A further attempt at higher fees; None where the ceiling leaves no room."""
-        last, item = flight.attempts[-1], flight.row.item
+        last = flight.attempts[-1]
         fees = Fees(last.most, last.tip).raised(market, self._run.settings.ceiling)
         if fees is None:
             return None
-        raw, hash_ = self._run.sign(Unsigned(nonce, item.target, item.data, last.gas, fees, item.value))
-        return Attempt("0x" + hash_.hex(), raw, last.gas, fees.most, fees.tip, last.number + 1)
+        return self._run.attempt(flight.row, nonce, last.gas, fees, order=last.number + 1, cancels=last.cancels)

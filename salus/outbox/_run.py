@@ -8,14 +8,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from salus.chain.nonces import Given, key_lock
+from salus.chain.rpc import Trouble, number
 from salus.errors import NodeRefused
 from salus.outbox._dispatch import Dispatch, Flight
-from salus.outbox._envelope import signing
-from salus.outbox._files import Given, key_lock
+from salus.outbox._envelope import Fees, Unsigned, signing
 from salus.outbox._items import State
 from salus.outbox._nodes import BATCH, Nodes
 from salus.outbox._rechecking import Change, recheck
-from salus.outbox._settings import Settings
+from salus.outbox._settings import LARGEST_WINDOW, Settings
 from salus.outbox._store import Attempt, Row, Store
 from salus.outbox._tracking import Tracker
 
@@ -27,6 +28,8 @@ __all__ = ["LONGEST_POLL", "SHORTEST_POLL", "Progress", "Run"]
 #: Seconds between two looks at the chain.
 SHORTEST_POLL, LONGEST_POLL = 0.01, 0.25
 
+_TRANSFER_GAS = 21_000
+_SLOW_BLOCK = 0.5  # seconds without a block after which blocks come slowly
 _FIRST_RESEND = 1.0  # seconds after which what a node may have lost is sent again
 _FIRST_RESEND_NEAR = 0.4  # for a node on this machine
 
@@ -86,6 +89,7 @@ class Run:
         progress: How far the chain is.
         gas_limit: Gas in a block; 0 before a node was asked.
         foresees: Whether a node was seen to count what waits for a block.
+        window: Transactions in flight, at most.
     """
 
     def __init__(self, store: Store, nodes: Nodes, signer: Signer, chain_id: int, settings: Settings) -> None:
@@ -98,10 +102,64 @@ class Run:
         self.progress = Progress(_FIRST_RESEND_NEAR if nodes.near else _FIRST_RESEND)
         self.gas_limit = 0
         self.foresees = False
+        self.window = settings.window
+        self._self_gas = 0
+        self._block_at, self._block = time.monotonic(), -1  # when the latest block was first seen, and which it was
 
     def lock(self) -> AbstractContextManager[Given]:
-        """Hold the account's nonces; see :func:`salus.outbox._files.key_lock`."""
+        """Hold the account's nonces; see :func:`salus.chain.nonces.key_lock`."""
         return key_lock(self.chain_id, self.nodes.genesis, self.account, self.settings.patience)
+
+    def widen(self, waiting: int) -> None:
+        """Let more be in flight where the window is full and no block comes: a window of W carries W ÷ block time
+        transactions a second. The gas of one block bounds what waits in any case.
+
+        Args:
+            waiting: How many transactions wait for a block.
+        """
+        now, head = time.monotonic(), self.progress.head
+        if head != self._block:
+            self._block, self._block_at = head, now
+        slow = now - self._block_at > _SLOW_BLOCK
+        # A node that does not confirm what it was sent has no room for more.
+        if self.settings.grows and slow and waiting * 10 >= self.window * 9 and not self.out.unconfirmed:
+            self.window = min(self.window * 2, LARGEST_WINDOW)
+
+    def attempt(self, row: Row, nonce: int, gas: int, fees: Fees, *, order: int = 0, cancels: bool = False) -> Attempt:
+        """Sign an item with a nonce, or with `cancels` a transfer of nothing to the account itself in its place.
+
+        Args:
+            order: How many attempts the item has already.
+        """
+        item = row.item
+        if cancels:
+            call = Unsigned(nonce, bytes.fromhex(self.account[2:]), b"", gas, fees)
+        else:
+            call = Unsigned(nonce, item.target, item.data, gas, fees, item.value)
+        raw, hash_ = self.sign(call)
+        return Attempt("0x" + hash_.hex(), raw, gas, fees.most, fees.tip, order, cancels)
+
+    def transfer_gas(self) -> int:
+        """The gas of a transfer of nothing to the account itself; on some chains more than the usual 21,000."""
+        if not self._self_gas:
+            call = {"from": self.account, "to": self.account, "value": "0x0"}
+            (answer,) = self.nodes.ask([("eth_estimateGas", [call])])
+            estimate = 0 if isinstance(answer, Trouble) else number(answer, "an estimate of gas", most=1 << 32)
+            self._self_gas = max(estimate, _TRANSFER_GAS)
+        return self._self_gas
+
+    def expect_fee(self, fees: Fees) -> None:
+        """Check that a fee is not above the ceiling.
+
+        Raises:
+            NodeRefused: It is.
+        """
+        if fees.most > self.settings.ceiling:
+            raise NodeRefused(
+                f"the node asks {fees.most / 1e9:,.1f} gwei a unit of gas, above the ceiling of"
+                f" {self.settings.ceiling / 1e9:,.1f}; wait, or raise the client's fee_ceiling",
+                name="FeeTooHigh",
+            )
 
     def with_attempts(self, rows: Sequence[Row]) -> list[tuple[Row, list[Attempt]]]:
         """Each row with its attempts, oldest first."""
@@ -127,8 +185,14 @@ class Run:
         What was un-mined is in flight again, by the same bytes.
         """
         changes = recheck(self.store, self.tracker, rows)
+        self.note_contradictions()
         self.adopt([change.row for change in changes if change.row.state is State.SENT])
         return changes
+
+    def note_contradictions(self) -> None:
+        """Write down which endpoints contradicted themselves since the last time."""
+        self.store.note_contradictions(self.nodes.contradictions)
+        self.nodes.contradictions.clear()
 
     def out_of_ether(self, left: int, cost: int) -> NodeRefused:
         """The error where the account cannot pay for the next item.

@@ -9,7 +9,7 @@ from salus.errors import BadInput
 
 __all__ = ["prepare"]
 
-_VERSION = 2
+_VERSION = 3
 _APPLICATION = 0x53414C4F  # "SALO"
 
 _SCHEMA = """
@@ -33,6 +33,7 @@ CREATE TABLE items (
   gas_used INTEGER,
   deep INTEGER NOT NULL DEFAULT 0,  -- whether the block will stay
   error TEXT,
+  proof TEXT,          -- for what reason the receipt is believed; null where there is none
   at REAL NOT NULL
 );
 CREATE INDEX items_state ON items (state, deep);
@@ -49,13 +50,32 @@ CREATE TABLE attempts (
   UNIQUE (item, number)
 ) WITHOUT ROWID;
 CREATE TABLE foreign_use (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at REAL NOT NULL);
+CREATE TABLE contradictions (node TEXT PRIMARY KEY, said TEXT NOT NULL, at REAL NOT NULL);
 """
+
+# Tables that an outbox of an earlier Salus may lack; they change nothing that it has.
+_ADDED = (
+    # Transactions of the account that this outbox did not send: what each does, and whose item it is; 0 where the user
+    # said that it is none's.
+    "CREATE TABLE IF NOT EXISTS foreign_sent ("
+    " nonce INTEGER PRIMARY KEY, hash TEXT NOT NULL, block INTEGER, digest BLOB NOT NULL, target BLOB NOT NULL,"
+    " raw BLOB NOT NULL, gas INTEGER NOT NULL, most TEXT NOT NULL, tip TEXT, item INTEGER)",
+    # The attempts that only use up the nonce of their item.
+    "CREATE TABLE IF NOT EXISTS cancels ("
+    " hash TEXT PRIMARY KEY REFERENCES attempts (hash) ON DELETE CASCADE) WITHOUT ROWID",
+)
 
 # The statements that bring an outbox of each earlier version to the next.
 _CHANGES = {
     1: (
         "ALTER TABLE items ADD COLUMN size INTEGER NOT NULL DEFAULT 1",
         "ALTER TABLE items ADD COLUMN spare INTEGER NOT NULL DEFAULT 0",
+    ),
+    2: (
+        "ALTER TABLE items ADD COLUMN proof TEXT",
+        "CREATE TABLE contradictions (node TEXT PRIMARY KEY, said TEXT NOT NULL, at REAL NOT NULL)",
+        # One node was enough to call an item failed or lost. It is looked at again before it may be given again.
+        "UPDATE items SET deep = 0 WHERE state IN ('failed', 'lost')",
     ),
 }
 
@@ -71,7 +91,7 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
         BadInput: It is another kind of database, or an outbox of a later version.
     """
     if _number(database, "SELECT count(*) FROM sqlite_master") == 0:
-        for statement in _SCHEMA.split(";\n"):
+        for statement in (*_SCHEMA.split(";\n"), *_ADDED):
             database.execute(statement)
         database.execute(f"PRAGMA application_id = {_APPLICATION}")
         database.execute(f"PRAGMA user_version = {_VERSION}")
@@ -85,6 +105,8 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
         for statement in _CHANGES[earlier]:
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {earlier + 1}")
+    for statement in _ADDED:
+        database.execute(statement)
 
 
 def _number(database: sqlite3.Connection, statement: str) -> int:

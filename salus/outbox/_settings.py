@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["OutboxOptions", "Settings"]
+__all__ = ["FIRST_WINDOW", "LARGEST_WINDOW", "OutboxOptions", "Settings"]
+
+#: Transactions in flight at first, and at most, where no window was chosen.
+FIRST_WINDOW, LARGEST_WINDOW = 200, 2_000
 
 #: Called with the name of each step that was just taken.
 Hook = Callable[[str], None]
@@ -21,7 +24,8 @@ class OutboxOptions:
 
     Attributes:
         also: Further endpoints of the same chain, asked when the client's own fails.
-        window: Transactions in flight, at most; and no more gas than one block holds.
+        window: Transactions in flight, at most; and no more gas than one block holds. None begins with 200 and takes
+            more while blocks come slowly, up to 2,000.
         confirmations: Blocks, its own included, after which a block counts as final; None for the node's own word
             (``finalized``).
         bump_blocks, bump_seconds: After so many blocks, and so many seconds, without a transaction of ours the fees are
@@ -36,7 +40,7 @@ class OutboxOptions:
     """
 
     also: Sequence[str] = ()
-    window: int = 200
+    window: int | None = None
     confirmations: int | None = 12
     bump_blocks: int = 3
     bump_seconds: float = 5
@@ -45,7 +49,11 @@ class OutboxOptions:
     hook: Hook | None = None
 
     def __post_init__(self) -> None:
-        if self.window < 1 or self.bump_blocks < 1 or (self.confirmations is not None and self.confirmations < 1):
+        if (
+            (self.window is not None and self.window < 1)
+            or self.bump_blocks < 1
+            or (self.confirmations is not None and self.confirmations < 1)
+        ):
             raise ValueError("window, bump_blocks and confirmations must be at least 1")
 
     def settings(self, *, ceiling: int, patience: float) -> Settings:
@@ -56,13 +64,14 @@ class OutboxOptions:
             patience: Seconds without any progress, where the options name none.
         """
         return Settings(
-            self.window,
+            FIRST_WINDOW if self.window is None else self.window,
             self.confirmations,
             self.bump_blocks,
             self.bump_seconds,
             ceiling,
             patience if self.patience is None else self.patience,
             hook=self.hook or _no_hook,
+            grows=self.window is None,
         )
 
 
@@ -73,6 +82,7 @@ class Settings:
     Attributes:
         ceiling: The most that one unit of gas may cost, wei.
         trying: Whether there is a dry run before anything is signed.
+        grows: Whether the window grows while blocks come slowly.
     """
 
     window: int
@@ -83,3 +93,4 @@ class Settings:
     patience: float
     trying: bool = True
     hook: Hook = _no_hook
+    grows: bool = False

@@ -8,28 +8,36 @@ out again from the chain, and is written without waiting for the disk.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import secrets
 import sqlite3
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from salus.errors import BadInput, SalusError, one_line
-from salus.outbox._files import open_private
+from salus.chain.nonces import Giver
+from salus.chain.proof import Proof
+from salus.errors import BadInput, SalusError, Unreachable, one_line
+from salus.outbox._files import expect_in_place, open_private, place_of
 from salus.outbox._items import Item, State
 from salus.outbox._reasons import from_row, to_row
 from salus.outbox._schema import prepare
 
-__all__ = ["Attempt", "Row", "Store"]
+__all__ = ["FILL", "Attempt", "Foreign", "Row", "Store"]
+
+#: The name of items that fill a gap of nonces with a transfer of nothing to the account itself.
+FILL = "filling a gap of nonces"
 
 _AT_ONCE = 500  # values in one question; SQLite takes 999 everywhere
 
 _COLUMNS = (
     "id, key, name, target, data, value, gas, size, spare,"  # the item
-    " state, nonce, block, block_hash, mined, gas_used, deep, error"  # where it stands
+    " state, nonce, block, block_hash, mined, gas_used, deep, error, proof"  # where it stands
 )
 # Of each item in no block the newest attempt.
 _WAITING = (
@@ -48,6 +56,7 @@ class Attempt:
         gas: Its limit.
         most, tip: See :class:`Fees`.
         number: 0 for the first.
+        cancels: Whether it only uses up the nonce, by a transfer of nothing to the account itself.
     """
 
     hash: str
@@ -56,6 +65,25 @@ class Attempt:
     most: int
     tip: int | None
     number: int = 0
+    cancels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A transaction of the account that this outbox did not send.
+
+    Attributes:
+        block: The number of its block; None where it was seen to wait for one.
+        digest: What it does; see :meth:`Item.digest`.
+        target: Its receiver, 20 bytes; empty where it made a contract.
+        attempt: The transaction itself; without bytes where its type is unknown.
+    """
+
+    nonce: int
+    block: int | None
+    digest: bytes
+    target: bytes
+    attempt: Attempt
 
 
 @dataclass(slots=True)
@@ -72,34 +100,45 @@ class Row:
     gas_used: int | None = None
     deep: bool = False
     error: SalusError | None = None
+    proof: Proof | None = None
 
 
 class Store:
-    """The file. Used by one thread; any number of processes may have it open.
+    """The file. Any number of threads may use it, and any number of processes may have it open.
 
     Args:
         path: The file; made when it is not there.
         make: False to open only what is there.
+        patience: Seconds to wait while another process writes to it.
+
+    Attributes:
+        giver: How this outbox is named in its key's journal.
 
     Raises:
         BadInput: Readable by others, a link, damaged, of a later version, or it cannot be made.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, make: bool = True) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], *, make: bool = True, patience: float = 30) -> None:
+        self.path, self._patience = Path(path), patience
+        self._threads = threading.RLock()
         if not make and not self.path.exists():
             raise BadInput(path, "", "is not there; nothing was sent through it")
         open_private(self.path)
+        self._place = place_of(self.path)
         with self._readable():
-            self._db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            self._db = sqlite3.connect(self.path, timeout=patience, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
             except BaseException:
                 self._db.close()
                 raise
+        if self.fact("mark") is None:
+            self.write_facts(mark=secrets.token_hex(8))
+        place = hashlib.blake2b(os.fsencode(self.path.resolve()), digest_size=8).digest()
+        self.giver = Giver(place, bytes.fromhex(self.fact("mark") or ""))
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA busy_timeout = 30000")
+        self._db.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
         self._write_ahead()
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -113,7 +152,7 @@ class Store:
         """Set the journal's mode: the one statement for which SQLite does not wait while another process has the
         file.
         """
-        end = time.monotonic() + 30
+        end = time.monotonic() + self._patience
         while True:
             try:
                 self._db.execute("PRAGMA journal_mode = WAL")
@@ -129,14 +168,19 @@ class Store:
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:
-        """SQLite's errors as ours."""
+        """SQLite's errors as ours; one thread at a time."""
         try:
-            yield
+            with self._threads:
+                yield
         except sqlite3.DatabaseError as trouble:
             said = str(trouble)
             if "not a database" in said or "malformed" in said:
                 fix = "is no outbox, or was damaged; restore it from a backup, or name another file"
                 raise BadInput(self.path, "", fix) from None
+            if "locked" in said:
+                raise Unreachable(
+                    f"another process has been writing to {self.path} for {self._patience:g} s; let it end, or end it"
+                ) from None
             raise BadInput(self.path, "", f"cannot be used: {one_line(said)}") from None
 
     @contextlib.contextmanager
@@ -165,6 +209,13 @@ class Store:
         with self._readable():
             row = self._db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str | None) -> None:
+        """Write a fact in place of what is there; None forgets it."""
+        with self._transaction(durable=True):
+            self._db.execute("DELETE FROM about WHERE name = ?", (name,))
+            if value is not None:
+                self._db.execute("INSERT INTO about VALUES (?, ?)", (name, value))
 
     def write_facts(self, **facts: object) -> None:
         """Write facts that are not there yet."""
@@ -258,7 +309,12 @@ class Store:
         return int(before or 0), head if after is None else min(head, int(after))
 
     def sign(self, signed: Sequence[tuple[Row, int, Attempt]]) -> None:
-        """Write nonces and first attempts, all or nothing, and wait for the disk."""
+        """Write nonces and first attempts, all or nothing, and wait for the disk.
+
+        Raises:
+            BadInput: The file was deleted or replaced since it was opened.
+        """
+        expect_in_place(self.path, self._place)
         now = time.time()
         with self._transaction(durable=True):
             self._db.executemany(
@@ -268,12 +324,34 @@ class Store:
             self._insert((row.id, attempt) for row, _, attempt in signed)
 
     def bump(self, bumped: Iterable[tuple[int, Attempt]]) -> None:
-        """Write further attempts of items (by id), and wait for the disk."""
+        """Write further attempts of items (by id), and wait for the disk.
+
+        Raises:
+            BadInput: The file was deleted or replaced since it was opened.
+        """
+        expect_in_place(self.path, self._place)
         with self._transaction(durable=True):
             self._insert(bumped)
 
+    def fill(self, signed: Sequence[tuple[Item, int, Attempt]]) -> list[Row]:
+        """Write new items with their nonces and first attempts, all or nothing, and wait for the disk.
+
+        Raises:
+            BadInput: The file was deleted or replaced since it was opened.
+        """
+        expect_in_place(self.path, self._place)
+        items = [item for item, _, _ in signed]
+        with self._transaction(durable=True):
+            self._add(items, [item.digest() for item in items])
+            rows = self.rows(keys=[item.key for item in items])
+            for row, (_, nonce, attempt) in zip(rows, signed, strict=True):
+                self._db.execute("UPDATE items SET state = 'stored', nonce = ? WHERE id = ?", (nonce, row.id))
+                self._insert([(row.id, attempt)])
+                row.state, row.nonce = State.STORED, nonce
+        return rows
+
     def _insert(self, attempts: Iterable[tuple[int, Attempt]]) -> None:
-        now = time.time()
+        now, attempts = time.time(), list(attempts)
         self._db.executemany(
             "INSERT INTO attempts (hash, item, number, raw, gas, most, tip, at) VALUES (?,?,?,?,?,?,?,?)",
             [
@@ -281,6 +359,7 @@ class Store:
                 for item, a in attempts
             ],
         )
+        self._db.executemany("INSERT INTO cancels VALUES (?)", [(a.hash,) for _, a in attempts if a.cancels])
 
     def sent(self, ids: Iterable[int]) -> None:
         """A node has them."""
@@ -301,6 +380,7 @@ class Store:
                 r.gas_used,
                 int(r.deep),
                 None if r.error is None else to_row(r.error),
+                None if r.proof is None else r.proof.value,
                 now,
                 r.id,
             )
@@ -308,8 +388,8 @@ class Store:
         ]
         with self._transaction():
             self._db.executemany(
-                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, at=?"
-                " WHERE id=?",
+                "UPDATE items SET state=?, block=?, block_hash=?, mined=?, gas_used=?, deep=?, error=?, proof=?,"
+                " at=? WHERE id=?",
                 values,
             )
 
@@ -323,10 +403,143 @@ class Store:
         with self._readable():
             return list(self._db.execute("SELECT first, last FROM foreign_use ORDER BY first"))
 
+    def read_foreign(self) -> set[int]:
+        """The nonces whose transactions from elsewhere were read from a block."""
+        with self._readable():
+            return {nonce for (nonce,) in self._db.execute("SELECT nonce FROM foreign_sent WHERE block IS NOT NULL")}
+
+    def note_foreign(self, found: Iterable[Foreign]) -> None:
+        """Write what was sent from elsewhere, in place of what was known of the same nonces."""
+        values = [
+            (f.nonce, f.attempt.hash, f.block, f.digest, f.target, *_foreign_attempt(f.attempt), f.attempt.hash)
+            for f in found
+        ]
+        with self._transaction():
+            # Whose item it is stays where it is the same transaction.
+            self._db.executemany(
+                "INSERT INTO foreign_sent VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,NULL) ON CONFLICT (nonce) DO UPDATE SET"
+                " item = CASE WHEN hash = ?10 THEN item END, hash = ?2, block = ?3, digest = ?4, target = ?5, raw = ?6,"
+                " gas = ?7, most = ?8, tip = ?9",
+                values,
+            )
+
+    def unclaimed(self) -> list[Foreign]:
+        """What was sent from elsewhere and is no item's, by nonce."""
+        asked = "SELECT nonce, block, digest, target, hash, raw, gas, most, tip FROM foreign_sent WHERE item IS NULL"
+        with self._readable():
+            rows = list(self._db.execute(f"{asked} ORDER BY nonce"))
+        return [
+            Foreign(n, block, digest, target, Attempt(hash_, raw, gas, int(most), None if tip is None else int(tip)))
+            for n, block, digest, target, hash_, raw, gas, most, tip in rows
+        ]
+
+    def accept_foreign(self) -> None:
+        """Note that what was sent from elsewhere, and is no item's, will be none's."""
+        with self._transaction(durable=True):
+            self._db.execute("UPDATE foreign_sent SET item = 0 WHERE item IS NULL")
+
+    def claim(self) -> list[Row]:
+        """Give what was sent from elsewhere to the queued items that are to do the same; those items, which are sent
+        then.
+        """
+        open_: dict[bytes, list[Foreign]] = {}
+        for foreign in self.unclaimed():
+            if foreign.attempt.raw:
+                open_.setdefault(foreign.digest, []).append(foreign)
+        if not open_:
+            return []
+        claimed: list[int] = []
+        with self._transaction(durable=True):
+            queued = list(self._db.execute("SELECT id, digest FROM items WHERE state = 'queued' ORDER BY id"))
+            for id_, digest in queued:
+                if not open_.get(digest):
+                    continue
+                foreign = open_[digest].pop(0)
+                self._db.execute("UPDATE items SET state = 'sent', nonce = ? WHERE id = ?", (foreign.nonce, id_))
+                self._db.execute("UPDATE foreign_sent SET item = ? WHERE nonce = ?", (id_, foreign.nonce))
+                self._insert([(id_, foreign.attempt)])
+                claimed.append(id_)
+            return [_row(columns) for columns in self._by("id", claimed, _COLUMNS)]
+
+    def newest_final(self) -> tuple[int, str] | None:
+        """The newest block that counts as final, as number and hash; None where there is none."""
+        asked = "SELECT block, block_hash FROM items WHERE deep AND nonce IS NOT NULL ORDER BY nonce DESC LIMIT 1"
+        with self._readable():
+            found = self._db.execute(asked).fetchone()
+        return None if found is None or None in found else (int(found[0]), str(found[1]))
+
+    def final_blocks(self) -> list[tuple[int, str]]:
+        """The blocks that count as final and hold items, as numbers and hashes, oldest first."""
+        asked = "SELECT DISTINCT block, block_hash FROM items WHERE deep AND block IS NOT NULL ORDER BY block"
+        with self._readable():
+            return [(int(block), str(hash_)) for block, hash_ in self._db.execute(asked)]
+
+    def question(self, since: int, gone: tuple[int, str]) -> None:
+        """Note that a final block is gone: what is in blocks from one on is not final any more."""
+        with self._transaction(durable=True):
+            self._db.execute(
+                "UPDATE items SET deep = 0, state = CASE state WHEN 'final' THEN 'included' ELSE state END"
+                " WHERE deep AND block >= ?",
+                (since,),
+            )
+            self._db.execute("INSERT OR REPLACE INTO about VALUES ('gone', ?)", (f"{gone[0]} {gone[1]}",))
+
+    def gone(self) -> tuple[int, str] | None:
+        """The final block, as number and hash, that was seen to be gone; None where there is none."""
+        if (known := self.fact("gone")) is None:
+            return None
+        block, hash_ = known.split()
+        return int(block), hash_
+
+    def write_gap(self, first: int, last: int) -> None:
+        """Write that nothing has these nonces, below what is signed."""
+        self.set_fact("gap", f"{first} {last}")
+
+    def gap(self) -> tuple[int, int, str | None] | None:
+        """Nonces that nothing has, below what is signed, as last seen, and the hash of a transaction from elsewhere
+        that had the first of them; None where there are none.
+        """
+        known = self.fact("gap")
+        if known is None:
+            return None
+        first, last = map(int, known.split())
+        with self._readable():
+            lowest = self._db.execute("SELECT min(nonce) FROM items WHERE state IN ('stored', 'sent')").fetchone()[0]
+            if lowest is None or lowest <= last:
+                return None
+            by = self._db.execute("SELECT hash FROM foreign_sent WHERE nonce = ?", (first,)).fetchone()
+        return first, last, None if by is None else str(by[0])
+
+    def targets(self) -> frozenset[bytes]:
+        """The contracts that items call."""
+        with self._readable():
+            found = self._db.execute("SELECT DISTINCT target FROM items WHERE name <> ?", (FILL,))
+            return frozenset(bytes.fromhex(target[2:]) for (target,) in found)
+
+    def note_contradictions(self, said: Mapping[str, str]) -> None:
+        """What did not fit in the answers of nodes, by the node's name; the last of each is kept."""
+        if said:
+            with self._transaction():
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO contradictions VALUES (?, ?, ?)",
+                    [(node, words, time.time()) for node, words in said.items()],
+                )
+
+    def contradictions(self) -> dict[str, str]:
+        """What did not fit in the answers of nodes, by the node's name."""
+        with self._readable():
+            return dict(self._db.execute("SELECT node, said FROM contradictions ORDER BY node"))
+
     def drop(self, row: Row) -> None:
         """Forget an item, and its attempts; its key is free."""
         with self._transaction(durable=True):
             self._db.execute("DELETE FROM items WHERE id = ?", (row.id,))
+            if row.nonce is not None:
+                # What used its nonce is known, and is no other item's.
+                self._db.execute(
+                    "INSERT OR IGNORE INTO foreign_sent VALUES (?, ?, ?, x'', x'', x'', 0, '0', NULL, 0)",
+                    (row.nonce, row.mined or "", row.block or 0),
+                )
 
     # ------------------------------------------------------------------------------------------------------- looking
 
@@ -366,8 +579,10 @@ class Store:
         found: dict[int, list[Attempt]] = {id_: [] for id_ in ids}
         with self._readable():
             there = self._by("item", ids, "number, item, hash, raw, gas, most, tip", "attempts")
+            cancels = {hash_ for (hash_,) in self._db.execute("SELECT hash FROM cancels")}
         for n, id_, hash_, raw, gas, most, tip in sorted(there, key=lambda one: one[0]):
-            found[id_].append(Attempt(hash_, raw, gas, int(most), None if tip is None else int(tip), n))
+            tip = None if tip is None else int(tip)
+            found[id_].append(Attempt(hash_, raw, gas, int(most), tip, n, hash_ in cancels))
         return found
 
     def reserved(self) -> int:
@@ -393,9 +608,14 @@ class Store:
             return list(self._db.execute(asked, (nonce, most)))
 
 
+def _foreign_attempt(attempt: Attempt) -> tuple[Any, ...]:
+    return attempt.raw, attempt.gas, str(attempt.most), None if attempt.tip is None else str(attempt.tip)
+
+
 def _row(found: Sequence[Any]) -> Row:
     id_, key, name, target, data, value, gas, size, spare, state, *rest = found
-    nonce, block, block_hash, mined, gas_used, deep, error = rest
+    nonce, block, block_hash, mined, gas_used, deep, error, proof = rest
     item = Item(key, target, data, name, gas, int(value), size, spare)
     trouble = None if error is None else from_row(json.loads(error))
-    return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble)
+    reason = None if proof is None else Proof(proof)
+    return Row(id_, item, State(state), nonce, block, block_hash, mined, gas_used, bool(deep), trouble, reason)

@@ -189,7 +189,7 @@ def test_files_that_others_can_read_are_named(doctor, wallet):
     assert found["wallet"][1] == {
         "part": "wallet",
         "state": "fail",
-        "found": f"others can read {keystore}",
+        "found": f"{keystore} can be read by others",
         "todo": f"run: chmod 600 {keystore}",
     }
     keystore.chmod(0o600)

@@ -120,7 +120,7 @@ def test_a_node_that_is_away_is_told_beside_what_is_known(run, path, patient):
     [
         ("none", "is no place for an index"),
         ("mysql://user:secret@host/name", "must be a file, or postgresql://user@host/name"),
-        ("postgresql://user:secret@127.0.0.1:9/name", "the index postgresql://user:***@127.0.0.1:9/name"),
+        ("postgresql://user:secret@127.0.0.1:9/name", "the index postgresql://user@127.0.0.1:9/name"),
         ("/no/such/folder/index", "cannot be used"),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 
 from salus import KeySigner
 from salus.errors import refusals
-from salus.outbox import State, read_status
+from salus.outbox import State, outbox_folder, read_status
+from salus.outbox._store import Store
 from tests.support.deployed_chain import kind
 from tests.support.killed_processes import die_at, fork, wait
 
@@ -39,6 +40,19 @@ def test_before_anything_was_sent(run):
     assert run("outbox", "list").out == "no items\n"
     assert run("outbox", "status").out == "nothing was sent in bulk yet\n"
     assert run("outbox", "status", "--json").json() == []
+
+
+def test_P1_status_names_the_node_that_contradicted_itself(run, hospital, scattered):
+    shown = run("outbox", "status", "--json").json()
+    assert shown[0]["contradictions"] == {}
+    store = Store(shown[0]["file"])
+    store.note_contradictions({"http://one": "the receipts of block 7 do not fit its header"})
+    store.close()
+    assert run("outbox", "status", "--json").json()[0]["contradictions"] == {
+        "http://one": "the receipts of block 7 do not fit its header"
+    }
+    said = run("outbox", "status").err
+    assert "the node at http://one contradicted itself: the receipts of block 7 do not fit its header" in said
 
 
 def test_what_broke_off_is_listed_taken_up_and_final(deployed_chain, run, hospital, scattered):
@@ -78,7 +92,9 @@ def test_what_was_final_is_looked_at_again_by_choice(deployed_chain, run, hospit
     before = {item["transaction"] for item in run(*resume, "--final").json()}
     assert [item["state"] for item in run("outbox", "list", "--json").json()] == ["final"] * 3
     assert deployed_chain.node.request("evm_revert", snapshot)
-    assert run(*resume).json() == [] and deployed_chain.w3.eth.get_transaction_count(signer.address) == 0
+    refused = run(*resume)
+    assert refused.code == 2 and "salus outbox resume --final-too" in refused.err
+    assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 0
     again = run(*resume, "--final-too").json()
     assert {item["transaction"] for item in again} == before and len(before) == 3
     assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 3
@@ -136,3 +152,35 @@ def test_a_second_address_of_a_node_takes_over(deployed_chain, run, hospital, sc
         assert failing.counts["eth_sendRawTransaction", "5xx"] > 0
     assert [item["state"] for item in taken.json()] == ["included"] * 3
     assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 3
+
+
+def test_what_is_signed_is_cancelled_and_told(run, hospital, scattered):
+    """One of three that are signed; the other two are done as before."""
+    _, key, _ = hospital
+    refused = run("outbox", "cancel", "operator-1", "--keystore", key)
+    assert refused.code == 2 and "nobody is here to confirm" in refused.err
+    told = run("outbox", "cancel", "operator-1", "--keystore", key, "--yes", "--json")
+    assert told.code == 0 and (told.json()["state"], told.json()["error"]) == ("lost", "Cancelled")
+    assert "operator-1 was cancelled by 0x" in told.json()["message"]
+    again = run("outbox", "cancel", "operator-1", "--keystore", key, "--yes")
+    assert again.code == 2 and "only what is in no block is cancelled" in again.err
+    assert run("outbox", "resume", "--keystore", key, "--yes").code == 0
+    states = {item["key"]: item["state"] for item in run("outbox", "list", "--json").json()}
+    assert states == {"operator-0": "included", "operator-1": "lost", "operator-2": "included"}
+
+
+def test_what_stops_an_outbox_is_told_with_what_to_do(run, hospital, scattered):
+    (path,) = outbox_folder().glob("*.sqlite")
+    lowest = min(result.nonce for result in read_status(path)[1])
+    store = Store(path)
+    store.write_gap(lowest - 1, lowest - 1)
+    store.question(0, (7, "0x" + "ab" * 32))
+    store.close()
+    shown = run("outbox", "status")
+    assert shown.code == 1
+    assert f"no transaction with nonce {lowest - 1} is in a block" in shown.out
+    assert "`salus outbox resume` fills it with transfers of nothing" in shown.out
+    assert f"block 7 was final and is gone (0x{'ab' * 32}). Nothing is signed" in shown.out
+    (found,) = run("outbox", "status", "--json").json()
+    assert found["gap"] == {"first": lowest - 1, "last": lowest - 1, "by": None}
+    assert found["finalBlockGone"] == {"number": 7, "hash": "0x" + "ab" * 32}

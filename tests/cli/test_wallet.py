@@ -83,7 +83,7 @@ def test_a_file_of_words_that_others_can_read_is_refused(run, private):
     words.chmod(0o644)
     result = run("wallet", "restore", "--words-file", words)
     assert result.exit_code == 2
-    assert "others can read" in result.stderr
+    assert "can be read by others" in result.stderr
 
 
 def test_a_new_relation_gets_an_account_and_keeps_it(run, private):
@@ -222,7 +222,7 @@ def test_a_keystore_that_others_can_read_is_not_passed_over(run):
     file.chmod(0o644)
     result = run("wallet", "list")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"error: others can read {file}; run: chmod 600 {file}\n"
+    assert result.stderr == f"error: {file} can be read by others; run: chmod 600 {file}\n"
 
 
 def test_a_list_waits_for_no_library_of_keys(tmp_path):

@@ -5,6 +5,8 @@ given the Markdown files of this project
     when they name a path of the project    it is there
     when they name a target of make         the Makefile has it
     when they name a command of salus       it is one
+given docs/architecture.md and tests/test_architecture.py
+    when the subjects are compared          each may use what the test allows
 """
 
 import re
@@ -17,6 +19,7 @@ import pytest
 from salus.cli import cli
 from tests.docs.test_blocks import DOCUMENTS, name
 from tests.support.project_copy import ROOT
+from tests.test_architecture import SUBJECTS
 
 ROOMS = ("benchmarks", "contracts", "docs", "examples", "interfaces", "salus", "scripts", "tests")
 # Made by the set-up, the build or a command.
@@ -84,6 +87,13 @@ def test_each_command_is_one(path):
                 break
             found = found.get_command(None, each)
             assert found, f"{name(path)}: {word}: there is no {each}"
+
+
+def test_the_architecture_says_what_its_test_holds():
+    rows = re.findall(
+        r"^\| `(\w+)` \| (–|`\w+`(?:, `\w+`)*) \|$", text(ROOT / "docs" / "architecture.md"), re.MULTILINE
+    )
+    assert {subject: tuple(re.findall(r"\w+", below)) for subject, below in rows} == SUBJECTS
 
 
 def test_the_readme_is_short():

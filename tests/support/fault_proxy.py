@@ -24,8 +24,10 @@ Modes of one question:
     wrong_id      the answer has the id of no question
     chain_id      the answer is `value`, by default "0x1"
     stale         the other node answers
+    aged          the answer that the node gave `seconds` ago to the same question, by default 1, or the oldest known
     shuffle_logs, dup_logs, omit_log      logs in another order; one twice; one left out (of logs or receipts)
     range_limit   an error -32005 where a range spans more than `blocks`, or its answer more than `logs`
+    alter         the result is what `change(method, result, chance)` makes of it
     geth_underpriced      refused as geth does, and anvil not: a replacement without a tenth more on both fees
 """
 
@@ -54,8 +56,8 @@ from hexbytes import HexBytes
 INSTEAD = ("drop_request", "429", "5xx", "html")  # the node is not asked
 WHOLE = (*INSTEAD, "drop_reply", "hang", "hang_once", "slow", "truncate")
 SINGLE = (
-    *("fail", "omit_answer", "unknown", "wrong_id", "chain_id", "stale"),
-    *("shuffle_logs", "dup_logs", "omit_log", "range_limit"),
+    *("fail", "omit_answer", "unknown", "wrong_id", "chain_id", "stale", "aged"),
+    *("shuffle_logs", "dup_logs", "omit_log", "range_limit", "alter"),
 )
 MODES = (*WHOLE, *SINGLE, "geth_underpriced")
 
@@ -110,6 +112,7 @@ class FaultProxy:
         self.lock = threading.Lock()
         self.ending = threading.Event()
         self.pool: dict[tuple[str, int], tuple[bytes, int, int]] = {}  # for geth_underpriced: hash, fee, tip
+        self.history: dict[str, list[tuple[float, Any]]] = {}  # for aged: when a question was answered how
         self.troubles: list[BaseException] = []  # the proxy's own
 
     def __enter__(self) -> FaultProxy:
@@ -322,8 +325,12 @@ class _Handler(BaseHTTPRequestHandler):
             change = {"id": 987_654_321}
         elif fault.mode == "unknown":
             change = {"result": None}
+        elif fault.mode == "aged":
+            change = {"result": self.aged(question, result, fault.options.get("seconds", 1.0))}
         elif fault.mode == "chain_id":
             change = {"result": fault.options.get("value", "0x1")}
+        elif fault.mode == "alter" and "result" in answer:
+            change = {"result": fault.options["change"](fault.method, result, fault.chance)}
         elif fault.mode == "geth_underpriced" and "error" not in answer:
             place, offer = _offer(question)
             self.server.proxy.pool[place] = offer
@@ -333,6 +340,14 @@ class _Handler(BaseHTTPRequestHandler):
             change = {"result": _spoiled_logs(fault, result)}
         told = {**answer, **change}
         return {**told, "spoiled": True} if told != answer or fault.mode == "stale" else answer
+
+    def aged(self, question: Any, result: Any, seconds: float) -> Any:
+        """What the node answered to the same question so long ago."""
+        now = time.monotonic()
+        with self.server.proxy.lock:
+            known = self.server.proxy.history.setdefault(json.dumps([question["method"], question["params"]]), [])
+            known.append((now, result))
+            return next((old for at, old in reversed(known) if now - at >= seconds), known[0][1])
 
     def node(self, method: str, *params: Any) -> Any:
         """What the proxy itself wants to know."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from salus.claims.carc import Adjustment, carc_words
 from salus.errors import BadInput
-from salus.formats.json_file import dump_json
+from salus.formats.json_file import create_new, dump_json
 
 if TYPE_CHECKING:
     from salus.claims.model import ClaimAnswer, LineAnswer
@@ -104,7 +104,7 @@ def write_claim_responses(answers: Sequence[ClaimAnswer], folder: str | Path, *,
                 suffix = "" if number == 1 else f"-{number}"
                 path = Path(folder) / f"ClaimResponse-{answer.id[2:18]}{suffix}.json"
                 try:
-                    with path.open("x", encoding="ascii") as file:
+                    with create_new(path) as file:
                         file.write(text)
                 except FileExistsError:
                     continue

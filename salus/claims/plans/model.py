@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from salus.abi.hashing import keccak
+
 __all__ = [
     "AGES",
     "NOTHING",
@@ -191,8 +193,6 @@ class Plan:
     @cached_property
     def document(self) -> bytes:
         """Commitment to what is sealed: hash of the salt and the canonical content, whatever the file's layout."""
-        from eth_utils.crypto import keccak
-
         content = {name: _plain(getattr(self, name)) for name in _SEALED}
         content["prices"] = sorted([_plain(getattr(price, name)) for name in _SEALED_PRICE] for price in self.prices)
         if self.capped:
@@ -208,7 +208,6 @@ class Plan:
     def series_id(self, insurer: str) -> bytes:
         """The series' id on chain: a hash of the insurer's account and the first version's document."""
         from eth_abi.abi import encode
-        from eth_utils.crypto import keccak
 
         first = self.series or keccak(
             encode(["bytes32", "address", "bytes32"], [keccak(text="salus.plan"), insurer, self.document])
@@ -270,7 +269,6 @@ def _plain(value: Any) -> Any:
 def salted_code(salt: bytes, system: str, code: str) -> bytes:
     """``keccak256(abi.encode(bytes32 salt, string system, string code))``: what stands for a code on chain."""
     from eth_abi.abi import encode
-    from eth_utils.crypto import keccak
 
     return keccak(encode(["bytes32", "string", "string"], [salt, system, code]))
 

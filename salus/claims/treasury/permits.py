@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from salus.abi.hashing import keccak
 from salus.chain.contracts import Contract
 from salus.errors import BadAnswer, NotDeployed, Refused, WalletError
 from salus.keys.typed_data import Domain, TypedData
@@ -77,7 +78,6 @@ def _version(ledger: Ledger, functions: Any) -> str:
 
 def _separator(domain: Domain) -> bytes:
     from eth_abi.abi import encode
-    from eth_utils.crypto import keccak
 
     words = (keccak(text=text) for text in (_DOMAIN, domain.name, domain.version))
     return keccak(encode(["bytes32"] * 3 + ["uint256", "address"], [*words, domain.chain_id, domain.contract]))

@@ -65,11 +65,17 @@ class ClaimFiles:
                 self.files, use=use, problems=problems, progress=lambda done: bar.update(done - bar.pos)
             )
         if not claims and problems:
-            raise problems[0]
+            raise _all_told(context, problems)
         return apply(claims, load_mapping(self.mapping_file), problems=problems) if self.mapping_file else claims
 
     def prepare(
-        self, salus: Salus, claims: list[ClaimInput], plan: Plan, problems: list[BadInput], provider: str | None = None
+        self,
+        context: Context,
+        salus: Salus,
+        claims: list[ClaimInput],
+        plan: Plan,
+        problems: list[BadInput],
+        provider: str | None = None,
     ) -> list[PreparedClaim]:
         """The claims as the contract takes them.
 
@@ -79,13 +85,18 @@ class ClaimFiles:
         from salus.claims.patients import patient_accounts
 
         accounts = patient_accounts(self.patients, claims, self.patients_file)
-        before = len(problems)
         prepared = salus.claims.prepare(
             claims, plan, accounts, provider_refs=self.provider_refs or None, provider=provider, problems=problems
         )
         if not prepared:
-            raise problems[before]
+            raise _all_told(context, problems)
         return prepared
+
+
+def _all_told(context: Context, problems: list[BadInput]) -> BadInput:
+    """Where nothing is left: shows what is wrong with each claim, and gives the last of it as the error to end with."""
+    context.problems(problems[:-1], "left out")
+    return problems[-1]
 
 
 @command(noun, "submit")
@@ -114,7 +125,7 @@ def submit(context: Context, given: ClaimFiles, batch: int, out: str | None, dry
         _show_unmapped(context, claims, plan, problems)
         return
     salus = context.connect_signing()
-    prepared = given.prepare(salus, claims, plan, problems)
+    prepared = given.prepare(context, salus, claims, plan, problems)
     context.problems(problems, "left out")
     context.confirm(_facts(context, salus, prepared, plan, problems), "Submit them?")
     folder = ResponseFolder(out, plan.insurer) if out else None
@@ -148,7 +159,7 @@ def estimate(context: Context, given: ClaimFiles, provider: str, use: str) -> No
     problems: list[BadInput] = []
     claims = given.read(context, problems, use)
     salus = context.connect()
-    answers = salus.claims.estimate(given.prepare(salus, claims, plan, problems, provider))
+    answers = salus.claims.estimate(given.prepare(context, salus, claims, plan, problems, provider))
     context.problems(problems, "left out")
     show_answers(context, answers, plan.insurer, plan.currency)
     if problems or any_refused(answers):
@@ -172,7 +183,7 @@ def attest(context: Context, given: ClaimFiles, out: str) -> None:
     problems: list[BadInput] = []
     claims = given.read(context, problems)
     salus = context.connect_signing()
-    prepared = given.prepare(salus, claims, plan, problems)
+    prepared = given.prepare(context, salus, claims, plan, problems)
     context.problems(problems, "left out")
     context.confirm(_facts(context, salus, prepared, plan, problems), "Sign them?")
     save(salus.claims.attest(prepared), out)

@@ -249,7 +249,7 @@ def relay(context: Context, files: tuple[str, ...], batch: int) -> None:
     facts = [
         *_order_facts(salus, orders),
         ("contract", f"ConsentRegistry at {salus.book['ConsentRegistry'].address}"),
-        ("chain", f"{salus.chain_id} at {context.rpc}"),
+        ("chain", f"{salus.chain_id} at {context.nodes}"),
         ("submitted by", salus.need_signer().address),
     ]
     context.confirm(facts, "Submit this?")

@@ -123,7 +123,7 @@ def _facts(context: Context, salus: Salus, request: Request) -> list[tuple[str, 
         *facts,
         ("valid until", moment(request.deadline)),
         ("contract", f"Guardians at {salus.book['Guardians'].address}"),
-        ("chain", f"{salus.chain_id} at {context.rpc}"),
+        ("chain", f"{salus.chain_id} at {context.nodes}"),
     ]
 
 
@@ -397,7 +397,7 @@ def recover_finish(context: Context, patient: str) -> None:
     salus = context.connect_signing()
     facts = [
         ("MOVE", who),
-        ("chain", f"{salus.chain_id} at {context.rpc}"),
+        ("chain", f"{salus.chain_id} at {context.nodes}"),
         ("submitted by", salus.need_signer().address),
     ]
     context.confirm(facts, "Make the move?")

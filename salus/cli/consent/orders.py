@@ -176,9 +176,15 @@ def confirm(context: Context, salus: Salus, acts: Sequence[Act], route: Route) -
     facts = [fact for act in acts for fact in [*_facts(act), ("", "")]]
     facts += [
         ("contract", f"ConsentRegistry at {salus.book['ConsentRegistry'].address}"),
-        ("chain", f"{salus.chain_id} at {context.rpc}"),
+        ("chain", f"{salus.chain_id} at {context.nodes}"),
         ("way", route.words),
     ]
+    if route.out or route.qr or route.relay_as:
+        from salus.consent.registry import WEEK
+
+        now = salus.now()
+        facts += [("issued", moment(now)), ("submit until", moment(now + WEEK))]
+    context.compare_clocks(salus)
     context.confirm(facts, "Sign this?")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from salus.abi.hashing import keccak
 from salus.errors import BadAnswer, BadInput
 from salus.keys.addresses import address as checked_address
 
@@ -104,7 +105,6 @@ def commit_serial(serial: str, salt: bytes | None = None) -> tuple[bytes, bytes]
         salt: 32 bytes; random unless given, to open an old commitment again.
     """
     from eth_abi.abi import encode
-    from eth_utils.crypto import keccak
 
     salt = secrets.token_bytes(32) if salt is None else salt
     return keccak(encode(["bytes32", "bytes32", "string"], [keccak(text="salus.serial"), salt, serial])), salt
@@ -191,8 +191,6 @@ class Devices:
         Raises:
             Refused: ``InvalidKey``, ``AccessManagedUnauthorized``.
         """
-        from eth_utils.crypto import keccak
-
         receipt = self._ledger.send(self._f.accreditModel(keccak(text=name), x, y))
         events = receipt.events("ModelAccredited")
         if len(events) != 1:

@@ -237,7 +237,7 @@ def test_a_grant_to_no_institution_is_allowed_and_warned_of(run, deployed_chain,
     assert [line.startswith(warning) for line in result.err.splitlines()].index(True) == 0
     assert deployed_chain.client().consent.all(patient.address)[0].grantee == nobody
     for known in (hospital[0], "role:PROVIDER"):
-        assert "warning" not in run("consent", verb, "--to", known, *words).err
+        assert "is no accredited institution" not in run("consent", verb, "--to", known, *words).err
 
 
 def test_an_operator_is_no_institution(run, deployed_chain, hospital, keystore):

@@ -128,6 +128,26 @@ def test_the_drawn_code_holds_the_order(run, hospital, wallet, tmp_path):
     assert light[: len(wanted)] == wanted
 
 
+def test_U10_an_order_is_signed_with_its_times_shown(run, deployed_chain, hospital, wallet, tmp_path):
+    """Issued and ending by the chain's clock, which is compared with this machine's."""
+    from salus.cli.moments import moment
+
+    name, out = hospital[0], tmp_path / "order.json"
+    signed = run("consent", "revoke", "--from", name, "--yes", "--out", out)
+    (order,) = files.load(out)
+    shown = dict(line.split(None, 1) for line in signed.err.splitlines() if line.strip().startswith("issued"))
+    assert abs(parse(shown["issued"]) - order.issued_at) < 60 and order.deadline - order.issued_at == 7 * 86400
+    assert "submit until" in signed.err and moment(order.deadline)[:10] in signed.err
+    apart = abs(deployed_chain.client().clock_offset()) > 120
+    assert ("warning: the chain's clock is" in signed.err) == apart
+
+
+def parse(text):
+    import datetime
+
+    return datetime.datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=datetime.UTC).timestamp()
+
+
 def test_an_order_is_written_and_drawn(run, hospital, wallet, tmp_path):
     name, file, _ = hospital
     out = tmp_path / "order.json"

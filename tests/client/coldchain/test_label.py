@@ -340,6 +340,35 @@ def test_tr7_a_bomb_of_a_picture_is_not_unpacked(side, tmp_path):
     assert field == "picture" and ("million pixels" in fix or "exceeds limit" in fix)
 
 
+@pytest.mark.parametrize("form", ["EPS", "PDF", "ICNS", "PPM", "TGA"])
+def test_P10_a_picture_of_another_kind_is_never_opened(form, tmp_path, monkeypatch):
+    """Pillow would hand an EPS to Ghostscript, whatever the file is called."""
+    from PIL import EpsImagePlugin
+
+    def ran(*_, **__):
+        raise AssertionError("Ghostscript was run")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ran)
+    path = tmp_path / "label.png"
+    Image.new("L", (64, 64), 255).convert("RGB").save(path, form)
+    field, fix = refused(scan, path)
+    assert field == "picture" and "cannot be opened" in fix and fix.endswith("give PNG or JPEG")
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_P10_pictures_of_cameras_and_scanners_are_read(form, tmp_path):
+    write_qr(LABEL, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        picture.convert("L").save(tmp_path / "label", form)
+    assert scan(tmp_path / "label") == scan(tmp_path / "a.png")
+
+
+def test_P10_an_eps_that_ghostscript_would_run_is_refused_by_its_content(tmp_path):
+    path = tmp_path / "label.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(x) (w) file pop\n%%EOF\n")
+    assert refused(scan, path)[0] == "picture"
+
+
 def test_without_the_extra_the_error_names_it(tmp_path, monkeypatch):
     import sys
 

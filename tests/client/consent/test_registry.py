@@ -1,5 +1,8 @@
 """Consent through the client: signed and relayed, direct, in any order, explained."""
 
+import os
+import stat
+
 import pytest
 
 from salus.consent import codes
@@ -314,6 +317,18 @@ def test_orders_come_back_from_their_file(orders, tmp_path):
     assert files.load(tmp_path / "one.json") == (permit,)
     assert files.load(tmp_path / "two.json") == (permit, revoke)
     assert revoke.directive.index == ALL_PLACES
+
+
+def test_P11_an_order_file_is_for_its_owner_alone(orders, tmp_path):
+    """It links a patient with an institution, before it is submitted and after."""
+    files, permit, revoke = orders
+    before = os.umask(0)
+    try:
+        files.save([permit], tmp_path / "one.json")
+        files.save([permit, revoke], tmp_path / "two.json")
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*.json")} == {0o600}
 
 
 def test_an_order_is_not_written_over(orders, tmp_path):

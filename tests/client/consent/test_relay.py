@@ -81,14 +81,16 @@ def test_a_run_that_is_repeated_sends_nothing_twice(deployed_chain, relayer, sig
 
 
 @pytest.mark.parametrize(
-    ("method", "mode"), [("eth_sendRawTransaction", "drop_request"), ("eth_getTransactionReceipt", "5xx")]
+    ("methods", "mode"),
+    [(["eth_sendRawTransaction"], "drop_request"), (["eth_getBlockReceipts", "eth_getTransactionReceipt"], "5xx")],
 )
-def test_a_run_that_breaks_off_is_taken_up(deployed_chain, relayer, signed, method, mode):
+def test_a_run_that_breaks_off_is_taken_up(deployed_chain, relayer, signed, methods, mode):
     """What it signed and no node got, or got without telling, is settled before the chain is asked what it has."""
     orders = [signed() for _ in range(12)]
     with FaultProxy(deployed_chain.url) as proxy:
         broken = Salus.connect(proxy.url, book=deployed_chain.book, signer=relayer.signer)
-        proxy.spoil(method, mode)
+        for method in methods:
+            proxy.spoil(method, mode)
         with broken.outbox(patience=1) as outbox, pytest.raises(SalusError):
             list(broken.consent.relay_all(orders, batch=4, outbox=outbox))
     parts = relayed(relayer, orders, batch=4)

@@ -171,10 +171,20 @@ LISTS = {
 def not_asked(salus, monkeypatch):
     """From now on this client's node refuses to be asked for logs."""
 
-    def refused(*_):
-        raise AssertionError("the node was asked for logs")
+    assert asked_for(salus, monkeypatch, refuse=True) == []
 
-    monkeypatch.setattr(salus.w3.eth, "get_logs", refused)
+
+def asked_for(salus, monkeypatch, *, refuse=False):
+    """From now on a list of what this client's node is asked for logs."""
+    asked, many = [], salus.node.many
+
+    def heard(calls, *, doing=""):
+        asked.extend(params[0] for method, params in calls if method == "eth_getLogs")
+        assert not (refuse and asked), "the node was asked for logs"
+        return many(calls, doing=doing)
+
+    monkeypatch.setattr(salus.node, "many", heard)
+    return asked
 
 
 @pytest.mark.parametrize("kind", LISTS)
@@ -208,14 +218,11 @@ def test_what_is_newer_than_the_index_comes_from_the_node(deployed_chain, both, 
     patient = deployed_chain.client(deployed_chain.person())
     before = len(with_index.logs("ConsentRegistry", "ConsentGranted"))
     patient.consent.grant(story.draft("TREAT"))
-    asked = []
-    many = with_index.node.many
-    monkeypatch.setattr(with_index.node, "many", lambda calls, **more: asked.extend(calls) or many(calls, **more))
+    asked = asked_for(with_index, monkeypatch)
     found = with_index.logs("ConsentRegistry", "ConsentGranted")
     assert len(found) == before + 1 and found == without.logs("ConsentRegistry", "ConsentGranted")
     # Only for the blocks that the index does not have.
-    first = next(params[0]["fromBlock"] for method, params in asked if method == "eth_getLogs")
-    assert int(first, 16) == with_index.index.store.cursor().block + 1
+    assert asked[0]["fromBlock"] == hex(with_index.index.store.cursor().block + 1)
     assert [e.block for e in with_index.consent.history(patient.signer.address)] == [found[-1].block]
 
 
@@ -242,7 +249,7 @@ def test_the_index_beside_the_book_is_found_by_itself(deployed_chain, story, ind
     ) as indexer:
         indexer.sync()
     client = Salus.connect(deployed_chain.url, book=book)
-    assert client.index.store.where == str(default_index(client.book)) == str(tmp_path / "31337.index.sqlite")
+    assert client.index.store.display_name == str(default_index(client.book)) == str(tmp_path / "31337.index.sqlite")
     assert client.with_signer(story.hospital).index is client.index
     not_asked(client, monkeypatch)
     assert client.institutions.all()

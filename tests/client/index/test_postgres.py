@@ -4,6 +4,7 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.client import Salus
-from salus.errors import IndexTrouble
+from salus.errors import IndexTrouble, IndexUnreachable
 from salus.index import Indexer
 from salus.index._compare import compare
 from salus.index._lock import writer
@@ -43,32 +44,56 @@ def owner():
 @pytest.fixture(scope="module")
 def server():
     """The URL of a database of a server of its own."""
-    if not program("initdb") or not program("postgres"):
-        pytest.skip("PostgreSQL's programs are not installed")
-    who = owner()
-    # Not below pytest's folder, into which another user may not look.
-    with tempfile.TemporaryDirectory(prefix="salus-pg-") as folder:
-        os.chmod(folder, 0o755)
-        data = Path(folder) / "data"
-        data.mkdir(mode=0o700)
-        if who:
-            os.chown(data, who["user"], who["group"])
+    with Server() as server:
+        yield server.url
+
+
+class Server:
+    """A server of a test's own, which can be stopped and started again.
+
+    Attributes:
+        url: Its first database.
+    """
+
+    def __init__(self):
+        if not program("initdb") or not program("postgres"):
+            pytest.skip("PostgreSQL's programs are not installed")
+        self._who, self._process = owner(), None
+        self._environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+            self._port = probe.getsockname()[1]
+        self.url = f"postgresql://salus@127.0.0.1:{self._port}/postgres"
+
+    def __enter__(self):
+        # Not below pytest's folder, into which another user may not look.
+        self._folder = tempfile.TemporaryDirectory(prefix="salus-pg-")
+        os.chmod(self._folder.name, 0o755)
+        self._data = data = Path(self._folder.name) / "data"
+        data.mkdir(mode=0o700)
+        if self._who:
+            os.chown(data, self._who["user"], self._who["group"])
         made = [program("initdb"), "-D", str(data), "-U", "salus", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run(made, check=True, capture_output=True, timeout=120, cwd="/", env=environment, **who)
-        words = [program("postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data), "-F"]
-        with subprocess.Popen(
-            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env=environment, **who
-        ) as process:
-            try:
-                url = f"postgresql://salus@127.0.0.1:{port}/postgres"
-                _wait(url)
-                yield url
-            finally:
-                process.terminate()
+        subprocess.run(made, check=True, capture_output=True, timeout=120, cwd="/", env=self._environment, **self._who)
+        self.start()
+        return self
+
+    def start(self):
+        port, data = str(self._port), str(self._data)
+        words = [program("postgres"), "-D", data, "-p", port, "-h", "127.0.0.1", "-k", data, "-F"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", "env": self._environment}
+        self._process = subprocess.Popen(words, **quiet, **self._who)
+        _wait(self.url)
+
+    def stop(self):
+        """At once, as a restart does: whoever is connected is told to go."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait(30)
+        self._folder.cleanup()
 
 
 def _wait(url):
@@ -143,3 +168,109 @@ def test_a_client_reads_it(log_emitter, url):
     assert found == Salus.connect(log_emitter.node.url, book=log_emitter.book, index="").logs(
         "ConsentRegistry", "ConsentGranted"
     )
+
+
+# ------------------------------------------------------------------------------------------------- a server that goes
+
+
+@pytest.fixture(scope="module")
+def own():
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def followed(log_emitter, own):
+    """An index that is followed in a thread, and what its follower was told."""
+    Store(own.url).clear()
+    stop, troubles, seen = threading.Event(), [], []
+    with Indexer(log_emitter.node.url, log_emitter.book, own.url) as indexer:
+
+        def follow():
+            seen.append(indexer.follow(stop, interval=0.05, trouble=troubles.append))
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        yield own, troubles, seen
+        stop.set()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def until(true):
+    for _ in range(600):
+        if true():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("it does not come")
+
+
+def block_of(url):
+    try:
+        found = Store(url).cursor()
+        return None if found is None else found.block
+    except IndexTrouble:
+        return None
+
+
+def test_P8_a_restart_of_the_server_does_not_end_the_follower(log_emitter, followed):
+    server, troubles, seen = followed
+    log_emitter.grants(2)
+    until(lambda: block_of(server.url) == 2)
+    for restart in range(1, 3):
+        server.stop()
+        log_emitter.grant()
+        server.start()
+        until(lambda at=2 + restart: block_of(server.url) == at)
+    assert troubles and not seen and all(type(trouble) is IndexUnreachable for trouble in troubles)
+    with (
+        Indexer(log_emitter.node.url, log_emitter.book, server.url) as other,
+        pytest.raises(IndexTrouble, match="being written"),
+    ):
+        other.sync()  # the lock, which went with the connection, was taken again
+
+
+def test_P8_a_server_that_stays_away_is_waited_for(log_emitter, followed):
+    server, troubles, seen = followed
+    until(lambda: block_of(server.url) == 0)
+    server.stop()
+    until(lambda: len(troubles) > 3)
+    assert not seen and "the server does not answer" in str(troubles[-1]) and "salus@127.0.0.1" in str(troubles[-1])
+    log_emitter.grant()
+    server.start()
+    until(lambda: block_of(server.url) == 1)
+
+
+def test_P8_a_sync_by_itself_says_that_the_server_is_gone(log_emitter, own):
+    Store(own.url).clear()
+    with Indexer(log_emitter.node.url, log_emitter.book, own.url) as indexer:
+        indexer.sync()
+        own.stop()
+        try:
+            with pytest.raises(IndexUnreachable, match="the server does not answer"):
+                indexer.sync()
+        finally:
+            own.start()
+        log_emitter.grant()
+        until(lambda: block_of(own.url) == 0)
+        assert indexer.sync().block == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("/postgres", "/no_such_one"), "the server has no database of that name; make it with `createdb no_such_one`"),
+        (("salus@", "stranger@"), "stranger.* does not exist; name a user"),
+    ],
+)
+def test_P11_a_database_or_a_user_that_is_missing_is_named_and_not_waited_for(log_emitter, server, wrong, said):
+    with Indexer(log_emitter.node.url, log_emitter.book, server.replace(*wrong)) as indexer:
+        for act in (indexer.sync, lambda: indexer.follow(threading.Event())):
+            with pytest.raises(IndexTrouble, match=said) as raised:
+                act()
+            assert type(raised.value) is IndexTrouble
+
+
+def test_P11_an_empty_database_is_still_called_never_filled(server, url):
+    with pytest.raises(IndexTrouble, match="never filled"), Store(url).reading() as connection:
+        connection.exec_driver_sql("SELECT * FROM cursor")
