@@ -5,7 +5,7 @@ import os
 import pytest
 
 from salus.chain.local_node import LocalNode
-from tests.support.log_emitter import Ledger
+from tests.support.log_emitter import LogEmitter
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,8 @@ def module_node():
 
 
 @pytest.fixture
-def ledger(module_node, tmp_path):
+def log_emitter(module_node, tmp_path):
     """The module's chain as it was before the test, with a book of contracts that emit anything."""
     snapshot = module_node.request("evm_snapshot")
-    yield Ledger(module_node, tmp_path)
+    yield LogEmitter(module_node, tmp_path)
     module_node.request("evm_revert", snapshot)

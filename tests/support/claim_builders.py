@@ -7,7 +7,7 @@ from typing import NamedTuple
 from brownie import chain, web3
 from eth_abi import encode
 
-from tests.support import consent_builders as consent
+from tests.support import consent_builders
 
 DAY = 24 * 3600
 EPOCH = date(1970, 1, 1)
@@ -390,8 +390,8 @@ def publish(
 
 def permit(consents, patient, insurer, purposes=HPAYMT, categories=CLAIM, end=FOR_EVER):
     """The patient lets the insurer use claims for payment."""
-    said = consent.permit(insurer, purposes=purposes, categories=categories, end=end)
-    return consents.grant(*consent.granting(said), {"from": patient})
+    said = consent_builders.permit(insurer, purposes=purposes, categories=categories, end=end)
+    return consents.grant(*consent_builders.granting(said), {"from": patient})
 
 
 def fund(treasury, desk, insurer, token, amount, sender):

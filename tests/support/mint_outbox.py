@@ -29,7 +29,7 @@ def holder(n):
     return to_checksum_address(f"0x{(1 << 100) + n:040x}")
 
 
-class Mint:
+class TokenMinter:
     """The token on a node, and who mints.
 
     signer    mints; rich

@@ -16,7 +16,7 @@ arbitrate
 import pytest
 
 from tests.conftest import PROVIDER
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     ARBITRATED,
     DAY,
@@ -147,7 +147,7 @@ def test_the_last_second_to_appeal(desk, in_state, patient, hospital, chain, ref
 
 
 def test_a_reversal_opens_a_new_window(desk, settled, hospital, patient, chain, allowed):
-    chain.mine(timestamp=build.now() + 40 * DAY)
+    chain.mine(timestamp=claim_builders.now() + 40 * DAY)
     desk.reverse(settled, {"from": hospital})
     allowed(desk.appeal, settled, sender=patient)
 
@@ -290,7 +290,7 @@ def test_TP1_a_token_that_comes_back_while_an_award_is_paid(
     desk, treasury, draw_plan, mischief, institutions, patient, hospital, insurer, regulator
 ):
     """It acts for the hospital and for the arbiter, and finds the claim decided."""
-    institutions.setOperator(mischief, PROVIDER, build.now() + DAY, {"from": hospital})
+    institutions.setOperator(mischief, PROVIDER, claim_builders.now() + DAY, {"from": hospital})
     fund(treasury, desk, insurer, mischief, 500_00, insurer)
     plan = draw_plan(token=str(mischief), coinsurance=50_00, appeal_days=30)
     _, tx = submit(desk, [a_claim(plan, patient, hospital)], hospital)

@@ -22,7 +22,7 @@ from datetime import date
 import pytest
 
 from tests.conftest import PHARMACY, PROVIDER, accredit
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     AUTHORIZE,
     LAST_DAY,
@@ -122,7 +122,7 @@ def test_refer_by_none_who_may(plans, plan, people, institutions, regulator, nur
         refused(plans.refer, *args, sender=who, why=error("NotLicensed", who, PROVIDER, standing))
     institutions.suspend(people.clinic, {"from": regulator})
     refused(plans.refer, *args, sender=people.clinic, why=error("NotLicensed", people.clinic, PROVIDER, SUSPENDED))
-    chain.mine(timestamp=now() + 366 * build.DAY)
+    chain.mine(timestamp=now() + 366 * claim_builders.DAY)
     refused(plans.refer, *args, sender=nurse, why=error("NotLicensed", nurse, PROVIDER, OPERATOR_EXPIRED))
 
 
@@ -154,9 +154,9 @@ def test_TP10_nobody_replaces_anothers_referral(plans, plan, patient, clinic, ho
     refused(plans.refer, *args, sender=clinic, why=error("ReferralExists", patient, NOBODY, hospital))
     allowed(plans.refer, plan, patient, hospital, day, day + 2, sender=clinic)
     allowed(plans.refer, *args, sender=hospital)
-    chain.mine(timestamp=(day + 1) * build.DAY - 1)
+    chain.mine(timestamp=(day + 1) * claim_builders.DAY - 1)
     refused(plans.refer, *args, sender=clinic, why=error("ReferralExists", patient, NOBODY, hospital))
-    chain.mine(timestamp=(day + 1) * build.DAY)
+    chain.mine(timestamp=(day + 1) * claim_builders.DAY)
     plans.refer(*args, {"from": clinic})
     assert tuple(plans.referral(plan, patient, NOBODY)) == (clinic, day, day + 2)
 
@@ -195,7 +195,7 @@ def rich(plans, draw_plan, patient, insurer):
         family_out_of_pocket_maximum=900_00,
         annual_limit=5000_00,
         lifetime_limit=9000_00,
-        rules=build.COPAY_COUNTS,
+        rules=claim_builders.COPAY_COUNTS,
     )
     plans.authorize(plan, patient, word("mri"), 9, 0, LAST_DAY, {"from": insurer})
     return plan
@@ -254,9 +254,9 @@ def test_TP9_judge_writes_nothing(plans, rich, claim, patient, ledger):
 def test_a_refused_or_pended_claim_uses_nothing(plans, rich, claim, patient, insurer, consents, ledger, draw_plan):
     consents.revoke(insurer, 255, {"from": patient})
     judged, _ = award(plans, claim, ledger)
-    assert judged == (build.NO_CONSENT, 227, False, False, 0, NOBODY, NOBODY, 0, ())
+    assert judged == (claim_builders.NO_CONSENT, 227, False, False, 0, NOBODY, NOBODY, 0, ())
     assert books(plans, ledger, rich, patient) == EMPTY
-    build.permit(consents, patient, insurer)
+    claim_builders.permit(consents, patient, insurer)
     careful = draw_plan(review_threshold=149_99)
     judged, _ = award(plans, a_claim(careful, patient, ledger, line(charge=150_00)), ledger)
     assert (judged.pended, judged.paid) == (True, 150_00)
@@ -333,10 +333,12 @@ def test_a_member_who_left_the_family_gives_back_to_it(plans, rich, claim, given
 
 def test_books_go_on_in_the_next_version(plans, bare, consent, patient, ledger):
     year = this_year() - 1
-    july = (date(year, 7, 1) - build.EPOCH).days
+    july = (date(year, 7, 1) - claim_builders.EPOCH).days
     old = bare._replace(document=word("on"), valid_from=july - 9, valid_until=july, deductible=100_00)
-    first = build.publish(plans, old, {"visit": 150_00}, [patient])
-    second = build.publish(plans, old._replace(valid_from=july, valid_until=LAST_DAY), {"visit": 150_00}, series=first)
+    first = claim_builders.publish(plans, old, {"visit": 150_00}, [patient])
+    second = claim_builders.publish(
+        plans, old._replace(valid_from=july, valid_until=LAST_DAY), {"visit": 150_00}, series=first
+    )
     shares = [
         award(plans, a_claim(plan, patient, ledger, line(charge=60_00), day=day), ledger)[0].lines[0].deductible
         for plan, day in ((first, july - 1), (second, july))

@@ -12,7 +12,7 @@ reverse
 
 import pytest
 
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     AUTHORIZE,
     DAY,
@@ -66,7 +66,7 @@ def rich(draw_plan, plans, patient, insurer):
         annual_limit=5000_00,
         lifetime_limit=9000_00,
         appeal_days=30,
-        rules=build.COPAY_COUNTS | NETWORK | OUTSIDE,
+        rules=claim_builders.COPAY_COUNTS | NETWORK | OUTSIDE,
     )
     plans.authorize(plan, patient, word("mri"), 9, 0, LAST_DAY, {"from": insurer})
     return plan
@@ -122,7 +122,7 @@ def owed(desk, claim, hospital):
 @pytest.fixture
 def due(owed):
     """What is paid for the claim."""
-    return sum(build.unpack(each).paid for each in owed.lines)
+    return sum(claim_builders.unpack(each).paid for each in owed.lines)
 
 
 @pytest.fixture
@@ -169,8 +169,8 @@ def test_the_insurer_reverses_within_the_appeal_days(settled, desk, insurer, hos
 
 
 def test_the_provider_reverses_at_any_time(settled, desk, hospital, chain, books, institutions, regulator):
-    institutions.renew(hospital, 1, build.now() + 3000 * DAY, {"from": regulator})
-    chain.mine(timestamp=build.now() + 2500 * DAY)
+    institutions.renew(hospital, 1, claim_builders.now() + 3000 * DAY, {"from": regulator})
+    chain.mine(timestamp=claim_builders.now() + 2500 * DAY)
     desk.reverse(settled, {"from": hospital})
     assert record(desk, settled.id).state == REVERSED
 

@@ -16,7 +16,7 @@ withdraw: by who does not act for the provider → NotParty; else the number is 
 
 import pytest
 
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.attestations import sign
 from tests.support.claim_builders import (
     DAY,
@@ -101,8 +101,8 @@ def test_a_claim_waits_for_review(pended, desk, plans, claim, careful, patient, 
     assert {name: event[name] for name in ("id", "provider", "plan", "due", "reserved", "reviewBy")} == {
         "id": answer.id, "provider": hospital, "plan": careful, "due": 140_00, "reserved": True, "reviewBy": by,
     }  # fmt: skip
-    told = build.Claim(*event["claim"])
-    lines = [build.Line(str(code), *rest) for code, *rest in told.lines]
+    told = claim_builders.Claim(*event["claim"])
+    lines = [claim_builders.Line(str(code), *rest) for code, *rest in told.lines]
     assert told._replace(plan=str(told.plan), number=str(told.number), primary=str(told.primary), lines=lines) == claim
     assert record(desk, answer.id) == (PENDED, tx.timestamp, by, False)
     assert standing() == Pool(360_00, reserved=140_00)
@@ -275,7 +275,7 @@ def test_TP4_a_review_does_not_let_a_claim_miss_the_filing_limit(
     add(500_00)
     claim = a_claim(careful, patient, hospital, line(charge=150_00), day=today() - 90)
     submit(desk, [claim], hospital)
-    chain.mine(timestamp=build.now() + 14 * DAY + 1)
+    chain.mine(timestamp=claim_builders.now() + 14 * DAY + 1)
     assert said(desk.decide, claim, sender=stranger)[0].state == SETTLED
     assert token.balanceOf(hospital) == 140_00
 
@@ -291,7 +291,7 @@ def test_TP9_a_consent_revoked_meanwhile(
     assert standing() == Pool(500_00)
     assert accumulators(plans, desk, careful, patient) == (0, 0, 0)
     # The number is free, for the same content too: when the patient permits again, it may come again.
-    build.permit(consents, patient, insurer)
+    claim_builders.permit(consents, patient, insurer)
     (again,), _ = submit(desk, [claim], hospital)
     assert again.state == PENDED
 
@@ -299,7 +299,7 @@ def test_TP9_a_consent_revoked_meanwhile(
 def test_a_member_who_left_meanwhile(pended, desk, plans, claim, careful, patient, insurer, standing):
     enroll(plans, careful, insurer, patient, start=1, until=2)
     answer, _ = said(desk.review, claim, 0, sender=insurer)
-    assert (answer.refusal, answer.carc) == (build.OUTSIDE_COVER, 27)
+    assert (answer.refusal, answer.carc) == (claim_builders.OUTSIDE_COVER, 27)
     assert standing() == Pool(500_00)
 
 
