@@ -16,9 +16,7 @@ from salus.errors import BadInput, NodeRefused
 from salus.outbox import Item, NonceTaken, State
 from tests.support.fault_proxy import FaultProxy
 from tests.support.killed_processes import fork, wait
-from tests.support.mint_outbox import TRANSFER, TokenMinter, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.mint_outbox import TRANSFER, TokenMinter, holder
 
 
 @pytest.fixture(scope="module")

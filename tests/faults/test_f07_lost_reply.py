@@ -12,9 +12,7 @@ from salus.errors import BadAnswer, NotMined, Unreachable, WrongChain
 from salus.outbox import State
 from tests.support.deployed_chain import kind
 from tests.support.fault_proxy import FaultProxy
-from tests.support.mint_outbox import TokenMinter, own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.mint_outbox import TokenMinter
 
 numbers = iter(range(10, 1_000_000, 1000))
 

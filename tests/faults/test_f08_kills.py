@@ -16,9 +16,7 @@ from salus.chain.local_node import LocalNode
 from salus.outbox import State, read_status
 from tests.support.deployed_chain import kind
 from tests.support.killed_processes import die_at, fork, wait
-from tests.support.mint_outbox import TokenMinter, own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.mint_outbox import TokenMinter
 
 numbers = iter(range(10, 1_000_000, 1000))
 

@@ -11,9 +11,7 @@ import salus.outbox._launching as module
 from salus.chain.local_node import LocalNode
 from salus.outbox import State
 from salus.outbox._pipeline import Pipeline
-from tests.support.mint_outbox import TokenMinter, own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.mint_outbox import TokenMinter
 
 OWN = 500  # what the sender has
 

@@ -14,9 +14,6 @@ from salus.consent.registry import Effect, Order
 from salus.consent.relay import words
 from salus.outbox import State
 from tests.support.deployed_chain import YEAR, DeployedChain
-from tests.support.mint_outbox import own_home
-
-__all__ = ["own_home"]  # a fixture
 
 GOOD, WRONG = 0, 4  # what a wallet answers, see contracts/mocks/Wallet.sol
 NOBODY = "0x" + "00" * 20

@@ -21,9 +21,7 @@ from salus.chain.proof import Contradiction
 from salus.errors import SalusError
 from salus.outbox import Proof, State, read_status
 from tests.support.fault_proxy import FaultProxy
-from tests.support.mint_outbox import TokenMinter, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.mint_outbox import TokenMinter, holder
 
 CASES = max(int(os.environ.get("SALUS_CASES", "0")), 300)
 PART = 50  # lies in one test

@@ -5,31 +5,15 @@ import time
 
 import pytest
 
-from salus.chain.local_node import LocalNode
 from salus.errors import BadInput, NotMined
 from salus.outbox import State
-from tests.support.mint_outbox import TokenMinter, own_home
-
-__all__ = ["own_home"]  # a fixture
-
-
-@pytest.fixture(scope="module")
-def node():
-    with LocalNode("anvil") as node:
-        yield node
 
 
 @pytest.fixture
-def minter(node, tmp_path):
-    """The token, on the chain as it was before the test; blocks come when told to."""
-    snapshot = node.request("evm_snapshot")
-    minter = TokenMinter(node, tmp_path)
-    node.request("evm_setAutomine", False)
-    yield minter
-    node.request("evm_setIntervalMining", 0)
-    node.request("evm_setAutomine", True)
-    node.request("anvil_dropAllTransactions")
-    node.request("evm_revert", snapshot)
+def minter(minter):
+    """Blocks come when told to."""
+    minter.node.request("evm_setAutomine", False)
+    return minter
 
 
 def until(true, seconds=20):

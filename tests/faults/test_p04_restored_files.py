@@ -4,29 +4,10 @@ import shutil
 
 import pytest
 
-from salus.chain.local_node import LocalNode
 from salus.errors import BadInput, NotMined
 from salus.outbox import Item, State
 from tests.support.fault_proxy import FaultProxy
-from tests.support.mint_outbox import TokenMinter, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
-
-
-@pytest.fixture(scope="module")
-def node():
-    with LocalNode("anvil") as node:
-        yield node
-
-
-@pytest.fixture
-def minter(node, tmp_path):
-    """The token, on the chain as it was before the test."""
-    snapshot = node.request("evm_snapshot")
-    yield TokenMinter(node, tmp_path)
-    node.request("evm_setAutomine", True)
-    node.request("anvil_dropAllTransactions")
-    node.request("evm_revert", snapshot)
+from tests.support.mint_outbox import holder
 
 
 @pytest.fixture

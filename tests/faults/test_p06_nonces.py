@@ -6,46 +6,11 @@ import time
 
 import pytest
 
-from salus.chain.local_node import LocalNode
 from salus.outbox import State
 from tests.support.fault_proxy import FaultProxy
 from tests.support.killed_processes import fork, wait
-from tests.support.mint_outbox import TokenMinter, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
-
-
-@pytest.fixture(scope="module")
-def node():
-    with LocalNode("anvil") as node:
-        yield node
-
-
-@pytest.fixture
-def minter(node, tmp_path):
-    """The token, on the chain as it was before the test."""
-    snapshot = node.request("evm_snapshot")
-    yield TokenMinter(node, tmp_path)
-    node.request("evm_revert", snapshot)
-
-
-def in_threads(count, act):
-    """Run `act` with each number in a thread of its own; what failed."""
-    troubles = []
-
-    def run(number):
-        try:
-            act(number)
-        except BaseException as trouble:
-            troubles.append(trouble)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not any(thread.is_alive() for thread in threads)
-    return troubles
+from tests.support.mint_outbox import holder
+from tests.support.threads import in_threads
 
 
 def send(client, count, value=1):

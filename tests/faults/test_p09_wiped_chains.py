@@ -5,9 +5,7 @@ import pytest
 from salus.chain.local_node import LocalNode
 from salus.errors import BadInput
 from salus.outbox import Outbox, State, read_status
-from tests.support.mint_outbox import TokenMinter, own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.mint_outbox import TokenMinter
 
 pytestmark = pytest.mark.chain
 

@@ -1,7 +1,6 @@
 """P11: one outbox that several threads use, and one whose file another process holds."""
 
 import sqlite3
-import threading
 import time
 
 import pytest
@@ -10,41 +9,8 @@ from salus.chain.local_node import LocalNode
 from salus.errors import Unreachable
 from salus.outbox import Item, State
 from salus.outbox._store import Store
-from tests.support.mint_outbox import TokenMinter, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
-
-
-@pytest.fixture(scope="module")
-def node():
-    with LocalNode("anvil") as node:
-        yield node
-
-
-@pytest.fixture
-def minter(node, tmp_path):
-    """The token, on the chain as it was before the test."""
-    snapshot = node.request("evm_snapshot")
-    yield TokenMinter(node, tmp_path)
-    node.request("evm_revert", snapshot)
-
-
-def in_threads(count, act):
-    troubles = []
-
-    def run(number):
-        try:
-            act(number)
-        except BaseException as trouble:
-            troubles.append(trouble)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    return troubles
+from tests.support.mint_outbox import TokenMinter, holder
+from tests.support.threads import in_threads
 
 
 def test_p11_sixteen_threads_use_one_outbox_and_each_item_happens_once(minter):

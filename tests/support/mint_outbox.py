@@ -5,10 +5,8 @@ Every item mints 1,000 + n units to account number n. An effect that happened tw
 """
 
 import json
-import os
 import time
 
-import pytest
 from eth_abi import encode
 from eth_account import Account
 from eth_utils.address import to_checksum_address
@@ -106,11 +104,3 @@ class TokenMinter:
             {"nonce": nonce, "chainId": self.node.chain_id, **fields}, self.signer._account.key
         )
         return signed.raw_transaction.to_0x_hex(), signed.hash.to_0x_hex()
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    """No test sees the user's outboxes or settings."""
-    for name in [name for name in os.environ if name.startswith("SALUS_") and name not in ("SALUS_DATA",)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("SALUS_HOME", str(tmp_path / "home"))
