@@ -12,7 +12,6 @@ from brownie import web3
 from eth_utils import keccak
 
 from tests.reference.adjudicator import (
-    LARGEST_AMOUNT,
     Authorization,
     Category,
     Claim,
@@ -31,6 +30,7 @@ from tests.reference.adjudicator import (
 from tests.reference.desk import Decided, Desk, Party, Result, State
 from tests.reference.registry import Answer, Directive, Effect, Registry, Standing
 from tests.reference.treasury import Broken, Treasury
+from tests.support.claim_builders import unpack
 from tests.support.consent_builders import granting, permit
 from tests.support.plain_accounts import CLAIM, DAY, HPAYMT
 from tests.support.rpc_batch import FastContract, Receipt, RpcBatch, event
@@ -66,21 +66,7 @@ def packed_line(code: bytes, line: LineResult) -> tuple[bytes, int, int, int]:
 
 def unpacked(words: tuple[bytes, int, int, int]) -> LineResult:
     """The same, read."""
-    _, judged, shares, payment = words
-    amounts = {
-        "charge": judged >> 176,
-        "denied": judged >> 96 & LARGEST_AMOUNT,
-        "counted": judged >> 16 & LARGEST_AMOUNT,
-        "deductible": shares >> 176,
-        "copay": shares >> 96 & LARGEST_AMOUNT,
-        "coinsurance": shares >> 16 & LARGEST_AMOUNT,
-        "limited": payment >> 176,
-        "prior": payment >> 96 & LARGEST_AMOUNT,
-        "paid": payment >> 16 & LARGEST_AMOUNT,
-    }
-    allowed = sum(amounts[name] for name in ("deductible", "copay", "coinsurance", "limited", "prior", "paid"))
-    codes = {"carc": judged & 0xFFFF, "limit_carc": shares >> 8 & 0xFF, "authorization": shares & 0xFF}
-    return LineResult(units=payment & 0xFFFF, allowed=allowed, **codes, **amounts)
+    return LineResult(**unpack(words)._asdict())
 
 
 def claim_words(claim: Claim) -> tuple[Any, ...]:

@@ -327,6 +327,24 @@ def accumulators(plans, desk, plan, member, year=None) -> Accumulators:
     return Accumulators(*plans.accumulators(desk, plan, who, this_year() if year is None else year))
 
 
+def member_books(plans, desk, plan, member, family=77):
+    """All that a desk keeps of a member and its family in this year, where the plan has a category, a limit on the code
+    "drug" and a pre-authorisation for "mri".
+    """
+    return (
+        accumulators(plans, desk, plan, member),
+        accumulators(plans, desk, plan, family),
+        accumulators(plans, desk, plan, member, year=0),
+        plans.categoryPaid(desk, plan, member, this_year(), 1),
+        plans.used(desk, plan, member, word("drug"), today(), 0),
+        plans.used(desk, plan, member, word("mri"), today(), 0),
+        plans.used(desk, plan, member, word("mri"), today(), 1),
+    )
+
+
+EMPTY_BOOKS = ((0, 0, 0), (0, 0, 0), (0, 0, 0), 0, 0, 0, 0)
+
+
 # ---- plans and money ---------------------------------------------------------------------------------------------
 
 
@@ -359,6 +377,11 @@ def plan_id(insurer, document, version=1) -> str:
     """The id of a version of a new series, by the rule of contracts/common/Ids.sol."""
     fields = [web3.keccak(text="salus.plan"), str(insurer), bytes.fromhex(document[2:])]
     return f"{web3.keccak(encode(['bytes32', 'address', 'bytes32'], fields)).to_0x_hex()[:-8]}{version:08x}"
+
+
+def series_of(plan) -> str:
+    """The id of the series that a version belongs to."""
+    return plan[:-8] + "00000000"
 
 
 def register(plans, terms: Terms, series=NOTHING) -> str:

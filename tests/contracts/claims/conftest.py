@@ -94,6 +94,18 @@ def funded(treasury, desk, insurer, token):
     return claim_builders.fund(treasury, desk, insurer, token, FUNDS, insurer)
 
 
+@pytest.fixture
+def pool_now(treasury, desk, insurer, token):
+    """The insurer's pool now."""
+    return lambda: claim_builders.pool(treasury, desk, insurer, token)
+
+
+@pytest.fixture
+def add(treasury, desk, insurer, token, stranger):
+    """Fund the insurer's pool, which is empty at first."""
+    return lambda amount: claim_builders.fund(treasury, desk, insurer, token, amount, stranger)
+
+
 @pytest.fixture(scope="module")
 def open_desk(desk, plan, consent, funded):
     """A desk that pays the patient's claims: all gates are open."""
