@@ -16,7 +16,7 @@ from salus.errors import BadInput, NodeRefused
 from salus.outbox import Item, NonceTaken, State
 from tests.support.fault_proxy import FaultProxy
 from tests.support.killed_processes import fork, wait
-from tests.support.mint_outbox import TRANSFER, TokenMinter, holder
+from tests.support.mint_outbox import TRANSFER, TokenMinter, fresh_numbers, holder
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,6 @@ def node():
 @pytest.fixture(scope="module")
 def coins(node, tmp_path_factory):
     return TokenMinter(node, tmp_path_factory.mktemp("mint"))
-
-
-numbers = iter(range(10, 1_000_000, 1000))
 
 
 @pytest.fixture
@@ -51,11 +48,6 @@ def minter(node, coins):
 def outbox(minter):
     with minter.client().outbox(confirmations=4, patience=20, bump_seconds=0.2) as outbox:
         yield outbox
-
-
-def some(count):
-    first = next(numbers)
-    return range(first, first + count)
 
 
 def mine_blocks(minter, count):
@@ -105,7 +97,7 @@ def waiting(minter):
 
 def test_f3_what_another_transaction_replaced_is_lost_and_told(minter, outbox):
     """A reorganisation gives the nonce of a payment to another transaction of the key."""
-    (n,) = mine = some(1)
+    (n,) = mine = fresh_numbers(1)
     (paid,) = outbox.send_all(minter.items(mine))
     raw, hash_ = minter.raw_foreign(paid.nonce)
     minter.node.request("anvil_reorg", 1, [[raw, 0]])
@@ -128,7 +120,7 @@ def test_f3_what_another_transaction_replaced_is_lost_and_told(minter, outbox):
 
 
 def test_f3_what_was_lost_comes_back_when_the_other_goes_away(minter, outbox):
-    mine = some(1)
+    mine = fresh_numbers(1)
     (paid,) = outbox.send_all(minter.items(mine))
     minter.node.request("anvil_reorg", 1, [[minter.raw_foreign(paid.nonce)[0], 0]])
     (lost,) = outbox.resume()
@@ -141,7 +133,7 @@ def test_f3_what_was_lost_comes_back_when_the_other_goes_away(minter, outbox):
 
 def test_f4_what_was_unmined_is_sent_again_as_it_was(minter, outbox):
     """It is pending meanwhile, and final only when its block is deep."""
-    mine = some(3)
+    mine = fresh_numbers(3)
     before = {result.key: result.transaction for result in outbox.send_all(minter.items(mine))}
     minter.node.request("anvil_reorg", 3, [])
     assert minter.count() == 0
@@ -159,7 +151,7 @@ def test_f4_what_was_unmined_is_sent_again_as_it_was(minter, outbox):
 
 
 def test_f4_what_moved_to_another_block_is_told(minter, outbox):
-    mine = some(1)
+    mine = fresh_numbers(1)
     (before,) = outbox.send_all(minter.items(mine))
     raw = "0x" + outbox._store.attempts(outbox._store.rows())[1][0].raw.hex()
     minter.node.request("anvil_reorg", 2, [[raw, 1]])
@@ -171,7 +163,7 @@ def test_f4_what_moved_to_another_block_is_told(minter, outbox):
 
 
 def test_f4_one_goes_on_waiting_for_final_through_a_reorganisation(minter):
-    mine = some(2)
+    mine = fresh_numbers(2)
     with minter.client().outbox(confirmations=4, patience=20) as outbox:
         hit = []
 
@@ -191,7 +183,7 @@ def test_f4_one_goes_on_waiting_for_final_through_a_reorganisation(minter):
 @pytest.fixture
 def final(minter, outbox):
     """Three items, each final in a block of its own."""
-    mine = some(3)
+    mine = fresh_numbers(3)
     list(outbox.send_all(minter.items(mine), window=1))
     mine_blocks(minter, 4)
     assert {result.state for result in outbox.resume()} == {State.FINAL}
@@ -221,7 +213,7 @@ def test_f4_what_was_final_and_is_gone_stops_nothing(minter, outbox, final):
     """Its nonces are below those of all that follows: it is sent again, unasked."""
     minter.node.request("anvil_reorg", 6, [])
     assert minter.count() == 1
-    more = some(2)
+    more = fresh_numbers(2)
     assert [result.state for result in outbox.send_all(minter.items(more))] == [State.INCLUDED] * 2
     assert outbox.status().counts[State.INCLUDED] == 4
     minter.expect_once([*final, *more])
@@ -248,7 +240,7 @@ def test_f4_where_all_blocks_stand_nothing_else_is_asked(minter, outbox, final, 
 
 
 def test_f10_what_the_node_dropped_is_sent_again(minter, outbox):
-    mine = some(4)
+    mine = fresh_numbers(4)
     with Held(minter):
         run = pipeline(outbox, minter.items(mine))
         step_until(run, lambda: waiting(minter) == 4)
@@ -265,7 +257,7 @@ def test_f10_what_the_node_dropped_is_sent_again(minter, outbox):
 @pytest.mark.parametrize("settings", [{}, {"bump_seconds": 2}], ids=["near", "far"])
 def test_f10_what_the_node_keeps_aside_for_good_is_given_anew(minter, settings):
     """As anvil does with what comes while its predecessor goes into a block: it knows it, and takes it into none."""
-    before, mine = some(2), some(3)
+    before, mine = fresh_numbers(2), fresh_numbers(3)
     counts = {"after_store": 1, "after_send": 2}
 
     def hook(step):
@@ -292,7 +284,7 @@ def test_f10_what_the_node_keeps_aside_for_good_is_given_anew(minter, settings):
 
 def test_f10_what_only_waits_is_not_given_anew(minter, outbox):
     """However long no block comes."""
-    mine = some(3)
+    mine = fresh_numbers(3)
     with Held(minter):
         run = pipeline(outbox, minter.items(mine))
         step_until(run, lambda: waiting(minter) == 3)
@@ -304,7 +296,7 @@ def test_f10_what_only_waits_is_not_given_anew(minter, outbox):
 
 def test_f11_what_is_stuck_is_paid_more_within_the_ceiling(minter, node):
     """The proxy refuses as geth does what pays less than a tenth more; the ceiling holds whatever the base fee is."""
-    mine, ceiling = some(2), 25 * 10**9
+    mine, ceiling = fresh_numbers(2), 25 * 10**9
     with FaultProxy(node.url) as proxy:
         proxy.spoil("eth_sendRawTransaction", "geth_underpriced")
         client = minter.client(proxy.url)
@@ -341,7 +333,7 @@ def test_f11_what_is_stuck_is_paid_more_within_the_ceiling(minter, node):
 
 
 def test_f11_an_earlier_attempt_that_is_mined_after_all_is_recognised(minter, outbox):
-    mine = some(1)
+    mine = fresh_numbers(1)
     with Held(minter):
         run = pipeline(outbox, minter.items(mine))
         step_until(run, lambda: waiting(minter) == 1)
@@ -362,7 +354,7 @@ def test_f11_an_earlier_attempt_that_is_mined_after_all_is_recognised(minter, ou
 
 
 def test_f17_foreign_use_of_the_key_is_told(minter, outbox):
-    mine = some(4)
+    mine = fresh_numbers(4)
     list(outbox.send_all(minter.items(mine[:2])))
     minter.foreign(2)
     list(outbox.send_all(minter.items(mine[2:])))
@@ -373,7 +365,7 @@ def test_f17_foreign_use_of_the_key_is_told(minter, outbox):
 
 def test_f17_what_loses_its_nonce_to_a_foreign_transaction_is_lost_and_told(minter, outbox):
     """Somebody with the same key pays more for the nonce of the second of three; the others happen."""
-    mine = some(3)
+    mine = fresh_numbers(3)
     with Held(minter):
         run = pipeline(outbox, minter.items(mine))
         step_until(run, lambda: waiting(minter) == 3)
@@ -395,7 +387,7 @@ def test_f18_no_clock_of_this_machine_decides(minter, outbox, monkeypatch):
     class Wrong:
         time = staticmethod(lambda: 3600.0)
 
-    mine = some(4)
+    mine = fresh_numbers(4)
     monkeypatch.setattr(store, "time", Wrong)
     list(outbox.send_all(minter.items(mine[:2])))
     minter.node.request("evm_increaseTime", 30 * 24 * 3600)
@@ -431,7 +423,7 @@ def test_f21_what_came_in_between_fails_with_its_reason(minter, outbox):
 
 def test_f22_where_the_ether_runs_out_nothing_is_left_between(minter, outbox):
     """It stops before it signs what cannot be paid for, and goes on when there is ether again."""
-    mine = some(12)
+    mine = fresh_numbers(12)
     fees = outbox._nodes.survey(minter.signer.address, 0).fees
     each = 100_000 * fees.most
     minter.node.request("anvil_setBalance", minter.signer.address, hex(2 * each + 1))
@@ -449,7 +441,7 @@ def test_f22_where_the_ether_runs_out_nothing_is_left_between(minter, outbox):
 
 def test_f22_ether_that_goes_away_between_signature_and_node(minter):
     """The node refuses what was signed: it waits with its nonces, and none is left out."""
-    mine, account = some(6), minter.signer.address
+    mine, account = fresh_numbers(6), minter.signer.address
 
     def hook(step):
         if step == "after_store":
@@ -472,13 +464,13 @@ def test_a_fee_above_the_ceiling_is_not_paid(minter):
     client.fee_ceiling = 10
     with client.outbox() as outbox:
         with pytest.raises(NodeRefused, match="above the ceiling of") as raised:
-            list(outbox.send_all(minter.items(some(1))))
+            list(outbox.send_all(minter.items(fresh_numbers(1))))
     assert raised.value.name == "FeeTooHigh" and minter.count() == 0
 
 
 def test_f22_a_fee_that_rises_while_receipts_are_late_is_told(minter, node):
     """Nothing is in flight by then that one could wait for: it neither waits nor turns in circles."""
-    mine = some(2)
+    mine = fresh_numbers(2)
     client = minter.client()
     client.fee_ceiling = 20 * 10**9
     with client.outbox(patience=20) as outbox:
@@ -504,7 +496,7 @@ def test_tk4_another_process_holds_the_key(minter):
 
     from salus.chain.nonces import key_lock
 
-    mine = some(1)
+    mine = fresh_numbers(1)
     with minter.client().outbox(patience=1) as outbox:
         genesis = outbox._nodes.genesis
 

@@ -12,9 +12,7 @@ from salus.errors import BadAnswer, NotMined, Unreachable, WrongChain
 from salus.outbox import State
 from tests.support.deployed_chain import kind
 from tests.support.fault_proxy import FaultProxy
-from tests.support.mint_outbox import TokenMinter
-
-numbers = iter(range(10, 1_000_000, 1000))
+from tests.support.mint_outbox import TokenMinter, fresh_numbers
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +39,6 @@ def outbox(minter, proxy):
         yield outbox
 
 
-def some(count):
-    first = next(numbers)
-    return range(first, first + count)
-
-
 def expect_done(minter, outbox, mine, before):
     minter.expect_once(mine)
     assert minter.count() == before + len(mine)
@@ -56,7 +49,7 @@ def expect_done(minter, outbox, mine, before):
 @pytest.mark.parametrize("times", [1, 2])
 def test_f7_what_is_not_answered_happens_once(minter, proxy, outbox, mode, times):
     """TK2: the node has the bytes, or has not, and nobody can tell."""
-    before, mine = minter.count(), some(12)
+    before, mine = minter.count(), fresh_numbers(12)
     rule = proxy.spoil("eth_sendRawTransaction", mode, times=times, **({"seconds": 3} if mode == "hang_once" else {}))
     results = list(outbox.send_all(minter.items(mine)))
     # What the node did hear of it is not told a second time.
@@ -69,7 +62,7 @@ def test_f7_what_is_not_answered_happens_once(minter, proxy, outbox, mode, times
 
 def test_f7_what_is_on_its_way_when_a_run_ends_is_not_sent_beside_the_next(minter, proxy):
     """The next run waits for it, and sends nothing twice."""
-    before, mine = minter.count(), some(6)
+    before, mine = minter.count(), fresh_numbers(6)
     proxy.spoil("eth_sendRawTransaction", "slow", times=1, seconds=0.6)
     steps = []
     with minter.client(proxy.url).outbox(hook=steps.append) as outbox:
@@ -86,7 +79,7 @@ def test_f7_what_is_on_its_way_when_a_run_ends_is_not_sent_beside_the_next(minte
 
 def test_f7_what_another_run_of_the_outbox_has_on_its_way_is_not_sent_again(minter, proxy, outbox):
     """Not even where the node cannot have it yet."""
-    first, *mine = some(3)
+    first, *mine = fresh_numbers(3)
     list(outbox.send_all(minter.items([first])))
     outbox._nodes._couriers["out"].submit(time.sleep, 0.5)
     run = outbox.send_all([*minter.items(mine), minter.spend(f"refused {first}", 500)], window=2)
@@ -100,7 +93,7 @@ def test_f7_what_another_run_of_the_outbox_has_on_its_way_is_not_sent_again(mint
 
 def test_f7_an_outbox_that_is_closed_under_a_run_ends_at_once(minter, node):
     """What is on its way is waited for; what only waits to go out goes with the next run."""
-    before, mine = minter.count(), some(250)
+    before, mine = minter.count(), fresh_numbers(250)
     with FaultProxy(node.url) as proxy:
         proxy.spoil("eth_sendRawTransaction", "slow", times=1, seconds=1)
         with minter.client(proxy.url).outbox() as outbox:
@@ -124,7 +117,7 @@ def _cut(steps, ask, calls):
 
 @pytest.mark.parametrize("mode", ["fail", "omit_answer", "wrong_id"])
 def test_f15_a_batch_that_partly_fails(minter, proxy, outbox, mode):
-    before, mine = minter.count(), some(30)
+    before, mine = minter.count(), fresh_numbers(30)
     rule = proxy.spoil("eth_sendRawTransaction", mode, rate=0.3, times=8)
     list(outbox.send_all(minter.items(mine)))
     assert rule.done >= 5
@@ -134,7 +127,7 @@ def test_f15_a_batch_that_partly_fails(minter, proxy, outbox, mode):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_f15_a_storm_of_everything(minter, node, seed):
     """Questions of every method are spoiled in every way that passes, until six kinds of trouble were had."""
-    before, mine = minter.count(), some(400)
+    before, mine = minter.count(), fresh_numbers(400)
     with FaultProxy(node.url, seed=seed) as proxy:
         client = minter.client(proxy.url)
         with client.outbox(timeout=0.5, patience=60) as outbox:
@@ -153,7 +146,7 @@ def test_f15_a_storm_of_everything(minter, node, seed):
 
 
 def test_f15_a_node_that_never_answers_is_given_up_and_nothing_is_lost(minter, proxy):
-    before, mine = minter.count(), some(5)
+    before, mine = minter.count(), fresh_numbers(5)
     with minter.client(proxy.url).outbox(timeout=0.3, patience=1.5) as outbox:
         proxy.spoil("*", "5xx")
         with pytest.raises(Unreachable, match=r"HTTP 503; no better answer within 1\.5 s"):
@@ -165,7 +158,7 @@ def test_f15_a_node_that_never_answers_is_given_up_and_nothing_is_lost(minter, p
 
 
 def test_f15_a_node_that_takes_no_bytes_is_given_up_and_nothing_is_lost(minter, proxy):
-    before, mine = minter.count(), some(5)
+    before, mine = minter.count(), fresh_numbers(5)
     with minter.client(proxy.url).outbox(timeout=1, patience=1.5) as outbox:
         proxy.spoil("eth_sendRawTransaction", "fail")
         with pytest.raises(NotMined):
@@ -178,7 +171,7 @@ def test_f15_a_node_that_takes_no_bytes_is_given_up_and_nothing_is_lost(minter, 
 
 def test_f15_another_endpoint_takes_over(minter, node, proxy):
     """45: reads go elsewhere; the bytes that are sent there are the same."""
-    before, mine = minter.count(), some(30)
+    before, mine = minter.count(), fresh_numbers(30)
     with (
         FaultProxy(node.url) as second,
         minter.client(proxy.url).outbox(timeout=1, patience=30, also=[second.url]) as outbox,
@@ -194,7 +187,7 @@ def test_f15_another_endpoint_takes_over(minter, node, proxy):
 
 def test_f15_endpoints_that_disagree_on_the_nonce_are_waited_for(minter, node):
     """One endpoint tells of transactions that the other does not have: nothing is guessed."""
-    mine = some(3)
+    mine = fresh_numbers(3)
     with LocalNode("anvil", chain_id=node.chain_id) as other:
         minter.client().outbox().close()
         with FaultProxy(node.url) as proxy, FaultProxy(node.url, other=other.url) as behind:
@@ -216,7 +209,7 @@ def test_f15_endpoints_that_disagree_on_the_nonce_are_waited_for(minter, node):
 
 def test_f16_another_chain_is_not_signed_for(minter, proxy, outbox):
     """The endpoint is on another chain from one moment to the next: nothing is signed, and the message says so."""
-    before, mine = minter.count(), some(4)
+    before, mine = minter.count(), fresh_numbers(4)
     list(outbox.send_all(minter.items(mine[:2])))
     proxy.spoil("eth_chainId", "chain_id")
     proxy.asked.clear()
@@ -228,7 +221,7 @@ def test_f16_another_chain_is_not_signed_for(minter, proxy, outbox):
 
 
 def test_f16_an_endpoint_of_another_chain_is_left_out(minter, proxy):
-    before, mine = minter.count(), some(4)
+    before, mine = minter.count(), fresh_numbers(4)
     with FaultProxy(minter.node.url) as wrong:
         wrong.spoil("eth_chainId", "chain_id")
         with minter.client(proxy.url).outbox(timeout=1, patience=10, also=[wrong.url]) as outbox:
@@ -238,7 +231,7 @@ def test_f16_an_endpoint_of_another_chain_is_left_out(minter, proxy):
 
 
 def test_f16_an_endpoint_whose_first_block_or_code_differs_is_left_out(minter, proxy):
-    mine = some(2)
+    mine = fresh_numbers(2)
     with LocalNode("anvil", chain_id=minter.node.chain_id, timestamp=1_700_000_000) as other:
         with minter.client(proxy.url).outbox(timeout=1, patience=10, also=[other.url]) as outbox:
             results = list(outbox.send_all(minter.items(mine)))
@@ -250,7 +243,7 @@ def test_f16_an_endpoint_whose_first_block_or_code_differs_is_left_out(minter, p
 
 @pytest.mark.skipif(kind() != "anvil", reason="only anvil changes its chain's id while it runs")
 def test_f16_a_chain_that_changes_its_id(minter, node, outbox):
-    mine = some(2)
+    mine = fresh_numbers(2)
     node.request("anvil_setChainId", 1)
     try:
         with pytest.raises(WrongChain):

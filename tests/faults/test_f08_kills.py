@@ -16,9 +16,7 @@ from salus.chain.local_node import LocalNode
 from salus.outbox import State, read_status
 from tests.support.deployed_chain import kind
 from tests.support.killed_processes import die_at, fork, wait
-from tests.support.mint_outbox import TokenMinter
-
-numbers = iter(range(10, 1_000_000, 1000))
+from tests.support.mint_outbox import TokenMinter, fresh_numbers
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +28,6 @@ def node():
 @pytest.fixture(scope="module")
 def minter(node, tmp_path_factory):
     return TokenMinter(node, tmp_path_factory.mktemp("mint"))
-
-
-def some(count):
-    """Accounts that no test has minted to. Asked for before a fork: a child's count is not the parent's."""
-    first = next(numbers)
-    return range(first, first + count)
 
 
 def send(minter, path, mine, **options):
@@ -60,7 +52,7 @@ def expect_done(minter, path, mine, before):
 @pytest.mark.parametrize("step", ["after_sign", "after_store", "after_send", "after_receipt"])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_f8_killed_at_a_step(minter, tmp_path, step, nth):
-    before, mine, path = minter.count(), some(45), tmp_path / "outbox.sqlite"
+    before, mine, path = minter.count(), fresh_numbers(45), tmp_path / "outbox.sqlite"
     killed = fork(lambda: send(minter, path, mine, hook=die_at(step, nth)))
     assert wait(killed) == -signal.SIGKILL
     if step == "after_sign" and nth == 1:
@@ -72,7 +64,7 @@ def test_f8_killed_at_a_step(minter, tmp_path, step, nth):
 
 
 def test_f8_what_was_signed_is_sent_again_as_it_was(minter, tmp_path):
-    mine, path = some(5), tmp_path / "outbox.sqlite"
+    mine, path = fresh_numbers(5), tmp_path / "outbox.sqlite"
     assert wait(fork(lambda: send(minter, path, mine, hook=die_at("after_store")))) == -signal.SIGKILL
     signed = {result.key: result.transaction for result in read_status(path)[1]}
     with minter.client().outbox(path) as outbox:
@@ -84,7 +76,7 @@ def test_f8_what_was_signed_is_sent_again_as_it_was(minter, tmp_path):
 def test_f8_killed_at_any_moment(minter, tmp_path, seed):
     """Twenty kills each, at moments that a seed sets, and each time there is more to send than before."""
     chance = random.Random(seed)
-    before, mine, path = minter.count(), some(1000), tmp_path / "outbox.sqlite"
+    before, mine, path = minter.count(), fresh_numbers(1000), tmp_path / "outbox.sqlite"
     ends = []
     for part in range(1, 21):
         child = fork(partial(send, minter, path, mine[: 50 * part]))
@@ -99,7 +91,7 @@ def test_f8_killed_at_any_moment(minter, tmp_path, seed):
 def test_f8_no_secret_is_on_the_disk(minter, tmp_path, monkeypatch):
     """The signed bytes are; the key is not, in any form."""
     monkeypatch.setenv("SALUS_HOME", str(tmp_path / "home"))
-    mine, path, key = some(5), tmp_path / "outbox.sqlite", bytes(minter.signer._account.key)
+    mine, path, key = fresh_numbers(5), tmp_path / "outbox.sqlite", bytes(minter.signer._account.key)
     assert wait(fork(lambda: send(minter, path, mine, hook=die_at("after_send")))) == -signal.SIGKILL
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert len(files) >= 3  # the outbox, its log, the lock
@@ -121,7 +113,7 @@ def expect_all(minter, before, *parts):
 
 def test_f17_two_processes_share_a_key_and_an_outbox(minter, tmp_path):
     before, path = minter.count(), tmp_path / "outbox.sqlite"
-    parts = [some(50), some(50)]
+    parts = [fresh_numbers(50), fresh_numbers(50)]
     children = [fork(lambda mine=mine: send(minter, path, mine)) for mine in parts]
     assert [wait(child) for child in children] == [0, 0]
     expect_all(minter, before, *parts)
@@ -132,7 +124,7 @@ def test_f17_two_processes_share_a_key_and_an_outbox(minter, tmp_path):
 
 def test_f17_two_processes_with_the_same_items(minter, tmp_path):
     """Both are given all of it; each item happens once, and both are told."""
-    before, path, mine = minter.count(), tmp_path / "outbox.sqlite", some(60)
+    before, path, mine = minter.count(), tmp_path / "outbox.sqlite", fresh_numbers(60)
     children = [fork(lambda: send(minter, path, mine)) for _ in range(2)]
     assert [wait(child) for child in children] == [0, 0]
     expect_done(minter, path, mine, before)
@@ -140,7 +132,7 @@ def test_f17_two_processes_with_the_same_items(minter, tmp_path):
 
 def test_f17_two_processes_with_outboxes_of_their_own(minter, tmp_path):
     """Nonces are given away under a lock of the key, whatever the file."""
-    before, parts = minter.count(), [some(50), some(50)]
+    before, parts = minter.count(), [fresh_numbers(50), fresh_numbers(50)]
     children = [
         fork(lambda mine=mine, n=n: send(minter, tmp_path / f"{n}.sqlite", mine)) for n, mine in enumerate(parts)
     ]
@@ -151,7 +143,7 @@ def test_f17_two_processes_with_outboxes_of_their_own(minter, tmp_path):
 def test_f17_one_of_two_is_killed(minter, tmp_path):
     """What the dead one signed stands before what the living one signs; the living one sends it."""
     before, path = minter.count(), tmp_path / "outbox.sqlite"
-    parts = [some(40), some(40)]
+    parts = [fresh_numbers(40), fresh_numbers(40)]
     dying = fork(lambda: send(minter, path, parts[0], hook=die_at("after_store", 2)))
     living = fork(lambda: send(minter, path, parts[1]))
     assert wait(dying) == -signal.SIGKILL and wait(living) == 0

@@ -4,6 +4,7 @@ time shows.
 Every item mints 1,000 + n units to account number n. An effect that happened twice, or not at all, is a balance.
 """
 
+import itertools
 import json
 import time
 
@@ -21,6 +22,18 @@ from tests.support.deployed_chain import BUILD
 MINT = keccak(text="mint(address,uint256)")[:4]
 TRANSFER = keccak(text="transfer(address,uint256)")[:4]
 GAS = 100_000
+
+
+_first_numbers = itertools.count(10, 1000)
+
+
+def fresh_numbers(count):
+    """At most a thousand numbers of accounts that no test has minted to; asked for before a fork, whose child counts
+    for itself.
+    """
+    assert count <= 1000
+    first = next(_first_numbers)
+    return range(first, first + count)
 
 
 def holder(n):

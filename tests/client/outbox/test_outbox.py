@@ -15,7 +15,7 @@ from salus.errors import BadInput, NodeRefused, NoSigner, NotMined, Refused, ref
 from salus.outbox import Item, NonceTaken, Outbox, Result, State, read_status
 from tests.support.deployed_chain import kind
 from tests.support.fault_proxy import FaultProxy
-from tests.support.mint_outbox import TokenMinter
+from tests.support.mint_outbox import TokenMinter, fresh_numbers
 
 YEAR = 365 * 24 * 3600
 
@@ -46,14 +46,6 @@ def outbox(minter):
         yield outbox
 
 
-numbers = iter(range(10, 1_000_000, 1000))
-
-
-def some(count):
-    first = next(numbers)
-    return range(first, first + count)
-
-
 def states(results):
     return {result.key: result.state for result in results}
 
@@ -62,7 +54,7 @@ def states(results):
 
 
 def test_each_item_happens_once_and_is_told(minter, outbox):
-    mine = some(250)
+    mine = fresh_numbers(250)
     results = list(outbox.send_all(minter.items(mine)))
     assert states(results) == {f"mint-{n}": State.INCLUDED for n in mine}
     minter.expect_once(mine)
@@ -75,7 +67,7 @@ def test_each_item_happens_once_and_is_told(minter, outbox):
 
 def test_what_is_done_is_not_done_again(minter, outbox):
     """TK2, TK3: N calls with one business key are one effect."""
-    mine = some(20)
+    mine = fresh_numbers(20)
     list(outbox.send_all(minter.items(mine)))
     for _ in range(3):
         again = list(outbox.send_all(minter.items(mine)))
@@ -87,7 +79,7 @@ def test_what_is_done_is_not_done_again(minter, outbox):
 
 
 def test_one_key_does_not_stand_for_two_calls(minter, outbox):
-    mine = some(3)
+    mine = fresh_numbers(3)
     list(outbox.send_all(minter.items(mine[:1])))
     other = Item(f"mint-{mine[0]}", minter.token, minter.item(mine[1]).data)
     with pytest.raises(BadInput, match=rf"key mint-{mine[0]}: stands for another call already"):
@@ -99,7 +91,7 @@ def test_one_key_does_not_stand_for_two_calls(minter, outbox):
 
 def test_items_may_come_one_by_one(minter, outbox):
     """Of what is no list so much is read as the window holds, and what is known is told at once."""
-    read, mine = [], some(60)
+    read, mine = [], fresh_numbers(60)
 
     def lazily():
         for n in mine:
@@ -113,7 +105,7 @@ def test_items_may_come_one_by_one(minter, outbox):
 
 def test_progress_is_told(minter, outbox):
     told = []
-    list(outbox.send_all(minter.items(some(30)), window=10, progress=lambda done, of: told.append((done, of))))
+    list(outbox.send_all(minter.items(fresh_numbers(30)), window=10, progress=lambda done, of: told.append((done, of))))
     assert told[-1] == (30, 30) and told == sorted(told) and {of for _, of in told} == {30}
 
 
@@ -133,7 +125,7 @@ def in_flight(minter, outbox):
 
 
 def test_no_more_than_the_window_is_in_flight(minter, outbox, in_flight):
-    mine = some(50)
+    mine = fresh_numbers(50)
     list(outbox.send_all(minter.items(mine), window=7))
     assert max(in_flight) == 7
     minter.expect_once(mine)
@@ -143,7 +135,7 @@ def test_no_more_gas_is_in_flight_than_a_block_holds(minter, outbox, in_flight):
     """What does not fit into a block only waits for the next; anvil leaves it waiting where nothing else comes."""
     limit = int(minter.node.request("eth_getBlockByNumber", "latest", False)["gasLimit"], 16)
     heavy = limit * 2 // 7
-    mine = some(20)
+    mine = fresh_numbers(20)
     assert all(result.done for result in outbox.send_all(minter.items(mine, gas=heavy)))
     assert max(in_flight) == 3
     minter.expect_once(mine)
@@ -161,7 +153,7 @@ def test_the_signed_bytes_are_on_the_disk_before_they_are_sent(minter):
     client = minter.client()
     with client.outbox(hook=hook) as outbox:
         path = outbox.path
-        list(outbox.send_all(minter.items(some(5))))
+        list(outbox.send_all(minter.items(fresh_numbers(5))))
     assert seen == [([State.STORED] * 5, 0)]
 
 
@@ -170,7 +162,7 @@ def test_the_next_ones_are_signed_while_a_node_takes_those_before(minter, node):
     with FaultProxy(node.url) as proxy:
         proxy.spoil("eth_sendRawTransaction", "slow", times=1, seconds=1)
         with minter.client(proxy.url).outbox(hook=steps.append) as outbox:
-            list(outbox.send_all(minter.items(some(150)), preflight=False))
+            list(outbox.send_all(minter.items(fresh_numbers(150)), preflight=False))
     first = [step for step in steps if step != "after_receipt"][:5]
     assert first == ["after_sign", "after_store", "after_sign", "after_store", "after_send"]
 
@@ -250,7 +242,7 @@ def test_the_gas_of_a_kind_is_estimated_and_corrected(minter, outbox):
     """A second mint to an account takes less than the first: the kind's gas is learned from the cheap one, and is too
     little.
     """
-    mine = some(30)
+    mine = fresh_numbers(30)
     minter.transact(
         Account.from_key(minter.node.keys[2]),
         to=minter.token,
@@ -280,7 +272,7 @@ def test_without_a_dry_run_a_revert_costs_its_gas_and_is_told(minter, outbox):
 
 
 def test_what_runs_out_of_gas_is_told(minter, outbox):
-    (failed,) = outbox.send_all(minter.items(some(1), gas=30_000), preflight=False)
+    (failed,) = outbox.send_all(minter.items(fresh_numbers(1), gas=30_000), preflight=False)
     assert failed.state is State.FAILED and failed.error.name == "OutOfGas"
     assert "mint ran out of gas (30,000)" in str(failed.error)
 
@@ -324,7 +316,7 @@ def test_what_failed_is_done_anew_by_choice_once_its_block_stays(minter):
 
 
 def test_what_is_done_cannot_be_forgotten(minter, outbox):
-    mine = some(2)
+    mine = fresh_numbers(2)
     list(outbox.send_all(minter.items(mine)))
     with pytest.raises(BadInput, match="is done; its key keeps it from being done again"):
         outbox.drop(f"mint-{mine[0]}")
@@ -345,7 +337,7 @@ def test_what_was_refused_can_be_forgotten(minter, outbox):
 
 def test_included_and_final_are_told_apart(minter):
     """43: what is in a block is not called final before the block is deep."""
-    mine = some(3)
+    mine = fresh_numbers(3)
     with minter.client().outbox(confirmations=5) as outbox:
         assert {r.state for r in outbox.send_all(minter.items(mine))} == {State.INCLUDED}
         assert list(outbox.resume()) == []
@@ -358,14 +350,14 @@ def test_included_and_final_are_told_apart(minter):
 
 def test_one_confirmation_is_the_block_itself(minter):
     with minter.client().outbox(confirmations=1) as outbox:
-        (result,) = outbox.send_all(minter.items(some(1)), until="final")
+        (result,) = outbox.send_all(minter.items(fresh_numbers(1)), until="final")
         assert result.state is State.FINAL
 
 
 def test_where_no_block_comes_nothing_is_final(minter):
     with minter.client().outbox(confirmations=10, patience=1) as outbox:
         with pytest.raises(NotMined):
-            list(outbox.send_all(minter.items(some(1)), until="final"))
+            list(outbox.send_all(minter.items(fresh_numbers(1)), until="final"))
         assert outbox.status().counts[State.INCLUDED] == 1
 
 
@@ -384,7 +376,7 @@ def test_the_nodes_own_word_for_final(tmp_path):
 
 def test_the_file_is_read_without_a_node(minter):
     with minter.client().outbox() as outbox:
-        list(outbox.send_all(minter.items(some(2))))
+        list(outbox.send_all(minter.items(fresh_numbers(2))))
         path = outbox.path
     status, results = read_status(path)
     assert (status.account, status.chain_id, status.open) == (minter.signer.address, minter.node.chain_id, 0)
@@ -401,7 +393,7 @@ def test_only_who_signs_has_an_outbox(minter):
 
 def test_an_account_of_the_node_signs(minter):
     signer = NodeSigner(Node(minter.node.url), minter.node.accounts[7])
-    mine = some(3)
+    mine = fresh_numbers(3)
     with minter.client(signer=signer).outbox() as outbox:
         assert all(result.done for result in outbox.send_all(minter.items(mine)))
     minter.expect_once(mine)
