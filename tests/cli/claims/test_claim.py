@@ -280,6 +280,14 @@ def test_reversal_and_repayment(claim_commands):
     assert "was reversed" in refused.stderr
 
 
+def test_who_acts_for_no_institution_has_nothing_to_give_back(claim_commands):
+    commands = claim_commands()
+    refused = commands.run("repay", commands.path, who="patient", code=2)
+    assert refused.stderr.splitlines()[-1] == (
+        f"error: signer: {commands.patient.address} acts for no institution; name one that does with --keystore"
+    )
+
+
 def test_owed_claim_is_settled_by_anyone(claim_commands):
     commands = claim_commands(fund=0)
     (row,) = rows(commands.send().stdout)
