@@ -6,9 +6,10 @@ import json
 import pytest
 
 from salus.claims.desk import State
-from salus.claims.plans.file import day_number, day_text, load_plan
+from salus.claims.plans.file import day_number, load_plan
 from salus.claims.plans.versions import judging
 from salus.errors import BadInput
+from salus.formats.days import day_text
 from tests.support.claim_scenario import REF, USD, ClaimScenario
 
 

@@ -7,9 +7,10 @@ from importlib.resources import files
 import pytest
 
 from salus import errors
-from salus.doses.doses import Next, day_of
+from salus.doses.doses import Next
 from salus.doses.schedules import GRACE, read_births, ready_schedules
 from salus.errors import BadInput, Refused
+from salus.formats.days import day_of
 from tests.support.vaccine_scenario import SHORT, VaccineMaker
 
 READY = ready_schedules()
