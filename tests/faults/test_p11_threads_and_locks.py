@@ -10,116 +10,69 @@ from salus.chain.local_node import LocalNode
 from salus.errors import Unreachable
 from salus.outbox import Cancelled, Item, State
 from salus.outbox._store import Store
-from tests.support.mint_outbox import Mint, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
-
-
-@pytest.fixture(scope="module")
-def node():
-    with LocalNode("anvil") as node:
-        yield node
+from tests.support.mint_outbox import TokenMinter, holder
+from tests.support.threads import in_threads, until
 
 
-@pytest.fixture
-def mint(node, tmp_path):
-    """The token, on the chain as it was before the test."""
-    snapshot = node.request("evm_snapshot")
-    yield Mint(node, tmp_path)
-    node.request("evm_revert", snapshot)
-
-
-def in_threads(count, act):
-    troubles = []
-
-    def run(number):
-        try:
-            act(number)
-        except BaseException as trouble:
-            troubles.append(trouble)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    return troubles
-
-
-def test_p11_sixteen_threads_use_one_outbox_and_each_item_happens_once(mint):
+def test_p11_sixteen_threads_use_one_outbox_and_each_item_happens_once(minter):
     results = []
-    with mint.client().outbox() as outbox:
+    with minter.client().outbox() as outbox:
 
         def work(number):
             # Each item is given by two of the threads.
             mine = range(10 + number // 2 * 10, 20 + number // 2 * 10)
-            results.extend(outbox.send_all(mint.items(mine)))
-            results.append(outbox.send(f"mint-{mine[0]}", mint.item(mine[0])))
+            results.extend(outbox.send_all(minter.items(mine)))
+            results.append(outbox.send(f"mint-{mine[0]}", minter.item(mine[0])))
             assert outbox.results(keys=[f"mint-{mine[0]}"])[0].done
 
         assert in_threads(16, work) == []
     assert all(result.done for result in results) and len(results) == 16 * 11
-    mint.expect_once(range(10, 90))
-
-
-def pending(mint):
-    return int(mint.node.request("eth_getTransactionCount", mint.signer.address, "pending"), 16)
-
-
-def until(true, seconds=20):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    minter.expect_once(range(10, 90))
 
 
 @pytest.fixture
-def by_hand(mint):
+def by_hand(minter):
     """Blocks come when told to."""
-    mint.node.request("evm_setAutomine", False)
-    yield
-    mint.node.request("evm_setAutomine", True)
-    mint.node.request("anvil_dropAllTransactions")
+    minter.node.request("evm_setAutomine", False)
 
 
 @pytest.mark.usefixtures("by_hand")
-def test_p11_what_several_threads_send_waits_for_one_block_together(mint):
-    with mint.client().outbox() as outbox:
+def test_p11_what_several_threads_send_waits_for_one_block_together(minter):
+    with minter.client().outbox() as outbox:
         numbers = iter(range(200, 220))
         done = []
-        before = mint.count()
+        before = minter.count()
 
         def work(_):
-            done.extend(outbox.send_all(mint.items([next(numbers) for _ in range(4)])))
+            done.extend(outbox.send_all(minter.items([next(numbers) for _ in range(4)])))
 
         threads = [threading.Thread(target=work, args=(n,)) for n in range(5)]
         for thread in threads:
             thread.start()
-        until(lambda: pending(mint) == before + 20)
+        until(lambda: minter.pending() == before + 20)
         assert done == []
-        mint.node.request("evm_mine")
+        minter.node.request("evm_mine")
         for thread in threads:
             thread.join(20)
     assert len(done) == 20 and all(result.done for result in done)
-    mint.expect_once(range(200, 220))
+    minter.expect_once(range(200, 220))
 
 
-def test_p11_a_run_whose_results_nobody_takes_holds_no_other_up(mint):
-    with mint.client().outbox(patience=5) as outbox:
-        run = outbox.send_all(mint.items(range(100, 103)))
+def test_p11_a_run_whose_results_nobody_takes_holds_no_other_up(minter):
+    with minter.client().outbox(patience=5) as outbox:
+        run = outbox.send_all(minter.items(range(100, 103)))
         next(run)  # and nobody takes the rest
-        assert in_threads(3, lambda n: list(outbox.send_all(mint.items([103 + n])))) == []
+        assert in_threads(3, lambda n: list(outbox.send_all(minter.items([103 + n])))) == []
         # Another run may begin within it, and both may end.
-        assert outbox.send("mint-106", mint.item(106)).done
+        assert outbox.send("mint-106", minter.item(106)).done
         assert len(list(run)) == 2
-    mint.expect_once(range(100, 107))
+    minter.expect_once(range(100, 107))
 
 
 @pytest.mark.usefixtures("by_hand")
-def test_p11_what_a_run_had_not_signed_when_it_was_left_is_not_sent_by_another(mint):
-    with mint.client().outbox(window=4) as outbox:
-        first, second = outbox.send_all(mint.items(range(300, 340))), outbox.send_all(mint.items([340]))
+def test_p11_what_a_run_had_not_signed_when_it_was_left_is_not_sent_by_another(minter):
+    with minter.client().outbox(window=4) as outbox:
+        first, second = outbox.send_all(minter.items(range(300, 340))), outbox.send_all(minter.items([340]))
         taken = []
 
         def take():
@@ -127,19 +80,19 @@ def test_p11_what_a_run_had_not_signed_when_it_was_left_is_not_sent_by_another(m
             first.close()
             taken.extend(second)
 
-        before = mint.count()
+        before = minter.count()
         thread = threading.Thread(target=take)
         thread.start()
-        until(lambda: pending(mint) > before)
+        until(lambda: minter.pending() > before)
         while thread.is_alive():
-            mint.node.request("evm_mine")
+            minter.node.request("evm_mine")
             thread.join(0.2)
         assert [result.key for result in taken][-1] == "mint-340" and all(result.done for result in taken)
         states = [result.state for result in outbox.results()]
-        assert states.count(State.QUEUED) > 20 and mint.count() < before + 20
+        assert states.count(State.QUEUED) > 20 and minter.count() < before + 20
 
 
-def test_p11_what_breaks_one_thread_leaves_the_others_their_results(mint):
+def test_p11_what_breaks_one_thread_leaves_the_others_their_results(minter):
     broken = []
 
     def hook(step):
@@ -148,42 +101,44 @@ def test_p11_what_breaks_one_thread_leaves_the_others_their_results(mint):
             raise ZeroDivisionError
 
     results = []
-    with mint.client().outbox(hook=hook) as outbox:
-        troubles = in_threads(4, lambda n: results.extend(outbox.send_all(mint.items(range(400 + 5 * n, 405 + 5 * n)))))
+    with minter.client().outbox(hook=hook) as outbox:
+        troubles = in_threads(
+            4, lambda n: results.extend(outbox.send_all(minter.items(range(400 + 5 * n, 405 + 5 * n))))
+        )
         assert [type(trouble) for trouble in troubles] == [ZeroDivisionError]
         assert len(results) == 15 and all(result.done for result in results)
         list(outbox.resume())
-    mint.expect_once(range(400, 420))
+    minter.expect_once(range(400, 420))
 
 
 @pytest.mark.usefixtures("by_hand")
-def test_p11_an_item_is_cancelled_while_another_thread_awaits_it(mint):
+def test_p11_an_item_is_cancelled_while_another_thread_awaits_it(minter):
     steps = []
-    with mint.client().outbox(patience=30, hook=steps.append) as outbox:
+    with minter.client().outbox(patience=30, hook=steps.append) as outbox:
         results = []
-        before = mint.count()
-        waiting = threading.Thread(target=lambda: results.extend(outbox.send_all(mint.items([500, 501]))))
+        before = minter.count()
+        waiting = threading.Thread(target=lambda: results.extend(outbox.send_all(minter.items([500, 501]))))
         waiting.start()
-        until(lambda: pending(mint) == before + 2)
+        until(lambda: minter.pending() == before + 2)
         cancelled = []
         cancelling = threading.Thread(target=lambda: cancelled.append(outbox.cancel("mint-501")))
         cancelling.start()
         until(lambda: "after_send" in steps[steps.index("after_cancel") :] if "after_cancel" in steps else False)
         while cancelling.is_alive() or waiting.is_alive():
-            mint.node.request("evm_mine")
+            minter.node.request("evm_mine")
             time.sleep(0.1)
         assert [result.state for result in cancelled] == [State.LOST]
         assert {result.key: type(result.error) for result in results} == {"mint-500": type(None), "mint-501": Cancelled}
-    mint.expect_once([500])
+    minter.expect_once([500])
 
 
-def test_p11_threads_may_await_different_things(mint):
+def test_p11_threads_may_await_different_things(minter):
     """One in a block, one in a final block, one item after the other, one from an iterator."""
     results = []
-    with mint.client().outbox(confirmations=2) as outbox:
+    with minter.client().outbox(confirmations=2) as outbox:
 
         def work(number):
-            items = mint.items(range(600 + 10 * number, 610 + 10 * number))
+            items = minter.items(range(600 + 10 * number, 610 + 10 * number))
             how = ({}, {"until": "final"}, {"window": 1}, {"preflight": False})[number]
             results.extend(outbox.send_all(iter(items) if number % 2 else items, **how))
 
@@ -191,7 +146,7 @@ def test_p11_threads_may_await_different_things(mint):
 
         def mine():
             while not mining.wait(0.1):
-                mint.node.request("evm_mine")
+                minter.node.request("evm_mine")
 
         miner = threading.Thread(target=mine)
         miner.start()
@@ -202,7 +157,7 @@ def test_p11_threads_may_await_different_things(mint):
             miner.join()
     assert len(results) == 40
     assert {result.state for result in results if result.key in {f"mint-{n}" for n in range(610, 620)}} == {State.FINAL}
-    mint.expect_once(range(600, 640))
+    minter.expect_once(range(600, 640))
 
 
 @pytest.mark.parametrize("patience", [0.5, 2.0])
@@ -231,29 +186,29 @@ def transfers(numbers):
 def test_the_window_grows_while_blocks_come_slowly(tmp_path):
     """More than 200 in one block; and all of them happen, though one block cannot hold them."""
     with LocalNode("anvil", block_time=2, gas_limit=10_000_000) as node:
-        mint = Mint(node, tmp_path)
-        with mint.client().outbox() as outbox:
+        minter = TokenMinter(node, tmp_path)
+        with minter.client().outbox() as outbox:
             results = list(outbox.send_all(transfers(range(1000))))
         assert {result.state for result in results} == {State.INCLUDED}
         blocks = [result.block for result in results]
         fullest = max(blocks.count(block) for block in set(blocks))
         assert 300 < fullest <= 10_000_000 // 21_000
-        assert mint.count() == 1000
+        assert minter.count() == 1000
 
 
 @pytest.mark.chain
 def test_a_window_that_was_chosen_does_not_grow(tmp_path):
     with LocalNode("anvil", block_time=2) as node:
-        mint = Mint(node, tmp_path)
-        with mint.client().outbox(window=50) as outbox:
+        minter = TokenMinter(node, tmp_path)
+        with minter.client().outbox(window=50) as outbox:
             results = list(outbox.send_all(transfers(range(120))))
         blocks = [result.block for result in results]
         assert max(blocks.count(block) for block in set(blocks)) <= 50
 
 
-def test_a_window_of_whatever_size_stalls_no_chain_that_mines_at_once(mint):
+def test_a_window_of_whatever_size_stalls_no_chain_that_mines_at_once(minter):
     """With a block for each transaction nothing comes slowly; a window of 2,000 is no harm either."""
-    before = mint.count()
-    with mint.client().outbox(window=2000, patience=30) as outbox:
+    before = minter.count()
+    with minter.client().outbox(window=2000, patience=30) as outbox:
         assert all(result.done for result in outbox.send_all(transfers(range(2000, 2900))))
-    assert mint.count() == before + 900
+    assert minter.count() == before + 900

@@ -182,7 +182,7 @@ class Listener:
         if not client_id:
             raise BadInput("", "client id", "is empty; give a name that stays the same")
         self.broker, self.spool, self.topic = broker, spool, topic
-        self._level, self._levels = levels.index("+"), levels
+        self._level = levels.index("+")
         self._deliver, self._limits, self._note = deliver, limits, note
         self._connected = False
         self._refused = ""

@@ -14,7 +14,7 @@ from salus.coldchain.loggers.mqtt import MAX_MESSAGE, BatchLimits, Broker, Liste
 from salus.coldchain.loggers.spool import KEPT_BYTES, Spool
 from salus.errors import BadInput, Unreachable
 from tests.support.mqtt_broker import SECONDS, ListenerProcess, Mosquitto, Publisher, wait_for
-from tests.support.mqtt_child import Ledger
+from tests.support.mqtt_child import TakenReadings
 
 START = 1736143200
 
@@ -341,7 +341,7 @@ def test_without_the_extra_the_error_names_it(spool, monkeypatch):
 def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(mosquitto, child, tmp_path):
     """Kill −9 of the listener at random moments, amid storing and handing on; the broker restarts once too."""
     chance, folder, total = random.Random(20250106), tmp_path / "child", 250
-    spool_file, ledger = folder / "spool.db", Ledger(folder / "ledger.db")
+    spool_file, taken_readings = folder / "spool.db", TakenReadings(folder / "ledger.db")
     publisher = Publisher(mosquitto.port)
     sent, kills = 0, 0
     while sent < total:
@@ -361,11 +361,11 @@ def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(mosq
             mosquitto.stop()
             mosquitto.start()
     publisher.flush()
-    wait_for(lambda: len(ledger.readings()) >= total)
+    wait_for(lambda: len(taken_readings.readings()) >= total)
     assert "Traceback" not in child.stop()
     publisher.close()
     due = [(START + 600 * n, round(100 * round(4 + n % 300 / 100, 2))) for n in range(total)]
-    assert ledger.readings() == due  # each once, and in order
+    assert taken_readings.readings() == due  # each once, and in order
     with Spool(spool_file) as spool:
         assert [(reading.time, reading.centi) for reading in spool.readings("logger-1")] == due
         assert spool.count() == {"open": 0, "pending": 0, "delivered": total, "quarantine": 0}
@@ -374,15 +374,15 @@ def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(mosq
 
 
 def test_a_lost_connection_is_mended_while_it_runs(mosquitto, child, tmp_path):
-    ledger = Ledger(tmp_path / "child" / "ledger.db")
+    taken_readings = TakenReadings(tmp_path / "child" / "ledger.db")
     publisher = Publisher(mosquitto.port)
     for n in range(30):
         publisher.reading(n)
         if n in (9, 19):
             mosquitto.stop()
             mosquitto.start()
-    wait_for(lambda: len(ledger.readings()) == 30)
+    wait_for(lambda: len(taken_readings.readings()) == 30)
     said = child.stop()
     publisher.close()
     assert "the connection is lost" in said and said.count("listening to") >= 1
-    assert [row[0] for row in ledger.readings()] == [START + 600 * n for n in range(30)]
+    assert [row[0] for row in taken_readings.readings()] == [START + 600 * n for n in range(30)]
