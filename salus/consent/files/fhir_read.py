@@ -14,8 +14,8 @@ What each published example becomes is in ``docs/fhir-consents.md``. The rules:
   R5's ``provision``. What an exception leaves out it has from the base. Refused where the registry's order (who is
   named goes before a role, deny before permit) would not let the exception win. R4's nested ``provision`` of the same
   type is more of the same: a permit of labels within a permit of records is one directive of both.
-- A provision of R5 that names nothing, or only a ``period``, is refused: the period may be the base's, or the
-  exception's, or that of the data.
+- A provision of R5 below a permit that names nothing, or only a ``period``, is refused: the period may be the base's,
+  or the exception's, or that of the data.
 - **Policy**: ``policy.uri`` (R5: ``policyBasis``) names the document that was agreed to; the provisions are what was
   agreed. A provision against one of the four policies of IHE's profile is refused. R5's ``regulatoryBasis``, and R4's
   ``policyRule`` beside a type, are codes of laws and forms; OPTIN and OPTOUT among them must say what the base says.
@@ -381,7 +381,7 @@ class _R5(_Reader):
         # R5 writes no effect at a provision: each level is the opposite of the one above.
         nested = [({**json, "type": _OPPOSITE[base.effect]}, path) for json, path in provisions]
         for json, path in nested:
-            if not named_in(json) - {"period"}:
+            if base.effect is Effect.PERMIT and not named_in(json) - {"period"}:
                 raise self.at.refuse(
                     path,
                     "names nothing but a period, which may be when the base holds, when it does not, or when the data"

@@ -88,6 +88,14 @@ class Rule:
             and other.end <= self.end
         )
 
+    def says(self, other: Rule) -> bool:
+        """Whether ``other``, of the same effect, adds nothing to it."""
+        if self.effect is Effect.PERMIT:
+            labels = other.labels <= self.labels
+        else:
+            labels = not self.labels or bool(other.labels and other.labels <= self.labels)
+        return labels and self.covers(other)
+
     def touches(self, permit: Rule) -> bool:
         """Whether this denial speaks of something that ``permit`` permits; who is meant is not compared."""
         denied, permitted = _categories(self), _categories(permit)
@@ -157,10 +165,14 @@ class Provisions:
 
     def _more(self, base: Rule, json: dict[str, Any], path: str) -> Rule:
         """More of the base's own effect, e.g. a sensitivity label for one of those who have the rest."""
-        if "securityLabel" not in json or base.effect is Effect.DENY:
-            return self.rule(json, path, _unlabelled(base, json, base.effect) if "securityLabel" in json else base)
-        rule = self._narrowed(json, path, base)
-        if rule.labels and not rule.normal and base.covers(rule):
+        labelled = "securityLabel" in json
+        inherited = _unlabelled(base, json, base.effect) if labelled and base.effect is Effect.DENY else base
+        rule = self._narrowed(json, path, inherited)
+        if base.says(rule):
+            raise self.at.refuse(
+                path, "says what its base says already; say less in the base, or more here, or leave it out"
+            )
+        if labelled and rule.effect is Effect.PERMIT and not rule.normal and base.covers(rule):
             # The base permits the records without labels: both together are one directive.
             rule = replace(rule, labels=rule.labels | base.labels, normal=True)
         self._expect_labels_fit(rule, path)
@@ -211,10 +223,15 @@ class Provisions:
             raise self.at.refuse(
                 f"{path}.actor", "limits break-glass access, which all licensed providers have; say role:PROVIDER"
             )
-        self.unused.append(path)
 
     def with_glass(self, rules: Sequence[Rule], path: str) -> list[Rule]:
         """The rules, with denials that leave break-glass access open: a denial of ETREAT would close it.
+
+        Where nothing is to be left open, the provision is of no use.
+
+        Args:
+            rules: What is said beside it.
+            path: The provision that permits break-glass access.
 
         Raises:
             BadInput: ETREAT is permitted beside, which would then have no denial any more.
@@ -229,6 +246,8 @@ class Provisions:
                     )
                 rule = replace(rule, purposes=rule.purposes - {"ETREAT"})
             found.append(rule)
+        if found == list(rules):
+            self.unused.append(path)
         return found
 
     # ---- what, and when ------------------------------------------------------------------------------------------
