@@ -76,7 +76,11 @@ class Rule:
 
     @property
     def by_name(self) -> bool:
-        return not all(grantee.startswith(ROLE_PREFIX) for grantee in self.grantees)
+        return bool(self.named)
+
+    @property
+    def named(self) -> frozenset[str]:
+        return frozenset(grantee for grantee in self.grantees if not grantee.startswith(ROLE_PREFIX))
 
     def covers(self, other: Rule) -> bool:
         """Whether it says of all records without labels what ``other`` says of them."""
@@ -161,6 +165,10 @@ class Provisions:
         # The registry asks who is named before it asks for roles, and on either level a deny before a permit.
         if effect is Effect.PERMIT and (rule.by_role or base.by_name):
             raise self.at.refuse(path, "permits within a denial of the same rank, which would win; deny less instead")
+        if effect is Effect.DENY and rule.by_role and not base.named <= rule.named:
+            raise self.at.refuse(
+                path, "denies to a role what the base permits by name, which would win; deny it by name too"
+            )
         return rule
 
     def _more(self, base: Rule, json: dict[str, Any], path: str) -> Rule:
@@ -174,7 +182,7 @@ class Provisions:
             )
         if labelled and rule.effect is Effect.PERMIT and not rule.normal and base.covers(rule):
             # The base permits the records without labels: both together are one directive.
-            rule = replace(rule, labels=rule.labels | base.labels, normal=True)
+            rule = replace(rule, normal=True)
         self._expect_labels_fit(rule, path)
         return rule
 
