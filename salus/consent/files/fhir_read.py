@@ -145,6 +145,18 @@ class ConsentInput:
     replaced: str = ""
     unused: tuple[str, ...] = ()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever signs has to know besides the directives, in a sentence each."""
+        found = []
+        if self.signer:
+            found.append(f"{self.source}: given by {self.signer}, who signs as the patient's delegate")
+        if self.replaced:
+            found.append(f"{self.source}: {self.replaced} was merged into {self.patient_ref}, whose consent it is")
+        if self.unused:
+            found.append(f"{self.source}: not kept, because no directive holds it: {', '.join(self.unused)}")
+        return tuple(found)
+
     def by_grantee(self) -> dict[str, tuple[DirectiveDraft, ...]]:
         """The directives of each grantee, for a patient who has an account for each institution."""
         found: dict[str, list[DirectiveDraft]] = {}

@@ -94,6 +94,20 @@ def test_fhir_a_signer_by_identifier(read):
     assert consent.signer == "urn:person|7"
 
 
+def test_fhir_what_whoever_signs_has_to_know_is_told_in_sentences(read, tmp_path):
+    source = tmp_path / "consent.json"
+    told = read(
+        bundle(pcf("permit", performer="RelatedPerson/parent"), record("ex-patient", "second")), by_delegate=True
+    )
+    place = f"{source} (entry[0].resource)"
+    assert told.notes == (
+        f"{place}: given by RelatedPerson/parent, who signs as the patient's delegate",
+        f"{place}: Patient/ex-patient was merged into Patient/second, whose consent it is",
+        f"{place}: not kept, because no directive holds it: dateTime, organization, policy, sourceReference",
+    )
+    assert read(r5("permit", date=None, controller=None, sourceAttachment=None, regulatoryBasis=None)).notes == ()
+
+
 # ---- who is meant ----------------------------------------------------------------------------------------------------
 
 
