@@ -56,7 +56,7 @@ def consent_resource(
     if draft.effect not in (Effect.PERMIT, Effect.DENY):
         raise ValueError("a directive without effect is no consent")
     categories = draft.categories
-    if draft.effect is Effect.DENY and ALL in categories:
+    if draft.effect is Effect.DENY and categories & _EVERYTHING:
         # A denial of all records is one of every label, with a name or without.
         categories = frozenset({ALL})
     for kind, names, known in (
@@ -175,6 +175,9 @@ def _r5(
         "provision": [_scope(draft, classes, labels, "resourceType", FHIR_TYPES)],
     }
 
+
+# In a denial: everything, and all record classes, of which the contract makes the same.
+_EVERYTHING = frozenset({ALL, f"only:{ALL}"})
 
 _RECIPIENT = {"coding": [{"system": PARTICIPATION, "code": "IRCP"}]}
 

@@ -111,7 +111,7 @@ def test_c3_a_denial_of_everything_is_written_without_a_list(version, tmp_path):
     nameless = frozenset({ALL, *LABELS, "bit46", "bit55"})
     drafts = [
         DirectiveDraft("city-hospital", Effect.DENY, frozenset({"TREAT"}), names, 0, FOREVER)
-        for names in (frozenset({ALL}), nameless, frozenset(CATEGORIES) | {ALL})
+        for names in (frozenset({ALL}), nameless, frozenset(CATEGORIES) | {ALL}, frozenset({f"only:{ALL}"}))
     ]
     texts = {
         json.dumps(consent_resource(draft, patient=PATIENT, issued_at=0, version=version), sort_keys=True)
