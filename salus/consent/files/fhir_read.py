@@ -116,8 +116,10 @@ _ONLY_R5 = {
 # Elements that become directives, or say whose they are and whether they stand. All others are told as unused.
 _SAYS = {
     *("resourceType", "id", "status", "scope", "category", "patient", "performer", "provision", "modifierExtension"),
-    *("subject", "grantor", "grantee", "decision", "period"),
+    *("subject", "grantor", "grantee", "decision", "period", "policyRule", "regulatoryBasis"),
 }
+# Of what is unused, elements that describe the file and nothing that was agreed.
+_ABOUT_THE_FILE = {"contained", "date", "dateTime", "identifier", "language", "meta", "text"}
 
 
 @dataclass(frozen=True)
@@ -147,14 +149,16 @@ class ConsentInput:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever signs has to know besides the directives, in a sentence each."""
+        """What whoever signs has to know besides the directives, in a sentence each; what only describes the file is
+        left out.
+        """
         found = []
         if self.signer:
             found.append(f"{self.source}: given by {self.signer}, who signs as the patient's delegate")
         if self.replaced:
             found.append(f"{self.source}: {self.replaced} was merged into {self.patient_ref}, whose consent it is")
-        if self.unused:
-            found.append(f"{self.source}: not kept, because no directive holds it: {', '.join(self.unused)}")
+        if unused := [path for path in self.unused if path not in _ABOUT_THE_FILE]:
+            found.append(f"{self.source}: not kept, because no directive holds it: {', '.join(unused)}")
         return tuple(found)
 
     def by_grantee(self) -> dict[str, tuple[DirectiveDraft, ...]]:
@@ -264,6 +268,8 @@ class _Reader(Provisions):
 
     def _expect_privacy(self) -> None:
         for n, category in enumerate(self.json.get("category", ())):
+            if not category.get("coding"):
+                self.unused.append(f"category[{n}]")  # words for people
             for coding in category.get("coding", ()):
                 allowed = _PLAIN_CATEGORIES.get(coding.get("system", ""), frozenset())
                 if allowed is not None and coding.get("code") not in allowed:
@@ -276,12 +282,19 @@ class _Reader(Provisions):
 
     def _expect_regulation(self, rule: Mapping[str, Any], path: str, effect: Effect) -> None:
         """A law or a form is no rule; OPTIN and OPTOUT are, and must be the base's."""
+        if not rule.get("coding"):
+            self.unused.append(path)  # words for people
         for coding in rule.get("coding", ()):
             system, code = coding.get("system"), coding.get("code")
             if system == ACT_CODE and _BASE.get(code, effect) is not effect:
                 raise self.at.refuse(path, f"is {code}, and the base is {_WORDS[effect]}; say which of them is meant")
-            if system != REGULATIONS and (system != ACT_CODE or code not in {*_BASE, *_FORMS}):
-                raise self.at.refuse(path, f"is {code!r} of {system!r}, which may change what provisions mean")
+            if system == ACT_CODE and code in _BASE:
+                continue
+            if system != REGULATIONS and (system != ACT_CODE or code not in _FORMS):
+                raise self.at.refuse(
+                    path, f"is {code!r} of {system!r}, which may change what provisions mean; say it by provisions"
+                )
+            self.unused.append(path)
 
     def _expect_agreed(self, uri: str, path: str, base: Rule, says: frozenset[str], glass: bool) -> None:
         """That the base is what the policy is that was agreed to, as far as the policy is known."""
@@ -344,7 +357,8 @@ class _R4(_Reader):
             raise self.at.refuse("provision.type", f"is {root['type']!r}; say permit or deny")
         if rule and not rule.get("coding"):
             raise self.at.refuse("policyRule", "is text that no contract reads; give a code, or leave it out")
-        self._expect_regulation(rule, "policyRule", effect)
+        if rule:
+            self._expect_regulation(rule, "policyRule", effect)
         return effect
 
 

@@ -40,7 +40,7 @@ def test_fhir_what_is_not_kept_is_told_before_signing(run, world, hospital, wall
     says, who = only(name)
     path = consent_file(pcf("permit", **says))
     result = run("consent", "grant", "--from-fhir", path, "--actor", who, "--relay-as", file, "--yes")
-    told = f"{path}: not kept, because no directive holds it: dateTime, organization, policy, sourceReference"
+    told = f"{path}: not kept, because no directive holds it: organization, policy, sourceReference"
     assert (result.code, result.err.splitlines()[0]) == (0, told)
     patient = Wallet.open(wallet.path, PASSWORD).address(name)
     decide = world.client().consent.decide

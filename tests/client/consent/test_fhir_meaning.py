@@ -106,7 +106,7 @@ def test_fhir_a_base_against_its_policy_is_refused(effect, policy, says, field, 
 def test_fhir_a_policy_of_r5_is_held_to_the_same(read, refused):
     assert refused(r5("permit", policyBasis={"url": ONLY_GLASS}))[0] == "policyBasis.url"
     consent = read(r5("permit", policyBasis={"url": ANY}, policyText=[{"reference": "DocumentReference/1"}]))
-    assert {"policyBasis", "policyText", "regulatoryBasis"} <= set(consent.unused)
+    assert {"policyBasis", "policyText", "regulatoryBasis[0]"} <= set(consent.unused)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,13 @@ def test_fhir_a_policy_of_r5_is_held_to_the_same(read, refused):
 def test_fhir_a_law_or_a_form_is_no_rule(code, read):
     assert rules(read(r5("permit", regulatoryBasis=[code]))) == [("PERMIT", EVERYONE, EVERY, RECORDS)]
     assert rules(read(pcf("permit") | {"policyRule": code})) == [("PERMIT", EVERYONE, CARE, RECORDS)]
+
+
+def test_fhir_words_for_people_are_told_as_unused(read):
+    consent = read(r5("permit", category=[{"text": "a form"}], regulatoryBasis=[{"text": "a law"}]))
+    assert {"category[0]", "regulatoryBasis[0]"} <= set(consent.unused)
+    assert "policyRule" not in read(pcf("permit") | {"policyRule": concept(ACT_CODE, "OPTIN")}).unused
+    assert "policyRule" in read(pcf("permit") | {"policyRule": concept(REGULATIONS, "hipaa-auth")}).unused
 
 
 # ---- the root of R4 --------------------------------------------------------------------------------------------------

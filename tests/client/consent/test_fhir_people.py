@@ -103,9 +103,9 @@ def test_fhir_what_whoever_signs_has_to_know_is_told_in_sentences(read, tmp_path
     assert told.notes == (
         f"{place}: given by RelatedPerson/parent, who signs as the patient's delegate",
         f"{place}: Patient/ex-patient was merged into Patient/second, whose consent it is",
-        f"{place}: not kept, because no directive holds it: dateTime, organization, policy, sourceReference",
+        f"{place}: not kept, because no directive holds it: organization, policy, sourceReference",
     )
-    assert read(r5("permit", date=None, controller=None, sourceAttachment=None, regulatoryBasis=None)).notes == ()
+    assert read(r5("permit", controller=None, sourceAttachment=None, regulatoryBasis=None)).notes == ()
 
 
 # ---- who is meant ----------------------------------------------------------------------------------------------------

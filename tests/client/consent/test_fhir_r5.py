@@ -142,7 +142,7 @@ REFUSED = {
     "regulation that nobody knows": (
         lambda c: c.update(regulatoryBasis=[{"coding": coding(ACT, "INFAO")}]),
         "regulatoryBasis[0]",
-        f"is 'INFAO' of '{ACT}', which may change what provisions mean",
+        f"is 'INFAO' of '{ACT}', which may change what provisions mean; say it by provisions",
     ),
     "policy against the decision": (
         lambda c: c.update(policyBasis={"url": "https://profiles.ihe.net/ITI/PCF/Policy-deny"}),
