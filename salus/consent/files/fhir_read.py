@@ -130,8 +130,8 @@ class ConsentInput:
         source: The file, with the place in it where it holds several.
         id: The resource's id, perhaps empty.
         patient_ref: Whom it names as the patient; where that record was merged into another one, the one that remains.
-        directives: What it says, at most four for each grantee. They are one statement: an exception holds beside its
-            base because both are issued in the same second.
+        directives: What it says, at most four for each grantee. They are one statement, the base first, and are issued
+            together: a denial that was issued after its exception would take that back.
         version: Of FHIR, ``R4`` or ``R5``.
         signer: The person who signs as the patient's delegate, as the Consent calls them; "" when the patient signs.
         replaced: The record that it names, where that was merged into ``patient_ref``; else "".

@@ -81,14 +81,18 @@ def written(says, version):
 def random_consent(rng, version):
     """A document, and its levels as the model has them: the base, and what is nested in it."""
     effect = rng.choice(["permit", "deny"])
-    base = random_says(rng, effect) if version == "R4" else {}
+    base = random_says(rng, effect)
+    if version == "R5":  # which has only these two at its base
+        base = {name: value for name, value in base.items() if name in ("who", "from", "until")}
     other = "deny" if effect == "permit" else "permit"
     nested = []
     for _ in range(rng.randint(0, 3)):
         inner = other if version == "R5" or rng.random() < 0.7 else effect
         nested.append((inner, random_says(rng, inner)))
     if version == "R5":
-        return r5(effect, *(written(says, version) for _, says in nested)), effect, base, nested
+        frame = written(base, version)
+        frame["grantee"] = [found["reference"] for found in frame.pop("actor", [])]
+        return r5(effect, *(written(says, version) for _, says in nested), **frame), effect, base, nested
     document = pcf(effect, **{"purpose": None, **written(base, version)})
     if nested:
         document["provision"]["provision"] = [{"type": inner, **written(says, version)} for inner, says in nested]
@@ -172,7 +176,7 @@ def test_fhir_directives_answer_as_the_consent_does(version, tmp_path):
         for request in REQUESTS:
             said, does = fhir_answer(effect, base, nested, request), registry_answer(consent.directives, request)
             seen[said] += 1
-            assert does == said, f"case {case} of seed {SEED}, {request}: {json.dumps(document['provision'])}"
+            assert does == said, f"case {case} of seed {SEED}, {request}: {json.dumps(document)}"
     assert min(seen["permit"], seen["deny"]) > CASES and seen["refused"] < CASES * 0.9, seen
 
 
