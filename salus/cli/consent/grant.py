@@ -84,11 +84,11 @@ class FhirFile:
         "--actor", multiple=True, help="Who is meant in that file, e.g. Organization/1=city-hospital."
     )
 
-    def drafts(self) -> list[DirectiveDraft]:
-        """The directives of the file.
+    def drafts(self, context: Context, route: Route) -> list[DirectiveDraft]:
+        """The directives of the file. What was not kept, and who gave the consent, is told.
 
         Raises:
-            BadInput: It cannot be read, or an actor is not named.
+            BadInput: It cannot be read, an actor is not named, or somebody else than the signer gave the consent.
         """
         from salus.consent.files.fhir_read import read_consent
         from salus.errors import BadInput
@@ -101,7 +101,10 @@ class FhirFile:
                     "--actor", "", f"is {actor!r}; write what the file calls it, =, and the institution's name"
                 )
             grantees[reference] = name
-        consents = read_consent(self.file or "", grantee=grantees.get)
+        consents = read_consent(self.file or "", grantee=grantees.get, by_delegate=bool(route.patient))
+        for consent in consents:
+            for note in consent.notes:
+                context.note(note)
         return [draft for consent in consents for draft in consent.directives]
 
 
@@ -124,7 +127,7 @@ def grant(context: Context, scope: Scope, fhir: FhirFile, route: Route) -> None:
         raise BadInput("--actor", "", "says who is meant in the file of --from-fhir, which is missing")
     if fhir.file and scope.given:
         raise BadInput("--from-fhir", "", "has all of the scope in its file; leave out --to, --purpose and the like")
-    drafts = fhir.drafts() if fhir.file else [scope.draft(salus, Effect.PERMIT)]
+    drafts = fhir.drafts(context, route) if fhir.file else [scope.draft(salus, Effect.PERMIT)]
     if scope.index is not None and len(drafts) > 1:
         raise BadInput("--index", "", f"can name one place only, and there are {len(drafts)} directives")
     _direct(context, salus, drafts, fhir.file or "", scope.index, route)

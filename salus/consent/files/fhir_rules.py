@@ -6,40 +6,54 @@ write differently.
 
 from __future__ import annotations
 
-import calendar
-import datetime as dt
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from salus.abi.bits import ROLES
 from salus.consent import research_uses as duo
-from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS
+from salus.consent.codes import ALL, LABELS, PURPOSES, RECORDS, purpose_bits
 from salus.consent.files.fhir_codes import (
-    ACT_CODE,
     ACT_REASON,
     ACTIONS,
+    BREAK_GLASS,
     CONFIDENTIALITY,
     FOREVER,
-    INSTITUTION,
-    PARTICIPATION,
+    LABEL_SYSTEMS,
     RESOURCE_TYPES,
-    ROLE,
     ROLE_PREFIX,
 )
+from salus.consent.files.fhir_moments import bounds
+from salus.consent.files.fhir_people import Actors
 from salus.consent.registry import DirectiveDraft, Effect
 from salus.formats.fhir import Resource
 
-__all__ = ["EVERYONE", "Provisions", "Rule", "drafts"]
+__all__ = ["EFFECTS", "EVERYONE", "Provisions", "Rule", "drafts", "named_in"]
 
-_EFFECTS = {"permit": Effect.PERMIT, "deny": Effect.DENY}
+#: Effects by what FHIR calls them.
+EFFECTS = {"permit": Effect.PERMIT, "deny": Effect.DENY}
 
-_RECEIVERS = ("IRCP", "PRCP")
 _CLASSES = {name: name for name in RECORDS} | {"ExplanationOfBenefit": "Claim"}
-_MOMENT = re.compile(r"(\d{4})(-\d{2})?(-\d{2})?(T\d{2}:\d{2}:\d{2}(?:\.0+)?(?:Z|[+-]\d{2}:\d{2}))?\Z")
-_HANDLE = re.compile(r"[a-z0-9-]{1,31}\Z|0x[0-9a-fA-F]{40}\Z")
 _PROVISION = {"id", "type", "period", "actor", "action", "securityLabel", "purpose", "provision", "extension"}
+_BREAKING = {
+    "id",
+    "type",
+    "actor",
+    "purpose",
+    "securityLabel",
+    "extension",
+}  # what break-glass access may be limited by
+_DECIDED = ("access", "use")
+_UNDECIDED = ("collect", "disclose", "correct")
+
+# What a directive has no room for, in words.
+_BEYOND = {
+    "code": "is what a record is about",
+    "data": "names single records, or what they belong to",
+    "dataPeriod": "is when the data was made",
+    "documentType": "is a kind of document",
+    "expression": "is a program that chooses records",
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,39 @@ class Rule:
 
     @property
     def by_name(self) -> bool:
-        return not all(grantee.startswith(ROLE_PREFIX) for grantee in self.grantees)
+        return bool(self.named)
+
+    @property
+    def named(self) -> frozenset[str]:
+        return frozenset(grantee for grantee in self.grantees if not grantee.startswith(ROLE_PREFIX))
+
+    def covers(self, other: Rule) -> bool:
+        """Whether it says of all records without labels what ``other`` says of them."""
+        return (
+            (self.everyone or set(other.grantees) <= set(self.grantees))
+            and other.purposes <= self.purposes
+            and (ALL in self.classes or other.classes <= self.classes)
+            and self.start <= other.start
+            and other.end <= self.end
+        )
+
+    def says(self, other: Rule) -> bool:
+        """Whether ``other``, of the same effect, adds nothing to it."""
+        if self.effect is Effect.PERMIT:
+            labels = other.labels <= self.labels
+        else:
+            labels = not self.labels or bool(other.labels and other.labels <= self.labels)
+        return labels and self.covers(other)
+
+    def touches(self, permit: Rule) -> bool:
+        """Whether this denial speaks of something that ``permit`` permits; who is meant is not compared."""
+        denied, permitted = _categories(self), _categories(permit)
+        return (
+            bool(purpose_bits(self.purposes, deny=True) & purpose_bits(permit.purposes))
+            and (ALL in denied or bool(denied & permitted) or (ALL in permitted and bool(denied - set(LABELS))))
+            and self.start < permit.end
+            and permit.start < self.end
+        )
 
 
 #: What a base that names nobody and nothing says, once its effect is known.
@@ -88,24 +134,141 @@ class Provisions:
     def __init__(self, resource: Resource, grantee: Callable[[str], str | None] | None) -> None:
         self.at = resource
         self.json = resource.json
-        self.known = grantee
+        self.actors = Actors(resource, grantee)
+        self.unused: list[str] = []
 
     def rule(self, json: dict[str, Any], path: str, inherited: Rule) -> Rule:
-        for name in json:
-            if name not in _PROVISION and name != self.classes:
+        rule = self._narrowed(json, path, inherited)
+        self._expect_labels_fit(rule, path)
+        return rule
+
+    def exception(self, base: Rule, json: dict[str, Any], path: str) -> Rule:
+        """A provision inside another one: an exception of the opposite effect, or more of the same one."""
+        effect = EFFECTS.get(json.get("type", ""))
+        if effect is None:
+            raise self.at.refuse(f"{path}.type", "is missing; say permit or deny")
+        if "provision" in json:
+            raise self.at.refuse(
+                f"{path}.provision", "is an exception to an exception; state it in a Consent of its own"
+            )
+        rule = self._more(base, json, path) if effect is base.effect else self._opposite(base, json, path, effect)
+        if not base.everyone and not set(rule.grantees) <= set(base.grantees):
+            raise self.at.refuse(
+                f"{path}.actor", "is one of whom the base says nothing; state it in a Consent of its own"
+            )
+        return rule
+
+    def _opposite(self, base: Rule, json: dict[str, Any], path: str, effect: Effect) -> Rule:
+        if not named_in(json):
+            raise self.at.refuse(path, "names nothing, and so takes back all of the base; name what is excepted")
+        rule = self.rule(json, path, _unlabelled(base, json, effect))
+        # The registry asks who is named before it asks for roles, and on either level a deny before a permit.
+        if effect is Effect.PERMIT and (rule.by_role or base.by_name):
+            raise self.at.refuse(path, "permits within a denial of the same rank, which would win; deny less instead")
+        if effect is Effect.DENY and rule.by_role and not base.named <= rule.named:
+            raise self.at.refuse(
+                path, "denies to a role what the base permits by name, which would win; deny it by name too"
+            )
+        return rule
+
+    def _more(self, base: Rule, json: dict[str, Any], path: str) -> Rule:
+        """More of the base's own effect, e.g. a sensitivity label for one of those who have the rest."""
+        labelled = "securityLabel" in json
+        inherited = _unlabelled(base, json, base.effect) if labelled and base.effect is Effect.DENY else base
+        rule = self._narrowed(json, path, inherited)
+        if base.says(rule):
+            raise self.at.refuse(
+                path, "says what its base says already; say less in the base, or more here, or leave it out"
+            )
+        if labelled and rule.effect is Effect.PERMIT and not rule.normal and base.covers(rule):
+            # The base permits the records without labels: both together are one directive.
+            rule = replace(rule, normal=True)
+        self._expect_labels_fit(rule, path)
+        return rule
+
+    def expect_told_apart(self, rules: Sequence[tuple[Rule, str]]) -> None:
+        """Refuse a permit by name within a denial by role that was not meant to be its base.
+
+        Args:
+            rules: Provisions of one level, each with its place.
+
+        Raises:
+            BadInput: Names the permit.
+        """
+        denied = [rule for rule, _ in rules if rule.effect is Effect.DENY and rule.by_role]
+        for rule, path in rules:
+            if rule.effect is Effect.PERMIT and rule.by_name and any(denial.touches(rule) for denial in denied):
                 raise self.at.refuse(
-                    f"{path}.{name}", f"is more than the registry can say; leave it out, or narrow by {self.classes}"
+                    path, "permits by name what another provision denies to a role, and would win; deny it by name too"
                 )
+
+    # ---- break-glass access --------------------------------------------------------------------------------------
+
+    def breaks_glass(self, json: dict[str, Any]) -> bool:
+        """Whether a provision is of break-glass access, and of nothing else."""
+        return [_pair(coding) for coding in json.get("purpose", ())] == [(ACT_REASON, BREAK_GLASS)]
+
+    def expect_glass_permitted(self, json: dict[str, Any], path: str) -> None:
+        """Check that a provision permits break-glass access as the registry has it: to providers, to all data.
+
+        Raises:
+            BadInput: It denies it, or limits it.
+        """
+        if json.get("type") != "permit":
+            raise self.at.refuse(path, "denies break-glass access; deny the purpose ETREAT, which does so")
+        for name in json:
+            if name not in _BREAKING:
+                raise self.at.refuse(
+                    f"{path}.{name}", "limits break-glass access, which a clinician declares for what is needed then"
+                )
+        labels = [_pair(coding) for coding in json.get("securityLabel", ())]
+        if labels and (CONFIDENTIALITY, "R") not in labels:
+            raise self.at.refuse(
+                f"{path}.securityLabel", "limits break-glass access to less than R of v3-Confidentiality; name R too"
+            )
+        grantees = self.actors.named(json.get("actor", ()), f"{path}.actor")
+        if set(grantees) - {f"{ROLE_PREFIX}PROVIDER"}:
+            raise self.at.refuse(
+                f"{path}.actor", "limits break-glass access, which all licensed providers have; say role:PROVIDER"
+            )
+
+    def with_glass(self, rules: Sequence[Rule], path: str) -> list[Rule]:
+        """The rules, with denials that leave break-glass access open: a denial of ETREAT would close it.
+
+        Where nothing is to be left open, the provision is of no use.
+
+        Args:
+            rules: What is said beside it.
+            path: The provision that permits break-glass access.
+
+        Raises:
+            BadInput: ETREAT is permitted beside, which would then have no denial any more.
+        """
+        permitted = any(rule.effect is Effect.PERMIT and "ETREAT" in rule.purposes for rule in rules)
+        found = []
+        for rule in rules:
+            if rule.effect is Effect.DENY and "ETREAT" in rule.purposes:
+                if permitted or rule.purposes == {"ETREAT"}:
+                    raise self.at.refuse(
+                        path, "permits break-glass access where ETREAT is denied, which closes it; do not deny ETREAT"
+                    )
+                rule = replace(rule, purposes=rule.purposes - {"ETREAT"})
+            found.append(rule)
+        if found == list(rules):
+            self.unused.append(path)
+        return found
+
+    # ---- what, and when ------------------------------------------------------------------------------------------
+
+    def _narrowed(self, json: dict[str, Any], path: str, inherited: Rule) -> Rule:
+        self._expect_room(json, path)
         rule = inherited
         if "period" in json:
             rule = self.within(rule, json["period"], f"{path}.period")
         if "actor" in json:
-            rule = replace(rule, grantees=self._actors(json["actor"], f"{path}.actor"), everyone=False)
-        for n, action in enumerate(json.get("action", ())):
-            codes = [(c.get("system"), c.get("code")) for c in action.get("coding", ())]
-            if codes not in ([(ACTIONS, "access")], [(ACTIONS, "use")]):
-                shown = codes[0][1] if codes else None
-                raise self.at.refuse(f"{path}.action[{n}]", f"is {shown!r}; the registry decides access and use only")
+            rule = replace(rule, grantees=self.actors.named(json["actor"], f"{path}.actor"), everyone=False)
+        if "action" in json:
+            self._expect_use(json["action"], f"{path}.action")
         if "securityLabel" in json:
             rule = self._labelled(rule, json["securityLabel"], f"{path}.securityLabel")
         if "purpose" in json:
@@ -113,67 +276,33 @@ class Provisions:
         if self.classes in json:
             types = self._codes(json[self.classes], f"{path}.{self.classes}", self.systems, _CLASSES)
             rule = replace(rule, classes=frozenset(_CLASSES[name] for name in types))
-        self._expect_labels_fit(rule, path)
         return rule
 
-    def exception(self, base: Rule, json: dict[str, Any], path: str) -> Rule:
-        effect = _EFFECTS.get(json.get("type", ""))
-        if effect is None or effect is base.effect:
-            raise self.at.refuse(
-                f"{path}.type", f"is {json.get('type')!r}, no exception to the base; state it in its own Consent"
-            )
-        if "provision" in json:
-            raise self.at.refuse(
-                f"{path}.provision", "is an exception to an exception; state it in a Consent of its own"
-            )
-        inherited = replace(base, effect=effect, labels=frozenset(), normal=False)
-        if "securityLabel" in json and effect is Effect.DENY:
-            # Labels are denied wherever they are, not in the base's classes only: the base permits no others.
-            inherited = replace(inherited, classes=frozenset({ALL}))
-        rule = self.rule(json, path, inherited)
-        if not base.everyone and not set(rule.grantees) <= set(base.grantees):
-            raise self.at.refuse(
-                f"{path}.actor", "is one of whom the base says nothing; state it in a Consent of its own"
-            )
-        # The registry asks who is named before it asks for roles, and on either level a deny before a permit.
-        if effect is Effect.PERMIT and (rule.by_role or base.by_name):
-            raise self.at.refuse(path, "permits within a denial of the same rank, which would win; deny less instead")
-        return rule
-
-    def _actors(self, actors: Sequence[dict[str, Any]], path: str) -> tuple[str, ...]:
-        found: dict[str, None] = {}
-        for n, actor in enumerate(actors):
-            codes = [c.get("code") for c in actor.get("role", {}).get("coding", ()) if c.get("system") == PARTICIPATION]
-            if len(codes) != 1 or codes[0] not in _RECEIVERS:
+    def _expect_room(self, json: dict[str, Any], path: str) -> None:
+        for name in json:
+            if name not in _PROVISION and name != self.classes:
                 raise self.at.refuse(
-                    f"{path}[{n}].role",
-                    f"is {codes[0] if codes else None!r}; the registry knows who receives, IRCP or PRCP,"
-                    " and no other part",
+                    f"{path}.{name}",
+                    f"{_BEYOND.get(name, 'is of no use here')}, which no directive can hold; without it the provision"
+                    f" would mean something else: say it by {self.classes}, securityLabel, purpose or period",
                 )
-            if "reference" not in actor:
-                raise self.at.refuse(f"{path}[{n}].reference", "is missing; name the institution or the role")
-            found[self.grantee(actor["reference"], f"{path}[{n}].reference")] = None
-        return tuple(found)
+        if "extension" in json:
+            self.unused.append(f"{path}.extension")
 
-    def grantee(self, reference: dict[str, Any], path: str) -> str:
-        identifier = reference.get("identifier") or {}
-        system, value = identifier.get("system", ""), identifier.get("value", "")
-        if system == ROLE:
-            if value not in ROLES:
-                raise self.at.refuse(path, f"is the unknown role {value!r}; known are {', '.join(ROLES)}")
-            return ROLE_PREFIX + str(value)
-        if system == INSTITUTION and _HANDLE.match(value):
-            return str(value)
-        key = reference.get("reference") or (f"{system}|{value}" if value else "")
-        account = self.known(key) if self.known and key else None
-        if account is None:
-            raise self.at.refuse(
-                path,
-                f"is {key or 'nobody'}, no institution known here; say which handle it is, or use system {INSTITUTION}",
-            )
-        return account
-
-    # ---- what, and when ------------------------------------------------------------------------------------------
+    def _expect_use(self, actions: Sequence[dict[str, Any]], path: str) -> None:
+        """The registry decides access and use, as one; it knows nothing of what else may be done with data."""
+        decided = False
+        for n, action in enumerate(actions):
+            pairs = [_pair(coding) for coding in action.get("coding", ())]
+            system, code = pairs[0] if len(pairs) == 1 else (None, None)
+            if system != ACTIONS or code not in (*_DECIDED, *_UNDECIDED):
+                known = ", ".join((*_DECIDED, *_UNDECIDED))
+                raise self.at.refuse(f"{path}[{n}]", f"is {code!r} of {system!r}; known of {ACTIONS} are {known}")
+            if code in _UNDECIDED:
+                self.unused.append(f"{path}[{n}]")
+            decided |= code in _DECIDED
+        if not decided:
+            raise self.at.refuse(path, "is neither access nor use, and the registry decides only those; name one")
 
     def _code(self, coding: dict[str, Any], path: str, systems: tuple[str, ...], known: Mapping[str, Any]) -> str:
         if coding.get("system") not in systems or coding.get("code") not in known:
@@ -193,6 +322,12 @@ class Provisions:
         for n, coding in enumerate(codings):
             if coding.get("system") == duo.SYSTEM:
                 found.add(self._research(coding.get("code", ""), f"{path}[{n}]"))
+            elif _pair(coding) == (ACT_REASON, BREAK_GLASS):
+                raise self.at.refuse(
+                    f"{path}[{n}]",
+                    "is BTG: break-glass access is declared in an emergency, and no directive grants it; permit it in"
+                    " a provision of its own below a base, or say ETREAT",
+                )
             else:
                 found.add(self._code(coding, f"{path}[{n}]", (ACT_REASON,), PURPOSES))
         if trouble := duo.together(found):
@@ -208,11 +343,16 @@ class Provisions:
         return term.code
 
     def _labelled(self, rule: Rule, codings: Sequence[dict[str, Any]], path: str) -> Rule:
-        normal = [c for c in codings if c.get("system") == CONFIDENTIALITY and c.get("code") == "N"]
-        labels = frozenset(
-            self._code(c, f"{path}[{n}]", (ACT_CODE,), LABELS) for n, c in enumerate(codings) if c not in normal
-        )
-        return replace(rule, labels=labels, normal=bool(normal))
+        found: set[str] = set()
+        normal = False
+        for n, coding in enumerate(codings):
+            if _pair(coding) == (CONFIDENTIALITY, "N"):
+                normal = True
+            elif _pair(coding) == (CONFIDENTIALITY, "R"):
+                found |= set(LABELS)
+            else:
+                found.add(self._code(coding, f"{path}[{n}]", LABEL_SYSTEMS, LABELS))
+        return replace(rule, labels=frozenset(found), normal=normal)
 
     def _expect_labels_fit(self, rule: Rule, path: str) -> None:
         if not rule.labels and not rule.normal:
@@ -229,46 +369,37 @@ class Provisions:
             )
 
     def within(self, rule: Rule, period: dict[str, Any], path: str) -> Rule:
-        start = self._moment(period["start"], f"{path}.start")[0] if "start" in period else rule.start
-        end = self._moment(period["end"], f"{path}.end")[1] if "end" in period else rule.end
-        if end <= start:
-            raise self.at.refuse(path, "ends before it starts, or before 1970; give a period")
+        start, end = bounds(self.at, period, path, (rule.start, rule.end))
         return replace(rule, start=start, end=end)
 
-    def _moment(self, text: object, path: str) -> tuple[int, int]:
-        """First second of a moment as precise as it is written, and the first second after it."""
-        # The validation lets a number pass for a time.
-        match = _MOMENT.match(text) if isinstance(text, str) else None
-        if not isinstance(text, str) or not match:
-            raise self.at.refuse(path, f"is {text!r}; give a date, or a time with seconds and an offset")
-        year, month, day, time = match.groups()
-        try:
-            if time:
-                start = int(dt.datetime.fromisoformat(text).timestamp())
-                after = start + 1
-            else:
-                first = last = dt.date(int(year), int((month or "-01")[1:]), int((day or "-01")[1:]))
-                if not month:
-                    last = first.replace(month=12, day=31)
-                elif not day:
-                    last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
-                start, after = _midnight(first), _midnight(last) + 86_400
-        except (ValueError, OverflowError):
-            raise self.at.refuse(path, f"is {text!r}, which is no time; give one of the calendar") from None
-        # The registry's clock begins in 1970: what held before has held since then.
-        return max(start, 0), max(after, 0)
+
+def named_in(json: Mapping[str, Any]) -> frozenset[str]:
+    """The elements by which a provision says whom or what it is about."""
+    return frozenset(json) - {"id", "extension", "type", "action"}
 
 
-def _midnight(day: dt.date) -> int:
-    return int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())
+def _unlabelled(base: Rule, json: Mapping[str, Any], effect: Effect) -> Rule:
+    """What an exception inherits: all but the labels."""
+    inherited = replace(base, effect=effect, labels=frozenset(), normal=False)
+    if "securityLabel" in json and effect is Effect.DENY:
+        # Labels are denied wherever they are, not in the base's classes only: the base permits no others.
+        inherited = replace(inherited, classes=frozenset({ALL}))
+    return inherited
+
+
+def _pair(coding: Mapping[str, Any]) -> tuple[Any, Any]:
+    return coding.get("system"), coding.get("code")
+
+
+def _categories(rule: Rule) -> frozenset[str]:
+    # In a permit N is the records themselves; a deny of labels is of the labels alone.
+    alone = rule.effect is Effect.DENY and rule.labels
+    return rule.labels if alone else rule.classes | rule.labels
 
 
 def drafts(rule: Rule) -> list[DirectiveDraft]:
     """The directives that a rule becomes: one for each grantee."""
-    # In a permit N is the records themselves; a deny of labels is of the labels alone.
-    alone = rule.effect is Effect.DENY and rule.labels
-    categories = rule.labels if alone else rule.classes | rule.labels
     return [
-        DirectiveDraft(grantee, rule.effect, rule.purposes, frozenset(categories), rule.start, rule.end)
+        DirectiveDraft(grantee, rule.effect, rule.purposes, _categories(rule), rule.start, rule.end)
         for grantee in rule.grantees
     ]

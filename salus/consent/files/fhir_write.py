@@ -55,15 +55,19 @@ def consent_resource(
         raise BadInput("", "FHIR version", f"is {version!r}; known are {', '.join(VERSIONS)}")
     if draft.effect not in (Effect.PERMIT, Effect.DENY):
         raise ValueError("a directive without effect is no consent")
+    categories = draft.categories
+    if draft.effect is Effect.DENY and categories & _EVERYTHING:
+        # A denial of all records is one of every label, with a name or without.
+        categories = frozenset({ALL})
     for kind, names, known in (
         ("purpose", draft.purposes, {*PURPOSES, *duo.purposes()}),
-        ("category", draft.categories, {*CATEGORIES, ALL}),
+        ("category", categories, {*CATEGORIES, ALL}),
     ):
         if unknown := sorted(names - known):
             raise BadInput(
                 "directive", f"to {draft.grantee}", f"has the {kind} {unknown[0]}, which FHIR has no code for"
             )
-    classes, labels = draft.categories - set(LABELS), draft.categories & set(LABELS)
+    classes, labels = categories - set(LABELS), categories & set(LABELS)
     if draft.effect is Effect.PERMIT and not classes:
         raise BadInput(
             "directive",
@@ -131,7 +135,10 @@ def consents_of(
 def _r4(
     draft: DirectiveDraft, classes: frozenset[str], labels: frozenset[str], patient: str, issued_at: int
 ) -> dict[str, Any]:
-    provision = {"period": period} if (period := _period(draft)) else {}
+    permit = draft.effect is Effect.PERMIT
+    provision: dict[str, Any] = {"type": "permit" if permit else "deny"}
+    if period := _period(draft):
+        provision["period"] = period
     return {
         "resourceType": "Consent",
         "status": "active",
@@ -139,9 +146,7 @@ def _r4(
         "category": [{"coding": [{"system": ACT_CODE, "code": "INFA"}]}],
         "patient": {"identifier": {"system": "urn:salus:patient", "value": patient}},
         "dateTime": _instant(issued_at),
-        "policyRule": {
-            "coding": [{"system": ACT_CODE, "code": "OPTIN" if draft.effect is Effect.PERMIT else "OPTOUT"}]
-        },
+        "policyRule": {"coding": [{"system": ACT_CODE, "code": "OPTIN" if permit else "OPTOUT"}]},
         "provision": provision
         | {"actor": [{"role": _RECIPIENT, "reference": _grantee(draft)}]}
         | _scope(draft, classes, labels, "class", RESOURCE_TYPES),
@@ -170,6 +175,9 @@ def _r5(
         "provision": [_scope(draft, classes, labels, "resourceType", FHIR_TYPES)],
     }
 
+
+# In a denial: everything, and all record classes, of which the contract makes the same.
+_EVERYTHING = frozenset({ALL, f"only:{ALL}"})
 
 _RECIPIENT = {"coding": [{"system": PARTICIPATION, "code": "IRCP"}]}
 
