@@ -44,6 +44,7 @@ def _absent(found: str) -> Check:
 
 
 def _wallet(place: Path) -> Iterator[Check]:
+    # A wallet of Salus 0.1.0 has a keystore file for each account as well.
     files = sorted((place / "keystores").glob("*.json"))
     for folder in (place, place / "keystores"):
         if folder.is_dir() and (open_to := _open_to_others(folder)):
@@ -53,8 +54,14 @@ def _wallet(place: Path) -> Iterator[Check]:
     except WalletError as error:
         yield Check.of("wallet", error, "restore the wallet from its words: `salus wallet restore`")
         return
-    yield Check.ok("wallet", f"{place}, {len(files)} accounts")
+    yield Check.ok("wallet", str(place))
     yield from (check for check in _keystores("wallet", files) if check.todo)
+    if files:
+        yield Check.warn(
+            "wallet",
+            f"the names of {len(files)} files in {place / 'keystores'} tell your accounts to who can list them",
+            f"they are not needed: `salus wallet export` writes one; remove {place / 'keystores'}",
+        )
 
 
 def _keystores(part: str, files: list[Path]) -> Iterator[Check]:
