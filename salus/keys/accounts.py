@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from salus.keys.keystores import KeystoreFile, list_keystores, read_private_json
+from salus.keys.keystores import KeystoreFile, list_keystores
 from salus.keys.paths import DEFAULT
-from salus.keys.vault import Relation
+from salus.keys.vault import WALLET, Relation, check_kind
 from salus.keys.wallet import Wallet, default_home
 
 __all__ = ["LocalAccount", "local_accounts", "with_relations"]
@@ -58,27 +58,14 @@ def local_accounts(keystore: Path, *, named: bool) -> list[LocalAccount]:
     if Wallet.is_in(keystore):
         # A wallet of Salus 0.1.0 has a keystore file for each account as well.
         files = list_keystores(keystore / "keystores") if (keystore / "keystores").is_dir() else ()
-        private = check_vault(keystore)
-        found = [LocalAccount(file, "wallet") for file in files or [private]]
+        check_kind(WALLET, keystore / "vault.json")
+        # The wallet's own file names no account.
+        found = [LocalAccount(file, "wallet") for file in files or [KeystoreFile(keystore / "vault.json", None)]]
     elif named or not imported.is_dir():
         Wallet.require(keystore)
     if not named and imported.is_dir():
         found += [LocalAccount(file, "keystore", signs=False) for file in list_keystores(imported)]
     return found
-
-
-def check_vault(wallet: Path) -> KeystoreFile:
-    """The file of a wallet, which names no account.
-
-    Args:
-        wallet: The wallet's folder.
-
-    Raises:
-        WalletError: Others can read it, or it is not JSON.
-    """
-    file = wallet / "vault.json"
-    read_private_json(file)
-    return KeystoreFile(file, None)
 
 
 def with_relations(accounts: Sequence[LocalAccount], book: Mapping[str, Relation], wallet: Path) -> list[LocalAccount]:

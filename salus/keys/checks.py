@@ -8,7 +8,8 @@ from pathlib import Path
 
 from salus.errors import WalletError
 from salus.errors.checks import Check
-from salus.keys.keystores import list_keystores, read_private_json
+from salus.keys.keystores import list_keystores
+from salus.keys.vault import WALLET, check_kind
 from salus.keys.wallet import Wallet, default_home
 
 __all__ = ["check_keys"]
@@ -50,7 +51,7 @@ def _wallet(place: Path) -> Iterator[Check]:
         if folder.is_dir() and (open_to := _open_to_others(folder)):
             yield Check.fail("wallet", f"others can {open_to} {folder}", f"run: chmod 700 {folder}")
     try:
-        read_private_json(place / "vault.json")
+        check_kind(WALLET, place / "vault.json")
     except WalletError as error:
         yield Check.of("wallet", error, "restore the wallet from its words: `salus wallet restore`")
         return

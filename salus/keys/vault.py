@@ -41,6 +41,7 @@ __all__ = [
     "Kind",
     "Relation",
     "Sealed",
+    "check_kind",
     "fingerprint",
     "open_names",
     "open_sealed",
@@ -236,6 +237,19 @@ def open_names(file: Path, seed: bytes) -> Mapping[str, str]:
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _damaged(file) from None
     raise WalletError(f"{file} is a backup of another wallet than that of these words (or the file was damaged)")
+
+
+def check_kind(kind: Kind, file: Path) -> None:
+    """Check without its password that a file is what it should be, as far as that can be seen.
+
+    Args:
+        kind: What it should be.
+        file: The file.
+
+    Raises:
+        WalletError: No such file, others can read it, it is another kind or damaged.
+    """
+    _head(kind, read_private_json(file), file)
 
 
 def fingerprint(folder: Path) -> str:
