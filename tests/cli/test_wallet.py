@@ -208,7 +208,7 @@ def test_whom_each_account_is_for_and_when_it_signed_is_told_to_who_has_the_pass
         ["city-hospital", CITY_HOSPITAL, day, "wallet", ""],
         ["", key.address.lower(), "", "keystore", ""],
     ]
-    assert rows[1][5] == "m/44'/60'/0'/0/0" and {row[7] for row in rows[1:]} == {"0600"}
+    assert document["paths"]["default"] == "m/44'/60'/0'/0/0" and {row[6] for row in rows[1:]} == {"0600"}
     assert document["signer"] == FIRST == run("wallet", "address").stdout.strip()
 
 
@@ -221,7 +221,7 @@ def test_an_old_wallet_lists_its_keystores_beside_its_relations(run):
     (home / "default.json").rename(old)
     assert run("wallet", "list").stdout.splitlines()[1] == f"{FIRST}\twallet\t{old}\t0600"
     rows = [line.split("\t") for line in run("wallet", "list", "--relations").stdout.splitlines()]
-    assert [(row[0], row[1], row[6]) for row in rows[1:]] == [
+    assert [(row[0], row[1], row[5]) for row in rows[1:]] == [
         (name, account, str(old if name == "default" else home / "vault.json")) for name, account in ACCOUNTS.items()
     ]
 

@@ -46,6 +46,7 @@ def list_(context: Context, relations: bool) -> None:
     if book is not None:
         accounts = with_relations(accounts, book, path)
         data["accounts"] = {name: each.address for name, each in book.items()}
+        data["paths"] = {name: each.path for name, each in book.items()}
         data["used"] = {name: each.used or None for name, each in book.items()}
         data["signer"] = next((account.file.address for account in accounts if account.signs), None)
     data["keystores"] = [
@@ -69,13 +70,12 @@ def _show(context: Context, accounts: list[LocalAccount], relations: bool) -> No
             a.used or ("never" if a.relation else ""),
             a.kind,
             "signs" if a.signs else "",
-            a.path,
             a.file.path,
             a.mode,
         )
         for a in accounts
     ]
-    columns = ("relation", "address", "last signed", "kind", "by default", "path", "file", "mode")
+    columns = ("relation", "address", "last signed", "kind", "by default", "file", "mode")
     context.table("Accounts", columns, rows)
 
 
