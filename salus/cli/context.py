@@ -116,10 +116,10 @@ class Context(Output):
             if not sys.stdin.isatty():
                 raise
             self.note(
-                f"This wallet was restored and does not know {relation}. If you dealt with {relation} before, look for"
-                f" your account with `salus wallet scan` first. Its name gives the account {unknown.address}."
+                f"This wallet was restored and does not know {relation}. If you dealt with it before, say no and"
+                f" look for your account with `salus wallet scan`. Its name gives the account {unknown.address}."
             )
-            if not click.confirm(f"Is {relation} new to you, or was that your account?", err=True):
+            if not click.confirm(f"Use that account for {relation}?", err=True):
                 raise Aborted("nothing was done; look for your accounts with `salus wallet scan`") from None
             wallet.add(relation)
             return wallet.signer(relation)
@@ -143,6 +143,10 @@ class Context(Output):
 
     @functools.cached_property
     def _agents_word(self) -> Mapping[str, Relation] | None:
+        from salus.keys.wallet import default_home
+
+        if not (default_home() / "agent.sock").exists():  # most often: nothing is loaded for it
+            return None
         from salus.keys.agent import known_relations
 
         return known_relations(self.wallet_path())
@@ -232,6 +236,10 @@ class Context(Output):
     def _renew_agent(self, wallet: Wallet) -> None:
         """What the command changed in the wallet, the agent that runs shall know too."""
         from salus.errors import WalletError
+        from salus.keys.wallet import default_home
+
+        if not (default_home() / "agent.sock").exists():
+            return
         from salus.keys.agent import renew
 
         with contextlib.suppress(WalletError):

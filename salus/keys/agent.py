@@ -15,7 +15,6 @@ import json
 import os
 import socket
 import stat
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -49,12 +48,14 @@ def start(wallet: Wallet, seconds: float = SECONDS) -> int:
     Raises:
         WalletError: This system does not say who asks, or the agent does not start.
     """
+    import subprocess
+
     if not hasattr(socket, "SO_PEERCRED"):
         raise WalletError("this system does not say which user is at the other end of a socket; no agent runs here")
     home = private_folder(default_home())
     lock()
-    # Without the password, which the environment may have: what a process was started with can be read.
-    environment = {name: value for name, value in os.environ.items() if name != "SALUS_PASSWORD"}
+    # Without the password, which the environment may have, nor the node's: what a process was started with can be read.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SALUS_")}
     package = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, environment.get("PYTHONPATH"))))
     process = subprocess.Popen(
@@ -102,8 +103,7 @@ def renew(wallet: Wallet) -> None:
     Args:
         wallet: The wallet, which was opened with its password.
     """
-    if _socket().exists():
-        _ask({"ask": "renew", **_state(wallet)})
+    _ask({"ask": "renew", **_state(wallet)})
 
 
 def lock() -> bool:

@@ -437,6 +437,8 @@ class Wallet:
     def _alone(self) -> Iterator[None]:
         """Keep other processes from changing the wallet meanwhile, and see what they changed before."""
         with self._file.alone() as inside:
+            if (inside.words, inside.passphrase) != (self._inside.words, self._inside.passphrase):
+                raise WalletError(f"another wallet is in {self.path} meanwhile; run the command again")
             self._inside = self._derived(inside)
             yield
 

@@ -16,6 +16,7 @@ from salus.cli import cli
 from salus.keys.wallet import Wallet
 from tests.support.deployed_chain import ROOT
 from tests.support.old_wallets import ACCOUNTS, write_old_wallet
+from tests.support.terminal import Terminal
 
 WORDS = "test test test test test test test test test test test junk"
 FIRST = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -81,6 +82,44 @@ def test_c5_an_old_wallet_is_restored_with_the_numbers_of_its_relations(run, pri
     result = run("wallet", "restore", "--words-file", words, *numbered, "--no-scan", "--json")
     assert json.loads(result.stdout)["accounts"] == {"default": FIRST, "city-hospital": SECOND}
     assert run("wallet", "address", "city-hospital").stdout == SECOND + "\n"
+
+
+@pytest.mark.parametrize("language", ["japanese", "portuguese"])
+def test_u12_a_wallet_in_another_language_is_made_and_restored(run, private, tmp_path, language):
+    made = json.loads(run("wallet", "new", "--language", language, "--words", "15", "--json").stdout)
+    words = private("words", "\ufeff" + made["words"])
+    again = run("wallet", "restore", "--words-file", words, "--no-scan", "--keystore", tmp_path / "again", "--json")
+    assert json.loads(again.stdout)["accounts"] == {"default": made["address"]}
+
+
+def test_u12_a_passphrase_comes_from_a_file_and_is_needed_to_restore(run, private, tmp_path):
+    secret = private("passphrase", "\ufeffcaf\u00e9\n")
+    made = run("wallet", "new", "--passphrase-file", secret)
+    assert "Keep the passphrase elsewhere" in made.stderr and "caf" not in made.stdout
+    words = ("wallet", "restore", "--words-file", private("words", made.stdout.splitlines()[0]), "--no-scan", "--json")
+    same = run(*words, "--passphrase-file", private("again", "cafe\u0301"), "--keystore", tmp_path / "same")
+    none = run(*words, "--keystore", tmp_path / "none")
+    address = made.stdout.split()[-3]
+    assert json.loads(same.stdout)["accounts"] == {"default": address} != json.loads(none.stdout)["accounts"]
+
+
+def test_u12_a_passphrase_is_asked_for_at_a_terminal_alone(run):
+    refused = run("wallet", "new", "--passphrase")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == "error: the passphrase is needed: use --passphrase-file, or a terminal\n"
+    assert not Path(os.environ["SALUS_HOME"]).exists()
+
+
+def test_u12_at_a_terminal_a_passphrase_is_asked_for_twice(cheap, monkeypatch):
+    monkeypatch.setenv("SALUS_PASSWORD", "correct horse")
+    with Terminal("wallet", "new", "--passphrase") as terminal:
+        for question in ("New passphrase:", "Repeat for confirmation:"):
+            terminal.wait_for(question, 120)
+            terminal.type("sesame\n")
+        assert terminal.end(120) == 0
+        assert "sesame" not in terminal.shown
+    wallet = Wallet.open(Path(os.environ["SALUS_HOME"]) / "wallet", "correct horse")
+    assert wallet.address() in terminal.shown and wallet._inside.passphrase == "sesame"
 
 
 def test_wrong_words_are_one_line(run, private):

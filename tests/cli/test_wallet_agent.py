@@ -52,6 +52,16 @@ def test_u12_signing_takes_the_password_as_before(run, granted, tmp_path):
         assert (refused.code, NEEDED in refused.err) == (2, True)
 
 
+def test_u12_looking_makes_no_account(run, granted, wallet, monkeypatch):
+    before = dict(Wallet.open(wallet.path, PASSWORD).accounts())
+    for _asked in ("the agent", "the wallet"):
+        refused = run("consent", "list", "--relation", "somebody-new")
+        assert refused.code == 2 and f"the wallet has no such account; it has {', '.join(before)}" in refused.err
+        monkeypatch.setenv("SALUS_PASSWORD", PASSWORD)
+        run("wallet", "lock")
+    assert dict(Wallet.open(wallet.path, PASSWORD).accounts()) == before
+
+
 def test_u12_addresses_and_the_list_take_none_either(run, granted, wallet):
     name = granted[0]
     accounts = dict(Wallet.open(wallet.path, PASSWORD).accounts())

@@ -110,7 +110,7 @@ def test_c5_what_an_old_wallet_numbered_is_kept_without_a_name_and_gets_one(
     assert permitted(world, document.address("hill-clinic"), name)
     restored = run("wallet", "restore", "--words-file", words_of(WORDS))
     assert f"{ACCOUNTS['hill-clinic']}  old:2" in restored.out
-    assert "say whom it is for with `salus wallet add NAME --number 2`" in restored.err
+    assert f"old:2, used with {name}, has no name: say whom it is for with `salus wallet add" in restored.err
     # It is looked at with the others, and nothing is signed with another account in its place.
     assert json.loads(run("consent", "list", "--json").out)
     refused = run("consent", "revoke", "--from", name, "--yes", "--relay-as", file)
@@ -144,6 +144,11 @@ def test_c5_a_scan_tries_the_names_that_are_given(run, world, wallet, hospitals,
     assert "my-knee" not in Wallet.open(wallet.path, PASSWORD).accounts()
     found = run("wallet", "scan", "--relation", "my-knee", "--json").json()["found"]
     assert found == {"my-knee": known.address("my-knee")}
+
+
+def test_c5_a_node_that_can_link_the_accounts_is_named(run, world, wallet, words_of, tmp_path):
+    restored = run("wallet", "restore", "--words-file", words_of(wallet), "--keystore", tmp_path / "again")
+    assert f"looking for your accounts at {world.url}, which can tell that they belong together" in restored.err
 
 
 def test_c5_without_a_chain_it_says_that_it_did_not_look(run, wallet, words_of, tmp_path):
@@ -220,7 +225,7 @@ def test_c5_what_was_added_is_signed_for(run, world, lost, words_of, hospitals):
 def test_c5_at_a_terminal_it_is_asked_for(run, home, words_of, answer, code):
     run("wallet", "restore", "--words-file", words_of(WORDS), "--no-scan")
     with Terminal("wallet", "address", "city-hospital") as terminal:
-        terminal.wait_for("was that your account? [y/N]:", SLOW)
+        terminal.wait_for("Use that account for city-hospital? [y/N]:", SLOW)
         assert "does not know city-hospital" in terminal.shown
         terminal.type(answer + "\n")
         assert terminal.end(SLOW) == code
@@ -241,6 +246,9 @@ def test_u12_at_a_terminal_the_passphrase_and_the_names_of_old_accounts_are_aske
         terminal.wait_for("The passphrase (Enter for none):", SLOW)
         terminal.type("sesame\n")
         terminal.wait_for(f"For whom is it? [{name}]:", SLOW)
+        for wrong, said in (("Not A Name", "is no name for a relation"), ("default", "has another account already")):
+            terminal.type(wrong + "\n")
+            terminal.wait_for(said, SLOW)
         assert f"The first account is {first.address()}, with a passphrase." in " ".join(terminal.shown.split())
         terminal.type("\n")
         assert terminal.end(SLOW) == 0

@@ -59,7 +59,7 @@ def add(context: Context, relation: str, number: int | None) -> None:
     context.answer({"relation": relation, "address": address}, address)
 
 
-def look(context: Context, wallet: Wallet) -> list[str] | None:
+def look(context: Context, wallet: Wallet) -> dict[str, list[str]] | None:
     """Look for relations right after a wallet was restored; None, with a note, where the chain cannot be asked."""
     from salus.errors import SalusError, one_line
 
@@ -70,43 +70,46 @@ def look(context: Context, wallet: Wallet) -> list[str] | None:
         return None
 
 
-def find(context: Context, wallet: Wallet, names: Iterable[str]) -> list[str]:
-    """Add the accounts that the chain knows to the wallet; their relations."""
+def find(context: Context, wallet: Wallet, names: Iterable[str]) -> dict[str, list[str]]:
+    """Add the accounts that the chain knows to the wallet: their relations, with the institutions they deal with."""
     from salus.keys.search import search
 
     salus = context.connect()
-    institutions = salus.institutions.all()
-    handles = {each.address: each.handle for each in institutions}
+    context.note(f"looking for your accounts at {context.nodes}, which can tell that they belong together")
+    handles = {each.address: each.handle for each in salus.institutions.all()}
     # Before an institution is accredited its account is its name.
     tried = [*names, *handles.values(), *(account.lower() for account in handles)]
-    found = search(wallet, dict.fromkeys(tried), salus.mentions)
-    taken = []
-    for each in found:
-        relation = each.relation or _name(context, wallet, each, handles)
-        wallet.add(relation, each.path)
-        taken.append(relation)
+    taken = {}
+    for found in search(wallet, dict.fromkeys(tried), salus.mentions):
+        partners = sorted(handles[other] for other in found.others if other in handles)
+        relation = found.relation or _name(context, wallet, found, partners)
+        wallet.add(relation, found.path)
+        taken[relation] = partners
     return taken
 
 
-def _name(context: Context, wallet: Wallet, found: Found, handles: Mapping[str, str]) -> str:
+def _name(context: Context, wallet: Wallet, found: Found, partners: list[str]) -> str:
     """Whom an account is for that was found by its number: as its owner says, and never a guess of ours."""
-    from salus.keys.paths import number_of
+    from salus.errors import WalletError
+    from salus.keys.paths import check_relation, number_of
     from salus.keys.wallet import UNNAMED
 
     unnamed = f"{UNNAMED}{number_of(found.path)}"
-    partners = sorted(handles[other] for other in found.others if other in handles)
     if not sys.stdin.isatty():
         return unnamed
     context.note(f"{found.address} was used, with {', '.join(partners) or 'no institution'}.")
     free = [name for name in partners if name not in wallet.relations()]
     while True:
         name: str = click.prompt("For whom is it?", default=free[0] if len(free) == 1 else unnamed, err=True)
-        if name not in wallet.relations():
-            return name
-        context.note(f"{name} has another account already; give this one another name")
+        try:
+            if check_relation(name) not in wallet.relations():
+                return name
+            context.note(f"{name} has another account already; give this one another name")
+        except WalletError as trouble:
+            context.note(str(trouble))
 
 
-def show_found(context: Context, wallet: Wallet, found: list[str] | None) -> None:
+def show_found(context: Context, wallet: Wallet, found: Mapping[str, list[str]] | None) -> None:
     """What is left for the owner to do after a search."""
     from salus.keys.paths import number_of
     from salus.keys.wallet import UNNAMED
@@ -115,7 +118,8 @@ def show_found(context: Context, wallet: Wallet, found: list[str] | None) -> Non
         return
     if not found:
         context.note("no further account of this wallet was used on this chain, as far as the names go")
-    for name in found:
+    for name, partners in found.items():
         if name.startswith(UNNAMED):
+            used = f", used with {', '.join(partners)}," if partners else ""
             number = number_of(wallet.relations()[name])
-            context.note(f"{name} has no name: say whom it is for with `salus wallet add NAME --number {number}`")
+            context.note(f"{name}{used} has no name: say whom it is for with `salus wallet add NAME --number {number}`")

@@ -244,6 +244,21 @@ def test_c5_a_vault_that_says_another_account_than_its_words_give_does_not_sign(
         Wallet.open(wallet.path, PASSWORD).signer()
 
 
+def test_c5_a_wallet_that_took_the_place_of_another_is_not_mixed_with_it(make):
+    """Both are under one password, so that the file opens."""
+    import shutil
+
+    wallet = make()
+    shutil.rmtree(wallet.path)
+    other, _ = Wallet.create(wallet.path, PASSWORD)
+    with pytest.raises(WalletError, match="another wallet is in .* meanwhile"):
+        wallet.add("city-hospital")
+    signed = wallet.signer().sign_transaction(
+        {"nonce": 0, "gas": 21000, "gasPrice": 1, "to": other.address(), "value": 0, "chainId": 1}
+    )
+    assert signed and dict(Wallet.open(wallet.path, PASSWORD).book()) == dict(other.book())
+
+
 def test_c5_the_seed_is_no_key_of_the_tag_alone():
     """Whoever sees the paths cannot try names: they need the seed for it."""
     seeds = [hashlib.sha512(bytes([i])).digest() for i in range(50)]
