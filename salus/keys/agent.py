@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import stat
 import sys
@@ -33,6 +34,8 @@ __all__ = ["SECONDS", "known_relations", "lock", "renew", "start"]
 SECONDS = 600
 # Seconds to wait for an answer: it is on this machine, which may be busy.
 _PATIENCE = 5.0
+# Seconds until it has started: Python itself has to, on a machine that may be busy.
+_START = 60.0
 
 
 def start(wallet: Wallet, seconds: float = SECONDS) -> int:
@@ -71,7 +74,7 @@ def start(wallet: Wallet, seconds: float = SECONDS) -> int:
     with process.stdout, contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(json.dumps({**_state(wallet), "seconds": seconds}).encode() + b"\n")
         process.stdin.flush()
-        ready = process.stdout.readline()
+        ready = process.stdout.readline() if select.select([process.stdout], [], [], _START)[0] else b""
     if ready != b"ready\n":
         process.kill()
         process.wait()

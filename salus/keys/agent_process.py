@@ -99,8 +99,12 @@ def _bind(listener: socket.socket, home: Path) -> int:
             listener.bind(f"{folder}/{draft}")
     finally:
         os.umask(before)
-    listener.listen(8)
-    os.replace(home / draft, home / SOCKET)
+    try:
+        listener.listen(8)
+        os.replace(home / draft, home / SOCKET)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            (home / draft).unlink()
     return (home / SOCKET).lstat().st_ino
 
 

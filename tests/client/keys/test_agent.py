@@ -285,6 +285,22 @@ def test_u12_a_socket_that_another_user_could_have_made_is_not_asked(start, wall
     assert agent.known_relations(wallet.path) is None
 
 
+def test_u12_an_agent_that_cannot_have_its_socket_does_not_start(start, wallet):
+    the_socket().mkdir(parents=True, mode=0o700)
+    default_home().chmod(0o700)
+    with pytest.raises(WalletError, match="the agent did not start"):
+        start()
+    assert [path.name for path in default_home().iterdir()] == [SOCKET] and the_socket().is_dir()
+    assert agent.known_relations(wallet.path) is None and agent.lock() is False
+
+
+def test_u12_where_the_kernel_does_not_say_who_asks_no_agent_starts(start, monkeypatch):
+    monkeypatch.delattr(socket, "SO_PEERCRED")
+    with pytest.raises(WalletError, match="does not say which user is at the other end"):
+        start()
+    assert not the_socket().exists()
+
+
 def test_u12_a_folder_with_a_long_name_has_its_agent_too(tmp_path, start, wallet, monkeypatch):
     """A socket's name has 107 bytes at most."""
     monkeypatch.setenv("SALUS_HOME", str(tmp_path / ("x" * 120)))

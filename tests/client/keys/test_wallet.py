@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import re
 import stat
+from dataclasses import replace
 
 import pytest
 from eth_account import Account
@@ -198,6 +199,43 @@ def test_processes_add_relations_and_none_is_lost(home):
     relations = Wallet.open(home, PASSWORD).relations()
     assert sorted(relations) == sorted([DEFAULT, *names])
     assert all(path == wallet.path_of(name) for name, path in relations.items())
+
+
+TRANSACTION = {"nonce": 0, "gas": 21000, "gasPrice": 1, "to": FIRST, "value": 0, "chainId": 1}
+
+
+def test_the_day_of_the_last_signature_is_kept_and_written_once_a_day(home, monkeypatch):
+    wallet, _ = Wallet.create(home, PASSWORD)
+    signer = wallet.signer("city-hospital")
+    assert {each.used for each in wallet.book().values()} == {""}  # an account that was looked at did not sign
+    signer.sign_transaction(TRANSACTION)
+    day = Wallet.open(home, PASSWORD).book()["city-hospital"].used
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", day) and not wallet.book()[DEFAULT].used
+    written = (home / "vault.json").read_bytes()
+    signer.sign_transaction(TRANSACTION)
+    assert (home / "vault.json").read_bytes() == written
+
+
+def test_a_wallet_that_cannot_be_written_to_signs_all_the_same(home, monkeypatch):
+    wallet, _ = Wallet.create(home, PASSWORD)
+    signed = wallet.signer().sign_transaction(TRANSACTION)
+    again = Wallet.open(home, PASSWORD)
+    again._write(again._inside.having(DEFAULT, replace(again.book()[DEFAULT], used="")))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert again.signer().sign_transaction(TRANSACTION) == signed
+    assert not Wallet.open(home, PASSWORD).book()[DEFAULT].used
+
+
+def test_signing_typed_data_is_a_use_too(home):
+    from salus.keys.typed_data import Domain, TypedData
+
+    wallet, _ = Wallet.create(home, PASSWORD)
+    wallet.signer().sign_typed(TypedData("Act(uint8 a)", Domain("Any", "1", 1, FIRST), {"a": 1}))
+    assert Wallet.open(home, PASSWORD).book()[DEFAULT].used
 
 
 def test_the_default_place_is_the_homes(tmp_path, monkeypatch):
