@@ -56,7 +56,7 @@ def local_accounts(keystore: Path, *, named: bool) -> list[LocalAccount]:
         return [LocalAccount(file, "keystore", signs=True) for file in list_keystores(keystore)]
     found: list[LocalAccount] = []
     if Wallet.is_in(keystore):
-        # A wallet of Salus 0.1.0 has a keystore file for each account as well.
+        # A wallet of version 1 has a keystore file for each account as well.
         files = list_keystores(keystore / "keystores") if (keystore / "keystores").is_dir() else ()
         check_kind(WALLET, keystore / "vault.json")
         # The wallet's own file names no account.

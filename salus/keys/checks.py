@@ -45,7 +45,7 @@ def _absent(found: str) -> Check:
 
 
 def _wallet(place: Path) -> Iterator[Check]:
-    # A wallet of Salus 0.1.0 has a keystore file for each account as well.
+    # A wallet of version 1 has a keystore file for each account as well.
     files = sorted((place / "keystores").glob("*.json"))
     for folder in (place, place / "keystores"):
         if folder.is_dir() and (open_to := _open_to_others(folder)):

@@ -33,9 +33,9 @@ def keyboard_form(password: str) -> str:
 
 
 def possible_forms(password: str) -> tuple[str, ...]:
-    """The password as another program, or Salus 0.1.0, may have taken it; the likeliest first.
+    """The password as another program, or an earlier Salus, may have taken it; the likeliest first.
 
-    Salus 0.1.0 took the mark at the start of a text file (BOM) for a part of the password.
+    Earlier ones took the mark at the start of a text file (BOM) for a part of the password.
 
     Args:
         password: As it was typed.

@@ -6,10 +6,10 @@ The path of a relation is ``m/44'/60'/a'/b'/c'/d'``, where ``a`` to ``d`` are of
     a = bytes 0 to 3 of tag as a big-endian number, without its highest bit; b, c, d = bytes 4 to 7, 8 to 11, 12 to 15
 
 So a wallet that is made again from its words finds the account of each institution by the institution's name, and the
-names cannot be told from the paths. Two relations that have one name are one relation. Of 124 bits, no two names meet.
+names cannot be told from the paths. Two names have the same 124 bits by chance alone: never.
 
 The relation ``default`` is ``m/44'/60'/0'/0/0``, the first account of every other wallet with these words. Wallets of
-Salus 0.1.0 gave their relations ``m/44'/60'/0'/0/i`` in the order of first use: those accounts stay what they are.
+version 1 gave their relations ``m/44'/60'/0'/0/i`` in the order of first use: those accounts stay what they are.
 """
 
 from __future__ import annotations

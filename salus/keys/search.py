@@ -1,7 +1,7 @@
 """Looks for the accounts of a wallet that was made again from its words.
 
 Names cannot be told from paths, so the names that may have been used are tried: those of all institutions, and those
-of a backup. Accounts that Salus 0.1.0 numbered are tried by their numbers.
+of a backup. Accounts that wallets of version 1 numbered are tried by their numbers.
 """
 
 from __future__ import annotations

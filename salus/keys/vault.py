@@ -14,7 +14,7 @@ as associated data. Inside::
 A backup is the same with ``"salus": "wallet backup", "version": 1``, ``salus wallet backup 1``, and the names and paths
 of its relations once more in ``"names": {"nonce", "ciphertext"}``, under a key of the seed: the words open them too.
 
-Version 1 (Salus 0.1.0) is read and, at the next change, written as version 2. Inside it had ``{"words", "relations":
+Version 1 is read and, at the next change, written as version 2. Inside it had ``{"words", "relations":
 {"default": 0, …}}``, where a relation's number is the ``i`` of ``m/44'/60'/0'/0/i``, and no passphrase.
 """
 

@@ -8,7 +8,7 @@ the vault (:mod:`salus.keys.vault`).
 A wallet that was made again from its words knows no relation but the first. It looks for them on the chain
 (:mod:`salus.keys.search`), and does not sign in a relation that it does not know before its owner said so.
 
-Wallets of Salus 0.1.0 have a folder ``keystores`` with a keystore v3 file for each account too. It is not needed: an
+Wallets of version 1 have a folder ``keystores`` with a keystore v3 file for each account too. It is not needed: an
 account is exported with :meth:`Wallet.export_to`.
 """
 
@@ -146,7 +146,7 @@ class Wallet:
             password: Opens the wallet from then on.
             words: The BIP-39 words, in any of its ten languages.
             relations: Those that are known, in any order: each has the account that its name gives.
-            numbered: Those of a wallet of Salus 0.1.0, in the order in which they were made, from ``default``: each has
+            numbered: Those of a wallet of version 1, in the order in which they were made, from ``default``: each has
                 the account of its number.
             passphrase: The passphrase of BIP-39. A wrong one cannot be detected: it gives another wallet.
 

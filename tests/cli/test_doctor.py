@@ -184,7 +184,7 @@ def test_without_any_key_it_says_how_to_make_one(doctor):
 
 @pytest.fixture
 def old_wallet():
-    """A wallet of Salus 0.1.0, which has a keystore file for each account as well: its folder, and one of the files."""
+    """A wallet of version 1, which has a keystore file for each account as well: its folder, and one of the files."""
     folder = write_old_wallet(Path(os.environ["SALUS_HOME"]) / "wallet")
     (folder / "keystores").mkdir(mode=0o700)
     keystore = folder / "keystores" / f"{ACCOUNTS['default']}.json"

@@ -252,7 +252,7 @@ def test_whom_each_account_is_for_and_when_it_signed_is_told_to_who_has_the_pass
 
 
 def test_an_old_wallet_lists_its_keystores_beside_its_relations(run):
-    """A wallet of Salus 0.1.0 has a keystore file for each account."""
+    """A wallet of version 1 has a keystore file for each account."""
     home = write_old_wallet(Path(os.environ["SALUS_HOME"]) / "wallet")
     Wallet.open(home, "correct horse").export_to("default", home / "default.json")
     (home / "keystores").mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""Wallets as Salus 0.1.0 wrote them: version 1 of the file, a number for each relation; scrypt at a cheap cost."""
+"""Wallets of version 1: the file as it was written then, a number for each relation; scrypt at a cheap cost."""
 
 import json
 

@@ -75,7 +75,7 @@ class Origin:
     numbered: tuple[str, ...] = option(
         "--numbered",
         multiple=True,
-        help="A relation of a wallet of Salus 0.1.0: all of them, in the order they were made, from default.",
+        help="A relation of a wallet of version 1: all of them, in the order they were made, from default.",
     )
 
 

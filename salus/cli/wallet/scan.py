@@ -25,8 +25,8 @@ __all__ = ["look", "show_found"]
 def scan(context: Context, names: tuple[str, ...], backup: str | None) -> None:
     """Look on the chain for accounts of the wallet that it does not know, and add those that were used.
 
-    The names of all institutions are tried, and the numbers that Salus 0.1.0 gave to accounts. Whose an account with a
-    number is, is asked. The node sees all these accounts: it can tell that they belong together, so use your own.
+    The names of all institutions are tried, and the numbers that wallets of version 1 gave to accounts. For whom an
+    account with a number is, you are asked. The node can tell that all these accounts belong together: use your own.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def scan(context: Context, names: tuple[str, ...], backup: str | None) -> None:
 
 @command(noun, "add")
 @click.argument("relation")
-@click.option("--number", type=click.IntRange(0, 2**31 - 1), help="The number that Salus 0.1.0 gave to the account.")
+@click.option("--number", type=click.IntRange(0, 2**31 - 1), help="Its number in a wallet of version 1.")
 def add(context: Context, relation: str, number: int | None) -> None:
     """Add a relation to the wallet: one that a restored wallet does not know, or the name of an account old:3.
 
