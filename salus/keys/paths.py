@@ -6,7 +6,7 @@ The path of a relation is ``m/44'/60'/a'/b'/c'/d'``, where ``a`` to ``d`` are of
     a = bytes 0 to 3 of tag as a big-endian number, without its highest bit; b, c, d = bytes 4 to 7, 8 to 11, 12 to 15
 
 So a wallet that is made again from its words finds the account of each institution by the institution's name, and the
-names cannot be told from the paths. Two names have the same 124 bits by chance alone: never.
+names cannot be told from the paths. That two names have the same 124 bits is not to be expected.
 
 The relation ``default`` is ``m/44'/60'/0'/0/0``, the first account of every other wallet with these words. Wallets of
 version 1 gave their relations ``m/44'/60'/0'/0/i`` in the order of first use: those accounts stay what they are.
