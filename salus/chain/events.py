@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,11 @@ __all__ = ["EventIndex", "Events", "Past", "default_index"]
 
 # Events that are asked for at once where they are read one after the other.
 _AT_ONCE = 1_000
+
+# Accounts that are looked for at once: nodes limit how many values a topic may have.
+_ACCOUNTS_AT_ONCE = 200
+
+_ACCOUNT = re.compile("0x[0-9a-fA-F]{40}")
 
 
 def default_index(book: Book) -> Path | None:
@@ -135,6 +141,31 @@ class Events:
         if data(self.node.block(last).get("hash"), f"the hash of block {last}", 32) != tip:
             raise BadAnswer("the chain was replaced by another while its events were read; read them again")
 
+    def mentions(self, accounts: Iterable[str]) -> dict[str, frozenset[str]]:
+        """See :meth:`salus.chain.ledger.Ledger.mentions`."""
+        wanted = {_word(account, "account"): account for account in accounts}
+        found: dict[str, set[str]] = {}
+        first = min((entry.block for entry in self.book.contracts.values()), default=0)
+        last = number(self.node.block().get("number"), "the latest block", most=1 << 64)
+        contracts = [entry.address for entry in self.book.contracts.values()]
+        words = list(wanted)
+        for start in range(0, len(words), _ACCOUNTS_AT_ONCE):
+            part = words[start : start + _ACCOUNTS_AT_ONCE]
+            for place in (1, 2, 3):  # an account is an indexed argument, whichever
+                for logs in self._ranges(contracts, [*[None] * place, part], first, last):
+                    for log in logs:
+                        self._note_mention(log, wanted, found)
+        return {account: frozenset(others) for account, others in found.items()}
+
+    def _note_mention(self, log: Any, wanted: Mapping[bytes, str], found: dict[str, set[str]]) -> None:
+        """Enter an event under each account that it is about; a node may give more than was asked for."""
+        if (event := self.read(log)) is None:
+            return
+        about = {wanted[word] for topic in log["topics"][1:] if (word := data(topic, "a log's topic", 32)) in wanted}
+        others = {value for value in event.args.values() if isinstance(value, str) and _ACCOUNT.fullmatch(value)}
+        for account in about:
+            found.setdefault(account, set()).update(others - {account})
+
     def _parts(self, contract: str, topics: Sequence[bytes | None], first: int) -> Iterator[Past]:
         """What the index has, a bounded part at a time."""
         after = None
@@ -148,7 +179,7 @@ class Events:
             after = (past.rows[-1].block, past.rows[-1].log_index)
 
     def _ranges(
-        self, address: str, topics: Sequence[bytes | None], first: int, last: int
+        self, address: str | list[str], topics: Sequence[bytes | list[bytes] | None], first: int, last: int
     ) -> Iterator[list[Mapping[str, Any]]]:
         """What the node has, some blocks at a time: more of them while they hold few logs, fewer where many."""
         blocks = _AT_ONCE
@@ -181,9 +212,11 @@ class Events:
         name, args = decoded
         return Event(name, contract, address, args, row.block, row.log_index, "0x" + bytes(row.tx).hex())
 
-    def _logs(self, address: str, topics: Sequence[bytes | None], first: int, last: int) -> list[Mapping[str, Any]]:
+    def _logs(
+        self, address: str | list[str], topics: Sequence[bytes | list[bytes] | None], first: int, last: int
+    ) -> list[Mapping[str, Any]]:
         """The logs of some blocks. Nodes limit how many of either an answer may span; smaller questions get through."""
-        wanted = {"address": address, "topics": [None if t is None else "0x" + t.hex() for t in topics]}
+        wanted = {"address": address, "topics": [_topic(topic) for topic in topics]}
         found: list[Mapping[str, Any]] = []
         open_ = [(first, last)] if first <= last else []
         while open_:
@@ -266,6 +299,13 @@ def _topics(contract: str, event: str, where: Mapping[str, str | bytes] | None) 
             value = (where or {}).get(part["name"])
             topics.append(None if value is None else _word(value, part["name"]))
     return topics
+
+
+def _topic(wanted: bytes | list[bytes] | None) -> str | list[str] | None:
+    """A topic as a node is asked for it: one value, one of several, or any."""
+    if isinstance(wanted, list):
+        return ["0x" + each.hex() for each in wanted]
+    return None if wanted is None else "0x" + wanted.hex()
 
 
 def _word(value: object, name: str) -> bytes:

@@ -8,7 +8,7 @@ this machine's.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -277,6 +277,17 @@ class Ledger:
                 blocks that are gone.
         """
         return self._events.iterate(contract, event, where, since)
+
+    def mentions(self, accounts: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Which of some accounts any event of the book's contracts is about, asked of the node.
+
+        Args:
+            accounts: Any number of them. The node sees them all: it can tell that they belong together.
+
+        Returns:
+            Those that there are events about, with the other accounts that these events name.
+        """
+        return self._events.mentions(accounts)
 
     @cached_property
     def _events(self) -> Events:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.client import Salus
     from salus.keys.signers import Signer
+    from salus.keys.vault import Relation
     from salus.keys.wallet import Wallet
     from salus.outbox import Outbox
 
@@ -95,8 +96,60 @@ class Context(Output):
         from salus.keys.wallet import DEFAULT
 
         if self.has_wallet:
-            return self.wallet().signer(relation or DEFAULT)
+            return self.relation_signer(relation or DEFAULT)
         return self.open_keystore(self.keystore or "", self.password_file)
+
+    def relation_signer(self, relation: str) -> Signer:
+        """The signer of the wallet's account for a relation; where a restored wallet does not know it, its owner is
+        asked first.
+
+        Raises:
+            UnknownRelation: The owner cannot be asked; ``--yes`` is no answer to this.
+            Aborted: The answer was no.
+        """
+        from salus.errors import Aborted, UnknownRelation
+
+        wallet = self.wallet()
+        try:
+            return wallet.signer(relation)
+        except UnknownRelation as unknown:
+            if not sys.stdin.isatty():
+                raise
+            self.note(
+                f"This wallet was restored and does not know {relation}. If you dealt with it before, say no and"
+                f" look for your account with `salus wallet scan`. Its name gives the account {unknown.address}."
+            )
+            if not click.confirm(f"Use that account for {relation}?", err=True):
+                raise Aborted("nothing was done; look for your accounts with `salus wallet scan`") from None
+            wallet.add(relation)
+            return wallet.signer(relation)
+
+    def book_of_relations(self) -> Mapping[str, Relation]:
+        """The wallet's relations and their accounts, for looking: from the agent where one knows them, so that no
+        password is asked; else from the opened wallet.
+        """
+        known = self.known_relations()
+        return self.wallet().book() if known is None else known
+
+    def known_relations(self) -> Mapping[str, Relation] | None:
+        """The wallet's relations as far as they are known without a password: the wallet is open, or an agent runs."""
+        if "_opened" in self.__dict__:
+            return self.wallet().book()
+        return self._agents_word if self.has_wallet else None
+
+    def accounts(self) -> dict[str, str]:
+        """The wallet's accounts by their relations, for looking; see :meth:`book_of_relations`."""
+        return {name: each.address for name, each in self.book_of_relations().items()}
+
+    @functools.cached_property
+    def _agents_word(self) -> Mapping[str, Relation] | None:
+        from salus.keys.wallet import default_home
+
+        if not (default_home() / "agent.sock").exists():  # most often: nothing is loaded for it
+            return None
+        from salus.keys.agent import known_relations
+
+        return known_relations(self.wallet_path())
 
     @property
     def has_wallet(self) -> bool:
@@ -175,7 +228,22 @@ class Context(Output):
 
         path = self.wallet_path()
         Wallet.require(path)
-        return Wallet.open(path, self.password(str(path)))
+        wallet = Wallet.open(path, self.password(str(path)))
+        if (command := click.get_current_context(silent=True)) is not None:
+            command.call_on_close(lambda: self._renew_agent(wallet))
+        return wallet
+
+    def _renew_agent(self, wallet: Wallet) -> None:
+        """What the command changed in the wallet, the agent that runs shall know too."""
+        from salus.errors import WalletError
+        from salus.keys.wallet import default_home
+
+        if not (default_home() / "agent.sock").exists():
+            return
+        from salus.keys.agent import renew
+
+        with contextlib.suppress(WalletError):
+            renew(wallet)
 
     # ---- for a confirmation
 

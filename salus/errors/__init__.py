@@ -13,6 +13,7 @@
     ├── BadInput                2   a file, an option or a value; names the file, the field and the fix
     ├── WalletError             2   keys, keystores, mnemonics
     │   ├── WrongPassword       2
+    │   ├── UnknownRelation     2   a restored wallet does not know whether its owner had an account there
     │   └── NoSigner            2   something had to be signed and there is no signer
     ├── IndexTrouble            2   the local index: in use, of another book, full, damaged; names the fix
     │   ├── IndexUnreachable    2   its database server does not answer, or ended the connection
@@ -62,6 +63,7 @@ from salus.errors.tree import (
     Reverted,
     SalusError,
     UnknownRefusal,
+    UnknownRelation,
     Unreachable,
     WalletError,
     WrongChain,
@@ -83,6 +85,7 @@ __all__ = [
     "Reverted",
     "SalusError",
     "UnknownRefusal",
+    "UnknownRelation",
     "Unreachable",
     "WalletError",
     "WrongChain",

@@ -24,6 +24,7 @@ __all__ = [
     "Reverted",
     "SalusError",
     "UnknownRefusal",
+    "UnknownRelation",
     "Unreachable",
     "WalletError",
     "WrongChain",
@@ -107,6 +108,23 @@ class WalletError(SalusError):
 
 class WrongPassword(WalletError):
     """The password does not open the file (or the file was damaged; both look the same)."""
+
+
+class UnknownRelation(WalletError):
+    """A wallet that was made again from its words is asked to sign in a relation that it does not know: its owner may
+    have had another account there.
+
+    Attributes:
+        relation: The relation.
+        address: The account that its name gives.
+    """
+
+    def __init__(self, relation: str, address: str) -> None:
+        self.relation, self.address = relation, address
+        super().__init__(
+            f"this wallet was restored and does not know a relation {relation!r}: look for your accounts with `salus"
+            f" wallet scan`; if you never had one there, add {address} with `salus wallet add {relation}`"
+        )
 
 
 class NoSigner(WalletError):

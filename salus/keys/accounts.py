@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import stat
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from salus.keys.keystores import KeystoreFile, list_keystores
-from salus.keys.wallet import DEFAULT, Wallet, default_home
+from salus.keys.paths import DEFAULT
+from salus.keys.vault import WALLET, Relation, check_kind
+from salus.keys.wallet import Wallet, default_home
 
 __all__ = ["LocalAccount", "local_accounts", "with_relations"]
 
@@ -17,18 +20,25 @@ class LocalAccount:
     """An account whose key is here.
 
     Attributes:
-        file: The keystore file, and the account that it names.
+        file: The file with its key, and the account that this names: a wallet's file names none.
         kind: ``wallet`` or ``keystore``.
         relation: Whom a wallet's account is for; "" where that is not known, or it is none of a wallet.
-        number: Its ``i`` in ``m/44'/60'/0'/0/i``; None where the relation is not known.
+        path: Its derivation path; "" where the relation is not known.
+        used: The day on which it last signed, ``2026-11-30``; "" where that is not known, or it never did.
         signs: Whether it signs where no relation is named; None where that is not known.
     """
 
     file: KeystoreFile
     kind: str
     relation: str = ""
-    number: int | None = None
+    path: str = ""
+    used: str = ""
     signs: bool | None = None
+
+    @property
+    def mode(self) -> str:
+        """Who may read the file, as chmod writes it: ``0600``."""
+        return f"{stat.S_IMODE(self.file.path.stat().st_mode):04o}"
 
 
 def local_accounts(keystore: Path, *, named: bool) -> list[LocalAccount]:
@@ -42,14 +52,15 @@ def local_accounts(keystore: Path, *, named: bool) -> list[LocalAccount]:
         WalletError: Nothing is there, or a file is no keystore, or others can read it.
     """
     imported = default_home() / "keystores"
-    has_wallet = Wallet.is_in(keystore)
     if named and not keystore.is_dir():
         return [LocalAccount(file, "keystore", signs=True) for file in list_keystores(keystore)]
     found: list[LocalAccount] = []
-    if has_wallet:
-        files = list_keystores(keystore / "keystores")
-        # Of several only the encrypted book says which one is the first.
-        found = [LocalAccount(file, "wallet", signs=True if len(files) == 1 else None) for file in files]
+    if Wallet.is_in(keystore):
+        # A wallet of version 1 has a keystore file for each account as well.
+        files = list_keystores(keystore / "keystores") if (keystore / "keystores").is_dir() else ()
+        check_kind(WALLET, keystore / "vault.json")
+        # The wallet's own file names no account.
+        found = [LocalAccount(file, "wallet") for file in files or [KeystoreFile(keystore / "vault.json", None)]]
     elif named or not imported.is_dir():
         Wallet.require(keystore)
     if not named and imported.is_dir():
@@ -57,18 +68,27 @@ def local_accounts(keystore: Path, *, named: bool) -> list[LocalAccount]:
     return found
 
 
-def with_relations(accounts: Sequence[LocalAccount], wallet: Wallet) -> list[LocalAccount]:
-    """The same with what the wallet's encrypted book says of them, in the order in which they were made; what is no
-    relation comes last.
+def with_relations(accounts: Sequence[LocalAccount], book: Mapping[str, Relation], wallet: Path) -> list[LocalAccount]:
+    """The same with what the wallet's encrypted book says: its relations in the order in which they were made, then
+    what is no relation.
 
     Args:
         accounts: From :func:`local_accounts`.
-        wallet: Opened.
+        book: The wallet's relations.
+        wallet: Its folder.
     """
-    whom = {wallet.address(name): (name, number) for name, number in wallet.relations().items()}
-    found = []
-    for account in accounts:
-        name, number = whom.get(account.file.address or "", ("", None))
-        signs = name == DEFAULT if account.kind == "wallet" else account.signs
-        found.append(LocalAccount(account.file, account.kind, name, number, signs))
-    return sorted(found, key=lambda account: (account.number is None, account.number or 0))
+    own = {each.file.address: each.file for each in accounts if each.kind == "wallet"}
+    vault = wallet / "vault.json"
+    relations = [
+        LocalAccount(
+            KeystoreFile(own[each.address].path if each.address in own else vault, each.address),
+            "wallet",
+            name,
+            each.path,
+            each.used,
+            name == DEFAULT,
+        )
+        for name, each in book.items()
+    ]
+    known = {each.file.path for each in relations} | {vault}
+    return relations + [each for each in accounts if each.file.path not in known]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from salus.errors import WalletError
 from salus.errors.checks import Check
-from salus.keys.keystores import list_keystores, read_private_json
+from salus.keys.keystores import list_keystores
+from salus.keys.vault import WALLET, check_kind
 from salus.keys.wallet import Wallet, default_home
 
 __all__ = ["check_keys"]
@@ -44,17 +45,24 @@ def _absent(found: str) -> Check:
 
 
 def _wallet(place: Path) -> Iterator[Check]:
+    # A wallet of version 1 has a keystore file for each account as well.
     files = sorted((place / "keystores").glob("*.json"))
     for folder in (place, place / "keystores"):
         if folder.is_dir() and (open_to := _open_to_others(folder)):
             yield Check.fail("wallet", f"others can {open_to} {folder}", f"run: chmod 700 {folder}")
     try:
-        read_private_json(place / "vault.json")
+        check_kind(WALLET, place / "vault.json")
     except WalletError as error:
         yield Check.of("wallet", error, "restore the wallet from its words: `salus wallet restore`")
         return
-    yield Check.ok("wallet", f"{place}, {len(files)} accounts")
+    yield Check.ok("wallet", str(place))
     yield from (check for check in _keystores("wallet", files) if check.todo)
+    if files:
+        yield Check.warn(
+            "wallet",
+            f"the names of {len(files)} files in {place / 'keystores'} tell your accounts to who can list them",
+            f"they are not needed: `salus wallet export` writes one; remove {place / 'keystores'}",
+        )
 
 
 def _keystores(part: str, files: list[Path]) -> Iterator[Check]:

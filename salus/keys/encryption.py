@@ -18,6 +18,7 @@ from pathlib import Path
 
 from salus.errors import BadInput, WrongPassword
 from salus.keys.keystores import write_private
+from salus.keys.passwords import keyboard_form, possible_forms
 
 __all__ = ["make_key_file", "read_public_key"]
 
@@ -47,7 +48,7 @@ def make_key_file(path: str | os.PathLike[str], password: str) -> bytes:
     text = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(password.encode()),
+        serialization.BestAvailableEncryption(keyboard_form(password).encode()),
     )
     write_private(Path(path), text.decode("ascii"))
     return key.public_key().public_bytes_raw()
@@ -67,7 +68,6 @@ def read_public_key(path: str | os.PathLike[str], password: str | None = None) -
         BadInput: The file cannot be read, or holds no X25519 key.
         WrongPassword: The password does not open it.
     """
-    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
     file = str(path)
@@ -78,21 +78,39 @@ def read_public_key(path: str | os.PathLike[str], password: str | None = None) -
         raise BadInput(file, "", f"cannot be read ({trouble.strerror})") from None
     if len(text) > _MOST_BYTES:
         raise BadInput(file, "", "is too large for a key; give a PEM file with one X25519 key")
-    private = b"PRIVATE KEY" in text
-    key: object
-    try:
-        if private:
-            key = serialization.load_pem_private_key(text, None if password is None else password.encode())
-        else:
-            key = serialization.load_pem_public_key(text)
-    except TypeError:
-        raise WrongPassword(f"{file} is encrypted; give its password") from None
-    except ValueError as trouble:
-        if private and b"ENCRYPTED" in text and password is not None:
-            raise WrongPassword(f"the password does not open {file}") from None
-        raise BadInput(file, "", f"is no PEM key ({str(trouble).splitlines()[0][:80]}); give an X25519 key") from None
+    key = _load_private(text, password, file) if b"PRIVATE KEY" in text else _load_public(text, file)
     if isinstance(key, X25519PrivateKey):
         key = key.public_key()
     if not isinstance(key, X25519PublicKey):
         raise BadInput(file, "", "holds a key of another kind; give an X25519 key")
     return key.public_bytes_raw()
+
+
+def _load_private(text: bytes, password: str | None, file: str) -> object:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    forms = (None,) if password is None else tuple(form.encode() for form in possible_forms(password))
+    wrong = None
+    for form in forms:
+        try:
+            return load_pem_private_key(text, form)
+        except TypeError:
+            raise WrongPassword(f"{file} is encrypted; give its password") from None
+        except ValueError as trouble:
+            wrong = wrong or trouble
+    if b"ENCRYPTED" in text and password is not None:
+        raise WrongPassword(f"the password does not open {file}") from None
+    raise _no_key(file, wrong)
+
+
+def _load_public(text: bytes, file: str) -> object:
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        return load_pem_public_key(text)
+    except ValueError as trouble:
+        raise _no_key(file, trouble) from None
+
+
+def _no_key(file: str, trouble: object) -> BadInput:
+    return BadInput(file, "", f"is no PEM key ({str(trouble).splitlines()[0][:80]}); give an X25519 key")

@@ -19,6 +19,7 @@ from typing import Any
 
 from salus.errors import BadInput, WalletError, WrongPassword
 from salus.formats.json_file import parse_json
+from salus.keys.passwords import keyboard_form, possible_forms
 from salus.keys.private_file import distrust
 from salus.keys.signers import KeySigner
 
@@ -61,22 +62,30 @@ def load_keystore(path: str | os.PathLike[str], password: str) -> KeySigner:
     file = Path(path)
     document = read_private_json(file)
     _check_keystore(document, file)
-    from eth_account import Account
-
-    try:
-        key = Account.decrypt(document, password)
-    except ValueError as trouble:
-        # eth-keyfile says "MAC mismatch"; no other reason is given, whatever failed.
-        if "MAC" in str(trouble):
-            raise WrongPassword(f"that is not the password of {file} (or the file was damaged)") from None
-        raise WalletError(f"{file} is no keystore v3 file that can be opened") from None
-    except (KeyError, TypeError, NotImplementedError):
-        raise WalletError(f"{file} is no keystore v3 file that can be opened") from None
-    signer = KeySigner.from_key(bytes(key))
+    keys = (_decrypt(document, form, file) for form in possible_forms(password))
+    key = next((key for key in keys if key is not None), None)
+    if key is None:
+        raise WrongPassword(f"that is not the password of {file} (or the file was damaged)")
+    signer = KeySigner.from_key(key)
     named = document.get("address")
     if isinstance(named, str) and named and named.lower().removeprefix("0x") != signer.address.lower()[2:]:
         raise WalletError(f"{file} names {named}, and holds the key of {signer.address}")
     return signer
+
+
+def _decrypt(document: Any, password: str, file: Path) -> bytes | None:
+    """The private key; None where this is not the password."""
+    from eth_account import Account
+
+    try:
+        return bytes(Account.decrypt(document, password))
+    except ValueError as trouble:
+        # eth-keyfile says "MAC mismatch"; no other reason is given, whatever failed.
+        if "MAC" in str(trouble):
+            return None
+        raise WalletError(f"{file} is no keystore v3 file that can be opened") from None
+    except (KeyError, TypeError, NotImplementedError):
+        raise WalletError(f"{file} is no keystore v3 file that can be opened") from None
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,7 @@ def encrypt(key: bytes, password: str) -> dict[str, Any]:
     """
     from eth_account import Account
 
-    return dict(Account.encrypt(key, password, kdf="scrypt", iterations=_SCRYPT_N))
+    return dict(Account.encrypt(key, keyboard_form(password), kdf="scrypt", iterations=_SCRYPT_N))
 
 
 def _check_keystore(document: Any, file: Path) -> None:
@@ -233,7 +242,8 @@ def derive(password: str, kdf: Mapping[str, Any], file: str) -> bytes:
 
 
 def read_password_file(path: str | os.PathLike[str]) -> str:
-    """The password that is the first line of a file; the line's end is not part of it.
+    """The password that is the first line of a file; neither the line's end nor a mark at the file's start (BOM) is
+    part of it.
 
     Args:
         path: The file.
@@ -333,7 +343,7 @@ def read_private(path: Path, what: str) -> str:
     if len(raw) > _LARGEST_FILE:
         raise WalletError(f"{path} is too large for a {what}")
     try:
-        return raw.decode()
+        return raw.decode("utf-8-sig")  # editors of some systems write a mark first
     except UnicodeDecodeError:
         raise WalletError(f"{path} is no text") from None
 

@@ -14,7 +14,7 @@ from scripts.demo.terminal import say, shortened, table
 
 def decide_consent(stage: Stage) -> None:
     """The patient makes a wallet and grants; the hospital relays."""
-    say("the patient's wallet: twelve words, shown once, and keystore files of their own")
+    say("the patient's wallet: twelve words, shown once, and one encrypted file")
     command(stage, "wallet", "new", shown=False)
     print("  $ salus wallet new")
     command(stage, "consent", "grant", "--to", "city-hospital", "--purpose", "TREAT", "--out", "grant.json")

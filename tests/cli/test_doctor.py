@@ -15,6 +15,7 @@ from salus.keys.wallet import Wallet
 from tests.cli.test_outbox import scattered
 from tests.support.commands import PASSWORD
 from tests.support.fault_proxy import FaultProxy
+from tests.support.old_wallets import ACCOUNTS, write_old_wallet
 
 __all__ = ["scattered"]  # a fixture
 
@@ -51,7 +52,7 @@ def test_everything_is_fine(doctor, deployed_chain, wallet):
     assert {state for part, some in states(found).items() if part not in MOVED for state in some} == {"ok"}
     assert f"chain {deployed_chain.node.chain_id}, block " in found["node"][0]["found"]
     assert f"{deployed_chain.book_path}: " in found["book"][0]["found"]
-    assert found["wallet"][0]["found"] == f"{wallet.path}, 1 accounts"
+    assert found["wallet"][0]["found"] == str(wallet.path)
 
 
 def test_it_is_a_table_for_people(run, deployed_chain, wallet):
@@ -181,11 +182,21 @@ def test_without_any_key_it_says_how_to_make_one(doctor):
     assert "salus wallet new" in found["wallet"][0]["todo"]
 
 
-def test_files_that_others_can_read_are_named(doctor, wallet):
-    (keystore,) = (wallet.path / "keystores").glob("*.json")
+@pytest.fixture
+def old_wallet():
+    """A wallet of version 1, which has a keystore file for each account as well: its folder, and one of the files."""
+    folder = write_old_wallet(Path(os.environ["SALUS_HOME"]) / "wallet")
+    (folder / "keystores").mkdir(mode=0o700)
+    keystore = folder / "keystores" / f"{ACCOUNTS['default']}.json"
+    Wallet.open(folder, PASSWORD).export_to("default", keystore)
+    return folder, keystore
+
+
+def test_files_that_others_can_read_are_named(doctor, old_wallet):
+    folder, keystore = old_wallet
     keystore.chmod(0o644)
     code, found = doctor()
-    assert code == 1 and states(found)["wallet"] == ["ok", "fail"]
+    assert code == 1 and states(found)["wallet"] == ["ok", "fail", "warn"]
     assert found["wallet"][1] == {
         "part": "wallet",
         "state": "fail",
@@ -193,8 +204,19 @@ def test_files_that_others_can_read_are_named(doctor, wallet):
         "todo": f"run: chmod 600 {keystore}",
     }
     keystore.chmod(0o600)
-    (wallet.path / "vault.json").chmod(0o640)
-    assert doctor()[1]["wallet"][0]["todo"] == f"run: chmod 600 {wallet.path / 'vault.json'}"
+    (folder / "vault.json").chmod(0o640)
+    assert doctor()[1]["wallet"][0]["todo"] == f"run: chmod 600 {folder / 'vault.json'}"
+
+
+def test_files_whose_names_tell_accounts_are_named(doctor, old_wallet):
+    folder, keystore = old_wallet
+    code, found = doctor()
+    assert (code, states(found)["wallet"]) == (0, ["ok", "warn"])
+    told = found["wallet"][1]
+    assert f"1 files in {folder / 'keystores'} tell your accounts" in told["found"]
+    assert f"remove {folder / 'keystores'}" in told["todo"]
+    keystore.unlink()
+    assert states(doctor()[1])["wallet"] == ["ok"]
 
 
 def test_a_folder_that_others_can_write_to_is_named(doctor, wallet):
@@ -205,17 +227,15 @@ def test_a_folder_that_others_can_write_to_is_named(doctor, wallet):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\0", '{"crypto": 5}'])
 def test_a_wallet_that_is_damaged_is_told(doctor, wallet, text):
-    (keystore,) = (wallet.path / "keystores").glob("*.json")
-    keystore.write_text(text)
-    code, found = doctor()
-    assert code == 1 and "fail" in states(found)["wallet"]
     (wallet.path / "vault.json").write_text(text)
     code, found = doctor()
-    assert (code, "fail" in states(found)["wallet"], states(found)["node"]) == (
-        1,
-        text != '{"crypto": 5}' or True,
-        ["ok"],
-    )
+    assert (code, states(found)["wallet"], states(found)["node"]) == (1, ["fail"], ["ok"])
+
+
+def test_a_keystore_of_an_old_wallet_that_is_damaged_is_told(doctor, old_wallet):
+    old_wallet[1].write_text('{"crypto": 5}')
+    code, found = doctor()
+    assert code == 1 and states(found)["wallet"] == ["ok", "fail", "warn"]
 
 
 @pytest.mark.parametrize("keystore", ["node:1", "node:999", "/nowhere.json"])

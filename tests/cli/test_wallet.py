@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,15 @@ from click.testing import CliRunner
 from eth_account import Account
 
 from salus.cli import cli
+from salus.keys.wallet import Wallet
 from tests.support.deployed_chain import ROOT
+from tests.support.old_wallets import ACCOUNTS, write_old_wallet
+from tests.support.terminal import Terminal
 
 WORDS = "test test test test test test test test test test test junk"
 FIRST = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
-SECOND = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+SECOND = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"  # of number 1
+CITY_HOSPITAL = "0x77C181f7c8B54eA06Ac63FddB6C73bD5466057c1"  # of the name
 
 
 @pytest.fixture
@@ -66,10 +71,55 @@ def test_a_second_wallet_does_not_replace_the_first(run):
 
 def test_a_wallet_is_restored_with_its_relations(run, private):
     words = private("words", WORDS + "\n")
-    relations = ("--relation", "default", "--relation", "city-hospital")
-    result = run("wallet", "restore", "--words-file", words, *relations, "--json")
+    result = run("wallet", "restore", "--words-file", words, "--relation", "city-hospital", "--no-scan", "--json")
+    assert json.loads(result.stdout)["accounts"] == {"default": FIRST, "city-hospital": CITY_HOSPITAL}
+    assert run("wallet", "address", "city-hospital").stdout == CITY_HOSPITAL + "\n"
+
+
+def test_c5_an_old_wallet_is_restored_with_the_numbers_of_its_relations(run, private):
+    words = private("words", WORDS + "\n")
+    numbered = ("--numbered", "default", "--numbered", "city-hospital")
+    result = run("wallet", "restore", "--words-file", words, *numbered, "--no-scan", "--json")
     assert json.loads(result.stdout)["accounts"] == {"default": FIRST, "city-hospital": SECOND}
     assert run("wallet", "address", "city-hospital").stdout == SECOND + "\n"
+
+
+@pytest.mark.parametrize("language", ["japanese", "portuguese"])
+def test_u12_a_wallet_in_another_language_is_made_and_restored(run, private, tmp_path, language):
+    made = json.loads(run("wallet", "new", "--language", language, "--words", "15", "--json").stdout)
+    words = private("words", "\ufeff" + made["words"])
+    again = run("wallet", "restore", "--words-file", words, "--no-scan", "--keystore", tmp_path / "again", "--json")
+    assert json.loads(again.stdout)["accounts"] == {"default": made["address"]}
+
+
+def test_u12_a_passphrase_comes_from_a_file_and_is_needed_to_restore(run, private, tmp_path):
+    secret = private("passphrase", "\ufeffcaf\u00e9\n")
+    made = run("wallet", "new", "--passphrase-file", secret)
+    assert "Keep the passphrase elsewhere" in made.stderr and "caf" not in made.stdout
+    words = ("wallet", "restore", "--words-file", private("words", made.stdout.splitlines()[0]), "--no-scan", "--json")
+    same = run(*words, "--passphrase-file", private("again", "cafe\u0301"), "--keystore", tmp_path / "same")
+    none = run(*words, "--keystore", tmp_path / "none")
+    address = made.stdout.split()[-3]
+    assert json.loads(same.stdout)["accounts"] == {"default": address} != json.loads(none.stdout)["accounts"]
+
+
+def test_u12_a_passphrase_is_asked_for_at_a_terminal_alone(run):
+    refused = run("wallet", "new", "--passphrase")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == "error: the passphrase is needed: use --passphrase-file, or a terminal\n"
+    assert not Path(os.environ["SALUS_HOME"]).exists()
+
+
+def test_u12_at_a_terminal_a_passphrase_is_asked_for_twice(cheap, monkeypatch):
+    monkeypatch.setenv("SALUS_PASSWORD", "correct horse")
+    with Terminal("wallet", "new", "--passphrase") as terminal:
+        for question in ("New passphrase:", "Repeat for confirmation:"):
+            terminal.wait_for(question, 120)
+            terminal.type("sesame\n")
+        assert terminal.end(120) == 0
+        assert "sesame" not in terminal.shown
+    wallet = Wallet.open(Path(os.environ["SALUS_HOME"]) / "wallet", "correct horse")
+    assert wallet.address() in terminal.shown and wallet._inside.passphrase == "sesame"
 
 
 def test_wrong_words_are_one_line(run, private):
@@ -86,10 +136,10 @@ def test_a_file_of_words_that_others_can_read_is_refused(run, private):
     assert "can be read by others" in result.stderr
 
 
-def test_a_new_relation_gets_an_account_and_keeps_it(run, private):
-    run("wallet", "restore", "--words-file", private("words", WORDS))
+def test_a_new_relation_gets_an_account_and_keeps_it(run):
+    run("wallet", "new")
     first = run("wallet", "address", "city-hospital", "--json")
-    assert json.loads(first.stdout) == {"relation": "city-hospital", "address": SECOND}
+    assert json.loads(first.stdout)["relation"] == "city-hospital"
     assert run("wallet", "address", "city-hospital", "--json").stdout == first.stdout
 
 
@@ -134,69 +184,90 @@ def test_what_is_not_there_is_told(run, words, said):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_list_takes_no_password(run, private, tmp_path, monkeypatch):
-    """Nor the time that scrypt takes: what it tells stands in the keystore files in clear."""
-    words = ("restore", "--words-file", private("words", WORDS), "--relation", "default", "--relation", "city-hospital")
-    run("wallet", *words)
+@pytest.fixture
+def restored(run, private):
+    """The user's wallet with two relations, made again from its words."""
+    words = private("words", WORDS)
+    made = run("wallet", "restore", "--words-file", words, "--relation", "city-hospital", "--no-scan")
+    assert made.exit_code == 0
+    return Path(os.environ["SALUS_HOME"]) / "wallet"
+
+
+def test_a_list_takes_no_password(run, restored, tmp_path, monkeypatch):
+    """Nor the time that scrypt takes."""
     run("wallet", "export", "default", "--out", tmp_path / "out.json")
     run("wallet", "import", tmp_path / "out.json")
     monkeypatch.delenv("SALUS_PASSWORD")
     monkeypatch.setattr("hashlib.scrypt", None)
-    home = Path(os.environ["SALUS_HOME"])
     listed = run("wallet", "list", "--json")
     assert (listed.exit_code, listed.stderr) == (0, "")
+    vault, imported = restored / "vault.json", restored.parent / "keystores" / "out.json"
     assert json.loads(listed.stdout) == {
-        "wallet": str(home / "wallet"),
+        "wallet": str(restored),
         "keystores": [
-            {"address": SECOND, "kind": "wallet", "file": str(home / "wallet" / "keystores" / f"{SECOND}.json")},
-            {"address": FIRST, "kind": "wallet", "file": str(home / "wallet" / "keystores" / f"{FIRST}.json")},
-            {"address": FIRST.lower(), "kind": "keystore", "file": str(home / "keystores" / "out.json")},
+            {"address": None, "kind": "wallet", "file": str(vault), "mode": "0600"},
+            {"address": FIRST.lower(), "kind": "keystore", "file": str(imported), "mode": "0600"},
         ],
     }
-    assert run("wallet", "list").stdout.splitlines()[:2] == [
-        "address\tkind\tfile",
-        f"{SECOND}\twallet\t{home / 'wallet' / 'keystores' / SECOND}.json",
+    assert run("wallet", "list").stdout.splitlines() == [
+        "address\tkind\tfile\tmode",
+        f"encrypted\twallet\t{vault}\t0600",
+        f"{FIRST.lower()}\tkeystore\t{imported}\t0600",
     ]
-    assert run("wallet", "list", "--relations").stderr.startswith(f"error: the password of {home / 'wallet'} is needed")
+    assert run("wallet", "list", "--relations").stderr.startswith(f"error: the password of {restored} is needed")
 
 
-def test_nothing_outside_of_the_encrypted_book_tells_whom_an_account_is_for(run, private):
-    words = ("restore", "--words-file", private("words", WORDS), "--relation", "default", "--relation", "city-hospital")
-    run("wallet", *words)
+def test_nothing_outside_of_the_encrypted_file_tells_whom_an_account_is_for_or_which_there_are(run, restored):
+    """Neither the names of files nor what is in them."""
+    run("wallet", "backup", restored.parent / "backup")
     told = run("wallet", "list", "--json").stdout + run("wallet", "list").stdout
-    assert SECOND in told and "city-hospital" not in told and "default" not in told
-    home = Path(os.environ["SALUS_HOME"])
-    files = [file for file in home.rglob("*") if file.is_file()]
-    assert len(files) == 3
-    for file in files:
-        assert "city-hospital" not in file.name and b"city-hospital" not in file.read_bytes()
+    files = [file for file in restored.parent.rglob("*") if file.is_file()]
+    assert sorted(file.name for file in files) == ["backup", "vault.json"]
+    told += "".join(file.name + file.read_text() for file in files)
+    for secret in ("city-hospital", "default", FIRST[2:], CITY_HOSPITAL[2:]):
+        assert secret.lower() not in told.lower()
 
 
-def test_whom_each_account_is_for_is_told_to_who_has_the_password(run, private, tmp_path):
-    words = ("restore", "--words-file", private("words", WORDS), "--relation", "default", "--relation", "city-hospital")
-    run("wallet", *words)
+def test_whom_each_account_is_for_and_when_it_signed_is_told_to_who_has_the_password(run, restored, private):
     key = Account.create()
     file = private("clinic.json", json.dumps(Account.encrypt(key.key, "correct horse", kdf="pbkdf2", iterations=1000)))
     run("wallet", "import", file)
-    listed = run("wallet", "list", "--relations", "--json")
-    document = json.loads(listed.stdout)
-    assert document["accounts"] == {"default": FIRST, "city-hospital": SECOND}
+    Wallet.open(restored, "correct horse").signer("city-hospital").sign_transaction(
+        {"nonce": 0, "gas": 21000, "gasPrice": 1, "to": FIRST, "value": 0, "chainId": 1}
+    )
+    day = datetime.now(UTC).date().isoformat()
+    document = json.loads(run("wallet", "list", "--relations", "--json").stdout)
+    assert document["accounts"] == {"default": FIRST, "city-hospital": CITY_HOSPITAL}
+    assert document["used"] == {"default": None, "city-hospital": day}
     assert [each["kind"] for each in document["keystores"]] == ["wallet", "wallet", "keystore"]
     rows = [line.split("\t") for line in run("wallet", "list", "--relations").stdout.splitlines()]
     assert [row[:5] for row in rows] == [
-        ["relation", "m/44'/60'/0'/0/…", "address", "kind", "by default"],
-        ["default", "0", FIRST, "wallet", "signs"],
-        ["city-hospital", "1", SECOND, "wallet", ""],
-        ["", "", key.address.lower(), "keystore", ""],
+        ["relation", "address", "last signed", "kind", "by default"],
+        ["default", FIRST, "never", "wallet", "signs"],
+        ["city-hospital", CITY_HOSPITAL, day, "wallet", ""],
+        ["", key.address.lower(), "", "keystore", ""],
     ]
+    assert document["paths"]["default"] == "m/44'/60'/0'/0/0" and {row[6] for row in rows[1:]} == {"0600"}
     assert document["signer"] == FIRST == run("wallet", "address").stdout.strip()
 
 
-def test_a_list_says_how_to_see_relations_and_signer(run, private, monkeypatch):
-    words = ("restore", "--words-file", private("words", WORDS), "--relation", "default", "--relation", "city-hospital")
-    run("wallet", *words)
+def test_an_old_wallet_lists_its_keystores_beside_its_relations(run):
+    """A wallet of version 1 has a keystore file for each account."""
+    home = write_old_wallet(Path(os.environ["SALUS_HOME"]) / "wallet")
+    Wallet.open(home, "correct horse").export_to("default", home / "default.json")
+    (home / "keystores").mkdir(mode=0o700)
+    old = home / "keystores" / f"{FIRST}.json"
+    (home / "default.json").rename(old)
+    assert run("wallet", "list").stdout.splitlines()[1] == f"{FIRST}\twallet\t{old}\t0600"
+    rows = [line.split("\t") for line in run("wallet", "list", "--relations").stdout.splitlines()]
+    assert [(row[0], row[1], row[5]) for row in rows[1:]] == [
+        (name, account, str(old if name == "default" else home / "vault.json")) for name, account in ACCOUNTS.items()
+    ]
+
+
+def test_a_list_says_how_to_see_relations(run, restored, private, monkeypatch):
     monkeypatch.delenv("SALUS_PASSWORD")
-    hint = "for whom each account is, and which one signs: add --relations (it takes the wallet's password)\n"
+    hint = "for whom each account is, and when it signed: add --relations (it takes the wallet's password)\n"
     assert run("wallet", "list").stderr == hint and run("wallet", "list", "--json").stderr == ""
     shown = run("wallet", "list", "--password-file", private("pw", "correct horse\n"))
     assert (shown.stderr, shown.stdout.splitlines()[1].split("\t")[0]) == ("", "default")
@@ -210,7 +281,7 @@ def test_one_keystore_is_listed_alone(run, private):
     listed = json.loads(run("wallet", "list", "--keystore", file, "--json").stdout)
     assert listed == {
         "wallet": None,
-        "keystores": [{"address": key.address.lower(), "kind": "keystore", "file": str(file)}],
+        "keystores": [{"address": key.address.lower(), "kind": "keystore", "file": str(file), "mode": "0600"}],
     }
     file.write_text(json.dumps({name: value for name, value in document.items() if name != "address"}))
     assert run("wallet", "list", "--keystore", file).stdout.splitlines()[1].startswith("not named\t")
@@ -218,7 +289,7 @@ def test_one_keystore_is_listed_alone(run, private):
 
 def test_a_keystore_that_others_can_read_is_not_passed_over(run):
     run("wallet", "new")
-    (file,) = (Path(os.environ["SALUS_HOME"]) / "wallet" / "keystores").iterdir()
+    (file,) = (Path(os.environ["SALUS_HOME"]) / "wallet").iterdir()
     file.chmod(0o644)
     result = run("wallet", "list")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -243,7 +314,7 @@ def test_a_list_waits_for_no_library_of_keys(tmp_path):
 
     assert salus("-m", "salus.cli", "wallet", "new").returncode == 0
     listed = salus("-c", program, "wallet", "list")
-    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.returncode == 0, listed.stderr
     assert "\twallet\t" in listed.stdout
 
 

@@ -36,14 +36,19 @@ class Look:
 
     def accounts(self, context: Context) -> dict[str, str]:
         """Accounts by what they are called: the one that is named, or all of the wallet."""
+        from salus.errors import BadInput
         from salus.keys.addresses import address
 
         if self.patient:
             return {"": address(self.patient, "--patient")}
         if not context.has_wallet:
             return {"": context.signer().address}
-        wallet = context.wallet()
-        return {name: wallet.address(name) for name in ([self.relation] if self.relation else wallet.relations())}
+        accounts = context.accounts()
+        if not self.relation:
+            return accounts
+        if self.relation not in accounts:
+            raise BadInput("--relation", self.relation, f"the wallet has no such account; it has {', '.join(accounts)}")
+        return {self.relation: accounts[self.relation]}
 
 
 def check_out(out: str | None) -> None:

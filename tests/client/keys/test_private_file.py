@@ -78,6 +78,9 @@ import resource, sys
 hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
 resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 from salus.keys.signers import KeySigner
+from pathlib import Path
+from salus.keys.vault import Inside, Sealed
+from salus.keys.vault_file import VaultFile
 from salus.keys.wallet import Wallet
 before = resource.getrlimit(resource.RLIMIT_CORE)
 {act}
@@ -89,7 +92,7 @@ print(before == (hard, hard), resource.getrlimit(resource.RLIMIT_CORE) == (0, ha
     ("act", "held"),
     [
         ("KeySigner.from_key(bytes(31) + bytes([1]))", True),
-        ("Wallet(sys.argv[1], 'password', bytes(32), {}, 'words', {})", True),
+        ("Wallet(VaultFile(Path('x'), 'password', Sealed(bytes(32), {}, Inside('words'), 2)), Inside('words'))", True),
         ("Wallet.is_in('.')", False),
     ],
 )

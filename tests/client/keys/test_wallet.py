@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import re
 import stat
+from dataclasses import replace
 
 import pytest
 from eth_account import Account
@@ -51,16 +52,17 @@ def test_another_number_of_words_is_refused(home):
 
 
 def test_the_accounts_are_those_of_every_bip39_wallet(home):
-    wallet = Wallet.restore(home, PASSWORD, WORDS, relations=(DEFAULT, "city-hospital"))
+    wallet = Wallet.restore(home, PASSWORD, WORDS, numbered=(DEFAULT, "city-hospital"))
     assert (wallet.address(), wallet.address("city-hospital")) == (FIRST, SECOND)
 
 
 def test_each_relation_has_an_account_of_its_own_that_lasts(home):
-    wallet = Wallet.restore(home, PASSWORD, WORDS)
+    wallet, _ = Wallet.create(home, PASSWORD)
     hospital, insurer = wallet.address("city-hospital"), wallet.address("alpha-health")
     assert len({wallet.address(), hospital, insurer}) == 3
     again = Wallet.open(home, PASSWORD)
-    assert dict(again.relations()) == {DEFAULT: 0, "city-hospital": 1, "alpha-health": 2}
+    assert list(again.relations()) == [DEFAULT, "city-hospital", "alpha-health"]
+    assert dict(again.relations()) == {name: wallet.path_of(name) for name in again.relations()}
     assert again.address("city-hospital") == hospital
 
 
@@ -89,10 +91,11 @@ def test_words_that_are_wrong_are_refused_without_showing_them(home, words, said
 
 @pytest.mark.parametrize("relation", ["", "City", "a b", "-x", "ä", "a" * 64, "../x", "a\n"])
 def test_what_is_no_name_for_a_relation_is_refused(home, relation):
-    wallet = Wallet.restore(home, PASSWORD, WORDS)
-    with pytest.raises(WalletError, match="is no name for a relation"):
-        wallet.signer(relation)
-    assert dict(wallet.relations()) == {DEFAULT: 0}
+    wallet, _ = Wallet.create(home, PASSWORD)
+    for ask in (wallet.signer, wallet.address, wallet.add):
+        with pytest.raises(WalletError, match="is no name for a relation"):
+            ask(relation)
+    assert list(wallet.relations()) == [DEFAULT]
 
 
 def test_a_wrong_password_opens_nothing(home):
@@ -126,10 +129,9 @@ def test_only_the_owner_can_read_it_whatever_the_umask(home):
         wallet.signer("city-hospital")
     finally:
         os.umask(before)
-    assert {mode(path) for path in (home.parent, home, home / "keystores")} == {0o700}
-    files = [path for path in home.rglob("*") if path.is_file()]
-    assert len(files) == 3
-    assert {mode(path) for path in files} == {0o600}
+    assert {mode(path) for path in (home.parent, home)} == {0o700}
+    assert [path.name for path in home.iterdir()] == ["vault.json"]
+    assert mode(home / "vault.json") == 0o600
 
 
 def test_nothing_on_the_disk_tells_a_secret_or_a_relation(home):
@@ -137,9 +139,10 @@ def test_nothing_on_the_disk_tells_a_secret_or_a_relation(home):
     key = bytes(wallet.signer("city-hospital")._account.key)
     written = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     names = " ".join(str(path.relative_to(home)) for path in home.rglob("*"))
-    for secret in (PASSWORD, key.hex(), "city-hospital"):
-        assert secret.encode() not in written
-        assert secret not in names
+    accounts = [address.lower()[2:] for address in wallet.accounts().values()]
+    for secret in (PASSWORD, key.hex(), "city-hospital", *accounts):
+        assert secret.encode() not in written.lower()
+        assert secret not in names.lower()
     # One word may be a word of the file as well, as "salt" is, or a part of one; two neighbours are not.
     for one, next_ in itertools.pairwise(words.split()):
         assert not re.search(rf"\b{one}\W+{next_}\b", written.decode() + names)
@@ -159,7 +162,10 @@ def test_a_wallet_that_others_can_read_is_refused_with_the_cure(home):
         {"nonce": "00" * 12},
         {"nonce": "zz"},
         {"ciphertext": "00" * 80},
-        {"version": 2},
+        {"version": 1},
+        {"version": 3},
+        {"version": True},
+        {"salus": "wallet backup"},
         {"kdf": None},
         {"kdf": {"name": "md5"}},
         {"kdf": {"name": "scrypt", "n": 1 << 40, "r": 8, "p": 1, "salt": "00"}},
@@ -192,7 +198,44 @@ def test_processes_add_relations_and_none_is_lost(home):
         process.join(60)
     relations = Wallet.open(home, PASSWORD).relations()
     assert sorted(relations) == sorted([DEFAULT, *names])
-    assert sorted(relations.values()) == list(range(4))
+    assert all(path == wallet.path_of(name) for name, path in relations.items())
+
+
+TRANSACTION = {"nonce": 0, "gas": 21000, "gasPrice": 1, "to": FIRST, "value": 0, "chainId": 1}
+
+
+def test_the_day_of_the_last_signature_is_kept_and_written_once_a_day(home, monkeypatch):
+    wallet, _ = Wallet.create(home, PASSWORD)
+    signer = wallet.signer("city-hospital")
+    assert {each.used for each in wallet.book().values()} == {""}  # an account that was looked at did not sign
+    signer.sign_transaction(TRANSACTION)
+    day = Wallet.open(home, PASSWORD).book()["city-hospital"].used
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", day) and not wallet.book()[DEFAULT].used
+    written = (home / "vault.json").read_bytes()
+    signer.sign_transaction(TRANSACTION)
+    assert (home / "vault.json").read_bytes() == written
+
+
+def test_a_wallet_that_cannot_be_written_to_signs_all_the_same(home, monkeypatch):
+    wallet, _ = Wallet.create(home, PASSWORD)
+    signed = wallet.signer().sign_transaction(TRANSACTION)
+    again = Wallet.open(home, PASSWORD)
+    again._write(again._inside.having(DEFAULT, replace(again.book()[DEFAULT], used="")))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert again.signer().sign_transaction(TRANSACTION) == signed
+    assert not Wallet.open(home, PASSWORD).book()[DEFAULT].used
+
+
+def test_signing_typed_data_is_a_use_too(home):
+    from salus.keys.typed_data import Domain, TypedData
+
+    wallet, _ = Wallet.create(home, PASSWORD)
+    wallet.signer().sign_typed(TypedData("Act(uint8 a)", Domain("Any", "1", 1, FIRST), {"a": 1}))
+    assert Wallet.open(home, PASSWORD).book()[DEFAULT].used
 
 
 def test_the_default_place_is_the_homes(tmp_path, monkeypatch):
@@ -249,9 +292,9 @@ def test_a_keystore_without_an_address_opens(foreign):
     assert load_keystore(file, PASSWORD).address == FIRST
 
 
-def test_keystores_of_ours_open_in_other_programs(home):
-    wallet = Wallet.restore(home, PASSWORD, WORDS)
-    file = home / "keystores" / f"{wallet.address()}.json"
+def test_keystores_of_ours_open_in_other_programs(home, tmp_path):
+    file = tmp_path / "k.json"
+    Wallet.restore(home, PASSWORD, WORDS).export_to(DEFAULT, file)
     assert Account.from_key(Account.decrypt(json.loads(file.read_text()), PASSWORD)).address == FIRST
 
 
