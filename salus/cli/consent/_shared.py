@@ -10,6 +10,7 @@ from salus.cli.options import group, option
 
 if TYPE_CHECKING:
     from salus.cli.context import Context
+    from salus.client import Salus
     from salus.keys.signers import Signer
 
 __all__ = ["CATEGORY", "TO", "Look", "check_out", "named_signer", "noun"]
@@ -34,16 +35,22 @@ class Look:
     patient: str | None = option("--patient", help="Whose: an account [default: the wallet's].")
     relation: str | None = option("--relation", help="Only this account of the wallet [default: all of them].")
 
-    def accounts(self, context: Context) -> dict[str, str]:
-        """Accounts by what they are called: the one that is named, or all of the wallet."""
+    def accounts(self, context: Context, salus: Salus) -> dict[str, str]:
+        """Accounts by what they are called: the one that is named, or all of the person, also those that a recovery
+        moved here and those of whom a key here is the delegate.
+        """
+        from salus.cli.consent._person import person_of
         from salus.keys.addresses import address
 
         if self.patient:
             return {"": address(self.patient, "--patient")}
-        if not context.has_wallet:
-            return {"": context.signer().address}
-        wallet = context.wallet()
-        return {name: wallet.address(name) for name in ([self.relation] if self.relation else wallet.relations())}
+        if self.relation and context.has_wallet:
+            return {self.relation: context.wallet().address(self.relation)}
+        found = person_of(context, salus).accounts()
+        return {
+            account.name if account.relation or account.patient != account.signer else "": account.patient
+            for account in found
+        }
 
 
 def check_out(out: str | None) -> None:

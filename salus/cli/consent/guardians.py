@@ -188,7 +188,7 @@ def delegate_list(context: Context, look: Look) -> None:
     """
     salus = context.connect()
     now = salus.now()
-    found = [(who, d) for who in look.accounts(context).values() for d in salus.guardians.delegates(who)]
+    found = [(who, d) for who in look.accounts(context, salus).values() for d in salus.guardians.delegates(who)]
     data: list[dict[str, Any]] = [
         {
             "patient": who,
@@ -245,7 +245,7 @@ def guardians_show(context: Context, look: Look) -> None:
     Example:
       salus consent guardians show --relation city-hospital
     """
-    _status(context, look.accounts(context))
+    _status(context, look.accounts(context, context.connect()))
 
 
 @command(guardians, "submit")

@@ -42,7 +42,7 @@ def inbox(context: Context, look: Look, everything: bool, keep: bool) -> None:
 
     salus = context.connect()
     inboxes = Inboxes(salus, salus.consent, salus.accesses, salus.guardians)
-    accounts = look.accounts(context)
+    accounts = look.accounts(context, salus)
     whole = context.has_wallet and not look.patient and not look.relation
     last = LastLook(context.wallet_path() / "inbox.json" if whole else None, salus)
     since = 0 if everything else last.next_block(inboxes.until)

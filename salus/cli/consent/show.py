@@ -29,7 +29,7 @@ def list_(context: Context, look: Look) -> None:
       salus consent list --patient 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --json
     """
     salus = context.connect()
-    found = [(who, record) for who in look.accounts(context).values() for record in salus.consent.all(who)]
+    found = [(who, record) for who in look.accounts(context, salus).values() for record in salus.consent.all(who)]
     names = salus.consent.names(record.grantee for _, record in found)
     rows = [words.record_row(names[record.grantee], record) for _, record in found]
     columns = ("grantee", "place", "effect", "purposes", "data", "until", "now")
@@ -80,7 +80,7 @@ def _in_force(context: Context, salus: Salus, look: Look, grantee: str | None) -
     only = salus.consent.resolve(grantee) if grantee else None
     return [
         (who, record)
-        for who in look.accounts(context).values()
+        for who in look.accounts(context, salus).values()
         for record in salus.consent.all(who)
         if record.status in (Status.ACTIVE, Status.NOT_YET) and only in (None, record.grantee)
     ]
@@ -106,7 +106,7 @@ def explain(context: Context, look: Look) -> None:
       salus consent explain --relation city-hospital
     """
     salus = context.connect()
-    found = [(who, e) for who in look.accounts(context).values() for e in salus.consent.explain(who)]
+    found = [(who, e) for who in look.accounts(context, salus).values() for e in salus.consent.explain(who)]
     names = salus.consent.names(e.grantee for _, e in found if int(e.grantee, 16))
     rows = [words.explanation_row(names, e) for _, e in found]
     columns = ("institution", "answer", "purposes", "data", "why")
@@ -127,7 +127,7 @@ def history(context: Context, look: Look) -> None:
       salus consent history --relation city-hospital
     """
     salus = context.connect()
-    found = [(who, action) for who in look.accounts(context).values() for action in salus.consent.actions(who)]
+    found = [(who, action) for who in look.accounts(context, salus).values() for action in salus.consent.actions(who)]
     grantees = (action.event.args.get("grantee", "0x0") for _, action in found)
     names = salus.consent.names(grantee for grantee in grantees if int(grantee, 16))
     rows = [words.action_row(who, action, names) for who, action in found]
