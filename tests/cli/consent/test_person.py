@@ -339,3 +339,94 @@ def test_c4_a_denial_is_not_lost_behind_a_narrower_one(run, world, two):
         run("consent", "deny", "--to", name, "--purpose", "TREAT", "--category", label, *way)
     decide = world.client().consent.decide
     assert {decide(patient, name, ["TREAT"], [label]).answer.name for label in ("HIV", "PSY")} == {"DENY"}
+
+
+def test_c4_what_is_signed_is_listed_and_leaves_the_list_once_it_is_there(run, two, tmp_path):
+    name, file, patient = two[0]
+    order = tmp_path / "a.json"
+    run("consent", "grant", "--to", name, "--purpose", "HRESCH", "--yes", "--out", order)
+    (line,) = run("consent", "orders", "list", "--json").json()
+    assert (line["patient"], line["relation"], line["what"], line["state"]) == (patient, name, f"permit {name}", "OPEN")
+    assert line["handedOut"] is True
+    run("consent", "relay", order, "--keystore", file, "--yes")
+    assert [line["state"] for line in run("consent", "orders", "list", "--json").json()] == ["DONE"]
+    assert run("consent", "orders", "list").out == "nothing is on its way\n"
+
+
+def test_c4_an_order_that_was_handed_out_is_withdrawn_and_what_stands_stays(run, world, two, tmp_path):
+    """Its place is taken by what stands there, signed again; whoever has the file cannot submit it any more."""
+    name, file, patient = two[0]
+    (before,) = world.client().consent.all(patient)
+    order = tmp_path / "a.json"
+    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--category", "Observation", "--yes", "--out", order)
+    (line,) = run("consent", "orders", "list", "--json").json()
+    done = run("consent", "orders", "withdraw", line["number"], "--yes", "--relay-as", file)
+    assert (done.code, f"{name} may use all for TREAT" in done.out) == (0, True)
+    assert run("consent", "relay", order, "--keystore", file, "--yes").code == 1
+    (after,) = world.client().consent.all(patient)
+    assert (after.purposes, after.categories, after.end) == (before.purposes, before.categories, before.end)
+    assert run("consent", "orders", "list", "--json").json() == []
+
+
+def test_c4_an_order_for_an_empty_place_is_withdrawn(run, world, two, tmp_path):
+    name, file, patient = two[0]
+    order = tmp_path / "a.json"
+    run("consent", "grant", "--to", name, "--purpose", "HRESCH", "--yes", "--out", order)
+    (line,) = run("consent", "orders", "list", "--json").json()
+    assert run("consent", "orders", "withdraw", line["number"], "--yes", "--relay-as", file).code == 0
+    assert run("consent", "relay", order, "--keystore", file, "--yes").code == 1
+    assert may(world, patient, name), "the permit at the other place stands"
+
+
+def test_c4_what_never_left_this_machine_is_forgotten(run, two):
+    run("consent", "revoke", "--everything", "--yes", "--relay-as", two[0][1])
+    (line,) = run("consent", "orders", "list", "--json").json()
+    done = run("consent", "orders", "withdraw", line["number"])
+    assert (done.code, done.out) == (0, f"order {line['number']} is forgotten; nobody else had it\n")
+    assert run("consent", "orders", "withdraw", line["number"]).code == 2
+
+
+# ---------------------------------------------------------------------------------------- C1: delegates and guardians
+
+
+def test_c1_a_delegate_is_named_by_every_account_and_removed_from_each(run, world, two):
+    delegate = world.patient().address
+    way = ("--now", "--yes", "--relay-as", two[0][1])
+    named = run("consent", "delegate", "add", delegate, "--purpose", "TREAT", "--until", "+30d", *way, "--json")
+    assert {(line["patient"], line["holds"]) for line in named.json()} == {(patient, True) for _, _, patient in two}
+    assert "shows on the chain that they are one person's" in named.err
+    removed = run("consent", "delegate", "remove", delegate, *way)
+    assert removed.out.count(f"{delegate} is no delegate any more (block ") == 2
+    again = run("consent", "delegate", "remove", delegate, *way)
+    assert (again.code, "none of your accounts is concerned" in again.err) == (2, True)
+
+
+def test_c1_guardians_are_set_for_every_account_each_in_its_turn(run, world, two):
+    guardian, payer = world.patient().address, two[0][1]
+    done = run("consent", "guardians", "set", "--guardian", guardian, "--threshold", "1", "--yes", "--relay-as", payer,
+               "--json")  # fmt: skip
+    assert [(line["holds"], bool(line["due"])) for line in sorted(done.json(), key=lambda line: line["due"])] == [
+        (True, False),
+        (False, True),
+    ]
+    waits = max(done.json(), key=lambda line: line["due"])
+    world.node.advance(waits["due"] - world.client().now() + 1)
+    submitted = run("consent", "orders", "submit", "--now", "--yes", "--relay-as", payer)
+    assert (submitted.code, "guardians is set" in submitted.out) == (0, True)
+    sets = [world.client().guardians.guardian_set(patient) for _, _, patient in two]
+    assert [those.guardians for those in sets] == [(guardian,)] * 2
+    assert abs(sets[0].issued_at - sets[1].issued_at) >= 20 * 60
+
+
+def test_c1_a_veto_stops_every_move_at_once(run, world, two, keystore, tmp_path):
+    guardian, payer = world.patient(), two[0][1]
+    run("consent", "guardians", "set", "--guardian", guardian.address, "--threshold", "1", "--now", "--yes",
+        "--relay-as", payer)  # fmt: skip
+    for number, (_, _, patient) in enumerate(two):
+        move = tmp_path / f"{number}.json"
+        words = ("consent", "recover", "start", patient, "--to", world.patient().address, "--out", move, "--yes")
+        run(*words, "--keystore", keystore(guardian) if not number else tmp_path / f"{guardian.address}.json")
+        assert run("consent", "guardians", "submit", move, "--keystore", payer, "--yes").code == 0
+    stopped = run("consent", "recover", "veto", "--yes", "--relay-as", payer)
+    assert stopped.out.count("the move is stopped (block ") == 2
+    assert all(world.client().guardians.recovery(patient) is None for _, _, patient in two)
