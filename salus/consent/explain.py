@@ -133,7 +133,7 @@ def emergencies(accesses: Accesses, institutions: Institutions, patient: str, no
         opened = {}
         for purpose in codes.PURPOSES:
             answer = accesses.may_access(patient, emergency.institution, [purpose], categories)
-            if answer.allowed and answer.emergency == emergency.id:
+            if answer.allowed and answer.emergency:
                 opened[purpose] = answer.reason
         if opened:
             scope = frozenset(opened), frozenset(categories)

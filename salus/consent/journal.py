@@ -169,11 +169,11 @@ class Journal:
 
     def is_own(self, event: Event) -> bool:
         """Whether this wallet caused an event: it signed the order, or sent the transaction."""
-        own = set(self._mine["own"])
-        return f"tx {event.transaction}" in own or _key_of_event(event) in own
+        return f"tx {event.transaction}" in self._own or _key_of_event(event) in self._own
 
     def _remember(self, keys: Iterable[str]) -> None:
         self._mine["own"] = [*self._mine["own"], *keys][-_REMEMBERED:]
+        self._own = frozenset(self._mine["own"])
 
     # ---- what has to lie between two accounts of one person
 
@@ -241,6 +241,7 @@ class Journal:
         blank = {"next": 1, "orders": [], "own": [], "standing": [], "blocks": {}}
         self._mine: dict[str, Any] = {**blank, **self._all["chains"].get(self._place, {})}
         self._all["chains"][self._place] = self._mine
+        self._own = frozenset(self._mine["own"])
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:

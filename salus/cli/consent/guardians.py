@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.consent._changes import Change, carry_out_change, keep_request, request_facts, where_facts
+from salus.cli.consent._changes import Change, carry_out_change, holds, keep_request, request_facts, where_facts
 from salus.cli.consent._shared import Look, check_out, noun
 from salus.cli.context import Context
 from salus.cli.moments import moment, parse_end

@@ -13,7 +13,7 @@ from salus.cli.options import command, takes
 
 if TYPE_CHECKING:
     from salus.client import Salus
-    from salus.consent.model import Record
+    from salus.consent.model import Explanation, Record
 
 __all__ = ["explain", "history", "list_", "show"]
 
@@ -101,20 +101,30 @@ def _fhir(context: Context, salus: Salus, found: list[tuple[str, Record]], versi
 def explain(context: Context, look: Look) -> None:
     """Say who may see what, and why, as the contract answers right now.
 
+    Also what running emergencies open, and whom the deployment's policy lets in though you never said anything.
+
     \b
     Example:
       salus consent explain --relation city-hospital
     """
     salus = context.connect()
-    found = [(who, e) for who in look.accounts(context, salus).values() for e in salus.consent.explain(who)]
+    found = [(who, line) for who in look.accounts(context, salus).values() for line in _explained(salus, who)]
     names = salus.consent.names(e.grantee for _, e in found if int(e.grantee, 16))
     rows = [words.explanation_row(names, e) for _, e in found]
     columns = ("institution", "answer", "purposes", "data", "why")
-    nothing = "nobody was granted anything"
+    nothing = "nobody may see anything: nothing was granted"
     context.answer(
         [words.explanation_document(who, e) for who, e in found],
         (lambda: context.table("Who may see what", columns, rows)) if rows else nothing,
     )
+
+
+def _explained(salus: Salus, patient: str) -> list[Explanation]:
+    """Emergencies first, then directives, then the policy."""
+    from salus.consent.explain import emergencies, implied
+
+    running = emergencies(salus.accesses, salus.institutions, patient, salus.now())
+    return [*running, *salus.consent.explain(patient), *implied(salus.consent, salus.institutions, patient)]
 
 
 @command(noun, "history")
