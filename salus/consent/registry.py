@@ -167,9 +167,13 @@ class Consent:
         (old,) = there
         if not old.start < end < 1 << 40:
             raise BadInput("", "end", f"{end} is not after the start, {old.start}")
-        events = self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": who, "grantee": target})
-        document = next(e.args["document"] for e in reversed(events) if e.args["index"] == old.index)
+        document = self.document(who, target, old.index)
         return Directive(target, old.index, old.effect, old.purposes, old.categories, old.start, end, document)
+
+    def document(self, patient: str, grantee: str, index: int) -> bytes:
+        """The hash of the signed document that the directive at a place names; zeros for none."""
+        events = self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": patient, "grantee": grantee})
+        return next((bytes(e.args["document"]) for e in reversed(events) if e.args["index"] == index), bytes(32))
 
     # ---- direct
 

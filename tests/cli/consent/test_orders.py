@@ -298,3 +298,73 @@ def test_an_actor_is_a_reference_and_a_name(run, world, hospital, tmp_path, acto
         2,
         True,
     )
+
+
+# ---------------------------------------------------------------------------------------------------------- narrowing
+
+
+@pytest.fixture
+def granted(run, world, hospital, wallet):
+    """TREAT and HPAYMT on all and PSY, until 2050: (name, way, account)."""
+    name, file, _ = hospital
+    way = ("--yes", "--relay-as", file)
+    words = ("--purpose", "TREAT", "--purpose", "HPAYMT", "--category", "all", "--category", "PSY")
+    assert run("consent", "grant", "--to", name, *words, "--until", "2050-01-01", *way).code == 0
+    return name, way, Wallet.open(wallet.path, PASSWORD).address(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "purposes", "categories", "end"),
+    [
+        (("--without", "PSY"), {"TREAT", "HPAYMT"}, {"all"}, 2524608000),
+        (("--without", "HPAYMT"), {"TREAT"}, {"all", "PSY"}, 2524608000),
+        (("--purpose", "TREAT", "--purpose", "HMARKT"), {"TREAT"}, {"all", "PSY"}, 2524608000),
+        (("--category", "Claim"), {"TREAT", "HPAYMT"}, {"Claim"}, 2524608000),
+        (("--until", "2040-01-01"), {"TREAT", "HPAYMT"}, {"all", "PSY"}, 2208988800),
+        (("--without", "PSY", "--until", "2060-01-01"), {"TREAT", "HPAYMT"}, {"all"}, 2524608000),
+    ],
+)
+def test_a_permit_is_narrowed_and_never_widened(run, world, granted, words, purposes, categories, end):
+    name, way, patient = granted
+    done = run("consent", "narrow", "--to", name, *words, *way)
+    assert done.code == 0, done.err
+    (record,) = world.client().consent.all(patient)
+    assert (record.index, record.purpose_names, record.category_names, record.end) == (0, purposes, categories, end)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--purpose", "HMARKT"), "nothing would remain of the permit at place 0; revoke it (--index 0)"),
+        (("--without", "HIV"), "is as narrow already; nothing was changed"),
+        (("--without", "Shoes"), "there is no 'Shoes'"),
+        ((), "say what goes"),
+        (("--without", "PSY", "--index", "2"), "no permit is in force there"),
+    ],
+)
+def test_what_would_not_narrow_is_refused(run, world, granted, words, said):
+    name, way, patient = granted
+    before = world.client().consent.all(patient)
+    done = run("consent", "narrow", "--to", name, *words, *way)
+    assert (done.code, said in done.err.splitlines()[-1]) == (2, True)
+    assert world.client().consent.all(patient) == before
+
+
+def test_of_two_permits_only_the_one_that_changes_is_signed_again(run, world, granted):
+    name, way, patient = granted
+    run("consent", "grant", "--to", name, "--purpose", "HRESCH", *way)
+    (_, research) = world.client().consent.all(patient)
+    assert run("consent", "narrow", "--to", name, "--without", "PSY", *way).code == 0
+    (care, same) = world.client().consent.all(patient)
+    assert (care.category_names, same) == ({"all"}, research)
+
+
+def test_a_narrowed_permit_keeps_its_document(run, world, hospital, keystore):
+    name, _, signer = hospital
+    patient = world.client(world.person())
+    scope = Directive(signer.address, 1, Effect.PERMIT, 5, 7, 0, patient.now() + 10**6, b"\7" * 32)
+    patient.consent.grant(scope)
+    words = ("--to", name, "--without", "HPAYMT", "--keystore", keystore(patient.signer), "--yes")
+    assert run("consent", "narrow", *words).code == 0
+    events = patient.consent.history(patient.signer.address)
+    assert [e.args["document"] for e in events] == [b"\7" * 32] * 2
