@@ -157,7 +157,7 @@ class Consent:
             BadInput: Nothing is there, or several are and none was named.
         """
         who, target = address(patient, "patient"), self.resolve(grantee)
-        there = [r for r in self.directives(who, target) if r.status is not Status.REVOKED and index in (None, r.index)]
+        there = [r for r in self._pair(who, target) if r.status is not Status.REVOKED and index in (None, r.index)]
         there = [r for r in there if r.status is not Status.EXPIRED] or there
         if not there:
             raise BadInput("", "grantee", f"nothing that could be renewed was granted to {grantee}")
@@ -371,8 +371,10 @@ class Consent:
 
     def directives(self, patient: str, grantee: str) -> tuple[Record, ...]:
         """What a patient ever granted to a grantee (a name or an address), one record a place."""
-        who, target = address(patient, "patient"), self.resolve(grantee)
-        records = self._records(who, [(target, index) for index in range(PLACES)])
+        return self._pair(address(patient, "patient"), self.resolve(grantee))
+
+    def _pair(self, patient: str, grantee: str) -> tuple[Record, ...]:
+        records = self._records(patient, [(grantee, index) for index in range(PLACES)])
         return tuple(record for record in records if record.status is not Status.NONE)
 
     def revoked_until(self, patient: str) -> int:

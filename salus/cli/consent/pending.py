@@ -259,5 +259,5 @@ def _instead(client: Salus, order: Order) -> Directive:
     place = order.directive.grantee, order.directive.index
     record = client.consent.record(order.patient, *place)
     if record.status in (Status.ACTIVE, Status.NOT_YET):
-        return client.consent.renewal(order.patient, place[0], record.end, index=place[1])
+        return client.consent.renewal(order.patient, client.consent.name(place[0]), record.end, index=place[1])
     return Directive(*place, Effect.NONE)

@@ -16,6 +16,7 @@ import pytest
 from salus.chain.local_node import LocalNode
 from salus.consent.apart import BLOCKS, FOREVER
 from salus.consent.files import orders as files
+from salus.consent.model import DirectiveDraft, Effect
 from salus.keys.wallet import Wallet
 from tests.scripts.test_privacy import evidence, pieces, shared
 from tests.support.commands import PASSWORD
@@ -73,6 +74,7 @@ class Walk:
             assert relayed.code == 0, relayed.err
             at[orders[0].patient] = relayed.json()["transactions"][0]["block"]
         self.blocks.append(at)
+        self.world.node.advance(DAY + 17)  # until the patient's next act
 
     def everything(self, at_once=False):
         """All that a patient may do with both accounts in one command."""
@@ -147,26 +149,12 @@ def test_d7_one_payer_for_both_ties_them_and_is_seen(world, run, known, tmp_path
 def test_c17_a_batch_of_one_institution_names_one_account_of_the_person(world, run, known, tmp_path):
     """What an institution submits together with orders of its other patients has one pseudonym of this one."""
     (account, (name, payer)), (other, _) = known.items()
+    run("consent", "grant", "--to", name, "--purpose", "HPAYMT", "--yes", "--out", tmp_path / "mine.json")
     stranger = world.client(world.patient())
-    directive = stranger.consent.directive(
-        stranger.need_signer().address,
-        files.load(_signed(run, name, tmp_path))[0].directive and _draft(name, stranger.now()),
-    )
-    order = stranger.consent.sign(stranger.consent.prepare_grant(directive))
-    files.save([order], tmp_path / "stranger.json")
+    draft = DirectiveDraft(name, Effect.PERMIT, frozenset({"TREAT"}), frozenset({"all"}), 0, stranger.now() + DAY)
+    files.save([stranger.consent.sign(stranger.consent.prepare_grant(draft))], tmp_path / "stranger.json")
     done = run("consent", "relay", tmp_path / "mine.json", tmp_path / "stranger.json", "--keystore", payer, "--yes",
                "--json")  # fmt: skip
     (transaction,) = done.json()["transactions"]
     data = bytes(world.w3.eth.get_transaction(transaction["transaction"])["input"])
     assert bytes.fromhex(account[2:]) in data and bytes.fromhex(other[2:]) not in data
-
-
-def _signed(run, name, folder):
-    run("consent", "grant", "--to", name, "--purpose", "HPAYMT", "--yes", "--out", folder / "mine.json")
-    return folder / "mine.json"
-
-
-def _draft(name, now):
-    from salus.consent.model import DirectiveDraft, Effect
-
-    return DirectiveDraft(name, Effect.PERMIT, frozenset({"TREAT"}), frozenset({"all"}), 0, now + DAY)
