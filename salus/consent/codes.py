@@ -11,6 +11,7 @@ just its own bit (:func:`request_bits`): the contract's bit test is then the anc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from salus.abi.bits import (
@@ -112,6 +113,7 @@ def purpose_bits(names: Iterable[str], *, deny: bool = False, file: str = "") ->
     return _closed(found, deny)
 
 
+@lru_cache(maxsize=1024)
 def purpose_names(bits: int, *, deny: bool = False) -> frozenset[str]:
     """The names of purposes; a use stands for what :func:`purpose_bits` makes of it, a bit by itself is
     ``only:<name>``.
@@ -202,6 +204,7 @@ def category_bits(names: Iterable[str], *, deny: bool = False, file: str = "") -
     return bits_of(names, {**CATEGORIES, **every}, "category", file)
 
 
+@lru_cache(maxsize=1024)
 def category_names(bits: int, *, deny: bool = False) -> frozenset[str]:
     """The names of categories, as :func:`category_bits` reads them.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from salus.cli.consent._person import Speaker, account_names, person_of, speaker, tell_left_out
-from salus.cli.consent._shared import single_signer
+from salus.cli.consent._shared import named_signer, single_signer
 from salus.cli.consent.orders import Parcel
 
 if TYPE_CHECKING:
@@ -148,7 +148,10 @@ def standing_for(context: Context, salus: Salus, grantee: str, route: Route, jou
     from salus.errors import BadInput
 
     if route.patient:
-        return [as_delegate(context, salus, route)]
+        who = as_delegate(context, salus, route)
+        if not _stands(salus, journal, who.patient, grantee):
+            raise BadInput("", "grantee", f"nothing is granted to {grantee} by {who.patient}")
+        return [who]
     if not context.has_wallet:
         single_signer(context, route.relation)
     accounts = person_of(context, salus).accounts()
@@ -174,7 +177,10 @@ def all_used(context: Context, salus: Salus, route: Route, journal: Journal) -> 
     from salus.errors import BadInput
 
     if route.patient:
-        return [as_delegate(context, salus, route)]
+        who = as_delegate(context, salus, route)
+        if not is_used(salus, journal, who.patient):
+            raise BadInput("", "account", f"there is nothing to revoke: {who.patient} never granted anything")
+        return [who]
     covered, rest = wide_accounts(context, salus, journal, only_used=True)
     if route.relation is not None:
         covered = [account for account in covered if account.relation == route.relation]
@@ -304,8 +310,8 @@ def _who_says_what(
 
 def _named(context: Context, salus: Salus, draft: DirectiveDraft, route: Route) -> list[Speaker]:
     if draft.grantee.casefold().startswith("role:") and not route.patient:
-        # With --relation: this account alone.
-        signer = context.signer(route.relation)
+        # With --relation: this account alone, which is there already.
+        signer = named_signer(context, route.relation)
         name = route.relation or ""
         return [Speaker(salus.with_signer(signer), signer.address, "", name, name or signer.address)]
     return speakers_of(context, salus, draft.grantee, route)

@@ -63,7 +63,7 @@ def journal_of(context: Context, salus: Salus) -> Journal:
     from salus.consent.journal import Journal
     from salus.keys.wallet import default_home
 
-    folder = context.wallet_path() if context.has_wallet else default_home()
+    folder = context.wallet_path() if context.has_wallet else default_home() / "orders"
     return Journal(folder / "journal.json", salus)
 
 

@@ -31,12 +31,14 @@ def list_(context: Context, look: Look) -> None:
     salus = context.connect()
     found = [(who, record) for who in look.accounts(context, salus).values() for record in salus.consent.all(who)]
     names = salus.consent.names(record.grantee for _, record in found)
-    rows = [words.record_row(names[record.grantee], record) for _, record in found]
-    columns = ("grantee", "place", "effect", "purposes", "data", "until", "now")
-    context.answer(
-        [words.record_document(names[record.grantee], who, record) for who, record in found],
-        (lambda: context.table("Directives", columns, rows)) if rows else "nothing was ever granted",
-    )
+    if context.json:
+        context.document([words.record_document(names[record.grantee], who, record) for who, record in found])
+    elif found:
+        columns = ("grantee", "place", "effect", "purposes", "data", "until", "now")
+        rows = (words.record_row(names[record.grantee], record) for _, record in found)
+        context.table("Directives", columns, rows)
+    else:
+        context.lines("nothing was ever granted")
 
 
 @command(noun, "show")

@@ -430,3 +430,27 @@ def test_c1_a_veto_stops_every_move_at_once(run, world, two, keystore, tmp_path)
     stopped = run("consent", "recover", "veto", "--yes", "--relay-as", payer)
     assert stopped.out.count("the move is stopped (block ") == 2
     assert all(world.client().guardians.recovery(patient) is None for _, _, patient in two)
+
+
+def test_c2_one_account_alone_is_named_and_none_is_made(run, world, two, wallet):
+    way = ("--purpose", "TREAT", "--yes", "--relay-as", two[0][1], "--json")
+    one = run("consent", "deny", "--to", "role:PROVIDER", "--relation", two[1][0], *way)
+    assert one.json()["patients"] == [two[1][2]]
+    before = dict(Wallet.open(wallet.path, PASSWORD).relations())
+    none = run("consent", "deny", "--to", "role:PROVIDER", "--relation", "city-hopsital", *way)
+    assert (none.code, dict(Wallet.open(wallet.path, PASSWORD).relations())) == (2, before)
+
+
+def test_u1_a_delegate_revokes_nothing_where_nothing_is_granted(run, world, two, keystore):
+    delegate, (name, file, patient) = world.person(), two[0]
+    run("consent", "delegate", "add", delegate.address, "--purpose", "TREAT", "--until", "+9d", "--relation", name,
+        "--yes", "--relay-as", file)  # fmt: skip
+    acting = ("--as-delegate-of", patient, "--keystore", keystore(delegate), "--yes")
+    refused = run("consent", "revoke", "--from", two[1][0], *acting)
+    assert (refused.code, f"nothing is granted to {two[1][0]} by {patient}" in refused.err) == (2, True)
+    # A wide act of the delegate's own leaves the patient out, and says how to act for it.
+    own = run("consent", "grant", "--to", name, "--purpose", "TREAT", *acting[2:])
+    assert own.code == 0
+    wide = run("consent", "revoke", "--everything", *acting[2:])
+    assert f"it is another person's; act as the delegate with --as-delegate-of {patient}" in wide.err
+    assert may(world, patient, name)
