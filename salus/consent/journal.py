@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from salus.consent.files.orders import order_from_json, order_to_json
 from salus.consent.guardian_requests import Request, request_from_json, request_to_json
 from salus.consent.model import DirectiveDraft, Effect, Order
+from salus.consent.places import issued_before, meet
 from salus.consent.relay import carried_out
 from salus.errors import BadInput, WalletError
 from salus.formats.json_file import parse_json
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Event
     from salus.consent.guardians import Guardians
+    from salus.consent.model import Directive
     from salus.consent.registry import Consent
 
 __all__ = ["Entry", "Fate", "Journal", "Signed", "Standing"]
@@ -132,6 +134,29 @@ class Journal:
                 numbers.append(number)
             self._remember(map(_key, signed))
         return tuple(numbers)
+
+    def forget_waiting(self, patient: str, directives: Sequence[Directive]) -> int:
+        """Take out what waits here for its turn, and what these directives of the same account say anew.
+
+        Returns:
+            How many orders that were.
+        """
+        gone = {
+            entry.number
+            for entry in self.entries()
+            if isinstance(entry.signed, Order)
+            and not entry.handed_out
+            and entry.signed.patient == patient
+            and any(meet(directive, entry.signed.directive) for directive in directives)
+        }
+        if gone:
+            self.remove(gone)
+        return len(gone)
+
+    def latest_issue(self, patient: str, directives: Sequence[Directive]) -> int:
+        """The latest issue of an open order that one of these directives meets; 0 where there is none."""
+        orders = self.orders(patient)
+        return max((issued_before(directive, orders) for directive in directives), default=0)
 
     def remove(self, numbers: Collection[int]) -> None:
         """Take entries out: they are over, or nobody else has them."""

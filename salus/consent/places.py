@@ -8,7 +8,7 @@ from salus.consent.model import ALL_PLACES, Directive, Effect, Order, Record, St
 from salus.errors import BadInput
 from salus.institutions.registry import ZERO
 
-__all__ = ["PLACES", "choose_place", "issued_before"]
+__all__ = ["PLACES", "choose_place", "issued_before", "meet"]
 
 #: Places of a pair of patient and grantee.
 PLACES = 4
@@ -56,11 +56,11 @@ def choose_place(
 
 def issued_before(directive: Directive, signed: Iterable[Order]) -> int:
     """The latest issue among orders that are not on the chain yet and that a directive must come after; 0 for none."""
-    return max((order.issued_at for order in signed if _meet(directive, order.directive)), default=0)
+    return max((order.issued_at for order in signed if meet(directive, order.directive)), default=0)
 
 
-def _meet(one: Directive, other: Directive) -> bool:
-    """Whether two directives of one patient are about the same place."""
+def meet(one: Directive, other: Directive) -> bool:
+    """Whether two directives of one patient are about the same place, or one of them is about all."""
     if ZERO in (one.grantee, other.grantee):
         return True
     if one.grantee != other.grantee:

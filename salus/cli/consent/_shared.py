@@ -39,13 +39,17 @@ class Look:
         """Accounts by what they are called: the one that is named, or all of the person, also those that a recovery
         moved here and those of whom a key here is the delegate.
         """
-        from salus.cli.consent._person import person_of
+        from salus.cli.consent._person import own_accounts, person_of
+        from salus.errors import BadInput
         from salus.keys.addresses import address
 
         if self.patient:
             return {"": address(self.patient, "--patient")}
         if self.relation and context.has_wallet:
-            return {self.relation: context.wallet().address(self.relation)}
+            own = own_accounts(context)
+            if self.relation not in own:
+                raise BadInput("--relation", self.relation, f"the wallet has no such account; it has {', '.join(own)}")
+            return {self.relation: own[self.relation]}
         found = person_of(context, salus).accounts()
         return {
             account.name if account.relation or account.patient != account.signer else "": account.patient

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from salus.keys.signers import Signer
 
 __all__ = ["Parcel", "Route", "Sent", "carry_out", "confirm", "directive_facts", "file_names", "look_up", "tell"]
+
+_SOON = 5  # seconds; so far ahead a relay waits for the chain's clock
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,11 @@ class Parcel:
     signed: bool = False
 
     def sign(self, journal: Journal) -> list[Order]:
-        """The orders, of one second, which is later than that of what the journal has for the same place."""
-        known = journal.orders(self.speaker.patient)
+        """The orders, of one second, which is later than that of what the journal has for the same place; what counts
+        only after this parcel's turn is met by another one, see :func:`_in_turn`.
+        """
+        turn = max(self.due, self.speaker.client.now()) + _SOON
+        known = [order for order in journal.orders(self.speaker.patient) if order.issued_at <= turn]
         # In one second, so that a denial and its exceptions keep their meaning.
         latest = max(act.prepare(known, self.due).issued_at for act in self.acts)
         return [act.order(known, latest) for act in self.acts]
@@ -221,8 +226,27 @@ def carry_out(context: Context, salus: Salus, parcels: Sequence[Parcel], route: 
         _keep(context, parcels, route, journal)
         return
     relayer = context.open_keystore(route.relay_as, route.relay_password_file) if route.relay_as else None
-    sent = [_submit(salus, parcel, relayer, journal) for parcel in parcels]
-    tell(context, sent)
+    turns = [turn for parcel in parcels for turn in _in_turn(context, parcel, journal)]
+    tell(context, [_submit(salus, parcel, relayer, journal) for parcel in turns])
+
+
+def _in_turn(context: Context, parcel: Parcel, journal: Journal) -> list[Parcel]:
+    """A parcel with regard to what was signed before, and counts only later.
+
+    What waits here and is said anew is forgotten. What others have already, and what counts from a later second on, a
+    grant must come after; a revocation comes at once, and once more then.
+    """
+    from salus.consent.model import Effect
+
+    directives = [act.directive for act in parcel.acts]
+    if gone := journal.forget_waiting(parcel.speaker.patient, directives):
+        context.note(f"{parcel.speaker.name}: {gone} orders that waited for their turn are forgotten")
+    later = journal.latest_issue(parcel.speaker.patient, directives)
+    if later <= max(parcel.due, parcel.speaker.client.now()) + _SOON:
+        return [parcel]
+    after = replace(parcel, due=later, signed=True)
+    revoked = all(directive.effect is Effect.NONE for directive in directives)
+    return [parcel, after] if revoked else [after]
 
 
 def _submit(salus: Salus, parcel: Parcel, relayer: Signer | None, journal: Journal) -> Sent:
@@ -232,7 +256,7 @@ def _submit(salus: Salus, parcel: Parcel, relayer: Signer | None, journal: Journ
     who = parcel.speaker
     own = relayer is None and not who.delegate and who.client.need_signer().address == who.patient
     if own and not parcel.due and not parcel.signed:
-        receipts = tuple(act.send(journal.orders(who.patient)) for act in parcel.acts)
+        receipts = tuple(act.send() for act in parcel.acts)
         for receipt in receipts:
             journal.sent(receipt.hash)
     else:
@@ -324,8 +348,12 @@ def _keep(context: Context, parcels: Sequence[Parcel], route: Route, journal: Jo
     documents: list[dict[str, Any]] = []
     lines: list[str] = []
     for parcel, name in zip(parcels, names, strict=True):
-        orders = parcel.sign(journal)
-        journal.add(orders, relation=parcel.speaker.relation, due=parcel.due, handed_out=True)
+        first, *after = _in_turn(context, parcel, journal)
+        orders = first.sign(journal)
+        journal.add(orders, relation=parcel.speaker.relation, due=first.due, handed_out=True)
+        for again in after:
+            journal.add(again.sign(journal), relation=parcel.speaker.relation, due=again.due, handed_out=False)
+            context.note(f"once more from {moment(again.due)} on, with: salus consent orders submit")
         if name:
             files.save(orders, name)
         told = [files.order_to_json(order) for order in orders]
@@ -337,7 +365,7 @@ def _keep(context: Context, parcels: Sequence[Parcel], route: Route, journal: Jo
         documents += told
         text = f"signed into {name}; " if name else "signed; scan it, and "
         account = f"{parcel.speaker.name}: " if len(parcels) > 1 else ""
-        turn = f" (not before {moment(parcel.due)})" if parcel.due else ""
+        turn = f" (not before {moment(first.due)})" if first.due else ""
         lines.append(f"{account}{text}submit it with: salus consent relay {name or '-'} --keystore FILE{turn}")
     context.answer(documents, "\n".join(lines))
 

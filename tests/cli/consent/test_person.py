@@ -386,6 +386,44 @@ def test_c4_what_never_left_this_machine_is_forgotten(run, two):
     assert run("consent", "orders", "withdraw", line["number"]).code == 2
 
 
+def test_c4_what_waits_for_its_turn_is_forgotten_where_it_is_revoked(run, world, two):
+    """It counts from a later second on: a revocation of now would not end it."""
+    payer = two[0][1]
+    denied = run("consent", "deny", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--relay-as", payer,
+                 "--json").json()  # fmt: skip
+    revoked = run("consent", "revoke", "--everything", "--now", "--yes", "--relay-as", payer, "--json")
+    assert (revoked.code, len(revoked.json()["transactions"]), revoked.json()["waiting"]) == (0, 2, [])
+    assert "1 orders that waited for their turn are forgotten" in revoked.err
+    assert run("consent", "orders", "list", "--json").json() == []
+    (waiting,) = denied["waiting"]
+    assert all(record.effect.name != "DENY" for record in world.client().consent.all(waiting["patient"]))
+
+
+def test_c4_what_was_handed_out_and_counts_later_is_revoked_now_and_then(run, world, two, tmp_path):
+    payer, out = two[0][1], tmp_path / "order.json"
+    run("consent", "grant", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--out", out)
+    late = max((files.load(tmp_path / f"order-{n}.json") for n in (1, 2)), key=lambda orders: orders[0].issued_at)
+    revoked = run("consent", "revoke", "--everything", "--now", "--yes", "--relay-as", payer, "--json").json()
+    assert (len(revoked["transactions"]), len(revoked["waiting"])) == (2, 1)
+    assert revoked["waiting"] == [{"patient": late[0].patient, "due": late[0].issued_at}]
+    world.node.advance(late[0].issued_at - world.client().now() + 1)
+    submitted = run("consent", "orders", "submit", "--now", "--yes", "--relay-as", payer)
+    assert (submitted.code, "nobody may use your data any longer" in submitted.out) == (0, True)
+    path = next(p for p in tmp_path.glob("order-*.json") if files.load(p) == late)
+    assert run("consent", "relay", path, "--keystore", payer, "--yes").code == 1
+
+
+def test_c4_a_grant_comes_after_what_was_handed_out_and_counts_later(run, world, two, tmp_path):
+    out = tmp_path / "order.json"
+    run("consent", "grant", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--out", out)
+    late = max((files.load(tmp_path / f"order-{n}.json") for n in (1, 2)), key=lambda orders: orders[0].issued_at)
+    (name,) = (name for name, _, patient in two if patient == late[0].patient)
+    words = ("--to", "role:PROVIDER", "--purpose", "HRESCH", "--category", "Claim", "--relation", name)
+    again = run("consent", "grant", *words, "--yes", "--relay-as", two[0][1], "--json").json()
+    assert (again["transactions"], [w["patient"] for w in again["waiting"]]) == ([], [late[0].patient])
+    assert again["waiting"][0]["due"] >= late[0].issued_at
+
+
 # ---------------------------------------------------------------------------------------- C1: delegates and guardians
 
 
