@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -233,6 +233,16 @@ class Journal:
         more = tuple(ends)
         with self._changing():
             told = [replace(one, ends=(*one.ends, *more)) if one.draft == draft else one for one in self.standing()]
+            self._mine["standing"] = [_standing_document(one) for one in told]
+
+    def change_standing(self, grantee: str, change: Callable[[DirectiveDraft], DirectiveDraft | None]) -> None:
+        """Let new accounts begin with what a change makes of what stands for a role; None: no longer with it."""
+        with self._changing():
+            told = []
+            for one in self.standing():
+                draft = change(one.draft) if one.draft.grantee == grantee else one.draft
+                if draft is not None:
+                    told.append(replace(one, draft=draft))
             self._mine["standing"] = [_standing_document(one) for one in told]
 
     def no_longer_stand(self, grantee: str | None) -> int:

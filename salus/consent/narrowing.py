@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from salus.consent import codes
-from salus.consent.model import Directive, Effect, Record, Status
+from salus.consent.model import Directive, DirectiveDraft, Effect, Record, Status
 from salus.errors import BadInput
 
 __all__ = ["Narrowing", "narrowed"]
@@ -46,6 +46,19 @@ class Narrowing:
                 # A broader research use contains what goes, and so goes as well.
                 purposes &= ~codes.purpose_bits([name], deny=True)
         return purposes, categories, min(self.end or record.end, record.end)
+
+    def of_draft(self, draft: DirectiveDraft) -> DirectiveDraft | None:
+        """What remains of a permit as people write it; a denial as it is; None where nothing remains."""
+        if draft.effect is not Effect.PERMIT:
+            return draft
+        bits = codes.purpose_bits(draft.purposes), codes.category_bits(draft.categories)
+        purposes, categories, end = self.remains(
+            Record(draft.grantee, 0, Effect.PERMIT, *bits, draft.start, draft.end, 0, Status.ACTIVE)
+        )
+        if not purposes or not categories:
+            return None
+        names = codes.purpose_names(purposes), codes.category_names(categories)
+        return DirectiveDraft(draft.grantee, draft.effect, *names, draft.start, end)
 
 
 def narrowed(records: Sequence[Record], wish: Narrowing, index: int | None = None) -> list[Directive]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -227,6 +227,9 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, ro
         parcels.append(Parcel(one, (act_of(one, directive),)))
     parcels = apart(salus, parcels, route)
     confirm(context, salus, parcels, route)
+    if is_wide(grantee, route) and index is None:
+        name = salus.consent.name(salus.consent.resolve(grantee))
+        journal.change_standing(name, lambda draft: replace(draft, end=until))
     carry_out(context, salus, parcels, route, journal)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from salus.cli.consent._parcels import act_of, apart, ends_apart, standing_for
+from salus.cli.consent._parcels import act_of, apart, ends_apart, is_wide, standing_for
 from salus.cli.consent._person import settled_journal
 from salus.cli.consent._shared import TO, noun
 from salus.cli.consent.orders import Parcel, Route, carry_out, confirm
@@ -77,6 +77,8 @@ def narrow(context: Context, grantee: str, index: int | None, remains: Remains, 
     parcels = [_parcel(one, grantee, remains.until(end), index) for one, end in zip(who, ends, strict=True)]
     parcels = apart(salus, parcels, route)
     confirm(context, salus, parcels, route)
+    if is_wide(grantee, route) and index is None:
+        journal.change_standing(salus.consent.name(salus.consent.resolve(grantee)), remains.until(until).of_draft)
     carry_out(context, salus, parcels, route, journal)
 
 

@@ -110,6 +110,8 @@ def submit(context: Context, relay_as: str | None, relay_password_file: str | No
     Example:
       salus consent orders submit --relay-as hospital.json
     """
+    from salus.errors import Refused, one_line
+
     salus = context.connect()
     journal = settled_journal(context, salus)
     waiting = _by_account([entry for entry in journal.entries() if not entry.handed_out])
@@ -119,10 +121,18 @@ def submit(context: Context, relay_as: str | None, relay_password_file: str | No
     context.confirm([*facts, ("accounts that have their turn", len(ready)), *_chain(context, salus)], "Submit this?")
     payer = context.open_keystore(relay_as, relay_password_file) if relay_as and ready else None
     sent: list[tuple[list[Entry], Receipt, tuple[Outcome, ...]]] = []
+    out: set[int] = set()
     for entries in ready:
-        if at_once or _is_apart(salus, journal, entries[0].signed.patient):
+        if not at_once and not _is_apart(salus, journal, entries[0].signed.patient):
+            continue
+        try:
             sent.append((entries, *_send(context, salus, journal, entries, payer)))
-    done = {entry.number for entries, _, _ in sent for entry in entries}
+        except Refused as refused:
+            # The others go on. It never left this machine, and would be refused again.
+            journal.remove({entry.number for entry in entries})
+            context.note(f"{_name(entries)}: refused, and taken out: {one_line(refused, 200)}")
+            out |= {entry.number for entry in entries}
+    done = out | {entry.number for entries, _, _ in sent for entry in entries}
     _tell(context, sent, [entries for entries in waiting if entries[0].number not in done])
 
 

@@ -19,8 +19,12 @@ from salus.consent.files import orders as files
 from salus.keys.wallet import Wallet
 from tests.support.commands import PASSWORD
 from tests.support.deployed_chain import House, kind
+from tests.support.persons import may, two
+
+__all__ = ["two"]
 
 DAY = 24 * 3600
+HL7 = "http://terminology.hl7.org/CodeSystem"
 
 
 @pytest.fixture(scope="module")
@@ -28,23 +32,6 @@ def world(tmp_path_factory):
     """A house of its own: the tests move its clock."""
     with LocalNode(kind()) as node:
         yield House(node, tmp_path_factory.mktemp("person"))
-
-
-@pytest.fixture
-def two(world, run, wallet, keystore):
-    """Two hospitals that know the wallet by an account each: (name, keystore, patient's account) of both."""
-    found = []
-    for _ in range(2):
-        signer, name = world.institution("PROVIDER")
-        file = keystore(signer)
-        done = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
-        assert done.code == 0, done.err
-        found.append((name, file, Wallet.open(wallet.path, PASSWORD).address(name)))
-    return found
-
-
-def may(world, patient, name, category="Observation"):
-    return world.client().consent.decide(patient, name, ["TREAT"], [category]).answer.name == "PERMIT"
 
 
 # ---------------------------------------------------------------------------------------------------- C1: everything
@@ -145,6 +132,41 @@ def test_c2_the_first_account_of_a_wallet_is_not_shown_for_it(run, world, two, w
     done = run(*words, "--relay-as", two[0][1])
     assert "left out: default: it was never used; it begins with this when it is" in done.err
     assert world.client().consent.all(Wallet.open(wallet.path, PASSWORD).address()) == ()
+
+
+def test_c2_a_fhir_opt_out_without_an_actor_is_denied_at_every_account(run, world, two, tmp_path):
+    consent = {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {
+            "coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]
+        },
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "INFA"}]}],
+        "patient": {"reference": "Patient/1"},
+        "policyRule": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTOUT"}]},
+        "provision": {},
+    }
+    file = tmp_path / "consent.json"
+    file.write_text(json.dumps(consent))
+    done = run("consent", "grant", "--from-fhir", file, "--now", "--yes", "--relay-as", two[0][1], "--json")
+    assert done.code == 0, done.err
+    assert sorted(done.json()["patients"]) == sorted(patient for _, _, patient in two)
+    for _, _, patient in two:
+        denied = {r.grantee for r in world.client().consent.all(patient) if r.effect.name == "DENY"}
+        assert f"0x{1:040x}" in denied and all(int(grantee, 16) < 1 << 32 for grantee in denied)
+
+
+def test_c2_what_is_narrowed_for_everybody_is_inherited_narrowed(run, world, two, keystore):
+    way = ("--now", "--yes", "--relay-as", two[0][1])
+    words = ("--to", "role:PROVIDER", "--purpose", "HRESCH", "--category", "all", "--category", "HIV")
+    run("consent", "grant", *words, "--until", "2050-01-01", *way)
+    assert run("consent", "narrow", "--to", "role:PROVIDER", "--without", "HIV", *way).code == 0
+    assert run("consent", "renew", "--to", "role:PROVIDER", "--until", "2060-01-01", *way).code == 0
+    signer, name = world.institution("PROVIDER")
+    grant = ("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", keystore(signer), "--json")
+    (patient,) = run(*grant).json()["patients"]
+    (role,) = [r for r in world.client().consent.all(patient) if int(r.grantee, 16) < 1 << 32]
+    assert (role.category_names, 2524608000 < role.end <= 2840140800) == ({"all"}, True)
 
 
 # -------------------------------------------------------------------------------------------------- D7: not tied
@@ -295,133 +317,6 @@ def test_u1_a_recovered_wallet_signs_for_its_old_accounts(run, world, two, keyst
     # The wallet that lost it does not sign for it any more, and says why.
     lost = run("consent", "revoke", "--everything", "--now", *way)
     assert f"left out: {name}: {new.address()} signs for it now" in lost.err
-
-
-# ---------------------------------------------------------------------------------------------------- C3, C4: orders
-
-
-def test_c3_a_denial_of_all_stops_a_request_for_a_label_alone(run, world, two):
-    name, file, patient = two[0]
-    way = ("--yes", "--relay-as", file)
-    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--category", "HIV", "--category", "all", *way)
-    run("consent", "deny", "--to", name, "--purpose", "TREAT", *way)
-    assert world.client().consent.decide(patient, name, ["TREAT"], ["HIV"]).answer.name == "DENY"
-    (shown,) = [line for line in run("consent", "list", "--json").json() if line["effect"] == "DENY"]
-    assert shown["categories"] == ["all"]
-
-
-def test_c4_two_orders_signed_before_either_is_submitted_both_stand(run, world, two, tmp_path):
-    name, file, patient = two[0]
-    one, other = tmp_path / "a.json", tmp_path / "b.json"
-    run("consent", "deny", "--to", name, "--purpose", "TREAT", "--category", "HIV", "--yes", "--out", one)
-    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--category", "all", "--category", "HIV", "--yes",
-        "--out", other)  # fmt: skip
-    for order in (other, one):
-        assert run("consent", "relay", order, "--keystore", file, "--yes").code == 0
-    decide = world.client().consent.decide
-    assert decide(patient, name, ["TREAT"], ["HIV"]).answer.name == "DENY"
-    assert decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
-
-
-def test_c4_a_revocation_ends_what_is_signed_and_not_submitted(run, world, two, tmp_path):
-    name, file, patient = two[1]
-    order = tmp_path / "a.json"
-    run("consent", "grant", "--to", name, "--purpose", "HRESCH", "--yes", "--out", order)
-    assert run("consent", "revoke", "--from", name, "--yes", "--relay-as", file).code == 0
-    assert run("consent", "relay", order, "--keystore", file, "--yes").code == 1
-    assert world.client().consent.decide(patient, name, ["HRESCH"], ["Observation"]).answer.name != "PERMIT"
-
-
-def test_c4_a_denial_is_not_lost_behind_a_narrower_one(run, world, two):
-    name, file, patient = two[0]
-    way = ("--yes", "--relay-as", file)
-    for label in ("HIV", "PSY"):
-        run("consent", "deny", "--to", name, "--purpose", "TREAT", "--category", label, *way)
-    decide = world.client().consent.decide
-    assert {decide(patient, name, ["TREAT"], [label]).answer.name for label in ("HIV", "PSY")} == {"DENY"}
-
-
-def test_c4_what_is_signed_is_listed_and_leaves_the_list_once_it_is_there(run, two, tmp_path):
-    name, file, patient = two[0]
-    order = tmp_path / "a.json"
-    run("consent", "grant", "--to", name, "--purpose", "HRESCH", "--yes", "--out", order)
-    (line,) = run("consent", "orders", "list", "--json").json()
-    assert (line["patient"], line["relation"], line["what"], line["state"]) == (patient, name, f"permit {name}", "OPEN")
-    assert line["handedOut"] is True
-    run("consent", "relay", order, "--keystore", file, "--yes")
-    assert [line["state"] for line in run("consent", "orders", "list", "--json").json()] == ["DONE"]
-    assert run("consent", "orders", "list").out == "nothing is on its way\n"
-
-
-def test_c4_an_order_that_was_handed_out_is_withdrawn_and_what_stands_stays(run, world, two, tmp_path):
-    """Its place is taken by what stands there, signed again; whoever has the file cannot submit it any more."""
-    name, file, patient = two[0]
-    (before,) = world.client().consent.all(patient)
-    order = tmp_path / "a.json"
-    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--category", "Observation", "--yes", "--out", order)
-    (line,) = run("consent", "orders", "list", "--json").json()
-    done = run("consent", "orders", "withdraw", line["number"], "--yes", "--relay-as", file)
-    assert (done.code, f"{name} may use all for TREAT" in done.out) == (0, True)
-    assert run("consent", "relay", order, "--keystore", file, "--yes").code == 1
-    (after,) = world.client().consent.all(patient)
-    assert (after.purposes, after.categories, after.end) == (before.purposes, before.categories, before.end)
-    assert run("consent", "orders", "list", "--json").json() == []
-
-
-def test_c4_an_order_for_an_empty_place_is_withdrawn(run, world, two, tmp_path):
-    name, file, patient = two[0]
-    order = tmp_path / "a.json"
-    run("consent", "grant", "--to", name, "--purpose", "HRESCH", "--yes", "--out", order)
-    (line,) = run("consent", "orders", "list", "--json").json()
-    assert run("consent", "orders", "withdraw", line["number"], "--yes", "--relay-as", file).code == 0
-    assert run("consent", "relay", order, "--keystore", file, "--yes").code == 1
-    assert may(world, patient, name), "the permit at the other place stands"
-
-
-def test_c4_what_never_left_this_machine_is_forgotten(run, two):
-    run("consent", "revoke", "--everything", "--yes", "--relay-as", two[0][1])
-    (line,) = run("consent", "orders", "list", "--json").json()
-    done = run("consent", "orders", "withdraw", line["number"])
-    assert (done.code, done.out) == (0, f"order {line['number']} is forgotten; nobody else had it\n")
-    assert run("consent", "orders", "withdraw", line["number"]).code == 2
-
-
-def test_c4_what_waits_for_its_turn_is_forgotten_where_it_is_revoked(run, world, two):
-    """It counts from a later second on: a revocation of now would not end it."""
-    payer = two[0][1]
-    denied = run("consent", "deny", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--relay-as", payer,
-                 "--json").json()  # fmt: skip
-    revoked = run("consent", "revoke", "--everything", "--now", "--yes", "--relay-as", payer, "--json")
-    assert (revoked.code, len(revoked.json()["transactions"]), revoked.json()["waiting"]) == (0, 2, [])
-    assert "1 orders that waited for their turn are forgotten" in revoked.err
-    assert run("consent", "orders", "list", "--json").json() == []
-    (waiting,) = denied["waiting"]
-    assert all(record.effect.name != "DENY" for record in world.client().consent.all(waiting["patient"]))
-
-
-def test_c4_what_was_handed_out_and_counts_later_is_revoked_now_and_then(run, world, two, tmp_path):
-    payer, out = two[0][1], tmp_path / "order.json"
-    run("consent", "grant", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--out", out)
-    late = max((files.load(tmp_path / f"order-{n}.json") for n in (1, 2)), key=lambda orders: orders[0].issued_at)
-    revoked = run("consent", "revoke", "--everything", "--now", "--yes", "--relay-as", payer, "--json").json()
-    assert (len(revoked["transactions"]), len(revoked["waiting"])) == (2, 1)
-    assert revoked["waiting"] == [{"patient": late[0].patient, "due": late[0].issued_at}]
-    world.node.advance(late[0].issued_at - world.client().now() + 1)
-    submitted = run("consent", "orders", "submit", "--now", "--yes", "--relay-as", payer)
-    assert (submitted.code, "nobody may use your data any longer" in submitted.out) == (0, True)
-    path = next(p for p in tmp_path.glob("order-*.json") if files.load(p) == late)
-    assert run("consent", "relay", path, "--keystore", payer, "--yes").code == 1
-
-
-def test_c4_a_grant_comes_after_what_was_handed_out_and_counts_later(run, world, two, tmp_path):
-    out = tmp_path / "order.json"
-    run("consent", "grant", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--out", out)
-    late = max((files.load(tmp_path / f"order-{n}.json") for n in (1, 2)), key=lambda orders: orders[0].issued_at)
-    (name,) = (name for name, _, patient in two if patient == late[0].patient)
-    words = ("--to", "role:PROVIDER", "--purpose", "HRESCH", "--category", "Claim", "--relation", name)
-    again = run("consent", "grant", *words, "--yes", "--relay-as", two[0][1], "--json").json()
-    assert (again["transactions"], [w["patient"] for w in again["waiting"]]) == ([], [late[0].patient])
-    assert again["waiting"][0]["due"] >= late[0].issued_at
 
 
 # ---------------------------------------------------------------------------------------- C1: delegates and guardians
