@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from salus.abi.bits import ROLES
 from salus.consent import codes
 from salus.consent import research_uses as duo
-from salus.consent.model import Answer, Decision, Explanation, Policy, Reason
+from salus.consent.model import Answer, Decision, Effect, Explanation, Policy, Reason
 
 if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
@@ -26,12 +26,12 @@ _ORDER = {Answer.PERMIT: 0, Answer.DENY: 1, Answer.NONE: 2}
 
 @dataclass(frozen=True)
 class _Asked:
-    """What one institution is asked about: names of purposes, and of categories."""
+    """What one institution is asked about: names of purposes, and of categories with the bits of a request for each."""
 
     account: str
     name: str
     purposes: Sequence[str]
-    categories: Sequence[str]
+    categories: Mapping[str, int]
 
 
 def explain(
@@ -100,7 +100,9 @@ def implied(consent: Consent, institutions: Institutions, patient: str) -> tuple
         return ()
     said = {record.grantee.lower() for record in consent.all(patient)}
     silent = [house for house in institutions.all() if not _grantees(house) & said]
-    asked = [_Asked(house.address, house.handle, list(codes.PURPOSES), [codes.ALL]) for house in silent]
+    asked = [
+        _Asked(house.address, house.handle, list(codes.PURPOSES), {codes.ALL: codes.ALL_RECORDS}) for house in silent
+    ]
     groups: dict[frozenset[str], list[Explanation]] = {}
     for line in _ask(consent, patient, asked):
         if line.reason is Reason.IMPLIED:
@@ -151,7 +153,7 @@ def _ask(consent: Consent, patient: str, asked: Sequence[_Asked]) -> tuple[Expla
     single = [(one, purpose, category) for one in asked for category in one.categories for purpose in one.purposes]
     answers = consent.decisions(
         [
-            (patient, one.account, codes.request_bits([purpose]), codes.category_bits([category]))
+            (patient, one.account, codes.request_bits([purpose]), one.categories[category])
             for one, purpose, category in single
         ]
     )
@@ -181,24 +183,45 @@ def _grantees(house: Institution) -> set[str]:
     return {house.address.lower()} | {f"0x{ROLES[role]:040x}" for role in house.roles if role in ROLES}
 
 
-def _atoms(records: Iterable[Record]) -> list[str]:
-    """The categories that are asked for one by one."""
+def _atoms(records: Collection[Record]) -> dict[str, int]:
+    """The categories that are asked for one by one, and the bits that a request has for each."""
     named = 0
-    whole = True
     for record in records:
-        classes = record.categories & codes.ALL_RECORDS
-        whole &= classes in (0, codes.ALL_RECORDS)
         # A denial of everything names no label: it would list them all beside every permit.
         named |= 0 if record.categories == codes.EVERYTHING else record.categories
-    labels = [label for label, bit in codes.LABELS.items() if named & bit]
-    return ([codes.ALL] if whole else list(codes.RECORDS)) + labels
+    classes = {codes.ALL: codes.ALL_RECORDS} if _is_whole(records) else dict(codes.RECORDS)
+    return classes | _labels(named, records)
 
 
-def _parts(categories: int, about: Iterable[Record]) -> list[str]:
+def _parts(categories: int, records: Collection[Record]) -> dict[str, int]:
     """The categories of a directive, record classes as a whole where nothing tells them apart."""
-    whole = categories & codes.ALL_RECORDS == codes.ALL_RECORDS and codes.ALL in _atoms(about)
-    classes = [codes.ALL] if whole else [name for name, bit in codes.RECORDS.items() if categories & bit]
-    return classes + [label for label, bit in codes.LABELS.items() if categories & bit]
+    whole = categories & codes.ALL_RECORDS == codes.ALL_RECORDS and _is_whole(records)
+    named = {name: bit for name, bit in codes.RECORDS.items() if categories & bit}
+    return ({codes.ALL: codes.ALL_RECORDS} if whole else named) | _labels(categories, records)
+
+
+def _is_whole(records: Iterable[Record]) -> bool:
+    """Whether no directive tells record classes apart."""
+    return all(record.categories & codes.ALL_RECORDS in (0, codes.ALL_RECORDS) for record in records)
+
+
+def _labels(named: int, records: Iterable[Record]) -> dict[str, int]:
+    """The labels among categories. A label is asked for on records of a class, for there is no record without one:
+    those classes that a permit for it has and no denial.
+    """
+    known = list(records)
+    denied = sum(
+        {bit for r in known if r.effect is Effect.DENY for bit in codes.RECORDS.values() if r.categories & bit}
+    )
+    found = {}
+    for label, bit in codes.LABELS.items():
+        if named & bit:
+            permits = [
+                r.categories & codes.ALL_RECORDS for r in known if r.effect is Effect.PERMIT and r.categories & bit
+            ]
+            classes = next(filter(None, permits), codes.ALL_RECORDS)
+            found[label] = bit | (classes & ~denied or classes)
+    return found
 
 
 def _purposes(records: Iterable[Record]) -> list[str]:

@@ -254,9 +254,10 @@ class Consent:
         elif index == ALL_PLACES:
             first = self.refused_until(who, target) + 1
         else:
-            first = self.record(who, target, index).issued_at  # at the same second the revocation wins
+            first = self.record(who, target, index).issued_at + 1
         directive = Directive(target, index, Effect.NONE)
-        return self._order(who, directive, max(first, issued_before(directive, signed), at), valid_for, delegate)
+        # Later than what it ends, so that it does not depend on which of one second goes first.
+        return self._order(who, directive, max(first, issued_before(directive, signed) + 1, at), valid_for, delegate)
 
     def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int, delegate: str | None) -> Order:
         issued_at = max(self._ledger.now(), earliest)

@@ -116,11 +116,11 @@ def test_c11_a_delegate_sees_what_the_patient_granted(run, world, known, keystor
 def test_c11_a_running_emergency_is_explained(run, world, known, keystore):
     _, _, patient = known
     signer, other = world.institution("PROVIDER")
-    world.client(signer).accesses.declare_emergency(patient, Cause.UNCONSCIOUS, ["HIV"], 3600)
+    world.client(signer).accesses.declare_emergency(patient, Cause.UNCONSCIOUS, ["Observation", "HIV"], 3600)
     lines = run("consent", "explain", "--json").json()
     (line,) = [line for line in lines if line["emergency"]]
     assert (line["patient"], line["name"], line["answer"]) == (patient, other, "PERMIT")
-    assert (line["purposes"], line["categories"]) == (["ETREAT", "TREAT"], ["HIV"])
+    assert (line["purposes"], line["categories"]) == (["ETREAT", "TREAT"], ["HIV", "Observation"])
     assert "an emergency was declared, until " in run("consent", "explain").out
 
 

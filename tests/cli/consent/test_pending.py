@@ -32,12 +32,12 @@ def world(tmp_path_factory):
 # ---------------------------------------------------------------------------------------------------- C3, C4: orders
 
 
-def test_c3_a_denial_of_all_stops_a_request_for_a_label_alone(run, world, two):
+def test_c3_a_denial_of_all_stops_every_label(run, world, two):
     name, file, patient = two[0]
     way = ("--yes", "--relay-as", file)
     run("consent", "grant", "--to", name, "--purpose", "TREAT", "--category", "HIV", "--category", "all", *way)
     run("consent", "deny", "--to", name, "--purpose", "TREAT", *way)
-    assert world.client().consent.decide(patient, name, ["TREAT"], ["HIV"]).answer.name == "DENY"
+    assert world.client().consent.decide(patient, name, ["TREAT"], ["Observation", "HIV"]).answer.name == "DENY"
     (shown,) = [line for line in run("consent", "list", "--json").json() if line["effect"] == "DENY"]
     assert shown["categories"] == ["all"]
 
@@ -51,7 +51,7 @@ def test_c4_two_orders_signed_before_either_is_submitted_both_stand(run, world, 
     for order in (other, one):
         assert run("consent", "relay", order, "--keystore", file, "--yes").code == 0
     decide = world.client().consent.decide
-    assert decide(patient, name, ["TREAT"], ["HIV"]).answer.name == "DENY"
+    assert decide(patient, name, ["TREAT"], ["Observation", "HIV"]).answer.name == "DENY"
     assert decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
 
 
@@ -70,7 +70,9 @@ def test_c4_a_denial_is_not_lost_behind_a_narrower_one(run, world, two):
     for label in ("HIV", "PSY"):
         run("consent", "deny", "--to", name, "--purpose", "TREAT", "--category", label, *way)
     decide = world.client().consent.decide
-    assert {decide(patient, name, ["TREAT"], [label]).answer.name for label in ("HIV", "PSY")} == {"DENY"}
+    assert {decide(patient, name, ["TREAT"], ["Observation", label]).answer.name for label in ("HIV", "PSY")} == {
+        "DENY"
+    }
 
 
 def test_c4_what_is_signed_is_listed_and_leaves_the_list_once_it_is_there(run, two, tmp_path):

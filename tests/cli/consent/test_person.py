@@ -96,10 +96,10 @@ def test_c2_a_new_account_begins_with_what_was_said_to_everybody(run, world, two
     (patient,) = granted.json()["patients"]
     assert len(granted.json()["transactions"]) == 1
     decide = world.client().consent.decide
-    assert decide(patient, name, ["TREAT"], ["PSY"]).answer.name != "PERMIT"
+    assert decide(patient, name, ["TREAT"], ["Observation", "PSY"]).answer.name != "PERMIT"
     assert may(world, patient, name)
     other, _ = world.institution("PROVIDER")
-    assert decide(patient, other.address, ["TREAT"], ["PSY"]).answer.name == "DENY"
+    assert decide(patient, other.address, ["TREAT"], ["Observation", "PSY"]).answer.name == "DENY"
 
 
 def test_c2_an_inherited_denial_shares_no_end_with_the_other_accounts(run, world, two, keystore):
@@ -288,6 +288,23 @@ def test_u1_a_grant_that_a_denial_stops_is_not_told_as_done(run, two):
     granted = run("consent", "grant", "--to", name, "--purpose", "TREAT", *way, "--json")
     (effect,) = granted.json()["effects"]
     assert effect["holds"] is False and f"{name} may not use Observation for TREAT" in effect["text"]
+
+
+def test_u1_a_label_is_told_as_it_is_permitted_on_records(run, world, two):
+    """There is no record without a class: what is told of a label is told of records that bear it."""
+    name, file, patient = two[0]
+    way = ("--yes", "--relay-as", file)
+    words = ("--purpose", "TREAT", "--category", "Observation", "--category", "Claim", "--category", "PSY")
+    granted = run("consent", "grant", "--to", name, *words, *way, "--json")
+    assert granted.json()["effects"][0]["holds"] is True
+    denied = run("consent", "deny", "--to", name, "--purpose", "TREAT", "--category", "Claim", *way, "--json")
+    assert denied.json()["effects"][0]["holds"] is True
+    lines = run("consent", "explain", "--relation", name, "--json").json()
+    allowed = {
+        c for line in lines for c in line["categories"] if line["answer"] == "PERMIT" and "TREAT" in line["purposes"]
+    }
+    assert {"Observation", "PSY"} <= allowed and "Claim" not in allowed
+    assert may(world, patient, name)
 
 
 def test_u1_a_recovered_wallet_signs_for_its_old_accounts(run, world, two, keystore, wallet, tmp_path):
