@@ -2,6 +2,7 @@
 bench`.
 
     .venv/bin/python benchmarks/client.py [bulk] [slow_blocks] [threads] [claims] [ganache] [readings] [index] [cli]
+        [listing]
 
 Writes what it measured into benchmarks/results.json, under "client". Ratios are medians over rounds: in each round both
 ways run one after the other on the chain as it began, so that whatever else the machine does hits both.
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from eth_utils import to_checksum_address  # noqa: E402
 
+from benchmarks import listing  # noqa: E402
 from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, beside_work, ratio, rounds  # noqa: E402
 from tests.support.claim_scenario import ClaimScenario  # noqa: E402
 
@@ -79,6 +81,7 @@ MEANING = {
     "cli.help_s": ("<= 0.25", "seconds of `salus --help`, the whole process"),
     "cli.offline_s": ("<= 0.5", "seconds of `salus wallet list`, the whole process"),
     "cli.institution_list_s": ("<= 0.35", "seconds of `salus institution list` beside a node, the whole process"),
+    **listing.MEANING,
 }
 
 
@@ -440,7 +443,9 @@ def table(figures):
     return "\n".join(lines)
 
 
-PARTS = {part.__name__: part for part in (bulk, slow_blocks, threads, claims, ganache, readings, index, cli)}
+PARTS = {
+    part.__name__: part for part in (bulk, slow_blocks, threads, claims, ganache, readings, index, cli, listing.listing)
+}
 
 
 def main():

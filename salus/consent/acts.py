@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Receipt
     from salus.consent.model import Directive, Order
     from salus.consent.registry import Consent
+    from salus.institutions.registry import Institutions
 
-__all__ = ["Act", "check_draft", "relation_of", "summary"]
+__all__ = ["Act", "check_draft", "check_grantee", "relation_of"]
 
 #: The grantee of a revocation of everything.
 _EVERYBODY = "0x" + "00" * 20
@@ -32,7 +33,6 @@ class Act:
         patient: For whom.
         delegate: The signer's account where it signs as a delegate, else "".
         directive: What is granted, or revoked.
-        renewal: Whether it gives a directive a new end, and nothing else.
     """
 
     consent: Consent
@@ -40,34 +40,44 @@ class Act:
     patient: str
     delegate: str
     directive: Directive
-    renewal: bool = False
 
     @property
     def grantee(self) -> str:
         """Whom it concerns, for people; "" for everybody."""
         return "" if self.directive.grantee == _EVERYBODY else self.consent.name(self.directive.grantee)
 
-    def order(self) -> Order:
-        """The order, signed."""
+    def order(self, signed: Sequence[Order] = (), at: int = 0) -> Order:
+        """The order, signed; see :meth:`prepare`."""
+        return self.consent.sign(self.prepare(signed, at))
+
+    def prepare(self, signed: Sequence[Order] = (), at: int = 0) -> Order:
+        """The order, to be signed.
+
+        Args:
+            signed: Orders of the patient that are not on the chain yet.
+            at: Not issued before this second.
+        """
         directive, delegate = self.directive, self.delegate or None
         if directive.effect is not Effect.NONE:
-            order = self.consent.prepare_grant(directive, patient=self.patient, delegate=delegate)
-        else:
-            order = self.consent.prepare_revoke(
-                self._revoked(), patient=self.patient, delegate=delegate, index=directive.index
-            )
-        return self.consent.sign(order)
+            return self.consent.prepare_grant(directive, patient=self.patient, delegate=delegate, signed=signed, at=at)
+        return self.consent.prepare_revoke(
+            self._revoked(), patient=self.patient, delegate=delegate, index=directive.index, signed=signed, at=at
+        )
 
-    def send(self) -> Receipt:
+    def send(self, signed: Sequence[Order] = ()) -> Receipt:
         """Send it with the signer's key; where that signs for another account, as an order that it relays itself."""
         if self.patient != self.signer:
-            return self.consent.relay([self.order()])
+            return self.consent.relay([self.order(signed)])
         if self.directive.effect is not Effect.NONE:
             return self.consent.grant(self.directive)
         return self.consent.revoke(self._revoked(), index=self.directive.index)
 
     def _revoked(self) -> str | None:
-        return None if self.directive.grantee == _EVERYBODY else self.directive.grantee
+        """Whom a revocation names: an account, a role by its name, or None for everybody."""
+        grantee = self.directive.grantee
+        if grantee == _EVERYBODY:
+            return None
+        return grantee if int(grantee, 16) >> 32 else self.consent.name(grantee)
 
 
 def relation_of(consent: Consent, grantee: str) -> str | None:
@@ -87,31 +97,45 @@ def relation_of(consent: Consent, grantee: str) -> str | None:
     return None if name.startswith("role:") else name.lower()
 
 
-def check_draft(consent: Consent, draft: DirectiveDraft, now: int, file: str = "") -> None:
+def check_draft(consent: Consent, institutions: Institutions, draft: DirectiveDraft, now: int, file: str = "") -> None:
     """Find whatever is wrong with a draft and can be found without a signer.
 
     Args:
-        consent: Knows the institutions.
+        consent: Resolves the grantee.
+        institutions: Knows who is an institution and who works for one.
         draft: What is to be granted or denied.
         now: The chain's clock.
         file: Where it was read from, for the message.
 
     Raises:
-        BadInput: An unknown grantee, purpose or category, or a period that has ended.
+        BadInput: An unknown grantee, purpose or category, a period that has ended, or a grantee that a directive cannot
+            mean yet.
     """
-    consent.resolve(draft.grantee, file=file)
-    purpose_bits(draft.purposes, deny=draft.effect is Effect.DENY, file=file)
-    category_bits(draft.categories, file=file)
+    check_grantee(institutions, consent.resolve(draft.grantee, file=file), file)
+    denied = draft.effect is Effect.DENY
+    purpose_bits(draft.purposes, deny=denied, file=file)
+    category_bits(draft.categories, deny=denied, file=file)
     if draft.end <= now:
         raise BadInput(file, "period", f"has ended: {moment(draft.end)} is past")
 
 
-def summary(acts: Sequence[Act]) -> str:
-    """What was done, in words: ``permitted city-hospital, revoked everything``."""
-    done = {Effect.NONE: "revoked", Effect.PERMIT: "permitted", Effect.DENY: "denied"}
-    return ", ".join(
-        f"renewed {act.grantee} until {moment(act.directive.end)}"
-        if act.renewal
-        else f"{done[act.directive.effect]} {act.grantee or 'everything'}"
-        for act in acts
-    )
+def check_grantee(institutions: Institutions, grantee: str, file: str = "") -> None:
+    """Refuse a grantee that no request is ever made by: the registry asks for the institution that somebody works for.
+
+    Args:
+        institutions: Knows who works for one.
+        grantee: An account.
+        file: Where it was read from, for the message.
+
+    Raises:
+        BadInput: It is a member of staff, an operator of an institution.
+    """
+    operator = institutions.operator(grantee)
+    if operator is not None and institutions.get(grantee) is None:
+        house = institutions.name(operator.institution)
+        raise BadInput(
+            file,
+            "grantee",
+            f"{grantee} is a member of staff of {house}: a directive for one person or one unit would be stored and"
+            f" never be asked for, so that it would protect nothing; name the institution, {house}",
+        )

@@ -11,6 +11,7 @@ just its own bit (:func:`request_bits`): the contract's bit test is then the anc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from salus.abi.bits import (
@@ -20,9 +21,9 @@ from salus.abi.bits import (
     LABELS,
     PURPOSES,
     RECORDS,
-    category_names,
     names_of,
 )
+from salus.abi.bits import category_names as _permitted_categories
 from salus.consent import research_uses as duo
 from salus.errors import BadInput
 from salus.institutions.roles import bits_of
@@ -31,6 +32,7 @@ __all__ = [
     "ALL",
     "ALL_RECORDS",
     "CATEGORIES",
+    "EVERYTHING",
     "LABELS",
     "PURPOSES",
     "RECORDS",
@@ -42,6 +44,9 @@ __all__ = [
     "request_bits",
 ]
 
+
+#: Every category there can be: what a denial of ``all`` denies.
+EVERYTHING = (1 << 56) - 1
 
 # Before a research use: its bit alone.
 _ONLY = "only:"
@@ -108,6 +113,7 @@ def purpose_bits(names: Iterable[str], *, deny: bool = False, file: str = "") ->
     return _closed(found, deny)
 
 
+@lru_cache(maxsize=1024)
 def purpose_names(bits: int, *, deny: bool = False) -> frozenset[str]:
     """The names of purposes; a use stands for what :func:`purpose_bits` makes of it, a bit by itself is
     ``only:<name>``.
@@ -182,10 +188,31 @@ def _closed(names: Iterable[str], deny: bool) -> int:
     return bits
 
 
-def category_bits(names: Iterable[str], *, file: str = "") -> int:
+def category_bits(names: Iterable[str], *, deny: bool = False, file: str = "") -> int:
     """The bits of categories; ``all`` is every record class and no sensitivity label.
+
+    Args:
+        names: Names of categories, or ``all``.
+        deny: They are denied: then ``all`` is everything, also the labels and what has no name yet; ``only:all`` is
+            every record class.
+        file: Where they were read, for the message.
 
     Raises:
         BadInput: An unknown name.
     """
-    return bits_of(names, {**CATEGORIES, ALL: ALL_RECORDS}, "category", file)
+    every = {ALL: EVERYTHING, _ONLY + ALL: ALL_RECORDS} if deny else {ALL: ALL_RECORDS}
+    return bits_of(names, {**CATEGORIES, **every}, "category", file)
+
+
+@lru_cache(maxsize=1024)
+def category_names(bits: int, *, deny: bool = False) -> frozenset[str]:
+    """The names of categories, as :func:`category_bits` reads them.
+
+    Args:
+        bits: A set of categories.
+        deny: They are denied: then ``all`` is everything, and ``only:all`` is every record class and no label.
+    """
+    names = _permitted_categories(bits)
+    if not deny or ALL not in names:
+        return names
+    return frozenset({ALL}) if bits == EVERYTHING else frozenset(names - {ALL} | {_ONLY + ALL})

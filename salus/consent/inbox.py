@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Event
     from salus.consent.access_log import Accesses, Emergency, Use
     from salus.consent.guardians import Guardians
+    from salus.consent.history import Action
     from salus.consent.model import Record
     from salus.consent.registry import Consent
 
@@ -38,6 +40,7 @@ class Inbox:
         patient: The account.
         emergencies: Emergency (break-glass) accesses, oldest first.
         recoveries: Steps of a recovery, oldest first.
+        changes: Grants, revocations, delegates and guardians that this wallet did not sign or send, oldest first.
         uses: Uses of the patient's data, oldest first.
         expiring: Directives in force that end soon, whenever they were granted.
     """
@@ -45,6 +48,7 @@ class Inbox:
     patient: str
     emergencies: tuple[Emergency, ...]
     recoveries: tuple[Event, ...]
+    changes: tuple[Action, ...]
     uses: tuple[Use, ...]
     expiring: tuple[Record, ...]
 
@@ -57,26 +61,51 @@ class Inboxes:
         consent: Says which directives there are.
         accesses: Says who used what.
         guardians: Says which recoveries there are.
+        is_own: Whether this wallet caused an event.
 
     Attributes:
         until: The last block that is looked at.
     """
 
-    def __init__(self, ledger: Ledger, consent: Consent, accesses: Accesses, guardians: Guardians) -> None:
-        self._consent, self._accesses, self._guardians = consent, accesses, guardians
+    def __init__(
+        self,
+        ledger: Ledger,
+        consent: Consent,
+        accesses: Accesses,
+        guardians: Guardians,
+        is_own: Callable[[Event], bool] = lambda _: False,
+    ) -> None:
+        self._consent, self._accesses, self._guardians, self._is_own = consent, accesses, guardians, is_own
         self.until = number(ledger.node.block().get("number"), "the latest block", most=1 << 64)
         self._soon = ledger.now() + SOON
 
     def of(self, patient: str, since: int) -> Inbox:
         """The inbox of one account, from a block on."""
-        steps = self._guardians.history(patient, since=since)
         records = self._consent.all(patient)
         return Inbox(
             patient,
             tuple(e for e in self._accesses.emergencies(patient, since=since) if e.block <= self.until),
-            tuple(e for e in steps if e.name in RECOVERY_STEPS and e.block <= self.until),
+            self._steps(patient, since),
+            self._changes(patient, since),
             tuple(use for use in self._accesses.all(patient, since=since) if use.block <= self.until),
             tuple(r for r in records if r.status is Status.ACTIVE and r.end <= self._soon),
+        )
+
+    def guarded(self, patient: str, since: int) -> Inbox:
+        """What concerns a guardian of an account: the steps of its recovery."""
+        return Inbox(patient, (), self._steps(patient, since), (), (), ())
+
+    def _steps(self, patient: str, since: int) -> tuple[Event, ...]:
+        steps = self._guardians.history(patient, since=since)
+        return tuple(e for e in steps if e.name in RECOVERY_STEPS and e.block <= self.until)
+
+    def _changes(self, patient: str, since: int) -> tuple[Action, ...]:
+        return tuple(
+            action
+            for action in self._consent.actions(patient)
+            if since <= action.event.block <= self.until
+            and action.event.name not in RECOVERY_STEPS
+            and not self._is_own(action.event)
         )
 
 

@@ -262,7 +262,9 @@ class Record:
     @property
     def category_names(self) -> frozenset[str]:
         """Names of the categories."""
-        return codes.category_names(self.categories)
+        # Of what was revoked nothing says whether it was a denial, but that it was of everything.
+        denied = self.effect is Effect.DENY or self.categories == codes.EVERYTHING
+        return codes.category_names(self.categories, deny=denied)
 
     def draft(self, grantee: str) -> DirectiveDraft:
         """The directive as people write it; ``grantee`` is what they call its grantee."""
@@ -300,6 +302,9 @@ class Explanation:
         categories: Names.
         grantee: With ``index`` the directive that decided, or the nearest one when none did.
         index: Its place.
+        others: Further institutions to which this applies as well: those that the deployment's policy lets in.
+        emergency: Id of the emergency that opens it, where that and no directive does.
+        until: End of that emergency.
     """
 
     institution: str
@@ -310,3 +315,6 @@ class Explanation:
     categories: frozenset[str]
     grantee: str
     index: int
+    others: tuple[str, ...] = ()
+    emergency: bytes = b""
+    until: int = 0

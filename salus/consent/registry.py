@@ -16,10 +16,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from salus.abi.bits import ROLES, role_names
+from salus.abi.bits import role_names
 from salus.chain.clock import send_at
 from salus.consent import codes
-from salus.consent import research_uses as duo
+from salus.consent.explain import explain
 from salus.consent.history import Action, actions
 from salus.consent.model import (
     ALL_PLACES,
@@ -36,6 +36,7 @@ from salus.consent.model import (
     Record,
     Status,
 )
+from salus.consent.places import PLACES, choose_place, issued_before
 from salus.consent.relay import BATCH, GAS_OF_ONE, relay_all, words
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
@@ -66,8 +67,6 @@ __all__ = [
     "Record",
     "Status",
 ]
-
-_PLACES = 4
 
 
 class Consent:
@@ -117,29 +116,34 @@ class Consent:
         *,
         index: int | None = None,
         taken: Collection[tuple[str, str, int]] = (),
+        signed: Sequence[Order] = (),
     ) -> Directive:
         """A draft as the contract takes it.
 
         Args:
             index: The place, 0 to 3; by default that of a directive with the same effect and purposes (which is thus
-                renewed), else the first one at which nothing is in force.
+                renewed; a denial only when all of it is denied again), else the first one at which nothing is in force.
             taken: Places that are given away already, as (patient, grantee, index), where several drafts go together.
+            signed: Orders of the patient that are not on the chain yet: what they grant counts as in force.
 
         Raises:
             BadInput: An unknown name, an empty set, an impossible period, or all four places are in force.
         """
         grantee = self.resolve(draft.grantee)
         purposes = codes.purpose_bits(draft.purposes, deny=draft.effect is Effect.DENY)
-        categories = codes.category_bits(draft.categories)
+        categories = codes.category_bits(draft.categories, deny=draft.effect is Effect.DENY)
         if not purposes or not categories:
             raise BadInput("", "purpose" if not purposes else "category", "is missing; name at least one")
         if draft.effect not in (Effect.PERMIT, Effect.DENY):
             raise BadInput("", "effect", "must be permit or deny")
         if not 0 <= draft.start < draft.end < 1 << 40:
             raise BadInput("", "period", f"from {draft.start} to {draft.end} is empty or out of range")
-        if index is None:
-            index = self._place(patient, grantee, draft.effect, purposes, taken)
-        return Directive(grantee, index, Effect(draft.effect), purposes, categories, draft.start, draft.end)
+        wanted = Directive(grantee, index or 0, Effect(draft.effect), purposes, categories, draft.start, draft.end)
+        if index is not None:
+            return wanted
+        records = self._records(patient, [(grantee, place) for place in range(PLACES)])
+        given = {place for who, whom, place in taken if (who, whom) == (patient, grantee)}
+        return replace(wanted, index=choose_place(records, signed, wanted, given))
 
     def renewal(self, patient: str, grantee: str, end: int, *, index: int | None = None) -> Directive:
         """What a patient granted to a grantee, with a new end.
@@ -153,7 +157,7 @@ class Consent:
             BadInput: Nothing is there, or several are and none was named.
         """
         who, target = address(patient, "patient"), self.resolve(grantee)
-        there = [r for r in self.directives(who, target) if r.status is not Status.REVOKED and index in (None, r.index)]
+        there = [r for r in self._pair(who, target) if r.status is not Status.REVOKED and index in (None, r.index)]
         there = [r for r in there if r.status is not Status.EXPIRED] or there
         if not there:
             raise BadInput("", "grantee", f"nothing that could be renewed was granted to {grantee}")
@@ -163,23 +167,13 @@ class Consent:
         (old,) = there
         if not old.start < end < 1 << 40:
             raise BadInput("", "end", f"{end} is not after the start, {old.start}")
-        events = self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": who, "grantee": target})
-        document = next(e.args["document"] for e in reversed(events) if e.args["index"] == old.index)
+        document = self.document(who, target, old.index)
         return Directive(target, old.index, old.effect, old.purposes, old.categories, old.start, end, document)
 
-    def _place(
-        self, patient: str, grantee: str, effect: Effect, purposes: int, taken: Collection[tuple[str, str, int]]
-    ) -> int:
-        free = [index for index in range(_PLACES) if (patient, grantee, index) not in taken]
-        records = self._records(patient, [(grantee, index) for index in free])
-        for record in records:
-            if record.status is not Status.REVOKED and (record.effect, record.purposes) == (effect, purposes):
-                return record.index
-        for record in records:
-            if record.status not in (Status.ACTIVE, Status.NOT_YET):
-                return record.index
-        full = "all four directives for this grantee are in force; revoke one, or name the one to replace"
-        raise BadInput("", "index", full)
+    def document(self, patient: str, grantee: str, index: int) -> bytes:
+        """The hash of the signed document that the directive at a place names; zeros for none."""
+        events = self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": patient, "grantee": grantee})
+        return next((bytes(e.args["document"]) for e in reversed(events) if e.args["index"] == index), bytes(32))
 
     # ---- direct
 
@@ -217,6 +211,8 @@ class Consent:
         delegate: str | None = None,
         index: int | None = None,
         valid_for: int = WEEK,
+        signed: Sequence[Order] = (),
+        at: int = 0,
     ) -> Order:
         """An order to sign.
 
@@ -225,16 +221,19 @@ class Consent:
             delegate: Who signs for the patient, within its scope; None for whoever controls the patient's account.
             index: See :meth:`directive`.
             valid_for: Seconds for which it may be submitted.
+            signed: Orders of the patient that are not on the chain yet: this one is issued later than those it meets.
+            at: Not issued before this second, which may lie ahead: until then it cannot be submitted.
         """
         who = address(patient, "patient") if patient else self._ledger.need_signer().address
-        directive = draft if isinstance(draft, Directive) else self.directive(who, draft, index=index)
+        directive = draft if isinstance(draft, Directive) else self.directive(who, draft, index=index, signed=signed)
         # A grant must be later than what stands at its place; within one second that means the next one.
         last = max(
             self.record(who, directive.grantee, directive.index).issued_at,
             self.refused_until(who, directive.grantee),
             self.revoked_until(who),
+            issued_before(directive, signed),
         )
-        return self._order(who, directive, last + 1, valid_for, delegate)
+        return self._order(who, directive, max(last + 1, at), valid_for, delegate)
 
     def prepare_revoke(
         self,
@@ -244,6 +243,8 @@ class Consent:
         delegate: str | None = None,
         index: int = ALL_PLACES,
         valid_for: int = WEEK,
+        signed: Sequence[Order] = (),
+        at: int = 0,
     ) -> Order:
         """A revocation to sign; see :meth:`revoke` and :meth:`prepare_grant`."""
         who = address(patient, "patient") if patient else self._ledger.need_signer().address
@@ -253,8 +254,10 @@ class Consent:
         elif index == ALL_PLACES:
             first = self.refused_until(who, target) + 1
         else:
-            first = self.record(who, target, index).issued_at  # at the same second the revocation wins
-        return self._order(who, Directive(target, index, Effect.NONE), first, valid_for, delegate)
+            first = self.record(who, target, index).issued_at + 1
+        directive = Directive(target, index, Effect.NONE)
+        # Later than what it ends, so that it does not depend on which of one second goes first.
+        return self._order(who, directive, max(first, issued_before(directive, signed) + 1, at), valid_for, delegate)
 
     def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int, delegate: str | None) -> Order:
         issued_at = max(self._ledger.now(), earliest)
@@ -342,7 +345,12 @@ class Consent:
         return self._decide(address(patient, "patient"), self._institutions.resolve(actor), *bits)
 
     def _decide(self, patient: str, actor: str, purposes: int, categories: int) -> Decision:
-        return _decision(self._ledger.call(self._f.decide(patient, actor, purposes, categories)))
+        return self.decisions([(patient, actor, purposes, categories)])[0]
+
+    def decisions(self, requests: Sequence[tuple[str, str, int, int]]) -> list[Decision]:
+        """The answers to many requests at once: patient, actor, purposes and categories as bits."""
+        answers = self._ledger.calls("ConsentRegistry", "decide", requests)
+        return [Decision(Answer(answer), Reason(why), who, place) for answer, why, who, place in answers]
 
     def policy(self) -> Policy:
         """What holds where a patient never said anything."""
@@ -364,8 +372,10 @@ class Consent:
 
     def directives(self, patient: str, grantee: str) -> tuple[Record, ...]:
         """What a patient ever granted to a grantee (a name or an address), one record a place."""
-        who, target = address(patient, "patient"), self.resolve(grantee)
-        records = self._records(who, [(target, index) for index in range(_PLACES)])
+        return self._pair(address(patient, "patient"), self.resolve(grantee))
+
+    def _pair(self, patient: str, grantee: str) -> tuple[Record, ...]:
+        records = self._records(patient, [(grantee, index) for index in range(PLACES)])
         return tuple(record for record in records if record.status is not Status.NONE)
 
     def revoked_until(self, patient: str) -> int:
@@ -395,80 +405,10 @@ class Consent:
         """Every action on a patient's account and who signed it; see :func:`salus.consent.history.actions`."""
         return actions(self._ledger, self._guardians, patient)
 
-    def explain(self, patient: str) -> tuple[Explanation, ...]:
-        """Who may see what, and why: what the contract answers now to each institution that a directive concerns.
+    def explain(self, patient: str, *, only: Collection[str] | None = None) -> tuple[Explanation, ...]:
+        """Who may see what, and why; see :func:`salus.consent.explain.explain`.
 
-        Institutions are those that a directive names or that have a role which one names. Each purpose is asked for, on
-        all records as a whole, or on each class where a directive tells classes apart, and on each label that a
-        directive names. Requests with one answer and one reason are one line.
+        Args:
+            only: Accounts of institutions, where not all are asked about.
         """
-        who = address(patient, "patient")
-        records = self.all(who)
-        concerned: list[tuple[str, str, list[Record]]] = []
-        for institution in self._institutions.all():
-            own = {institution.address} | {f"0x{ROLES[r]:040x}" for r in institution.roles if r in ROLES}
-            lower = {account.lower() for account in own}
-            about = [record for record in records if record.grantee.lower() in lower]
-            if about:
-                concerned.append((institution.address, institution.handle, about))
-        asked = [
-            (account, name, purpose, category)
-            for account, name, about in concerned
-            for category in _atoms(about)
-            for purpose in _purposes(about)
-        ]
-        answers = self._ledger.calls(
-            "ConsentRegistry",
-            "decide",
-            [
-                (who, account, codes.request_bits([purpose]), codes.category_bits([category]))
-                for account, _, purpose, category in asked
-            ],
-        )
-        lines: dict[tuple[str, str], dict[Decision, dict[str, set[str]]]] = {}
-        for (account, name, purpose, category), answer in zip(asked, answers, strict=True):
-            of_one = lines.setdefault((account, name), {}).setdefault(_decision(answer), {})
-            of_one.setdefault(purpose, set()).add(category)
-        return tuple(line for (account, name), its in lines.items() for line in self._explanations(account, name, its))
-
-    def _explanations(
-        self, account: str, name: str, lines: dict[Decision, dict[str, set[str]]]
-    ) -> Sequence[Explanation]:
-        found = []
-        for decision, by_purpose in lines.items():
-            # Purposes with the same categories are one line.
-            groups: dict[frozenset[str], set[str]] = {}
-            for purpose, categories in by_purpose.items():
-                groups.setdefault(frozenset(categories), set()).add(purpose)
-            for data, purposes in groups.items():
-                answer, reason = decision.answer, decision.reason
-                place = decision.grantee, decision.index
-                found.append(Explanation(account, name, answer, reason, frozenset(purposes), data, *place))
-        order = {Answer.PERMIT: 0, Answer.DENY: 1, Answer.NONE: 2}
-        return sorted(found, key=lambda line: (order[line.answer], line.reason, sorted(line.purposes)))
-
-
-def _decision(found: Any) -> Decision:
-    answer, reason, grantee, index = found
-    return Decision(Answer(answer), Reason(reason), grantee, index)
-
-
-def _atoms(records: Iterable[Record]) -> list[str]:
-    """The categories that are asked for one by one."""
-    named = 0
-    whole = True
-    for record in records:
-        classes = record.categories & codes.ALL_RECORDS
-        whole &= classes in (0, codes.ALL_RECORDS)
-        named |= record.categories
-    labels = [label for label, bit in codes.LABELS.items() if named & bit]
-    return ([codes.ALL] if whole else list(codes.RECORDS)) + labels
-
-
-def _purposes(records: Iterable[Record]) -> list[str]:
-    """The purposes that are asked for: research uses only where a directive tells them from research as a whole."""
-    research = codes.PURPOSES["HRESCH"]
-    named = 0
-    for record in records:
-        named |= 0 if record.purposes & research else record.purposes
-    return [*codes.PURPOSES, *(use for use, bit in duo.purposes().items() if named & bit)]
+        return explain(self._ledger, self._institutions, self, address(patient, "patient"), only=only)

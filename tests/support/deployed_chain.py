@@ -28,8 +28,8 @@ class DeployedChain:
                   maker), reviews emergencies, arbitrates claims, and recalls lots
     """
 
-    def __init__(self, node: LocalNode, folder: Path) -> None:
-        self.node = node
+    def __init__(self, node: LocalNode, folder: Path, *, policy: int = 1) -> None:
+        self.node, self._policy = node, policy  # 1: the policy "emergency"
         self.url = node.url
         self.w3 = Web3(HTTPProvider(node.url))
         self._numbers = itertools.count(1)
@@ -90,7 +90,7 @@ class DeployedChain:
         manager = self.deploy("AccessManager", self._rich.address)
         institutions = self.deploy("Institutions", manager)
         guardians = self.deploy("Guardians")
-        consents = self.deploy("ConsentRegistry", institutions, guardians, 1)  # the policy "emergency"
+        consents = self.deploy("ConsentRegistry", institutions, guardians, self._policy)
         accesses = self.deploy("AccessLog", manager, institutions, consents)
         plans = self.deploy("Plans", institutions, consents, 0)  # a version judges at once
         treasury = self.deploy("Treasury", institutions)

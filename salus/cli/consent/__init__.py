@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from salus.cli.consent import access, grant, guardians, inbox, orders, show
+from salus.cli.consent import access, grant, guardians, inbox, narrow, orders, pending, show
 from salus.cli.consent._shared import noun
 
-__all__ = ["access", "grant", "guardians", "inbox", "noun", "orders", "show"]
+__all__ = ["access", "grant", "guardians", "inbox", "narrow", "noun", "orders", "pending", "show"]

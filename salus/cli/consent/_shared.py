@@ -10,6 +10,7 @@ from salus.cli.options import group, option
 
 if TYPE_CHECKING:
     from salus.cli.context import Context
+    from salus.client import Salus
     from salus.keys.signers import Signer
 
 __all__ = ["CATEGORY", "TO", "Look", "check_out", "named_signer", "noun"]
@@ -34,21 +35,26 @@ class Look:
     patient: str | None = option("--patient", help="Whose: an account [default: the wallet's].")
     relation: str | None = option("--relation", help="Only this account of the wallet [default: all of them].")
 
-    def accounts(self, context: Context) -> dict[str, str]:
-        """Accounts by what they are called: the one that is named, or all of the wallet."""
+    def accounts(self, context: Context, salus: Salus) -> dict[str, str]:
+        """Accounts by what they are called: the one that is named, or all of the person, also those that a recovery
+        moved here and those of whom a key here is the delegate.
+        """
+        from salus.cli.consent._person import own_accounts, person_of
         from salus.errors import BadInput
         from salus.keys.addresses import address
 
         if self.patient:
             return {"": address(self.patient, "--patient")}
-        if not context.has_wallet:
-            return {"": context.signer().address}
-        accounts = context.accounts()
-        if not self.relation:
-            return accounts
-        if self.relation not in accounts:
-            raise BadInput("--relation", self.relation, f"the wallet has no such account; it has {', '.join(accounts)}")
-        return {self.relation: accounts[self.relation]}
+        if self.relation and context.has_wallet:
+            own = own_accounts(context)
+            if self.relation not in own:
+                raise BadInput("--relation", self.relation, f"the wallet has no such account; it has {', '.join(own)}")
+            return {self.relation: own[self.relation]}
+        found = person_of(context, salus).accounts()
+        return {
+            account.name if account.relation or account.patient != account.signer else "": account.patient
+            for account in found
+        }
 
 
 def check_out(out: str | None) -> None:

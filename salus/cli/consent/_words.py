@@ -76,7 +76,9 @@ def explanation_row(names: Mapping[str, str], found: Explanation) -> tuple[objec
     """An answer as a row: institution, answer, purposes, data, why."""
     answer = {0: "no answer", 1: "may", 2: "may not"}[found.answer]
     why = found.reason.words
-    if int(found.grantee, 16):
+    if found.emergency:
+        why = f"an emergency was declared, until {moment(found.until)}"
+    elif int(found.grantee, 16):
         why += f" ({names[found.grantee]}, place {found.index})"
     return found.name, answer, abbreviate(found.purposes), abbreviate(found.categories), why
 
@@ -95,6 +97,9 @@ def explanation_document(patient: str, found: Explanation) -> dict[str, Any]:
         "categories": sorted(found.categories),
         "grantee": found.grantee if decisive else None,
         "index": found.index if decisive else None,
+        "others": list(found.others),
+        "emergency": found.emergency or None,
+        "until": found.until or None,
     }
 
 

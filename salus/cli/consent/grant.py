@@ -9,13 +9,15 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
+from salus.cli.consent._parcels import act_of, all_used, apart, drafted, ends_apart, is_wide, standing_for
+from salus.cli.consent._person import settled_journal
 from salus.cli.consent._shared import TO, noun
-from salus.cli.consent.orders import Route, acting, carry_out, confirm, directive_facts
+from salus.cli.consent.orders import Parcel, Route, carry_out, confirm, directive_facts
 from salus.cli.context import Context
 from salus.cli.moments import moment, parse_end, parse_moment
 from salus.cli.options import command, option, takes
@@ -24,7 +26,6 @@ from salus.cli.output import abbreviate
 if TYPE_CHECKING:
     from salus.chain.receipts import Receipt
     from salus.client import Salus
-    from salus.consent.acts import Act
     from salus.consent.model import DirectiveDraft, Effect, Order
 
 __all__ = ["deny", "grant", "relay", "renew", "revoke"]
@@ -152,33 +153,33 @@ def deny(context: Context, scope: Scope, route: Route) -> None:
 def _direct(
     context: Context, salus: Salus, drafts: Sequence[DirectiveDraft], file: str, index: int | None, route: Route
 ) -> None:
-    """Check the drafts before anybody is asked for a password; find their places, show them, send them."""
+    """Check the drafts before anybody is asked for a password; find accounts and places, show them, send them."""
     from salus.consent.acts import check_draft
 
     for draft in drafts:
-        check_draft(salus.consent, draft, salus.now(), file)
-    acts: list[Act] = []
-    taken: set[tuple[str, str, int]] = set()
-    for draft in drafts:
-        actor = acting(context, salus, draft.grantee, route)
-        directive = actor.client.consent.directive(actor.patient, draft, index=index, taken=taken)
-        taken.add((actor.patient, directive.grantee, directive.index))
-        acts.append(actor.act(directive))
-    confirm(context, salus, acts, route)
-    carry_out(context, salus, acts, route)
+        check_draft(salus.consent, salus.institutions, draft, salus.now(), file)
+    journal = settled_journal(context, salus)
+    plan = drafted(context, salus, drafts, index, route, journal)
+    confirm(context, salus, plan.parcels, route)
+    plan.remember(journal)
+    carry_out(context, salus, plan.parcels, route, journal)
 
 
 @command(noun, "revoke")
 @click.option("--from", "grantee", help=TO)
-@click.option("--everything", is_flag=True, help="Revoke all that this account ever granted, to anybody.")
+@click.option("--everything", is_flag=True, help="Revoke all that you ever granted, to anybody, with every account.")
 @click.option("--index", type=click.IntRange(0, 3), help="Only this place of the four [default: all of the grantee's].")
 @takes(route=Route)
 def revoke(context: Context, grantee: str | None, everything: bool, index: int | None, route: Route) -> None:
-    """Take back what was granted, as easily as it was given.
+    """Take back what was granted, as easily as it was given. It is told what holds afterwards.
+
+    Of several accounts each has its own order and its own turn, hours apart, so that they are not tied to each other;
+    with --now all at once.
 
     \b
     Example:
       salus consent revoke --from city-hospital --relay-as hospital.json
+      salus consent revoke --everything --now --relay-as hospital.json
     """
     from salus.consent.model import Directive, Effect
     from salus.consent.registry import ALL_PLACES
@@ -191,9 +192,18 @@ def revoke(context: Context, grantee: str | None, everything: bool, index: int |
     route.check()
     target = salus.consent.resolve(grantee) if grantee else ZERO
     directive = Directive(target, ALL_PLACES if index is None else index, Effect.NONE)
-    acts = [acting(context, salus, grantee or "", route).act(directive)]
-    confirm(context, salus, acts, route)
-    carry_out(context, salus, acts, route)
+    journal = settled_journal(context, salus)
+    if grantee:
+        who = standing_for(context, salus, grantee, route, journal)
+    else:
+        who = all_used(context, salus, route, journal)
+    parcels = apart(salus, [Parcel(one, (act_of(one, directive),)) for one in who], route)
+    confirm(context, salus, parcels, route)
+    carry_out(context, salus, parcels, route, journal)
+    if not route.patient and not route.relation and (everything or is_wide(grantee or "", route)):
+        gone = journal.no_longer_stand(None if everything else salus.consent.name(target))
+        if gone:
+            context.note(f"new accounts no longer begin with {gone} directives that stood for everybody")
 
 
 @command(noun, "renew")
@@ -212,11 +222,18 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, ro
     route.check()
     until = parse_end(end or "+1y", salus.now)
     salus.consent.resolve(grantee)
-    actor = acting(context, salus, grantee, route)
-    directive = actor.client.consent.renewal(actor.patient, grantee, until, index=index)
-    acts = [actor.act(directive, renewal=True)]
-    confirm(context, salus, acts, route)
-    carry_out(context, salus, acts, route)
+    journal = settled_journal(context, salus)
+    who = standing_for(context, salus, grantee, route, journal)
+    parcels = []
+    for one, its_end in zip(who, ends_apart(salus, until, len(who), route), strict=True):
+        directive = one.client.consent.renewal(one.patient, grantee, its_end, index=index)
+        parcels.append(Parcel(one, (act_of(one, directive),)))
+    parcels = apart(salus, parcels, route)
+    confirm(context, salus, parcels, route)
+    if is_wide(grantee, route) and index is None:
+        name = salus.consent.name(salus.consent.resolve(grantee))
+        journal.change_standing(name, lambda draft: replace(draft, end=until))
+    carry_out(context, salus, parcels, route, journal)
 
 
 # --------------------------------------------------------------------------------------------------------------- relay

@@ -4,16 +4,15 @@ key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.consent._shared import Look, check_out, named_signer, noun
+from salus.cli.consent._changes import Change, carry_out_change, holds, keep_request, request_facts, where_facts
+from salus.cli.consent._shared import Look, check_out, noun
 from salus.cli.context import Context
 from salus.cli.moments import moment, parse_end
-from salus.cli.options import command, group, option, takes
+from salus.cli.options import command, group, takes
 
 if TYPE_CHECKING:
     from salus.client import Salus
@@ -44,89 +43,6 @@ for _group in (delegate, guardians, recover):
     noun.add_command(_group)
 
 
-@dataclass(frozen=True)
-class Change:
-    """Who signs a change, and where it goes."""
-
-    relation: str | None = option("--relation", help="The wallet's account that it concerns.")
-    patient: str | None = option("--patient", help="The patient, where a recovery moved the account to the signer's.")
-    out: str | None = option("--out", type=click.Path(), help="Only sign, and write the request to this file.")
-    relay_as: str | None = option(
-        "--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."
-    )
-    relay_password_file: str | None = option(
-        "--relay-password-file", type=click.Path(), help="File with the password of --relay-as."
-    )
-
-
-def _change(
-    context: Context,
-    change: Change,
-    prepare: Callable[[Salus, str | None], Request],
-    done: str,
-    check: Callable[[Salus], None] = lambda _: None,
-) -> None:
-    """Prepare a change that the patient signs, show it, sign it, and send it on its way; ``check`` comes before the
-    password.
-    """
-    from salus.errors import BadInput
-
-    if change.out and change.relay_as:
-        raise BadInput("--out", "", "and --relay-as exclude each other: write the request, or submit it")
-    salus = context.connect()
-    check_out(change.out)
-    check(salus)
-    client = salus.with_signer(named_signer(context, change.relation))
-    request = prepare(client, change.patient)
-    context.confirm(_facts(context, client, request), "Sign this?")
-    if change.out:
-        _keep(context, client.guardians.sign(request), change.out)
-        return
-    if change.relay_as:
-        signed = client.guardians.sign(request)
-        relayer = context.open_keystore(change.relay_as, change.relay_password_file)
-        receipt = client.with_signer(relayer).guardians.submit(signed)
-    else:
-        receipt = client.guardians.carry_out(request)
-    context.sent(receipt, done, patient=request.patient)
-
-
-def _keep(context: Context, request: Request, out: str) -> None:
-    from salus.consent.guardian_requests import request_to_json, save
-
-    save(request, out)
-    context.answer(request_to_json(request), f"signed into {out}; submit it with: salus consent guardians submit {out}")
-
-
-def _facts(context: Context, salus: Salus, request: Request) -> list[tuple[str, object]]:
-    from salus.consent.codes import category_names, purpose_names
-
-    fields = request.fields
-    action = {"delegate": "DELEGATE", "guardians": "GUARDIANS", "recover": "MOVE THE ACCOUNT", "veto": "STOP THE MOVE"}
-    facts: list[tuple[str, object]] = [("action", action[request.action]), ("patient", request.patient)]
-    if request.action == "delegate":
-        facts.append(("delegate", fields["delegate"]))
-        if fields["until"]:
-            facts += [
-                ("may act for", ", ".join(sorted(purpose_names(fields["purposes"])))),
-                ("data", ", ".join(sorted(category_names(fields["categories"])))),
-                ("until", moment(fields["until"])),
-            ]
-        else:
-            facts.append(("until", "removed now"))
-    elif request.action == "guardians":
-        facts += [("guardian", account) for account in fields["guardians"]] or [("guardians", "none")]
-        facts += [("must agree", fields["threshold"]), ("delay", f"{fields['delay'] / _DAY:g} days")]
-    else:
-        facts.append(("new account", fields["successor"]))
-    return [
-        *facts,
-        ("valid until", moment(request.deadline)),
-        ("contract", f"Guardians at {salus.book['Guardians'].address}"),
-        ("chain", f"{salus.chain_id} at {context.nodes}"),
-    ]
-
-
 # ----------------------------------------------------------------------------------------------------------- delegates
 
 
@@ -139,7 +55,7 @@ def _facts(context: Context, salus: Salus, request: Request) -> list[tuple[str, 
 def delegate_add(
     context: Context, account: str, purposes: tuple[str, ...], categories: tuple[str, ...], end: str, change: Change
 ) -> None:
-    """Name a delegate, or change what it may do.
+    """Name a delegate, or change what it may do: for every account of yours, or for the one of --relation.
 
     \b
     Example:
@@ -153,28 +69,31 @@ def delegate_add(
         purpose_bits(purposes)
         category_bits(categories)
 
-    def prepare(salus: Salus, patient: str | None) -> Request:
+    def prepare(salus: Salus, patient: str) -> Request:
         until = parse_end(end, salus.now)
         return salus.guardians.prepare_delegate(account, purposes, categories or ("all",), until, patient=patient)
 
-    _change(context, change, prepare, f"{account} is a delegate", check)
+    carry_out_change(context, change, prepare, f"{account} is a delegate", check=check)
 
 
 @command(delegate, "remove")
 @click.argument("account")
 @takes(change=Change)
 def delegate_remove(context: Context, account: str, change: Change) -> None:
-    """Remove a delegate at once.
+    """Remove a delegate: from every account of yours that named it, or from the one of --relation.
 
     \b
     Example:
       salus consent delegate remove 0x7099… --relation city-hospital
     """
 
-    def prepare(salus: Salus, patient: str | None) -> Request:
+    def prepare(salus: Salus, patient: str) -> Request:
         return salus.guardians.prepare_removal(account, patient=patient)
 
-    _change(context, change, prepare, f"{account} is no delegate any more")
+    def concerned(salus: Salus, patient: str) -> bool:
+        return salus.guardians.delegation(patient, account).until != 0
+
+    carry_out_change(context, change, prepare, f"{account} is no delegate any more", concerned=concerned)
 
 
 @command(delegate, "list")
@@ -188,7 +107,7 @@ def delegate_list(context: Context, look: Look) -> None:
     """
     salus = context.connect()
     now = salus.now()
-    found = [(who, d) for who in look.accounts(context).values() for d in salus.guardians.delegates(who)]
+    found = [(who, d) for who in look.accounts(context, salus).values() for d in salus.guardians.delegates(who)]
     data: list[dict[str, Any]] = [
         {
             "patient": who,
@@ -219,7 +138,7 @@ def delegate_list(context: Context, look: Look) -> None:
 @click.option("--delay", default="7", help="Days in which you can veto a move, 2 to 60.", show_default=True)
 @takes(change=Change)
 def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, delay: str, change: Change) -> None:
-    """Replace the guardians of an account. It ends a recovery that is under way.
+    """Replace the guardians: of every account of yours, or of the one of --relation. It ends a recovery under way.
 
     \b
     Example:
@@ -230,10 +149,10 @@ def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, d
     if not delay.isascii() or not delay.isdecimal() or len(delay) > 3:
         raise BadInput("--delay", "", f"is {delay!r}; give whole days, 2 to 60")
 
-    def prepare(salus: Salus, patient: str | None) -> Request:
+    def prepare(salus: Salus, patient: str) -> Request:
         return salus.guardians.prepare_guardians(accounts, threshold, int(delay) * _DAY, patient=patient)
 
-    _change(context, change, prepare, f"{len(accounts)} guardians, {threshold} must agree")
+    carry_out_change(context, change, prepare, f"{len(accounts)} guardians, {threshold} must agree")
 
 
 @command(guardians, "show")
@@ -245,7 +164,7 @@ def guardians_show(context: Context, look: Look) -> None:
     Example:
       salus consent guardians show --relation city-hospital
     """
-    _status(context, look.accounts(context))
+    _status(context, look.accounts(context, context.connect()))
 
 
 @command(guardians, "submit")
@@ -261,9 +180,19 @@ def guardians_submit(context: Context, files: tuple[str, ...]) -> None:
 
     request = collect([load(file) for file in files])
     salus = context.connect_signing()
-    context.confirm([*_facts(context, salus, request), ("signatures", len(request.signatures))], "Submit this?")
+    context.confirm(
+        [*request_facts(request), *where_facts(context, salus), ("signatures", len(request.signatures))], "Submit this?"
+    )
     receipt = salus.guardians.submit(request)
-    context.sent(receipt, f"done: {request.action}", action=request.action, patient=request.patient)
+    context.sent(receipt, _told(salus, request), action=request.action, patient=request.patient)
+
+
+def _told(salus: Salus, request: Request) -> str:
+    """What holds after a request was submitted, looked up."""
+    if request.action == "recover":
+        recovery = salus.guardians.recovery(request.patient)
+        return f"the move can be made from {moment(recovery.ready_at)}" if recovery else "no move is under way"
+    return f"{request.action}: it holds now" if holds(salus, request) else f"{request.action}: it does not hold yet"
 
 
 def _status(context: Context, accounts: dict[str, str]) -> None:
@@ -355,11 +284,11 @@ def recover_approve(context: Context, files: tuple[str, ...], out: str | None) -
 
 
 def _agree(context: Context, client: Salus, request: Request, out: str | None) -> None:
-    facts = [*_facts(context, client, request), ("signed already", len(request.signatures))]
+    facts = [*request_facts(request), *where_facts(context, client), ("signed already", len(request.signatures))]
     context.confirm(facts, "Sign this? Be sure that the patient asks for it: call, or better meet.")
     signed = client.guardians.sign(request)
     if out:
-        _keep(context, signed, out)
+        keep_request(context, signed, out)
         return
     receipt = client.guardians.submit(signed)
     (event,) = receipt.events("RecoveryStarted")
@@ -377,9 +306,14 @@ def recover_veto(context: Context, change: Change) -> None:
     Example:
       salus consent recover veto --relation city-hospital --relay-as hospital.json
     """
-    _change(
-        context, change, lambda salus, patient: salus.guardians.prepare_veto(patient=patient), "the move is stopped"
-    )
+
+    def prepare(salus: Salus, patient: str) -> Request:
+        return salus.guardians.prepare_veto(patient=patient)
+
+    def concerned(salus: Salus, patient: str) -> bool:
+        return salus.guardians.recovery(patient) is not None
+
+    carry_out_change(context, change, prepare, "the move is stopped", concerned=concerned, at_once=True)
 
 
 @command(recover, "finish")

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from salus.cli.consent._person import journal_of, person_of
 from salus.cli.consent._shared import Look, noun
+from salus.cli.consent._words import action_document, action_row
 from salus.cli.context import Context
 from salus.cli.moments import moment
 from salus.cli.options import command, takes
 
 if TYPE_CHECKING:
     from salus.chain.receipts import Event
+    from salus.client import Salus
     from salus.consent.access_log import Emergency, Use
+    from salus.consent.history import Action
     from salus.consent.inbox import Inbox
     from salus.consent.model import Record
 
@@ -29,7 +33,10 @@ __all__ = ["inbox"]
 @click.option("--all", "everything", is_flag=True, help="From the beginning, not from the last look.")
 @click.option("--keep", is_flag=True, help="Do not remember this look: the next one shows the same again.")
 def inbox(context: Context, look: Look, everything: bool, keep: bool) -> None:
-    """Show what happened since the last look: emergencies first, then recoveries, uses, and what ends within 30 days.
+    """Show what happened since the last look, with every account of yours: emergencies first, then recoveries, what
+    others changed, uses, and what ends within 30 days.
+
+    What this wallet itself signed or sent is left out. Of accounts whose guardian you are, recoveries are shown.
 
     The last look is remembered in the wallet's folder, by block, for the whole wallet; a look at --patient or
     --relation alone, and one without a wallet, starts from the beginning and is not remembered.
@@ -41,24 +48,36 @@ def inbox(context: Context, look: Look, everything: bool, keep: bool) -> None:
     from salus.consent.inbox import Inboxes, LastLook
 
     salus = context.connect()
-    inboxes = Inboxes(salus, salus.consent, salus.accesses, salus.guardians)
-    accounts = look.accounts(context)
+    inboxes = Inboxes(salus, salus.consent, salus.accesses, salus.guardians, journal_of(context, salus).is_own)
+    accounts = look.accounts(context, salus)
     whole = context.has_wallet and not look.patient and not look.relation
     last = LastLook(context.wallet_path() / "inbox.json" if whole else None, salus)
     since = 0 if everything else last.next_block(inboxes.until)
 
     found = [(name or who, inboxes.of(who, since)) for name, who in accounts.items()]
+    if not look.patient and not look.relation:
+        found += [(name, inboxes.guarded(who, since)) for name, who in _guarded(context, salus).items()]
     boxes = [box for _, box in found]
     institutions = [emergency.institution for box in boxes for emergency in box.emergencies]
     institutions += [use.institution for box in boxes for use in box.uses]
     names = salus.institutions.names(institutions)
     names |= salus.consent.names(record.grantee for box in boxes for record in box.expiring)
+    changed = (action.event.args.get("grantee", "0x0") for box in boxes for action in box.changes)
+    names |= salus.consent.names(grantee for grantee in changed if int(grantee, 16))
     data: dict[str, Any] = {"since": since, "until": inboxes.until}
     for part in _PARTS:
         data[part.name] = [part.document(item, box, names) for box in boxes for item in getattr(box, part.name)]
     context.answer(data, lambda: _show(context, found, names))
     if not keep:
         last.keep(inboxes.until)
+
+
+def _guarded(context: Context, salus: Salus) -> dict[str, str]:
+    """The accounts of other people whose guardian the person is."""
+    from salus.consent.person import Kind
+
+    accounts = person_of(context, salus).accounts(guarded=True)
+    return {account.name: account.patient for account in accounts if account.kind is Kind.GUARDIAN}
 
 
 def _show(context: Context, found: Sequence[tuple[str, Inbox]], names: Names) -> None:
@@ -119,6 +138,14 @@ def _recovery_row(event: Event, account: str, _: Names) -> tuple[object, ...]:
     return account, what, event.block
 
 
+def _change_document(action: Action, box: Inbox, _: Names) -> dict[str, Any]:
+    return action_document(box.patient, action)
+
+
+def _change_row(action: Action, account: str, names: Names) -> tuple[object, ...]:
+    return account, *action_row(action.event.args["patient"], action, names)
+
+
 def _use_document(use: Use, _: Inbox, names: Names) -> dict[str, Any]:
     return {
         "patient": use.patient,
@@ -176,6 +203,13 @@ _PARTS = (
         _emergency_row,
     ),
     _Part("recoveries", "Moves of an account", ("account", "what", "block"), _recovery_document, _recovery_row),
+    _Part(
+        "changes",
+        "Changed by others, not by this wallet",
+        ("account", "when", "what", "signed by", "block"),
+        _change_document,
+        _change_row,
+    ),
     _Part(
         "uses",
         "Uses of your data",

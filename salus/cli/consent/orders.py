@@ -1,26 +1,37 @@
-"""The way of an order on the command line: who acts for whom, what is shown, and how it reaches the chain."""
+"""The way of orders on the command line: what is shown, what is signed for each account, and how it reaches the chain.
+
+What one account signs is a **parcel**: one file, one transaction. Parcels of several accounts of one person are kept
+apart in time, unless ``--now`` is given.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.consent._shared import check_out, single_signer
+from salus.cli.consent._shared import check_out
 from salus.cli.moments import moment
 from salus.cli.options import option
 
 if TYPE_CHECKING:
+    from salus.chain.receipts import Receipt
+    from salus.cli.consent._person import Speaker
     from salus.cli.context import Context
     from salus.client import Salus
     from salus.consent.acts import Act
-    from salus.consent.model import Directive
+    from salus.consent.effects import Outcome
+    from salus.consent.journal import Journal
+    from salus.consent.model import Directive, Order
     from salus.keys.signers import Signer
 
-__all__ = ["Acting", "Route", "acting", "carry_out", "confirm", "directive_facts"]
+__all__ = ["Parcel", "Route", "Sent", "carry_out", "confirm", "directive_facts", "file_names", "look_up", "tell"]
+
+_SOON = 5  # seconds; so far ahead a relay waits for the chain's clock
 
 
 @dataclass(frozen=True)
@@ -30,16 +41,21 @@ class Route:
     relation: str | None = option(
         "--relation", help="The wallet's account to use [default: the one for that institution]."
     )
-    patient: str | None = option(
-        "--as-delegate-of", help="Act for this patient, whose delegate you are (or whose account was moved to yours)."
+    patient: str | None = option("--as-delegate-of", help="Act for this patient, whose delegate you are.")
+    out: str | None = option(
+        "--out",
+        type=click.Path(),
+        help="Only sign, and write the order to this file; of several accounts one file each.",
     )
-    out: str | None = option("--out", type=click.Path(), help="Only sign, and write the order to this file.")
     qr: bool = option("--qr", is_flag=True, help="Only sign, and draw the order as a QR code.")
     relay_as: str | None = option(
         "--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."
     )
     relay_password_file: str | None = option(
         "--relay-password-file", type=click.Path(), help="File with the password of --relay-as."
+    )
+    now: bool = option(
+        "--now", is_flag=True, help="Of several accounts: all at once. It shows that they are one person's."
     )
 
     def check(self) -> None:
@@ -67,56 +83,46 @@ class Route:
         return "submitted by the signer, who pays the fee"
 
 
-# -------------------------------------------------------------------------------------------------------- who acts
+@dataclass(frozen=True)
+class Parcel:
+    """What one account says.
+
+    Attributes:
+        speaker: Who signs.
+        acts: What, in order.
+        due: First second at which it may reach the chain; 0: now.
+        signed: It is signed also where the account itself sends it.
+    """
+
+    speaker: Speaker
+    acts: tuple[Act, ...]
+    due: int = 0
+    signed: bool = False
+
+    def sign(self, journal: Journal) -> list[Order]:
+        """The orders, of one second, which is later than that of what the journal has for the same place; what counts
+        only after this parcel's turn is met by another one, see :func:`_in_turn`.
+        """
+        turn = max(self.due, self.speaker.client.now()) + _SOON
+        known = [order for order in journal.orders(self.speaker.patient) if order.issued_at <= turn]
+        # In one second, so that a denial and its exceptions keep their meaning.
+        latest = max(act.prepare(known, self.due).issued_at for act in self.acts)
+        return [act.order(known, latest) for act in self.acts]
 
 
 @dataclass(frozen=True)
-class Acting:
-    """Who signs, and for whom.
+class Sent:
+    """What became of a parcel.
 
     Attributes:
-        client: Whose signer signs.
-        patient: The patient's account.
-        delegate: The signer's account where it signs as a delegate, else "".
+        parcel: It.
+        receipts: Its transactions; none while it waits.
+        outcomes: What holds now.
     """
 
-    client: Salus
-    patient: str
-    delegate: str
-
-    def act(self, directive: Directive, *, renewal: bool = False) -> Act:
-        """A directive on its way."""
-        from salus.consent.acts import Act
-
-        signer = self.client.need_signer().address
-        return Act(self.client.consent, signer, self.patient, self.delegate, directive, renewal)
-
-
-def acting(context: Context, salus: Salus, grantee: str, route: Route) -> Acting:
-    """The client that signs, the patient's account, and the delegate's where one signs."""
-    from salus.keys.addresses import address
-
-    if route.patient:
-        patient = address(route.patient, "--as-delegate-of")
-        client = salus.with_signer(context.signer(route.relation))
-        own = client.need_signer().address
-        return Acting(client, patient, "" if own == salus.guardians.controller_of(patient) else own)
-    client = salus.with_signer(_patient(context, salus, grantee, route.relation))
-    return Acting(client, client.need_signer().address, "")
-
-
-def _patient(context: Context, salus: Salus, grantee: str, relation: str | None) -> Signer:
-    """The patient's signer: in a wallet the account for the grantee, which is made when it is new."""
-    from salus.consent.acts import relation_of
-
-    if not context.has_wallet:
-        return single_signer(context, relation)
-    name = relation or relation_of(salus.consent, grantee)
-    known = name is None or name in context.wallet().relations()
-    signer = context.signer(name)
-    if not known:
-        context.note(f"new account for {name}: {signer.address}")
-    return signer
+    parcel: Parcel
+    receipts: tuple[Receipt, ...]
+    outcomes: tuple[Outcome, ...]
 
 
 # ------------------------------------------------------------------------------------------------------- what is shown
@@ -133,7 +139,11 @@ def directive_facts(directive: Directive, name: str) -> list[tuple[str, object]]
     from salus.consent.model import Effect
     from salus.consent.registry import ALL_PLACES
 
+    denied = directive.effect is Effect.DENY
+
     def words(names: frozenset[str]) -> str:
+        if denied and names == {"all"}:
+            return "all data, whatever its label"
         return ", ".join(f"{name} ({WORDS[name]})" if name in WORDS else name for name in sorted(names))
 
     action = {Effect.PERMIT: "PERMIT", Effect.DENY: "DENY", Effect.NONE: "REVOKE"}[directive.effect]
@@ -141,10 +151,9 @@ def directive_facts(directive: Directive, name: str) -> list[tuple[str, object]]
     facts: list[tuple[str, object]] = [("action", action)]
     facts.append(("institution", who if who in (directive.grantee, "everybody") else f"{who} ({directive.grantee})"))
     if directive.effect is not Effect.NONE:
-        denied = directive.effect is Effect.DENY
         facts += [
             ("may not, for" if denied else "may use data for", words(purpose_names(directive.purposes, deny=denied))),
-            ("data", words(category_names(directive.categories))),
+            ("data", words(category_names(directive.categories, deny=denied))),
             ("from", moment(directive.start) if directive.start else "now"),
             ("until", moment(directive.end)),
         ]
@@ -158,16 +167,25 @@ def _facts(act: Act) -> list[tuple[str, object]]:
     return [*facts, ("signed by", f"the delegate {act.delegate}")] if act.delegate else facts
 
 
-def confirm(context: Context, salus: Salus, acts: Sequence[Act], route: Route) -> None:
+def confirm(context: Context, salus: Salus, parcels: Sequence[Parcel], route: Route) -> None:
     """Show what will be signed, where, and how it travels; ask. A grant to no institution is allowed, with a
     warning.
     """
+    acts = [act for parcel in parcels for act in parcel.acts]
     for grantee in dict.fromkeys(act.directive.grantee for act in acts if act.directive.effect):
         if int(grantee, 16) >> 32 and salus.institutions.get(grantee) is None:
             context.note(
                 f"warning: {grantee} is no accredited institution: until it is one, this directive serves nobody"
             )
-    facts = [fact for act in acts for fact in [*_facts(act), ("", "")]]
+    _warn_of_links(context, parcels, route)
+    facts: list[tuple[str, object]] = []
+    for parcel in parcels:
+        for act in parcel.acts:
+            facts += _facts(act)
+            if parcel.due:
+                facts.append(("not before", moment(parcel.due)))
+            facts.append(("", ""))
+    facts += [("accounts", len(parcels))] if len(parcels) > 1 else []
     facts += [
         ("contract", f"ConsentRegistry at {salus.book['ConsentRegistry'].address}"),
         ("chain", f"{salus.chain_id} at {context.nodes}"),
@@ -177,49 +195,179 @@ def confirm(context: Context, salus: Salus, acts: Sequence[Act], route: Route) -
         from salus.consent.registry import WEEK
 
         now = salus.now()
-        facts += [("issued", moment(now)), ("submit until", moment(now + WEEK))]
+        latest = max(now, *(parcel.due for parcel in parcels)) if parcels else now
+        facts += [("issued", moment(now)), ("submit until", moment(latest + WEEK))]
     context.compare_clocks(salus)
     context.confirm(facts, "Sign this?")
+
+
+def _warn_of_links(context: Context, parcels: Sequence[Parcel], route: Route) -> None:
+    """What would show that several accounts are one person's."""
+    if len(parcels) < 2:
+        return
+    if route.now:
+        context.note(
+            "warning: --now: these accounts act in one moment; whoever looks at the chain can tell that they are one"
+            " person's"
+        )
+    if route.relay_as:
+        context.note(
+            "warning: one payer submits for several of your accounts, and so could tie them to each other; --out writes"
+            " a file for each, to be handed to its own institution"
+        )
 
 
 # -------------------------------------------------------------------------------------------------------- on its way
 
 
-def carry_out(context: Context, salus: Salus, acts: Sequence[Act], route: Route) -> None:
-    """Sign into a file or a QR code, or sign and submit, or submit directly; and answer."""
-    from salus.consent.acts import summary
-
+def carry_out(context: Context, salus: Salus, parcels: Sequence[Parcel], route: Route, journal: Journal) -> None:
+    """Sign into files or QR codes, or sign and submit, or submit directly; look up what holds; and answer."""
     if route.out or route.qr:
-        _keep(context, acts, route)
+        _keep(context, parcels, route, journal)
         return
-    if route.relay_as:
-        orders = [act.order() for act in acts]
-        relayer = context.open_keystore(route.relay_as, route.relay_password_file)
-        receipt = salus.with_signer(relayer).consent.relay(orders)
-        context.sent(receipt, f"done: {summary(acts)}", patients=[order.patient for order in orders])
-        return
-    receipts = [act.send() for act in acts]
-    context.answer(
-        [{"transaction": r.hash, "block": r.block, "gas": r.gas_used} for r in receipts],
-        f"done: {summary(acts)} (block {receipts[-1].block}, {sum(r.gas_used for r in receipts):,} gas)",
-    )
+    relayer = context.open_keystore(route.relay_as, route.relay_password_file) if route.relay_as else None
+    turns = [turn for parcel in parcels for turn in _in_turn(context, parcel, journal)]
+    tell(context, [_submit(salus, parcel, relayer, journal) for parcel in turns])
 
 
-def _keep(context: Context, acts: Sequence[Act], route: Route) -> None:
-    """Sign into a file, a QR code, or both."""
+def _in_turn(context: Context, parcel: Parcel, journal: Journal) -> list[Parcel]:
+    """A parcel with regard to what was signed before, and counts only later.
+
+    What waits here and is said anew is forgotten. What others have already, and what counts from a later second on, a
+    grant must come after; a revocation comes at once, and once more then.
+    """
+    from salus.consent.model import Effect
+
+    directives = [act.directive for act in parcel.acts]
+    if gone := journal.forget_waiting(parcel.speaker.patient, directives):
+        context.note(f"{parcel.speaker.name}: {gone} orders that waited for their turn are forgotten")
+    later = journal.latest_issue(parcel.speaker.patient, directives)
+    if later <= max(parcel.due, parcel.speaker.client.now()) + _SOON:
+        return [parcel]
+    after = replace(parcel, due=later, signed=True)
+    revoked = all(directive.effect is Effect.NONE for directive in directives)
+    return [parcel, after] if revoked else [after]
+
+
+def _submit(salus: Salus, parcel: Parcel, relayer: Signer | None, journal: Journal) -> Sent:
+    """Submit one parcel, or keep it until its turn."""
+    from salus.errors import Refused
+
+    who = parcel.speaker
+    own = relayer is None and not who.delegate and who.client.need_signer().address == who.patient
+    if own and not parcel.due and not parcel.signed:
+        receipts = tuple(act.send() for act in parcel.acts)
+        for receipt in receipts:
+            journal.sent(receipt.hash)
+    else:
+        orders = parcel.sign(journal)
+        numbers = journal.add(orders, relation=who.relation, due=parcel.due, handed_out=False)
+        if parcel.due:
+            return Sent(parcel, (), ())
+        payer = salus.with_signer(relayer) if relayer else who.client
+        try:
+            receipts = (payer.consent.relay(orders),)
+        except Refused:
+            journal.remove(numbers)  # it never left this machine
+            raise
+        journal.remove(numbers)
+    journal.submitted(who.patient, receipts[-1].block)
+    return Sent(parcel, receipts, look_up(salus, who.patient, [act.directive for act in parcel.acts]))
+
+
+def look_up(salus: Salus, patient: str, directives: Sequence[Directive]) -> tuple[Outcome, ...]:
+    """What holds after directives reached the chain."""
+    from salus.consent.effects import Effects
+
+    effects = Effects(salus.consent, salus.institutions, salus.accesses, salus.now())
+    return tuple(effects.of(patient, directive) for directive in directives)
+
+
+def tell(context: Context, sent: Sequence[Sent]) -> None:
+    """Answer: what holds now for each account, and which wait for their turn."""
+    several = len(sent) > 1
+    lines = []
+    for one in sent:
+        prefix = f"{one.parcel.speaker.name}: " if several else ""
+        for outcome in one.outcomes:
+            lines.append(f"{prefix}{outcome.text}")
+            if not outcome.holds:
+                context.note(f"warning: this is not what you asked for: {outcome.text}")
+        if one.receipts:
+            cost = f" (block {one.receipts[-1].block}, {sum(r.gas_used for r in one.receipts):,} gas)"
+            lines[-1] += cost
+    waiting = [one.parcel for one in sent if not one.receipts]
+    for parcel in sorted(waiting, key=lambda parcel: parcel.due):
+        lines.append(f"{parcel.speaker.name}: signed, NOT SUBMITTED yet; its turn is from {moment(parcel.due)} on")
+    if waiting:
+        lines.append("submit what waits with: salus consent orders submit")
+    transactions = [
+        {
+            "transaction": receipt.hash,
+            "block": receipt.block,
+            "gas": receipt.gas_used,
+            "patient": one.parcel.speaker.patient,
+        }
+        for one in sent
+        for receipt in one.receipts
+    ]
+    data: dict[str, Any] = {
+        "patients": [one.parcel.speaker.patient for one in sent],
+        "transactions": transactions,
+        "effects": [
+            {"patient": outcome.patient, "text": outcome.text, "holds": outcome.holds}
+            for one in sent
+            for outcome in one.outcomes
+        ],
+        "waiting": [{"patient": parcel.speaker.patient, "due": parcel.due} for parcel in waiting],
+    }
+    context.answer(data, "\n".join(lines))
+
+
+# ------------------------------------------------------------------------------------------------------ files and codes
+
+
+def file_names(out: str, count: int) -> list[str]:
+    """The files of so many accounts: the one that was named, or ``order-1.json``, ``order-2.json`` …
+
+    Raises:
+        BadInput: One is there already.
+    """
+    path = Path(out)
+    names = [out] if count == 1 else [str(path.with_name(f"{path.stem}-{n}{path.suffix}")) for n in range(1, count + 1)]
+    for name in names:
+        check_out(name)
+    return names
+
+
+def _keep(context: Context, parcels: Sequence[Parcel], route: Route, journal: Journal) -> None:
+    """Sign into files, QR codes, or both; the journal has it first."""
     from salus.consent.files import orders as files
 
-    orders = [act.order() for act in acts]
-    if route.out:
-        files.save(orders, route.out)
-    documents = [files.order_to_json(order) for order in orders]
-    if route.qr:
-        for order, document in zip(orders, documents, strict=True):
-            document["packed"] = files.pack(order)
-            if not context.json:
-                _draw(document["packed"])
-    text = f"signed into {route.out}; " if route.out else "signed; scan it, and "
-    context.answer(documents, f"{text}submit it with: salus consent relay {route.out or '-'} --keystore FILE")
+    names = file_names(route.out, len(parcels)) if route.out else [""] * len(parcels)
+    documents: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for parcel, name in zip(parcels, names, strict=True):
+        first, *after = _in_turn(context, parcel, journal)
+        orders = first.sign(journal)
+        journal.add(orders, relation=parcel.speaker.relation, due=first.due, handed_out=True)
+        for again in after:
+            journal.add(again.sign(journal), relation=parcel.speaker.relation, due=again.due, handed_out=False)
+            context.note(f"once more from {moment(again.due)} on, with: salus consent orders submit")
+        if name:
+            files.save(orders, name)
+        told = [files.order_to_json(order) for order in orders]
+        if route.qr:
+            for order, document in zip(orders, told, strict=True):
+                document["packed"] = files.pack(order)
+                if not context.json:
+                    _draw(document["packed"])
+        documents += told
+        text = f"signed into {name}; " if name else "signed; scan it, and "
+        account = f"{parcel.speaker.name}: " if len(parcels) > 1 else ""
+        turn = f" (not before {moment(first.due)})" if first.due else ""
+        lines.append(f"{account}{text}submit it with: salus consent relay {name or '-'} --keystore FILE{turn}")
+    context.answer(documents, "\n".join(lines))
 
 
 def _draw(packed: str) -> None:

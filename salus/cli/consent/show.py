@@ -13,7 +13,7 @@ from salus.cli.options import command, takes
 
 if TYPE_CHECKING:
     from salus.client import Salus
-    from salus.consent.model import Record
+    from salus.consent.model import Explanation, Record
 
 __all__ = ["explain", "history", "list_", "show"]
 
@@ -29,14 +29,16 @@ def list_(context: Context, look: Look) -> None:
       salus consent list --patient 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --json
     """
     salus = context.connect()
-    found = [(who, record) for who in look.accounts(context).values() for record in salus.consent.all(who)]
+    found = [(who, record) for who in look.accounts(context, salus).values() for record in salus.consent.all(who)]
     names = salus.consent.names(record.grantee for _, record in found)
-    rows = [words.record_row(names[record.grantee], record) for _, record in found]
-    columns = ("grantee", "place", "effect", "purposes", "data", "until", "now")
-    context.answer(
-        [words.record_document(names[record.grantee], who, record) for who, record in found],
-        (lambda: context.table("Directives", columns, rows)) if rows else "nothing was ever granted",
-    )
+    if context.json:
+        context.document([words.record_document(names[record.grantee], who, record) for who, record in found])
+    elif found:
+        columns = ("grantee", "place", "effect", "purposes", "data", "until", "now")
+        rows = (words.record_row(names[record.grantee], record) for _, record in found)
+        context.table("Directives", columns, rows)
+    else:
+        context.lines("nothing was ever granted")
 
 
 @command(noun, "show")
@@ -80,7 +82,7 @@ def _in_force(context: Context, salus: Salus, look: Look, grantee: str | None) -
     only = salus.consent.resolve(grantee) if grantee else None
     return [
         (who, record)
-        for who in look.accounts(context).values()
+        for who in look.accounts(context, salus).values()
         for record in salus.consent.all(who)
         if record.status in (Status.ACTIVE, Status.NOT_YET) and only in (None, record.grantee)
     ]
@@ -101,20 +103,30 @@ def _fhir(context: Context, salus: Salus, found: list[tuple[str, Record]], versi
 def explain(context: Context, look: Look) -> None:
     """Say who may see what, and why, as the contract answers right now.
 
+    Also what running emergencies open, and whom the deployment's policy lets in though you never said anything.
+
     \b
     Example:
       salus consent explain --relation city-hospital
     """
     salus = context.connect()
-    found = [(who, e) for who in look.accounts(context).values() for e in salus.consent.explain(who)]
+    found = [(who, line) for who in look.accounts(context, salus).values() for line in _explained(salus, who)]
     names = salus.consent.names(e.grantee for _, e in found if int(e.grantee, 16))
     rows = [words.explanation_row(names, e) for _, e in found]
     columns = ("institution", "answer", "purposes", "data", "why")
-    nothing = "nobody was granted anything"
+    nothing = "nobody may see anything: nothing was granted"
     context.answer(
         [words.explanation_document(who, e) for who, e in found],
         (lambda: context.table("Who may see what", columns, rows)) if rows else nothing,
     )
+
+
+def _explained(salus: Salus, patient: str) -> list[Explanation]:
+    """Emergencies first, then directives, then the policy."""
+    from salus.consent.explain import emergencies, implied
+
+    running = emergencies(salus.accesses, salus.institutions, patient, salus.now())
+    return [*running, *salus.consent.explain(patient), *implied(salus.consent, salus.institutions, patient)]
 
 
 @command(noun, "history")
@@ -127,7 +139,7 @@ def history(context: Context, look: Look) -> None:
       salus consent history --relation city-hospital
     """
     salus = context.connect()
-    found = [(who, action) for who in look.accounts(context).values() for action in salus.consent.actions(who)]
+    found = [(who, action) for who in look.accounts(context, salus).values() for action in salus.consent.actions(who)]
     grantees = (action.event.args.get("grantee", "0x0") for _, action in found)
     names = salus.consent.names(grantee for grantee in grantees if int(grantee, 16))
     rows = [words.action_row(who, action, names) for who, action in found]

@@ -104,7 +104,7 @@ def order_to_json(order: Order) -> dict[str, Any]:
     if d.effect is not Effect.NONE:
         document |= {
             "purposes": sorted(codes.purpose_names(d.purposes, deny=d.effect is Effect.DENY)),
-            "categories": sorted(codes.category_names(d.categories)),
+            "categories": sorted(codes.category_names(d.categories, deny=d.effect is Effect.DENY)),
             "start": d.start,
             "end": d.end,
             "document": "0x" + d.document.hex(),
@@ -152,7 +152,7 @@ def order_from_json(document: Any, file: str, where: str = "") -> Order:
             read.number("index", 8),
             effect,
             codes.purpose_bits(read.names("purposes"), deny=effect is Effect.DENY, file=file),
-            codes.category_bits(read.names("categories"), file=file),
+            codes.category_bits(read.names("categories"), deny=effect is Effect.DENY, file=file),
             read.number("start", 40),
             read.number("end", 40),
             read.bytes("document", 32, 32),

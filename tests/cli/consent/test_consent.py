@@ -87,7 +87,7 @@ def test_a_patient_with_ether_needs_nobody(run, deployed_chain, keystore, hospit
     patient = deployed_chain.person()
     file = keystore(patient)
     granted = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", file, "--yes", "--json")
-    assert (granted.code, len(granted.json())) == (0, 1)
+    assert (granted.code, len(granted.json()["transactions"])) == (0, 1)
     revoked = run("consent", "revoke", "--everything", "--keystore", file, "--yes")
     assert revoked.code == 0
     assert deployed_chain.client().consent.all(patient.address)[0].status.name == "REVOKED"
@@ -233,21 +233,43 @@ def test_a_grant_to_no_institution_is_allowed_and_warned_of(run, deployed_chain,
     words = ("--purpose", "TREAT", "--yes", "--json", "--keystore", keystore(patient))
     result = run("consent", verb, "--to", nobody, *words)
     warning = f"warning: {nobody} is no accredited institution: "
-    assert (result.code, len(result.json())) == (0, 1)
+    assert (result.code, len(result.json()["transactions"])) == (0, 1)
     assert [line.startswith(warning) for line in result.err.splitlines()].index(True) == 0
     assert deployed_chain.client().consent.all(patient.address)[0].grantee == nobody
     for known in (hospital[0], "role:PROVIDER"):
         assert "is no accredited institution" not in run("consent", verb, "--to", known, *words).err
 
 
-def test_an_operator_is_no_institution(run, deployed_chain, hospital, keystore):
+@pytest.mark.parametrize("verb", ["grant", "deny"])
+def test_c18_a_member_of_staff_is_refused_before_signing(run, deployed_chain, hospital, keystore, verb, tmp_path):
     """Consent names whom it works for: what names the operator alone would never be asked for."""
-    staff, (_, file, _) = deployed_chain.patient().address, hospital
+    staff, (name, file, _) = deployed_chain.patient().address, hospital
     assert run("institution", "operator", staff, "--role", "PROVIDER", "--keystore", file, "--yes").code == 0
-    words = ("--purpose", "TREAT", "--yes", "--keystore", keystore(deployed_chain.person()))
-    assert run("consent", "grant", "--to", staff, *words).err.startswith(
-        f"warning: {staff} is no accredited institution: "
+    words = (
+        "--purpose",
+        "TREAT",
+        "--yes",
+        "--keystore",
+        keystore(deployed_chain.person()),
+        "--out",
+        tmp_path / "order.json",
     )
+    refused = run("consent", verb, "--to", staff, *words)
+    assert (refused.code, (tmp_path / "order.json").exists()) == (2, False)
+    assert refused.err.startswith(f"error: grantee: {staff} is a member of staff of {name}: ")
+    assert refused.err.endswith(f"name the institution, {name}\n")
+
+
+def test_c18_who_works_for_one_and_is_accredited_itself_may_be_named(run, deployed_chain, hospital, keystore):
+    """An account that was an operator before, and is an institution now."""
+    words = ("--purpose", "TREAT", "--yes", "--keystore", keystore(deployed_chain.person()))
+    assert run("consent", "deny", "--to", hospital[2].address, *words).code == 0
+
+
+def test_c18_a_unit_is_refused_as_no_institution(run, hospital, keystore, deployed_chain):
+    words = ("--purpose", "TREAT", "--yes", "--keystore", keystore(deployed_chain.person()))
+    refused = run("consent", "deny", "--to", f"{hospital[0]}/ward-3", *words)
+    assert (refused.code, "is no name for an institution" in refused.err) == (2, True)
 
 
 def test_without_a_wallet_it_says_how_to_make_one(run, hospital):

@@ -93,7 +93,7 @@ def test_guardians_move_a_patient_to_a_new_account(run, deployed_chain, hospital
     lost = run(
         "consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", patient_file, "--relay-as", file, "--yes"
     )
-    assert lost.code == 1
+    assert (lost.code, f"was moved: {new.address} signs for it now" in lost.err) == (2, True)
 
 
 def test_one_guardian_is_too_few(run, deployed_chain, guarded_patient, tmp_path):

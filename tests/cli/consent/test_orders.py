@@ -25,7 +25,7 @@ def test_a_renewal_keeps_scope_and_document_and_moves_the_end(run, deployed_chai
     file = keystore(patient.signer)
     result = run("consent", "renew", "--to", name, "--until", "2040-01-01", "--keystore", file, "--yes")
     assert (result.code, "0x" + "07" * 32 in result.err) == (0, True)
-    assert result.out.startswith(f"done: renewed {name} until 2040-01-01 00:00:00 UTC (block ")
+    assert result.out.startswith(f"{name} may use Condition, Encounter, Patient for HPAYMT, TREAT until 2040-01-01 ")
     (record,) = patient.consent.all(patient.signer.address)
     assert (record.index, record.purposes, record.categories, record.start) == (2, 5, 7, now - 9)
     assert record.end == 2208988800
@@ -41,7 +41,10 @@ def test_of_several_the_one_to_renew_is_named(run, hospital, wallet):
     assert result.code == 2
     assert result.err.splitlines()[-1] == "error: index: directives are at the places 0, 1; name the one to renew"
     renewed = run("consent", "renew", "--to", name, "--index", "1", "--until", "2040-01-01", *way)
-    assert (renewed.code, renewed.out.split(" (")[0]) == (0, f"done: renewed {name} until 2040-01-01 00:00:00 UTC")
+    assert (renewed.code, renewed.out.split(" (")[0]) == (
+        0,
+        f"{name} may use all for HPAYMT until 2040-01-01 00:00:00 UTC",
+    )
     ends = {line["index"]: line["end"] for line in run("consent", "list", "--json").json()}
     assert ends[1] == 2208988800 and ends[0] < ends[1]
 
@@ -52,7 +55,7 @@ def test_what_is_revoked_or_never_was_is_not_renewed(run, hospital, wallet):
     run("consent", "grant", "--to", name, "--purpose", "TREAT", *way)
     run("consent", "revoke", "--from", name, *way)
     result = run("consent", "renew", "--to", name, *way)
-    assert (result.code, "nothing that could be renewed" in result.err) == (2, True)
+    assert (result.code, f"nothing is granted to {name}" in result.err) == (2, True)
 
 
 # ---------------------------------------------------------------------------------------------------------- packed, QR
@@ -133,6 +136,7 @@ def test_U10_an_order_is_signed_with_its_times_shown(run, deployed_chain, hospit
     from salus.cli.moments import moment
 
     name, out = hospital[0], tmp_path / "order.json"
+    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", hospital[1])
     signed = run("consent", "revoke", "--from", name, "--yes", "--out", out)
     (order,) = files.load(out)
     shown = dict(line.split(None, 1) for line in signed.err.splitlines() if line.strip().startswith("issued"))
@@ -151,6 +155,7 @@ def parse(text):
 def test_an_order_is_written_and_drawn(run, hospital, wallet, tmp_path):
     name, file, _ = hospital
     out = tmp_path / "order.json"
+    run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
     drawn = run("consent", "revoke", "--from", name, "--yes", "--qr", "--out", out)
     assert (drawn.code, out.is_file(), "█" in drawn.out) == (0, True, True)
     assert run("consent", "relay", "-", "--keystore", file, "--yes", input=out.read_text()).code == 0
@@ -243,15 +248,10 @@ def test_the_history_tells_every_action_and_who_signed(run, hospital, carer):
     assert "revoked everything\tpatient" in table[3]
 
 
-def test_a_wallet_with_several_accounts_names_the_one(run, hospital, wallet):
+def test_a_wallet_with_several_accounts_may_name_the_one(run, hospital, wallet):
     name, file, _ = hospital
     run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
     words = ("consent", "delegate", "add", A, "--purpose", "TREAT", "--until", "+1y", "--yes", "--relay-as", file)
-    result = run(*words)
-    assert (result.code, "--relation: is missing; say which account is meant: default, " + name in result.err) == (
-        2,
-        True,
-    )
     assert run(*words, "--relation", name).code == 0
     assert run(*words, "--relation", "nobody").code == 2
 
@@ -298,3 +298,73 @@ def test_an_actor_is_a_reference_and_a_name(run, deployed_chain, hospital, tmp_p
         2,
         True,
     )
+
+
+# ---------------------------------------------------------------------------------------------------------- narrowing
+
+
+@pytest.fixture
+def granted(run, deployed_chain, hospital, wallet):
+    """TREAT and HPAYMT on all and PSY, until 2050: (name, way, account)."""
+    name, file, _ = hospital
+    way = ("--yes", "--relay-as", file)
+    words = ("--purpose", "TREAT", "--purpose", "HPAYMT", "--category", "all", "--category", "PSY")
+    assert run("consent", "grant", "--to", name, *words, "--until", "2050-01-01", *way).code == 0
+    return name, way, Wallet.open(wallet.path, PASSWORD).address(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "purposes", "categories", "end"),
+    [
+        (("--without", "PSY"), {"TREAT", "HPAYMT"}, {"all"}, 2524608000),
+        (("--without", "HPAYMT"), {"TREAT"}, {"all", "PSY"}, 2524608000),
+        (("--purpose", "TREAT", "--purpose", "HMARKT"), {"TREAT"}, {"all", "PSY"}, 2524608000),
+        (("--category", "Claim"), {"TREAT", "HPAYMT"}, {"Claim"}, 2524608000),
+        (("--until", "2040-01-01"), {"TREAT", "HPAYMT"}, {"all", "PSY"}, 2208988800),
+        (("--without", "PSY", "--until", "2060-01-01"), {"TREAT", "HPAYMT"}, {"all"}, 2524608000),
+    ],
+)
+def test_a_permit_is_narrowed_and_never_widened(run, deployed_chain, granted, words, purposes, categories, end):
+    name, way, patient = granted
+    done = run("consent", "narrow", "--to", name, *words, *way)
+    assert done.code == 0, done.err
+    (record,) = deployed_chain.client().consent.all(patient)
+    assert (record.index, record.purpose_names, record.category_names, record.end) == (0, purposes, categories, end)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--purpose", "HMARKT"), "nothing would remain of the permit at place 0; revoke it (--index 0)"),
+        (("--without", "HIV"), "is as narrow already; nothing was changed"),
+        (("--without", "Shoes"), "there is no 'Shoes'"),
+        ((), "say what goes"),
+        (("--without", "PSY", "--index", "2"), "no permit is in force there"),
+    ],
+)
+def test_what_would_not_narrow_is_refused(run, deployed_chain, granted, words, said):
+    name, way, patient = granted
+    before = deployed_chain.client().consent.all(patient)
+    done = run("consent", "narrow", "--to", name, *words, *way)
+    assert (done.code, said in done.err.splitlines()[-1]) == (2, True)
+    assert deployed_chain.client().consent.all(patient) == before
+
+
+def test_of_two_permits_only_the_one_that_changes_is_signed_again(run, deployed_chain, granted):
+    name, way, patient = granted
+    run("consent", "grant", "--to", name, "--purpose", "HRESCH", *way)
+    (_, research) = deployed_chain.client().consent.all(patient)
+    assert run("consent", "narrow", "--to", name, "--without", "PSY", *way).code == 0
+    (care, same) = deployed_chain.client().consent.all(patient)
+    assert (care.category_names, same) == ({"all"}, research)
+
+
+def test_a_narrowed_permit_keeps_its_document(run, deployed_chain, hospital, keystore):
+    name, _, signer = hospital
+    patient = deployed_chain.client(deployed_chain.person())
+    scope = Directive(signer.address, 1, Effect.PERMIT, 5, 7, 0, patient.now() + 10**6, b"\7" * 32)
+    patient.consent.grant(scope)
+    words = ("--to", name, "--without", "HPAYMT", "--keystore", keystore(patient.signer), "--yes")
+    assert run("consent", "narrow", *words).code == 0
+    events = patient.consent.history(patient.signer.address)
+    assert [e.args["document"] for e in events] == [b"\7" * 32] * 2
