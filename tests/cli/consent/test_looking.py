@@ -67,10 +67,10 @@ def test_c11_what_this_wallet_did_is_not_in_the_inbox(run, deployed_chain, known
     way = ("--yes", "--relay-as", file)
     run("consent", "deny", "--to", name, "--purpose", "HRESCH", *way)
     run("consent", "revoke", "--from", name, *way)
-    run("consent", "guardians", "set", "--guardian", deployed_chain.patient().address, "--threshold", "1", "--relation", name,
-        *way)  # fmt: skip
-    run("consent", "delegate", "add", deployed_chain.patient().address, "--purpose", "TREAT", "--until", "+9d", "--relation",
-        name, *way)  # fmt: skip
+    other = deployed_chain.patient().address
+    run("consent", "guardians", "set", "--guardian", other, "--threshold", "1", "--relation", name, *way)
+    other = deployed_chain.patient().address
+    run("consent", "delegate", "add", other, "--purpose", "TREAT", "--until", "+9d", "--relation", name, *way)
     assert run("consent", "inbox").out == "nothing new\n"
 
 
