@@ -54,7 +54,7 @@ def normal(house, people):
     project_ = house["ConsentRegistry"]._project
     institutions, guardians, manager = house["Institutions"], house["Guardians"], house["AccessManager"]
     registry = project_.ConsentRegistry.deploy(institutions, guardians, Policy.NORMAL, sender)
-    log = project_.AccessLog.deploy(manager, institutions, registry, sender)
+    log = project_.AccessLog.deploy(manager, institutions, guardians, registry, sender)
     manager.setTargetFunctionRole(log, [log.signatures["review"]], REVIEWER, {"from": people.regulator})
     return {**house, "ConsentRegistry": registry, "AccessLog": log}
 
