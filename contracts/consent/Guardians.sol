@@ -186,8 +186,10 @@ contract Guardians is IGuardians, EIP712 {
     function setEmergencyContact(address patient, address contact, Authorization calldata a) external {
         if (contact == patient) revert InvalidContact(contact);
         uint40 issuedAt = _authorized(patient, abi.encode(CONTACT, patient, contact, a.issuedAt, a.deadline), a);
-        uint40 last = _contacts[patient].issuedAt;
-        if (issuedAt <= last) revert Superseded(patient, last);
+        Contact memory stored = _contacts[patient];
+        // At the same second a removal wins, as with delegates.
+        bool tie = issuedAt == stored.issuedAt && contact == address(0) && stored.account != address(0);
+        if (issuedAt <= stored.issuedAt && !tie) revert Superseded(patient, stored.issuedAt);
 
         _contacts[patient] = Contact(contact, issuedAt);
 
