@@ -50,6 +50,7 @@ from tests.support.consent_builders import (
 )
 from tests.support.errors import error
 
+
 @pytest.fixture
 def nurse(institutions, people):
     """Somebody who works at the hospital."""
@@ -142,7 +143,9 @@ def test_a_use_after_the_revocation_is_refused(access_log, consents, people, rec
     consents.grant(*granting(permit(people.hospital)), {"from": people.patient})
     access_log.record([use(people.patient)], STRICT, {"from": people.hospital})
     consents.revoke(people.hospital, 0, {"from": people.patient})
-    assert recording(use(people.patient)) == error("AccessRefused", people.patient, people.hospital, NO_CONSENT, REVOKED)
+    assert recording(use(people.patient)) == error(
+        "AccessRefused", people.patient, people.hospital, NO_CONSENT, REVOKED
+    )
 
 
 def test_may_access_says_what_recording_does(access_log, consents, people):

@@ -75,6 +75,7 @@ from tests.support.consent_builders import (
 from tests.support.errors import error
 from tests.support.guardian_helpers import DIRECT
 
+
 @pytest.fixture
 def nurse(institutions, people):
     """Somebody who works at the hospital."""
@@ -189,7 +190,9 @@ def test_under_the_policy_deny_the_glass_is_not_broken(salus_project, house, peo
     for policy in range(4):
         registry = salus_project.ConsentRegistry.deploy(institutions, guardians, policy, {"from": people.deployer})
         log = salus_project.AccessLog.deploy(manager, institutions, guardians, registry, {"from": people.deployer})
-        message = refusal(log.declareEmergency, people.patient, LIFE, OBSERVATION, HOUR, NO_SECOND, sender=people.hospital)
+        message = refusal(
+            log.declareEmergency, people.patient, LIFE, OBSERVATION, HOUR, NO_SECOND, sender=people.hospital
+        )
         assert message == (error("EmergencyRefused", people.patient, people.hospital) if policy == 0 else PASSED)
 
 
