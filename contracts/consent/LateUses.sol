@@ -35,9 +35,8 @@ library LateUses {
         uint56 categories,
         uint256 at
     ) internal view returns (bool permitted, bool denied, bool certain) {
-        bool lifted = consents.revokedUntil(patient) > at;
         Said memory named;
-        _listen(consents, patient, institution, purpose, categories, at, lifted, named);
+        _listen(consents, patient, institution, purpose, categories, at, named);
         // Nothing goes before a deny that names the institution.
         if (named.deniedAt != 0) return (false, true, true);
 
@@ -46,14 +45,14 @@ library LateUses {
             uint32 role = house & (~house + 1);
             house ^= role;
             uint256 before = roles.permittedAt;
-            _listen(consents, patient, address(uint160(role)), purpose, categories, at, lifted, roles);
+            _listen(consents, patient, address(uint160(role)), purpose, categories, at, roles);
             // A permit for a role serves those who have it; a deny binds the whole house.
             if (own & role == 0) roles.permittedAt = before;
         }
         // Across levels a wider deny binds against a narrower permit only when it was issued later.
         denied = roles.deniedAt > named.permittedAt;
         permitted = !denied && named.permittedAt | roles.permittedAt != 0;
-        certain = !named.open && !roles.open;
+        certain = !named.open && !roles.open && consents.revokedUntil(patient) <= at;
     }
 
     /// @dev Adds what the places of one grantee said.
@@ -64,15 +63,15 @@ library LateUses {
         uint32 purpose,
         uint56 categories,
         uint256 at,
-        bool lifted,
         Said memory said
     ) private view {
+        // A revocation of what was never granted is a word too: the policy was silent from then on.
+        if (consents.refusedUntil(patient, grantee) > at) said.open = true;
         for (uint8 i; i < PLACES; ++i) {
             IConsentRegistry.Record memory r = consents.directive(patient, grantee, i);
-            bool revoked = r.status == IConsentRegistry.Status.Revoked;
-            if (r.issuedAt > at || (revoked && lifted)) {
+            if (r.issuedAt > at) {
                 said.open = true;
-            } else if (r.issuedAt != 0 && !revoked && r.start <= at && at < r.end) {
+            } else if (r.effect != IConsentRegistry.Effect.None && r.start <= at && at < r.end) {
                 if (r.effect == IConsentRegistry.Effect.Deny) {
                     bool touches = r.purposes & purpose != 0 && r.categories & categories != 0;
                     if (touches && r.issuedAt > said.deniedAt) said.deniedAt = r.issuedAt;
