@@ -4,21 +4,20 @@ key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.consent._shared import Look, check_out, named_signer, noun
+from salus.cli.consent._changes import Change, change_account, keep_request, request_facts
+from salus.cli.consent._shared import Look, check_out, noun
 from salus.cli.context import Context
 from salus.cli.moments import moment, parse_end
-from salus.cli.options import command, group, option, takes
+from salus.cli.options import command, group, takes
 
 if TYPE_CHECKING:
     from salus.client import Salus
+    from salus.consent.guardian_model import EndedMandate, GuardianSet, PendingGuardians, Recovery
     from salus.consent.guardian_requests import Request
-    from salus.consent.guardians import GuardianSet, Recovery
 
 __all__ = ["delegate", "guardians", "recover"]
 
@@ -42,89 +41,6 @@ def recover() -> None:
 
 for _group in (delegate, guardians, recover):
     noun.add_command(_group)
-
-
-@dataclass(frozen=True)
-class Change:
-    """Who signs a change, and where it goes."""
-
-    relation: str | None = option("--relation", help="The wallet's account that it concerns.")
-    patient: str | None = option("--patient", help="The patient, where a recovery moved the account to the signer's.")
-    out: str | None = option("--out", type=click.Path(), help="Only sign, and write the request to this file.")
-    relay_as: str | None = option(
-        "--relay-as", type=click.Path(), help="Submit it with this keystore: the patient needs no ether."
-    )
-    relay_password_file: str | None = option(
-        "--relay-password-file", type=click.Path(), help="File with the password of --relay-as."
-    )
-
-
-def _change(
-    context: Context,
-    change: Change,
-    prepare: Callable[[Salus, str | None], Request],
-    done: str,
-    check: Callable[[Salus], None] = lambda _: None,
-) -> None:
-    """Prepare a change that the patient signs, show it, sign it, and send it on its way; ``check`` comes before the
-    password.
-    """
-    from salus.errors import BadInput
-
-    if change.out and change.relay_as:
-        raise BadInput("--out", "", "and --relay-as exclude each other: write the request, or submit it")
-    salus = context.connect()
-    check_out(change.out)
-    check(salus)
-    client = salus.with_signer(named_signer(context, change.relation))
-    request = prepare(client, change.patient)
-    context.confirm(_facts(context, client, request), "Sign this?")
-    if change.out:
-        _keep(context, client.guardians.sign(request), change.out)
-        return
-    if change.relay_as:
-        signed = client.guardians.sign(request)
-        relayer = context.open_keystore(change.relay_as, change.relay_password_file)
-        receipt = client.with_signer(relayer).guardians.submit(signed)
-    else:
-        receipt = client.guardians.carry_out(request)
-    context.sent(receipt, done, patient=request.patient)
-
-
-def _keep(context: Context, request: Request, out: str) -> None:
-    from salus.consent.guardian_requests import request_to_json, save
-
-    save(request, out)
-    context.answer(request_to_json(request), f"signed into {out}; submit it with: salus consent guardians submit {out}")
-
-
-def _facts(context: Context, salus: Salus, request: Request) -> list[tuple[str, object]]:
-    from salus.consent.codes import category_names, purpose_names
-
-    fields = request.fields
-    action = {"delegate": "DELEGATE", "guardians": "GUARDIANS", "recover": "MOVE THE ACCOUNT", "veto": "STOP THE MOVE"}
-    facts: list[tuple[str, object]] = [("action", action[request.action]), ("patient", request.patient)]
-    if request.action == "delegate":
-        facts.append(("delegate", fields["delegate"]))
-        if fields["until"]:
-            facts += [
-                ("may act for", ", ".join(sorted(purpose_names(fields["purposes"])))),
-                ("data", ", ".join(sorted(category_names(fields["categories"])))),
-                ("until", moment(fields["until"])),
-            ]
-        else:
-            facts.append(("until", "removed now"))
-    elif request.action == "guardians":
-        facts += [("guardian", account) for account in fields["guardians"]] or [("guardians", "none")]
-        facts += [("must agree", fields["threshold"]), ("delay", f"{fields['delay'] / _DAY:g} days")]
-    else:
-        facts.append(("new account", fields["successor"]))
-    return [
-        *facts,
-        ("valid until", moment(request.deadline)),
-        ("contract", f"Guardians at {salus.book['Guardians'].address}"),
-        ("chain", f"{salus.chain_id} at {context.nodes}"),
-    ]
 
 
 # ----------------------------------------------------------------------------------------------------------- delegates
@@ -157,7 +73,7 @@ def delegate_add(
         until = parse_end(end, salus.now)
         return salus.guardians.prepare_delegate(account, purposes, categories or ("all",), until, patient=patient)
 
-    _change(context, change, prepare, f"{account} is a delegate", check)
+    change_account(context, change, prepare, f"{account} is a delegate", check)
 
 
 @command(delegate, "remove")
@@ -174,7 +90,7 @@ def delegate_remove(context: Context, account: str, change: Change) -> None:
     def prepare(salus: Salus, patient: str | None) -> Request:
         return salus.guardians.prepare_removal(account, patient=patient)
 
-    _change(context, change, prepare, f"{account} is no delegate any more")
+    change_account(context, change, prepare, f"{account} is no delegate any more")
 
 
 @command(delegate, "list")
@@ -188,7 +104,9 @@ def delegate_list(context: Context, look: Look) -> None:
     """
     salus = context.connect()
     now = salus.now()
-    found = [(who, d) for who in look.accounts(context).values() for d in salus.guardians.delegates(who)]
+    accounts = list(look.accounts(context).values())
+    found = [(who, d) for who in accounts for d in salus.guardians.delegates(who)]
+    over = {(who, m.delegate): m for who in accounts for m in salus.guardians.ended_mandates(who)}
     data: list[dict[str, Any]] = [
         {
             "patient": who,
@@ -197,6 +115,7 @@ def delegate_list(context: Context, look: Look) -> None:
             "categories": sorted(d.category_names),
             "until": d.until,
             "active": now < d.until,
+            "askAgain": _to_ask_again(over.get((who, d.delegate))),
         }
         for who, d in found
     ]
@@ -205,7 +124,13 @@ def delegate_list(context: Context, look: Look) -> None:
         for line, (_, d) in zip(data, found, strict=True)
     ]
     columns = ("patient", "delegate", "purposes", "data", "until")
+    if any(line["askAgain"] for line in data):
+        context.note("a mandate is over: what its delegate granted is asked again of the patient (see --json)")
     context.answer(data, (lambda: context.table("Delegates", columns, rows)) if rows else "there is no delegate")
+
+
+def _to_ask_again(over: EndedMandate | None) -> list[dict[str, Any]]:
+    return [{"grantee": grantee, "index": index} for grantee, index in over.grants] if over else []
 
 
 # ----------------------------------------------------------------------------------------------------------- guardians
@@ -219,7 +144,7 @@ def delegate_list(context: Context, look: Look) -> None:
 @click.option("--delay", default="7", help="Days in which you can veto a move, 2 to 60.", show_default=True)
 @takes(change=Change)
 def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, delay: str, change: Change) -> None:
-    """Replace the guardians of an account. It ends a recovery that is under way.
+    """Name the guardians of an account. Where some stand the change waits their delay, until `guardians apply`.
 
     \b
     Example:
@@ -233,7 +158,47 @@ def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, d
     def prepare(salus: Salus, patient: str | None) -> Request:
         return salus.guardians.prepare_guardians(accounts, threshold, int(delay) * _DAY, patient=patient)
 
-    _change(context, change, prepare, f"{len(accounts)} guardians, {threshold} must agree")
+    change_account(context, change, prepare, f"{len(accounts)} guardians, {threshold} must agree")
+
+
+@command(guardians, "apply")
+@click.argument("patient")
+def guardians_apply(context: Context, patient: str) -> None:
+    """Make a change of a patient's guardians that has waited their delay; anybody may.
+
+    \b
+    Example:
+      salus consent guardians apply 0x7099… --keystore hospital.json
+    """
+    from salus.keys.addresses import address
+
+    who = address(patient, "PATIENT")
+    salus = context.connect_signing()
+    waiting = salus.guardians.pending(who)
+    facts: list[tuple[str, object]] = [("patient", who), *context.where(salus, "Guardians")]
+    if waiting:
+        facts[1:1] = [("guardian", each) for each in waiting.guardians] or [("guardians", "none")]
+    context.confirm(facts, "Make this change?")
+    context.sent(salus.guardians.apply(who), "the guardians are changed", patient=who)
+
+
+@command(guardians, "contact")
+@click.argument("account", required=False)
+@takes(change=Change)
+def guardians_contact(context: Context, account: str | None, change: Change) -> None:
+    """Name the account that an emergency of yours is told to; none removes it. Both accounts are public together.
+
+    \b
+    Example:
+      salus consent guardians contact 0x7099… --relation city-hospital
+    """
+
+    def prepare(salus: Salus, patient: str | None) -> Request:
+        return salus.guardians.prepare_contact(account, patient=patient)
+
+    change_account(
+        context, change, prepare, f"emergencies are told to {account}" if account else "nobody is told any more"
+    )
 
 
 @command(guardians, "show")
@@ -261,7 +226,7 @@ def guardians_submit(context: Context, files: tuple[str, ...]) -> None:
 
     request = collect([load(file) for file in files])
     salus = context.connect_signing()
-    context.confirm([*_facts(context, salus, request), ("signatures", len(request.signatures))], "Submit this?")
+    context.confirm([*request_facts(context, salus, request), ("signatures", len(request.signatures))], "Submit this?")
     receipt = salus.guardians.submit(request)
     context.sent(receipt, f"done: {request.action}", action=request.action, patient=request.patient)
 
@@ -273,7 +238,7 @@ def _status(context: Context, accounts: dict[str, str]) -> None:
     lines: list[str] = []
     for name, who in accounts.items():
         those, recovery = salus.guardians.guardian_set(who), salus.guardians.recovery(who)
-        controller = salus.guardians.controller_of(who)
+        controller, waiting = salus.guardians.controller_of(who), salus.guardians.pending(who)
         data.append(
             {
                 "patient": who,
@@ -282,17 +247,30 @@ def _status(context: Context, accounts: dict[str, str]) -> None:
                 "threshold": those.threshold,
                 "delay": those.delay,
                 "version": those.version,
+                "pending": _pending_document(waiting) if waiting else None,
+                "contact": salus.guardians.contact(who),
                 "recovery": _recovery_document(recovery, now) if recovery else None,
             }
         )
         lines.append(f"{name or 'patient'}: {who}" + ("" if controller == who else f", signed for by {controller}"))
         lines.append(f"  {_guardian_words(those)}")
+        if waiting:
+            lines.append(f"  A CHANGE WAITS until {moment(waiting.ready_at)}: {_guardian_words(waiting)}")
         if recovery:
             lines += [f"  {line}" for line in _recovery_words(who, recovery, now)]
     context.answer(data, "\n".join(lines))
 
 
-def _guardian_words(those: GuardianSet) -> str:
+def _pending_document(waiting: PendingGuardians) -> dict[str, Any]:
+    return {
+        "guardians": waiting.guardians,
+        "threshold": waiting.threshold,
+        "delay": waiting.delay,
+        "readyAt": waiting.ready_at,
+    }
+
+
+def _guardian_words(those: GuardianSet | PendingGuardians) -> str:
     if not those.guardians:
         return "no guardians"
     agree = f"{those.threshold} of {len(those.guardians)} must agree, then {those.delay / _DAY:g} days pass"
@@ -300,12 +278,17 @@ def _guardian_words(those: GuardianSet) -> str:
 
 
 def _recovery_document(recovery: Recovery, now: int) -> dict[str, Any]:
-    return {"successor": recovery.successor, "readyAt": recovery.ready_at, "ready": recovery.ready_at <= now}
+    return {
+        "successor": recovery.successor,
+        "readyAt": recovery.ready_at,
+        "lapsesAt": recovery.lapses_at,
+        "ready": recovery.ready_at <= now,
+    }
 
 
 def _recovery_words(patient: str, recovery: Recovery, now: int) -> list[str]:
     if recovery.ready_at <= now:
-        when = f"ready now: salus consent recover finish {patient}"
+        when = f"ready now, until {moment(recovery.lapses_at)}: salus consent recover finish {patient}"
     else:
         when = f"ready at {moment(recovery.ready_at)}"
     return [f"RECOVERY: to {recovery.successor}, {when}", "veto it if it is not yours: salus consent recover veto"]
@@ -343,29 +326,48 @@ def recover_approve(context: Context, files: tuple[str, ...], out: str | None) -
     Example:
       salus consent recover approve move.json --keystore bert.json
     """
-    from salus.consent.guardian_requests import collect, load
+    from salus.consent.guardian_requests import BY_GUARDIANS, collect, load
     from salus.errors import BadInput
 
     request = collect([load(file) for file in files])
-    if request.action != "recover":
-        raise BadInput(files[0], "action", f"is {request.action}; guardians approve a recovery only")
+    if request.action not in BY_GUARDIANS:
+        raise BadInput(files[0], "action", f"is {request.action}; guardians approve a recovery or its withdrawal only")
     salus = context.connect()
     check_out(out)
     _agree(context, salus.with_signer(context.signer()), request, out)
 
 
 def _agree(context: Context, client: Salus, request: Request, out: str | None) -> None:
-    facts = [*_facts(context, client, request), ("signed already", len(request.signatures))]
+    facts = [*request_facts(context, client, request), ("signed already", len(request.signatures))]
     context.confirm(facts, "Sign this? Be sure that the patient asks for it: call, or better meet.")
     signed = client.guardians.sign(request)
     if out:
-        _keep(context, signed, out)
+        keep_request(context, signed, out)
         return
     receipt = client.guardians.submit(signed)
+    if signed.action == "withdraw":
+        context.sent(receipt, "the move is taken back", patient=request.patient)
+        return
     (event,) = receipt.events("RecoveryStarted")
     ready = event.args["readyAt"]
     text = f"the move can be made from {moment(ready)}, unless the patient vetoes it"
     context.sent(receipt, text, patient=request.patient, successor=event.args["successor"], readyAt=ready)
+
+
+@command(recover, "withdraw")
+@click.argument("patient")
+@click.option("--out", type=click.Path(), help="Write the request here, for the other guardians to approve.")
+def recover_withdraw(context: Context, patient: str, out: str | None) -> None:
+    """As a guardian, take back a move that runs, e.g. to a wrong account; as many as start one must agree.
+
+    \b
+    Example:
+      salus consent recover withdraw 0x7099… --out back.json --keystore anna.json
+    """
+    salus = context.connect()
+    check_out(out)
+    client = salus.with_signer(context.signer())
+    _agree(context, client, client.guardians.prepare_withdrawal(patient), out)
 
 
 @command(recover, "veto")
@@ -377,7 +379,7 @@ def recover_veto(context: Context, change: Change) -> None:
     Example:
       salus consent recover veto --relation city-hospital --relay-as hospital.json
     """
-    _change(
+    change_account(
         context, change, lambda salus, patient: salus.guardians.prepare_veto(patient=patient), "the move is stopped"
     )
 

@@ -70,7 +70,7 @@ class Story:
     def _accesses(self):
         theirs = self.world.client(self.hospital)
         uses = [Access(self.patient.address, ("TREAT",), ("Observation",), bytes([n]) * 32) for n in (1, 2)]
-        self.used = theirs.accesses.record(uses).block
+        self.used = theirs.accesses.record(uses).receipt.block
         id, _ = theirs.accesses.declare_emergency(self.patient.address, Cause.UNCONSCIOUS, ["all"], 3600)
         self.world.client(self.world.regulator).accesses.review(id, Outcome.JUSTIFIED)
 
