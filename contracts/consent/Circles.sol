@@ -142,11 +142,19 @@ library Circles {
         return r.successor;
     }
 
-    /// @dev Reverts while a recovery runs; one that has lapsed ends here.
+    /// @dev Reverts while a recovery runs.
+    function requireNoneRuns(Circle storage circle, address patient) internal view {
+        address successor = circle.recovery.successor;
+        if (successor != address(0) && block.timestamp < circle.recovery.lapsesAt) {
+            revert IGuardians.RecoveryPending(patient, successor);
+        }
+    }
+
+    /// @dev The same; a recovery that has lapsed ends here.
     function requireIdle(Circle storage circle, address patient) internal {
+        requireNoneRuns(circle, patient);
         IGuardians.Recovery memory r = circle.recovery;
         if (r.successor == address(0)) return;
-        if (block.timestamp < r.lapsesAt) revert IGuardians.RecoveryPending(patient, r.successor);
 
         end(circle, patient, r.lapsesAt);
 

@@ -127,6 +127,8 @@ contract Guardians is IGuardians, EIP712 {
         bytes[] calldata signatures
     ) external {
         if (successor == address(0) || successor == controllerOf(patient)) revert InvalidSuccessor(successor);
+        // Before the signatures: whoever submits them once more learns that they are used, not that they are wrong.
+        _circles[patient].requireNoneRuns(patient);
         _requireAgreed(patient, RECOVER, successor, deadline, guardians, signatures);
 
         _circles[patient].start(patient, successor);

@@ -85,6 +85,61 @@ def test_the_glass_is_broken_seen_and_reviewed(run, world, hospital, keystore, w
     assert run("consent", "review", "0x07").code == 2
 
 
+def test_C8_a_use_names_the_emergency_that_opens_it(run, world, hospital, wallet):
+    """The one that runs, or the one that is named: by its id or its number."""
+    patient, file = wallet.address(), hospital[1]
+    words = ("consent", "emergency", patient, "--cause", "unconscious", "--category", "all", "--hours", "4")
+    id = run(*words, "--keystore", file, "--yes", "--json").json()["emergency"]
+    for more in ((), ("--emergency", id), ("--emergency", "1")):
+        done = used(run, patient, file, "--commitment", "0x" + "07" * 32, *more)
+        assert (done.code, "the emergency number 1" in done.err) == (0, True)
+    assert {"0x" + use.emergency.hex() for use in world.client().accesses.all(patient)} == {id}
+    for wrong, code in (("2", 1), ("0x" + "07" * 32, 2), ("x", 2)):
+        assert used(run, patient, file, "--commitment", "0x" + "07" * 32, "--emergency", wrong).code == code
+
+
+def test_C8_two_clinicians_break_the_glass_after_a_verdict(run, world, hospital, keystore, wallet, tmp_path):
+    patient, (name, file, _) = wallet.address(), hospital
+    scope = ("--cause", "unconscious", "--category", "all", "--hours", "4")
+    words = ("consent", "emergency", patient, *scope, "--keystore", file, "--yes")
+    id = run(*words, "--json").json()["emergency"]
+    run("consent", "review", id, "--outcome", "unjustified", "--keystore", keystore(world.regulator), "--yes")
+    alone = run(*words)
+    assert (alone.code, "a second clinician signs with it" in alone.err.splitlines()[-1]) == (1, True)
+    doctor, out = keystore(world.institution("PROVIDER")[0]), tmp_path / "second.json"
+    second = ("consent", "second", patient, "--clinician", name, *scope, "--out", out, "--keystore", doctor, "--yes")
+    signed = run(*second)
+    assert (signed.code, "SECOND CLINICIAN for" in signed.err) == (0, True)
+    assert stat.S_IMODE(os.stat(out).st_mode) == 0o600
+    assert run(*second).code == 2
+    both = run(*words, "--second", out, "--json")
+    assert both.code == 0
+    assert run("consent", "review", both.json()["emergency"], "--json").json()["second"] is not None
+
+
+def test_C20_a_late_use_says_whether_it_is_proven(run, world, hospital, granted):
+    done = used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32, "--used-at", "2026-01-01")
+    assert (done.code, "a reviewer will look at it" in done.out) == (0, True)
+    (use,) = world.client().accesses.all(granted)
+    assert (use.provable, use.used_at) == (False, 1767225600)
+
+
+def test_C20_evidence_is_written_without_a_node_and_recorded_later(run, world, hospital, granted, tmp_path):
+    file, book = tmp_path / "outage.json", ("--book", world.book_path)
+    words = ("consent", "access", granted, "--purpose", "TREAT", "--category", "Observation")
+    record = ("--commitment", "0x" + "07" * 32, "--keystore", hospital[1], "--offline", file)
+    kept = run(*words, *record, *book, "--rpc", "http://127.0.0.1:1")
+    assert (kept.code, "record them with" in kept.out) == (0, True)
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert run(*words, *record, *book, "--rpc", "http://127.0.0.1:1").code == 2
+    done = run("consent", "evidence", file, "--keystore", hospital[1], "--yes", "--json")
+    assert done.code == 0
+    text = done.json()
+    assert (text["recorded"], text["skipped"]) == (1, [])
+    again = run("consent", "evidence", file, "--keystore", hospital[1], "--yes", "--json").json()
+    assert (again["recorded"], again["transactions"]) == (0, [])
+
+
 @pytest.mark.parametrize("wrong", [("--hours", "25"), ("--hours", "0"), ("--cause", "boredom")])
 def test_an_emergency_that_cannot_be_is_usage(run, hospital, wallet, wrong):
     words = ["consent", "emergency", wallet.address(), "--cause", "unconscious", "--category", "all", "--hours", "4"]

@@ -143,7 +143,7 @@ def test_C6_what_is_not_permitted_is_told_and_the_rest_is_recorded(world, patien
     revoked = world.client(world.patient())
     for one in (patient, revoked):
         grant(one, hospital)
-    hospital.consent.relay([revoked.consent.sign(revoked.consent.prepare_revocation(hospital.signer.address))])
+    hospital.consent.relay([revoked.consent.sign(revoked.consent.prepare_revoke(hospital.signer.address))])
     uses = [use(patient), use(revoked, record=b"\2" * 32), use(patient, "HMARKT"), use(patient, emergency=9)]
     done = hospital.accesses.record(uses)
     assert (done.recorded, done.unproven, [each.position for each in done.skipped]) == (1, 0, [1, 2, 3])
@@ -251,6 +251,7 @@ def test_C20_evidence_of_an_outage_is_recorded_later_and_once(patient, hospital,
     (done,) = record_evidence(hospital.accesses, loaded, hospital)
     assert (done.recorded, [each.record for each in done.skipped]) == (1, [b"\3" * 32])
     assert {u.record[0]: u.used_at for u in patient.accesses.all(patient.signer.address)} == {1: None, 2: now}
+    # What was refused is tried again, what is there is not recorded twice.
     (done,) = record_evidence(hospital.accesses, loaded, hospital)
     assert done.recorded == 0
 
