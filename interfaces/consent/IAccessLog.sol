@@ -16,8 +16,7 @@ import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 /// and for `COOL_DOWN` after a declaration of that clinician, or of that institution for that patient, was found
 /// unjustified. With that signature no declaration is refused for these reasons: a true emergency always opens.
 ///
-/// **Late uses.** A use may be recorded after it happened, with its time. It is judged as of then, as far as the chain
-/// still knows what held then; its event is another one, and says whether the chain could prove it.
+/// **Late uses** carry the time of the use and are judged as of then, as far as the chain still knows what held.
 interface IAccessLog {
     /// @param patient whose data
     /// @param purpose one purpose, or several at once; at least one
@@ -131,7 +130,7 @@ interface IAccessLog {
         bytes32 emergency
     );
     /// @notice A use that is recorded after it happened; the other fields are those of `AccessRecorded`.
-    /// @dev `NotProvable` says nothing in its favour: only that the institution states it. Reviewers look at these.
+    /// @dev `NotProvable` says only that the institution states it. Reviewers look at these.
     /// @param usedAt when it was used, as the institution states it
     /// @param lateness whether the chain proves that it was permitted then
     event LateAccessRecorded(
@@ -283,27 +282,18 @@ interface IAccessLog {
     /// @notice The regulator's reviewer closes a declaration; once.
     /// @dev Reverts `UnknownEmergency`, `AlreadyReviewed`, `InvalidEmergency` (`outcome`), `ReviewerOfHouse`. Warning:
     /// who the reviewer is can be seen only while the role REVIEWER has no execution delay.
-    /// @param id of the declaration
     /// @param outcome what was found
     function review(bytes32 id, Outcome outcome) external;
 
-    /// @notice One declaration, all zero when there is none.
-    /// @param id of the declaration
+    /// @notice One declaration by its id, all zero when there is none.
     function emergency(bytes32 id) external view returns (Emergency memory);
 
-    /// @notice How many declarations a pair has had: the number of the last one.
-    /// @param patient whose data
-    /// @param institution for which they were declared
+    /// @notice How many declarations a pair (patient, institution) has had: the number of the last one.
     function declared(address patient, address institution) external view returns (uint32);
 
-    /// @notice The id of a pair's declaration, whether it was made yet or not.
-    /// @param patient whose data
-    /// @param institution for which it is declared
-    /// @param number from 1
+    /// @notice The id of a pair's declaration of this number, whether it was made yet or not.
     function emergencyId(address patient, address institution, uint32 number) external pure returns (bytes32);
 
-    /// @notice Must a second clinician sign what this clinician declares for this patient now?
-    /// @param patient whose data
-    /// @param clinician an institution or its operator
+    /// @notice Must a second clinician sign what this clinician (institution or operator) declares for this patient now?
     function needsSecond(address patient, address clinician) external view returns (bool);
 }

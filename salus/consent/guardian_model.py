@@ -98,7 +98,7 @@ class EndedMandate:
     Attributes:
         delegate: Its account.
         until: First second after its mandate.
-        grants: Grantee and index of each place that it granted at, whatever stands there now; they are asked again.
+        grants: Grantee and index of each place at which the last grant is its word; the patient is asked again.
     """
 
     delegate: str

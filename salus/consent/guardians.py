@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from salus.abi.terms import unpack
 from salus.chain.clock import send_at
 from salus.consent import codes
 from salus.consent.guardian_model import Delegation, EndedMandate, GuardianSet, PendingGuardians, Recovery
@@ -121,11 +120,14 @@ class Guardians:
         signed = self._ledger.logs("ConsentRegistry", "SignedByDelegate", {"patient": who})
         # The event of a delegate's signature comes just before that of what it signed.
         by = {(event.transaction, event.index + 1): event.args["delegate"] for event in signed}
-        places: dict[str, dict[tuple[str, int], None]] = {delegate: {} for delegate in ended}
+        granted: dict[tuple[str, int], str | None] = {}
         for event in self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": who}):
-            if (delegate := by.get((event.transaction, event.index))) in places:
-                places[delegate][event.args["grantee"], unpack(event.args["terms"])["index"]] = None
-        return tuple(EndedMandate(delegate, ended[delegate], tuple(found)) for delegate, found in places.items())
+            place = event.args["grantee"], event.args["index"]
+            granted[place] = by.get((event.transaction, event.index))
+        return tuple(
+            EndedMandate(delegate, until, tuple(place for place, signer in granted.items() if signer == delegate))
+            for delegate, until in ended.items()
+        )
 
     def history(self, patient: str, *, since: int | None = None) -> tuple[Event, ...]:
         """Every change of delegates and guardians and every step of a recovery, oldest first.

@@ -1,4 +1,5 @@
-"""``salus consent``: what institutions and the regulator do with it: access, evidence, emergency, second, review."""
+"""``salus consent``: what institutions and the regulator do with it: access, evidence, late uses, emergency,
+second, review."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from salus.client import Salus
     from salus.consent.access_log import Access, Emergency, Recording
 
-__all__ = ["access", "emergency", "evidence", "review", "second"]
+__all__ = ["access", "emergency", "evidence", "late", "review", "second"]
 
 _CAUSES = click.Choice(["life-threatening", "unconscious", "danger-to-others", "public-health-emergency"])
 
@@ -93,7 +94,7 @@ class Late:
 @click.option("--category", "categories", multiple=True, required=True, help=CATEGORY)
 @takes(records=Records)
 @click.option("--check", is_flag=True, help="Only ask whether it may be used now; nothing is sent.")
-@takes(late=Late)
+@takes(timing=Late)
 def access(
     context: Context,
     patient: str,
@@ -101,7 +102,7 @@ def access(
     categories: tuple[str, ...],
     records: Records,
     check: bool,
-    late: Late,
+    timing: Late,
 ) -> None:
     """Record that the signer's institution uses a patient's data. Without a permit or an emergency it is refused.
 
@@ -117,18 +118,18 @@ def access(
     if check:
         _check(context, patient, purposes, categories)
         return
-    check_out(late.offline)
+    check_out(timing.offline)
     committed = records.committed()
     uses = [Access(patient, purposes, categories, record) for _, record, _ in committed]
     lines = [{"file": file or None, "commitment": record, "salt": salt} for file, record, salt in committed]
     salts = [f"{file}: salt 0x{salt.hex()}, keep it" for file, _, salt in committed if salt is not None]
-    if late.offline:
-        kept = _keep(context, uses, late)
-        done = f"{len(uses)} signed into {late.offline}; record them with: salus consent evidence {late.offline}"
-        context.answer({"records": lines, "file": late.offline, "madeAt": kept}, "\n".join([*salts, done]))
+    if timing.offline:
+        kept = _keep(context, uses, timing)
+        done = f"{len(uses)} signed into {timing.offline}; record them with: salus consent evidence {timing.offline}"
+        context.answer({"records": lines, "file": timing.offline, "madeAt": kept}, "\n".join([*salts, done]))
         return
     salus = context.connect_signing()
-    number, used_at = late.named(salus, patient, purposes, categories)
+    number, used_at = timing.named(salus, patient, purposes, categories)
     facts: list[tuple[str, object]] = [
         ("patient", patient),
         ("purposes", ", ".join(purposes)),
@@ -147,7 +148,7 @@ def access(
 _UNPROVEN = ", too late for the chain to prove that it was permitted: a reviewer will look at it"
 
 
-def _keep(context: Context, uses: Sequence[Access], late: Late) -> int:
+def _keep(context: Context, uses: Sequence[Access], timing: Late) -> int:
     """Sign uses into a file; no node is asked, so the time is this machine's."""
     import time
 
@@ -158,14 +159,14 @@ def _keep(context: Context, uses: Sequence[Access], late: Late) -> int:
     if not context.book:
         raise BadInput("--book", "", "is missing; without a node only the address book says which chain is meant")
     now = int(time.time())
-    used_at = parse_moment(late.used_at, lambda: now, "--used-at") if late.used_at else now
-    if late.emergency and not late.emergency.isdecimal():
+    used_at = parse_moment(timing.used_at, lambda: now, "--used-at") if timing.used_at else now
+    if timing.emergency and not timing.emergency.isdecimal():
         raise BadInput("--emergency", "", "must be its number where no node is asked; `consent emergency` shows it")
-    number = int(late.emergency or 0)
+    number = int(timing.emergency or 0)
     book = Book.load(context.book)
     timed = [replace(use, used_at=used_at, emergency=number) for use in uses]
     signed = sign_evidence(timed, context.signer(), now, book.chain_id, book["AccessLog"].address)
-    save_evidence(signed, late.offline or "")
+    save_evidence(signed, timing.offline or "")
     return now
 
 
@@ -217,6 +218,40 @@ def _check(context: Context, patient: str, purposes: Sequence[str], categories: 
     data = {"allowed": answer.allowed, "reason": answer.reason.name, "emergency": answer.emergency or None}
     why = f"the emergency 0x{answer.emergency.hex()}" if answer.emergency else answer.reason.words
     context.answer(data, f"{'may' if answer.allowed else 'may not'} be used now: {why}")
+
+
+@command(noun, "late")
+@click.option("--institution", help="Only of this one: its name or account.")
+def late(context: Context, institution: str | None) -> None:
+    """List the uses that were recorded too late for the chain to prove that they were permitted: for a reviewer.
+
+    \b
+    Example:
+      salus consent late --institution city-hospital
+    """
+    salus = context.connect()
+    found = salus.accesses.unproven(institution=institution)
+    names = salus.institutions.names({use.institution for use in found})
+    data = [
+        {
+            "patient": use.patient,
+            "institution": use.institution,
+            "name": names[use.institution],
+            "actor": use.actor,
+            "purposes": sorted(use.purpose_names),
+            "record": use.record,
+            "usedAt": use.used_at,
+            "emergency": use.emergency or None,
+            "block": use.block,
+        }
+        for use in found
+    ]
+    columns = ("institution", "by", "patient", "used", "purposes", "block")
+    rows = [
+        (names[u.institution], u.actor, u.patient, moment(u.used_at or 0), ", ".join(sorted(u.purpose_names)), u.block)
+        for u in found
+    ]
+    context.answer(data, (lambda: context.table("Late uses", columns, rows)) if rows else "there is none")
 
 
 @command(noun, "emergency")

@@ -122,6 +122,11 @@ def test_C20_a_late_use_says_whether_it_is_proven(run, world, hospital, granted)
     assert (done.code, "a reviewer will look at it" in done.out) == (0, True)
     (use,) = world.client().accesses.all(granted)
     assert (use.provable, use.used_at) == (False, 1767225600)
+    (shown,) = run("consent", "late", "--institution", hospital[0], "--json").json()
+    assert (shown["patient"], shown["usedAt"], shown["record"]) == (granted, 1767225600, "0x" + "07" * 32)
+    assert granted in run("consent", "late").out
+    _, name = world.institution("PROVIDER")
+    assert run("consent", "late", "--institution", name).out == "there is none\n"
 
 
 def test_C20_evidence_is_written_without_a_node_and_recorded_later(run, world, hospital, granted, tmp_path):

@@ -195,7 +195,7 @@ def test_C14_guardians_take_a_move_back(run, world, hospital, circle, tmp_path):
     assert run("consent", "guardians", "submit", both, "--keystore", hospital[1], "--yes").code == 0
     (status,) = run("consent", "recover", "status", patient.address, "--json").json()
     assert status["recovery"] is None
-    again = run(*words[:-4], "--keystore", first, "--yes")
+    again = run(*words[:-5], "--keystore", first, "--yes")
     assert (again.code, "no recovery of" in again.err.splitlines()[-1]) == (2, True)
 
 
@@ -226,3 +226,20 @@ def test_C8_an_emergency_contact_is_named_and_removed(run, hospital, circle, wor
     assert run(*look).json()[0]["contact"] == friend
     assert run("consent", "guardians", "contact", *way).code == 0
     assert run(*look).json()[0]["contact"] is None
+
+
+def test_C12_a_mandate_that_is_over_says_what_is_asked_again(run, world, hospital, keystore):
+    name, file, signer = hospital
+    minor, parent = world.patient(), world.patient()
+    way = ("--relay-as", file, "--yes")
+    scope = ("--purpose", "TREAT", "--until", "+10d")
+    run("consent", "delegate", "add", parent.address, *scope, "--keystore", keystore(minor), *way)
+    as_parent = ("--as-delegate-of", minor.address, "--keystore", keystore(parent), *way)
+    assert run("consent", "grant", "--to", name, "--purpose", "TREAT", "--until", "+9y", *as_parent).code == 0
+    look = ("consent", "delegate", "list", "--patient", minor.address)
+    (shown,) = run(*look, "--json").json()
+    assert (shown["active"], shown["askAgain"]) == (True, [])
+    world.node.advance(10 * 86400)
+    (shown,) = run(*look, "--json").json()
+    assert (shown["active"], shown["askAgain"]) == (False, [{"grantee": signer.address, "index": 0}])
+    assert "a mandate is over" in run(*look).err

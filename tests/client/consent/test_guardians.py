@@ -318,9 +318,13 @@ def test_C12_what_a_minors_guardian_granted_is_asked_again_at_majority(later):
     relayer, minor, parent = later.client(hospital), later.client(later.patient()), later.client(later.patient())
     who = minor.signer.address
     name_delegate(minor, relayer, parent.signer.address, days=10)
-    grant = parent.consent.prepare_grant(draft(parent, name), patient=who)
-    relayer.consent.relay([parent.consent.sign(grant)])
-    relayer.consent.relay([minor.consent.sign(minor.consent.prepare_grant(draft(minor, hospital.address)))])
+    other, other_name = later.institution("PROVIDER")
+    for house in (name, other_name):
+        grant = parent.consent.prepare_grant(draft(parent, house), patient=who, delegate=parent.signer.address)
+        relayer.consent.relay([parent.consent.sign(grant)])
+    # What the minor has said again itself is not asked again.
+    own = minor.consent.prepare_grant(draft(minor, other.address), index=0)
+    relayer.consent.relay([minor.consent.sign(own)])
     assert minor.guardians.ended_mandates(who) == ()
     later.node.advance(10 * DAY)
     (over,) = minor.guardians.ended_mandates(who)
