@@ -42,6 +42,10 @@ MEANING = {
     "consent.revoke": "revocation",
     "consent.decide": "decision, called by another contract, licence included (execution, everything cold)",
     "consent.decide.warm": "the same for who has checked that licence before (as ClaimDesk and AccessLog do)",
+    "access.record.batch50.same": "a use of data through an emergency, 50 in a batch, one patient, each",
+    "access.record.batch50.patients": "the same, 50 patients, each through an emergency of its own",
+    "access.record.batch50.consent": "a use that the patient's consent permits, 50 in a batch, one patient, each",
+    "access.declare": "an emergency declared, the pair's and the clinician's first",
     "plan.price.load": "one code of the price list, 100 in a batch",
     "plan.enroll.batch100": "one member, 100 in a batch",
     "claim.settle.1line": "claim of one line, submit to paid, the member's next",
@@ -160,6 +164,33 @@ def consents(s):
     word = lambda number: number.to_bytes(32, "big")  # noqa: E731
     relayed = used(naive.grantFor(key.address, *text, 0, signed.v, word(signed.r), word(signed.s), {"from": hospital}))
     s.naive["consent.grant.relayed"] = s.naive["consent.grant.relayed.batch100"] = relayed
+
+
+def accesses(s):
+    registry, log = s.house["ConsentRegistry"], s.house["AccessLog"]
+    hospital, nobody = s.accredited("clinic-of-accesses", PROVIDER), "0x" + "00" * 20
+    other, patient = next(s.people), next(s.people)
+    record = web3.keccak(text="a record, salted")
+
+    def declared(who):
+        # Reviewed at once: a second clinician is needed when ten are open.
+        transaction = log.declareEmergency(who, 1, 1 << 4, DAY, (nobody, 0, b""), {"from": hospital})
+        log.review(transaction.return_value, 1, {"from": s.regulator})
+        return transaction
+
+    def recorded(patients, emergency):
+        uses = [(who, TREAT, 1 << 4, record, emergency, 0) for who in patients]
+        return used(log.record(uses, 0, {"from": hospital})) // len(uses)
+
+    s.gas["access.declare"] = used(declared(patient))
+    s.gas["access.record.batch50.same"] = recorded([patient] * 50, 1)
+    patients = [Account.create().address for _ in range(50)]
+    for who in patients:
+        declared(who)
+    s.gas["access.record.batch50.patients"] = recorded(patients, 1)
+    terms = pack(effect=1, purposes=TREAT, categories=0x1FFF, end=s.now + YEAR)
+    registry.grant(hospital.address, terms, bytes(32), {"from": other})
+    s.gas["access.record.batch50.consent"] = recorded([other] * 50, 0)
 
 
 def claims(s):
@@ -383,7 +414,7 @@ def measure(parts):
     print(f"written: {path.relative_to(ROOT)}")
 
 
-PARTS = [consents, claims, cold_chain]
+PARTS = [consents, accesses, claims, cold_chain]
 
 
 def main():

@@ -115,7 +115,7 @@ def deploy(  # noqa: PLR0913  what a deployment may choose, each by keyword alon
     institutions = make("Institutions", manager)
     guardians = make("Guardians")
     consents = make("ConsentRegistry", institutions, guardians, POLICIES.index(policy))
-    make("AccessLog", manager, institutions, consents)
+    make("AccessLog", manager, institutions, guardians, consents)
     plans = make("Plans", institutions, consents, rules_delay)
     treasury = make("Treasury", institutions)
     make("ClaimDesk", manager, institutions, plans, treasury)

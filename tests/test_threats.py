@@ -54,7 +54,7 @@ ROWS = {
         "contracts/consent/test_delegates.py": "test_TC9_a_minors_guardian_ends_with_the_day_of_majority test_TC1_a_delegate_does_not_revoke_what_is_revoked",
     }),
     "TC10": ("breaking the glass", {
-        "contracts/consent/test_break_glass.py": "test_TC10_a_declaration_has_a_cause_a_scope_and_an_end test_TC10_it_is_not_renewed_while_it_is_open"
+        "contracts/consent/test_break_glass.py": "test_TC10_a_declaration_has_a_cause_a_scope_and_an_end test_C8_each_lasts_as_long_as_it_says test_C8_no_declaration_takes_over_what_another_opens"
         " test_TC10_revoked_staff_gets_nothing_through_it test_TC10_the_glass_opens_its_scope_for_care_alone"
         " test_TC10_a_declaration_is_told_at_once_and_kept",
         "contracts/consent/test_always.py": "test_requirement_8_TC10_a_closed_house_breaks_the_glass",
@@ -163,7 +163,7 @@ ROWS = {
         "contracts/consent/test_break_glass.py": "test_TC10_a_declaration_has_a_cause_a_scope_and_an_end test_TC10_it_is_open_to_review_for_ever",
     }),
     "R10": ("recovery by a threshold, after a delay, once", {
-        "contracts/consent/test_recovery.py": "test_TC9_one_guardian_is_not_two test_TC9_a_new_set_ends_what_is_under_way test_TC9_the_old_signatures_move_nobody_again",
+        "contracts/consent/test_recovery.py": "test_TC9_one_guardian_is_not_two test_C14_a_recovery_freezes_the_set test_C14_a_recovery_that_nobody_finishes_lapses test_TC9_the_old_signatures_move_nobody_again",
     }),
     "R11": ("what came in is what is here and what went out", {
         "stateful/test_pool.py": "test_pools_against_the_reference",

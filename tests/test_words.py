@@ -496,6 +496,7 @@ COUNTS_NO_FIELDS = {
     "Bands.skip": "words of readings",
     "Handovers.signer": "r, s and v of a signature",
     "Ids.claim": "three words that are hashed, and no struct",
+    "Ids.emergency": "four words that are hashed, and no struct",
     "Lines.count": "the word before the lines",
     "Lines.setCount": "the word before the lines",
     "PoolBook.keyOf": "three words that are hashed, and no struct",

@@ -81,9 +81,19 @@ library Ids {
     }
 
     /// @param patient whose data
-    /// @param institution who opened it
-    /// @param declaredAt Unix seconds; a pair has at most one emergency at a time
-    function emergency(address patient, address institution, uint40 declaredAt) internal pure returns (bytes32) {
-        return keccak256(abi.encode(EMERGENCY, patient, institution, declaredAt));
+    /// @param institution who opens it
+    /// @param number of the pair's declarations, from 1
+    function emergency(address patient, address institution, uint32 number) internal pure returns (bytes32 id) {
+        (bytes32 kind, uint256 place) = (EMERGENCY, number);
+        // keccak256(abi.encode(EMERGENCY, patient, institution, number)) beyond the free memory, which stays free: once
+        // for each use in a batch.
+        assembly ("memory-safe") {
+            let at := mload(0x40)
+            mstore(at, kind)
+            mstore(add(at, 0x20), patient)
+            mstore(add(at, 0x40), institution)
+            mstore(add(at, 0x60), place)
+            id := keccak256(at, 0x80)
+        }
     }
 }

@@ -4,11 +4,14 @@ pragma solidity 0.8.30;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {Signatures} from "contracts/common/Signatures.sol";
+import {Circles} from "contracts/consent/Circles.sol";
 import {IGuardians} from "interfaces/consent/IGuardians.sol";
 
 /// @title Guardians: delegates of patients, and the way back for who lost the key
 /// @dev Nobody has any power here but patients and those whom they name: no owner, no pause.
 contract Guardians is IGuardians, EIP712 {
+    using Circles for Circles.Circle;
+
     bytes32 private constant DELEGATE = keccak256(
         "Delegate(address patient,address delegate,uint32 purposes,uint56 categories,uint40 until"
         ",uint40 issuedAt,uint40 deadline)"
@@ -19,20 +22,39 @@ contract Guardians is IGuardians, EIP712 {
     bytes32 private constant RECOVER = keccak256(
         "Recover(address patient,address successor,uint32 version,uint40 deadline)"
     );
+    bytes32 private constant WITHDRAW = keccak256(
+        "Withdraw(address patient,address successor,uint32 version,uint40 deadline)"
+    );
     bytes32 private constant VETO = keccak256("Veto(address patient,address successor,uint32 version,uint40 deadline)");
+    bytes32 private constant CONTACT = keccak256(
+        "EmergencyContact(address patient,address contact,uint40 issuedAt,uint40 deadline)"
+    );
 
     /// @inheritdoc IGuardians
-    uint40 public constant MIN_DELAY = 2 days;
+    uint40 public constant MIN_DELAY = Circles.MIN_DELAY;
     /// @inheritdoc IGuardians
-    uint40 public constant MAX_DELAY = 60 days;
-    /// @dev The bound of every loop here.
-    uint256 private constant MAX_GUARDIANS = 10;
+    uint40 public constant MAX_DELAY = Circles.MAX_DELAY;
+    /// @inheritdoc IGuardians
+    uint40 public constant FINISH_WITHIN = Circles.FINISH_WITHIN;
+
+    /// @param account 0 while the patient's own account signs and always did
+    /// @param since second of the last move
+    struct Controller {
+        address account;
+        uint40 since;
+    }
+
+    /// @param account who is told of emergencies
+    /// @param issuedAt issue of the last change
+    struct Contact {
+        address account;
+        uint40 issuedAt;
+    }
 
     mapping(address patient => mapping(address delegate => Delegation)) private _delegations;
-    mapping(address patient => GuardianSet) private _sets;
-    mapping(address patient => Recovery) private _recoveries;
-    /// @dev 0 while the patient's own account signs.
-    mapping(address patient => address controller) private _controllers;
+    mapping(address patient => Circles.Circle) private _circles;
+    mapping(address patient => Controller) private _controllers;
+    mapping(address patient => Contact) private _contacts;
 
     constructor() EIP712("Salus Guardians", "1") {}
 
@@ -81,34 +103,17 @@ contract Guardians is IGuardians, EIP712 {
         uint40 delay,
         Authorization calldata a
     ) external {
-        _checkSet(patient, guardians, threshold, delay);
+        Circles.checkSet(patient, guardians, threshold, delay);
         bytes32 list = keccak256(abi.encodePacked(guardians));
         bytes memory encoded = abi.encode(SET_GUARDIANS, patient, list, threshold, delay, a.issuedAt, a.deadline);
         uint40 issuedAt = _authorized(patient, encoded, a);
-        GuardianSet storage set = _sets[patient];
-        if (issuedAt <= set.issuedAt) revert Superseded(patient, set.issuedAt);
 
-        (set.guardians, set.threshold, set.delay, set.issuedAt) = (guardians, threshold, delay, issuedAt);
-        ++set.version;
-        delete _recoveries[patient];
-
-        emit GuardiansSet(patient, guardians, threshold, delay, set.version, issuedAt);
+        _circles[patient].change(patient, guardians, threshold, delay, issuedAt);
     }
 
-    function _checkSet(address patient, address[] calldata guardians, uint8 threshold, uint40 delay) private pure {
-        if (guardians.length > MAX_GUARDIANS) revert InvalidGuardians("guardians");
-        address last;
-        for (uint256 i; i < guardians.length; ++i) {
-            if (guardians[i] <= last || guardians[i] == patient) revert InvalidGuardians("guardians");
-            last = guardians[i];
-        }
-        // None at all: then nobody has to agree on anything, and the record says so.
-        if (guardians.length == 0 && threshold == 0) {
-            if (delay != 0) revert InvalidGuardians("delay");
-            return;
-        }
-        if (threshold == 0 || threshold > guardians.length) revert InvalidGuardians("threshold");
-        if (delay < MIN_DELAY || delay > MAX_DELAY) revert InvalidGuardians("delay");
+    /// @inheritdoc IGuardians
+    function applyGuardians(address patient) external {
+        _circles[patient].applyPending(patient);
     }
 
     // ---- recovery ------------------------------------------------------------------------------------------------
@@ -121,54 +126,76 @@ contract Guardians is IGuardians, EIP712 {
         address[] calldata guardians,
         bytes[] calldata signatures
     ) external {
-        GuardianSet memory set = _sets[patient];
         if (successor == address(0) || successor == controllerOf(patient)) revert InvalidSuccessor(successor);
-        address pending = _recoveries[patient].successor;
-        if (pending != address(0)) revert RecoveryPending(patient, pending);
+        // Before the signatures: whoever submits them once more learns that they are used, not that they are wrong.
+        _circles[patient].requireNoneRuns(patient);
+        _requireAgreed(patient, RECOVER, successor, deadline, guardians, signatures);
+
+        _circles[patient].start(patient, successor);
+    }
+
+    function _requireAgreed(
+        address patient,
+        bytes32 kind,
+        address successor,
+        uint40 deadline,
+        address[] calldata guardians,
+        bytes[] calldata signatures
+    ) private view {
         if (deadline < block.timestamp) revert DeadlinePassed(deadline, block.timestamp);
-        if (guardians.length < set.threshold || set.threshold == 0 || signatures.length != guardians.length) {
-            revert TooFewGuardians(patient, signatures.length, set.threshold);
-        }
-        bytes32 hash = _hashTypedDataV4(keccak256(abi.encode(RECOVER, patient, successor, set.version, deadline)));
-        uint256 at;
-        for (uint256 i; i < guardians.length; ++i) {
-            // Both lists ascend, so one walk finds each; a duplicate or a stranger runs off the end.
-            while (at < set.guardians.length && set.guardians[at] != guardians[i]) ++at;
-            if (at == set.guardians.length) revert NotGuardian(patient, guardians[i]);
-            ++at;
-            if (!Signatures.signed(guardians[i], hash, signatures[i])) revert InvalidSignature(guardians[i]);
-        }
+        Circles.Circle storage circle = _circles[patient];
+        bytes32 hash = keccak256(abi.encode(kind, patient, successor, circle.set.version, deadline));
+        circle.requireAgreed(patient, _hashTypedDataV4(hash), guardians, signatures);
+    }
 
-        uint40 readyAt = uint40(block.timestamp) + set.delay;
-        _recoveries[patient] = Recovery(successor, readyAt);
+    /// @inheritdoc IGuardians
+    function withdrawRecovery(
+        address patient,
+        uint40 deadline,
+        address[] calldata guardians,
+        bytes[] calldata signatures
+    ) external {
+        address successor = _circles[patient].running(patient);
+        _requireAgreed(patient, WITHDRAW, successor, deadline, guardians, signatures);
 
-        emit RecoveryStarted(patient, successor, readyAt);
+        _circles[patient].end(patient, block.timestamp);
+
+        emit RecoveryWithdrawn(patient, successor);
     }
 
     /// @inheritdoc IGuardians
     function veto(address patient, Authorization calldata a) external {
-        address successor = _recoveries[patient].successor;
-        if (successor == address(0)) revert NoRecovery(patient);
-        GuardianSet storage set = _sets[patient];
-        _authorized(patient, abi.encode(VETO, patient, successor, set.version, a.deadline), a);
+        Circles.Circle storage circle = _circles[patient];
+        address successor = circle.running(patient);
+        _authorized(patient, abi.encode(VETO, patient, successor, circle.set.version, a.deadline), a);
 
-        delete _recoveries[patient];
-        ++set.version;
+        circle.end(patient, block.timestamp);
 
         emit RecoveryVetoed(patient, successor);
     }
 
     /// @inheritdoc IGuardians
     function finishRecovery(address patient) external {
-        Recovery memory pending = _recoveries[patient];
-        if (pending.successor == address(0)) revert NoRecovery(patient);
-        if (block.timestamp < pending.readyAt) revert NotReady(patient, pending.readyAt);
+        address successor = _circles[patient].finish(patient);
+        _controllers[patient] = Controller(successor, uint40(block.timestamp));
 
-        delete _recoveries[patient];
-        _controllers[patient] = pending.successor;
-        ++_sets[patient].version;
+        emit PatientMoved(patient, successor);
+    }
 
-        emit PatientMoved(patient, pending.successor);
+    // ---- emergency contact ---------------------------------------------------------------------------------------
+
+    /// @inheritdoc IGuardians
+    function setEmergencyContact(address patient, address contact, Authorization calldata a) external {
+        if (contact == patient) revert InvalidContact(contact);
+        uint40 issuedAt = _authorized(patient, abi.encode(CONTACT, patient, contact, a.issuedAt, a.deadline), a);
+        Contact memory stored = _contacts[patient];
+        // At the same second a removal wins, as with delegates.
+        bool tie = issuedAt == stored.issuedAt && contact == address(0) && stored.account != address(0);
+        if (issuedAt <= stored.issuedAt && !tie) revert Superseded(patient, stored.issuedAt);
+
+        _contacts[patient] = Contact(contact, issuedAt);
+
+        emit EmergencyContactSet(patient, contact, issuedAt);
     }
 
     // ---- signatures ----------------------------------------------------------------------------------------------
@@ -186,6 +213,8 @@ contract Guardians is IGuardians, EIP712 {
         }
         if (a.issuedAt > block.timestamp) revert IssuedInFuture(a.issuedAt, block.timestamp);
         if (a.deadline < block.timestamp) revert DeadlinePassed(a.deadline, block.timestamp);
+        uint40 since = _controllers[patient].since;
+        if (a.issuedAt < since) revert SignedBeforeMove(patient, since);
         bytes32 hash = _hashTypedDataV4(keccak256(encoded));
         if (!Signatures.signed(controller, hash, a.signature)) revert InvalidSignature(controller);
         return a.issuedAt;
@@ -195,8 +224,13 @@ contract Guardians is IGuardians, EIP712 {
 
     /// @inheritdoc IGuardians
     function controllerOf(address patient) public view returns (address) {
-        address controller = _controllers[patient];
+        address controller = _controllers[patient].account;
         return controller == address(0) ? patient : controller;
+    }
+
+    /// @inheritdoc IGuardians
+    function controlledSince(address patient) external view returns (uint40) {
+        return _controllers[patient].since;
     }
 
     /// @inheritdoc IGuardians
@@ -216,12 +250,28 @@ contract Guardians is IGuardians, EIP712 {
     }
 
     /// @inheritdoc IGuardians
+    function mandateOf(address patient, address delegate) external view returns (uint40 since, uint40 until) {
+        Delegation memory d = _delegations[patient][delegate];
+        return d.until == 0 ? (0, 0) : (d.issuedAt, d.until);
+    }
+
+    /// @inheritdoc IGuardians
     function guardianSet(address patient) external view returns (GuardianSet memory) {
-        return _sets[patient];
+        return _circles[patient].set;
+    }
+
+    /// @inheritdoc IGuardians
+    function pendingGuardians(address patient) external view returns (PendingSet memory) {
+        return _circles[patient].pending;
+    }
+
+    /// @inheritdoc IGuardians
+    function contactOf(address patient) external view returns (address) {
+        return _contacts[patient].account;
     }
 
     /// @inheritdoc IGuardians
     function recovery(address patient) external view returns (Recovery memory) {
-        return _recoveries[patient];
+        return _circles[patient].recovery;
     }
 }

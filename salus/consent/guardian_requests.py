@@ -7,8 +7,8 @@
      "signatures": {"0x…": "0x…"}}
 
 ``action`` is ``delegate`` (with ``delegate``, ``purposes``, ``categories``, ``until``), ``guardians`` (with
-``guardians``, ``threshold``, ``delay``), ``recover`` or ``veto``. ``signatures`` has the signer of each; only a
-recovery has several. A file is read as a stranger's.
+``guardians``, ``threshold``, ``delay``), ``contact`` (with ``contact``), ``recover``, ``withdraw`` or ``veto``.
+``signatures`` has the signer of each; only a recovery and its withdrawal have several. A file is read as a stranger's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from salus.formats.json_file import parse_json, read_text, write_new
 from salus.keys.addresses import address
 from salus.keys.typed_data import Domain, TypedData
 
-__all__ = ["WEEK", "Request", "collect", "load", "request_from_json", "request_to_json", "save"]
+__all__ = ["BY_GUARDIANS", "WEEK", "Request", "collect", "load", "request_from_json", "request_to_json", "save"]
 
 #: Seconds for which a request can be submitted, by default.
 WEEK = 7 * 24 * 3600
@@ -40,6 +40,8 @@ _KINDS = {
         "SetGuardians(address patient,address[] guardians,uint8 threshold,uint40 delay,uint40 issuedAt,uint40 deadline)"
     ),
     "recover": "Recover(address patient,address successor,uint32 version,uint40 deadline)",
+    "withdraw": "Withdraw(address patient,address successor,uint32 version,uint40 deadline)",
+    "contact": "EmergencyContact(address patient,address contact,uint40 issuedAt,uint40 deadline)",
     "veto": "Veto(address patient,address successor,uint32 version,uint40 deadline)",
 }
 _COMMON = ("salus", "version", "chainId", "contract", "patient", "action", "issuedAt", "deadline", "signatures")
@@ -47,8 +49,14 @@ _FIELDS = {
     "delegate": ("delegate", "purposes", "categories", "until"),
     "guardians": ("guardians", "threshold", "delay"),
     "recover": ("successor", "version"),
+    "withdraw": ("successor", "version"),
+    "contact": ("contact",),
     "veto": ("successor", "version"),
 }
+#: What the patient's guardians sign, several of them.
+BY_GUARDIANS = ("recover", "withdraw")
+#: What has the time of its issue among the fields that are signed.
+_DATED = ("delegate", "guardians", "contact")
 _LONGEST_SIGNATURE = 4096  # bytes; a contract wallet's may be longer than a key's 65
 
 
@@ -57,10 +65,10 @@ class Request:
     """What a patient, or the patient's guardians, sign.
 
     Attributes:
-        action: ``delegate``, ``guardians``, ``recover`` or ``veto``.
+        action: ``delegate``, ``guardians``, ``contact``, ``recover``, ``withdraw`` or ``veto``.
         patient: Whose.
         fields: The action's own values, as they are signed.
-        issued_at: When it was made; a recovery and a veto do not sign it.
+        issued_at: When it was made; a recovery, its withdrawal and a veto do not sign it.
         deadline: Last second at which it may be submitted.
         chain_id: The chain that it counts on.
         contract: The ``Guardians`` that it counts in.
@@ -83,7 +91,7 @@ class Request:
             BadInput: A value is out of range.
         """
         message = {"patient": self.patient, **self.fields, "deadline": self.deadline}
-        if self.action in ("delegate", "guardians"):
+        if self.action in _DATED:
             message["issuedAt"] = self.issued_at
         return TypedData(_KINDS[self.action], Domain("Salus Guardians", "1", self.chain_id, self.contract), message)
 
@@ -138,7 +146,7 @@ def request_to_json(request: Request) -> dict[str, Any]:
         fields["categories"] = sorted(codes.category_names(fields["categories"]))
     elif request.action == "guardians":
         fields["guardians"] = list(fields["guardians"])
-    else:
+    elif request.action != "contact":
         fields["setVersion"] = fields.pop("version")
     return {
         "salus": "guardians request",
@@ -208,8 +216,8 @@ def _names_in(value: Any, field: str, file: str) -> list[str]:
 def _signatures(given: Any, action: str, file: str) -> dict[str, bytes]:
     if not isinstance(given, dict):
         raise BadInput(file, "signatures", "must be an object: the signature by who signed")
-    if action != "recover" and len(given) > 1:
-        raise BadInput(file, "signatures", "only a recovery is signed by several")
+    if action not in BY_GUARDIANS and len(given) > 1:
+        raise BadInput(file, "signatures", "only a recovery or its withdrawal is signed by several")
     found = {}
     for who, text in given.items():
         where = f"signatures.{who}"

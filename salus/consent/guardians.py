@@ -3,9 +3,9 @@
 A patient acts directly, or signs a **request** that anybody submits; then the patient needs no ether. A recovery is a
 request that several guardians sign, each a copy of the same file (:mod:`salus.consent.guardian_requests`):
 
->>> request = anna.guardians.prepare_recovery(patient, successor)                   # doctest: +SKIP
->>> signed = [g.guardians.sign(request) for g in (anna, bert)]                      # doctest: +SKIP
->>> anna.guardians.submit(collect(signed))                                          # doctest: +SKIP
+>>> request = daughter.guardians.prepare_recovery(patient, successor)                   # doctest: +SKIP
+>>> signed = [g.guardians.sign(request) for g in (daughter, neighbour)]                      # doctest: +SKIP
+>>> daughter.guardians.submit(collect(signed))                                          # doctest: +SKIP
 >>> anybody.guardians.finish(patient)                       # when the delay is over  # doctest: +SKIP
 
 Times are seconds of the chain's clock.
@@ -14,12 +14,12 @@ Times are seconds of the chain's clock.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from salus.chain.clock import send_at
 from salus.consent import codes
-from salus.consent.guardian_requests import WEEK, Request
+from salus.consent.guardian_model import Delegation, EndedMandate, GuardianSet, PendingGuardians, Recovery
+from salus.consent.guardian_requests import BY_GUARDIANS, WEEK, Request
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
 from salus.keys.addresses import address
@@ -29,72 +29,29 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Event, Receipt
     from salus.keys.signers import Signer
 
-__all__ = ["Delegation", "GuardianSet", "Guardians", "Recovery"]
+__all__ = ["Delegation", "EndedMandate", "GuardianSet", "Guardians", "PendingGuardians", "Recovery"]
 
 _DIRECT = (0, 0, b"")  # the caller itself is the signer
 _GAS = 1_000_000  # above ten guardians' signatures or ten new slots
 _MOST = 10
-
-
-@dataclass(frozen=True)
-class Delegation:
-    """What a delegate of a patient may do.
-
-    Attributes:
-        delegate: Its account.
-        purposes: Bits; see :attr:`purpose_names`.
-        categories: Bits; see :attr:`category_names`.
-        until: First second at which it may no longer act; 0: removed, or never named.
-        issued_at: Issue of the last change.
-    """
-
-    delegate: str
-    purposes: int
-    categories: int
-    until: int
-    issued_at: int
-
-    @property
-    def purpose_names(self) -> frozenset[str]:
-        """Names of the purposes."""
-        return codes.purpose_names(self.purposes)
-
-    @property
-    def category_names(self) -> frozenset[str]:
-        """Names of the categories."""
-        return codes.category_names(self.categories)
-
-
-@dataclass(frozen=True)
-class GuardianSet:
-    """Who can move a patient to a new account.
-
-    Attributes:
-        guardians: Their accounts, ascending; empty when there are none.
-        threshold: How many of them must agree.
-        delay: Seconds between their agreement and the move.
-        version: Of the set; requests for an earlier one are dead.
-        issued_at: Issue of the change that made it.
-    """
-
-    guardians: tuple[str, ...]
-    threshold: int
-    delay: int
-    version: int
-    issued_at: int
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """A move of a patient that is under way.
-
-    Attributes:
-        successor: The account that will sign for the patient.
-        ready_at: First second at which the move can be made.
-    """
-
-    successor: str
-    ready_at: int
+_FUNCTIONS = {
+    "delegate": "setDelegate",
+    "guardians": "setGuardians",
+    "contact": "setEmergencyContact",
+    "veto": "veto",
+}
+_STEPS = (
+    "DelegateSet",
+    "GuardiansSet",
+    "GuardiansProposed",
+    "GuardiansDeferred",
+    "RecoveryStarted",
+    "RecoveryVetoed",
+    "RecoveryWithdrawn",
+    "RecoveryLapsed",
+    "PatientMoved",
+    "EmergencyContactSet",
+)
 
 
 class Guardians:
@@ -140,7 +97,37 @@ class Guardians:
     def recovery(self, patient: str) -> Recovery | None:
         """The move that is under way; None when there is none."""
         found = self._ledger.call(self._f.recovery(address(patient, "patient")))
-        return None if found.successor == ZERO else Recovery(found.successor, found.readyAt)
+        if found.successor == ZERO or self._ledger.now() >= found.lapsesAt:
+            return None
+        return Recovery(found.successor, found.readyAt, found.lapsesAt)
+
+    def pending(self, patient: str) -> PendingGuardians | None:
+        """The change of the guardians that waits; None when there is none."""
+        found = self._ledger.call(self._f.pendingGuardians(address(patient, "patient")))
+        return PendingGuardians(*found) if found.readyAt else None
+
+    def contact(self, patient: str) -> str | None:
+        """Whom an emergency of the patient is told to; None for nobody."""
+        found = str(self._ledger.call(self._f.contactOf(address(patient, "patient"))))
+        return None if found == ZERO else found
+
+    def ended_mandates(self, patient: str) -> tuple[EndedMandate, ...]:
+        """Delegates whose mandate is over, with what they granted: the patient is asked again."""
+        who, now = address(patient, "patient"), self._ledger.now()
+        ended = {d.delegate: d.until for d in self.delegates(who) if d.until <= now}
+        if not ended:
+            return ()
+        signed = self._ledger.logs("ConsentRegistry", "SignedByDelegate", {"patient": who})
+        # The event of a delegate's signature comes just before that of what it signed.
+        by = {(event.transaction, event.index + 1): event.args["delegate"] for event in signed}
+        granted: dict[tuple[str, int], str | None] = {}
+        for event in self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": who}):
+            place = event.args["grantee"], event.args["index"]
+            granted[place] = by.get((event.transaction, event.index))
+        return tuple(
+            EndedMandate(delegate, until, tuple(place for place, signer in granted.items() if signer == delegate))
+            for delegate, until in ended.items()
+        )
 
     def history(self, patient: str, *, since: int | None = None) -> tuple[Event, ...]:
         """Every change of delegates and guardians and every step of a recovery, oldest first.
@@ -149,8 +136,7 @@ class Guardians:
             since: The first block to look at; by default the contract's own.
         """
         who = {"patient": address(patient, "patient")}
-        names = ("DelegateSet", "GuardiansSet", "RecoveryStarted", "RecoveryVetoed", "PatientMoved")
-        events = [event for name in names for event in self._ledger.logs("Guardians", name, who, since=since)]
+        events = [event for name in _STEPS for event in self._ledger.logs("Guardians", name, who, since=since)]
         return tuple(sorted(events, key=lambda event: (event.block, event.index)))
 
     # ---- direct: the signer controls the patient's account
@@ -185,7 +171,7 @@ class Guardians:
     def set_guardians(
         self, guardians: Iterable[str], threshold: int, delay: int, *, patient: str | None = None
     ) -> Receipt:
-        """Replace the guardians; none removes them. Ends a recovery that is under way.
+        """Name the guardians; none removes them. Where some stand it waits their delay: :meth:`apply` makes it.
 
         Args:
             guardians: At most ten accounts, in any order.
@@ -201,6 +187,18 @@ class Guardians:
     def veto(self, *, patient: str | None = None) -> Receipt:
         """End a recovery that is under way."""
         return self.carry_out(self.prepare_veto(patient=patient))
+
+    def set_contact(self, contact: str | None, *, patient: str | None = None) -> Receipt:
+        """Name whom an emergency is told to; None for nobody."""
+        return self.carry_out(self.prepare_contact(contact, patient=patient))
+
+    def apply(self, patient: str) -> Receipt:
+        """Make the change of the guardians that waited; anybody may.
+
+        Raises:
+            Refused: ``NothingPending``, ``NotReady``, ``RecoveryPending``.
+        """
+        return self._ledger.send(self._f.applyGuardians(address(patient, "patient")))
 
     def finish(self, patient: str) -> tuple[Receipt, ...]:
         """Make the move once the delay is over, and let the ConsentRegistry follow; anybody may.
@@ -272,7 +270,16 @@ class Guardians:
             "threshold": threshold if accounts else 0,
             "delay": delay if accounts else 0,
         }
-        return self._request("guardians", who, fields, self.guardian_set(who).issued_at + 1, valid_for)
+        waiting = self.pending(who)
+        last = waiting.issued_at if waiting else self.guardian_set(who).issued_at
+        return self._request("guardians", who, fields, last + 1, valid_for)
+
+    def prepare_contact(self, contact: str | None, *, patient: str | None = None, valid_for: int = WEEK) -> Request:
+        """An emergency contact to sign for; see :meth:`set_contact`. It is public: let it be an account for this."""
+        who = self._whose(patient)
+        other = ZERO if contact is None else address(contact, "contact")
+        # At the same second a removal wins; the chain keeps the issue of the last change to itself.
+        return self._request("contact", who, {"contact": other}, 0, valid_for)
 
     def prepare_recovery(self, patient: str, successor: str, *, valid_for: int = WEEK) -> Request:
         """A move of a patient, for its guardians to sign.
@@ -285,18 +292,28 @@ class Guardians:
         fields = {"successor": address(successor, "successor"), "version": self.guardian_set(who).version}
         return self._request("recover", who, fields, 0, valid_for)
 
+    def prepare_withdrawal(self, patient: str, *, valid_for: int = WEEK) -> Request:
+        """The withdrawal of a recovery that runs, e.g. to a wrong successor, for the patient's guardians to sign.
+
+        Raises:
+            BadInput: None runs.
+        """
+        return self._against("withdraw", address(patient, "patient"), valid_for)
+
     def prepare_veto(self, *, patient: str | None = None, valid_for: int = WEEK) -> Request:
         """A veto to sign against the recovery that is under way.
 
         Raises:
             BadInput: None is.
         """
-        who = self._whose(patient)
+        return self._against("veto", self._whose(patient), valid_for)
+
+    def _against(self, action: str, who: str, valid_for: int) -> Request:
         recovery = self.recovery(who)
         if recovery is None:
             raise BadInput("", "patient", f"no recovery of {who} is under way")
         fields = {"successor": recovery.successor, "version": self.guardian_set(who).version}
-        return self._request("veto", who, fields, 0, valid_for)
+        return self._request(action, who, fields, 0, valid_for)
 
     def _whose(self, patient: str | None) -> str:
         return address(patient, "patient") if patient else self._ledger.need_signer().address
@@ -310,8 +327,8 @@ class Guardians:
         """The request with one more signature.
 
         Args:
-            signer: Who controls the patient's account, of a recovery one of its guardians; by default the client's
-                signer.
+            signer: Who controls the patient's account, of a recovery or its withdrawal one of its guardians; by
+                default the client's signer.
 
         Raises:
             BadInput: The request is for another chain or contract, or a value is out of range.
@@ -319,7 +336,7 @@ class Guardians:
         """
         self._check_home(request)
         who = signer or self._ledger.need_signer()
-        if request.action == "recover":
+        if request.action in BY_GUARDIANS:
             if who.address not in self.guardian_set(request.patient).guardians:
                 raise WalletError(f"{who.address} is no guardian of {request.patient}")
         elif who.address != self.controller_of(request.patient):
@@ -336,12 +353,13 @@ class Guardians:
         self._check_home(request)
         if not request.signatures:
             raise BadInput("", "signatures", "there is none; it is signed first")
-        if request.action == "recover":
+        if request.action in BY_GUARDIANS:
             order = sorted(request.signatures, key=lambda account: int(account, 16))
             signatures = [request.signatures[account] for account in order]
-            successor = request.fields["successor"]
-            start = self._f.startRecovery(request.patient, successor, request.deadline, order, signatures)
-            return self._ledger.send(start)
+            agreed = request.deadline, order, signatures
+            if request.action == "withdraw":
+                return self._ledger.send(self._f.withdrawRecovery(request.patient, *agreed))
+            return self._ledger.send(self._f.startRecovery(request.patient, request.fields["successor"], *agreed))
         (signature,) = request.signatures.values()
         return self._send(request, (request.issued_at, request.deadline, signature), request.issued_at)
 
@@ -355,7 +373,7 @@ class Guardians:
         return self._send(request, _DIRECT, request.issued_at)
 
     def _send(self, request: Request, authorization: tuple[int, int, bytes], at: int) -> Receipt:
-        name = {"delegate": "setDelegate", "guardians": "setGuardians", "veto": "veto"}[request.action]
+        name = _FUNCTIONS[request.action]
         values = () if request.action == "veto" else tuple(request.fields.values())
         return send_at(self._ledger, self._f[name](request.patient, *values, authorization), at, gas=_GAS)
 

@@ -7,60 +7,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from salus.abi.bits import PURPOSES, RESEARCH_USES, category_names, names_of, role_names
+from salus.errors.states import CLAIM_STATES, CONDITIONS, OUTCOMES, REASONS, REFUSALS, STANDINGS, VERDICTS
 
-__all__ = ["CLAIM_STATES", "CONDITIONS", "OUTCOMES", "REASONS", "STANDINGS", "VERDICTS", "explain", "moment"]
-
-# What an enumeration's numbers mean, as the end of a sentence about the thing that is in that state.
-
-STANDINGS = (
-    "is unknown to the registry of institutions",
-    "is licensed",
-    "is licensed, but not in this role",
-    "has a licence that has expired",
-    "is suspended by the regulator",
-    "has a term as operator that has expired",
-)
-
-VERDICTS = (
-    "does not exist",
-    "is intact",
-    "has had an excursion that no laboratory has released",
-    "has been without readings for too long",
-    "was not handed on in the time allowed",
-    "is of a lot that has expired",
-    "is of a lot that is recalled",
-    "was merged into another one",
-    "was destroyed",
-)
-
-CONDITIONS = ("unregistered", "in service", "lost", "replaced", "retired")
-
-CLAIM_STATES = (
-    "was never submitted, or was refused",
-    "is settled",
-    "is owed",
-    "waits for review",
-    "was denied by review",
-    "was withdrawn, or refused when it was to be decided",
-    "was reversed",
-    "was decided on appeal",
-)
-
-# What `decide` gives as a reason; :class:`salus.consent.model.Reason` says the same words.
-REASONS = (
-    "nothing was ever granted to it or its roles",
-    "a directive that names it decides",
-    "a directive for its role decides",
-    "it is not licensed now",
-    "what was granted is revoked",
-    "what was granted has ended",
-    "what was granted has not begun",
-    "what is in force is for another purpose",
-    "what is in force does not cover these categories",
-    "nothing was ever said to it, and the deployment's policy permits",
-)
-
-OUTCOMES = ("is open", "was justified", "was not justified", "was referred to another authority")
+__all__ = [
+    "CLAIM_STATES",
+    "CONDITIONS",
+    "OUTCOMES",
+    "REASONS",
+    "REFUSALS",
+    "STANDINGS",
+    "VERDICTS",
+    "explain",
+    "moment",
+]
 
 _ALL_PURPOSES = {**PURPOSES, **RESEARCH_USES}
 
@@ -238,20 +197,42 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "RecoveryPending": lambda a: (
         f"a move of {a['patient']} to {a['successor']} is under way; it is finished or vetoed first"
     ),
+    "KeyCountedTwice": lambda a: (
+        f"{a['key']} signed for two guardians of {a['patient']}, itself or wallets that it owns; it counts once"
+    ),
+    "SignedBeforeMove": lambda a: (
+        f"it was signed before {a['patient']} last changed hands, at {moment(a['movedAt'])}; sign it again"
+    ),
+    "NothingPending": lambda a: f"no change of the guardians of {a['patient']} waits",
+    "InvalidContact": lambda a: f"{a['contact']} cannot be the emergency contact: it is the patient",
     "NoRecovery": lambda a: f"no recovery of {a['patient']} is under way",
-    "NotReady": lambda a: f"the move of {a['patient']} can be made from {moment(a['readyAt'])} on",
+    "NotReady": lambda a: f"it can be done for {a['patient']} from {moment(a['readyAt'])} on",
     # ---- accesses
     "AccessRefused": lambda a: (
         f"{a['patient']} does not permit this use to {a['institution']}: {_of(REASONS, a['reason'])}"
+        if a["refusal"] == 1
+        else f"{a['institution']} cannot record this use of {a['patient']}: {_of(REFUSALS, a['refusal'])}"
+    ),
+    "InvalidAccess": lambda a: (
+        f"the use at position {a['position']} names no {'purpose' if a['field'] == 'purpose' else 'record class'};"
+        " name at least one"
     ),
     "EmergencyRefused": lambda a: (
         f"the glass cannot be broken: {a['patient']} denies emergencies to {a['institution']}, or the deployment has"
         " none"
     ),
     "InvalidEmergency": lambda a: _of_field("InvalidEmergency", "the emergency", a["field"]),
-    "EmergencyUnderWay": lambda a: (
-        f"the emergency {_hex(a['emergency'])} is under way until {moment(a['until'])}; a new one can be declared"
-        " after it"
+    "SecondClinicianNeeded": lambda a: (
+        f"{a['clinician']} has too many emergencies that nobody reviewed, or one was found unjustified lately: a second"
+        " clinician signs with it (`salus consent second`)"
+    ),
+    "InvalidSecond": lambda a: (
+        f"{a['clinician']} cannot be the second clinician: it is the first one, or one of its own emergencies was found"
+        " unjustified lately"
+    ),
+    "SecondUsed": lambda a: f"the signature of {a['clinician']} was submitted before; it counts once: sign again",
+    "ReviewerOfHouse": lambda a: (
+        f"{a['reviewer']} has a part in this emergency of {a['institution']}; a reviewer of another house closes it"
     ),
     "UnknownEmergency": lambda a: f"there is no emergency {_hex(a['emergency'])}",
     "AlreadyReviewed": lambda a: f"the emergency {_hex(a['emergency'])} was reviewed: it {_of(OUTCOMES, a['outcome'])}",

@@ -6,12 +6,23 @@ Addresses are integers, times Unix seconds. A signature is the pair of who made 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["EVERYTHING", "MAX_DELAY", "MIN_DELAY", "Approval", "Delegation", "GuardianSet", "Guardians", "Refused"]
+__all__ = [
+    "EVERYTHING",
+    "FINISH_WITHIN",
+    "MAX_DELAY",
+    "MIN_DELAY",
+    "Approval",
+    "Delegation",
+    "GuardianSet",
+    "Guardians",
+    "Pending",
+    "Refused",
+]
 
 DAY = 86_400
-MIN_DELAY, MAX_DELAY = 2 * DAY, 60 * DAY
+MIN_DELAY, MAX_DELAY, FINISH_WITHIN = 2 * DAY, 60 * DAY, 30 * DAY
 
 #: All purposes and all categories, numbered or not.
 EVERYTHING = 2**32 - 1, 2**56 - 1
@@ -47,6 +58,34 @@ class GuardianSet:
 
 
 @dataclass(frozen=True)
+class Pending:
+    """A change of a set, proposed at ``since``; ``frozen`` are the seconds of the recoveries that ran meanwhile."""
+
+    guardians: tuple[int, ...]
+    threshold: int
+    delay: int
+    issued_at: int
+    since: int
+    wait: int
+    frozen: int = 0
+
+    @property
+    def ready_at(self) -> int:
+        return self.since + self.wait + self.frozen
+
+
+@dataclass(frozen=True)
+class _Recovery:
+    successor: int
+    started_at: int
+    ready_at: int
+
+    @property
+    def lapses_at(self) -> int:
+        return self.ready_at + FINISH_WITHIN
+
+
+@dataclass(frozen=True)
 class Approval:
     """A guardian's signature; ``guardian`` is whose it is said to be, ``key`` whose it is."""
 
@@ -62,14 +101,19 @@ class Guardians:
     def __init__(self) -> None:
         self._delegations: dict[tuple[int, int], Delegation] = {}
         self._sets: dict[int, GuardianSet] = {}
-        self._recoveries: dict[int, tuple[int, int]] = {}
-        self._moves: list[tuple[int, int]] = []
+        self._pending: dict[int, Pending] = {}
+        self._recoveries: dict[int, _Recovery] = {}
+        self._moves: list[tuple[int, int, int]] = []
 
     # ---- asking ------------------------------------------------------------------------------------------------------
 
     def controller_of(self, patient: int) -> int:
         """Where the last of the patient's moves led."""
-        return next((successor for who, successor in reversed(self._moves) if who == patient), patient)
+        return next((successor for who, successor, _ in reversed(self._moves) if who == patient), patient)
+
+    def controlled_since(self, patient: int) -> int:
+        """The second of its last move, 0 when there was none."""
+        return next((at for who, _, at in reversed(self._moves) if who == patient), 0)
 
     def delegation(self, patient: int, delegate: int) -> Delegation:
         return self._delegations.get((patient, delegate), Delegation())
@@ -81,9 +125,21 @@ class Guardians:
     def guardian_set(self, patient: int) -> GuardianSet:
         return self._sets.get(patient, GuardianSet())
 
-    def recovery(self, patient: int) -> tuple[int, int]:
-        """Successor and the second at which it is ready; zeros when none is under way."""
-        return self._recoveries.get(patient, (0, 0))
+    def pending(self, patient: int) -> tuple[tuple[int, ...], int, int, int, int]:
+        """The change that waits, and from when on it can be applied but for a recovery that runs; zeros for none."""
+        held = self._pending.get(patient)
+        return (held.guardians, held.threshold, held.delay, held.issued_at, held.ready_at) if held else ((), 0, 0, 0, 0)
+
+    def recovery(self, patient: int) -> tuple[int, int, int]:
+        """Successor, the second at which it is ready, and that at which it lapses; zeros when none was started, or it
+        ended.
+        """
+        held = self._recoveries.get(patient)
+        return (held.successor, held.ready_at, held.lapses_at) if held else (0, 0, 0)
+
+    def runs(self, patient: int, now: int) -> bool:
+        """Whether a recovery is under way."""
+        return now < self.recovery(patient)[2]
 
     # ---- acting ------------------------------------------------------------------------------------------------------
 
@@ -106,6 +162,8 @@ class Guardians:
             names.append("InvalidSignature")
         if issued_at > now:
             names.append("IssuedInFuture")
+        if issued_at < self.controlled_since(patient):
+            names.append("SignedBeforeMove")
         tie = issued_at == held.issued_at and not until and held.until
         if issued_at <= held.issued_at and not tie:
             names.append("Superseded")
@@ -116,7 +174,7 @@ class Guardians:
     def set_guardians(
         self, patient: int, guardians: Sequence[int], threshold: int, delay: int, *, signer: int, now: int
     ) -> None:
-        """Replace the guardians, directly.
+        """Name the guardians, or propose others where some stand, directly.
 
         Raises:
             Refused: It breaks a rule.
@@ -130,12 +188,43 @@ class Guardians:
             names.append("InvalidGuardians")
         if signer != self.controller_of(patient):
             names.append("InvalidSignature")
-        if now <= held.issued_at:
+        waiting = self._pending.get(patient)
+        if now <= (waiting.issued_at if waiting else held.issued_at):
             names.append("Superseded")
+        if self.runs(patient, now):
+            names.append("RecoveryPending")
         if names:
             raise Refused(names)
-        self._sets[patient] = GuardianSet(tuple(guardians), threshold, delay, held.version + 1, now)
-        self._recoveries.pop(patient, None)
+        self._notice_lapse(patient, now)
+        held = self.guardian_set(patient)
+        if held.threshold:
+            self._pending[patient] = Pending(tuple(guardians), threshold, delay, now, now, held.delay)
+        else:
+            self._sets[patient] = GuardianSet(tuple(guardians), threshold, delay, held.version + 1, now)
+
+    def apply_guardians(self, patient: int, now: int) -> None:
+        """Make the change that waited.
+
+        Raises:
+            Refused: None waits, not yet, or a recovery runs.
+        """
+        if self.runs(patient, now):
+            raise Refused(["RecoveryPending", *([] if patient in self._pending else ["NothingPending"])])
+        # What is refused changes nothing, so the lapse is noticed on trial.
+        before = self._pending.get(patient), self._recoveries.get(patient), self._sets.get(patient)
+        self._notice_lapse(patient, now)
+        waiting = self._pending.get(patient)
+        if waiting is None or now < waiting.ready_at:
+            for held, kept in zip((self._pending, self._recoveries, self._sets), before, strict=True):
+                if kept is not None:
+                    held[patient] = kept  # type: ignore[index, assignment]
+            raise Refused(["NothingPending" if waiting is None else "NotReady"])
+        version = self.guardian_set(patient).version + 1
+        terms = waiting.guardians, waiting.threshold, waiting.delay
+        self._sets[patient] = GuardianSet(*terms, version, waiting.issued_at)
+        del self._pending[patient]
+
+    # ---- recovery ----------------------------------------------------------------------------------------------------
 
     def start_recovery(self, patient: int, successor: int, approvals: Sequence[Approval], now: int) -> None:
         """Start a recovery with the guardians' signatures.
@@ -143,36 +232,52 @@ class Guardians:
         Raises:
             Refused: It breaks a rule.
         """
-        held = self.guardian_set(patient)
-        names = []
+        names = list(self._disagreement(patient, successor, approvals))
         if successor in (0, self.controller_of(patient)):
             names.append("InvalidSuccessor")
-        if patient in self._recoveries:
+        if self.runs(patient, now):
             names.append("RecoveryPending")
+        if names:
+            raise Refused(names)
+        self._notice_lapse(patient, now)
+        self._recoveries[patient] = _Recovery(successor, now, now + self.guardian_set(patient).delay)
+        self._kill_signatures(patient)
+
+    def withdraw_recovery(self, patient: int, approvals: Sequence[Approval], now: int) -> None:
+        """The guardians end it.
+
+        Raises:
+            Refused: None runs, or they do not agree.
+        """
+        if not self.runs(patient, now):
+            raise Refused(["NoRecovery"])
+        if names := list(self._disagreement(patient, self.recovery(patient)[0], approvals)):
+            raise Refused(names)
+        self._end(patient, now)
+
+    def _disagreement(self, patient: int, successor: int, approvals: Sequence[Approval]) -> Iterable[str]:
+        held = self.guardian_set(patient)
         if not held.threshold or len(approvals) < held.threshold:
-            names.append("TooFewGuardians")
+            yield "TooFewGuardians"
         signers = [approval.guardian for approval in approvals]
         if signers != sorted(set(signers)) or not set(signers) <= set(held.guardians):
-            names.append("NotGuardian")
+            yield "NotGuardian"
         for approval in approvals:
             right = approval.key, approval.successor, approval.version
             if right != (approval.guardian, successor, held.version):
-                names.append("InvalidSignature")
-        if names:
-            raise Refused(names)
-        self._recoveries[patient] = successor, now + held.delay
+                yield "InvalidSignature"
 
-    def veto(self, patient: int, *, signer: int) -> None:
+    def veto(self, patient: int, *, signer: int, now: int) -> None:
         """End a recovery under way, directly.
 
         Raises:
             Refused: It breaks a rule.
         """
-        if patient not in self._recoveries:
+        if not self.runs(patient, now):
             raise Refused(["NoRecovery"])
         if signer != self.controller_of(patient):
             raise Refused(["InvalidSignature"])
-        self._end(patient)
+        self._end(patient, now)
 
     def finish_recovery(self, patient: int, now: int) -> None:
         """Move the patient.
@@ -180,16 +285,30 @@ class Guardians:
         Raises:
             Refused: There is nothing to finish, or not yet.
         """
-        successor, ready = self.recovery(patient)
-        if not successor:
+        successor, ready, _ = self.recovery(patient)
+        if not self.runs(patient, now):
             raise Refused(["NoRecovery"])
         if now < ready:
             raise Refused(["NotReady"])
-        self._moves.append((patient, successor))
-        self._end(patient)
-
-    def _end(self, patient: int) -> None:
-        """What was signed for this version of the set is dead."""
+        self._moves.append((patient, successor, now))
+        self._pending.pop(patient, None)
         del self._recoveries[patient]
+        self._kill_signatures(patient)
+
+    def _notice_lapse(self, patient: int, now: int) -> None:
+        held = self._recoveries.get(patient)
+        if held is not None and now >= held.lapses_at:
+            self._end(patient, held.lapses_at)
+
+    def _end(self, patient: int, at: int) -> None:
+        """Without a move: what waited did not wait meanwhile."""
+        held = self._recoveries.pop(patient)
+        waiting = self._pending.get(patient)
+        if waiting is not None:
+            self._pending[patient] = replace(waiting, frozen=waiting.frozen + at - held.started_at)
+        self._kill_signatures(patient)
+
+    def _kill_signatures(self, patient: int) -> None:
+        """Those for this version of the set."""
         held = self.guardian_set(patient)
-        self._sets[patient] = GuardianSet(held.guardians, held.threshold, held.delay, held.version + 1, held.issued_at)
+        self._sets[patient] = replace(held, version=held.version + 1)

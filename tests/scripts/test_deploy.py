@@ -332,7 +332,7 @@ def test_the_books_arguments_are_those_of_the_constructors(book, deployed_contra
         "Institutions": [address["AccessManager"]],
         "Guardians": [],
         "ConsentRegistry": [address["Institutions"], address["Guardians"], "1"],
-        "AccessLog": [address[name] for name in ("AccessManager", "Institutions", "ConsentRegistry")],
+        "AccessLog": [address[name] for name in ("AccessManager", "Institutions", "Guardians", "ConsentRegistry")],
         "Plans": [address["Institutions"], address["ConsentRegistry"], str(HOUR)],
         "Treasury": [address["Institutions"]],
         "ClaimDesk": [address[name] for name in ("AccessManager", "Institutions", "Plans", "Treasury")],

@@ -11,13 +11,14 @@ from inspect import signature
 from brownie.test import strategy
 
 from scripts.deploy import REVIEWER
-from tests.conftest import PHARMACY, PROVIDER
+from tests.conftest import CARRIER, PHARMACY, PROVIDER
 from tests.reference.access import Outcome
-from tests.reference.guardians import EVERYTHING, MIN_DELAY, Approval
+from tests.reference.guardians import EVERYTHING, FINISH_WITHIN, MIN_DELAY, Approval
 from tests.reference.registry import ALL, Answer, Directive, Effect, Order, Policy, Reason, Status
 from tests.support.consent_bench import Actor, address
 from tests.support.effort import cases, machine_settings, seed
 from tests.support.guardian_bench import GuardianBench
+from tests.support.keys import key_of
 from tests.support.plain_accounts import DAY, newcomers, secret
 
 PURPOSES = (1 << 0, 1 << 2, 1 << 0 | 1 << 2)
@@ -42,7 +43,10 @@ MOST = {
     "st_signer": 5,
     "st_tries": 3,
     "st_outcome": 3,
-    "st_actor": 2,
+    "st_actor": 3,
+    "st_number": 3,
+    "st_late": 4,
+    "st_wait": 5,
 }
 # What a delegate may be named for.
 SCOPES = ((1 << 0, (1 << 40) - 1), (1 << 0 | 1 << 2, 1 << 2 | 1 << 43), EVERYTHING)
@@ -58,7 +62,7 @@ def normal(deployed_contracts, people):
         deployed_contracts["AccessManager"],
     )
     registry = project_.ConsentRegistry.deploy(institutions, guardians, Policy.NORMAL, sender)
-    log = project_.AccessLog.deploy(manager, institutions, registry, sender)
+    log = project_.AccessLog.deploy(manager, institutions, guardians, registry, sender)
     manager.setTargetFunctionRole(log, [log.signatures["review"]], REVIEWER, {"from": people.regulator})
     return {**deployed_contracts, "ConsentRegistry": registry, "AccessLog": log}
 
@@ -77,7 +81,9 @@ class Consents:
             Actor(clinic, clinic, PROVIDER | PHARMACY),
             Actor(hospital, hospital, PROVIDER),
             Actor(str(people.stranger)),
+            Actor(str(people.carrier), str(people.carrier), CARRIER),
         ]
+        cls.keys = [key_of(people.clinic), key_of(people.hospital), key_of(people.stranger), key_of(people.carrier)]
         cls.grantees = [int(clinic, 16), int(hospital, 16), PROVIDER, PHARMACY]
         cls.born = cls.bench.rpc_batch.now()
 
@@ -85,6 +91,7 @@ class Consents:
         # Each run starts from the same chain, and so must its model.
         self.bench.restart()
         self.signed = []
+        self.seen = set()
 
     # ---- the rules ---------------------------------------------------------------------------------------------------
 
@@ -169,6 +176,46 @@ class Consents:
     def rule_set_guardians(self, st_patient, st_tries):
         self.bench.set_guardians(self.bench.patients[st_patient], self.family[: st_tries + 1], st_tries, MIN_DELAY)
 
+    def rule_apply_guardians(self, st_patient):
+        self.bench.apply_guardians(self.bench.patients[st_patient])
+
+    def rule_withdraw(self, st_patient, st_tries, st_signer):
+        """Enough guardians, too few, or for another successor."""
+        patient = self.bench.patients[st_patient]
+        held, successor = (
+            self.bench.guardians_reference.guardian_set(patient),
+            self.bench.guardians_reference.recovery(patient)[0],
+        )
+        said = patient if st_signer == 3 else successor
+        signers = (held.guardians or tuple(self.family))[:st_tries]
+        self.bench.withdraw_recovery(patient, [Approval(each, each, said, held.version) for each in signers])
+
+    def rule_change_the_guardians_meanwhile(self, st_patient, st_tries, st_outcome):
+        """A change is proposed; perhaps a recovery freezes it, and ends in one of several ways; then it is due."""
+        patient = self.bench.patients[st_patient]
+        self.bench.set_guardians(patient, self.family, 2, MIN_DELAY)
+        self.bench.wire.mine(self.bench.wire.now() + 10)
+        self.bench.set_guardians(patient, self.family[:st_tries], max(0, st_tries - 1), MIN_DELAY if st_tries else 0)
+        held = self.bench.guardians_reference.guardian_set(patient)
+        approvals = [
+            Approval(each, each, self.successors[1], held.version) for each in held.guardians[: held.threshold]
+        ]
+        if st_outcome:
+            self.bench.start_recovery(patient, self.successors[1], approvals)
+            self.bench.wire.mine(self.bench.wire.now() + DAY)
+        if st_outcome == 1:
+            self.bench.veto(patient)
+        elif st_outcome == 2:
+            version = self.bench.guardians_reference.guardian_set(patient).version
+            again = [Approval(each.guardian, each.key, each.successor, version) for each in approvals]
+            self.bench.withdraw_recovery(patient, again)
+        self.bench.wire.mine(self.bench.wire.now() + held.delay)
+        self.bench.apply_guardians(patient)
+
+    def rule_wait_long(self, st_wait):
+        """Seldom so long that a recovery lapses."""
+        self.bench.wire.mine(self.bench.wire.now() + (MIN_DELAY + FINISH_WITHIN if st_wait == 5 else st_wait * 3600))
+
     def rule_recover(self, st_patient, st_index, st_tries, st_signer):
         """Some of the guardians sign: enough, too few, in the wrong order, for another successor or an old set."""
         patient = self.bench.patients[st_patient]
@@ -187,9 +234,10 @@ class Consents:
         patient = self.bench.patients[st_patient]
         self.bench.set_guardians(patient, self.family, 2, MIN_DELAY)
         held = self.bench.guardians_reference.guardian_set(patient)
+        signers = held.guardians[: held.threshold]
         # Back to the patient's own account now and then.
         successor = self.successors[0] if st_index else patient
-        approvals = [Approval(each, each, successor, held.version) for each in self.family[:2]]
+        approvals = [Approval(each, each, successor, held.version) for each in signers]
         self.bench.start_recovery(patient, successor, approvals)
         self.bench.finish_recovery(patient)
         self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + MIN_DELAY)
@@ -221,17 +269,34 @@ class Consents:
     def rule_follow(self, st_patient):
         self.bench.follow(self.bench.patients[st_patient])
 
-    def rule_break_glass(self, st_patient, st_actor, st_categories, st_period):
-        patient = self.bench.patients[st_patient]
-        self.bench.declare(patient, self.actors[st_actor], CATEGORIES[st_categories], PERIODS[st_period])
+    def rule_break_glass(self, st_patient, st_actor, st_categories, st_period, st_signer):
+        """Alone, or with another clinician's signature: of another house, or no clinician's."""
+        patient, actor = self.bench.patients[st_patient], self.actors[st_actor]
+        second = None
+        if st_signer > 3:
+            number = (st_actor + 1) % 2
+            second = self.actors[number], self.keys[number]
+        if self.bench.declare(patient, actor, CATEGORIES[st_categories], PERIODS[st_period], second):
+            last = self.bench.access.declared[-1]
+            self.seen.update(self.bench.use(patient, actor, [(1 << 0, last.categories, last.number, 0)]))
 
     def rule_review(self, st_first, st_outcome):
         if self.bench.emergencies:
             self.bench.review(st_first % len(self.bench.emergencies), Outcome(st_outcome))
 
-    def rule_use(self, st_patient, st_actor, st_purposes, st_categories):
-        patient = self.bench.patients[st_patient]
-        self.bench.use(patient, self.actors[st_actor], PURPOSES[st_purposes], CATEGORIES[st_categories])
+    def rule_use(self, st_patient, st_actor, st_purposes, st_categories, st_number, st_late):
+        """Of now and of earlier, by consent and through a declaration, in one batch."""
+        patient, actor, now = self.bench.patients[st_patient], self.actors[st_actor], self.bench.wire.now()
+        ages = (0, 30, 600, DAY // 2, 2 * DAY)
+        used_at = now - ages[st_late] if st_late else 0
+        request = PURPOSES[st_purposes], CATEGORIES[st_categories]
+        theirs = self.bench.access.of_pair(patient, int(actor.institution or "0", 16))
+        number = max(0, len(theirs) + 1 - st_number) if st_number else 0
+        last = theirs[-1] if theirs else None
+        uses = [(*request, 0, 0), (*request, number, used_at), (1 << 0, 1 << 2, number, 0), (*request, 0, now - 1)]
+        if last is not None:
+            uses.append((1 << 0, last.categories & ~(1 << 43) or 1 << 2, last.number, last.declared_at + st_late))
+        self.seen.update(self.bench.use(patient, actor, uses))
 
     def state(self):
         """What of the rarer things is so at this moment."""
@@ -250,6 +315,10 @@ class Consents:
             *("came back" for patient, new, known in controllers if new == patient != known),
             *("signed by a delegate" for action in registry.actions if action.by in self.delegates),
             *("glass broken" for _ in self.bench.emergencies),
+            *self.seen,
+            *("two clinicians" for emergency in self.bench.access.declared if emergency.second),
+            *("side by side" for emergency in self.bench.access.declared if emergency.number > 1),
+            *("a change waits" for patient in patients if guardians_reference.pending(patient)[4]),
             *("reviewed" for emergency in self.bench.access.declared if emergency.outcome is not Outcome.OPEN),
         }
 
@@ -354,4 +423,17 @@ def test_a_long_walk(deployed_contracts, people):
         for check in checks:
             check()
         seen |= machine.state()
-    assert seen == {"moved", "followed", "came back", "signed by a delegate", "glass broken", "reviewed"}
+    assert seen == {
+        "moved",
+        "followed",
+        "came back",
+        "signed by a delegate",
+        "glass broken",
+        "reviewed",
+        "two clinicians",
+        "side by side",
+        "a change waits",
+        "AccessRecorded",
+        "LateAccessRecorded",
+        "AccessSkipped",
+    }

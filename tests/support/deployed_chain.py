@@ -91,7 +91,7 @@ class DeployedChain:
         institutions = self.deploy("Institutions", manager)
         guardians = self.deploy("Guardians")
         consents = self.deploy("ConsentRegistry", institutions, guardians, self._policy)
-        accesses = self.deploy("AccessLog", manager, institutions, consents)
+        accesses = self.deploy("AccessLog", manager, institutions, guardians, consents)
         plans = self.deploy("Plans", institutions, consents, 0)  # a version judges at once
         treasury = self.deploy("Treasury", institutions)
         desk = self.deploy("ClaimDesk", manager, institutions, plans, treasury)

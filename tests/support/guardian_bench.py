@@ -9,7 +9,7 @@ from typing import Any
 
 from brownie import web3
 
-from tests.reference.access import AccessLog, Outcome
+from tests.reference.access import AccessLog, Emergency, Lateness, Outcome, Verdict
 from tests.reference.guardians import Approval, Guardians, Refused
 from tests.reference.registry import Policy, Registry
 from tests.reference.typed import Domain, digest
@@ -23,6 +23,11 @@ DELEGATE = (
     "uint40 deadline)"
 )
 RECOVER = "Recover(address patient,address successor,uint32 version,uint40 deadline)"
+WITHDRAW = RECOVER.replace("Recover", "Withdraw")
+SECOND = (
+    "SecondClinician(address patient,address institution,address clinician,uint8 cause,uint56 categories,"
+    "uint40 duration,uint40 deadline)"
+)
 ANY_TIME = 2**40 - 1
 NOTHING = bytes(32)
 
@@ -42,6 +47,7 @@ class GuardianBench(ConsentBench):
         self.policy = Policy(self.contract.policy())
         self.reviewer = reviewer
         self.care_domain = Domain(self.guardians.eip712Domain())
+        self.log_domain = Domain(self.log.eip712Domain())
         self.restart()
 
     def restart(self) -> None:
@@ -49,6 +55,7 @@ class GuardianBench(ConsentBench):
         self.reference = Registry(Guardians(), self.policy)
         self.access = AccessLog(self.reference)
         self.emergencies: list[bytes] = []
+        self._opinions = 0
 
     @property
     def guardians_reference(self) -> Guardians:
@@ -95,24 +102,36 @@ class GuardianBench(ConsentBench):
 
         return self._act(self.guardians, self._accounts[patient], "setGuardians", args, act) is not None
 
+    def apply_guardians(self, patient: int) -> bool:
+        act = lambda now: self.guardians_reference.apply_guardians(patient, now)  # noqa: E731
+        return self._act(self.guardians, self.relayer, "applyGuardians", (address(patient),), act) is not None
+
     def start_recovery(self, patient: int, successor: int, approvals: Sequence[Approval]) -> bool:
-        signatures = []
-        for approval in approvals:
-            values = (address(patient), address(approval.successor), approval.version, ANY_TIME)
-            hash_ = digest(self.care_domain, RECOVER, values)
-            signatures.append(bytes(self._keys[approval.key].unsafe_sign_hash(hash_).signature))
-        signers = [address(approval.guardian) for approval in approvals]
-        args = (address(patient), address(successor), ANY_TIME, signers, signatures)
+        args = (address(patient), address(successor), *self._approved(RECOVER, patient, approvals))
 
         def act(now: int) -> None:
             self.guardians_reference.start_recovery(patient, successor, approvals, now)
 
         return self._act(self.guardians, self.relayer, "startRecovery", args, act) is not None
 
+    def withdraw_recovery(self, patient: int, approvals: Sequence[Approval]) -> bool:
+        args = (address(patient), *self._approved(WITHDRAW, patient, approvals))
+        act = lambda now: self.guardians_reference.withdraw_recovery(patient, approvals, now)  # noqa: E731
+        return self._act(self.guardians, self.relayer, "withdrawRecovery", args, act) is not None
+
+    def _approved(self, kind: str, patient: int, approvals: Sequence[Approval]) -> tuple[int, list[str], list[bytes]]:
+        """Deadline, guardians and signatures."""
+        signatures = []
+        for approval in approvals:
+            values = (address(patient), address(approval.successor), approval.version, ANY_TIME)
+            hash_ = digest(self.care_domain, kind, values)
+            signatures.append(bytes(self._keys[approval.key].unsafe_sign_hash(hash_).signature))
+        return ANY_TIME, [address(approval.guardian) for approval in approvals], signatures
+
     def veto(self, patient: int) -> bool:
         """Sent by the patient's own account."""
         args = (address(patient), (0, 0, b""))
-        act = lambda _: self.guardians_reference.veto(patient, signer=patient)  # noqa: E731
+        act = lambda now: self.guardians_reference.veto(patient, signer=patient, now=now)  # noqa: E731
         return self._act(self.guardians, self._accounts[patient], "veto", args, act) is not None
 
     def finish_recovery(self, patient: int) -> bool:
@@ -128,9 +147,13 @@ class GuardianBench(ConsentBench):
             self.guardians_reference.controller_of(each) for each in self.patients
         ]
         recoveries = self._see(self.guardians, "recovery", patients)
-        assert [(int(who, 16), at) for who, at in recoveries] == [
-            self.guardians_reference.recovery(each) for each in self.patients
-        ]
+        told = [(int(who, 16), *times) for who, *times in recoveries]
+        assert told == [self.guardians_reference.recovery(each) for each in self.patients]
+        waiting = self._see(self.guardians, "pendingGuardians", patients)
+        told = [(tuple(int(each, 16) for each in members), *rest) for members, *rest in waiting]
+        assert told == [self.guardians_reference.pending(each) for each in self.patients]
+        since = self._see(self.guardians, "controlledSince", patients)
+        assert since == [self.guardians_reference.controlled_since(each) for each in self.patients]
         for patient, told in zip(self.patients, self._see(self.guardians, "guardianSet", patients), strict=True):
             held = self.guardians_reference.guardian_set(patient)
             assert (tuple(int(each, 16) for each in told[0]), *told[1:]) == tuple(vars(held).values())
@@ -147,49 +170,86 @@ class GuardianBench(ConsentBench):
 
     # ---- access ------------------------------------------------------------------------------------------------------
 
-    def declare(self, patient: int, actor: Actor, categories: int, duration: int) -> bool:
-        args = (address(patient), 1, categories, duration)
+    def declare(
+        self, patient: int, actor: Actor, categories: int, duration: int, second: tuple[Actor, Any] | None = None
+    ) -> bool:
+        """By one clinician, or with the signature of another one, whose key is given."""
+        said = (address(0), 0, b"")
+        if second is not None:
+            self._opinions += 1
+            deadline = ANY_TIME - self._opinions
+            deployed_contracts = actor.institution or address(0)
+            values = (address(patient), deployed_contracts, actor.account, 1, categories, duration, deadline)
+            hash_ = digest(self.log_domain, SECOND, values)
+            said = (second[0].account, deadline, bytes(second[1].unsafe_sign_hash(hash_).signature))
+        args = (address(patient), 1, categories, duration, said)
 
         def act(now: int) -> None:
-            self.access.declare(patient, actor.standing(now), categories, duration, now)
+            other = said[0] if second else ""
+            self.access.declare(patient, actor.standing(now), actor.account, categories, duration, now, other)
 
         receipt = self._act(self.log, actor.account, "declareEmergency", args, act)
         if receipt is None:
             return False
         ((name, told),) = [event(self.log.abi, log) for log in receipt.logs]
         held = self.access.declared[-1]
-        assert (name, told["categories"], told["until"]) == ("EmergencyDeclared", held.categories, held.until)
+        assert (name, told["number"], told["categories"], told["until"]) == (
+            "EmergencyDeclared",
+            held.number,
+            held.categories,
+            held.until,
+        )
         self.emergencies.append(told["emergency"])
         return True
 
     def review(self, number: int, outcome: Outcome) -> bool:
         args = (self.emergencies[number], outcome)
-        act = lambda _: self.access.review(number, outcome)  # noqa: E731
+        act = lambda now: self.access.review(number, outcome, now)  # noqa: E731
         return self._act(self.log, self.reviewer, "review", args, act) is not None
 
-    def use(self, patient: int, actor: Actor, purpose: int, categories: int) -> bool:
-        """Recorded, in one event, when it may be; else refused."""
-        args = ([(address(patient), purpose, categories, NOTHING)],)
-        found: list[Any] = []
+    def use(self, patient: int, actor: Actor, uses: Sequence[tuple[int, int, int, int]]) -> list[str]:
+        """Purpose, categories, number of an emergency and time of each, in a tolerant batch; the names of the
+        events.
+        """
+        now = self.wire.now()
+        words = [(address(patient), *use[:2], NOTHING, *use[2:]) for use in uses]
+        found: list[Verdict] = []
 
         def act(now: int) -> None:
             standing = actor.standing(now)
-            if not standing.licensed:
-                raise Refused(["NotLicensed"])
-            allowed, _, emergency = self.access.may_access(patient, standing, purpose, categories, now)
-            if not allowed:
-                raise Refused(["AccessRefused"])
-            found.append(emergency)
+            judge = self.access.judge
+            found.extend(judge(patient, standing, use[:2], use[2], use[3], now) for use in uses)
 
-        receipt = self._act(self.log, actor.account, "record", args, act)
+        receipt = self._act(self.log, actor.account, "record", (words, 0), act)
         if receipt is None:
-            return False
-        ((name, told),) = [event(self.log.abi, log) for log in receipt.logs]
-        assert (name, told["emergency"]) == ("AccessRecorded", self._id(found[0]))
-        return True
+            return []
+        told = [event(self.log.abi, log) for log in receipt.logs]
+        assert len(told) == len(uses), (told, now)
+        for position, (use, verdict, (name, values)) in enumerate(zip(uses, found, told, strict=True)):
+            self._compare_use(position, use, verdict, name, values)
+        return [name for name, _ in told]
 
-    def _id(self, emergency: Any) -> bytes:
-        return NOTHING if emergency is None else self.emergencies[self.access.declared.index(emergency)]
+    def _compare_use(
+        self, position: int, use: tuple[int, ...], verdict: Verdict, name: str, told: dict[str, Any]
+    ) -> None:
+        if name == "AccessSkipped":
+            assert (told["position"], told["refusal"] in verdict.refusals) == (position, True), (use, verdict, told)
+            assert verdict.reason is None or told["reason"] == verdict.reason
+            return
+        assert told["emergency"] == self._id(verdict.emergency)
+        if name == "AccessRecorded":
+            assert not use[3] and not verdict.refusals, (use, verdict, told)
+            return
+        assert (name, told["usedAt"]) == ("LateAccessRecorded", use[3])
+        if told["lateness"] == Lateness.PROVABLE:
+            assert not verdict.refusals and verdict.known is not False, (use, verdict, told)
+        else:
+            assert verdict.known is not True, (use, verdict, told)
+
+    def _id(self, emergency: Emergency | None) -> bytes:
+        if emergency is None:
+            return NOTHING
+        return next(id for id, held in zip(self.emergencies, self.access.declared, strict=True) if held is emergency)
 
     def compare_access(self, questions: Sequence[tuple[int, Actor, int, int]]) -> set[bool]:
         """Whether each use may be recorded, why, and through which emergency."""
@@ -198,21 +258,26 @@ class GuardianBench(ConsentBench):
         seen = set()
         for question, told in zip(questions, self._see(self.log, "mayAccess", asked), strict=True):
             patient, actor, *request = question
-            allowed, reason, emergency = self.access.may_access(patient, actor.standing(now), *request, now)
-            assert (told[0], told[1], bytes(told[2])) == (allowed, reason, self._id(emergency)), (question, told)
-            seen.add(allowed)
+            expected = self.access.may_access(patient, actor.standing(now), *request, now)
+            assert tuple(told) == expected, (question, told, expected)
+            seen.add(expected[0])
         return seen
 
     def compare_emergencies(self) -> None:
         """One event each, kept as declared and as reviewed."""
         logs = web3.eth.get_logs({"address": self.log.address, "fromBlock": self._born})
-        declared = web3.keccak(text="EmergencyDeclared(bytes32,address,address,address,uint8,uint56,uint40)")
+        declared = web3.keccak(
+            text="EmergencyDeclared(bytes32,address,address,uint32,address,address,uint8,uint56,uint40)"
+        )
         assert [bytes(log["topics"][1]) for log in logs if log["topics"][0] == declared] == self.emergencies
         kept = self._see(self.log, "emergency", [(each,) for each in self.emergencies])
         for held, told in zip(self.access.declared, kept, strict=True):
-            facts = held.categories, held.declared_at, held.until, held.outcome
-            assert (*told[3:6], told[7]) == facts
+            second = held.second or address(0)
+            facts = held.number, held.categories, held.declared_at, held.until, held.reviewed_at
+            assert tuple(told[4:9]) == facts
+            assert told[10] == held.outcome
             assert (int(told[0], 16), int(told[1], 16)) == (held.patient, held.institution)
+            assert [each.lower() for each in told[2:4]] == [held.clinician.lower(), second.lower()]
 
     @property
     def _born(self) -> int:

@@ -7,7 +7,7 @@ from brownie import chain
 from tests.support.consent_builders import ALL_RECORDS, FOR_EVER, NOBODY, TREAT, key
 
 DAY = 86_400
-MIN_DELAY, MAX_DELAY = 2 * DAY, 60 * DAY
+MIN_DELAY, MAX_DELAY, FINISH_WITHIN = 2 * DAY, 60 * DAY, 30 * DAY
 
 DELEGATE = {
     "Delegate": [
@@ -39,6 +39,15 @@ RECOVER = {
     ]
 }
 VETO = {"Veto": RECOVER["Recover"]}
+WITHDRAW = {"Withdraw": RECOVER["Recover"]}
+CONTACT = {
+    "EmergencyContact": [
+        {"name": "patient", "type": "address"},
+        {"name": "contact", "type": "address"},
+        {"name": "issuedAt", "type": "uint40"},
+        {"name": "deadline", "type": "uint40"},
+    ]
+}
 
 
 class Authorization(NamedTuple):
@@ -95,12 +104,34 @@ def signed_set(guardians, signer, members, threshold, issued_at, deadline=FOR_EV
     return *values, Authorization(issued_at, deadline, signed)
 
 
+def signed_contact(guardians, signer, contact, issued_at, deadline=FOR_EVER, patient=None):
+    """The arguments of `setEmergencyContact`, signed."""
+    values = (str(patient or signer.address), str(contact))
+    signed = signature(guardians, signer, CONTACT, *values, issued_at, deadline)
+    return *values, Authorization(issued_at, deadline, signed)
+
+
 def recovery_of(guardians, patient, successor, signers, version=None, deadline=FOR_EVER):
     """The arguments of `startRecovery`, with the signatures of these keys in this order."""
     version = guardian_set(guardians, patient).version if version is None else version
     values = (str(patient), str(successor), version, deadline)
     signatures = [signature(guardians, signer, RECOVER, *values) for signer in signers]
     return str(patient), str(successor), deadline, [signer.address for signer in signers], signatures
+
+
+class PendingSet(NamedTuple):
+    guardians: tuple
+    threshold: int
+    delay: int
+    issued_at: int
+    ready_at: int
+
+
+NO_PENDING = PendingSet((), 0, 0, 0, 0)
+
+
+def pending_set(guardians, patient) -> PendingSet:
+    return PendingSet(*guardians.pendingGuardians(patient))
 
 
 def guardian_set(guardians, patient) -> GuardianSet:
@@ -116,4 +147,4 @@ def family(number: int = 3):
     return sorted((key(f"guardian {i}") for i in range(number)), key=lambda signer: int(signer.address, 16))
 
 
-NO_RECOVERY = (NOBODY, 0)
+NO_RECOVERY = (NOBODY, 0, 0)

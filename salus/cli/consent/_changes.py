@@ -23,9 +23,17 @@ if TYPE_CHECKING:
     from salus.consent.journal import Journal
     from salus.keys.signers import Signer
 
-__all__ = ["Change", "carry_out_change", "holds", "keep_request", "request_facts", "where_facts"]
+__all__ = ["Change", "carry_out_change", "keep_request", "request_facts", "stands", "where_facts"]
 
 _DAY = 24 * 3600
+_ACTIONS = {
+    "delegate": "DELEGATE",
+    "guardians": "GUARDIANS",
+    "contact": "EMERGENCY CONTACT",
+    "recover": "MOVE THE ACCOUNT",
+    "withdraw": "TAKE THE MOVE BACK",
+    "veto": "STOP THE MOVE",
+}
 
 
 @dataclass(frozen=True)
@@ -203,7 +211,28 @@ def holds(salus: Salus, request: Request) -> bool:
     if request.action == "guardians":
         those = salus.guardians.guardian_set(request.patient)
         return (those.guardians, those.threshold) == (tuple(fields["guardians"]), fields["threshold"])
+    if request.action == "contact":
+        return int(salus.guardians.contact(request.patient) or "0x0", 16) == int(fields["contact"], 16)
     return salus.guardians.recovery(request.patient) is None
+
+
+def stands(salus: Salus, request: Request, done: str) -> str:
+    """What a request has come to, looked up.
+
+    Args:
+        salus: The client.
+        request: What was asked for.
+        done: What is told where it holds.
+    """
+    if holds(salus, request):
+        return done
+    waiting = salus.guardians.pending(request.patient) if request.action == "guardians" else None
+    if waiting is None:
+        return "submitted, but it does not hold yet: look again, or see its history"
+    return (
+        f"the change waits until {moment(waiting.ready_at)}; then anybody may make it with: salus consent guardians"
+        f" apply {request.patient}"
+    )
 
 
 def _tell(context: Context, salus: Salus, sent: Sequence[tuple[_Part, Receipt | None]], done: str) -> None:
@@ -218,7 +247,7 @@ def _tell(context: Context, salus: Salus, sent: Sequence[tuple[_Part, Receipt | 
         else:
             told |= {"transaction": receipt.hash, "block": receipt.block, "gas": receipt.gas_used}
             told["holds"] = holds(salus, part.request)
-            text = done if told["holds"] else "submitted, but it does not hold yet: look again, or see its history"
+            text = stands(salus, part.request, done)
             lines.append(f"{prefix}{text} (block {receipt.block}, {receipt.gas_used:,} gas)")
         data.append(told)
     if any(receipt is None for _, receipt in sent):
@@ -257,8 +286,7 @@ def request_facts(request: Request) -> list[tuple[str, object]]:
     from salus.consent.codes import category_names, purpose_names
 
     fields = request.fields
-    action = {"delegate": "DELEGATE", "guardians": "GUARDIANS", "recover": "MOVE THE ACCOUNT", "veto": "STOP THE MOVE"}
-    facts: list[tuple[str, object]] = [("action", action[request.action]), ("patient", request.patient)]
+    facts: list[tuple[str, object]] = [("action", _ACTIONS[request.action]), ("patient", request.patient)]
     if request.action == "delegate":
         facts.append(("delegate", fields["delegate"]))
         if fields["until"]:
@@ -272,6 +300,8 @@ def request_facts(request: Request) -> list[tuple[str, object]]:
     elif request.action == "guardians":
         facts += [("guardian", account) for account in fields["guardians"]] or [("guardians", "none")]
         facts += [("must agree", fields["threshold"]), ("delay", f"{fields['delay'] / _DAY:g} days")]
+    elif request.action == "contact":
+        facts.append(("contact", fields["contact"] if int(fields["contact"], 16) else "nobody"))
     else:
         facts.append(("new account", fields["successor"]))
     return [*facts, ("valid until", moment(request.deadline))]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.consent._changes import Change, carry_out_change, holds, keep_request, request_facts, where_facts
+from salus.cli.consent._changes import Change, carry_out_change, keep_request, request_facts, stands, where_facts
 from salus.cli.consent._shared import Look, check_out, noun
 from salus.cli.context import Context
 from salus.cli.moments import moment, parse_end
@@ -16,8 +16,8 @@ from salus.cli.options import command, group, takes
 
 if TYPE_CHECKING:
     from salus.client import Salus
+    from salus.consent.guardian_model import EndedMandate, GuardianSet, PendingGuardians, Recovery
     from salus.consent.guardian_requests import Request
-    from salus.consent.guardians import GuardianSet, Recovery
 
 __all__ = ["delegate", "guardians", "recover"]
 
@@ -107,7 +107,9 @@ def delegate_list(context: Context, look: Look) -> None:
     """
     salus = context.connect()
     now = salus.now()
-    found = [(who, d) for who in look.accounts(context, salus).values() for d in salus.guardians.delegates(who)]
+    accounts = list(look.accounts(context, salus).values())
+    found = [(who, d) for who in accounts for d in salus.guardians.delegates(who)]
+    over = {(who, m.delegate): m for who in accounts for m in salus.guardians.ended_mandates(who)}
     data: list[dict[str, Any]] = [
         {
             "patient": who,
@@ -116,6 +118,7 @@ def delegate_list(context: Context, look: Look) -> None:
             "categories": sorted(d.category_names),
             "until": d.until,
             "active": now < d.until,
+            "askAgain": _to_ask_again(over.get((who, d.delegate))),
         }
         for who, d in found
     ]
@@ -124,7 +127,13 @@ def delegate_list(context: Context, look: Look) -> None:
         for line, (_, d) in zip(data, found, strict=True)
     ]
     columns = ("patient", "delegate", "purposes", "data", "until")
+    if any(line["askAgain"] for line in data):
+        context.note("a mandate is over: what its delegate granted is asked again of the patient (see --json)")
     context.answer(data, (lambda: context.table("Delegates", columns, rows)) if rows else "there is no delegate")
+
+
+def _to_ask_again(over: EndedMandate | None) -> list[dict[str, Any]]:
+    return [{"grantee": grantee, "index": index} for grantee, index in over.grants] if over else []
 
 
 # ----------------------------------------------------------------------------------------------------------- guardians
@@ -138,7 +147,8 @@ def delegate_list(context: Context, look: Look) -> None:
 @click.option("--delay", default="7", help="Days in which you can veto a move, 2 to 60.", show_default=True)
 @takes(change=Change)
 def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, delay: str, change: Change) -> None:
-    """Replace the guardians: of every account of yours, or of the one of --relation. It ends a recovery under way.
+    """Name the guardians: of every account of yours, or of the one of --relation. Where some stand the change waits
+    their delay, until `guardians apply`.
 
     \b
     Example:
@@ -153,6 +163,45 @@ def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, d
         return salus.guardians.prepare_guardians(accounts, threshold, int(delay) * _DAY, patient=patient)
 
     carry_out_change(context, change, prepare, f"{len(accounts)} guardians, {threshold} must agree")
+
+
+@command(guardians, "apply")
+@click.argument("patient")
+def guardians_apply(context: Context, patient: str) -> None:
+    """Make a change of a patient's guardians that has waited their delay; anybody may.
+
+    \b
+    Example:
+      salus consent guardians apply 0x7099… --keystore hospital.json
+    """
+    from salus.keys.addresses import address
+
+    who = address(patient, "PATIENT")
+    salus = context.connect_signing()
+    waiting = salus.guardians.pending(who)
+    facts: list[tuple[str, object]] = [("patient", who), *context.where(salus, "Guardians")]
+    if waiting:
+        facts[1:1] = [("guardian", each) for each in waiting.guardians] or [("guardians", "none")]
+    context.confirm(facts, "Make this change?")
+    context.sent(salus.guardians.apply(who), "the guardians are changed", patient=who)
+
+
+@command(guardians, "contact")
+@click.argument("account", required=False)
+@takes(change=Change)
+def guardians_contact(context: Context, account: str | None, change: Change) -> None:
+    """Name the account that an emergency of yours is told to; none removes it. Both accounts are public together.
+
+    \b
+    Example:
+      salus consent guardians contact 0x7099… --relation city-hospital
+    """
+
+    def prepare(salus: Salus, patient: str) -> Request:
+        return salus.guardians.prepare_contact(account, patient=patient)
+
+    done = f"emergencies are told to {account}" if account else "nobody is told any more"
+    carry_out_change(context, change, prepare, done)
 
 
 @command(guardians, "show")
@@ -174,7 +223,7 @@ def guardians_submit(context: Context, files: tuple[str, ...]) -> None:
 
     \b
     Example:
-      salus consent guardians submit anna.json bert.json --keystore hospital.json
+      salus consent guardians submit daughter.json neighbour.json --keystore hospital.json
     """
     from salus.consent.guardian_requests import collect, load
 
@@ -192,7 +241,7 @@ def _told(salus: Salus, request: Request) -> str:
     if request.action == "recover":
         recovery = salus.guardians.recovery(request.patient)
         return f"the move can be made from {moment(recovery.ready_at)}" if recovery else "no move is under way"
-    return f"{request.action}: it holds now" if holds(salus, request) else f"{request.action}: it does not hold yet"
+    return f"{request.action}: {stands(salus, request, 'it holds now')}"
 
 
 def _status(context: Context, accounts: dict[str, str]) -> None:
@@ -202,7 +251,7 @@ def _status(context: Context, accounts: dict[str, str]) -> None:
     lines: list[str] = []
     for name, who in accounts.items():
         those, recovery = salus.guardians.guardian_set(who), salus.guardians.recovery(who)
-        controller = salus.guardians.controller_of(who)
+        controller, waiting = salus.guardians.controller_of(who), salus.guardians.pending(who)
         data.append(
             {
                 "patient": who,
@@ -211,17 +260,30 @@ def _status(context: Context, accounts: dict[str, str]) -> None:
                 "threshold": those.threshold,
                 "delay": those.delay,
                 "version": those.version,
+                "pending": _pending_document(waiting) if waiting else None,
+                "contact": salus.guardians.contact(who),
                 "recovery": _recovery_document(recovery, now) if recovery else None,
             }
         )
         lines.append(f"{name or 'patient'}: {who}" + ("" if controller == who else f", signed for by {controller}"))
         lines.append(f"  {_guardian_words(those)}")
+        if waiting:
+            lines.append(f"  A CHANGE WAITS until {moment(waiting.ready_at)}: {_guardian_words(waiting)}")
         if recovery:
             lines += [f"  {line}" for line in _recovery_words(who, recovery, now)]
     context.answer(data, "\n".join(lines))
 
 
-def _guardian_words(those: GuardianSet) -> str:
+def _pending_document(waiting: PendingGuardians) -> dict[str, Any]:
+    return {
+        "guardians": waiting.guardians,
+        "threshold": waiting.threshold,
+        "delay": waiting.delay,
+        "readyAt": waiting.ready_at,
+    }
+
+
+def _guardian_words(those: GuardianSet | PendingGuardians) -> str:
     if not those.guardians:
         return "no guardians"
     agree = f"{those.threshold} of {len(those.guardians)} must agree, then {those.delay / _DAY:g} days pass"
@@ -229,12 +291,17 @@ def _guardian_words(those: GuardianSet) -> str:
 
 
 def _recovery_document(recovery: Recovery, now: int) -> dict[str, Any]:
-    return {"successor": recovery.successor, "readyAt": recovery.ready_at, "ready": recovery.ready_at <= now}
+    return {
+        "successor": recovery.successor,
+        "readyAt": recovery.ready_at,
+        "lapsesAt": recovery.lapses_at,
+        "ready": recovery.ready_at <= now,
+    }
 
 
 def _recovery_words(patient: str, recovery: Recovery, now: int) -> list[str]:
     if recovery.ready_at <= now:
-        when = f"ready now: salus consent recover finish {patient}"
+        when = f"ready now, until {moment(recovery.lapses_at)}: salus consent recover finish {patient}"
     else:
         when = f"ready at {moment(recovery.ready_at)}"
     return [f"RECOVERY: to {recovery.successor}, {when}", "veto it if it is not yours: salus consent recover veto"]
@@ -254,7 +321,7 @@ def recover_start(context: Context, patient: str, successor: str, out: str | Non
 
     \b
     Example:
-      salus consent recover start 0x7099… --to 0x3C44… --out move.json --keystore anna.json
+      salus consent recover start 0x7099… --to 0x3C44… --out move.json --keystore daughter.json
     """
     salus = context.connect()
     check_out(out)
@@ -270,14 +337,14 @@ def recover_approve(context: Context, files: tuple[str, ...], out: str | None) -
 
     \b
     Example:
-      salus consent recover approve move.json --keystore bert.json
+      salus consent recover approve move.json --keystore neighbour.json
     """
-    from salus.consent.guardian_requests import collect, load
+    from salus.consent.guardian_requests import BY_GUARDIANS, collect, load
     from salus.errors import BadInput
 
     request = collect([load(file) for file in files])
-    if request.action != "recover":
-        raise BadInput(files[0], "action", f"is {request.action}; guardians approve a recovery only")
+    if request.action not in BY_GUARDIANS:
+        raise BadInput(files[0], "action", f"is {request.action}; guardians approve a recovery or its withdrawal only")
     salus = context.connect()
     check_out(out)
     _agree(context, salus.with_signer(context.signer()), request, out)
@@ -291,10 +358,29 @@ def _agree(context: Context, client: Salus, request: Request, out: str | None) -
         keep_request(context, signed, out)
         return
     receipt = client.guardians.submit(signed)
+    if signed.action == "withdraw":
+        context.sent(receipt, "the move is taken back", patient=request.patient)
+        return
     (event,) = receipt.events("RecoveryStarted")
     ready = event.args["readyAt"]
     text = f"the move can be made from {moment(ready)}, unless the patient vetoes it"
     context.sent(receipt, text, patient=request.patient, successor=event.args["successor"], readyAt=ready)
+
+
+@command(recover, "withdraw")
+@click.argument("patient")
+@click.option("--out", type=click.Path(), help="Write the request here, for the other guardians to approve.")
+def recover_withdraw(context: Context, patient: str, out: str | None) -> None:
+    """As a guardian, take back a move that runs, e.g. to a wrong account; as many as start one must agree.
+
+    \b
+    Example:
+      salus consent recover withdraw 0x7099… --out back.json --keystore daughter.json
+    """
+    salus = context.connect()
+    check_out(out)
+    client = salus.with_signer(context.signer())
+    _agree(context, client, client.guardians.prepare_withdrawal(patient), out)
 
 
 @command(recover, "veto")

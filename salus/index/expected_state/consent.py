@@ -80,6 +80,9 @@ class ConsentRegistryState(EventHandler):
             yield Expected("refusedUntil", pair, frozenset(may))
 
 
+_NOTHING_PENDING: dict[str, Any] = {"guardians": (), "threshold": 0, "delay": 0, "issuedAt": 0, "readyAt": 0}
+
+
 @dataclass
 class _Circle:
     """A patient's guardians, and a recovery under way."""
@@ -91,7 +94,10 @@ class _Circle:
     issuedAt: int = 0
     successor: str = NO_ACCOUNT
     readyAt: int = 0
+    lapsesAt: int = 0
     controller: str = ""
+    since: int = 0
+    pending: dict[str, Any] = field(default_factory=lambda: dict(_NOTHING_PENDING))
 
 
 class GuardiansState(EventHandler):
@@ -102,6 +108,7 @@ class GuardiansState(EventHandler):
     def __init__(self) -> None:
         self.delegations: dict[tuple[str, str], dict[str, int]] = {}
         self.circles: dict[str, _Circle] = defaultdict(_Circle)
+        self.contacts: dict[str, str] = {}
 
     def on_DelegateSet(self, args: Args, at: int) -> None:
         names = ("purposes", "categories", "until", "issuedAt")
@@ -110,20 +117,34 @@ class GuardiansState(EventHandler):
     def on_GuardiansSet(self, args: Args, at: int) -> None:
         circle = self.circles[args["patient"]]
         circle.guardians, circle.threshold, circle.delay = tuple(args["guardians"]), args["threshold"], args["delay"]
-        circle.version, circle.issuedAt = args["version"], args["issuedAt"]
-        circle.successor, circle.readyAt = NO_ACCOUNT, 0
+        circle.version, circle.issuedAt, circle.pending = args["version"], args["issuedAt"], dict(_NOTHING_PENDING)
+
+    def on_GuardiansProposed(self, args: Args, at: int) -> None:
+        pending = {name: args[name] for name in _NOTHING_PENDING}
+        self.circles[args["patient"]].pending = {**pending, "guardians": tuple(args["guardians"])}
+
+    def on_GuardiansDeferred(self, args: Args, at: int) -> None:
+        self.circles[args["patient"]].pending["readyAt"] = args["readyAt"]
 
     def on_RecoveryStarted(self, args: Args, at: int) -> None:
         circle = self.circles[args["patient"]]
-        circle.successor, circle.readyAt = args["successor"], args["readyAt"]
+        circle.successor, circle.readyAt, circle.lapsesAt = args["successor"], args["readyAt"], args["lapsesAt"]
+        circle.version += 1
 
     def on_RecoveryVetoed(self, args: Args, at: int) -> None:
         circle = self.circles[args["patient"]]
-        circle.successor, circle.readyAt, circle.version = NO_ACCOUNT, 0, circle.version + 1
+        circle.successor, circle.readyAt, circle.lapsesAt = NO_ACCOUNT, 0, 0
+        circle.version += 1
+
+    on_RecoveryWithdrawn = on_RecoveryLapsed = on_RecoveryVetoed
 
     def on_PatientMoved(self, args: Args, at: int) -> None:
         self.on_RecoveryVetoed(args, at)
-        self.circles[args["patient"]].controller = args["successor"]
+        circle = self.circles[args["patient"]]
+        circle.controller, circle.since, circle.pending = args["successor"], at, dict(_NOTHING_PENDING)
+
+    def on_EmergencyContactSet(self, args: Args, at: int) -> None:
+        self.contacts[args["patient"]] = args["contact"]
 
     def reconstruct(self) -> Iterator[Expected]:
         """See :class:`~salus.index.expected_state.base.StateModel`."""
@@ -132,8 +153,13 @@ class GuardiansState(EventHandler):
         for patient, circle in self.circles.items():
             names = ("guardians", "threshold", "delay", "version", "issuedAt")
             yield Expected("guardianSet", (patient,), {name: getattr(circle, name) for name in names})
-            yield Expected("recovery", (patient,), {"successor": circle.successor, "readyAt": circle.readyAt})
+            recovery = ("successor", "readyAt", "lapsesAt")
+            yield Expected("recovery", (patient,), {name: getattr(circle, name) for name in recovery})
+            yield Expected("pendingGuardians", (patient,), circle.pending)
             yield Expected("controllerOf", (patient,), circle.controller or patient)
+            yield Expected("controlledSince", (patient,), circle.since)
+        for patient, contact in self.contacts.items():
+            yield Expected("contactOf", (patient,), contact)
 
 
 @dataclass
@@ -149,11 +175,12 @@ class AccessLogState(EventHandler):
     CONTRACTS = ("AccessLog",)
 
     def on_EmergencyDeclared(self, args: Args, at: int) -> None:
-        names = ("patient", "institution", "clinician", "categories", "until", "cause")
-        self.emergencies[args["emergency"]] = {**{name: args[name] for name in names}, "declaredAt": at, "outcome": 0}
+        names = ("patient", "institution", "clinician", "second", "number", "categories", "until", "cause")
+        fixed = {name: args[name] for name in names}
+        self.emergencies[args["emergency"]] = {**fixed, "declaredAt": at, "reviewedAt": 0, "outcome": 0}
 
     def on_EmergencyReviewed(self, args: Args, at: int) -> None:
-        self.emergencies[args["emergency"]]["outcome"] = args["outcome"]
+        self.emergencies[args["emergency"]].update(outcome=args["outcome"], reviewedAt=at)
 
     def reconstruct(self) -> Iterator[Expected]:
         """See :class:`~salus.index.expected_state.base.StateModel`."""

@@ -11,9 +11,9 @@ from salus.cli import cli
 PLAN = Path(__file__).resolve().parents[3] / "examples" / "plan.json"
 HEADER = "claim,provider,patient,day,code,charge\n"
 BAD = {
-    "K-1": "K-1,clinic,anna,2026-13-01,99213,120.00",
-    "K-2": "K-2,clinic,anna,2026-03-01,99213,free",
-    "K-3": "K-3,,anna,2026-03-01,99213,120.00",
+    "K-1": "K-1,clinic,member,2026-13-01,99213,120.00",
+    "K-2": "K-2,clinic,member,2026-03-01,99213,free",
+    "K-3": "K-3,,member,2026-03-01,99213,120.00",
 }
 FIELDS = ["line 2: day", "line 3: charge", "line 4: provider"]
 

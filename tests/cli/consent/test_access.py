@@ -68,8 +68,8 @@ def test_the_glass_is_broken_seen_and_reviewed(run, deployed_chain, hospital, ke
     done = run(*words, "--keystore", hospital[1], "--yes", "--json")
     assert (done.code, "BREAK THE GLASS" in done.err) == (0, True)
     id = done.json()["emergency"]
-    again = run(*words, "--keystore", hospital[1], "--yes")
-    assert (again.code, f"the emergency {id} is under way" in again.err) == (1, True)
+    again = run(*words, "--keystore", hospital[1], "--yes", "--json")
+    assert (again.code, again.json()["number"], again.json()["emergency"] != id) == (0, 2, True)
 
     shown = run("consent", "review", id)
     assert (shown.code, "unconscious" in shown.out, "is open" in shown.out) == (0, True, True)
@@ -83,6 +83,66 @@ def test_the_glass_is_broken_seen_and_reviewed(run, deployed_chain, hospital, ke
     assert stranger.code == 1
     assert run("consent", "review", "0x" + "07" * 32).code == 2
     assert run("consent", "review", "0x07").code == 2
+
+
+def test_C8_a_use_names_the_emergency_that_opens_it(run, deployed_chain, hospital, wallet):
+    """The one that runs, or the one that is named: by its id or its number."""
+    patient, file = wallet.address(), hospital[1]
+    words = ("consent", "emergency", patient, "--cause", "unconscious", "--category", "all", "--hours", "4")
+    id = run(*words, "--keystore", file, "--yes", "--json").json()["emergency"]
+    for more in ((), ("--emergency", id), ("--emergency", "1")):
+        done = used(run, patient, file, "--commitment", "0x" + "07" * 32, *more)
+        assert (done.code, "the emergency number 1" in done.err) == (0, True)
+    assert {"0x" + use.emergency.hex() for use in deployed_chain.client().accesses.all(patient)} == {id}
+    for wrong, code in (("2", 1), ("0x" + "07" * 32, 2), ("x", 2)):
+        assert used(run, patient, file, "--commitment", "0x" + "07" * 32, "--emergency", wrong).code == code
+
+
+def test_C8_two_clinicians_break_the_glass_after_a_verdict(run, deployed_chain, hospital, keystore, wallet, tmp_path):
+    patient, (name, file, _) = wallet.address(), hospital
+    scope = ("--cause", "unconscious", "--category", "all", "--hours", "4")
+    words = ("consent", "emergency", patient, *scope, "--keystore", file, "--yes")
+    id = run(*words, "--json").json()["emergency"]
+    run("consent", "review", id, "--outcome", "unjustified", "--keystore", keystore(deployed_chain.regulator), "--yes")
+    alone = run(*words)
+    assert (alone.code, "a second clinician signs with it" in alone.err.splitlines()[-1]) == (1, True)
+    doctor, out = keystore(deployed_chain.institution("PROVIDER")[0]), tmp_path / "second.json"
+    second = ("consent", "second", patient, "--clinician", name, *scope, "--out", out, "--keystore", doctor, "--yes")
+    signed = run(*second)
+    assert (signed.code, "SECOND CLINICIAN for" in signed.err) == (0, True)
+    assert stat.S_IMODE(os.stat(out).st_mode) == 0o600
+    assert run(*second).code == 2
+    both = run(*words, "--second", out, "--json")
+    assert both.code == 0
+    assert run("consent", "review", both.json()["emergency"], "--json").json()["second"] is not None
+
+
+def test_C20_a_late_use_says_whether_it_is_proven(run, deployed_chain, hospital, granted):
+    done = used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32, "--used-at", "2026-01-01")
+    assert (done.code, "a reviewer will look at it" in done.out) == (0, True)
+    (use,) = deployed_chain.client().accesses.all(granted)
+    assert (use.provable, use.used_at) == (False, 1767225600)
+    (shown,) = run("consent", "late", "--institution", hospital[0], "--json").json()
+    assert (shown["patient"], shown["usedAt"], shown["record"]) == (granted, 1767225600, "0x" + "07" * 32)
+    assert granted in run("consent", "late").out
+    _, name = deployed_chain.institution("PROVIDER")
+    assert run("consent", "late", "--institution", name).out == "there is none\n"
+
+
+def test_C20_evidence_is_written_without_a_node_and_recorded_later(run, deployed_chain, hospital, granted, tmp_path):
+    file, book = tmp_path / "outage.json", ("--book", deployed_chain.book_path)
+    words = ("consent", "access", granted, "--purpose", "TREAT", "--category", "Observation")
+    record = ("--commitment", "0x" + "07" * 32, "--keystore", hospital[1], "--offline", file)
+    kept = run(*words, *record, *book, "--rpc", "http://127.0.0.1:1")
+    assert (kept.code, "record them with" in kept.out) == (0, True)
+    assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert run(*words, *record, *book, "--rpc", "http://127.0.0.1:1").code == 2
+    done = run("consent", "evidence", file, "--keystore", hospital[1], "--yes", "--json")
+    assert done.code == 0
+    text = done.json()
+    assert (text["recorded"], text["skipped"]) == (1, [])
+    again = run("consent", "evidence", file, "--keystore", hospital[1], "--yes", "--json").json()
+    assert (again["recorded"], again["transactions"]) == (0, [])
 
 
 @pytest.mark.parametrize("wrong", [("--hours", "25"), ("--hours", "0"), ("--cause", "boredom")])

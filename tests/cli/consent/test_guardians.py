@@ -75,11 +75,13 @@ def test_guardians_move_a_patient_to_a_new_account(run, deployed_chain, hospital
     assert f"  RECOVERY: to {new.address}, ready at {moment(status['recovery']['readyAt'])}" in told
 
     early = run("consent", "recover", "finish", patient.address, "--keystore", file, "--yes")
-    assert (early.code, "can be made from" in early.err.splitlines()[-1]) == (1, True)
+    assert (early.code, "it can be done for" in early.err.splitlines()[-1]) == (1, True)
     deployed_chain.node.advance(3 * 86400)
     told = run("consent", "recover", "status", patient.address).out.splitlines()
-    assert f"  RECOVERY: to {new.address}, ready now: salus consent recover finish {patient.address}" in told
     (status,) = run("consent", "recover", "status", patient.address, "--json").json()
+    last = moment(status["recovery"]["lapsesAt"])
+    ready = f"  RECOVERY: to {new.address}, ready now, until {last}: salus consent recover finish {patient.address}"
+    assert ready in told
     assert status["recovery"]["ready"] is True
     done = run("consent", "recover", "finish", patient.address, "--keystore", file, "--yes", "--json")
     assert (done.code, done.json()["controller"]) == (0, new.address)
@@ -176,4 +178,68 @@ def test_where_one_guardian_must_agree_the_move_begins_at_once(run, hospital, ke
     begun = run(*start, "--keystore", keystore(friend)).json()
     assert (begun["patient"], begun["successor"]) == (patient.address, successor)
     (status,) = run("consent", "recover", "status", patient.address, "--json").json()
-    assert status["recovery"] == {"successor": successor, "readyAt": begun["readyAt"], "ready": False}
+    lapses = begun["readyAt"] + 30 * 86400
+    expected = {"successor": successor, "readyAt": begun["readyAt"], "lapsesAt": lapses, "ready": False}
+    assert status["recovery"] == expected
+
+
+def test_C14_guardians_take_a_move_back(run, deployed_chain, hospital, guarded_patient, tmp_path):
+    patient, _, (first, second, _) = guarded_patient
+    _, two = start(run, guarded_patient, deployed_chain.patient().address, tmp_path)
+    run("consent", "guardians", "submit", two, "--keystore", hospital[1], "--yes")
+    one, both = tmp_path / "back.json", tmp_path / "back2.json"
+    words = ("consent", "recover", "withdraw", patient.address, "--out", one, "--keystore", first, "--yes")
+    signed = run(*words)
+    assert (signed.code, "TAKE THE MOVE BACK" in signed.err) == (0, True)
+    assert run("consent", "recover", "approve", one, "--out", both, "--keystore", second, "--yes").code == 0
+    assert run("consent", "guardians", "submit", both, "--keystore", hospital[1], "--yes").code == 0
+    (status,) = run("consent", "recover", "status", patient.address, "--json").json()
+    assert status["recovery"] is None
+    again = run(*words[:-5], "--keystore", first, "--yes")
+    assert (again.code, "no recovery of" in again.err.splitlines()[-1]) == (2, True)
+
+
+def test_C14_a_change_of_the_guardians_waits_and_is_shown(run, deployed_chain, hospital, guarded_patient):
+    patient, patient_file, _ = guarded_patient
+    way = ("--keystore", patient_file, "--relay-as", hospital[1], "--yes")
+    assert run("consent", "guardians", "set", *way).code == 0
+    (shown,) = run("consent", "guardians", "show", "--patient", patient.address, "--json").json()
+    assert (len(shown["guardians"]), shown["pending"]["guardians"]) == (3, [])
+    told = run("consent", "guardians", "show", "--patient", patient.address).out
+    assert f"  A CHANGE WAITS until {moment(shown['pending']['readyAt'])}: no guardians" in told
+    apply = ("consent", "guardians", "apply", patient.address, "--keystore", hospital[1], "--yes")
+    early = run(*apply)
+    assert (early.code, "it can be done for" in early.err.splitlines()[-1]) == (1, True)
+    deployed_chain.node.advance(3 * 86400)
+    assert run(*apply).code == 0
+    (shown,) = run("consent", "guardians", "show", "--patient", patient.address, "--json").json()
+    assert (shown["guardians"], shown["pending"]) == ([], None)
+
+
+def test_C8_an_emergency_contact_is_named_and_removed(run, hospital, guarded_patient, deployed_chain):
+    patient, patient_file, _ = guarded_patient
+    way = ("--keystore", patient_file, "--relay-as", hospital[1], "--yes")
+    friend = deployed_chain.patient().address
+    named = run("consent", "guardians", "contact", friend, *way)
+    assert (named.code, "EMERGENCY CONTACT" in named.err) == (0, True)
+    look = ("consent", "guardians", "show", "--patient", patient.address, "--json")
+    assert run(*look).json()[0]["contact"] == friend
+    assert run("consent", "guardians", "contact", *way).code == 0
+    assert run(*look).json()[0]["contact"] is None
+
+
+def test_C12_a_mandate_that_is_over_says_what_is_asked_again(run, deployed_chain, hospital, keystore):
+    name, file, signer = hospital
+    minor, parent = deployed_chain.patient(), deployed_chain.patient()
+    way = ("--relay-as", file, "--yes")
+    scope = ("--purpose", "TREAT", "--until", "+10d")
+    run("consent", "delegate", "add", parent.address, *scope, "--keystore", keystore(minor), *way)
+    as_parent = ("--as-delegate-of", minor.address, "--keystore", keystore(parent), *way)
+    assert run("consent", "grant", "--to", name, "--purpose", "TREAT", "--until", "+9y", *as_parent).code == 0
+    look = ("consent", "delegate", "list", "--patient", minor.address)
+    (shown,) = run(*look, "--json").json()
+    assert (shown["active"], shown["askAgain"]) == (True, [])
+    deployed_chain.node.advance(10 * 86400)
+    (shown,) = run(*look, "--json").json()
+    assert (shown["active"], shown["askAgain"]) == (False, [{"grantee": signer.address, "index": 0}])
+    assert "a mandate is over" in run(*look).err

@@ -7,6 +7,7 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.consent import codes
+from salus.consent.access_log import Cause
 from salus.consent.guardian_requests import Request, collect, load, request_from_json, request_to_json, save
 from salus.consent.registry import Answer, DirectiveDraft, Effect
 from salus.errors import BadInput, WalletError, refusals
@@ -185,10 +186,23 @@ def test_guardians_in_any_order_are_named_by_a_signature(patient, relayer, three
     assert (found.guardians, found.threshold, found.delay) == (ascending, 2, 3 * DAY)
 
 
-def test_guardians_are_removed(patient, relayer, three_guardians):
+def test_C14_guardians_are_removed_after_their_delay(later):
+    patient, relayer = later.client(later.patient()), later.client(later.institution("PROVIDER")[0])
+    three_guardians, who = [later.client(later.patient()) for _ in range(3)], patient.signer.address
     name_guardians(patient, relayer, three_guardians)
+    assert patient.guardians.pending(who) is None
+    with pytest.raises(errors.NothingPending, match="no change of the guardians"):
+        relayer.guardians.apply(who)
     name_guardians(patient, relayer, [], 0, 0)
-    assert patient.guardians.guardian_set(patient.signer.address).guardians == ()
+    waiting = patient.guardians.pending(who)
+    assert (waiting.guardians, waiting.threshold) == ((), 0)
+    assert len(patient.guardians.guardian_set(who).guardians) == 3
+    with pytest.raises(errors.NotReady, match="it can be done for"):
+        relayer.guardians.apply(who)
+    later.node.advance(3 * DAY)
+    relayer.guardians.apply(who)
+    assert patient.guardians.guardian_set(who).guardians == ()
+    assert patient.guardians.pending(who) is None
 
 
 @pytest.mark.parametrize(
@@ -255,6 +269,89 @@ def test_the_patient_stops_a_move_and_the_signatures_are_dead(patient, relayer, 
         relayer.guardians.submit(request)
 
 
+def test_C14_the_guardians_withdraw_a_move(patient, relayer, three_guardians, deployed_chain, tmp_path):
+    """Each signs a copy of one file, as for the move itself."""
+    name_guardians(patient, relayer, three_guardians)
+    who = patient.signer.address
+    relayer.guardians.submit(collect(agreed(three_guardians, who, deployed_chain.patient().address)))
+    request = three_guardians[0].guardians.prepare_withdrawal(who)
+    copies = []
+    for number, guardian in enumerate(three_guardians[:2]):
+        save(guardian.guardians.sign(request), tmp_path / f"{number}.json")
+        copies.append(load(tmp_path / f"{number}.json"))
+    with pytest.raises(errors.TooFewGuardians):
+        relayer.guardians.submit(copies[0])
+    relayer.guardians.submit(collect(copies))
+    assert patient.guardians.recovery(who) is None
+    with pytest.raises(BadInput, match="no recovery of .* is under way"):
+        three_guardians[0].guardians.prepare_withdrawal(who)
+    assert [event.name for event in patient.guardians.history(who)][-2:] == ["RecoveryStarted", "RecoveryWithdrawn"]
+
+
+def test_C14_a_move_that_nobody_makes_lapses(later):
+    patient, relayer = later.client(later.patient()), later.client(later.institution("PROVIDER")[0])
+    three_guardians, who = [later.client(later.patient()) for _ in range(3)], patient.signer.address
+    name_guardians(patient, relayer, three_guardians)
+    relayer.guardians.submit(collect(agreed(three_guardians, who, later.patient().address)))
+    running = patient.guardians.recovery(who)
+    later.node.advance(running.lapses_at - patient.now())
+    assert patient.guardians.recovery(who) is None
+    with pytest.raises(errors.NoRecovery):
+        relayer.guardians.finish(who)
+
+
+def test_C8_an_emergency_contact_is_named_and_told(patient, relayer, deployed_chain, tmp_path):
+    friend, who = deployed_chain.patient().address, patient.signer.address
+    assert patient.guardians.contact(who) is None
+    save(patient.guardians.sign(patient.guardians.prepare_contact(friend)), tmp_path / "contact.json")
+    relayer.guardians.submit(load(tmp_path / "contact.json"))
+    assert patient.guardians.contact(who) == friend
+    _, receipt = relayer.accesses.declare_emergency(who, Cause.UNCONSCIOUS, ["all"], 3600)
+    (event,) = receipt.events("EmergencyContactNotified")
+    assert (event.args["contact"], event.args["patient"]) == (friend, who)
+    relayer.guardians.submit(patient.guardians.sign(patient.guardians.prepare_contact(None)))
+    assert patient.guardians.contact(who) is None
+
+
+def test_C12_what_a_minors_guardian_granted_is_asked_again_at_majority(later):
+    hospital, name = later.institution("PROVIDER")
+    relayer, minor, parent = later.client(hospital), later.client(later.patient()), later.client(later.patient())
+    who = minor.signer.address
+    name_delegate(minor, relayer, parent.signer.address, days=10)
+    other, other_name = later.institution("PROVIDER")
+    for deployed_contracts in (name, other_name):
+        grant = parent.consent.prepare_grant(
+            draft(parent, deployed_contracts), patient=who, delegate=parent.signer.address
+        )
+        relayer.consent.relay([parent.consent.sign(grant)])
+    # What the minor has said again itself is not asked again.
+    own = minor.consent.prepare_grant(draft(minor, other.address), index=0)
+    relayer.consent.relay([minor.consent.sign(own)])
+    assert minor.guardians.ended_mandates(who) == ()
+    later.node.advance(10 * DAY)
+    (over,) = minor.guardians.ended_mandates(who)
+    assert (over.delegate, over.grants) == (parent.signer.address, ((hospital.address, 0),))
+    assert over.until <= minor.now()
+
+
+def test_C12_who_granted_nothing_leaves_nothing_to_ask(later):
+    relayer, minor = later.client(later.institution("PROVIDER")[0]), later.client(later.patient())
+    parent = later.patient().address
+    name_delegate(minor, relayer, parent, days=1)
+    later.node.advance(DAY)
+    (over,) = minor.guardians.ended_mandates(minor.signer.address)
+    assert (over.delegate, over.grants) == (parent, ())
+
+
+def test_C12_a_mandate_that_was_taken_back_is_not_asked_about(later):
+    relayer, minor = later.client(later.institution("PROVIDER")[0]), later.client(later.patient())
+    parent = later.patient().address
+    name_delegate(minor, relayer, parent, days=1)
+    relayer.guardians.submit(minor.guardians.sign(minor.guardians.prepare_removal(parent)))
+    later.node.advance(DAY)
+    assert minor.guardians.ended_mandates(minor.signer.address) == ()
+
+
 def test_a_veto_without_a_recovery_is_told(patient):
     with pytest.raises(BadInput, match="no recovery of .* is under way"):
         patient.guardians.prepare_veto()
@@ -295,7 +392,7 @@ def test_a_patient_who_lost_the_key_is_moved_and_signs_again(later):
         ("PatientMoved", "", False),
         ("ControllerFollowed", "", False),
         ("ConsentRevoked", new.signer.address, False),
-        ("GuardiansSet", new.signer.address, False),
+        ("GuardiansProposed", new.signer.address, False),
     ]
 
 
@@ -348,7 +445,7 @@ def test_requests_come_back_from_their_file(action, tmp_path):
         ("veto", {"deadline": 2**40}, "deadline: must be a whole number"),
         ("veto", {"chainId": 1.5}, "chainId: must be a whole number"),
         ("veto", {"signatures": []}, "signatures: must be an object"),
-        ("veto", {"signatures": {A: "0x", B: "0x"}}, "only a recovery is signed by several"),
+        ("veto", {"signatures": {A: "0x", B: "0x"}}, "only a recovery or its withdrawal is signed by several"),
         ("veto", {"signatures": {A: "0x123"}}, "must be 0x and pairs"),
         ("veto", {"signatures": {"me": "0x12"}}, "signatures.me: is 'me'"),
         ("recover", {"signatures": {A: "0x" + "00" * 5000}}, "has 5000 bytes"),

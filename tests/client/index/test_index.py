@@ -72,7 +72,7 @@ class Story:
     def _accesses(self):
         theirs = self.deployed_chain.client(self.hospital)
         uses = [Access(self.patient.address, ("TREAT",), ("Observation",), bytes([n]) * 32) for n in (1, 2)]
-        self.used = theirs.accesses.record(uses).block
+        self.used = theirs.accesses.record(uses).receipt.block
         id, _ = theirs.accesses.declare_emergency(self.patient.address, Cause.UNCONSCIOUS, ["all"], 3600)
         self.deployed_chain.client(self.deployed_chain.regulator).accesses.review(id, Outcome.JUSTIFIED)
 

@@ -11,6 +11,7 @@ given a patient with years of use
 import pytest
 
 from scripts.deploy import ADMIN
+from tests.support.access_builders import NO_SECOND, STRICT, use
 from tests.support.boundary_time import PASSED, at, refusal
 from tests.support.boundary_time import now as clock
 from tests.support.consent_builders import (
@@ -64,9 +65,9 @@ def test_requirement_8_a_closed_house_lets_the_patient_go_on(guardians, recoveri
 
 def test_requirement_8_TC10_a_closed_house_breaks_the_glass(access_log, consents, people, closed):
     """A patient who is offline and an administrator who closed everything stop no clinician, and no trace."""
-    tx = access_log.declareEmergency(people.patient, 1, OBSERVATION, 600, {"from": people.clinic})
+    tx = access_log.declareEmergency(people.patient, 1, OBSERVATION, 600, NO_SECOND, {"from": people.clinic})
     assert [event.name for event in tx.events] == ["EmergencyDeclared"]
-    used = access_log.record([(people.patient, TREAT, OBSERVATION, b"\1" * 32)], {"from": people.clinic})
+    used = access_log.record([use(people.patient, emergency=1)], STRICT, {"from": people.clinic})
     assert used.events["AccessRecorded"]["emergency"] == tx.return_value
     assert access_log.emergency(tx.return_value)[2] == people.clinic
 
@@ -126,5 +127,6 @@ def test_TC12_no_function_answers_with_a_list_that_others_make_longer(deployed_c
     }
     assert lists == {
         ("Guardians", "guardianSet"),
-        *((name, "eip712Domain") for name in ("ConsentRegistry", "Guardians")),
+        ("Guardians", "pendingGuardians"),
+        *((name, "eip712Domain") for name in CONSENT),
     }

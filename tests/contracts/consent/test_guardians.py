@@ -6,7 +6,8 @@ given a patient who names guardians
     when the delay is out of its bounds                         it is refused: InvalidGuardians delay
     when a set as late stands                                   it is refused: Superseded
     when the patient neither sends nor signed it                it is refused: InvalidSignature
-    when all is well                                            the version grows, a recovery under way ends
+    when all is well                                            the first set stands at once; how it is changed is in
+        test_changing_guardians.py
 """
 
 import pytest

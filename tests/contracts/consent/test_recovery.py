@@ -5,16 +5,19 @@ given guardians who sign for a successor
     when a recovery is under way                                it is refused: RecoveryPending
     when its deadline has passed                                it is refused: DeadlinePassed
     when they are too few, strangers, twice the same            it is refused: TooFewGuardians, NotGuardian
+    when one key signs for two of them                          it is refused: KeyCountedTwice
     when one did not sign this, for this version                it is refused: InvalidSignature
     when all is well                                            it is under way, ready after the delay
-        when the patient vetoes                                 it is over, and so are the signatures
+        when the patient vetoes, or as many withdraw it         it is over, and so are the signatures
         when it is finished too early, or twice                 it is refused: NotReady, NoRecovery
+        when nobody finishes it in time                         it lapses: NoRecovery
         when it is finished                                     the successor signs, every consent stands
 """
 
 import pytest
 
 from tests.support.boundary_time import PASSED, at, refusal
+from tests.support.boundary_time import now as clock
 from tests.support.consent_builders import (
     ACTIVE,
     ALL,
@@ -35,14 +38,17 @@ from tests.support.errors import error
 from tests.support.guardian_helpers import (
     DAY,
     DIRECT,
+    FINISH_WITHIN,
     MIN_DELAY,
     NO_RECOVERY,
     RECOVER,
     VETO,
+    WITHDRAW,
     Authorization,
     guardian_set,
     recovery_of,
     signature,
+    signed_contact,
     signed_delegate,
     signed_set,
 )
@@ -152,17 +158,71 @@ def test_TC3_guardians_who_signed_elsewhere_did_not_sign_here(guardians, guarded
         assert refusal(guardians.startRecovery, *args, sender=stranger) == error("InvalidSignature", family[0].address)
 
 
-def test_TC9_a_removed_guardians_old_approval_is_dead(guardians, guarded, ana, successor, family, stranger, now):
+def test_TC9_a_removed_guardians_old_approval_is_dead(guardians, guarded, ana, successor, family, stranger):
     """As is everybody's: the version of the set is signed."""
+
+    def change(members, threshold):
+        args = signed_set(guardians, ana, addresses(members), threshold, clock())
+        tx = guardians.setGuardians(*args, {"from": stranger})
+        at(tx.timestamp + MIN_DELAY)
+        guardians.applyGuardians(ana.address, {"from": stranger})
+
     old = recovery_of(guardians, ana.address, successor.address, family[:2])
-    guardians.setGuardians(*signed_set(guardians, ana, addresses(family), 2, now), {"from": stranger})
+    change(family, 2)
     assert refusal(guardians.startRecovery, *old, sender=stranger) == error("InvalidSignature", family[0].address)
-    at(now + 10)
-    guardians.setGuardians(*signed_set(guardians, ana, addresses(family[1:]), 1, now + 1), {"from": stranger})
+    change(family[1:], 1)
     again = recovery_of(guardians, ana.address, successor.address, family[:1])
-    assert refusal(guardians.startRecovery, *again, sender=stranger) == error(
-        "NotGuardian", ana.address, family[0].address
-    )
+    for args in (old, again):
+        message = refusal(guardians.startRecovery, *args, sender=stranger)
+        assert message == error("NotGuardian", ana.address, family[0].address)
+
+
+def test_C14_one_key_counts_once(guardians, wallet, ana, people, successor, salus_project):
+    """Itself and a wallet that it owns; and two wallets of one owner."""
+    other = salus_project.Wallet.deploy(ana.address, {"from": people.deployer})
+    patient, ben = people.patient, key("ben")
+    members = sorted([ana.address, wallet.address, other.address, ben.address], key=lambda account: int(account, 16))
+    guardians.setGuardians(patient, members, 2, MIN_DELAY, DIRECT, {"from": patient})
+    values = (patient.address, successor.address, 1, FOR_EVER)
+
+    def message(*accounts):
+        signers = sorted(accounts, key=lambda account: int(account, 16))
+        signed = [signature(guardians, ben if who == ben.address else ana, RECOVER, *values) for who in signers]
+        args = (patient, successor.address, FOR_EVER, signers, signed)
+        return refusal(guardians.startRecovery, *args, sender=people.stranger)
+
+    twice = error("KeyCountedTwice", patient, ana.address)
+    assert message(ana.address, wallet.address) == twice
+    assert message(wallet.address, other.address) == twice
+    assert message(ana.address, wallet.address, ben.address) == twice
+    for account in (ana.address, wallet.address, other.address):
+        assert message(account, ben.address) is PASSED
+
+
+def test_C14_one_key_withdraws_once(guardians, wallet, ana, people, successor):
+    patient, ben = people.patient, key("ben")
+    members = sorted([ana.address, wallet.address, ben.address], key=lambda account: int(account, 16))
+    guardians.setGuardians(patient, members, 2, MIN_DELAY, DIRECT, {"from": patient})
+    pair = sorted([ana, ben], key=lambda signer: int(signer.address, 16))
+    start = recovery_of(guardians, patient, successor.address, pair)
+    guardians.startRecovery(*start, {"from": people.stranger})
+    signers = sorted([ana.address, wallet.address], key=lambda account: int(account, 16))
+    signed = [signature(guardians, ana, WITHDRAW, patient.address, successor.address, 2, FOR_EVER)] * 2
+    message = refusal(guardians.withdrawRecovery, patient, FOR_EVER, signers, signed, sender=people.stranger)
+    assert message == error("KeyCountedTwice", patient, ana.address)
+
+
+def test_C14_signatures_that_are_no_keys_are_no_two_of_one(guardians, wallet, people, ana, successor, salus_project):
+    """A wallet may accept what no key signed: then the chain cannot know, and does not guess."""
+    patient = people.patient
+    other = salus_project.Wallet.deploy(ana.address, {"from": people.deployer})
+    members = sorted([wallet.address, other.address], key=lambda account: int(account, 16))
+    guardians.setGuardians(patient, members, 2, MIN_DELAY, DIRECT, {"from": patient})
+    for each in (wallet, other):
+        each.behave(6, {"from": people.stranger})  # answers well to anything
+    for junk in (b"", b"\1" * 65, b"\2" * 200):
+        args = (patient, successor.address, FOR_EVER, members, [junk, junk])
+        assert refusal(guardians.startRecovery, *args, sender=people.stranger) is PASSED, junk
 
 
 def test_TC6_a_wallet_is_a_guardian_too(guardians, wallet, ana, people, successor):
@@ -186,13 +246,14 @@ def test_a_recovery_is_under_way_and_told(guardians, guarded, ana, successor, fa
         *recovery_of(guardians, ana.address, successor.address, family[1:]), {"from": stranger}
     )
     ready = tx.timestamp + MIN_DELAY
-    assert tuple(guardians.recovery(ana.address)) == (successor.address, ready)
+    assert tuple(guardians.recovery(ana.address)) == (successor.address, ready, ready + FINISH_WITHIN)
     assert guardians.controllerOf(ana.address) == ana.address
     assert len(tx.events) == 1
     assert dict(tx.events["RecoveryStarted"]) == {
         "patient": ana.address,
         "successor": successor.address,
         "readyAt": ready,
+        "lapsesAt": ready + FINISH_WITHIN,
     }
 
 
@@ -208,11 +269,91 @@ def test_there_is_nothing_to_finish_or_to_veto(guardians, patient, stranger):
     assert refusal(guardians.veto, patient, DIRECT, sender=patient) == error("NoRecovery", patient)
 
 
-def test_TC9_a_new_set_ends_what_is_under_way(guardians, recovering, ana, successor, family, stranger, now):
-    guardians.setGuardians(*signed_set(guardians, ana, addresses(family), 3, now), {"from": stranger})
+# ---- lapse -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [-1, 0, 1])
+def test_C14_a_recovery_that_nobody_finishes_lapses(guardians, recovering, ana, stranger, late):
+    """Four years later nobody remembers it."""
+    assert guardians.FINISH_WITHIN() == FINISH_WITHIN
+    at(recovering + FINISH_WITHIN + late)
+    message = refusal(guardians.finishRecovery, ana.address, sender=stranger)
+    assert message == (PASSED if late == -1 else error("NoRecovery", ana.address))
+
+
+def test_C14_a_lapsed_recovery_is_in_nobodys_way(guardians, recovering, ana, family, stranger):
+    """Its end is told with the next act that finds it; what was signed for it is dead."""
+    third = key("third")
+    at(recovering + FINISH_WITHIN)
+    now = recovering + FINISH_WITHIN
+    args = vetoing(guardians, ana, ana.address, key("successor").address, 2, now)
+    assert refusal(guardians.veto, *args, sender=stranger) == error("NoRecovery", ana.address)
+    tx = guardians.startRecovery(*recovery_of(guardians, ana.address, third.address, family[:2]), {"from": stranger})
+    assert [event.name for event in tx.events] == ["RecoveryLapsed", "RecoveryStarted"]
+    assert tx.events["RecoveryLapsed"]["successor"] == key("successor").address
+    assert guardian_set(guardians, ana.address).version == 4
+    at(tx.timestamp + MIN_DELAY)
+    guardians.finishRecovery(ana.address, {"from": stranger})
+    assert guardians.controllerOf(ana.address) == third.address
+
+
+def test_C14_the_signatures_of_a_lapsed_recovery_do_not_start_it_again(guardians, recovering, starting, family):
+    at(recovering + FINISH_WITHIN)
+    assert starting(family[:2], version=1) == error("InvalidSignature", family[0].address)
+    assert starting(family[:2]) is PASSED
+
+
+# ---- withdrawn -------------------------------------------------------------------------------------------------------
+
+
+def withdrawing(guardians, patient, successor, signers, version=None, deadline=FOR_EVER, kind=WITHDRAW):
+    """The arguments of `withdrawRecovery`, signed."""
+    version = guardian_set(guardians, patient).version if version is None else version
+    signed = [signature(guardians, signer, kind, patient, successor, version, deadline) for signer in signers]
+    return patient, deadline, addresses(signers), signed
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (0, 2), (1, 2), (0, 1, 2)])
+def test_C14_the_guardians_withdraw_a_wrong_successor(guardians, recovering, ana, successor, family, stranger, pair):
+    """As many as start a recovery, whoever of them started it; then they start the right one."""
+    args = withdrawing(guardians, ana.address, successor.address, [family[i] for i in pair])
+    tx = guardians.withdrawRecovery(*args, {"from": stranger})
+    assert [event.name for event in tx.events] == ["RecoveryWithdrawn"]
+    assert dict(tx.events["RecoveryWithdrawn"]) == {"patient": ana.address, "successor": successor.address}
     assert tuple(guardians.recovery(ana.address)) == NO_RECOVERY
-    at(recovering + DAY)
-    assert refusal(guardians.finishRecovery, ana.address, sender=stranger) == error("NoRecovery", ana.address)
+    right = recovery_of(guardians, ana.address, key("right").address, family[:2])
+    assert refusal(guardians.startRecovery, *right, sender=stranger) is PASSED
+    assert refusal(guardians.withdrawRecovery, *args, sender=stranger) == error("NoRecovery", ana.address)
+
+
+def test_C14_fewer_than_start_one_do_not_withdraw_it(guardians, recovering, ana, successor, family, stranger):
+    def message(signers, **terms):
+        args = withdrawing(guardians, ana.address, successor.address, signers, **terms)
+        return refusal(guardians.withdrawRecovery, *args, sender=stranger)
+
+    first = family[0].address
+    assert message(family[:1]) == error("TooFewGuardians", ana.address, 1, 2)
+    assert message([family[0], family[0]]) == error("NotGuardian", ana.address, first)
+    assert message([*family[:2], key("thief")]).startswith("NotGuardian: ")
+    assert message(family[:2], version=1) == error("InvalidSignature", first)
+    # What they signed for a start is no withdrawal.
+    assert message(family[:2], kind=RECOVER) == error("InvalidSignature", first)
+    assert message(family[:2]) is PASSED
+
+
+@pytest.mark.parametrize("late", [-1, 0, 1])
+def test_TC8_C14_a_withdrawals_deadline_is_the_last_second(
+    guardians, recovering, ana, successor, family, stranger, now, late
+):
+    args = withdrawing(guardians, ana.address, successor.address, family[:2], deadline=now + 100)
+    at(now + 100 + late)
+    message = refusal(guardians.withdrawRecovery, *args, sender=stranger)
+    assert message == (error("DeadlinePassed", now + 100, now + 101) if late == 1 else PASSED)
+
+
+def test_C14_there_is_nothing_to_withdraw(guardians, guarded, ana, successor, family, stranger):
+    args = withdrawing(guardians, ana.address, successor.address, family[:2])
+    assert refusal(guardians.withdrawRecovery, *args, sender=stranger) == error("NoRecovery", ana.address)
 
 
 # ---- veto ------------------------------------------------------------------------------------------------------------
@@ -226,7 +367,7 @@ def vetoing(guardians, signer, patient, successor, version, now):
 @pytest.mark.parametrize("late", [-1, 0, DAY])
 def test_TC9_the_patient_vetoes_as_long_as_nobody_finished(guardians, recovering, ana, successor, stranger, late):
     at(recovering + late)
-    args = vetoing(guardians, ana, ana.address, successor.address, 1, recovering)
+    args = vetoing(guardians, ana, ana.address, successor.address, 2, recovering)
     at(recovering + late + 1)
     tx = guardians.veto(*args, {"from": stranger})
     assert [event.name for event in tx.events] == ["RecoveryVetoed"]
@@ -238,15 +379,16 @@ def test_TC9_the_patient_vetoes_as_long_as_nobody_finished(guardians, recovering
 def test_TC9_the_signatures_are_dead_with_a_veto(
     guardians, recovering, starting, ana, successor, family, stranger, now
 ):
-    args = vetoing(guardians, ana, ana.address, successor.address, 1, now)
+    args = vetoing(guardians, ana, ana.address, successor.address, 2, now)
     guardians.veto(*args, {"from": stranger})
-    assert guardian_set(guardians, ana.address).version == 2
+    assert guardian_set(guardians, ana.address).version == 3
     assert starting(family[:2], version=1) == error("InvalidSignature", family[0].address)
-    assert starting(family[:2], version=2) is PASSED
+    assert starting(family[:2], version=2) == error("InvalidSignature", family[0].address)
+    assert starting(family[:2], version=3) is PASSED
 
 
 def test_TC3_a_veto_is_dead_with_its_recovery(guardians, recovering, ana, successor, family, stranger, now):
-    args = vetoing(guardians, ana, ana.address, successor.address, 1, now)
+    args = vetoing(guardians, ana, ana.address, successor.address, 2, now)
     guardians.veto(*args, {"from": stranger})
     guardians.startRecovery(*recovery_of(guardians, ana.address, successor.address, family[:2]), {"from": stranger})
     assert refusal(guardians.veto, *args, sender=stranger) == error("InvalidSignature", ana.address)
@@ -378,6 +520,32 @@ def test_a_wallet_takes_over_and_signs(consents, guardians, wallet, guarded, peo
     assert refusal(consents.relay, *relaying(order), sender=people.stranger) == error("InvalidSignature", wallet)
 
 
+def test_C14_what_a_key_signed_before_it_lost_the_account_stays_dead_when_it_comes_back(
+    guardians, guarded, ana, family, carer, stranger
+):
+    """There and back: the first key controls the account again, and signs anew."""
+    early = clock()
+    delegate = signed_delegate(guardians, ana, carer.address, early)
+    # A change of the set and a contact, too.
+    members = signed_set(guardians, ana, addresses(family), 3, early)
+    contact = signed_contact(guardians, ana, carer.address, early)
+    assert guardians.controlledSince(ana.address) == 0
+    for successor in (key("successor").address, ana.address):
+        args = recovery_of(guardians, ana.address, successor, family[:2])
+        tx = guardians.startRecovery(*args, {"from": stranger})
+        at(tx.timestamp + MIN_DELAY)
+        moved_at = guardians.finishRecovery(ana.address, {"from": stranger}).timestamp
+        assert guardians.controlledSince(ana.address) == moved_at
+    assert guardians.controllerOf(ana.address) == ana.address
+    dead = error("SignedBeforeMove", ana.address, moved_at)
+    assert refusal(guardians.setDelegate, *delegate, sender=stranger) == dead
+    assert refusal(guardians.setGuardians, *members, sender=stranger) == dead
+    assert refusal(guardians.setEmergencyContact, *contact, sender=stranger) == dead
+    for second, expected in ((moved_at - 1, dead), (moved_at, PASSED)):
+        again = signed_delegate(guardians, ana, carer.address, second)
+        assert refusal(guardians.setDelegate, *again, sender=stranger) == expected
+
+
 def test_moving_one_patient_moves_no_other(consents, guardians, moved, successor, hospital, refused):
     ben = key("ben")
     assert guardians.controllerOf(ben.address) == ben.address
@@ -398,12 +566,3 @@ def test_a_patient_who_comes_back_to_its_own_account_grants_directly(consents, g
     consents.grant(*granting(permit(hospital)), {"from": patient})
     consents.revoke(hospital, 0, {"from": patient})
     assert record(consents, patient, hospital).status == WITHDRAWN
-
-
-def test_TC9_whoever_removes_its_guardians_ends_their_recovery(
-    guardians, recovering, ana, family, starting, stranger, now
-):
-    guardians.setGuardians(*signed_set(guardians, ana, [], 0, now, delay=0), {"from": stranger})
-    assert tuple(guardians.recovery(ana.address)) == NO_RECOVERY
-    assert tuple(guardian_set(guardians, ana.address))[:4] == ((), 0, 0, 2)
-    assert starting(family) == error("TooFewGuardians", ana.address, 3, 0)
