@@ -33,6 +33,8 @@ contract Guardians is IGuardians, EIP712 {
     mapping(address patient => Recovery) private _recoveries;
     /// @dev 0 while the patient's own account signs.
     mapping(address patient => address controller) private _controllers;
+    /// @dev Issue of the naming since which a delegate's mandate has run without a break.
+    mapping(address patient => mapping(address delegate => uint40)) private _mandatedSince;
 
     constructor() EIP712("Salus Guardians", "1") {}
 
@@ -67,6 +69,7 @@ contract Guardians is IGuardians, EIP712 {
         if (!later) revert Superseded(patient, stored.issuedAt);
 
         _delegations[patient][delegate] = Delegation(purposes, categories, until, issuedAt);
+        if (stored.until <= issuedAt) _mandatedSince[patient][delegate] = issuedAt;
 
         emit DelegateSet(patient, delegate, purposes, categories, until, issuedAt);
     }
@@ -223,5 +226,14 @@ contract Guardians is IGuardians, EIP712 {
     /// @inheritdoc IGuardians
     function recovery(address patient) external view returns (Recovery memory) {
         return _recoveries[patient];
+    }
+
+    /// @inheritdoc IGuardians
+    function mandate(
+        address patient,
+        address delegate
+    ) external view returns (uint32 purposes, uint56 categories, uint40 since, uint40 until) {
+        Delegation memory d = _delegations[patient][delegate];
+        return (d.purposes, d.categories, _mandatedSince[patient][delegate], d.until);
     }
 }

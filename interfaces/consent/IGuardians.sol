@@ -158,4 +158,16 @@ interface IGuardians {
     function guardianSet(address patient) external view returns (GuardianSet memory);
 
     function recovery(address patient) external view returns (Recovery memory);
+
+    /// @notice What a delegate may do, and since when without a break.
+    /// @dev A mandate that is changed or lengthened while it runs is the same one. Once it has ended, or was removed, the
+    /// next naming is a new one: what was said or signed under the old one does not count under it.
+    /// @return purposes which purposes it may grant, deny and revoke
+    /// @return categories which categories
+    /// @return since issue of the naming that the mandate began with, Unix seconds; 0 when there never was one
+    /// @return until first second at which it may no longer act; 0: removed, or never named
+    function mandate(
+        address patient,
+        address delegate
+    ) external view returns (uint32 purposes, uint56 categories, uint40 since, uint40 until);
 }

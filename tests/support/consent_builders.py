@@ -36,6 +36,9 @@ NEVER, ACTIVE, NOT_YET_BEGUN, ENDED, WITHDRAWN = range(5)
     IMPLIED,
 ) = range(10)
 
+# What becomes of a batch in which an order cannot be carried out.
+TOLERANT, STRICT = range(2)
+
 ALL = 255
 FOR_EVER = 2**40 - 1
 NOBODY = "0x" + "00" * 20
@@ -110,8 +113,8 @@ def compact(signature: bytes) -> tuple[bytes, bytes]:
     return r, (s | (v - 27) << 255).to_bytes(32, "big")
 
 
-def relaying(*orders: Order) -> tuple[list, list]:
-    """The arguments of ``relay``: every order with its signature in two words where that is a key's for the patient,
+def relaying(*orders: Order, mode: int = STRICT) -> tuple[list, list, int]:
+    """The arguments of ``relay``, strict unless it is said: every order with its signature in two words where that is a key's for the patient,
     and with the number of a proof where not."""
     given, proofs = [], []
     for order in orders:
@@ -121,13 +124,13 @@ def relaying(*orders: Order) -> tuple[list, list]:
         else:
             given.append(words(order, bytes(32), len(proofs).to_bytes(32, "big")))
             proofs.append((order.signer, signature))
-    return given, proofs
+    return given, proofs, mode
 
 
-def proven(*orders: Order) -> tuple[list, list]:
+def proven(*orders: Order) -> tuple[list, list, int]:
     """The same with a proof for each, whatever its signature."""
     given = [words(order, bytes(32), number.to_bytes(32, "big")) for number, order in enumerate(orders)]
-    return given, [(order.signer, order.signature) for order in orders]
+    return given, [(order.signer, order.signature) for order in orders], STRICT
 
 
 class Record(NamedTuple):

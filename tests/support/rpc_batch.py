@@ -52,6 +52,19 @@ def event(abi: Sequence[dict[str, Any]], log: dict[str, Any]) -> tuple[str, dict
     raise LookupError(f"no event of the ABI has the topic {log['topics'][0]}")
 
 
+def custom_error(abi: Sequence[dict[str, Any]], raw: bytes) -> tuple[str, tuple[Any, ...]]:
+    """A custom error and its arguments, from what a contract reverts with.
+
+    Raises:
+        LookupError: The ABI has no such error.
+    """
+    for entry in abi:
+        types = [field["type"] for field in entry.get("inputs", ())]
+        if entry["type"] == "error" and raw[:4] == keccak(text=f"{entry['name']}({','.join(types)})")[:4]:
+            return entry["name"], decode(types, raw[4:])
+    raise LookupError(f"the ABI has no error {raw[:4].hex()}")
+
+
 @dataclass(frozen=True)
 class Call:
     """A message to a contract; ``sender`` must be an account that the node holds."""
@@ -172,11 +185,10 @@ class Wire:
             return None
         data = answer["error"].get("data")
         raw = bytes.fromhex(data[2:]) if isinstance(data, str) else b""
-        for entry in abi:
-            types = [field["type"] for field in entry.get("inputs", ())]
-            if entry["type"] == "error" and raw[:4] == keccak(text=f"{entry['name']}({','.join(types)})")[:4]:
-                return entry["name"], decode(types, raw[4:])
-        raise RuntimeError(f"no known error: {answer['error']}")
+        try:
+            return custom_error(abi, raw)
+        except LookupError:
+            raise RuntimeError(f"no known error: {answer['error']}") from None
 
     def send(self, calls: Sequence[Call], gas: int = 5_000_000) -> list[Receipt]:
         """Send transactions in their order; a reverted one is told by its receipt.
