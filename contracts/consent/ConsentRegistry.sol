@@ -117,7 +117,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         bytes32 hash = MessageHashUtils.toTypedDataHash(domain, Orders.structHash(patient, grantee, terms, document));
         Author author = Acts.ofOrder(address(0), 0);
         if (order.r == 0) {
-            (address signer, bool proven) = _signer(order.vs, proofs, hash, controller);
+            (address signer, bool proven) = Orders.signerOf(order.vs, proofs, hash, controller);
             if (!proven) return abi.encodeWithSelector(InvalidSignature.selector, signer);
             if (signer != controller) {
                 uint256 layer;
@@ -142,20 +142,6 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
             return abi.encodeWithSelector(InvalidPeriod.selector, start, end);
         }
         return account.revoke(patient, author, grantee, terms, revoked);
-    }
-
-    /// @dev Who signed by a proof, or sends this itself; not proven when nobody did.
-    function _signer(
-        bytes32 number,
-        Proof[] calldata proofs,
-        bytes32 hash,
-        address controller
-    ) private view returns (address signer, bool proven) {
-        if (uint256(number) >= proofs.length) return (controller, false);
-        Proof calldata proof = proofs[uint256(number)];
-        signer = proof.signer == address(0) ? controller : proof.signer;
-        bool own = proof.signature.length == 0;
-        proven = own ? msg.sender == signer : Signatures.signed(signer, hash, proof.signature);
     }
 
     /// @dev A delegate writes in its own layer, within its mandate, and what it signed since it has that.

@@ -38,9 +38,9 @@ library Places {
     }
 
     /// @dev Whether a directive goes over what the place holds. The later issue does; within one second a deny goes over
-    /// a revocation and a revocation over a permit, and of two signed ones with the same effect the greater word, so
-    /// that the order of arrival does not matter. A direct one comes when its patient wants it: only a deny of that
-    /// second stops a permit.
+    /// a revocation and a revocation over a permit, and of two signed denies the greater word, of two permits the
+    /// lesser, so that the order of arrival does not matter. A direct one comes when its patient wants it: only a deny
+    /// of that second stops a permit.
     function yieldsTo(PlaceWord place, IConsentRegistry.Terms terms, bool signed) internal pure returns (bool) {
         (uint256 ours, uint256 theirs) = (issuedAt(place), terms.issuedAt());
         if (theirs != ours) return theirs > ours;
@@ -48,7 +48,8 @@ library Places {
         // Permit 0, revoked 1, deny 3.
         (uint256 rank, uint256 other) = (effectOf(place) ^ 1, terms.effectOf() ^ 1);
         if (rank != other) return other > rank;
-        return IConsentRegistry.Terms.unwrap(terms) & ~PAIR > PlaceWord.unwrap(place) & ~PAIR;
+        (uint256 word, uint256 held) = (IConsentRegistry.Terms.unwrap(terms) & ~PAIR, PlaceWord.unwrap(place) & ~PAIR);
+        return denies(place) ? word > held : word < held;
     }
 
     /// @dev The same directive without effect, as of `issued`, unless it was issued later, or in that second and is no

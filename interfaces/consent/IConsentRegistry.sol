@@ -13,8 +13,8 @@ pragma solidity 0.8.30;
 ///
 /// **Order of signing, not of arrival.** Each action has a time of issue: the block's for a direct one, `issuedAt` for
 /// a signed one. At one place the later issue stands, whoever submits and in whichever order. Within one second a deny
-/// stands before a revocation and a revocation before a permit; of two denies or two permits of one second the one with
-/// the greater `Terms`, its deadline and index not counted. So no withheld message blocks another, a replay changes
+/// stands before a revocation and a revocation before a permit; of two denies of one second the one with the greater
+/// `Terms`, of two permits the one with the lesser, deadline and index not counted. So no withheld message blocks another, a replay changes
 /// nothing, and any order of arrival gives the same answers. Only direct permits and revocations of one second stand in
 /// the order of the chain.
 ///

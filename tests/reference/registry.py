@@ -448,7 +448,8 @@ def _goes_over(action: Action, last: Action) -> bool:
     ranks = _RANK[action.directive.effect], _RANK[last.directive.effect]
     if ranks[0] != ranks[1] or not action.grants:
         return ranks[0] > ranks[1]
-    return _as_terms(action.directive) > _as_terms(last.directive)
+    words = _as_terms(action.directive), _as_terms(last.directive)
+    return words[0] > words[1] if action.denies else words[0] < words[1]
 
 
 def _as_terms(said: Directive) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from eth_utils import keccak
 # Purposes, as contracts/consent/ConsentCodes.sol numbers them.
 TREAT, ETREAT, HPAYMT, COVERAGE, HOPERAT, HRESCH = (1 << bit for bit in range(6))
 EVERY_PURPOSE = 2**32 - 1
+KNOWN_PURPOSES = 2**22 - 1  # those that have a meaning: a permit names no others
 
 # Record classes and sensitivity labels.
 CONDITION = 1 << 2
@@ -19,6 +20,7 @@ PSY = 1 << 43
 HIV = 1 << 45
 ALL_RECORDS = 2**40 - 1
 EVERY_CATEGORY = 2**56 - 1
+KNOWN_CATEGORIES = 2**46 - 1  # the record classes, now or later, and the labels that have a meaning
 
 # Effects, statuses, answers and reasons, as IConsentRegistry numbers them.
 NOTHING, PERMIT, DENY = range(3)

@@ -151,7 +151,7 @@ def test_TC10_the_patients_deny_of_emergencies_is_respected(consents, people, de
     grantee = people.hospital if named else role(PROVIDER)
     consents.grant(*granting(deny(grantee, purposes=ETREAT, categories=PSY)), {"from": people.patient})
     assert declaring(categories=OBSERVATION) is PASSED
-    for categories in (PSY, OBSERVATION | PSY, EVERY_CATEGORY):
+    for categories in (OBSERVATION | PSY, EVERY_CATEGORY):
         assert declaring(categories=categories) == error("EmergencyRefused", people.patient, people.hospital)
 
 
