@@ -38,7 +38,8 @@ pragma solidity 0.8.30;
 ///
 /// The directive that is named: of the permits on the narrowest level the latest issued; of the denies the first that
 /// binds, the institution's before a role's. When nothing decides, the reason is the nearest miss, the last that applies
-/// in the order of `Reason` (`Revoked` to `WrongCategory`). Of several that are equal: the institution's before a
+/// in the order of `Reason` (`Revoked` to `WrongCategory`); what was revoked before it was submitted is never recorded
+/// and no miss. Of several that are equal: the institution's before a
 /// role's, then by the role's bit, then by index.
 interface IConsentRegistry {
     enum Effect {

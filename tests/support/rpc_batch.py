@@ -59,10 +59,10 @@ def custom_error(abi: Sequence[dict[str, Any]], raw: bytes) -> tuple[str, tuple[
         LookupError: The ABI has no such error.
     """
     for entry in abi:
-        types = [field["type"] for field in entry.get("inputs", ())]
-        if entry["type"] == "error" and raw[:4] == keccak(text=f"{entry['name']}({','.join(types)})")[:4]:
+        types = [_canonical(field) for field in entry.get("inputs", ())]
+        if entry["type"] == "error" and raw[:4] == _hash(f"{entry['name']}({','.join(types)})")[:4]:
             return entry["name"], decode(types, raw[4:])
-    raise LookupError(f"the ABI has no error {raw[:4].hex()}")
+    raise LookupError(f"no error of the ABI begins with {raw[:4].hex()}: {raw.hex()}")
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,7 @@ class Face:
         Raises:
             LookupError: The ABI has no such error.
         """
-        for entry in self.abi:
-            types = [_canonical(field) for field in entry.get("inputs", ())]
-            if entry["type"] == "error" and answer[:4] == _hash(f"{entry['name']}({','.join(types)})")[:4]:
-                return entry["name"], decode(types, answer[4:])
-        raise LookupError(f"no error of the ABI begins with {answer[:4].hex()}: {answer.hex()}")
+        return custom_error(self.abi, answer)
 
 
 class Wire:
@@ -156,6 +152,16 @@ class Wire:
         """The latest block's time; a view sees the same."""
         (block,) = self._ask([("eth_getBlockByNumber", ["latest", False])])
         return int(block["timestamp"], 16)
+
+    def block_number(self) -> int:
+        """The latest block's."""
+        (number,) = self._ask([("eth_blockNumber", [])])
+        return int(number, 16)
+
+    def logs(self, address: str, first: int) -> list[dict[str, Any]]:
+        """A contract's logs from a block on, in the order of the chain."""
+        (found,) = self._ask([("eth_getLogs", [{"address": address, "fromBlock": hex(first), "toBlock": "latest"}])])
+        return list(found)
 
     def mine(self, at: int) -> None:
         """Mine an empty block at a time that is not before the latest block's."""
