@@ -41,6 +41,7 @@ MEANING = {
     "consent.grant.relayed.batch100": "the same, 100 patients in one transaction, each",
     "consent.revoke": "revocation",
     "consent.decide": "decision, called by another contract, licence included (execution, everything cold)",
+    "consent.scope": "what may be seen for a purpose, directives at the institution and one role (execution)",
     "consent.decide.warm": "the same for who has checked that licence before (as ClaimDesk and AccessLog do)",
     "access.record.batch50.same": "a use of data through an emergency, 50 in a batch, one patient, each",
     "access.record.batch50.patients": "the same, 50 patients, each through an emergency of its own",
@@ -114,6 +115,9 @@ class Scenario:
         return self.contracts[name].deploy(*args, {"from": self.deployer})
 
 
+TOLERANT = 0  # of IConsentRegistry.Mode
+
+
 def say(text):
     """Progress, on a line of its own."""
     print(f"  … {text}", file=sys.stderr, flush=True)
@@ -135,7 +139,7 @@ def consents(s):
         return (*unsigned, *compact(bytes(key.unsafe_sign_hash(digest).signature)))
 
     def relayed(number):
-        return used(registry.relay([order() for _ in range(number)], [], {"from": hospital}))
+        return used(registry.relay([order() for _ in range(number)], [], TOLERANT, {"from": hospital}))
 
     s.gas["consent.grant"] = used(registry.grant(*directive(), {"from": patient}))
     s.gas["consent.grant.again"] = used(registry.grant(*directive(3), {"from": patient}))
@@ -145,6 +149,12 @@ def consents(s):
     standing = institutions.standing.encode_input(hospital)
     warm = s.mock("WarmGasMeter").measure(meter, institutions, standing, registry, call)
     s.gas["consent.decide.warm"] = warm[0]
+    # Of the institution and one of its roles: a permit beside a later, narrower deny.
+    narrow = (f"0x{PROVIDER:040x}", pack(effect=2, purposes=TREAT, categories=0x10, end=s.now + YEAR), document)
+    other = next(s.people)
+    registry.grant(*directive(), {"from": other})
+    registry.grant(*narrow, {"from": other})
+    s.gas["consent.scope"] = meter.measure(registry, registry.scope.encode_input(other, hospital, TREAT))[0]
     s.gas["consent.revoke"] = used(registry.revoke(hospital, 0, {"from": patient}))
     s.gas["consent.grant.relayed"] = relayed(1)
     s.gas["consent.grant.relayed.batch100"] = relayed(100) // 100

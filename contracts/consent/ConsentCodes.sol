@@ -34,6 +34,9 @@ library ConsentCodes {
     uint32 internal constant DUO_COL = 1 << 20; // with collaboration
     uint32 internal constant DUO_RTN = 1 << 21; // with return of what is derived
 
+    /// @dev Every purpose that has a number.
+    uint32 internal constant PURPOSES = (1 << 22) - 1;
+
     // ---- record classes: bits 0 to 39 ----------------------------------------------------------------------------
     uint56 internal constant PATIENT = 1 << 0;
     uint56 internal constant ENCOUNTER = 1 << 1;
@@ -65,4 +68,7 @@ library ConsentCodes {
     uint56 internal constant PSY = 1 << 43;
     uint56 internal constant SDV = 1 << 44; // sexual assault, abuse, domestic violence
     uint56 internal constant HIV = 1 << 45;
+
+    /// @dev What a permit can name: every record class, now or later, and every label that has a number.
+    uint56 internal constant CATEGORIES = ALL_RECORDS | ETH | ETHUD | OPIOIDUD | PSY | SDV | HIV;
 }

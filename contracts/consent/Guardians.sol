@@ -55,6 +55,8 @@ contract Guardians is IGuardians, EIP712 {
     mapping(address patient => Circles.Circle) private _circles;
     mapping(address patient => Controller) private _controllers;
     mapping(address patient => Contact) private _contacts;
+    /// @dev Issue of the naming since which a delegate's mandate has run without a break.
+    mapping(address patient => mapping(address delegate => uint40)) private _mandatedSince;
 
     constructor() EIP712("Salus Guardians", "1") {}
 
@@ -89,6 +91,7 @@ contract Guardians is IGuardians, EIP712 {
         if (!later) revert Superseded(patient, stored.issuedAt);
 
         _delegations[patient][delegate] = Delegation(purposes, categories, until, issuedAt);
+        if (stored.until <= issuedAt) _mandatedSince[patient][delegate] = issuedAt;
 
         emit DelegateSet(patient, delegate, purposes, categories, until, issuedAt);
     }
@@ -250,12 +253,6 @@ contract Guardians is IGuardians, EIP712 {
     }
 
     /// @inheritdoc IGuardians
-    function mandateOf(address patient, address delegate) external view returns (uint40 since, uint40 until) {
-        Delegation memory d = _delegations[patient][delegate];
-        return d.until == 0 ? (0, 0) : (d.issuedAt, d.until);
-    }
-
-    /// @inheritdoc IGuardians
     function guardianSet(address patient) external view returns (GuardianSet memory) {
         return _circles[patient].set;
     }
@@ -273,5 +270,14 @@ contract Guardians is IGuardians, EIP712 {
     /// @inheritdoc IGuardians
     function recovery(address patient) external view returns (Recovery memory) {
         return _circles[patient].recovery;
+    }
+
+    /// @inheritdoc IGuardians
+    function mandate(
+        address patient,
+        address delegate
+    ) external view returns (uint32 purposes, uint56 categories, uint40 since, uint40 until) {
+        Delegation memory d = _delegations[patient][delegate];
+        return (d.purposes, d.categories, _mandatedSince[patient][delegate], d.until);
     }
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {Signatures} from "contracts/common/Signatures.sol";
 import {TermsWords} from "contracts/consent/TermsWords.sol";
 import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 
-/// @title What is signed of an order: every field by its name
+/// @title What is signed of an order, every field by its name; and who signed it
 library Orders {
     using TermsWords for IConsentRegistry.Terms;
 
@@ -43,5 +44,19 @@ library Orders {
                     terms.deadline()
                 )
             );
+    }
+
+    /// @dev Who signed by a proof, or sends this itself; not proven when nobody did.
+    function signerOf(
+        bytes32 number,
+        IConsentRegistry.Proof[] calldata proofs,
+        bytes32 hash,
+        address controller
+    ) internal view returns (address signer, bool proven) {
+        if (uint256(number) >= proofs.length) return (controller, false);
+        IConsentRegistry.Proof calldata proof = proofs[uint256(number)];
+        signer = proof.signer == address(0) ? controller : proof.signer;
+        bool own = proof.signature.length == 0;
+        proven = own ? msg.sender == signer : Signatures.signed(signer, hash, proof.signature);
     }
 }

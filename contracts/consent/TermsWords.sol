@@ -52,41 +52,23 @@ library TermsWords {
         return uint8(IConsentRegistry.Terms.unwrap(terms) & 3);
     }
 
+    function denies(IConsentRegistry.Terms terms) internal pure returns (bool) {
+        return IConsentRegistry.Terms.unwrap(terms) & 3 == uint8(IConsentRegistry.Effect.Deny);
+    }
+
     /// @dev The same terms, issued at another time.
     function withIssuedAt(IConsentRegistry.Terms terms, uint256 issued) internal pure returns (IConsentRegistry.Terms) {
         return IConsentRegistry.Terms.wrap(((IConsentRegistry.Terms.unwrap(terms) << 40) >> 40) | (issued << 216));
     }
 
-    // ---- words and fields ----------------------------------------------------------------------------------------
-
-    function pack(IConsentRegistry.Fields calldata f) internal pure returns (IConsentRegistry.Terms) {
-        if (f.index >= ALL_ONES && f.index != ALL) revert IConsentRegistry.InvalidIndex(f.index);
-        return
-            IConsentRegistry.Terms.wrap(
-                (uint256(f.issuedAt) << 216) |
-                    (uint256(f.start) << 176) |
-                    (uint256(f.end) << 136) |
-                    (uint256(f.deadline) << 96) |
-                    (uint256(f.purposes) << 64) |
-                    (uint256(f.categories) << 8) |
-                    ((f.index & ALL_ONES) << 2) |
-                    uint256(f.effect)
-            );
+    /// @dev The terms of a direct revocation.
+    /// @param index below 63, or 255 for all
+    function revocation(uint256 issued, uint256 index) internal pure returns (IConsentRegistry.Terms) {
+        return IConsentRegistry.Terms.wrap((issued << 216) | ((index & ALL_ONES) << 2));
     }
 
-    function unpack(IConsentRegistry.Terms terms) internal pure returns (IConsentRegistry.Fields memory) {
-        uint8 effect = effectOf(terms);
-        if (effect > uint8(type(IConsentRegistry.Effect).max)) revert IConsentRegistry.InvalidEffect(effect);
-        return
-            IConsentRegistry.Fields({
-                index: indexOf(terms),
-                effect: IConsentRegistry.Effect(effect),
-                purposes: purposesOf(terms),
-                categories: categoriesOf(terms),
-                start: startsAt(terms),
-                end: endsAt(terms),
-                issuedAt: issuedAt(terms),
-                deadline: deadline(terms)
-            });
+    /// @dev The same terms at another place; the index must still fit its six bits.
+    function shifted(IConsentRegistry.Terms terms, uint256 places) internal pure returns (IConsentRegistry.Terms) {
+        return IConsentRegistry.Terms.wrap(IConsentRegistry.Terms.unwrap(terms) + (places << 2));
     }
 }

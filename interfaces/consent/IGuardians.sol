@@ -268,12 +268,6 @@ interface IGuardians {
     /// @notice What a delegate may do, all zero when it was never named.
     function delegation(address patient, address delegate) external view returns (Delegation memory);
 
-    /// @notice The mandate of a delegate: what it grants for the patient rests on it, and is asked again of the patient
-    /// after its end (of a minor's guardian: at majority).
-    /// @return since issue of its naming; 0 when it has none
-    /// @return until first second after it; 0 when it has none, or was removed
-    function mandateOf(address patient, address delegate) external view returns (uint40 since, uint40 until);
-
     /// @notice The set that stands.
     function guardianSet(address patient) external view returns (GuardianSet memory);
 
@@ -285,4 +279,17 @@ interface IGuardians {
 
     /// @notice Whom an emergency of the patient is told to, 0 for nobody.
     function contactOf(address patient) external view returns (address);
+
+    /// @notice What a delegate may do, and since when without a break: what it grants for the patient rests on it, and is
+    /// asked again of the patient after its end (of a minor's guardian: at majority).
+    /// @dev A mandate that is changed or lengthened while it runs is the same one. Once it has ended, or was removed, the
+    /// next naming is a new one: what was said or signed under the old one does not count under it.
+    /// @return purposes which purposes it may grant, deny and revoke
+    /// @return categories which categories
+    /// @return since issue of the naming that the mandate began with, Unix seconds; 0 when there never was one
+    /// @return until first second at which it may no longer act; 0: removed, or never named
+    function mandate(
+        address patient,
+        address delegate
+    ) external view returns (uint32 purposes, uint56 categories, uint40 since, uint40 until);
 }

@@ -13,8 +13,12 @@ __all__ = [
     "BUSINESS",
     "CARE",
     "CARERS",
+    "EVERYTHING_NAMED",
     "INDEXES",
     "INSURER",
+    "KNOWN_LABELS",
+    "KNOWN_PURPOSES",
+    "MOST_DELEGATES",
     "NEAREST_FIRST",
     "RECORD_CLASSES",
     "ROLES",
@@ -32,6 +36,8 @@ __all__ = [
 ]
 
 INDEXES = 4
+#: How many delegates may ever say something for a patient.
+MOST_DELEGATES = 14
 
 #: Nine roles are known, each a bit and an account.
 ROLES = [1 << bit for bit in range(9)]
@@ -98,6 +104,10 @@ BUSINESS = 1 << 2 | 1 << 3 | 1 << 4
 CARERS = 1 << 0 | 1 << 1
 INSURER = 1 << 2
 RECORD_CLASSES = (1 << 40) - 1
+#: Purposes and labels that have a number; a permit names no others.
+KNOWN_PURPOSES = (1 << 22) - 1
+KNOWN_LABELS = ((1 << 6) - 1) << 40
+EVERYTHING_NAMED = (1 << 56) - 1
 
 
 @dataclass(frozen=True)
@@ -129,39 +139,41 @@ class Order:
     signer: int
     delegate: int = 0
 
-    @property
-    def action(self) -> Action:
-        return Action(self.patient, self.directive, self.issued_at, signed=True, by=self.delegate)
-
 
 @dataclass(frozen=True)
 class Action:
-    """An action that was accepted; ``idle`` when it changed nothing, ``by`` the delegate that signed it."""
+    """An action that was accepted and changed something.
+
+    ``by`` is the delegate that signed it, 0 for the patient's own word; ``index`` is where the views show it.
+    """
 
     patient: int
     directive: Directive
     issued_at: int
     signed: bool
-    idle: bool = False
     by: int = 0
+    index: int = 0
 
     @property
     def grants(self) -> bool:
         return self.directive.effect is not Effect.NONE
 
+    @property
+    def denies(self) -> bool:
+        return self.directive.effect is Effect.DENY
+
 
 @dataclass(frozen=True)
 class Record:
-    """One directive with its status; scope and end are only told of one that is not revoked.
-
-    ``issues`` are those of the actions of which each may be called the last one on it.
-    """
+    """One directive with its status; ``issued_at`` is that of the last action on this very place, 0 when there is
+    none."""
 
     effect: Effect
     purposes: int
     categories: int
+    start: int
     end: int
-    issues: frozenset[int]
+    issued_at: int
     status: Status
 
 

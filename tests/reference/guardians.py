@@ -100,6 +100,7 @@ class Guardians:
 
     def __init__(self) -> None:
         self._delegations: dict[tuple[int, int], Delegation] = {}
+        self._since: dict[tuple[int, int], int] = {}
         self._sets: dict[int, GuardianSet] = {}
         self._pending: dict[int, Pending] = {}
         self._recoveries: dict[int, _Recovery] = {}
@@ -121,6 +122,10 @@ class Guardians:
     def may_act(self, patient: int, delegate: int, purposes: int, categories: int, now: int) -> bool:
         held = self.delegation(patient, delegate)
         return now < held.until and not purposes & ~held.purposes and not categories & ~held.categories
+
+    def mandated_since(self, patient: int, delegate: int) -> int:
+        """Issue of the naming since which the delegate has had a mandate without a break."""
+        return self._since.get((patient, delegate), 0)
 
     def guardian_set(self, patient: int) -> GuardianSet:
         return self._sets.get(patient, GuardianSet())
@@ -169,6 +174,8 @@ class Guardians:
             names.append("Superseded")
         if names:
             raise Refused(names)
+        if not issued_at < held.until:
+            self._since[patient, delegate] = issued_at
         self._delegations[patient, delegate] = Delegation(purposes, categories, until, issued_at)
 
     def set_guardians(

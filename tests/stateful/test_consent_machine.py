@@ -121,7 +121,7 @@ class Consents:
         self.bench.grant(self.bench.patients[st_patient], terms)
 
     def rule_revoke(self, st_patient, st_grantee, st_index, st_breadth):
-        """Never refused to whose account it is, and from this second on nothing of it is in force."""
+        """Never refused to whose account it is, and from this second on nothing of it is in force but a deny of it."""
         place = self.some_place(st_grantee, st_index, st_breadth)
         patient = self.bench.patients[st_patient]
         own = self.bench.reference.controller_of(patient) == patient
@@ -131,7 +131,9 @@ class Consents:
         now = self.bench.rpc_batch.now()
         for grantee in self.grantees if place.grantee == 0 else [place.grantee]:
             for index in range(4) if place.index == ALL else [place.index]:
-                assert self.bench.reference.directive(patient, grantee, index, now).status is not Status.ACTIVE
+                found = self.bench.reference.directive(patient, grantee, index, now)
+                kept = found.effect is Effect.DENY and found.issued_at == now
+                assert found.status is not Status.ACTIVE or kept
 
     def sign(self, patient, directive, age, signer=0):
         """By the patient's own key, the one that controls the account now, or a delegate's."""
@@ -157,9 +159,8 @@ class Consents:
             self.bench.relay([self.signed[pick % len(self.signed)] for pick in (st_first, st_second)])
 
     def rule_submit_all(self):
-        """Each by itself: one that is refused stops no other."""
-        for order in self.signed:
-            self.bench.relay([order])
+        """In one batch: one that is skipped stops no other."""
+        self.bench.relay_tolerantly(self.signed)
 
     def rule_wait(self, st_period):
         self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + PERIODS[st_period])
@@ -340,6 +341,17 @@ class Consents:
             ]
         )
 
+    def invariant_scopes(self):
+        """CO4: what the masks say of each category is what the model says."""
+        self.bench.compare_scopes(
+            [
+                (patient, actor, purpose)
+                for patient in self.bench.patients
+                for actor in self.actors
+                for purpose in PURPOSES
+            ]
+        )
+
     def invariant_circle(self):
         """CO11, CO12, CO13: delegates, guardians, recoveries and who controls each account."""
         self.bench.compare_circle(self.delegates)
@@ -393,8 +405,8 @@ class Consents:
         # Time has gone on, and with it what is in force; who stands at each place has not.
         now = self.bench.rpc_batch.now()
         after = [self.bench.reference.directive(*place, now) for place in places]
-        assert [(record.issues, record.effect) for record in after] == [
-            (record.issues, record.effect) for record in before
+        assert [(record.issued_at, record.effect) for record in after] == [
+            (record.issued_at, record.effect) for record in before
         ]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from brownie import web3
@@ -13,7 +12,7 @@ from tests.reference.registry import Action, Decision, Directive, Effect, Order,
 from tests.reference.typed import GRANT, REVOKE, Domain, digest
 from tests.support import consent_builders
 from tests.support.keys import key_of
-from tests.support.rpc_batch import Call, Receipt, RpcBatch, event
+from tests.support.rpc_batch import Call, Receipt, RpcBatch, custom_error, event
 
 __all__ = ["Actor", "ConsentBench", "address", "order_words", "relaying"]
 
@@ -48,9 +47,9 @@ class Actor:
         )
 
 
-def relaying(*orders: tuple[Order, bytes]) -> tuple[list[Any], list[Any]]:
+def relaying(*orders: tuple[Order, bytes], mode: int = consent_builders.STRICT) -> tuple[list[Any], list[Any], int]:
     """Orders, each with its signature, as ``relay`` takes them."""
-    return consent_builders.relaying(*(_order(order, signature) for order, signature in orders))
+    return consent_builders.relaying(*(_order(order, signature) for order, signature in orders), mode=mode)
 
 
 def order_words(order: Order) -> tuple[Any, ...]:
@@ -71,11 +70,12 @@ def directive_words(directive: Directive) -> tuple[Any, ...]:
 def expected_event(action: Action, deadline: int) -> tuple[str, dict[str, Any]]:
     """The event of an accepted action, as `tests.support.rpc_batch.event` reads it."""
     directive = action.directive
+    words = consent_builders.Directive(*directive_words(replace(directive, index=action.index)))
     base = {"patient": address(action.patient), "grantee": address(directive.grantee)}
+    base["terms"] = consent_builders.terms(words, action.issued_at, deadline)
     if not action.grants:
-        return "ConsentRevoked", {**base, "index": directive.index, "issuedAt": action.issued_at}
-    terms = consent_builders.terms(consent_builders.Directive(*directive_words(directive)), action.issued_at, deadline)
-    return "ConsentGranted", {**base, "terms": terms, "document": directive.document}
+        return "ConsentRevoked", base
+    return "ConsentGranted", {**base, "document": directive.document}
 
 
 class ConsentBench:
@@ -115,6 +115,32 @@ class ConsentBench:
         call = self.call(self.relayer, "relay", *relaying(*((order, self.sign(order)) for order in orders)))
         return self._both(call, lambda now: self.reference.relay(orders, now), orders)
 
+    def relay_tolerantly(self, orders: Sequence[Order]) -> list[bool]:
+        """Which orders were carried out; the others are skipped, each with one event that has the reason."""
+        signed = [(order, self.sign(order)) for order in orders]
+        call = self.call(self.relayer, "relay", *relaying(*signed, mode=consent_builders.TOLERANT))
+        (receipt,) = self.wire.send([call])
+        assert receipt.succeeded
+        logs = [event(self.contract.abi, log) for log in receipt.logs]
+        found = []
+        for order in orders:
+            before = self.reference.actions
+            (names,) = self.reference.relay_tolerantly([order], receipt.time)
+            found.append(not names)
+            if names:
+                name, told = logs.pop(0)
+                reason = custom_error(self.contract.abi, told.pop("reason"))
+                terms = consent_builders.terms(
+                    consent_builders.Directive(*directive_words(order.directive)), order.issued_at, order.deadline
+                )
+                words = {"patient": address(order.patient), "grantee": address(order.directive.grantee)}
+                assert (name, told) == ("OrderSkipped", {**words, "terms": terms}), (order, names)
+                assert reason[0] in names, f"the contract says {reason}, the reference {names}: {order}"
+            else:
+                self._take_events(logs, self.reference.actions[len(before) :], [order.deadline])
+        assert not logs, f"events without an order: {logs}"
+        return found
+
     def digest(self, order: Order) -> bytes:
         """What the prose says that the patient signs."""
         words = directive_words(order.directive)
@@ -135,9 +161,7 @@ class ConsentBench:
     def _both(self, call: Call, act: Callable[[int], None], orders: Sequence[Order] = ()) -> bool:
         (receipt,) = self.rpc_batch.send([call])
         # A view sees the state and the time of the block in which the transaction failed.
-        told = None if receipt.succeeded else self.rpc_batch.error(call, self.contract.abi)
-        if self._found_idle(orders, told, receipt.time):
-            return False
+        told = None if receipt.succeeded else self.wire.error(call, self.contract.abi)
         before = self.reference.actions
         try:
             act(receipt.time)
@@ -160,33 +184,21 @@ class ConsentBench:
         names = {"patient": address(patient), "controller": address(self.reference.controller_of(patient))}
         assert logs == ([("ControllerFollowed", names)] if changed else [])
 
-    def _found_idle(self, orders: Sequence[Order], told: Any, now: int) -> bool:
-        """Whether the contract refused an order that, after those before it, would have taken nothing back."""
-        for number, order in enumerate(orders):
-            names = address(order.patient), address(order.directive.grantee), order.directive.index, order.issued_at
-            if told != ("Superseded", names):
-                continue
-            trial = copy.deepcopy(self.reference)
-            try:
-                trial.relay(orders[:number], now)
-            except Refused:
-                continue
-            if trial.is_idle(order.action):
-                return True
-        return False
-
     def _compare_events(self, receipt: Receipt, actions: Sequence[Action], deadlines: Sequence[int]) -> None:
-        """One event for each accepted action, in order; one that took nothing back may have none."""
+        """One event for each accepted action, in order."""
         logs = [event(self.contract.abi, log) for log in receipt.logs]
-        for action, deadline in zip(actions, deadlines, strict=True):
-            if action.by not in (0, self.reference.controller_of(action.patient)):
+        self._take_events(logs, actions, deadlines)
+        assert not logs, f"events without an action: {logs}"
+
+    def _take_events(self, logs: list[Any], actions: Sequence[Action], deadlines: Sequence[int]) -> None:
+        for action, deadline in zip(actions, deadlines, strict=False):
+            if action.by:
                 names = {"patient": address(action.patient), "delegate": address(action.by)}
                 assert logs and logs.pop(0) == ("SignedByDelegate", names), action
-            if logs and logs[0] == expected_event(action, deadline):
-                logs.pop(0)
-            else:
-                assert action.idle, f"no event for {action}"
-        assert not logs, f"events without an action: {logs}"
+            expected = expected_event(action, deadline)
+            assert logs, f"no event for {action}"
+            told = logs.pop(0)
+            assert told == expected, (told, expected)
 
     # ---- comparing ---------------------------------------------------------------------------------------------------
 
@@ -197,23 +209,33 @@ class ConsentBench:
 
     def compare_directives(self, grantees: Sequence[int]) -> set[Status]:
         """Every directive, and what each patient and each pair refuses. Returns the statuses that occurred."""
-        now = self.rpc_batch.now()
-        places = [(patient, grantee, index) for patient in self.patients for grantee in grantees for index in range(4)]
+        now = self.wire.now()
+        heard = {patient: self.reference.delegates_of(patient) for patient in self.patients}
+        for told, expected in zip(
+            self.view("delegatesOf", [(address(patient),) for patient in heard]), heard.values(), strict=True
+        ):
+            assert [int(each, 16) for each in told] == expected
+        places = [
+            (patient, grantee, index)
+            for patient in self.patients
+            for grantee in grantees
+            for index in range(4 + 4 * len(heard[patient]))
+        ]
         seen = set()
         asked = [(address(patient), address(grantee), index) for patient, grantee, index in places]
         for place, answer in zip(places, self.view("directive", asked), strict=True):
             expected = self.reference.directive(*place, now)
-            effect, purposes, categories, _, end, issued_at, status = answer
+            effect, purposes, categories, start, end, issued_at, status = answer
             assert (effect, status) == (expected.effect, expected.status), (place, answer, expected)
-            assert issued_at in expected.issues, (place, answer, expected)
+            assert issued_at == expected.issued_at, (place, answer, expected)
             if expected.effect is not Effect.NONE:
-                scope = expected.purposes, expected.categories, expected.end
-                assert (purposes, categories, end) == scope, (place, answer, expected)
+                scope = expected.purposes, expected.categories, expected.start, expected.end
+                assert (purposes, categories, start, end) == scope, (place, answer, expected)
             seen.add(expected.status)
         pairs = [(patient, grantee) for patient in self.patients for grantee in grantees]
         refusals = self.view("refusedUntil", [(address(patient), address(grantee)) for patient, grantee in pairs])
         for pair, answer in zip(pairs, refusals, strict=True):
-            assert answer == self.reference.refused_until(*pair), (pair, answer)
+            assert tuple(answer) == self.reference.refused_until(*pair), (pair, answer)
         everything = self.view("revokedUntil", [(address(patient),) for patient in self.patients])
         assert everything == [self.reference.revoked_until(patient) for patient in self.patients]
         return seen
@@ -229,4 +251,15 @@ class ConsentBench:
             told, reason, grantee, index = answer
             assert Decision(told, reason, int(grantee, 16), index) == expected, (question, answer, expected, now)
             seen.add((expected.answer, expected.reason))
+        return seen
+
+    def compare_scopes(self, questions: Sequence[tuple[int, Actor, int]]) -> set[bool]:
+        """Masks for (patient, actor, purpose). Returns whether both masks of one answer held something."""
+        now = self.wire.now()
+        asked = [(address(patient), actor.account, purpose) for patient, actor, purpose in questions]
+        seen = set()
+        for (patient, actor, purpose), answer in zip(questions, self.view("scope", asked), strict=True):
+            expected = self.reference.scope(patient, actor.standing(now), purpose, now)
+            assert tuple(answer) == expected, (patient, actor, purpose, answer, expected)
+            seen.add(all(expected))
         return seen

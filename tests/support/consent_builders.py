@@ -9,6 +9,7 @@ from eth_utils import keccak
 # Purposes, as contracts/consent/ConsentCodes.sol numbers them.
 TREAT, ETREAT, HPAYMT, COVERAGE, HOPERAT, HRESCH = (1 << bit for bit in range(6))
 EVERY_PURPOSE = 2**32 - 1
+KNOWN_PURPOSES = 2**22 - 1  # those that have a meaning: a permit names no others
 
 # Record classes and sensitivity labels.
 CONDITION = 1 << 2
@@ -19,6 +20,7 @@ PSY = 1 << 43
 HIV = 1 << 45
 ALL_RECORDS = 2**40 - 1
 EVERY_CATEGORY = 2**56 - 1
+KNOWN_CATEGORIES = 2**46 - 1  # the record classes, now or later, and the labels that have a meaning
 
 # Effects, statuses, answers and reasons, as IConsentRegistry numbers them.
 NOTHING, PERMIT, DENY = range(3)
@@ -35,6 +37,9 @@ NEVER, ACTIVE, NOT_YET_BEGUN, ENDED, WITHDRAWN = range(5)
     WRONG_CATEGORY,
     IMPLIED,
 ) = range(10)
+
+# What becomes of a batch in which an order cannot be carried out.
+TOLERANT, STRICT = range(2)
 
 ALL = 255
 FOR_EVER = 2**40 - 1
@@ -110,9 +115,10 @@ def compact(signature: bytes) -> tuple[bytes, bytes]:
     return r, (s | (v - 27) << 255).to_bytes(32, "big")
 
 
-def relaying(*orders: Order) -> tuple[list, list]:
-    """The arguments of ``relay``: every order with its signature in two words where that is a key's for the patient,
-    and with the number of a proof where not."""
+def relaying(*orders: Order, mode: int = STRICT) -> tuple[list, list, int]:
+    """The arguments of ``relay``, strict unless it is said: every order with its signature in two words where that is a
+    key's for the patient, and with the number of a proof where not.
+    """
     given, proofs = [], []
     for order in orders:
         signature = order.signature
@@ -121,13 +127,13 @@ def relaying(*orders: Order) -> tuple[list, list]:
         else:
             given.append(words(order, bytes(32), len(proofs).to_bytes(32, "big")))
             proofs.append((order.signer, signature))
-    return given, proofs
+    return given, proofs, mode
 
 
-def proven(*orders: Order) -> tuple[list, list]:
+def proven(*orders: Order) -> tuple[list, list, int]:
     """The same with a proof for each, whatever its signature."""
     given = [words(order, bytes(32), number.to_bytes(32, "big")) for number, order in enumerate(orders)]
-    return given, [(order.signer, order.signature) for order in orders]
+    return given, [(order.signer, order.signature) for order in orders], STRICT
 
 
 class Record(NamedTuple):

@@ -2,6 +2,9 @@
 0))`.
 """
 
+from eth_abi import encode
+from eth_utils import keccak
+
 
 def error(name: str, *args) -> str:
     """The text that Brownie makes of `revert Name(args)`.
@@ -23,3 +26,12 @@ def _spell(arg) -> str:
     if isinstance(arg, bytes):
         return repr(bytes(arg))
     return str(arg)
+
+
+def encoded(contract, name: str, *args) -> bytes:
+    """The bytes with which a contract reverts with a custom error, or tells it in an event."""
+    (entry,) = (each for each in contract.abi if (each["type"], each.get("name")) == ("error", name))
+    types = [field["type"] for field in entry["inputs"]]
+    return keccak(text=f"{name}({','.join(types)})")[:4] + encode(
+        types, [str(a) if hasattr(a, "address") else a for a in args]
+    )

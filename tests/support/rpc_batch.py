@@ -52,6 +52,19 @@ def event(abi: Sequence[dict[str, Any]], log: dict[str, Any]) -> tuple[str, dict
     raise LookupError(f"no event of the ABI has the topic {log['topics'][0]}")
 
 
+def custom_error(abi: Sequence[dict[str, Any]], raw: bytes) -> tuple[str, tuple[Any, ...]]:
+    """A custom error and its arguments, from what a contract reverts with.
+
+    Raises:
+        LookupError: The ABI has no such error.
+    """
+    for entry in abi:
+        types = [_canonical(field) for field in entry.get("inputs", ())]
+        if entry["type"] == "error" and raw[:4] == _hash(f"{entry['name']}({','.join(types)})")[:4]:
+            return entry["name"], decode(types, raw[4:])
+    raise LookupError(f"no error of the ABI begins with {raw[:4].hex()}: {raw.hex()}")
+
+
 @dataclass(frozen=True)
 class Call:
     """A message to a contract; ``sender`` must be an account that the node holds."""
@@ -99,11 +112,7 @@ class FastContract:
         Raises:
             LookupError: The ABI has no such error.
         """
-        for entry in self.abi:
-            types = [_canonical(field) for field in entry.get("inputs", ())]
-            if entry["type"] == "error" and answer[:4] == _hash(f"{entry['name']}({','.join(types)})")[:4]:
-                return entry["name"], decode(types, answer[4:])
-        raise LookupError(f"no error of the ABI begins with {answer[:4].hex()}: {answer.hex()}")
+        return custom_error(self.abi, answer)
 
 
 class RpcBatch:
@@ -144,6 +153,16 @@ class RpcBatch:
         (block,) = self._ask([("eth_getBlockByNumber", ["latest", False])])
         return int(block["timestamp"], 16)
 
+    def block_number(self) -> int:
+        """The latest block's."""
+        (number,) = self._ask([("eth_blockNumber", [])])
+        return int(number, 16)
+
+    def logs(self, address: str, first: int) -> list[dict[str, Any]]:
+        """A contract's logs from a block on, in the order of the chain."""
+        (found,) = self._ask([("eth_getLogs", [{"address": address, "fromBlock": hex(first), "toBlock": "latest"}])])
+        return list(found)
+
     def mine(self, at: int) -> None:
         """Mine an empty block at a time that is not before the latest block's."""
         self._ask([("evm_mine", [at])])
@@ -172,11 +191,10 @@ class RpcBatch:
             return None
         data = answer["error"].get("data")
         raw = bytes.fromhex(data[2:]) if isinstance(data, str) else b""
-        for entry in abi:
-            types = [field["type"] for field in entry.get("inputs", ())]
-            if entry["type"] == "error" and raw[:4] == keccak(text=f"{entry['name']}({','.join(types)})")[:4]:
-                return entry["name"], decode(types, raw[4:])
-        raise RuntimeError(f"no known error: {answer['error']}")
+        try:
+            return custom_error(abi, raw)
+        except LookupError:
+            raise RuntimeError(f"no known error: {answer['error']}") from None
 
     def send(self, calls: Sequence[Call], gas: int = 5_000_000) -> list[Receipt]:
         """Send transactions in their order; a reverted one is told by its receipt.

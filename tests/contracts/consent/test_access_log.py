@@ -25,7 +25,7 @@ from tests.support.access_builders import (
     UNKNOWN_EMERGENCY,
     use,
 )
-from tests.support.boundary_time import PASSED, refusal
+from tests.support.boundary_time import PASSED, at, now, refusal
 from tests.support.consent_builders import (
     ALL,
     EVERY_CATEGORY,
@@ -97,6 +97,7 @@ def test_a_use_without_a_permit_is_refused_with_the_reason_of_the_decision(conse
     )
     consents.grant(*granting(deny(hospital, index=1, categories=OBSERVATION)), {"from": patient})
     assert recording(use(patient)) == refused(NAMED)
+    at(now() + 1)
     consents.revoke(hospital, ALL, {"from": patient})
     assert recording(use(patient)) == refused(REVOKED)
     consents.grant(*granting(deny(role(PROVIDER))), {"from": patient})

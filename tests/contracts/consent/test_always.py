@@ -83,12 +83,12 @@ def test_requirement_8_there_is_no_switch(deployed_contracts, name):
 # ---- bounded ---------------------------------------------------------------------------------------------------------
 
 
-def test_TC12_all_of_a_grantees_costs_four_places_at_most(consents, patient, hospital):
+def test_TC12_all_of_a_grantees_costs_one_place(consents, patient, hospital):
     for index in range(4):
         consents.grant(*granting(permit(hospital, index=index)), {"from": patient})
     first = consents.revoke(hospital, ALL, {"from": patient})
     assert [record(consents, patient, hospital, index).status for index in range(4)] == [WITHDRAWN] * 4
-    assert first.gas_used < 70_000
+    assert first.gas_used < 35_000
 
 
 def test_TC12_years_of_use_make_nothing_dearer(consents, patient, hospital):
@@ -101,9 +101,9 @@ def test_TC12_years_of_use_make_nothing_dearer(consents, patient, hospital):
             consents.grant(*granting(permit(role(1 << 40 | year << 8 | other))), {"from": patient})
         at(clock() + 365 * 86_400)
         costs.append(consents.revoke(hospital, ALL, {"from": patient}).gas_used)
-    # The first revocation of a pair writes what it refuses for the first time; in the same slot, so not even that
-    # shows.
-    assert max(costs) - min(costs) < 100
+        at(clock() + 1)
+    # The first revocation of a pair writes what it refuses for the first time; in the same slot, so that hardly shows.
+    assert max(costs) - min(costs) < 200
 
 
 def test_TC12_a_crowd_of_delegates_makes_nothing_dearer(guardians, patient):
@@ -116,7 +116,7 @@ def test_TC12_a_crowd_of_delegates_makes_nothing_dearer(guardians, patient):
 
 
 def test_TC12_no_function_answers_with_a_list_that_others_make_longer(deployed_contracts):
-    """What is listed at all is bounded: guardians, ten of them."""
+    """What is listed at all is bounded: guardians, ten of them, and delegates that were named and acted, fourteen."""
     lists = {
         (name, entry["name"])
         for name in CONSENT
@@ -129,4 +129,5 @@ def test_TC12_no_function_answers_with_a_list_that_others_make_longer(deployed_c
         ("Guardians", "guardianSet"),
         ("Guardians", "pendingGuardians"),
         *((name, "eip712Domain") for name in CONSENT),
+        ("ConsentRegistry", "delegatesOf"),
     }

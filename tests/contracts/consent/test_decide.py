@@ -11,6 +11,7 @@ from brownie import accounts
 
 from tests.conftest import CARRIER, INSURER, PHARMACY, PROVIDER
 from tests.support.boundary_time import at
+from tests.support.boundary_time import now as clock
 from tests.support.consent_builders import (
     ALL,
     ALL_RECORDS,
@@ -108,6 +109,17 @@ TABLE = {
     ),
     "no purpose is asked": Row([says(HOSPITAL)], (NONE, NO_DIRECTIVE), purpose=0),
     "no category is asked": Row([says(HOSPITAL)], (NONE, NO_DIRECTIVE), categories=0),
+    "C3: a label alone is no request": Row(
+        [says(HOSPITAL, categories=ALL_RECORDS | HIV)], (NONE, NO_DIRECTIVE), categories=HIV
+    ),
+    "C3: several labels alone are no request, nor is a deny of them an answer": Row(
+        [says(HOSPITAL, effect=deny, categories=HIV)], (NONE, NO_DIRECTIVE), categories=HIV | PSY
+    ),
+    "C3: a deny of all records touches a request with a label": Row(
+        [says(HOSPITAL, categories=ALL_RECORDS | HIV), says(HOSPITAL, 1, deny, categories=ALL_RECORDS)],
+        (DENY, NAMED, HOSPITAL, 1),
+        categories=OBSERVATION | HIV,
+    ),
     # ---- the nearest miss ----
     "ended is nearer than revoked": Row(
         [says(HOSPITAL), revokes(HOSPITAL, 0), says(HOSPITAL, 1, end=0)], (NONE, EXPIRED, HOSPITAL, 1)
@@ -153,7 +165,7 @@ TABLE = {
     "permit with the label": Row(
         [says(HOSPITAL, categories=ALL_RECORDS | HIV)], (PERMIT, NAMED, HOSPITAL, 0), categories=OBSERVATION | HIV
     ),
-    "of two permits the first": Row([says(HOSPITAL, 2), says(HOSPITAL, 1)], (PERMIT, NAMED, HOSPITAL, 1)),
+    "of two permits the latest": Row([says(HOSPITAL, 1), says(HOSPITAL, 2)], (PERMIT, NAMED, HOSPITAL, 2)),
     "granted anew after the revocation": Row(
         [says(HOSPITAL), revokes(HOSPITAL), says(HOSPITAL)], (PERMIT, NAMED, HOSPITAL, 0)
     ),
@@ -195,8 +207,35 @@ TABLE = {
     # ---- a role ----
     "permit for a role": Row([says(PROVIDER)], (PERMIT, ROLE, PROVIDER, 0)),
     "deny for a role": Row([says(PROVIDER, 2, deny)], (DENY, ROLE, PROVIDER, 2)),
-    "a name's permit before a role's deny": Row(
-        [says(HOSPITAL), says(PROVIDER, effect=deny)], (PERMIT, NAMED, HOSPITAL, 0)
+    "a name's permit before an earlier deny of its role": Row(
+        [says(PROVIDER, effect=deny), says(HOSPITAL)], (PERMIT, NAMED, HOSPITAL, 0)
+    ),
+    "C15: a later deny of the role before a name's permit": Row(
+        [says(HOSPITAL), says(PROVIDER, effect=deny)], (DENY, ROLE, PROVIDER, 0)
+    ),
+    "C15: a later, narrower deny of the role before a broader name's permit": Row(
+        [says(HOSPITAL, categories=ALL_RECORDS | PSY), says(PROVIDER, 2, deny, categories=PSY)],
+        (DENY, ROLE, PROVIDER, 2),
+        categories=OBSERVATION | PSY,
+    ),
+    "C15: what that deny does not touch stays permitted": Row(
+        [says(HOSPITAL, categories=ALL_RECORDS | PSY), says(PROVIDER, 2, deny, categories=PSY)],
+        (PERMIT, NAMED, HOSPITAL, 0),
+    ),
+    "C15: a name's permit after the role's deny is an exception to it": Row(
+        [says(HOSPITAL), says(PROVIDER, effect=deny), says(HOSPITAL, 1)], (PERMIT, NAMED, HOSPITAL, 1)
+    ),
+    "C15: of two later denies of roles the first that binds": Row(
+        [says(PROVIDER, 1, deny), says(CLINIC), says(PHARMACY, 2, deny)], (DENY, ROLE, PHARMACY, 2), actor=CLINIC
+    ),
+    "D2: a later permit of the role does not lift a name's deny": Row(
+        [says(HOSPITAL, effect=deny), says(PROVIDER)], (DENY, NAMED, HOSPITAL, 0)
+    ),
+    "D2: a later deny of the role leaves no permit of the role": Row(
+        [says(PROVIDER), says(HOSPITAL, categories=CLAIM), says(PROVIDER, 1, deny)], (DENY, ROLE, PROVIDER, 1)
+    ),
+    "D2: a deny of the role that ended binds nobody": Row(
+        [says(HOSPITAL), says(PROVIDER, effect=deny, end=0)], (PERMIT, NAMED, HOSPITAL, 0)
     ),
     "a name's deny before a role's permit": Row(
         [says(HOSPITAL, effect=deny), says(PROVIDER)], (DENY, NAMED, HOSPITAL, 0)
@@ -213,8 +252,8 @@ TABLE = {
     "one role's permit after another's deny": Row(
         [says(PROVIDER, 1, deny), says(PHARMACY)], (DENY, ROLE, PROVIDER, 1), actor=CLINIC
     ),
-    "of two roles' permits the lower bit's": Row(
-        [says(PHARMACY), says(PROVIDER, 3)], (PERMIT, ROLE, PROVIDER, 3), actor=CLINIC
+    "of two roles' permits the latest": Row(
+        [says(PROVIDER, 3), says(PHARMACY)], (PERMIT, ROLE, PHARMACY, 0), actor=CLINIC
     ),
     "the upper role's permit": Row([says(PHARMACY, 1)], (PERMIT, ROLE, PHARMACY, 1), actor=CLINIC),
     "a permit past another role's miss": Row(
@@ -245,13 +284,12 @@ def account(people, name):
 
 
 def tell(consents, people, said, asked_at):
-    """The patient says all of it, in order, within seconds."""
+    """The patient says all of it, in order, each in a second of its own."""
     for grantee, index, effect, *terms in said:
         grantee = NOBODY if grantee is None else account(people, grantee)
+        at(clock() + 1)
         if effect is None:
-            tx = consents.revoke(grantee, index, {"from": people.patient})
-            if grantee == NOBODY:
-                at(tx.timestamp + 1)  # in the very second nothing can be granted
+            consents.revoke(grantee, index, {"from": people.patient})
             continue
         purposes, categories, start, end = terms
         directive = effect(

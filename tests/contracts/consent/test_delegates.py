@@ -10,9 +10,14 @@ given a patient who names a delegate
 given an order that a delegate signed or sends
     when it is out of its scope, or its time is over            it is refused: OutOfScope
     when somebody else signed                                   it is refused: InvalidSignature
-    when it replaces or revokes what it could not grant         it is refused: OutOfScope
-    when it revokes where nothing stands                        it is refused: OutOfScope, unless it may do anything
+    when it was signed before the mandate began                 it is refused: OutOfScope
+    when fourteen others have acted                             it is refused: TooManyDelegates
     when it is within                                           it is carried out, and who signed is told
+        beside what the patient and other delegates said: neither takes the other's place
+given what a delegate said
+    when its mandate ends, or no longer covers it               it counts no more
+    when it is named again after that                           it does not count again
+    when the patient revokes it, or all, or everything          it counts no more
 """
 
 import brownie
@@ -21,22 +26,26 @@ import pytest
 from tests.support.boundary_time import PASSED, at, refusal
 from tests.support.consent_builders import (
     ACTIVE,
-    ALL,
     ALL_RECORDS,
     CLAIM,
+    DENY,
     EVERY_CATEGORY,
     EVERY_PURPOSE,
     FOR_EVER,
     HIV,
     HPAYMT,
     HRESCH,
+    NAMED,
     NOBODY,
     OBSERVATION,
     PERMIT,
+    REVOKED,
+    TOLERANT,
     TREAT,
     WITHDRAWN,
     decide,
     deny,
+    granted,
     key,
     permit,
     record,
@@ -220,13 +229,6 @@ def test_TC9_a_minors_guardian_ends_with_the_day_of_majority(ana, carer, hospita
     assert refused(order) == (PASSED if late == -1 else error("OutOfScope", ana.address, carer.address))
 
 
-def test_TC9_what_a_delegate_granted_outlives_its_power(guardians, consents, ana, carer, hospital, now, named, relay):
-    named(now - 10)
-    relay(sign(consents, carer, permit(hospital), now - 5, patient=ana.address, delegate=True))
-    named(now - 4, until=0)
-    assert decide(consents, ana.address, hospital).answer == 1
-
-
 # ---- orders ----------------------------------------------------------------------------------------------------------
 
 
@@ -243,7 +245,8 @@ def test_a_delegates_grant_is_carried_out_and_told(consents, ana, carer, hospita
     tx = relay(acting(permit(hospital)))
     assert [event.name for event in tx.events] == ["SignedByDelegate", "ConsentGranted"]
     assert dict(tx.events["SignedByDelegate"]) == {"patient": ana.address, "delegate": carer.address}
-    assert record(consents, ana.address, hospital).status == ACTIVE
+    assert record(consents, ana.address, hospital, 4).status == ACTIVE
+    assert record(consents, ana.address, hospital).issued_at == 0
     assert record(consents, carer.address, hospital).issued_at == 0
 
 
@@ -292,7 +295,7 @@ def test_a_delegate_sends_its_order_itself(consents, guardians, people, now, hos
     order = order._replace(signer=people.clinic.address, signature=b"")
     assert refusal(consents.relay, *relaying(order), sender=people.stranger) == error("InvalidSignature", people.clinic)
     consents.relay(*relaying(order), {"from": people.clinic})
-    assert record(consents, people.patient, hospital).status == ACTIVE
+    assert record(consents, people.patient, hospital, 4).status == ACTIVE
 
 
 def test_a_patient_sends_its_order_itself(consents, people, now, hospital):
@@ -308,60 +311,6 @@ def test_a_wallet_is_a_delegate_too(consents, guardians, wallet, ana, people, ho
     assert refusal(consents.relay, *relaying(order), sender=people.stranger) is PASSED
     wallet.behave(4, {"from": people.stranger})
     assert refusal(consents.relay, *relaying(order), sender=people.stranger) == error("InvalidSignature", wallet)
-
-
-# ---- revoking for the patient ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("terms", "passes"),
-    [
-        ({}, True),
-        ({"categories": ALL_RECORDS}, True),
-        ({"purposes": TREAT | HPAYMT}, False),
-        ({"categories": HIV}, False),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("index", [0, 2])
-def test_a_delegate_revokes_what_it_could_grant(
-    consents, ana, carer, hospital, now, named, relay, refused, acting, terms, passes, index
-):
-    named()
-    relay(sign(consents, ana, permit(hospital, index=index, **terms), now - 5))
-    order = acting(revocation(hospital, index))
-    assert refused(order) == (PASSED if passes else error("OutOfScope", ana.address, carer.address))
-
-
-def test_a_delegates_revocation_is_carried_out(consents, ana, carer, hospital, now, named, relay, acting):
-    named()
-    relay(sign(consents, ana, permit(hospital, index=1), now - 5), sign(consents, ana, permit(hospital), now - 5))
-    tx = relay(acting(revocation(hospital, 1)))
-    assert [event.name for event in tx.events] == ["SignedByDelegate", "ConsentRevoked"]
-    assert [record(consents, ana.address, hospital, i).status for i in (0, 1)] == [ACTIVE, WITHDRAWN]
-
-
-@pytest.mark.parametrize("grantee", [None, NOBODY], ids=["all of a grantee's", "everything"])
-@pytest.mark.parametrize(
-    ("purposes", "categories", "passes"),
-    [
-        (EVERY_PURPOSE, EVERY_CATEGORY, True),
-        (EVERY_PURPOSE, ALL_RECORDS, False),
-        (EVERY_PURPOSE - 1, EVERY_CATEGORY, False),
-    ],
-)
-def test_only_who_may_do_anything_revokes_several(
-    ana, carer, hospital, named, refused, acting, grantee, purposes, categories, passes
-):
-    named(purposes=purposes, categories=categories)
-    order = acting(revocation(grantee or hospital, ALL))
-    assert refused(order) == (PASSED if passes else error("OutOfScope", ana.address, carer.address))
-
-
-def test_TC2_a_patients_later_word_goes_before_a_delegates(consents, ana, hospital, now, named, relay, refused, acting):
-    named()
-    relay(sign(consents, ana, revocation(hospital), now - 5))
-    assert refused(acting(permit(hospital), now - 5)) == error("Superseded", ana.address, hospital, 0, now - 5)
 
 
 def test_TC13_nobody_lends_its_name_by_a_call(consents, guardians, salus_project, people, now, hospital):
@@ -384,26 +333,6 @@ def test_TC13_nobody_lends_its_name_by_a_call(consents, guardians, salus_project
         assert not offered & {"multicall", "isTrustedForwarder", "trustedForwarder", "execute", "delegatecall"}
 
 
-@pytest.mark.parametrize("said", [deny, permit], ids=["deny", "permit"])
-def test_TC9_a_delegate_does_not_overwrite_what_it_could_not_revoke(
-    consents, ana, carer, hospital, now, named, relay, refused, acting, said
-):
-    """Else a grant within its scope would take back a deny beyond it."""
-    named()
-    relay(sign(consents, ana, said(hospital, index=1, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY), now - 5))
-    assert refused(acting(permit(hospital, index=1))) == error("OutOfScope", ana.address, carer.address)
-    assert refused(acting(permit(hospital, index=0))) is PASSED
-
-
-def test_TC1_a_delegate_does_not_kill_what_was_never_written(ana, carer, hospital, now, named, refused, acting):
-    """Such a revocation stops what the patient signed and nobody submitted yet, whatever its scope."""
-    named()
-    assert refused(acting(revocation(hospital, 3))) == error("OutOfScope", ana.address, carer.address)
-    at(now + 10)
-    named(purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY)
-    assert refused(acting(revocation(hospital, 3))) is PASSED
-
-
 def test_TC3_a_removal_is_replayed_in_vain(guardians, ana, carer, now, named, naming):
     named(now - 10)
     named(now - 5, until=0)
@@ -411,54 +340,220 @@ def test_TC3_a_removal_is_replayed_in_vain(guardians, ana, carer, now, named, na
     assert naming(*replay) == error("Superseded", ana.address, now - 5)
 
 
+# ---- C10: rank before time -------------------------------------------------------------------------------------------
+
+
+ARRIVAL = pytest.mark.parametrize("arrival", [1, -1], ids=["as signed", "the other way round"])
+
+
+@ARRIVAL
+def test_c10_a_narrow_delegate_does_not_kill_the_patients_withheld_deny(
+    consents, ana, hospital, now, named, acting, stranger, arrival
+):
+    named(now - 10)
+    withheld = sign(consents, ana, deny(hospital, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY), now - 9)
+    orders = [withheld, acting(permit(hospital), now - 5)]
+    tx = consents.relay(*relaying(*orders[::arrival], mode=TOLERANT), {"from": stranger})
+    assert len(tx.events["ConsentGranted"]) == 2
+    assert decide(consents, ana.address, hospital) == (DENY, NAMED, hospital, 0)
+
+
+@ARRIVAL
+def test_c10_nor_does_another_delegates_later_word(
+    consents, guardians, ana, carer, hospital, now, named, stranger, arrival
+):
+    """Two delegates, the narrow one later: the wide one's deny stands."""
+    parent = key("parent")
+    named(now - 10)
+    args = signed_delegate(guardians, ana, parent.address, now - 10, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY)
+    guardians.setDelegate(*args, {"from": stranger})
+    wide = deny(hospital, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY)
+    orders = [
+        sign(consents, parent, wide, now - 9, patient=ana.address, delegate=True),
+        sign(consents, carer, permit(hospital), now - 5, patient=ana.address, delegate=True),
+    ]
+    tx = consents.relay(*relaying(*orders[::arrival], mode=TOLERANT), {"from": stranger})
+    assert len(tx.events["ConsentGranted"]) == 2
+    assert decide(consents, ana.address, hospital)[:2] == (DENY, NAMED)
+
+
+def test_c10_a_delegate_ends_no_consent_of_the_patient_but_denies(
+    consents, ana, hospital, now, named, relay, refused, acting
+):
+    """Its revocation is of its own words; a deny of its own goes before the patient's permit."""
+    named(now - 10)
+    relay(sign(consents, ana, permit(hospital), now - 5))
+    relay(acting(revocation(hospital), now - 4))
+    assert decide(consents, ana.address, hospital)[:2] == (PERMIT, NAMED)
+    relay(acting(deny(hospital), now - 3))
+    assert decide(consents, ana.address, hospital) == (DENY, NAMED, hospital, 4)
+    relay(acting(revocation(hospital, 0), now - 2))
+    assert decide(consents, ana.address, hospital) == (PERMIT, NAMED, hospital, 0)
+
+
+def test_c10_a_directive_of_a_delegate_has_an_index_of_its_own(consents, ana, hospital, now, named, relay, acting):
+    named()
+    relay(sign(consents, ana, permit(hospital, index=3, categories=CLAIM), now - 5))
+    tx = relay(acting(permit(hospital, index=3)))
+    assert granted(tx.events["ConsentGranted"])["index"] == 7
+    assert record(consents, ana.address, hospital, 7).status == ACTIVE
+    assert record(consents, ana.address, hospital, 3).categories == CLAIM
+    assert decide(consents, ana.address, hospital) == (PERMIT, NAMED, hospital, 7)
+    at(now + 1)
+    revoked = relay(acting(revocation(hospital, 3), now + 1))
+    assert granted(revoked.events["ConsentRevoked"])["index"] == 7
+    assert record(consents, ana.address, hospital, 3).status == ACTIVE
+
+
+def test_delegates_are_numbered_as_they_come(consents, guardians, ana, carer, hospital, now, named, relay, stranger):
+    parent = key("parent")
+    named()
+    guardians.setDelegate(*signed_delegate(guardians, ana, parent.address, now), {"from": stranger})
+    assert list(consents.delegatesOf(ana.address)) == []
+    for signer in (parent, carer):
+        relay(sign(consents, signer, permit(hospital), now, patient=ana.address, delegate=True))
+    assert list(consents.delegatesOf(ana.address)) == [parent.address, carer.address]
+    assert record(consents, ana.address, hospital, 12).status == 0
+
+
+def test_c10_an_order_of_before_the_naming_is_refused(consents, ana, carer, now, hospital, named, refused, acting):
+    named(now - 5)
+    for issued, passes in ((now - 6, False), (now - 5, True)):
+        order = acting(permit(hospital), issued)
+        assert refused(order) == (PASSED if passes else error("OutOfScope", ana.address, carer.address))
+
+
+def test_c10_an_order_of_before_is_not_revived_by_a_second_naming(
+    consents, ana, carer, now, hospital, named, refused, acting
+):
+    named(now - 50, until=now + 100)
+    withheld = acting(permit(hospital), now - 40)
+    named(now - 30, until=0)
+    named(now - 20)
+    assert refused(withheld) == error("OutOfScope", ana.address, carer.address)
+
+
+def test_c10_a_mandate_that_is_lengthened_keeps_what_was_signed(
+    consents, ana, carer, now, hospital, named, refused, acting
+):
+    named(now - 50, until=now + 100)
+    withheld = acting(permit(hospital), now - 40)
+    named(now - 30, until=FOR_EVER)
+    assert refused(withheld) is PASSED
+
+
+def test_tc12_fourteen_delegates_act_for_a_patient(
+    consents, guardians, ana, hospital, clinic, now, relay, refused, stranger
+):
+    for number in range(15):
+        delegate = key(f"delegate {number}")
+        guardians.setDelegate(*signed_delegate(guardians, ana, delegate.address, now), {"from": stranger})
+        order = sign(consents, delegate, permit(hospital), now, patient=ana.address, delegate=True)
+        if number < 14:
+            relay(order)
+    assert refused(order) == error("TooManyDelegates", ana.address, 14)
+    # Who was heard is heard again.
+    again = sign(consents, key("delegate 13"), permit(clinic), now, patient=ana.address, delegate=True)
+    assert refused(again) is PASSED
+    assert record(consents, ana.address, hospital, 4 * 14).status == ACTIVE
+    assert decide(consents, ana.address, hospital)[:2] == (PERMIT, NAMED)
+
+
+# ---- C12: the mandate's end ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [-1, 0, 1])
+@pytest.mark.parametrize("said", [permit, deny])
+def test_c12_what_a_minors_guardian_said_ends_with_the_mandate(
+    consents, ana, hospital, now, named, relay, acting, late, said
+):
+    majority = now + 1_000
+    named(until=majority)
+    relay(acting(said(hospital)))
+    at(majority + late)
+    answer = decide(consents, ana.address, hospital)
+    if late == -1:
+        assert answer[1:] == (NAMED, hospital, 4)
+        assert record(consents, ana.address, hospital, 4).status == ACTIVE
+    else:
+        assert answer == (0, REVOKED, hospital, 4)
+        assert record(consents, ana.address, hospital, 4).status == WITHDRAWN
+
+
+def test_c12_what_a_removed_delegate_granted_counts_no_more_nor_again(
+    consents, ana, hospital, now, named, relay, acting
+):
+    named(now - 10)
+    relay(acting(permit(hospital), now - 5))
+    assert decide(consents, ana.address, hospital).answer == PERMIT
+    named(now - 4, until=0)
+    assert decide(consents, ana.address, hospital).answer == 0
+    named(now - 3)
+    assert decide(consents, ana.address, hospital).answer == 0
+    relay(acting(permit(hospital), now - 3))
+    assert decide(consents, ana.address, hospital).answer == PERMIT
+
+
+def test_c12_what_a_narrower_mandate_does_not_hold_counts_no_more(consents, ana, hospital, now, named, relay, acting):
+    named(now - 10, purposes=TREAT | HPAYMT)
+    relay(acting(permit(hospital, purposes=TREAT | HPAYMT), now - 5), acting(permit(hospital, index=1), now - 5))
+    named(now - 4, purposes=TREAT)
+    assert decide(consents, ana.address, hospital) == (PERMIT, NAMED, hospital, 5)
+    assert decide(consents, ana.address, hospital, HPAYMT).answer == 0
+
+
 REVOKED_BY = {
-    "one": lambda hospital: revocation(hospital, 1),
+    "that directive": lambda hospital: revocation(hospital, 4),
     "all of a grantee's": revocation,
     "everything": lambda _: revocation(),
 }
 
 
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "signed"])
 @pytest.mark.parametrize("revoked", REVOKED_BY)
-@pytest.mark.parametrize("said", [deny, permit], ids=["deny", "permit"])
-def test_a_delegate_grants_where_a_wider_directive_was_revoked(
-    consents, ana, carer, hospital, now, named, relay, refused, acting, said, revoked
+def test_the_patient_takes_back_what_a_delegate_said(
+    consents, guardians, people, carer, hospital, now, relay, revoked, direct
 ):
-    """The patient has taken it back: nothing stands there that the delegate could take back."""
-    named()
-    wide = sign(consents, ana, said(hospital, index=1, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY), now - 9)
-    relay(wide)
-    assert refused(acting(permit(hospital, index=1))) == error("OutOfScope", ana.address, carer.address)
-    relay(sign(consents, ana, REVOKED_BY[revoked](hospital), now - 8))
-    assert refused(acting(permit(hospital, index=1))) is PASSED
-    assert refused(acting(permit(hospital, index=1, purposes=HPAYMT))) == error(
-        "OutOfScope", ana.address, carer.address
-    )
-
-
-def test_TC2_a_delegates_grant_does_not_wait_for_what_was_revoked(
-    consents, ana, hospital, clinic, now, named, relay, acting
-):
-    """A wide grant, its revocation, the delegate's grant: alike whether the first ever arrived."""
-    named()
-    relay(sign(consents, ana, permit(hospital, purposes=EVERY_PURPOSE), now - 9))
-    for grantee in (hospital, clinic):
-        relay(sign(consents, ana, revocation(grantee, 0), now - 8))
-        relay(acting(permit(grantee)))
-        assert record(consents, ana.address, grantee) == (PERMIT, TREAT, OBSERVATION, 0, FOR_EVER, now, ACTIVE)
-
-
-@pytest.mark.parametrize("arrived", [True, False], ids=["granted before", "never granted"])
-@pytest.mark.parametrize("revoked", REVOKED_BY)
-def test_TC1_a_delegate_does_not_revoke_what_is_revoked(
-    consents, ana, carer, hospital, now, named, relay, refused, acting, revoked, arrived
-):
-    """TC9: it would only stop what the patient signed since and nobody submitted yet, whatever its scope; after "revoke
-    everything" as well, which leaves the place itself as it is."""
-    named()
-    if arrived:
-        relay(sign(consents, ana, permit(hospital, index=1), now - 9))
-    relay(sign(consents, ana, REVOKED_BY[revoked](hospital), now - 8))
-    assert refused(acting(revocation(hospital, 1))) == error("OutOfScope", ana.address, carer.address)
+    patient = key_of(people.patient)
+    guardians.setDelegate(people.patient, carer.address, TREAT, ALL_RECORDS, FOR_EVER, DIRECT, {"from": people.patient})
     at(now + 10)
-    named(purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY)
-    assert refused(acting(revocation(hospital, 1))) is PASSED
+    relay(sign(consents, carer, permit(hospital), now + 5, patient=patient.address, delegate=True))
+    assert decide(consents, patient.address, hospital) == (PERMIT, NAMED, hospital, 4)
+    said = REVOKED_BY[revoked](hospital)
+    if direct:
+        consents.revoke(said.grantee, said.index, {"from": people.patient})
+    else:
+        relay(sign(consents, patient, said, now + 6))
+    assert decide(consents, patient.address, hospital).answer == 0
+    assert record(consents, patient.address, hospital, 4).status == WITHDRAWN
+
+
+def test_a_direct_revocation_stops_the_delegates_withheld_permits(
+    consents, guardians, people, carer, hospital, now, refused
+):
+    patient = people.patient.address
+    guardians.setDelegate(patient, carer.address, TREAT, ALL_RECORDS, FOR_EVER, DIRECT, {"from": people.patient})
+    at(now + 10)
+    orders = [sign(consents, carer, make(hospital), now + 5, patient=patient, delegate=True) for make in (permit, deny)]
+    tx = consents.revoke(hospital, 0, {"from": people.patient})
+    assert refused(orders[0]) == error("Superseded", patient, hospital, 0, tx.timestamp)
+    assert refused(orders[1]) is PASSED
+
+
+@pytest.mark.parametrize("index", [4, 8, 59])
+def test_nobody_revokes_what_no_delegate_can_have_said(
+    consents, ana, carer, hospital, named, refused, acting, index, now
+):
+    named()
+    assert refused(sign(consents, ana, revocation(hospital, index), now)) == error("InvalidIndex", index)
+    assert refused(acting(revocation(hospital, index))) == error("InvalidIndex", index)
+
+
+def test_a_delegate_ends_all_that_it_said_itself(consents, ana, hospital, clinic, now, named, relay, acting):
+    named(now - 10)
+    relay(acting(permit(hospital), now - 5), acting(permit(clinic, index=2), now - 5))
+    relay(sign(consents, ana, permit(hospital, index=1), now - 5))
+    relay(acting(revocation(), now - 4))
+    assert [record(consents, ana.address, *place).status for place in ((hospital, 4), (clinic, 6))] == [WITHDRAWN] * 2
+    assert record(consents, ana.address, hospital, 1).status == ACTIVE
+    assert consents.revokedUntil(ana.address) == 0

@@ -5,6 +5,7 @@ given a patient
     when the index is above 3                                   it is refused: InvalidIndex
     when the effect is None                                     it is refused: InvalidEffect
     when it grants no purpose or no category                    it is refused: EmptyScope
+    when it permits what has no meaning yet                     it is refused: UnknownCodes
     when it ends before it begins, or has ended already         it is refused: InvalidPeriod
     when it has a time of issue or a deadline                   it is refused: UnexpectedTimes
     when everything was revoked in this very second             it is refused: Superseded
@@ -12,16 +13,10 @@ given a patient
         it is kept word for word, and told in one event
         it stands beside the pair's other directives, and replaces the one at its place
         it concerns that patient and that grantee alone
-given a word of terms, or its fields
-    when one is made of the other                               it is as the interface lays it out
-    when a field does not fit                                   it is refused: InvalidIndex, InvalidEffect, by the
-        decoder
 """
 
 import brownie
 import pytest
-from brownie.test import given
-from hypothesis import strategies as st
 
 from tests.support.boundary_time import PASSED, at, refusal
 from tests.support.boundary_time import now as latest
@@ -34,6 +29,8 @@ from tests.support.consent_builders import (
     EVERY_PURPOSE,
     FOR_EVER,
     HPAYMT,
+    KNOWN_CATEGORIES,
+    KNOWN_PURPOSES,
     NEVER,
     NO_DOCUMENT,
     NOBODY,
@@ -42,7 +39,6 @@ from tests.support.consent_builders import (
     OBSERVATION,
     PERMIT,
     TREAT,
-    Directive,
     Record,
     granted,
     granting,
@@ -153,10 +149,65 @@ def test_a_grant_in_the_second_of_revoking_everything_is_refused(consents, walle
     assert refusal(wallet.run, consents, calls, sender=stranger) == error("Superseded", wallet, hospital, 0, now)
 
 
-def test_a_grant_in_the_second_of_a_lesser_revocation_stands(consents, wallet, hospital, stranger):
+def test_a_permit_in_the_second_of_revoking_all_of_a_grantees_is_refused(consents, wallet, hospital, stranger):
+    now = latest()
     calls = [consents.revoke.encode_input(hospital, ALL), consents.grant.encode_input(*granting(permit(hospital)))]
+    assert refusal(wallet.run, consents, calls, sender=stranger) == error("Superseded", wallet, hospital, 0, now)
+
+
+def test_a_permit_in_the_second_of_revoking_one_place_stands(consents, wallet, hospital, stranger):
+    """Direct ones of one second stand in the order of the chain."""
+    calls = [consents.revoke.encode_input(hospital, 0), consents.grant.encode_input(*granting(permit(hospital)))]
     wallet.run(consents, calls, {"from": stranger})
     assert record(consents, wallet, hospital).status == ACTIVE
+
+
+@pytest.mark.parametrize("grantee", [None, NOBODY], ids=["all of a grantee's", "everything"])
+def test_c16_a_deny_in_the_second_of_a_wide_revocation_stands(consents, wallet, hospital, stranger, grantee):
+    calls = [
+        consents.revoke.encode_input(grantee or hospital, ALL),
+        consents.grant.encode_input(*granting(permit(hospital, effect=DENY))),
+    ]
+    wallet.run(consents, calls, {"from": stranger})
+    assert record(consents, wallet, hospital).status == ACTIVE
+
+
+@pytest.mark.parametrize("second", ["permit", "revocation"])
+def test_c4_a_deny_stands_before_what_else_is_said_in_its_second(consents, wallet, hospital, stranger, second):
+    denied = consents.grant.encode_input(*granting(permit(hospital, effect=DENY)))
+    other = {
+        "permit": consents.grant.encode_input(*granting(permit(hospital, purposes=HPAYMT))),
+        "revocation": consents.revoke.encode_input(hospital, 0),
+    }[second]
+    now = latest()
+    message = refusal(wallet.run, consents, [denied, other], sender=stranger)
+    if second == "permit":
+        assert message == error("Superseded", wallet, hospital, 0, now)
+        return
+    wallet.run(consents, [denied, other], {"from": stranger})
+    assert record(consents, wallet, hospital).effect == DENY
+
+
+UNKNOWN = [(1 << 22, OBSERVATION), (TREAT | 1 << 31, OBSERVATION), (TREAT, 1 << 46), (EVERY_PURPOSE, EVERY_CATEGORY)]
+
+
+@pytest.mark.parametrize(("purposes", "categories"), UNKNOWN)
+def test_a_permit_names_nothing_that_has_no_meaning_yet(consents, patient, hospital, purposes, categories):
+    """A later code would else be permitted by whoever once said "every"."""
+    unknown = purposes & ~KNOWN_PURPOSES, categories & ~KNOWN_CATEGORIES
+    told = permit(hospital, purposes=purposes, categories=categories)
+    assert refusal(consents.grant, *granting(told), sender=patient) == error("UnknownCodes", *unknown)
+
+
+@pytest.mark.parametrize(("purposes", "categories"), UNKNOWN)
+def test_a_deny_may_name_all_that_will_ever_have_a_meaning(consents, patient, hospital, purposes, categories):
+    told = permit(hospital, effect=DENY, purposes=purposes, categories=categories)
+    assert refusal(consents.grant, *granting(told), sender=patient) is PASSED
+
+
+def test_all_records_are_those_to_come_as_well(consents, patient, hospital):
+    told = permit(hospital, purposes=KNOWN_PURPOSES, categories=KNOWN_CATEGORIES)
+    assert refusal(consents.grant, *granting(told), sender=patient) is PASSED
 
 
 # ---- granted ---------------------------------------------------------------------------------------------------------
@@ -192,8 +243,8 @@ def test_a_grant_is_told_in_one_event(consents, patient, hospital):
 
 
 EXTREMES = {
-    "purposes": (1, EVERY_PURPOSE),
-    "categories": (1, EVERY_CATEGORY),
+    "purposes": (1, KNOWN_PURPOSES),
+    "categories": (1, KNOWN_CATEGORIES),
     "start": (0, FOR_EVER - 1),
     "end": (2**32, FOR_EVER),
 }
@@ -210,7 +261,7 @@ def test_no_field_bleeds_into_its_neighbours(consents, patient, hospital, field,
     flipped = {**values, field: EXTREMES[field][1 - others]}
     if flipped["end"] <= flipped["start"]:
         flipped["start"] = 0
-    consents.grant(*granting(permit(hospital, index=index, effect=DENY, **values)), {"from": patient})
+    at(consents.grant(*granting(permit(hospital, index=index, effect=DENY, **values)), {"from": patient}).timestamp + 1)
     tx = consents.grant(*granting(permit(hospital, index=index, **flipped)), {"from": patient})
     status = NOT_YET_BEGUN if flipped["start"] else ACTIVE
     expected = Record(PERMIT, *(flipped[name] for name in EXTREMES), tx.timestamp, status)
@@ -221,9 +272,9 @@ def test_the_pairs_own_facts_survive_a_grant_at_the_first_place(consents, patien
     """They share its word: the last refusal, and how many places were ever written."""
     consents.grant(*granting(permit(hospital, index=3, effect=DENY)), {"from": patient})
     refused = consents.revoke(hospital, 1, {"from": patient}).timestamp
-    widest = permit(hospital, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY, start=1)
+    widest = permit(hospital, purposes=KNOWN_PURPOSES, categories=KNOWN_CATEGORIES, start=1)
     consents.grant(*granting(widest), {"from": patient})
-    assert consents.refusedUntil(patient, hospital) == refused
+    assert tuple(consents.refusedUntil(patient, hospital)) == (refused, 0)
     assert consents.decide(patient, hospital, TREAT, OBSERVATION)["index"] == 3
 
 
@@ -240,7 +291,7 @@ def test_the_four_places_stand_beside_each_other(consents, patient, hospital):
 
 def test_a_grant_replaces_what_was_at_its_place(consents, patient, hospital):
     widest = permit(hospital, effect=DENY, purposes=EVERY_PURPOSE, categories=EVERY_CATEGORY)
-    consents.grant(*granting(widest), {"from": patient})
+    at(consents.grant(*granting(widest), {"from": patient}).timestamp + 1)
     tx = consents.grant(*granting(permit(hospital, purposes=HPAYMT, start=9, end=FOR_EVER - 1)), {"from": patient})
     assert record(consents, patient, hospital) == Record(
         PERMIT, HPAYMT, OBSERVATION, 9, FOR_EVER - 1, tx.timestamp, ACTIVE
@@ -271,37 +322,3 @@ def test_TC8_the_status_follows_the_clock(consents, patient, hospital, now):
 
 def test_an_index_that_cannot_be_is_empty(consents, patient, hospital):
     assert record(consents, patient, hospital, 200) == NOTHING_THERE
-
-
-# ---- one word --------------------------------------------------------------------------------------------------------
-
-TIMES = {"start": 40, "end": 40, "issued_at": 40, "deadline": 40}
-WIDTHS = {"index": 8, "effect": 8, "purposes": 32, "categories": 56, **TIMES}
-
-
-@given(st.data())
-def test_a_word_is_packed_and_unpacked_as_the_interface_lays_it_out(consents, data):
-    drawn = {name: data.draw(st.integers(0, 2**bits - 1), name) for name, bits in list(WIDTHS.items())[2:]}
-    index, effect = data.draw(st.sampled_from([*range(63), ALL])), data.draw(st.integers(0, 2))
-    fields = (index, effect, *drawn.values())
-    issued_at, deadline = drawn.pop("issued_at"), drawn.pop("deadline")
-    word = terms(Directive(NOBODY, index, effect, **drawn), issued_at, deadline)
-    assert consents.pack(fields) == word
-    assert tuple(consents.unpack(word)) == fields
-
-
-@pytest.mark.parametrize("index", [63, 64, 127, 254])
-def test_an_index_that_no_word_can_say_is_refused(consents, patient, index):
-    assert refusal(consents.pack, (index, *[0] * 7), sender=patient) == error("InvalidIndex", index)
-
-
-def test_an_effect_that_is_none_is_refused(consents, patient, hospital):
-    word = terms(permit(hospital)._replace(effect=3))
-    assert refusal(consents.unpack, word, sender=patient) == error("InvalidEffect", 3)
-
-
-@pytest.mark.parametrize("field", WIDTHS)
-def test_TC8_a_field_that_is_too_wide_never_runs_into_its_neighbour(consents, patient, field):
-    calldata = consents.pack.encode_input((0, 1, 1, 1, 0, 1, 0, 0))
-    assert reverts(patient, consents, calldata) is False
-    assert reverts(patient, consents, widened(calldata, list(WIDTHS).index(field), WIDTHS[field]))

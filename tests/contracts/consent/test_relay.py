@@ -37,6 +37,7 @@ from tests.support.consent_builders import (
     NOTHING,
     OBSERVATION,
     PERMIT,
+    STRICT,
     TREAT,
     WITHDRAWN,
     Order,
@@ -52,6 +53,7 @@ from tests.support.consent_builders import (
     revocation,
     sign,
     signed,
+    terms,
     words,
 )
 from tests.support.errors import error
@@ -176,7 +178,7 @@ def test_TC4_no_bit_of_the_word_is_the_relayers_choice(consents, ana, hospital, 
     directive = full if kind == "grant" else revocation(hospital, 1)
     order = sign(consents, ana, directive, now - 5, now + 500)
     patient, grantee, word, *rest = relaying(order)[0][0]
-    assert refusal(consents.relay, [(patient, grantee, word, *rest)], [], sender=stranger) is PASSED
+    assert refusal(consents.relay, [(patient, grantee, word, *rest)], [], STRICT, sender=stranger) is PASSED
     for bit in range(256):
         flipped = word ^ 1 << bit
         issued_at, deadline = flipped >> 216, flipped >> 96 & FOR_EVER
@@ -189,7 +191,7 @@ def test_TC4_no_bit_of_the_word_is_the_relayers_choice(consents, ana, hospital, 
             expected = error("EmptyScope", flipped >> 64 & EVERY_PURPOSE, flipped >> 8 & EVERY_CATEGORY)
         elif kind == "revocation" and 136 <= bit < 216:
             expected = error("InvalidPeriod", flipped >> 176 & FOR_EVER, flipped >> 136 & FOR_EVER)
-        message = refusal(consents.relay, [(patient, grantee, flipped, *rest)], [], sender=stranger)
+        message = refusal(consents.relay, [(patient, grantee, flipped, *rest)], [], STRICT, sender=stranger)
         assert message == expected, bit
 
 
@@ -198,7 +200,7 @@ def test_TC5_no_bit_of_the_signature_can_be_changed(consents, ana, hospital, str
     whole = int.from_bytes(r + vs, "big")
     for bit in range(512):
         changed = (whole ^ 1 << bit).to_bytes(64, "big")
-        message = refusal(consents.relay, [(*order, changed[:32], changed[32:])], [], sender=stranger)
+        message = refusal(consents.relay, [(*order, changed[:32], changed[32:])], [], STRICT, sender=stranger)
         assert message == error("InvalidSignature", ana.address), bit
 
 
@@ -301,7 +303,7 @@ def test_TC5_the_upper_half_of_the_curve_is_refused_in_two_words(consents, ana, 
     order = sign(consents, ana, permit(hospital), now)
     for parity in (0, 1):
         spelled = words(order, order.signature[:32], (s | parity << 255).to_bytes(32, "big"))
-        assert refusal(consents.relay, [spelled], [], sender=stranger) == error("InvalidSignature", ana.address)
+        assert refusal(consents.relay, [spelled], [], STRICT, sender=stranger) == error("InvalidSignature", ana.address)
 
 
 def test_TC5_both_spellings_of_a_signature_are_one_order(consents, ana, hospital, clinic, stranger, now):
@@ -318,17 +320,21 @@ def test_TC5_a_proof_that_is_not_there_proves_nothing(consents, ana, hospital, s
     order = sign(consents, ana, permit(hospital), now)
     spelled = words(order, bytes(32), number.to_bytes(32, "big"))
     proof = (NOBODY, order.signature)
-    assert refusal(consents.relay, [spelled], [proof], sender=stranger) == error("InvalidSignature", ana.address)
-    assert refusal(consents.relay, [words(order, bytes(32), bytes(32))], [proof], sender=stranger) is PASSED
+    assert refusal(consents.relay, [spelled], [proof], STRICT, sender=stranger) == error(
+        "InvalidSignature", ana.address
+    )
+    assert refusal(consents.relay, [words(order, bytes(32), bytes(32))], [proof], STRICT, sender=stranger) is PASSED
 
 
 def test_TC5_a_proof_is_of_its_own_order_alone(consents, ana, hospital, clinic, stranger, now):
     orders = [sign(consents, ana, permit(grantee), now) for grantee in (hospital, clinic)]
-    given, proofs = proven(*orders)
-    assert refusal(consents.relay, given, proofs, sender=stranger) is PASSED
-    assert refusal(consents.relay, given, proofs[::-1], sender=stranger) == error("InvalidSignature", ana.address)
+    given, proofs, _ = proven(*orders)
+    assert refusal(consents.relay, given, proofs, STRICT, sender=stranger) is PASSED
+    assert refusal(consents.relay, given, proofs[::-1], STRICT, sender=stranger) == error(
+        "InvalidSignature", ana.address
+    )
     shared = [given[0], words(orders[1], bytes(32), bytes(32))]
-    assert refusal(consents.relay, shared, proofs, sender=stranger) == error("InvalidSignature", ana.address)
+    assert refusal(consents.relay, shared, proofs, STRICT, sender=stranger) == error("InvalidSignature", ana.address)
 
 
 def test_who_sends_several_orders_itself_proves_all_at_once(consents, people, now):
@@ -336,8 +342,10 @@ def test_who_sends_several_orders_itself_proves_all_at_once(consents, people, no
     to = (people.hospital, people.clinic, people.insurer)
     own = [words(Order(people.patient.address, permit(grantee), now), bytes(32), bytes(32)) for grantee in to]
     proof = (NOBODY, b"")
-    assert refusal(consents.relay, own, [proof], sender=people.stranger) == error("InvalidSignature", people.patient)
-    assert len(consents.relay(own, [proof], {"from": people.patient}).events["ConsentGranted"]) == 3
+    assert refusal(consents.relay, own, [proof], STRICT, sender=people.stranger) == error(
+        "InvalidSignature", people.patient
+    )
+    assert len(consents.relay(own, [proof], STRICT, {"from": people.patient}).events["ConsentGranted"]) == 3
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 9])
@@ -391,7 +399,14 @@ def test_a_signed_revocation_obeys_the_same_rules(consents, ana, now, refused, d
 
 
 @pytest.mark.parametrize(("later", "passes"), [(-1, False), (0, False), (1, True)])
-def test_a_grant_passes_only_after_what_stands(consents, ana, hospital, now, relay, refused, later, passes):
+def test_a_permit_passes_only_after_what_stands(consents, ana, hospital, now, relay, refused, later, passes):
+    relay(sign(consents, ana, deny(hospital, index=2), now - 10))
+    order = sign(consents, ana, permit(hospital, index=2), now - 10 + later)
+    assert refused(order) == (PASSED if passes else error("Superseded", ana.address, hospital, 2, now - 10))
+
+
+@pytest.mark.parametrize(("later", "passes"), [(-1, False), (0, True), (1, True)])
+def test_c4_a_deny_goes_before_a_permit_of_its_second(consents, ana, hospital, now, relay, refused, later, passes):
     relay(sign(consents, ana, permit(hospital, index=2), now - 10))
     order = sign(consents, ana, deny(hospital, index=2), now - 10 + later)
     assert refused(order) == (PASSED if passes else error("Superseded", ana.address, hospital, 2, now - 10))
@@ -412,7 +427,7 @@ def test_an_issue_of_zero_is_never_later_than_nothing(consents, ana, hospital, r
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_signed_revocation_of_one_place_leaves_the_others_alone(consents, ana, hospital, now, relay, refused, index):
     relay(sign(consents, ana, revocation(hospital, index), now - 5))
-    assert consents.refusedUntil(ana.address, hospital) == 0
+    assert tuple(consents.refusedUntil(ana.address, hospital)) == (0, 0)
     assert refused(sign(consents, ana, permit(hospital, index=index), now - 10)) == error(
         "Superseded", ana.address, hospital, index, now - 5
     )
@@ -421,7 +436,7 @@ def test_a_signed_revocation_of_one_place_leaves_the_others_alone(consents, ana,
 
 def test_TC1_a_signed_revocation_of_all_kills_what_is_withheld(consents, ana, hospital, now, relay, refused):
     relay(sign(consents, ana, revocation(hospital), now - 5))
-    assert consents.refusedUntil(ana.address, hospital) == now - 5
+    assert tuple(consents.refusedUntil(ana.address, hospital)) == (now - 5, now - 5)
     for index in range(4):
         dead = error("Superseded", ana.address, hospital, index, now - 5)
         assert refused(sign(consents, ana, permit(hospital, index=index), now - 5)) == dead
@@ -479,8 +494,7 @@ def test_a_signed_revocation_holds_as_of_its_issue(consents, ana, hospital, now,
     assert dict(tx.events["ConsentRevoked"]) == {
         "patient": ana.address,
         "grantee": hospital,
-        "index": 3,
-        "issuedAt": now - 40,
+        "terms": terms(revocation(hospital, 3), now - 40, FOR_EVER),
     }
     assert len(tx.events) == 1
 

@@ -37,6 +37,7 @@ from tests.support.consent_builders import (
     revocation,
     role,
     sign,
+    terms,
 )
 from tests.support.errors import error
 from tests.support.keys import key_of
@@ -46,8 +47,8 @@ from tests.support.keys import key_of
 def consented(consents, patient, hospital):
     """Four directives for the hospital."""
     for index in range(4):
-        terms = permit(hospital, index=index, purposes=TREAT | 1 << index + 4, start=index + 1, end=FOR_EVER - index)
-        consents.grant(*granting(terms), {"from": patient})
+        said = permit(hospital, index=index, purposes=TREAT | 1 << index + 4, start=index + 1, end=FOR_EVER - index)
+        consents.grant(*granting(said), {"from": patient})
     return consents
 
 
@@ -58,13 +59,13 @@ def statuses(consents, patient, grantee):
 # ---- refused ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("index", [0, 3, 254])
+@pytest.mark.parametrize("index", [0, 3, 62])
 def test_nobody_has_no_single_directive(consents, patient, index):
     with brownie.reverts(error("InvalidGrantee", NOBODY)):
         consents.revoke(NOBODY, index, {"from": patient})
 
 
-@pytest.mark.parametrize("index", [4, 254])
+@pytest.mark.parametrize("index", [4, 59, 62, 63, 254])
 def test_an_index_is_0_to_3_or_255(consents, patient, hospital, index):
     assert refusal(consents.revoke, hospital, index, sender=patient) == error("InvalidIndex", index)
 
@@ -94,8 +95,7 @@ def test_a_revocation_is_told_in_one_event(consented, patient, hospital):
     assert dict(tx.events["ConsentRevoked"]) == {
         "patient": patient,
         "grantee": hospital,
-        "index": 2,
-        "issuedAt": tx.timestamp,
+        "terms": terms(revocation(hospital, 2), tx.timestamp),
     }
 
 
@@ -117,7 +117,7 @@ def test_a_directive_may_be_granted_anew(consented, patient, hospital):
 def test_all_of_a_grantees_are_revoked(consented, patient, hospital):
     tx = consented.revoke(hospital, ALL, {"from": patient})
     assert statuses(consented, patient, hospital) == [WITHDRAWN] * 4
-    assert dict(tx.events["ConsentRevoked"])["index"] == ALL
+    assert dict(tx.events["ConsentRevoked"])["terms"] == terms(revocation(hospital), tx.timestamp)
     assert len(tx.events) == 1
 
 
@@ -142,8 +142,7 @@ def test_everything_of_the_patient_is_revoked(consented, patient, stranger, hosp
     assert dict(tx.events["ConsentRevoked"]) == {
         "patient": patient,
         "grantee": NOBODY,
-        "index": ALL,
-        "issuedAt": tx.timestamp,
+        "terms": terms(revocation(), tx.timestamp),
     }
 
 
@@ -168,7 +167,8 @@ def test_TC8_everything_ends_with_the_second_of_its_revocation(consents, ana, ho
 @pytest.mark.parametrize("index", [0, 1, ALL])
 def test_nothing_there_may_be_revoked(consents, patient, hospital, index):
     tx = consents.revoke(hospital, index, {"from": patient})
-    assert consents.refusedUntil(patient, hospital) == tx.timestamp
+    all_of_it = tx.timestamp if index == ALL else 0
+    assert tuple(consents.refusedUntil(patient, hospital)) == (tx.timestamp, all_of_it)
     assert len(tx.events) == 1
     assert decide(consents, patient, hospital).answer == 0
 
@@ -234,6 +234,54 @@ def test_a_direct_revocation_leaves_grants_to_others_alone(consents, people, hos
     withheld = sign(consents, patient, permit(clinic), now)
     consents.revoke(hospital, ALL, {"from": people.patient})
     assert refused(withheld) is PASSED
+
+
+# ---- C16: what a revocation of one place leaves alone ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("revoked", [0, 3])
+def test_c16_a_withheld_deny_outlives_the_direct_revocation_of_another_place(
+    consents, people, hospital, now, refused, place, revoked
+):
+    patient = key_of(people.patient)
+    withheld = sign(consents, patient, permit(hospital, index=place, effect=DENY), now)
+    at(now + 5)
+    tx = consents.revoke(hospital, revoked, {"from": people.patient})
+    # At the place itself the revocation is the later word.
+    dead = error("Superseded", patient.address, hospital, place, tx.timestamp)
+    assert refused(withheld) == (dead if place == revoked else PASSED)
+
+
+@pytest.mark.parametrize("grantee", [None, NOBODY], ids=["all of a grantee's", "everything"])
+def test_c16_a_withheld_deny_dies_with_a_wide_revocation(consents, people, hospital, now, refused, grantee):
+    patient = key_of(people.patient)
+    withheld = sign(consents, patient, permit(hospital, effect=DENY), now)
+    at(now + 5)
+    tx = consents.revoke(grantee or hospital, ALL, {"from": people.patient})
+    assert refused(withheld) == error("Superseded", patient.address, hospital, 0, tx.timestamp)
+
+
+def test_c16_both_bars_stand_beside_each_other(consents, people, hospital, now, relay, refused):
+    """All of it is revoked, then one place directly: each keeps its own second, also when the first is raised late."""
+    patient = key_of(people.patient)
+    whole = consents.revoke(hospital, ALL, {"from": people.patient}).timestamp
+    at(whole + 100)
+    single = consents.revoke(hospital, 0, {"from": people.patient}).timestamp
+    assert tuple(consents.refusedUntil(people.patient, hospital)) == (single, whole)
+    relay(sign(consents, patient, revocation(hospital), whole + 50))
+    assert tuple(consents.refusedUntil(people.patient, hospital)) == (single, whole + 50)
+    for effect, issued, passes in (
+        (DENY, whole + 49, False),
+        (DENY, whole + 50, True),
+        (1, single, False),
+        (1, single + 1, True),
+    ):
+        at(single + 10)
+        message = refused(sign(consents, patient, permit(hospital, index=1, effect=effect), issued))
+        assert (message is PASSED) is passes, (effect, issued)
+    consents.revoke(hospital, ALL, {"from": people.patient})
+    assert len(set(consents.refusedUntil(people.patient, hospital))) == 1
 
 
 # ---- nothing stops a revocation --------------------------------------------------------------------------------------
