@@ -35,8 +35,10 @@ library LateUses {
         uint56 categories,
         uint256 at
     ) internal view returns (bool permitted, bool denied, bool certain) {
+        uint256 delegates = consents.delegatesOf(patient).length;
         Said memory named;
         _listen(consents, patient, institution, purpose, categories, at, named);
+        if (_delegateSpoke(consents, patient, institution, delegates)) named.open = true;
         // Nothing goes before a deny that names the institution.
         if (named.deniedAt != 0) return (false, true, true);
 
@@ -46,6 +48,7 @@ library LateUses {
             house ^= role;
             uint256 before = roles.permittedAt;
             _listen(consents, patient, address(uint160(role)), purpose, categories, at, roles);
+            if (_delegateSpoke(consents, patient, address(uint160(role)), delegates)) roles.open = true;
             // A permit for a role serves those who have it; a deny binds the whole house.
             if (own & role == 0) roles.permittedAt = before;
         }
@@ -53,6 +56,21 @@ library LateUses {
         denied = roles.deniedAt > named.permittedAt;
         permitted = !denied && named.permittedAt | roles.permittedAt != 0;
         certain = !named.open && !roles.open && consents.revokedUntil(patient) <= at;
+    }
+
+    /// @dev Whether a delegate ever said anything about a grantee. What its mandate covered at an earlier second is not
+    /// kept, so that leaves the answer open.
+    /// @param delegates how many have said anything for the patient; at most 14
+    function _delegateSpoke(
+        IConsentRegistry consents,
+        address patient,
+        address grantee,
+        uint256 delegates
+    ) private view returns (bool) {
+        for (uint256 i = PLACES; i < PLACES * (delegates + 1); ++i) {
+            if (consents.directive(patient, grantee, uint8(i)).issuedAt != 0) return true;
+        }
+        return false;
     }
 
     /// @dev Adds what the places of one grantee said.
@@ -66,7 +84,8 @@ library LateUses {
         Said memory said
     ) private view {
         // A revocation of what was never granted is a word too: the policy was silent from then on.
-        if (consents.refusedUntil(patient, grantee) > at) said.open = true;
+        (uint40 permits, uint40 all) = consents.refusedUntil(patient, grantee);
+        if (permits > at || all > at) said.open = true;
         for (uint8 i; i < PLACES; ++i) {
             IConsentRegistry.Record memory r = consents.directive(patient, grantee, i);
             if (r.issuedAt > at) {
