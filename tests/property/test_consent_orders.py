@@ -128,7 +128,7 @@ class World:
         return found
 
     def name_delegates(self, patient):
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         for delegate in self.delegates:
             terms = (2**32 - 1, 2**56 - 1, now + 99 * DAY)
             assert self.bench.set_delegate(patient, delegate, terms, issued_at=now - 50, key=patient)
@@ -149,7 +149,7 @@ def test_c6_any_order_of_arrival_gives_the_same_answers(deployed_contracts, peop
     spread = set()
     for _ in range(max(8, cases() // 10)):
         patients = deployed_chain.patients(2)
-        now = bench.wire.now()
+        now = bench.rpc_batch.now()
         alone = dice.random() < 0.5
         signers = [patients[0], patients[0], *([] if alone else deployed_chain.delegates)]
         orders = some_orders(
@@ -183,7 +183,7 @@ def test_c6_arriving_again_changes_no_answer(deployed_contracts, people, again):
     for _ in range(3):
         (patient,) = deployed_chain.patients(1)
         orders = some_orders(
-            dice, patient, [patient, *deployed_chain.delegates], deployed_chain.grantees, bench.wire.now(), 8
+            dice, patient, [patient, *deployed_chain.delegates], deployed_chain.grantees, bench.rpc_batch.now(), 8
         )
         bench.relay_tolerantly(orders)
         asked = [(address(patient), actor.account, *rest) for _, actor, *rest in deployed_chain.questions(patient)]
@@ -253,14 +253,14 @@ def test_c19_events_alone_tell_everything_that_is_kept(deployed_contracts, peopl
     dice = random.Random(seed())
     deployed_chain = World(deployed_contracts, people, dice, accounts=2)
     bench, patients = deployed_chain.bench, deployed_chain.bench.patients
-    first = bench.wire.block_number() + 1
+    first = bench.rpc_batch.block_number() + 1
     for patient in patients:
         deployed_chain.name_delegates(patient)
     withheld = []
     for _ in range(max(40, cases() // 10)):
         patient = dice.choice(patients)
         signers = [patient, *deployed_chain.delegates]
-        orders = some_orders(dice, patient, signers, deployed_chain.grantees, bench.wire.now(), 9)
+        orders = some_orders(dice, patient, signers, deployed_chain.grantees, bench.rpc_batch.now(), 9)
         kind = dice.random()
         if kind < 0.3:
             place = dice.choice([(dice.choice(deployed_chain.grantees), dice.choice((0, 1, 1, ALL))), (0, ALL)])
@@ -272,7 +272,7 @@ def test_c19_events_alone_tell_everything_that_is_kept(deployed_contracts, peopl
             withheld += orders[:3]
             bench.relay_tolerantly([withheld.pop(dice.randrange(len(withheld))) for _ in range(2)])
     kept = FromEvents()
-    for log in bench.wire.logs(bench.contract.address, first):
+    for log in bench.rpc_batch.logs(bench.contract.address, first):
         kept.hear(*event(bench.contract.abi, log))
     places = [
         (address(patient), address(grantee), index)

@@ -181,7 +181,7 @@ class Record:
 class Standing:
     """What ``Institutions.standing`` says of an actor; ``roles`` is 0 unless it is licensed.
 
-    ``house_roles`` are those of its institution; an operator may have fewer.
+    ``institution_roles`` are those of its institution; an operator may have fewer.
     """
 
     institution: int

@@ -352,7 +352,7 @@ class Registry:
         heard = [0, *self.delegates_of(patient)]
         levels = [(0, actor.institution, True)]
         # A permit serves who has the role; a deny binds everybody of the institution.
-        levels += [(1, role, bool(actor.roles & role)) for role in _bits(actor.roles | actor.house_roles)]
+        levels += [(1, role, bool(actor.roles & role)) for role in _bits(actor.roles | actor.institution_roles)]
         for level, grantee, serves in levels:
             for number, whose in enumerate(heard):
                 for place in range(INDEXES):
@@ -386,7 +386,7 @@ class Registry:
             for decision in missed:
                 if decision.reason is reason:
                     return decision
-        spoken_to = {actor.institution, *_bits(actor.roles | actor.house_roles)}
+        spoken_to = {actor.institution, *_bits(actor.roles | actor.institution_roles)}
         said = self.revoked_until(patient) or any(
             action.patient == patient and action.directive.grantee in spoken_to for action in self._actions
         )

@@ -195,7 +195,7 @@ class Consents:
         """A change is proposed; perhaps a recovery freezes it, and ends in one of several ways; then it is due."""
         patient = self.bench.patients[st_patient]
         self.bench.set_guardians(patient, self.family, 2, MIN_DELAY)
-        self.bench.wire.mine(self.bench.wire.now() + 10)
+        self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + 10)
         self.bench.set_guardians(patient, self.family[:st_tries], max(0, st_tries - 1), MIN_DELAY if st_tries else 0)
         held = self.bench.guardians_reference.guardian_set(patient)
         approvals = [
@@ -203,19 +203,21 @@ class Consents:
         ]
         if st_outcome:
             self.bench.start_recovery(patient, self.successors[1], approvals)
-            self.bench.wire.mine(self.bench.wire.now() + DAY)
+            self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + DAY)
         if st_outcome == 1:
             self.bench.veto(patient)
         elif st_outcome == 2:
             version = self.bench.guardians_reference.guardian_set(patient).version
             again = [Approval(each.guardian, each.key, each.successor, version) for each in approvals]
             self.bench.withdraw_recovery(patient, again)
-        self.bench.wire.mine(self.bench.wire.now() + held.delay)
+        self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + held.delay)
         self.bench.apply_guardians(patient)
 
     def rule_wait_long(self, st_wait):
         """Seldom so long that a recovery lapses."""
-        self.bench.wire.mine(self.bench.wire.now() + (MIN_DELAY + FINISH_WITHIN if st_wait == 5 else st_wait * 3600))
+        self.bench.rpc_batch.mine(
+            self.bench.rpc_batch.now() + (MIN_DELAY + FINISH_WITHIN if st_wait == 5 else st_wait * 3600)
+        )
 
     def rule_recover(self, st_patient, st_index, st_tries, st_signer):
         """Some of the guardians sign: enough, too few, in the wrong order, for another successor or an old set."""
@@ -287,7 +289,7 @@ class Consents:
 
     def rule_use(self, st_patient, st_actor, st_purposes, st_categories, st_number, st_late):
         """Of now and of earlier, by consent and through a declaration, in one batch."""
-        patient, actor, now = self.bench.patients[st_patient], self.actors[st_actor], self.bench.wire.now()
+        patient, actor, now = self.bench.patients[st_patient], self.actors[st_actor], self.bench.rpc_batch.now()
         ages = (0, 30, 600, DAY // 2, 2 * DAY)
         used_at = now - ages[st_late] if st_late else 0
         request = PURPOSES[st_purposes], CATEGORIES[st_categories]

@@ -119,7 +119,7 @@ class ConsentBench:
         """Which orders were carried out; the others are skipped, each with one event that has the reason."""
         signed = [(order, self.sign(order)) for order in orders]
         call = self.call(self.relayer, "relay", *relaying(*signed, mode=consent_builders.TOLERANT))
-        (receipt,) = self.wire.send([call])
+        (receipt,) = self.rpc_batch.send([call])
         assert receipt.succeeded
         logs = [event(self.contract.abi, log) for log in receipt.logs]
         found = []
@@ -161,7 +161,7 @@ class ConsentBench:
     def _both(self, call: Call, act: Callable[[int], None], orders: Sequence[Order] = ()) -> bool:
         (receipt,) = self.rpc_batch.send([call])
         # A view sees the state and the time of the block in which the transaction failed.
-        told = None if receipt.succeeded else self.wire.error(call, self.contract.abi)
+        told = None if receipt.succeeded else self.rpc_batch.error(call, self.contract.abi)
         before = self.reference.actions
         try:
             act(receipt.time)
@@ -209,7 +209,7 @@ class ConsentBench:
 
     def compare_directives(self, grantees: Sequence[int]) -> set[Status]:
         """Every directive, and what each patient and each pair refuses. Returns the statuses that occurred."""
-        now = self.wire.now()
+        now = self.rpc_batch.now()
         heard = {patient: self.reference.delegates_of(patient) for patient in self.patients}
         for told, expected in zip(
             self.view("delegatesOf", [(address(patient),) for patient in heard]), heard.values(), strict=True
@@ -255,7 +255,7 @@ class ConsentBench:
 
     def compare_scopes(self, questions: Sequence[tuple[int, Actor, int]]) -> set[bool]:
         """Masks for (patient, actor, purpose). Returns whether both masks of one answer held something."""
-        now = self.wire.now()
+        now = self.rpc_batch.now()
         asked = [(address(patient), actor.account, purpose) for patient, actor, purpose in questions]
         seen = set()
         for (patient, actor, purpose), answer in zip(questions, self.view("scope", asked), strict=True):

@@ -211,7 +211,7 @@ class GuardianBench(ConsentBench):
         """Purpose, categories, number of an emergency and time of each, in a tolerant batch; the names of the
         events.
         """
-        now = self.wire.now()
+        now = self.rpc_batch.now()
         words = [(address(patient), *use[:2], NOTHING, *use[2:]) for use in uses]
         found: list[Verdict] = []
 

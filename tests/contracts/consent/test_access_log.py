@@ -28,11 +28,11 @@ from tests.support.access_builders import (
 from tests.support.boundary_time import PASSED, at, now, refusal
 from tests.support.consent_builders import (
     ALL,
-    EVERY_CATEGORY,
     FOR_EVER,
     HIV,
     HPAYMT,
     HRESCH,
+    KNOWN_CATEGORIES,
     NAMED,
     NO_DIRECTIVE,
     NOT_LICENSED,
@@ -165,7 +165,7 @@ def test_may_access_says_what_recording_does(access_log, consents, people):
 
 def test_C3_a_use_that_names_no_record_class_is_none(access_log, consents, people, recording):
     """Nor is one without a purpose: not recorded, not skipped, however wide the permit is."""
-    consents.grant(*granting(permit(people.hospital, categories=EVERY_CATEGORY)), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital, categories=KNOWN_CATEGORIES)), {"from": people.patient})
     assert recording(use(people.patient, categories=OBSERVATION | HIV)) is PASSED
     for strictness in (STRICT, TOLERANT):
         for bad, field in (
@@ -180,7 +180,7 @@ def test_C3_a_use_that_names_no_record_class_is_none(access_log, consents, peopl
 
 
 def test_C3_may_access_says_no_where_no_record_class_is_named(access_log, consents, people):
-    consents.grant(*granting(permit(people.hospital, categories=EVERY_CATEGORY)), {"from": people.patient})
+    consents.grant(*granting(permit(people.hospital, categories=KNOWN_CATEGORIES)), {"from": people.patient})
     for request in ((TREAT, HIV), (TREAT, 0), (0, OBSERVATION)):
         assert access_log.mayAccess(people.patient, people.hospital, *request)[0] is False
     assert access_log.mayAccess(people.patient, people.hospital, TREAT, OBSERVATION | HIV)[0] is True
