@@ -74,7 +74,7 @@ def test_u12_addresses_and_the_list_take_none_either(run, granted, wallet):
     assert run("wallet", "address", "somebody-new").code == 2
 
 
-def test_u12_what_a_command_changes_the_agent_knows_at_once(run, granted, wallet, world, monkeypatch):
+def test_u12_what_a_command_changes_the_agent_knows_at_once(run, granted, wallet, deployed_chain, monkeypatch):
     monkeypatch.setenv("SALUS_PASSWORD", PASSWORD)
     fresh = run("wallet", "address", "hill-clinic").out
     monkeypatch.delenv("SALUS_PASSWORD")

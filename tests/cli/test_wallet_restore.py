@@ -44,9 +44,9 @@ def words_of(tmp_path):
 
 
 @pytest.fixture
-def hospitals(world, keystore):
+def hospitals(deployed_chain, keystore):
     """Two hospitals: (name, keystore) of each."""
-    made = [world.institution("PROVIDER") for _ in range(2)]
+    made = [deployed_chain.institution("PROVIDER") for _ in range(2)]
     return [(name, keystore(signer)) for signer, name in made]
 
 
@@ -60,8 +60,8 @@ def lost(run, wallet, hospitals):
     return before
 
 
-def permitted(world, patient, name):
-    return world.client().consent.decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
+def permitted(deployed_chain, patient, name):
+    return deployed_chain.client().consent.decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
 
 
 # ----------------------------------------------------------------------------------------------------------- restore
@@ -75,14 +75,14 @@ def test_c5_a_restored_wallet_finds_its_relations(run, lost, words_of):
     assert dict(Wallet.open(lost.path, PASSWORD).accounts()) == dict(lost.accounts())
 
 
-def test_c5_a_restored_wallet_revokes_with_the_right_account(run, world, lost, words_of, hospitals):
+def test_c5_a_restored_wallet_revokes_with_the_right_account(run, deployed_chain, lost, words_of, hospitals):
     """Two hospitals, and the one that is meant loses its access."""
     run("wallet", "restore", "--words-file", words_of(lost))
     (first, _), (second, keystore) = hospitals
     done = run("consent", "revoke", "--from", second, "--yes", "--relay-as", keystore)
     assert done.code == 0, done.err
-    assert not permitted(world, lost.address(second), second)
-    assert permitted(world, lost.address(first), first)
+    assert not permitted(deployed_chain, lost.address(second), second)
+    assert permitted(deployed_chain, lost.address(first), first)
 
 
 def test_c5_the_first_account_is_shown_for_a_wrong_passphrase_cannot_be_detected(run, lost, words_of, tmp_path):
@@ -100,26 +100,26 @@ def test_c5_the_first_account_is_shown_for_a_wrong_passphrase_cannot_be_detected
 
 
 def test_c5_what_an_old_wallet_numbered_is_kept_without_a_name_and_gets_one(
-    run, world, home, words_of, hospitals, tmp_path
+    run, deployed_chain, home, words_of, hospitals, tmp_path
 ):
     (name, file), (other, _) = hospitals
     old = write_old_wallet(tmp_path / "old")
     document = Wallet.open(old, PASSWORD)
     grant = ("consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", old, "--relation", "hill-clinic")
     assert run(*grant, "--yes", "--relay-as", file).code == 0
-    assert permitted(world, document.address("hill-clinic"), name)
+    assert permitted(deployed_chain, document.address("hill-clinic"), name)
     restored = run("wallet", "restore", "--words-file", words_of(WORDS))
     assert f"{ACCOUNTS['hill-clinic']}  old:2" in restored.out
     assert f"old:2, used with {name}, has no name: say whom it is for with `salus wallet add" in restored.err
     # It is looked at with the others, and nothing is signed with another account in its place.
     assert json.loads(run("consent", "list", "--json").out)
     refused = run("consent", "revoke", "--from", name, "--yes", "--relay-as", file)
-    assert (refused.code, permitted(world, ACCOUNTS["hill-clinic"], name)) == (2, True)
+    assert (refused.code, permitted(deployed_chain, ACCOUNTS["hill-clinic"], name)) == (2, True)
     assert f"does not know a relation '{name}'" in refused.err
     named = run("wallet", "add", name, "--number", 2, "--json")
     assert named.json() == {"relation": name, "address": ACCOUNTS["hill-clinic"]}
     assert run("consent", "revoke", "--from", name, "--yes", "--relay-as", file).code == 0
-    assert not permitted(world, ACCOUNTS["hill-clinic"], name)
+    assert not permitted(deployed_chain, ACCOUNTS["hill-clinic"], name)
     # The other wallet of these words is another person's test.
     assert run("wallet", "add", other).code == 0
 
@@ -133,7 +133,7 @@ def test_c5_a_scan_finds_what_was_used_since(run, lost, words_of, hospitals):
     assert (again.out, "no further account" in again.err) == ("", True)
 
 
-def test_c5_a_scan_tries_the_names_that_are_given(run, world, wallet, hospitals, words_of):
+def test_c5_a_scan_tries_the_names_that_are_given(run, deployed_chain, wallet, hospitals, words_of):
     """A relation may have any name: only its owner knows it."""
     name, file = hospitals[0]
     grant = ("consent", "grant", "--to", name, "--purpose", "TREAT", "--relation", "my-knee")
@@ -146,9 +146,11 @@ def test_c5_a_scan_tries_the_names_that_are_given(run, world, wallet, hospitals,
     assert found == {"my-knee": known.address("my-knee")}
 
 
-def test_c5_a_node_that_can_link_the_accounts_is_named(run, world, wallet, words_of, tmp_path):
+def test_c5_a_node_that_can_link_the_accounts_is_named(run, deployed_chain, wallet, words_of, tmp_path):
     restored = run("wallet", "restore", "--words-file", words_of(wallet), "--keystore", tmp_path / "again")
-    assert f"looking for your accounts at {world.url}, which can tell that they belong together" in restored.err
+    assert (
+        f"looking for your accounts at {deployed_chain.url}, which can tell that they belong together" in restored.err
+    )
 
 
 def test_c5_without_a_chain_it_says_that_it_did_not_look(run, wallet, words_of, tmp_path):
@@ -204,7 +206,9 @@ def test_u12_what_a_backup_has_in_it_is_not_given_beside_it(run, tmp_path, optio
 
 
 @pytest.mark.parametrize("sure", [(), ("--yes",)])
-def test_c5_nothing_is_signed_for_a_relation_that_is_not_known(run, world, home, lost, words_of, hospitals, sure):
+def test_c5_nothing_is_signed_for_a_relation_that_is_not_known(
+    run, deployed_chain, home, lost, words_of, hospitals, sure
+):
     run("wallet", "restore", "--words-file", words_of(lost), "--no-scan")
     (name, file), _ = hospitals
     refused = run("consent", "grant", "--to", name, "--purpose", "HRESCH", *sure, "--relay-as", file)
@@ -213,12 +217,12 @@ def test_c5_nothing_is_signed_for_a_relation_that_is_not_known(run, world, home,
     assert list(Wallet.open(home, PASSWORD).accounts()) == ["default"]
 
 
-def test_c5_what_was_added_is_signed_for(run, world, lost, words_of, hospitals):
+def test_c5_what_was_added_is_signed_for(run, deployed_chain, lost, words_of, hospitals):
     run("wallet", "restore", "--words-file", words_of(lost), "--no-scan")
     (name, file), _ = hospitals
     assert run("wallet", "add", name).out == lost.accounts()[name] + "\n"
     done = run("consent", "revoke", "--from", name, "--yes", "--relay-as", file)
-    assert (done.code, permitted(world, lost.accounts()[name], name)) == (0, False)
+    assert (done.code, permitted(deployed_chain, lost.accounts()[name], name)) == (0, False)
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n", 2), ("y", 0)])
@@ -233,7 +237,7 @@ def test_c5_at_a_terminal_it_is_asked_for(run, home, words_of, answer, code):
 
 
 def test_u12_at_a_terminal_the_passphrase_and_the_names_of_old_accounts_are_asked_for(
-    run, world, home, words_of, hospitals, tmp_path
+    run, deployed_chain, home, words_of, hospitals, tmp_path
 ):
     (name, file), _ = hospitals
     first, _ = Wallet.create(tmp_path / "first", PASSWORD, passphrase="sesame")
