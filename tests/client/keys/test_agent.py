@@ -1,5 +1,6 @@
 """The wallet agent, over its real socket and in its real process."""
 
+import contextlib
 import errno
 import json
 import os
@@ -260,6 +261,44 @@ def test_u12_another_user_gets_no_answer_even_where_the_files_let_them_in(open_h
     the_socket().chmod(0o600)
     open_home.chmod(0o700)
     assert agent.known_relations(wallet.path) == dict(wallet.book())  # it was not locked either
+
+
+def test_u12_a_process_of_another_user_is_not_believed_even_behind_the_right_file(open_home, wallet):
+    """Who listens is what the kernel says of the moment at which it began to."""
+    open_home.mkdir(mode=0o700)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(open_home / SOCKET))
+    (open_home / SOCKET).chmod(0o600)
+    other = "0x" + "66" * 20
+    lie = {"relations": {name: {"path": path, "address": other} for name, path in wallet.relations().items()}}
+
+    def answer():
+        listener.listen(1)
+        os.write(ready, b"!")
+        with contextlib.suppress(OSError):  # who asks hangs up
+            listener.settimeout(30)
+            caller, _ = listener.accept()
+            caller.sendall(json.dumps(lie).encode() + b"\n")
+        return b""
+
+    waiting, ready = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            answer()
+        finally:
+            os._exit(0)
+    assert os.read(waiting, 1) == b"!"
+    try:
+        assert agent.known_relations(wallet.path) is None
+    finally:
+        os.waitpid(child, 0)
+        listener.close()
+        os.close(waiting)
+        os.close(ready)
 
 
 def refused(act):
