@@ -359,8 +359,10 @@ def _request_fate(guardians: Guardians, request: Request) -> Fate:
         last = guardians.delegation(request.patient, request.fields["delegate"]).issued_at
     elif request.action == "guardians":
         last = guardians.guardian_set(request.patient).issued_at
-    else:
+    elif request.action == "veto":
         return Fate.OPEN if guardians.recovery(request.patient) else Fate.DONE
+    else:
+        return Fate.OPEN  # until its deadline
     if last == request.issued_at:
         return Fate.DONE
     return Fate.SUPERSEDED if last > request.issued_at else Fate.OPEN
@@ -377,7 +379,7 @@ def _key(signed: Signed) -> str:
             return f"revoke {signed.patient} {d.grantee} {d.index} {signed.issued_at}"
         scope = f"{int(d.effect)} {d.purposes} {d.categories} {d.start} {d.end}"
         return f"grant {signed.patient} {d.grantee} {d.index} {scope} {signed.issued_at}"
-    if signed.action in ("veto", "recover"):
+    if "successor" in signed.fields:
         return f"{signed.action} {signed.patient} {signed.fields['successor']}"
     return f"{signed.action} {signed.patient} {signed.fields.get('delegate', '')} {signed.issued_at}"
 
