@@ -211,6 +211,16 @@ class Journal:
         with self._changing():
             self._mine["blocks"][patient] = block
 
+    def other_ends(self, patient: str) -> frozenset[int]:
+        """The ends that the other accounts' directives got here."""
+        return frozenset(end for who, ends in self._mine["ends"].items() if who != patient for end in ends)
+
+    def keep_ends(self, patient: str, ends: Iterable[int]) -> None:
+        """Remember ends of an account's directives, so that no other account gets them."""
+        if more := set(ends) - set(self._mine["ends"].get(patient, ())):
+            with self._changing():
+                self._mine["ends"][patient] = [*self._mine["ends"].get(patient, ()), *sorted(more)]
+
     # ---- standing directives
 
     def standing(self) -> tuple[Standing, ...]:
@@ -273,7 +283,7 @@ class Journal:
                     " not known then"
                 )
             self._all = document
-        blank = {"next": 1, "orders": [], "own": [], "standing": [], "blocks": {}}
+        blank = {"next": 1, "orders": [], "own": [], "standing": [], "blocks": {}, "ends": {}}
         self._mine: dict[str, Any] = {**blank, **self._all["chains"].get(self._place, {})}
         self._all["chains"][self._place] = self._mine
         self._own = frozenset(self._mine["own"])
