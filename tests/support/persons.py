@@ -9,11 +9,11 @@ __all__ = ["may", "two"]
 
 
 @pytest.fixture
-def two(world, run, wallet, keystore):
+def two(deployed_chain, run, wallet, keystore):
     """Two hospitals that know the wallet by an account each: (name, keystore, patient's account) of both."""
     found = []
     for _ in range(2):
-        signer, name = world.institution("PROVIDER")
+        signer, name = deployed_chain.institution("PROVIDER")
         file = keystore(signer)
         done = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
         assert done.code == 0, done.err
@@ -21,5 +21,5 @@ def two(world, run, wallet, keystore):
     return found
 
 
-def may(world, patient, name, category="Observation"):
-    return world.client().consent.decide(patient, name, ["TREAT"], [category]).answer.name == "PERMIT"
+def may(deployed_chain, patient, name, category="Observation"):
+    return deployed_chain.client().consent.decide(patient, name, ["TREAT"], [category]).answer.name == "PERMIT"

@@ -16,33 +16,35 @@ from salus.consent.journal import Journal
 from salus.consent.model import Directive, Effect
 from salus.keys.wallet import Wallet
 from tests.support.commands import PASSWORD
-from tests.support.deployed_chain import House, kind
+from tests.support.deployed_chain import DeployedChain, kind
 from tests.support.persons import may, two
 
 __all__ = ["two"]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def deployed_chain(tmp_path_factory):
     """A house of its own: the tests move its clock."""
     with LocalNode(kind()) as node:
-        yield House(node, tmp_path_factory.mktemp("pending"))
+        yield DeployedChain(node, tmp_path_factory.mktemp("pending"))
 
 
 # ---------------------------------------------------------------------------------------------------- C3, C4: orders
 
 
-def test_c3_a_denial_of_all_stops_every_label(run, world, two):
+def test_c3_a_denial_of_all_stops_every_label(run, deployed_chain, two):
     name, file, patient = two[0]
     way = ("--yes", "--relay-as", file)
     run("consent", "grant", "--to", name, "--purpose", "TREAT", "--category", "HIV", "--category", "all", *way)
     run("consent", "deny", "--to", name, "--purpose", "TREAT", *way)
-    assert world.client().consent.decide(patient, name, ["TREAT"], ["Observation", "HIV"]).answer.name == "DENY"
+    assert (
+        deployed_chain.client().consent.decide(patient, name, ["TREAT"], ["Observation", "HIV"]).answer.name == "DENY"
+    )
     (shown,) = [line for line in run("consent", "list", "--json").json() if line["effect"] == "DENY"]
     assert shown["categories"] == ["all"]
 
 
-def test_c4_two_orders_signed_before_either_is_submitted_both_stand(run, world, two, tmp_path):
+def test_c4_two_orders_signed_before_either_is_submitted_both_stand(run, deployed_chain, two, tmp_path):
     name, file, patient = two[0]
     one, other = tmp_path / "a.json", tmp_path / "b.json"
     run("consent", "deny", "--to", name, "--purpose", "TREAT", "--category", "HIV", "--yes", "--out", one)
@@ -50,26 +52,26 @@ def test_c4_two_orders_signed_before_either_is_submitted_both_stand(run, world, 
         "--out", other)  # fmt: skip
     for order in (other, one):
         assert run("consent", "relay", order, "--keystore", file, "--yes").code == 0
-    decide = world.client().consent.decide
+    decide = deployed_chain.client().consent.decide
     assert decide(patient, name, ["TREAT"], ["Observation", "HIV"]).answer.name == "DENY"
     assert decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
 
 
-def test_c4_a_revocation_ends_what_is_signed_and_not_submitted(run, world, two, tmp_path):
+def test_c4_a_revocation_ends_what_is_signed_and_not_submitted(run, deployed_chain, two, tmp_path):
     name, file, patient = two[1]
     order = tmp_path / "a.json"
     run("consent", "grant", "--to", name, "--purpose", "HRESCH", "--yes", "--out", order)
     assert run("consent", "revoke", "--from", name, "--yes", "--relay-as", file).code == 0
     assert run("consent", "relay", order, "--keystore", file, "--yes").code == 1
-    assert world.client().consent.decide(patient, name, ["HRESCH"], ["Observation"]).answer.name != "PERMIT"
+    assert deployed_chain.client().consent.decide(patient, name, ["HRESCH"], ["Observation"]).answer.name != "PERMIT"
 
 
-def test_c4_a_denial_is_not_lost_behind_a_narrower_one(run, world, two):
+def test_c4_a_denial_is_not_lost_behind_a_narrower_one(run, deployed_chain, two):
     name, file, patient = two[0]
     way = ("--yes", "--relay-as", file)
     for label in ("HIV", "PSY"):
         run("consent", "deny", "--to", name, "--purpose", "TREAT", "--category", label, *way)
-    decide = world.client().consent.decide
+    decide = deployed_chain.client().consent.decide
     assert {decide(patient, name, ["TREAT"], ["Observation", label]).answer.name for label in ("HIV", "PSY")} == {
         "DENY"
     }
@@ -87,29 +89,29 @@ def test_c4_what_is_signed_is_listed_and_leaves_the_list_once_it_is_there(run, t
     assert run("consent", "orders", "list").out == "nothing is on its way\n"
 
 
-def test_c4_an_order_that_was_handed_out_is_withdrawn_and_what_stands_stays(run, world, two, tmp_path):
+def test_c4_an_order_that_was_handed_out_is_withdrawn_and_what_stands_stays(run, deployed_chain, two, tmp_path):
     """Its place is taken by what stands there, signed again; whoever has the file cannot submit it any more."""
     name, file, patient = two[0]
-    (before,) = world.client().consent.all(patient)
+    (before,) = deployed_chain.client().consent.all(patient)
     order = tmp_path / "a.json"
     run("consent", "grant", "--to", name, "--purpose", "TREAT", "--category", "Observation", "--yes", "--out", order)
     (line,) = run("consent", "orders", "list", "--json").json()
     done = run("consent", "orders", "withdraw", line["number"], "--yes", "--relay-as", file)
     assert (done.code, f"{name} may use all for TREAT" in done.out) == (0, True)
     assert run("consent", "relay", order, "--keystore", file, "--yes").code == 1
-    (after,) = world.client().consent.all(patient)
+    (after,) = deployed_chain.client().consent.all(patient)
     assert (after.purposes, after.categories, after.end) == (before.purposes, before.categories, before.end)
     assert run("consent", "orders", "list", "--json").json() == []
 
 
-def test_c4_an_order_for_an_empty_place_is_withdrawn(run, world, two, tmp_path):
+def test_c4_an_order_for_an_empty_place_is_withdrawn(run, deployed_chain, two, tmp_path):
     name, file, patient = two[0]
     order = tmp_path / "a.json"
     run("consent", "grant", "--to", name, "--purpose", "HRESCH", "--yes", "--out", order)
     (line,) = run("consent", "orders", "list", "--json").json()
     assert run("consent", "orders", "withdraw", line["number"], "--yes", "--relay-as", file).code == 0
     assert run("consent", "relay", order, "--keystore", file, "--yes").code == 1
-    assert may(world, patient, name), "the permit at the other place stands"
+    assert may(deployed_chain, patient, name), "the permit at the other place stands"
 
 
 def test_c4_what_never_left_this_machine_is_forgotten(run, two):
@@ -120,7 +122,7 @@ def test_c4_what_never_left_this_machine_is_forgotten(run, two):
     assert run("consent", "orders", "withdraw", line["number"]).code == 2
 
 
-def test_c4_what_waits_for_its_turn_is_forgotten_where_it_is_revoked(run, world, two):
+def test_c4_what_waits_for_its_turn_is_forgotten_where_it_is_revoked(run, deployed_chain, two):
     """It counts from a later second on: a revocation of now would not end it."""
     payer = two[0][1]
     denied = run("consent", "deny", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--relay-as", payer,
@@ -130,24 +132,24 @@ def test_c4_what_waits_for_its_turn_is_forgotten_where_it_is_revoked(run, world,
     assert "1 orders that waited for their turn are forgotten" in revoked.err
     assert run("consent", "orders", "list", "--json").json() == []
     (waiting,) = denied["waiting"]
-    assert all(record.effect.name != "DENY" for record in world.client().consent.all(waiting["patient"]))
+    assert all(record.effect.name != "DENY" for record in deployed_chain.client().consent.all(waiting["patient"]))
 
 
-def test_c4_what_was_handed_out_and_counts_later_is_revoked_now_and_then(run, world, two, tmp_path):
+def test_c4_what_was_handed_out_and_counts_later_is_revoked_now_and_then(run, deployed_chain, two, tmp_path):
     payer, out = two[0][1], tmp_path / "order.json"
     run("consent", "grant", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--out", out)
     late = max((files.load(tmp_path / f"order-{n}.json") for n in (1, 2)), key=lambda orders: orders[0].issued_at)
     revoked = run("consent", "revoke", "--everything", "--now", "--yes", "--relay-as", payer, "--json").json()
     assert (len(revoked["transactions"]), len(revoked["waiting"])) == (2, 1)
     assert revoked["waiting"] == [{"patient": late[0].patient, "due": late[0].issued_at}]
-    world.node.advance(late[0].issued_at - world.client().now() + 1)
+    deployed_chain.node.advance(late[0].issued_at - deployed_chain.client().now() + 1)
     submitted = run("consent", "orders", "submit", "--now", "--yes", "--relay-as", payer)
     assert (submitted.code, "nobody may use your data any longer" in submitted.out) == (0, True)
     path = next(p for p in tmp_path.glob("order-*.json") if files.load(p) == late)
     assert run("consent", "relay", path, "--keystore", payer, "--yes").code == 1
 
 
-def test_c4_a_grant_comes_after_what_was_handed_out_and_counts_later(run, world, two, tmp_path):
+def test_c4_a_grant_comes_after_what_was_handed_out_and_counts_later(run, deployed_chain, two, tmp_path):
     out = tmp_path / "order.json"
     run("consent", "grant", "--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--out", out)
     late = max((files.load(tmp_path / f"order-{n}.json") for n in (1, 2)), key=lambda orders: orders[0].issued_at)
@@ -158,33 +160,33 @@ def test_c4_a_grant_comes_after_what_was_handed_out_and_counts_later(run, world,
     assert again["waiting"][0]["due"] >= late[0].issued_at
 
 
-def test_c4_what_another_machine_made_void_is_told_and_leaves_the_list(run, world, two, wallet):
+def test_c4_what_another_machine_made_void_is_told_and_leaves_the_list(run, deployed_chain, two, wallet):
     """One account revokes everything elsewhere meanwhile, so that its waiting grant is dead."""
     payer = two[0][1]
     words = ("--to", "role:PROVIDER", "--purpose", "HRESCH", "--yes", "--relay-as", payer, "--json")
     (waiting,) = run("consent", "grant", *words).json()["waiting"]
     (name,) = (name for name, _, patient in two if patient == waiting["patient"])
-    world.node.advance(waiting["due"] - world.client().now() + 10)
-    elsewhere = world.client(Wallet.open(wallet.path, PASSWORD).signer(name))
+    deployed_chain.node.advance(waiting["due"] - deployed_chain.client().now() + 10)
+    elsewhere = deployed_chain.client(Wallet.open(wallet.path, PASSWORD).signer(name))
     revoked = elsewhere.consent.sign(elsewhere.consent.prepare_revoke(None))
-    world.client(world.person()).consent.relay([revoked])
+    deployed_chain.client(deployed_chain.person()).consent.relay([revoked])
     listed = run("consent", "orders", "list", "--json").json()
     assert [line["state"] for line in listed] == ["SUPERSEDED"]
     submitted = run("consent", "orders", "submit", "--now", "--yes", "--relay-as", payer)
     assert (submitted.code, submitted.out) == (0, "nothing waits here\n")
 
 
-def test_c4_an_order_that_is_refused_does_not_keep_back_the_others(run, world, two, wallet):
+def test_c4_an_order_that_is_refused_does_not_keep_back_the_others(run, deployed_chain, two, wallet):
     payer = two[0][1]
     (waiting,) = run("consent", "revoke", "--everything", "--yes", "--relay-as", payer, "--json").json()["waiting"]
     (other,) = (patient for _, _, patient in two if patient != waiting["patient"])
-    client = world.client()
-    directive = Directive(world.patient().address, 0, Effect.PERMIT, 1, 1, 0, client.now() + 10**6)
+    client = deployed_chain.client()
+    directive = Directive(deployed_chain.patient().address, 0, Effect.PERMIT, 1, 1, 0, client.now() + 10**6)
     order = client.consent.prepare_grant(directive, patient=other)
     Journal(wallet.path / "journal.json", client).add(
         [replace(order, signature=bytes(64) + b"\x1b")], relation="", handed_out=False
     )
-    world.node.advance(waiting["due"] - world.client().now() + 10)
+    deployed_chain.node.advance(waiting["due"] - deployed_chain.client().now() + 10)
     submitted = run("consent", "orders", "submit", "--now", "--yes", "--relay-as", payer, "--json")
     assert f"{other}: refused, and taken out: " in submitted.err
     assert [line["patient"] for line in submitted.json()["transactions"]] == [waiting["patient"]]

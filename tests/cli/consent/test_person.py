@@ -18,7 +18,7 @@ from salus.consent.apart import BLOCKS
 from salus.consent.files import orders as files
 from salus.keys.wallet import Wallet
 from tests.support.commands import PASSWORD
-from tests.support.deployed_chain import House, kind
+from tests.support.deployed_chain import DeployedChain, kind
 from tests.support.persons import may, two
 
 __all__ = ["two"]
@@ -28,23 +28,23 @@ HL7 = "http://terminology.hl7.org/CodeSystem"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def deployed_chain(tmp_path_factory):
     """A house of its own: the tests move its clock."""
     with LocalNode(kind()) as node:
-        yield House(node, tmp_path_factory.mktemp("person"))
+        yield DeployedChain(node, tmp_path_factory.mktemp("person"))
 
 
 # ---------------------------------------------------------------------------------------------------- C1: everything
 
 
-def test_c1_everything_is_revoked_at_every_account(run, world, two):
+def test_c1_everything_is_revoked_at_every_account(run, deployed_chain, two):
     _, payer, _ = two[0]
     done = run("consent", "revoke", "--everything", "--now", "--yes", "--relay-as", payer, "--json")
     assert done.code == 0
     assert sorted(done.json()["patients"]) == sorted(patient for _, _, patient in two)
     assert len({line["transaction"] for line in done.json()["transactions"]}) == 2
     for name, _, patient in two:
-        assert not may(world, patient, name)
+        assert not may(deployed_chain, patient, name)
     assert "nobody may use your data any longer" in done.json()["effects"][0]["text"]
 
 
@@ -64,7 +64,7 @@ def test_c1_with_nothing_granted_it_refuses_and_says_which_accounts_there_are(ru
 # ----------------------------------------------------------------------------------------------------- C2: a role
 
 
-def test_c2_a_denied_role_is_denied_at_every_account(run, world, two):
+def test_c2_a_denied_role_is_denied_at_every_account(run, deployed_chain, two):
     done = run(
         *("consent", "deny", "--to", "role:PROVIDER", "--purpose", "TREAT", "--now", "--yes", "--json"),
         *("--relay-as", two[0][1]),
@@ -72,69 +72,69 @@ def test_c2_a_denied_role_is_denied_at_every_account(run, world, two):
     assert done.code == 0
     assert sorted(done.json()["patients"]) == sorted(patient for _, _, patient in two)
     for _, _, patient in two:
-        roles = [r for r in world.client().consent.all(patient) if int(r.grantee, 16) < 1 << 32]
+        roles = [r for r in deployed_chain.client().consent.all(patient) if int(r.grantee, 16) < 1 << 32]
         assert [(r.effect.name, r.status.name, r.category_names) for r in roles] == [("DENY", "ACTIVE", {"all"})]
     # What is told is what the contract answers, account by account, whatever its rules make of an older permit.
     for (name, _, patient), effect in zip(
         two, sorted(done.json()["effects"], key=lambda e: order(two, e)), strict=True
     ):
-        assert effect["holds"] is not may(world, patient, name)
+        assert effect["holds"] is not may(deployed_chain, patient, name)
 
 
 def order(two, effect):
     return [patient for _, _, patient in two].index(effect["patient"])
 
 
-def test_c2_a_new_account_begins_with_what_was_said_to_everybody(run, world, two, keystore):
+def test_c2_a_new_account_begins_with_what_was_said_to_everybody(run, deployed_chain, two, keystore):
     run("consent", "deny", "--to", "role:PROVIDER", "--purpose", "TREAT", "--category", "PSY", "--now", "--yes",
         "--relay-as", two[0][1])  # fmt: skip
-    signer, name = world.institution("PROVIDER")
+    signer, name = deployed_chain.institution("PROVIDER")
     file = keystore(signer)
     granted = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file, "--json")
     assert granted.code == 0, granted.err
     assert "begins with what you said to everybody: 1 directives" in granted.err
     (patient,) = granted.json()["patients"]
     assert len(granted.json()["transactions"]) == 1
-    decide = world.client().consent.decide
+    decide = deployed_chain.client().consent.decide
     assert decide(patient, name, ["TREAT"], ["Observation", "PSY"]).answer.name != "PERMIT"
-    assert may(world, patient, name)
-    other, _ = world.institution("PROVIDER")
+    assert may(deployed_chain, patient, name)
+    other, _ = deployed_chain.institution("PROVIDER")
     assert decide(patient, other.address, ["TREAT"], ["Observation", "PSY"]).answer.name == "DENY"
 
 
-def test_c2_an_inherited_denial_shares_no_end_with_the_other_accounts(run, world, two, keystore):
+def test_c2_an_inherited_denial_shares_no_end_with_the_other_accounts(run, deployed_chain, two, keystore):
     run("consent", "deny", "--to", "role:PROVIDER", "--purpose", "HMARKT", "--until", "2090-05-06", "--now", "--yes",
         "--relay-as", two[0][1])  # fmt: skip
     ends = []
     for _ in range(3):
-        signer, name = world.institution("PROVIDER")
+        signer, name = deployed_chain.institution("PROVIDER")
         way = ("--yes", "--relay-as", keystore(signer), "--json")
         (patient,) = run("consent", "grant", "--to", name, "--purpose", "TREAT", *way).json()["patients"]
-        (denial,) = [r for r in world.client().consent.all(patient) if r.effect.name == "DENY"]
+        (denial,) = [r for r in deployed_chain.client().consent.all(patient) if r.effect.name == "DENY"]
         ends.append(denial.end)
     assert len(set(ends)) == 3 and all(end % DAY == 0 and end >= 3797798400 for end in ends)
 
 
-def test_c2_what_no_longer_stands_is_not_inherited(run, world, two, keystore):
+def test_c2_what_no_longer_stands_is_not_inherited(run, deployed_chain, two, keystore):
     way = ("--now", "--yes", "--relay-as", two[0][1])
     run("consent", "deny", "--to", "role:PROVIDER", "--purpose", "HMARKT", *way)
     revoked = run("consent", "revoke", "--from", "role:PROVIDER", *way)
     assert (revoked.code, "no longer begin with 1 directives" in revoked.err) == (0, True)
-    signer, name = world.institution("PROVIDER")
+    signer, name = deployed_chain.institution("PROVIDER")
     grant = ("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", keystore(signer), "--json")
     (patient,) = run(*grant).json()["patients"]
-    assert [r.effect.name for r in world.client().consent.all(patient)] == ["PERMIT"]
+    assert [r.effect.name for r in deployed_chain.client().consent.all(patient)] == ["PERMIT"]
 
 
-def test_c2_the_first_account_of_a_wallet_is_not_shown_for_it(run, world, two, wallet):
+def test_c2_the_first_account_of_a_wallet_is_not_shown_for_it(run, deployed_chain, two, wallet):
     """It was made for no institution; its directive comes when it is used."""
     words = ("consent", "deny", "--to", "role:PROVIDER", "--purpose", "TREAT", "--now", "--yes")
     done = run(*words, "--relay-as", two[0][1])
     assert "left out: default: it was never used; it begins with this when it is" in done.err
-    assert world.client().consent.all(Wallet.open(wallet.path, PASSWORD).address()) == ()
+    assert deployed_chain.client().consent.all(Wallet.open(wallet.path, PASSWORD).address()) == ()
 
 
-def test_c2_a_fhir_opt_out_without_an_actor_is_denied_at_every_account(run, world, two, tmp_path):
+def test_c2_a_fhir_opt_out_without_an_actor_is_denied_at_every_account(run, deployed_chain, two, tmp_path):
     consent = {
         "resourceType": "Consent",
         "status": "active",
@@ -152,20 +152,20 @@ def test_c2_a_fhir_opt_out_without_an_actor_is_denied_at_every_account(run, worl
     assert done.code == 0, done.err
     assert sorted(done.json()["patients"]) == sorted(patient for _, _, patient in two)
     for _, _, patient in two:
-        denied = {r.grantee for r in world.client().consent.all(patient) if r.effect.name == "DENY"}
+        denied = {r.grantee for r in deployed_chain.client().consent.all(patient) if r.effect.name == "DENY"}
         assert f"0x{1:040x}" in denied and all(int(grantee, 16) < 1 << 32 for grantee in denied)
 
 
-def test_c2_what_is_narrowed_for_everybody_is_inherited_narrowed(run, world, two, keystore):
+def test_c2_what_is_narrowed_for_everybody_is_inherited_narrowed(run, deployed_chain, two, keystore):
     way = ("--now", "--yes", "--relay-as", two[0][1])
     words = ("--to", "role:PROVIDER", "--purpose", "HRESCH", "--category", "all", "--category", "HIV")
     run("consent", "grant", *words, "--until", "2050-01-01", *way)
     assert run("consent", "narrow", "--to", "role:PROVIDER", "--without", "HIV", *way).code == 0
     assert run("consent", "renew", "--to", "role:PROVIDER", "--until", "2060-01-01", *way).code == 0
-    signer, name = world.institution("PROVIDER")
+    signer, name = deployed_chain.institution("PROVIDER")
     grant = ("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", keystore(signer), "--json")
     (patient,) = run(*grant).json()["patients"]
-    (role,) = [r for r in world.client().consent.all(patient) if int(r.grantee, 16) < 1 << 32]
+    (role,) = [r for r in deployed_chain.client().consent.all(patient) if int(r.grantee, 16) < 1 << 32]
     assert (role.category_names, 2524608000 < role.end <= 2840140800) == ({"all"}, True)
 
 
@@ -189,27 +189,27 @@ def test_d7_the_files_of_a_wide_act_share_no_time(run, two, tmp_path):
     assert abs(one.issued_at - other.issued_at) >= 45 * 60
 
 
-def test_d7_a_wide_act_is_submitted_one_account_after_the_other(run, world, two):
+def test_d7_a_wide_act_is_submitted_one_account_after_the_other(run, deployed_chain, two):
     """The second waits for its turn and for some blocks; then it goes, and nothing ties it to the first."""
     payer = two[0][1]
     done = run("consent", "revoke", "--everything", "--yes", "--relay-as", payer, "--json").json()
     assert (len(done["transactions"]), len(done["waiting"])) == (1, 1)
     (first,), (waiting,) = done["transactions"], done["waiting"]
     names = {patient: name for name, _, patient in two}
-    assert may(world, waiting["patient"], names[waiting["patient"]])
+    assert may(deployed_chain, waiting["patient"], names[waiting["patient"]])
     submit = ("consent", "orders", "submit", "--yes", "--relay-as", payer, "--json")
     early = run(*submit).json()
     assert (early["transactions"], [w["patient"] for w in early["waiting"]]) == ([], [waiting["patient"]])
 
-    world.node.advance(waiting["due"] - world.client().now() + 1)
+    deployed_chain.node.advance(waiting["due"] - deployed_chain.client().now() + 1)
     assert run(*submit).json()["transactions"] == [], "too few blocks lie between"
     for _ in range(BLOCKS):
-        world.node.request("evm_mine")
+        deployed_chain.node.request("evm_mine")
     late = run(*submit).json()
     assert [line["patient"] for line in late["transactions"]] == [waiting["patient"]]
     assert late["transactions"][0]["block"] - first["block"] >= BLOCKS
-    assert not may(world, waiting["patient"], names[waiting["patient"]])
-    moments = [world.client().consent.revoked_until(patient) for _, _, patient in two]
+    assert not may(deployed_chain, waiting["patient"], names[waiting["patient"]])
+    moments = [deployed_chain.client().consent.revoked_until(patient) for _, _, patient in two]
     assert abs(moments[0] - moments[1]) >= 45 * 60
 
 
@@ -246,8 +246,8 @@ def test_c17_no_file_is_overwritten(run, two, tmp_path):
 # --------------------------------------------------------------------------------------------------- U1: what holds
 
 
-def test_u1_a_revocation_makes_no_account_and_refuses_where_nothing_is_granted(run, two, wallet, world):
-    _, name = world.institution("PROVIDER")
+def test_u1_a_revocation_makes_no_account_and_refuses_where_nothing_is_granted(run, two, wallet, deployed_chain):
+    _, name = deployed_chain.institution("PROVIDER")
     before = dict(Wallet.open(wallet.path, PASSWORD).relations())
     done = run("consent", "revoke", "--from", name, "--yes", "--relay-as", two[0][1])
     assert (done.code, dict(Wallet.open(wallet.path, PASSWORD).relations())) == (2, before)
@@ -256,7 +256,7 @@ def test_u1_a_revocation_makes_no_account_and_refuses_where_nothing_is_granted(r
     assert all(known in last for known in ("default", two[0][0], two[1][0]))
 
 
-def test_u1_what_holds_is_told_after_every_act(run, world, two):
+def test_u1_what_holds_is_told_after_every_act(run, deployed_chain, two):
     name, file, patient = two[0]
     way = ("--yes", "--relay-as", file)
     words = ("consent", "grant", "--to", name, "--purpose", "HPAYMT", "--until", "2040-01-01")
@@ -265,16 +265,16 @@ def test_u1_what_holds_is_told_after_every_act(run, world, two):
     assert denied.out.startswith(f"{name} may not use all data for TREAT until 2040-01-01 00:00:00 UTC (block ")
     revoked = run("consent", "revoke", "--from", name, *way)
     assert revoked.out.startswith(f"{name} may no longer use your data (block ")
-    assert not may(world, patient, name)
+    assert not may(deployed_chain, patient, name)
 
 
-def test_u1_what_still_lets_it_in_is_said(run, world, two):
+def test_u1_what_still_lets_it_in_is_said(run, deployed_chain, two):
     """The named permit is gone; the one for its role stands."""
     name, file, patient = two[0]
     way = ("--yes", "--relay-as", file)
     run("consent", "grant", "--to", "role:PROVIDER", "--purpose", "TREAT", "--relation", name, *way)
     revoked = run("consent", "revoke", "--from", name, *way, "--json")
-    assert may(world, patient, name)
+    assert may(deployed_chain, patient, name)
     (effect,) = revoked.json()["effects"]
     assert effect["holds"] is False
     assert effect["text"].startswith(f"{name} may still use all for TREAT: a directive for its role decides")
@@ -290,7 +290,7 @@ def test_u1_a_grant_that_a_denial_stops_is_not_told_as_done(run, two):
     assert effect["holds"] is False and f"{name} may not use Observation for TREAT" in effect["text"]
 
 
-def test_u1_a_label_is_told_as_it_is_permitted_on_records(run, world, two):
+def test_u1_a_label_is_told_as_it_is_permitted_on_records(run, deployed_chain, two):
     """There is no record without a class: what is told of a label is told of records that bear it."""
     name, file, patient = two[0]
     way = ("--yes", "--relay-as", file)
@@ -304,13 +304,13 @@ def test_u1_a_label_is_told_as_it_is_permitted_on_records(run, world, two):
         c for line in lines for c in line["categories"] if line["answer"] == "PERMIT" and "TREAT" in line["purposes"]
     }
     assert {"Observation", "PSY"} <= allowed and "Claim" not in allowed
-    assert may(world, patient, name)
+    assert may(deployed_chain, patient, name)
 
 
-def test_u1_a_recovered_wallet_signs_for_its_old_accounts(run, world, two, keystore, wallet, tmp_path):
+def test_u1_a_recovered_wallet_signs_for_its_old_accounts(run, deployed_chain, two, keystore, wallet, tmp_path):
     """A guardian moves the account of the first hospital to a new wallet, which revokes without being told how."""
     name, file, old = two[0]
-    guardian = world.patient()
+    guardian = deployed_chain.patient()
     way = ("--yes", "--relay-as", file)
     run("consent", "guardians", "set", "--guardian", guardian.address, "--threshold", "1", "--delay", "2",
         "--relation", name, *way)  # fmt: skip
@@ -319,7 +319,7 @@ def test_u1_a_recovered_wallet_signs_for_its_old_accounts(run, world, two, keyst
     start = ("consent", "recover", "start", old, "--to", new.address(), "--out", order, "--yes")
     assert run(*start, "--keystore", keystore(guardian)).code == 0
     assert run("consent", "guardians", "submit", order, "--keystore", file, "--yes").code == 0
-    world.node.advance(2 * DAY + 1)
+    deployed_chain.node.advance(2 * DAY + 1)
     assert run("consent", "recover", "finish", old, "--keystore", file, "--yes").code == 0
 
     here = ("--keystore", new.path, *way)
@@ -330,7 +330,7 @@ def test_u1_a_recovered_wallet_signs_for_its_old_accounts(run, world, two, keyst
     assert list(Wallet.open(new.path, PASSWORD).relations()) == ["default"]
     revoked = run("consent", "revoke", "--from", name, *here)
     assert (revoked.code, revoked.out.startswith(f"{name} may no longer use your data")) == (0, True)
-    assert not may(world, old, name)
+    assert not may(deployed_chain, old, name)
     # The wallet that lost it does not sign for it any more, and says why.
     lost = run("consent", "revoke", "--everything", "--now", *way)
     assert f"left out: {name}: {new.address()} signs for it now" in lost.err
@@ -339,8 +339,8 @@ def test_u1_a_recovered_wallet_signs_for_its_old_accounts(run, world, two, keyst
 # ---------------------------------------------------------------------------------------- C1: delegates and guardians
 
 
-def test_c1_a_delegate_is_named_by_every_account_and_removed_from_each(run, world, two):
-    delegate = world.patient().address
+def test_c1_a_delegate_is_named_by_every_account_and_removed_from_each(run, deployed_chain, two):
+    delegate = deployed_chain.patient().address
     way = ("--now", "--yes", "--relay-as", two[0][1])
     named = run("consent", "delegate", "add", delegate, "--purpose", "TREAT", "--until", "+30d", *way, "--json")
     assert {(line["patient"], line["holds"]) for line in named.json()} == {(patient, True) for _, _, patient in two}
@@ -351,8 +351,8 @@ def test_c1_a_delegate_is_named_by_every_account_and_removed_from_each(run, worl
     assert (again.code, "none of your accounts is concerned" in again.err) == (2, True)
 
 
-def test_c1_guardians_are_set_for_every_account_each_in_its_turn(run, world, two):
-    guardian, payer = world.patient().address, two[0][1]
+def test_c1_guardians_are_set_for_every_account_each_in_its_turn(run, deployed_chain, two):
+    guardian, payer = deployed_chain.patient().address, two[0][1]
     done = run("consent", "guardians", "set", "--guardian", guardian, "--threshold", "1", "--yes", "--relay-as", payer,
                "--json")  # fmt: skip
     assert [(line["holds"], bool(line["due"])) for line in sorted(done.json(), key=lambda line: line["due"])] == [
@@ -360,29 +360,39 @@ def test_c1_guardians_are_set_for_every_account_each_in_its_turn(run, world, two
         (False, True),
     ]
     waits = max(done.json(), key=lambda line: line["due"])
-    world.node.advance(waits["due"] - world.client().now() + 1)
+    deployed_chain.node.advance(waits["due"] - deployed_chain.client().now() + 1)
     submitted = run("consent", "orders", "submit", "--now", "--yes", "--relay-as", payer)
     assert (submitted.code, "guardians is set" in submitted.out) == (0, True)
-    sets = [world.client().guardians.guardian_set(patient) for _, _, patient in two]
+    sets = [deployed_chain.client().guardians.guardian_set(patient) for _, _, patient in two]
     assert [those.guardians for those in sets] == [(guardian,)] * 2
     assert abs(sets[0].issued_at - sets[1].issued_at) >= 45 * 60
 
 
-def test_c1_a_veto_stops_every_move_at_once(run, world, two, keystore, tmp_path):
-    guardian, payer = world.patient(), two[0][1]
+def test_c1_a_veto_stops_every_move_at_once(run, deployed_chain, two, keystore, tmp_path):
+    guardian, payer = deployed_chain.patient(), two[0][1]
     run("consent", "guardians", "set", "--guardian", guardian.address, "--threshold", "1", "--now", "--yes",
         "--relay-as", payer)  # fmt: skip
     for number, (_, _, patient) in enumerate(two):
         move = tmp_path / f"{number}.json"
-        words = ("consent", "recover", "start", patient, "--to", world.patient().address, "--out", move, "--yes")
+        words = (
+            "consent",
+            "recover",
+            "start",
+            patient,
+            "--to",
+            deployed_chain.patient().address,
+            "--out",
+            move,
+            "--yes",
+        )
         run(*words, "--keystore", keystore(guardian) if not number else tmp_path / f"{guardian.address}.json")
         assert run("consent", "guardians", "submit", move, "--keystore", payer, "--yes").code == 0
     stopped = run("consent", "recover", "veto", "--yes", "--relay-as", payer)
     assert stopped.out.count("the move is stopped (block ") == 2
-    assert all(world.client().guardians.recovery(patient) is None for _, _, patient in two)
+    assert all(deployed_chain.client().guardians.recovery(patient) is None for _, _, patient in two)
 
 
-def test_c2_one_account_alone_is_named_and_none_is_made(run, world, two, wallet):
+def test_c2_one_account_alone_is_named_and_none_is_made(run, deployed_chain, two, wallet):
     way = ("--purpose", "TREAT", "--yes", "--relay-as", two[0][1], "--json")
     one = run("consent", "deny", "--to", "role:PROVIDER", "--relation", two[1][0], *way)
     assert one.json()["patients"] == [two[1][2]]
@@ -391,8 +401,8 @@ def test_c2_one_account_alone_is_named_and_none_is_made(run, world, two, wallet)
     assert (none.code, dict(Wallet.open(wallet.path, PASSWORD).relations())) == (2, before)
 
 
-def test_u1_a_delegate_revokes_nothing_where_nothing_is_granted(run, world, two, keystore):
-    delegate, (name, file, patient) = world.person(), two[0]
+def test_u1_a_delegate_revokes_nothing_where_nothing_is_granted(run, deployed_chain, two, keystore):
+    delegate, (name, file, patient) = deployed_chain.person(), two[0]
     run("consent", "delegate", "add", delegate.address, "--purpose", "TREAT", "--until", "+9d", "--relation", name,
         "--yes", "--relay-as", file)  # fmt: skip
     acting = ("--as-delegate-of", patient, "--keystore", keystore(delegate), "--yes")
@@ -403,4 +413,4 @@ def test_u1_a_delegate_revokes_nothing_where_nothing_is_granted(run, world, two,
     assert own.code == 0
     wide = run("consent", "revoke", "--everything", *acting[2:])
     assert f"it is another person's; act as the delegate with --as-delegate-of {patient}" in wide.err
-    assert may(world, patient, name)
+    assert may(deployed_chain, patient, name)

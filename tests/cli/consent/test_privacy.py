@@ -20,37 +20,37 @@ from salus.consent.model import DirectiveDraft, Effect
 from salus.keys.wallet import Wallet
 from tests.scripts.test_privacy import evidence, pieces, shared
 from tests.support.commands import PASSWORD
-from tests.support.deployed_chain import House
+from tests.support.deployed_chain import DeployedChain
 
 DAY = 24 * 3600
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def deployed_chain(tmp_path_factory):
     """Anvil, whose whole state can be read."""
     with LocalNode("anvil") as node:
-        yield House(node, tmp_path_factory.mktemp("apart"))
+        yield DeployedChain(node, tmp_path_factory.mktemp("apart"))
 
 
 @pytest.fixture
-def known(world, run, wallet, keystore):
+def known(deployed_chain, run, wallet, keystore):
     """Two hospitals, each with the patient's account for it, granted days apart: {account: (name, keystore)}."""
     found = {}
     for _ in range(2):
-        signer, name = world.institution("PROVIDER")
+        signer, name = deployed_chain.institution("PROVIDER")
         file = keystore(signer)
         assert run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file).code == 0
         found[Wallet.open(wallet.path, PASSWORD).address(name)] = (name, file)
-        world.node.advance(3 * DAY + 4711)
+        deployed_chain.node.advance(3 * DAY + 4711)
     return found
 
 
 class Walk:
     """A patient's commands; each file goes to the institution that it is for, in its own time."""
 
-    def __init__(self, world, run, known, folder):
-        self.world, self.run, self.known, self.folder = world, run, known, folder
-        self.since = world.w3.eth.block_number + 1
+    def __init__(self, deployed_chain, run, known, folder):
+        self.deployed_chain, self.run, self.known, self.folder = deployed_chain, run, known, folder
+        self.since = deployed_chain.w3.eth.block_number + 1
         self.acts = 0
         self.blocks = []  # of each act, the block in which each account appears
 
@@ -62,19 +62,19 @@ class Walk:
         parts = [files.load(path) for path in sorted(self.folder.glob(f"act-{self.acts}*.json"))]
         at = {}
         for orders in sorted(parts, key=lambda orders: orders[0].issued_at):
-            ahead = orders[0].issued_at - self.world.client().now()
+            ahead = orders[0].issued_at - self.deployed_chain.client().now()
             if ahead > 0:
-                self.world.node.advance(ahead)
+                self.deployed_chain.node.advance(ahead)
             if not at_once:
                 for _ in range(BLOCKS):
-                    self.world.node.request("evm_mine")
+                    self.deployed_chain.node.request("evm_mine")
             path = next(p for p in self.folder.glob(f"act-{self.acts}*.json") if files.load(p) == orders)
             _, payer = self.known[orders[0].patient]
             relayed = self.run("consent", "relay", path, "--keystore", payer, "--yes", "--json")
             assert relayed.code == 0, relayed.err
             at[orders[0].patient] = relayed.json()["transactions"][0]["block"]
         self.blocks.append(at)
-        self.world.node.advance(DAY + 17)  # until the patient's next act
+        self.deployed_chain.node.advance(DAY + 17)  # until the patient's next act
 
     def everything(self, at_once=False):
         """All that a patient may do with both accounts in one command."""
@@ -90,15 +90,15 @@ class Walk:
                  at_once=at_once)  # fmt: skip
         self.act("consent", "renew", "--to", "role:PROVIDER", "--until", "2070-01-01", at_once=at_once)
         self.act("consent", "revoke", "--everything", at_once=at_once)
-        return evidence(self.world.node, self.since)
+        return evidence(self.deployed_chain.node, self.since)
 
     def ties(self, shown):
         """What the chain shows of both accounts: transactions, words, payers and times."""
         one, other = ([tx for tx in shown.transactions if self._names(tx, account)] for account in self.known)
         assert one and other
         public = {
-            *(entry.address.lower() for entry in self.world.book.contracts.values()),
-            *(self.world.client().institutions.resolve(name).lower() for name, _ in self.known.values()),
+            *(entry.address.lower() for entry in self.deployed_chain.book.contracts.values()),
+            *(self.deployed_chain.client().institutions.resolve(name).lower() for name, _ in self.known.values()),
         }
         story = SimpleNamespace(public=public, shown=shown)
         found = {tx["hash"] for tx in one} & {tx["hash"] for tx in other}
@@ -114,16 +114,16 @@ class Walk:
 
     def _times(self, account, transactions):
         """Every second that the chain shows of an account: of blocks, of issues, of ends."""
-        found = {self.world.w3.eth.get_block(tx["blockNumber"])["timestamp"] for tx in transactions}
-        for event in self.world.client().consent.history(account):
+        found = {self.deployed_chain.w3.eth.get_block(tx["blockNumber"])["timestamp"] for tx in transactions}
+        for event in self.deployed_chain.client().consent.history(account):
             if event.block >= self.since:
                 found |= {event.args.get(field, 0) for field in ("issuedAt", "deadline", "start", "end")}
         return found - {0, FOREVER}
 
 
-def test_d7_no_two_accounts_of_a_person_share_a_time_or_lie_within_some_blocks(world, run, known, tmp_path):
+def test_d7_no_two_accounts_of_a_person_share_a_time_or_lie_within_some_blocks(deployed_chain, run, known, tmp_path):
     """C17 as well: two actors of one FHIR Consent, the wide acts, and who pays for each."""
-    walk = Walk(world, run, known, tmp_path)
+    walk = Walk(deployed_chain, run, known, tmp_path)
     shown = walk.everything()
     assert walk.ties(shown) == {"transactions": set(), "payers": set(), "words": set(), "times": set()}
     for at in walk.blocks:
@@ -131,30 +131,30 @@ def test_d7_no_two_accounts_of_a_person_share_a_time_or_lie_within_some_blocks(w
         assert abs(one - other) >= BLOCKS
 
 
-def test_d7_what_is_done_at_once_ties_the_accounts_and_is_seen(world, run, known, tmp_path):
+def test_d7_what_is_done_at_once_ties_the_accounts_and_is_seen(deployed_chain, run, known, tmp_path):
     """The comparison can fail: with --now the ends are shared, and few blocks lie between."""
-    walk = Walk(world, run, known, tmp_path)
+    walk = Walk(deployed_chain, run, known, tmp_path)
     ties = walk.ties(walk.everything(at_once=True))
     assert {2840140800, 3155760000} <= ties["times"]
     assert any(abs(one - other) < BLOCKS for one, other in (at.values() for at in walk.blocks))
 
 
-def test_d7_one_payer_for_both_ties_them_and_is_seen(world, run, known, tmp_path):
+def test_d7_one_payer_for_both_ties_them_and_is_seen(deployed_chain, run, known, tmp_path):
     account, other = known
     known[other] = (known[other][0], known[account][1])
-    walk = Walk(world, run, known, tmp_path)
+    walk = Walk(deployed_chain, run, known, tmp_path)
     assert len(walk.ties(walk.everything())["payers"]) == 1
 
 
-def test_c17_a_batch_of_one_institution_names_one_account_of_the_person(world, run, known, tmp_path):
+def test_c17_a_batch_of_one_institution_names_one_account_of_the_person(deployed_chain, run, known, tmp_path):
     """What an institution submits together with orders of its other patients has one pseudonym of this one."""
     (account, (name, payer)), (other, _) = known.items()
     run("consent", "grant", "--to", name, "--purpose", "HPAYMT", "--yes", "--out", tmp_path / "mine.json")
-    stranger = world.client(world.patient())
+    stranger = deployed_chain.client(deployed_chain.patient())
     draft = DirectiveDraft(name, Effect.PERMIT, frozenset({"TREAT"}), frozenset({"all"}), 0, stranger.now() + DAY)
     files.save([stranger.consent.sign(stranger.consent.prepare_grant(draft))], tmp_path / "stranger.json")
     done = run("consent", "relay", tmp_path / "mine.json", tmp_path / "stranger.json", "--keystore", payer, "--yes",
                "--json")  # fmt: skip
     (transaction,) = done.json()["transactions"]
-    data = bytes(world.w3.eth.get_transaction(transaction["transaction"])["input"])
+    data = bytes(deployed_chain.w3.eth.get_transaction(transaction["transaction"])["input"])
     assert bytes.fromhex(account[2:]) in data and bytes.fromhex(other[2:]) not in data

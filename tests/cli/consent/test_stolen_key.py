@@ -16,28 +16,28 @@ from salus.chain.local_node import LocalNode
 from salus.consent.model import DirectiveDraft, Effect
 from salus.keys.wallet import Wallet
 from tests.support.commands import PASSWORD
-from tests.support.deployed_chain import House, kind
+from tests.support.deployed_chain import DeployedChain, kind
 
 HOUR, DAY, YEAR = 3600, 24 * 3600, 365 * 24 * 3600
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def deployed_chain(tmp_path_factory):
     """A house of its own: hours pass on it."""
     with LocalNode(kind()) as node:
-        yield House(node, tmp_path_factory.mktemp("stolen"))
+        yield DeployedChain(node, tmp_path_factory.mktemp("stolen"))
 
 
 class Story:
     """The people, and what they do. Guardians agree by their files; a hospital pays for the patient."""
 
-    def __init__(self, world, run, wallet, keystore, folder):
-        self.world, self.run, self.keystore, self.folder = world, run, keystore, folder
-        self.guardians = [world.patient() for _ in range(3)]
+    def __init__(self, deployed_chain, run, wallet, keystore, folder):
+        self.deployed_chain, self.run, self.keystore, self.folder = deployed_chain, run, keystore, folder
+        self.guardians = [deployed_chain.patient() for _ in range(3)]
         self.files = [keystore(guardian) for guardian in self.guardians]
         self.hospitals, self.moves = {}, 0
         for _ in range(2):
-            signer, name = world.institution("PROVIDER")
+            signer, name = deployed_chain.institution("PROVIDER")
             self.hospitals[name] = keystore(signer)
         self.payer = next(iter(self.hospitals.values()))
         for name in self.hospitals:
@@ -47,8 +47,8 @@ class Story:
         words = [word for guardian in self.guardians for word in ("--guardian", guardian.address)]
         self.patient("consent", "guardians", "set", *words, "--threshold", "2", "--delay", "2", "--now")
         # The copy: the same keys in other hands.
-        self.thief = {name: world.client(opened.signer(name)) for name in self.hospitals}
-        self.accomplice = world.client(world.institution("PROVIDER")[0])
+        self.thief = {name: deployed_chain.client(opened.signer(name)) for name in self.hospitals}
+        self.accomplice = deployed_chain.client(deployed_chain.institution("PROVIDER")[0])
         self.clinic = self.accomplice.institutions.name(self.accomplice.need_signer().address)
         assert self.seen() == {"changes": [], "recoveries": []}
 
@@ -67,7 +67,10 @@ class Story:
         }
 
     def sees(self, account):
-        return self.world.client().consent.decide(account, self.clinic, ["HRESCH"], ["all"]).answer.name == "PERMIT"
+        return (
+            self.deployed_chain.client().consent.decide(account, self.clinic, ["HRESCH"], ["all"]).answer.name
+            == "PERMIT"
+        )
 
     def grants(self, name, purpose="HRESCH"):
         """The thief's order, signed with the patient's key."""
@@ -86,21 +89,21 @@ class Story:
         assert self.run("consent", "guardians", "submit", two, "--keystore", self.payer, "--yes").code == 0
 
 
-def test_a_stolen_key_hour_by_hour(world, run, wallet, keystore, tmp_path):
-    story = Story(world, run, wallet, keystore, tmp_path)
+def test_a_stolen_key_hour_by_hour(deployed_chain, run, wallet, keystore, tmp_path):
+    story = Story(deployed_chain, run, wallet, keystore, tmp_path)
     (first, account), (second, other) = story.accounts.items()
 
     # Hour 0: the thief acts for both accounts, and keeps one order back.
     story.accomplice.consent.relay([story.grants(first), story.grants(second)])
     thief = story.thief[first]
-    request = thief.guardians.prepare_delegate(world.patient().address, ["TREAT"], ["all"], thief.now() + YEAR)
+    request = thief.guardians.prepare_delegate(deployed_chain.patient().address, ["TREAT"], ["all"], thief.now() + YEAR)
     story.accomplice.guardians.submit(thief.guardians.sign(request))
     delegate = request.fields["delegate"]
     withheld = story.grants(second, "HMARKT")
     assert story.sees(account) and story.sees(other)
 
     # Hour 1: the patient looks.
-    world.node.advance(HOUR)
+    deployed_chain.node.advance(HOUR)
     told = story.seen()
     assert sorted(told["changes"]) == sorted(
         [("ConsentGranted", account), ("ConsentGranted", other), ("DelegateSet", account)]
@@ -112,7 +115,7 @@ def test_a_stolen_key_hour_by_hour(world, run, wallet, keystore, tmp_path):
     }
 
     # Hour 2: everything is taken back at both accounts at once; it is an emergency.
-    world.node.advance(HOUR)
+    deployed_chain.node.advance(HOUR)
     ended = story.patient("consent", "revoke", "--everything", "--now")
     assert ended.out.count("nobody may use your data any longer") == 2
     story.patient("consent", "delegate", "remove", delegate)
@@ -122,7 +125,7 @@ def test_a_stolen_key_hour_by_hour(world, run, wallet, keystore, tmp_path):
     assert run_relay(story, withheld, tmp_path / "withheld.json").code == 1
 
     # Hour 3: the key still signs; the guardians begin to move both accounts to a new wallet.
-    world.node.advance(HOUR)
+    deployed_chain.node.advance(HOUR)
     story.accomplice.consent.relay([story.grants(first)])
     assert story.seen()["changes"] == [("ConsentGranted", account)]
     new, _ = Wallet.create(tmp_path / "new", PASSWORD)
@@ -131,14 +134,14 @@ def test_a_stolen_key_hour_by_hour(world, run, wallet, keystore, tmp_path):
     assert story.seen()["recoveries"] == ["RecoveryStarted"] * 2
 
     # Hour 4: the thief stops one of the moves. The inbox tells it, and the guardians begin again.
-    world.node.advance(HOUR)
+    deployed_chain.node.advance(HOUR)
     stop = thief.guardians.prepare_veto()
     story.accomplice.guardians.submit(thief.guardians.sign(stop))
     assert story.seen()["recoveries"] == ["RecoveryVetoed"]
     story.move(account, new.address())
 
     # Two days later both accounts are the new wallet's, which acts for them by itself.
-    world.node.advance(2 * DAY + HOUR)
+    deployed_chain.node.advance(2 * DAY + HOUR)
     for one in (account, other):
         assert run("consent", "recover", "finish", one, "--keystore", story.payer, "--yes").code == 0
     assert story.sees(account)
@@ -147,7 +150,7 @@ def test_a_stolen_key_hour_by_hour(world, run, wallet, keystore, tmp_path):
     assert not story.sees(account) and not story.sees(other)
     again = story.patient("consent", "grant", "--to", first, "--purpose", "TREAT", keystore=new.path)
     assert f"{first} knows the recovered account {account}; this wallet signs for it" in again.err
-    assert world.client().consent.decide(account, first, ["TREAT"], ["all"]).answer.name == "PERMIT"
+    assert deployed_chain.client().consent.decide(account, first, ["TREAT"], ["all"]).answer.name == "PERMIT"
 
     # The stolen key is refused, whatever it signs or signed.
     for name in story.hospitals:
