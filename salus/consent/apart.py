@@ -1,7 +1,7 @@
 """Keeping the accounts of one person apart on the chain: times that differ, and submissions that do not follow closely.
 
 A wide act is an order for each account. If these orders shared an issue time, an end or a block, anybody could tell
-that the accounts are one person's. So the accounts come in a random order, minutes to an hour apart, and each has an
+that the accounts are one person's. So the accounts come in a random order, an hour or two apart, and each has an
 end of its own, which is a whole day, as the ends of many other people's directives are.
 """
 
@@ -20,8 +20,9 @@ BLOCKS = 25
 #: No end: half of the country has it, so it tells nothing.
 FOREVER = (1 << 40) - 1
 
-_GAP = (20 * 60, 60 * 60)  # seconds between two accounts
+_GAP = (45 * 60, 150 * 60)  # seconds between two accounts
 _DAY = 24 * 3600
+_CHOICES = 7  # days among which an end is drawn
 _UNITS = (_DAY, 3600, 60)
 
 _RANDOM = random.SystemRandom()
@@ -56,13 +57,13 @@ def end_apart(effect: Effect, end: int, now: int, taken: Collection[int], chance
     """
     if end == FOREVER:
         return end
-    choices = len(taken) + 7
+    steps = range(len(taken) + _CHOICES)
     if effect is Effect.DENY:
         first = -(-end // _DAY) * _DAY
-        return chance.choice([day for n in range(choices) if (day := first + n * _DAY) not in taken])
+        return chance.choice([day for n in steps if (day := first + n * _DAY) not in taken][:_CHOICES])
     for unit in _UNITS:
         last = end // unit * unit
-        found = [at for n in range(choices) if (at := last - n * unit) not in taken and at > (now + end) // 2]
+        found = [at for n in steps if (at := last - n * unit) not in taken and at > (now + end) // 2]
         if found:
-            return chance.choice(found)
+            return chance.choice(found[:_CHOICES])
     return end - 1 - chance.randrange(max(1, (end - now) // 2))

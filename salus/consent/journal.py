@@ -211,6 +211,16 @@ class Journal:
         with self._changing():
             self._mine["blocks"][patient] = block
 
+    def other_ends(self, patient: str) -> frozenset[int]:
+        """The ends that the other accounts' directives got here."""
+        return frozenset(end for who, ends in self._mine["ends"].items() if who != patient for end in ends)
+
+    def keep_ends(self, patient: str, ends: Iterable[int]) -> None:
+        """Remember ends of an account's directives, so that no other account gets them."""
+        if more := set(ends) - set(self._mine["ends"].get(patient, ())):
+            with self._changing():
+                self._mine["ends"][patient] = [*self._mine["ends"].get(patient, ()), *sorted(more)]
+
     # ---- standing directives
 
     def standing(self) -> tuple[Standing, ...]:
@@ -273,7 +283,7 @@ class Journal:
                     " not known then"
                 )
             self._all = document
-        blank = {"next": 1, "orders": [], "own": [], "standing": [], "blocks": {}}
+        blank = {"next": 1, "orders": [], "own": [], "standing": [], "blocks": {}, "ends": {}}
         self._mine: dict[str, Any] = {**blank, **self._all["chains"].get(self._place, {})}
         self._all["chains"][self._place] = self._mine
         self._own = frozenset(self._mine["own"])
@@ -358,9 +368,12 @@ def _request_fate(guardians: Guardians, request: Request) -> Fate:
     if request.action == "delegate":
         last = guardians.delegation(request.patient, request.fields["delegate"]).issued_at
     elif request.action == "guardians":
-        last = guardians.guardian_set(request.patient).issued_at
-    else:
+        waiting = guardians.pending(request.patient)
+        last = waiting.issued_at if waiting else guardians.guardian_set(request.patient).issued_at
+    elif request.action == "veto":
         return Fate.OPEN if guardians.recovery(request.patient) else Fate.DONE
+    else:
+        return Fate.OPEN  # until its deadline
     if last == request.issued_at:
         return Fate.DONE
     return Fate.SUPERSEDED if last > request.issued_at else Fate.OPEN
@@ -377,9 +390,20 @@ def _key(signed: Signed) -> str:
             return f"revoke {signed.patient} {d.grantee} {d.index} {signed.issued_at}"
         scope = f"{int(d.effect)} {d.purposes} {d.categories} {d.start} {d.end}"
         return f"grant {signed.patient} {d.grantee} {d.index} {scope} {signed.issued_at}"
-    if signed.action in ("veto", "recover"):
+    if "successor" in signed.fields:
         return f"{signed.action} {signed.patient} {signed.fields['successor']}"
     return f"{signed.action} {signed.patient} {signed.fields.get('delegate', '')} {signed.issued_at}"
+
+
+_ACTIONS = {
+    "DelegateSet": "delegate",
+    "GuardiansProposed": "guardians",
+    "GuardiansSet": "guardians",
+    "EmergencyContactSet": "contact",
+    "RecoveryStarted": "recover",
+    "RecoveryWithdrawn": "withdraw",
+    "RecoveryVetoed": "veto",
+}
 
 
 def _key_of_event(event: Event) -> str:
@@ -389,7 +413,7 @@ def _key_of_event(event: Event) -> str:
         return f"grant {a['patient']} {a['grantee']} {a['index']} {scope} {a['issuedAt']}"
     if event.name == "ConsentRevoked":
         return f"revoke {a['patient']} {a['grantee']} {a['index']} {a['issuedAt']}"
-    if event.name in ("RecoveryStarted", "RecoveryVetoed"):
-        return f"{'veto' if event.name == 'RecoveryVetoed' else 'recover'} {a['patient']} {a['successor']}"
-    action = {"DelegateSet": "delegate", "GuardiansSet": "guardians"}.get(event.name, event.name)
+    action = _ACTIONS.get(event.name, event.name)
+    if "successor" in a:
+        return f"{action} {a['patient']} {a['successor']}"
     return f"{action} {a.get('patient', '')} {a.get('delegate', '')} {a.get('issuedAt', '')}"

@@ -23,17 +23,9 @@ if TYPE_CHECKING:
     from salus.consent.journal import Journal
     from salus.keys.signers import Signer
 
-__all__ = ["Change", "carry_out_change", "keep_request", "request_facts", "stands", "where_facts"]
+__all__ = ["Change", "change_account", "keep_request", "request_facts", "stands"]
 
 _DAY = 24 * 3600
-_ACTIONS = {
-    "delegate": "DELEGATE",
-    "guardians": "GUARDIANS",
-    "contact": "EMERGENCY CONTACT",
-    "recover": "MOVE THE ACCOUNT",
-    "withdraw": "TAKE THE MOVE BACK",
-    "veto": "STOP THE MOVE",
-}
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,7 @@ class _Part:
     due: int
 
 
-def carry_out_change(
+def change_account(
     context: Context,
     change: Change,
     prepare: Callable[[Salus, str], Request],
@@ -103,9 +95,9 @@ def carry_out_change(
     requests = [prepare(one.client, one.patient) for one in speakers]
     parts = _apart(salus, speakers, requests, now=change.now or at_once)
     _warn(context, parts, change)
-    facts = [fact for part in parts for fact in [*request_facts(part.request), *_turn(part), ("", "")]]
+    facts = [fact for part in parts for fact in [*_fields(part.request), *_turn(part), ("", "")]]
     facts += [("accounts", len(parts))] if len(parts) > 1 else []
-    context.confirm([*facts, *where_facts(context, salus)], "Sign this?")
+    context.confirm([*facts, *_where(context, salus)], "Sign this?")
     if change.out:
         _keep_all(context, parts, change.out, journal)
         return
@@ -281,8 +273,22 @@ def keep_request(context: Context, request: Request, out: str) -> None:
 # ------------------------------------------------------------------------------------------------------- what is shown
 
 
-def request_facts(request: Request) -> list[tuple[str, object]]:
-    """Every field of a request in words."""
+_ACTIONS = {
+    "delegate": "DELEGATE",
+    "guardians": "GUARDIANS",
+    "contact": "EMERGENCY CONTACT",
+    "recover": "MOVE THE ACCOUNT",
+    "withdraw": "TAKE THE MOVE BACK",
+    "veto": "STOP THE MOVE",
+}
+
+
+def request_facts(context: Context, salus: Salus, request: Request) -> list[tuple[str, object]]:
+    """Every field of a request in words, the contract and the chain."""
+    return [*_fields(request), *_where(context, salus)]
+
+
+def _fields(request: Request) -> list[tuple[str, object]]:
     from salus.consent.codes import category_names, purpose_names
 
     fields = request.fields
@@ -307,8 +313,7 @@ def request_facts(request: Request) -> list[tuple[str, object]]:
     return [*facts, ("valid until", moment(request.deadline))]
 
 
-def where_facts(context: Context, salus: Salus) -> list[tuple[str, object]]:
-    """The contract and the chain, as the last facts."""
+def _where(context: Context, salus: Salus) -> list[tuple[str, object]]:
     return [
         ("contract", f"Guardians at {salus.book['Guardians'].address}"),
         ("chain", f"{salus.chain_id} at {context.nodes}"),

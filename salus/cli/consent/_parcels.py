@@ -192,16 +192,16 @@ def all_used(context: Context, salus: Salus, route: Route, journal: Journal) -> 
     return [speaker(context, salus, account) for account in covered]
 
 
-def ends_apart(salus: Salus, end: int, count: int, route: Route) -> list[int]:
+def ends_apart(salus: Salus, end: int, speakers: Sequence[Speaker], route: Route, journal: Journal) -> list[int]:
     """The same end for one account; for several an end of its own for each, none later."""
     from salus.consent.apart import end_apart
     from salus.consent.model import Effect
 
-    if count == 1 or route.now:
-        return [end] * count
+    if len(speakers) == 1 or route.now:
+        return [end] * len(speakers)
     ends: list[int] = []
-    for _ in range(count):
-        ends.append(end_apart(Effect.PERMIT, end, salus.now(), ends))
+    for who in speakers:
+        ends.append(end_apart(Effect.PERMIT, end, salus.now(), journal.other_ends(who.patient) | set(ends)))
     return ends
 
 
@@ -256,21 +256,23 @@ def drafted(
     standing: dict[DirectiveDraft, list[int]] = {draft: [] for draft in wide if context.has_wallet}
     ends = {one.draft: list(one.ends) for one in journal.standing() if one.draft.end > now and one.draft not in wide}
     parcels = []
+    said_ends: dict[str, list[DirectiveDraft]] = {}
     for who, mine in said.values():
         begins = [] if route.patient or is_used(salus, journal, who.patient) else list(ends)
         if begins:
             context.note(f"{who.name} begins with what you said to everybody: {len(begins)} directives")
-        actual = []
+        actual: list[DirectiveDraft] = []
+        others = {one.end for who_else, its in said_ends.items() if who_else != who.patient for one in its}
+        others |= journal.other_ends(who.patient)
         for draft in sorted((*begins, *mine), key=lambda draft: not draft.grantee.startswith("role:")):
             if draft in begins or (len(said) > 1 and not route.now):
-                taken = ends.setdefault(draft, [])
-                end = end_apart(draft.effect, draft.end, now, taken)
-                taken.append(end)
+                end = end_apart(draft.effect, draft.end, now, others | set(ends.get(draft, ())))
             else:
                 end = draft.end
             if draft in begins or draft in standing:
                 standing.setdefault(draft, []).append(end)
             actual.append(replace(draft, end=end))
+        said_ends[who.patient] = actual
         parcels.append(_parcel(who, actual, index, journal))
     return Plan(apart(salus, parcels, route), standing, frozenset(wide))
 

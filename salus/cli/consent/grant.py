@@ -173,8 +173,8 @@ def _direct(
 def revoke(context: Context, grantee: str | None, everything: bool, index: int | None, route: Route) -> None:
     """Take back what was granted, as easily as it was given. It is told what holds afterwards.
 
-    Of several accounts each has its own order and its own turn, hours apart, so that they are not tied to each other;
-    with --now all at once.
+    Of several accounts each has its own order and its own turn, 45 to 150 minutes apart, so that they are not tied to
+    each other; with --now all at once.
 
     \b
     Example:
@@ -225,7 +225,7 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, ro
     journal = settled_journal(context, salus)
     who = standing_for(context, salus, grantee, route, journal)
     parcels = []
-    for one, its_end in zip(who, ends_apart(salus, until, len(who), route), strict=True):
+    for one, its_end in zip(who, ends_apart(salus, until, who, route, journal), strict=True):
         directive = one.client.consent.renewal(one.patient, grantee, its_end, index=index)
         parcels.append(Parcel(one, (act_of(one, directive),)))
     parcels = apart(salus, parcels, route)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salus.cli.consent._changes import Change, carry_out_change, keep_request, request_facts, stands, where_facts
+from salus.cli.consent._changes import Change, change_account, keep_request, request_facts, stands
 from salus.cli.consent._shared import Look, check_out, noun
 from salus.cli.context import Context
 from salus.cli.moments import moment, parse_end
@@ -73,7 +73,7 @@ def delegate_add(
         until = parse_end(end, salus.now)
         return salus.guardians.prepare_delegate(account, purposes, categories or ("all",), until, patient=patient)
 
-    carry_out_change(context, change, prepare, f"{account} is a delegate", check=check)
+    change_account(context, change, prepare, f"{account} is a delegate", check=check)
 
 
 @command(delegate, "remove")
@@ -93,7 +93,7 @@ def delegate_remove(context: Context, account: str, change: Change) -> None:
     def concerned(salus: Salus, patient: str) -> bool:
         return salus.guardians.delegation(patient, account).until != 0
 
-    carry_out_change(context, change, prepare, f"{account} is no delegate any more", concerned=concerned)
+    change_account(context, change, prepare, f"{account} is no delegate any more", concerned=concerned)
 
 
 @command(delegate, "list")
@@ -162,7 +162,7 @@ def guardians_set(context: Context, accounts: tuple[str, ...], threshold: int, d
     def prepare(salus: Salus, patient: str) -> Request:
         return salus.guardians.prepare_guardians(accounts, threshold, int(delay) * _DAY, patient=patient)
 
-    carry_out_change(context, change, prepare, f"{len(accounts)} guardians, {threshold} must agree")
+    change_account(context, change, prepare, f"{len(accounts)} guardians, {threshold} must agree")
 
 
 @command(guardians, "apply")
@@ -201,7 +201,7 @@ def guardians_contact(context: Context, account: str | None, change: Change) -> 
         return salus.guardians.prepare_contact(account, patient=patient)
 
     done = f"emergencies are told to {account}" if account else "nobody is told any more"
-    carry_out_change(context, change, prepare, done)
+    change_account(context, change, prepare, done)
 
 
 @command(guardians, "show")
@@ -229,9 +229,7 @@ def guardians_submit(context: Context, files: tuple[str, ...]) -> None:
 
     request = collect([load(file) for file in files])
     salus = context.connect_signing()
-    context.confirm(
-        [*request_facts(request), *where_facts(context, salus), ("signatures", len(request.signatures))], "Submit this?"
-    )
+    context.confirm([*request_facts(context, salus, request), ("signatures", len(request.signatures))], "Submit this?")
     receipt = salus.guardians.submit(request)
     context.sent(receipt, _told(salus, request), action=request.action, patient=request.patient)
 
@@ -351,7 +349,7 @@ def recover_approve(context: Context, files: tuple[str, ...], out: str | None) -
 
 
 def _agree(context: Context, client: Salus, request: Request, out: str | None) -> None:
-    facts = [*request_facts(request), *where_facts(context, client), ("signed already", len(request.signatures))]
+    facts = [*request_facts(context, client, request), ("signed already", len(request.signatures))]
     context.confirm(facts, "Sign this? Be sure that the patient asks for it: call, or better meet.")
     signed = client.guardians.sign(request)
     if out:
@@ -399,7 +397,7 @@ def recover_veto(context: Context, change: Change) -> None:
     def concerned(salus: Salus, patient: str) -> bool:
         return salus.guardians.recovery(patient) is not None
 
-    carry_out_change(context, change, prepare, "the move is stopped", concerned=concerned, at_once=True)
+    change_account(context, change, prepare, "the move is stopped", concerned=concerned, at_once=True)
 
 
 @command(recover, "finish")

@@ -73,7 +73,7 @@ def narrow(context: Context, grantee: str, index: int | None, remains: Remains, 
     until = parse_end(remains.end, salus.now) if remains.end else 0
     journal = settled_journal(context, salus)
     who = standing_for(context, salus, grantee, route, journal)
-    ends = ends_apart(salus, until, len(who), route) if until else [0] * len(who)
+    ends = ends_apart(salus, until, who, route, journal) if until else [0] * len(who)
     parcels = [_parcel(one, grantee, remains.until(end), index) for one, end in zip(who, ends, strict=True)]
     parcels = apart(salus, parcels, route)
     confirm(context, salus, parcels, route)

@@ -222,6 +222,8 @@ def _warn_of_links(context: Context, parcels: Sequence[Parcel], route: Route) ->
 
 def carry_out(context: Context, salus: Salus, parcels: Sequence[Parcel], route: Route, journal: Journal) -> None:
     """Sign into files or QR codes, or sign and submit, or submit directly; look up what holds; and answer."""
+    for parcel in parcels:
+        journal.keep_ends(parcel.speaker.patient, (act.directive.end for act in parcel.acts if act.directive.end))
     if route.out or route.qr:
         _keep(context, parcels, route, journal)
         return
