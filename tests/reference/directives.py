@@ -175,7 +175,7 @@ class Standing:
     institution: int
     roles: int
     licensed: bool
-    house_roles: int = 0
+    institution_roles: int = 0
 
 
 @dataclass(frozen=True)

@@ -297,7 +297,7 @@ class Registry:
         for grantees, all_grantees, reason in (
             (named, named, Reason.NAMED),
             # A permit serves who has the role; a deny binds everybody of the institution.
-            (_bits(actor.roles), _bits(actor.roles | actor.house_roles), Reason.ROLE),
+            (_bits(actor.roles), _bits(actor.roles | actor.institution_roles), Reason.ROLE),
         ):
             for place, record in self._held(patient, all_grantees, now):
                 if _denies(record, purpose, categories):
@@ -317,7 +317,7 @@ class Registry:
             for decision in found:
                 if decision.reason is reason:
                     return decision
-        spoken_to = {0, actor.institution, *_bits(actor.roles | actor.house_roles)}
+        spoken_to = {0, actor.institution, *_bits(actor.roles | actor.institution_roles)}
         said = any(action.patient == patient and action.directive.grantee in spoken_to for action in self._actions)
         if not said and self._implied(actor.roles, purpose, categories):
             return Decision(Answer.PERMIT, Reason.IMPLIED, 0, 0)

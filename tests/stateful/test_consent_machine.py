@@ -17,7 +17,7 @@ from tests.reference.guardians import EVERYTHING, FINISH_WITHIN, MIN_DELAY, Appr
 from tests.reference.registry import ALL, Answer, Directive, Effect, Order, Policy, Reason, Status
 from tests.support.consent_bench import Actor, address
 from tests.support.effort import cases, machine_settings, seed
-from tests.support.guardian_bench import CareBench
+from tests.support.guardian_bench import GuardianBench
 from tests.support.keys import key_of
 from tests.support.plain_accounts import DAY, newcomers, secret
 
@@ -52,23 +52,27 @@ MOST = {
 SCOPES = ((1 << 0, (1 << 40) - 1), (1 << 0 | 1 << 2, 1 << 2 | 1 << 43), EVERYTHING)
 
 
-def normal(house, people):
-    """The house under the widest policy, so that silence is an answer."""
+def normal(deployed_contracts, people):
+    """All contracts under the widest policy, so that silence is an answer."""
     sender = {"from": people.deployer}
-    project_ = house["ConsentRegistry"]._project
-    institutions, guardians, manager = house["Institutions"], house["Guardians"], house["AccessManager"]
+    project_ = deployed_contracts["ConsentRegistry"]._project
+    institutions, guardians, manager = (
+        deployed_contracts["Institutions"],
+        deployed_contracts["Guardians"],
+        deployed_contracts["AccessManager"],
+    )
     registry = project_.ConsentRegistry.deploy(institutions, guardians, Policy.NORMAL, sender)
     log = project_.AccessLog.deploy(manager, institutions, guardians, registry, sender)
     manager.setTargetFunctionRole(log, [log.signatures["review"]], REVIEWER, {"from": people.regulator})
-    return {**house, "ConsentRegistry": registry, "AccessLog": log}
+    return {**deployed_contracts, "ConsentRegistry": registry, "AccessLog": log}
 
 
 class Consents:
     """Two patients, a clinic and a hospital, a handful of orders in the hands of whoever may submit them."""
 
-    def __init__(cls, house, people):
+    def __init__(cls, deployed_contracts, people):
         patients = list(newcomers())[:2]
-        cls.bench = CareBench(normal(house, people), patients, people.stranger, people.regulator)
+        cls.bench = GuardianBench(normal(deployed_contracts, people), patients, people.stranger, people.regulator)
         cls.delegates = [cls.bench.add_key(secret(name)) for name in ("carer", "parent")]
         cls.successors = [cls.bench.add_key(secret(name)) for name in ("new phone", "newer phone")]
         cls.family = sorted(cls.bench.add_key(secret(f"guardian {i}")) for i in range(3))
@@ -81,7 +85,7 @@ class Consents:
         ]
         cls.keys = [key_of(people.clinic), key_of(people.hospital), key_of(people.stranger), key_of(people.carrier)]
         cls.grantees = [int(clinic, 16), int(hospital, 16), PROVIDER, PHARMACY]
-        cls.born = cls.bench.wire.now()
+        cls.born = cls.bench.rpc_batch.now()
 
     def setup(self):
         # Each run starts from the same chain, and so must its model.
@@ -92,7 +96,7 @@ class Consents:
     # ---- the rules ---------------------------------------------------------------------------------------------------
 
     def some_directive(self, grantee, index, deny, purposes, categories, delay, period):
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         effect = Effect.DENY if deny else Effect.PERMIT
         start = now + 10 if delay else 0
         return Directive(
@@ -124,7 +128,7 @@ class Consents:
         assert self.bench.revoke(patient, place.grantee, place.index) is own
         if not own:
             return
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         for grantee in self.grantees if place.grantee == 0 else [place.grantee]:
             for index in range(4) if place.index == ALL else [place.index]:
                 assert self.bench.reference.directive(patient, grantee, index, now).status is not Status.ACTIVE
@@ -132,7 +136,7 @@ class Consents:
     def sign(self, patient, directive, age, signer=0):
         """By the patient's own key, the one that controls the account now, or a delegate's."""
         patient = self.bench.patients[patient]
-        issued_at = max(self.born, self.bench.wire.now() - age)
+        issued_at = max(self.born, self.bench.rpc_batch.now() - age)
         delegate = self.delegates[signer - 4] if signer >= 4 else 0
         key = delegate or (patient if signer < 2 else self.bench.reference.controller_of(patient))
         self.signed.append(Order(patient, directive, issued_at, issued_at + 9 * DAY, key, delegate))
@@ -158,12 +162,12 @@ class Consents:
             self.bench.relay([order])
 
     def rule_wait(self, st_period):
-        self.bench.wire.mine(self.bench.wire.now() + PERIODS[st_period])
+        self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + PERIODS[st_period])
 
     def rule_name_delegate(self, st_patient, st_scope, st_period, st_age, st_signer):
         """Named, changed or removed, by the key that has a say or one that has none."""
-        patient, now = self.bench.patients[st_patient], self.bench.wire.now()
-        key = self.successors[0] if st_signer == 5 else self.bench.circle.controller_of(patient)
+        patient, now = self.bench.patients[st_patient], self.bench.rpc_batch.now()
+        key = self.successors[0] if st_signer == 5 else self.bench.guardians_reference.controller_of(patient)
         until = 0 if st_signer == 4 else now + PERIODS[st_period]
         issued_at = max(self.born, now - st_age)
         terms = (*SCOPES[st_scope], until)
@@ -212,7 +216,7 @@ class Consents:
     def rule_recover(self, st_patient, st_index, st_tries, st_signer):
         """Some of the guardians sign: enough, too few, in the wrong order, for another successor or an old set."""
         patient = self.bench.patients[st_patient]
-        held = self.bench.circle.guardian_set(patient)
+        held = self.bench.guardians_reference.guardian_set(patient)
         successor = self.successors[st_index]
         said = patient if st_signer == 3 else successor
         signers = {4: self.family[::-1], 5: [self.family[0]] * 2}.get(st_signer, self.family[:st_tries])
@@ -233,7 +237,7 @@ class Consents:
         approvals = [Approval(each, each, successor, held.version) for each in signers]
         self.bench.start_recovery(patient, successor, approvals)
         self.bench.finish_recovery(patient)
-        self.bench.wire.mine(self.bench.wire.now() + MIN_DELAY)
+        self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + MIN_DELAY)
         self.bench.finish_recovery(patient)
         if st_deny:
             self.bench.follow(patient)
@@ -244,8 +248,8 @@ class Consents:
         self, st_patient, st_scope, st_signer, st_grantee, st_index, st_purposes, st_categories, st_breadth
     ):  # fmt: skip
         """Named, and at work at once, within its scope or beyond."""
-        patient, now = self.bench.patients[st_patient], self.bench.wire.now()
-        key, delegate = self.bench.circle.controller_of(patient), 4 + st_signer % 2
+        patient, now = self.bench.patients[st_patient], self.bench.rpc_batch.now()
+        key, delegate = self.bench.guardians_reference.controller_of(patient), 4 + st_signer % 2
         terms = (*SCOPES[st_scope], now + DAY)
         self.bench.set_delegate(patient, self.delegates[delegate - 4], terms, issued_at=now, key=key)
         said = self.some_directive(st_grantee, st_index, False, st_purposes, st_categories, False, 2)
@@ -293,9 +297,14 @@ class Consents:
 
     def state(self):
         """What of the rarer things is so at this moment."""
-        patients, circle, registry = self.bench.patients, self.bench.circle, self.bench.reference
+        patients, guardians_reference, registry = (
+            self.bench.patients,
+            self.bench.guardians_reference,
+            self.bench.reference,
+        )
         controllers = [
-            (patient, circle.controller_of(patient), registry.controller_of(patient)) for patient in patients
+            (patient, guardians_reference.controller_of(patient), registry.controller_of(patient))
+            for patient in patients
         ]
         return {
             *("moved" for patient, new, _ in controllers if new != patient),
@@ -364,7 +373,7 @@ class Consents:
             effect, purposes, categories, _, end, issued_at, status = record
             assert (effect, status) == (Effect.PERMIT, Status.ACTIVE)
             assert purposes & question[2] == question[2] and categories & question[3] == question[3]
-            assert issued_at > bar and self.bench.wire.now() < end
+            assert issued_at > bar and self.bench.rpc_batch.now() < end
 
     def teardown(self):
         """CO7: whoever submits everything that was signed once more changes nothing."""
@@ -373,13 +382,13 @@ class Consents:
         places = [
             (patient, grantee, i) for patient in self.bench.patients for grantee in self.grantees for i in range(4)
         ]
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         before = [self.bench.reference.directive(*place, now) for place in places]
         for order in self.signed:
             self.bench.relay([order])
         self.invariant_directives()
         # Time has gone on, and with it what is in force; who stands at each place has not.
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         after = [self.bench.reference.directive(*place, now) for place in places]
         assert [(record.issues, record.effect) for record in after] == [
             (record.issues, record.effect) for record in before
@@ -390,15 +399,15 @@ for name, most in MOST.items():
     setattr(Consents, name, strategy("uint8", max_value=most))
 
 
-def test_consents_against_the_reference(state_machine, house, people):
-    state_machine(Consents, house, people, settings=machine_settings(10, 20))
+def test_consents_against_the_reference(state_machine, deployed_contracts, people):
+    state_machine(Consents, deployed_contracts, people, settings=machine_settings(10, 20))
 
 
-def test_a_long_walk(house, people):
+def test_a_long_walk(deployed_contracts, people):
     """All rules, each as often as any other, in one history of three hundred steps and more; hypothesis keeps to short
     ones.
     """
-    machine, dice = Consents(house, people), random.Random(seed())
+    machine, dice = Consents(deployed_contracts, people), random.Random(seed())
     machine.setup()
     rules = [getattr(machine, name) for name in sorted(dir(Consents)) if name.startswith("rule_")]
     checks = [getattr(machine, name) for name in sorted(dir(Consents)) if name.startswith("invariant_")]

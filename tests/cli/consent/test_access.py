@@ -21,7 +21,7 @@ def used(run, patient, file, *more):
     return run(*words, *more, "--keystore", file, "--yes")
 
 
-def test_a_use_is_recorded_by_a_salted_commitment(run, world, hospital, granted, tmp_path):
+def test_a_use_is_recorded_by_a_salted_commitment(run, deployed_chain, hospital, granted, tmp_path):
     record = tmp_path / "hba1c.json"
     record.write_text('{"value": 48}')
     done = used(run, granted, hospital[1], "--record", record, "--json")
@@ -29,15 +29,15 @@ def test_a_use_is_recorded_by_a_salted_commitment(run, world, hospital, granted,
     (line,) = done.json()["records"]
     salt = bytes.fromhex(line["salt"][2:])
     assert line["commitment"] == "0x" + keccak(salt + record.read_bytes()).hex()
-    (use,) = world.client().accesses.all(granted)
+    (use,) = deployed_chain.client().accesses.all(granted)
     assert "0x" + use.record.hex() == line["commitment"]
     shown = used(run, granted, hospital[1], "--record", record)
     assert "salt 0x" in shown.out and ", keep it" in shown.out
 
 
-def test_a_commitment_that_was_made_before_is_taken(run, world, hospital, granted):
+def test_a_commitment_that_was_made_before_is_taken(run, deployed_chain, hospital, granted):
     assert used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32).code == 0
-    assert world.client().accesses.all(granted)[0].record == b"\7" * 32
+    assert deployed_chain.client().accesses.all(granted)[0].record == b"\7" * 32
     for wrong in ("0x12", "07" * 32):
         assert used(run, granted, hospital[1], "--commitment", wrong).code == 2
     assert "--record: is missing" in used(run, granted, hospital[1]).err
@@ -62,7 +62,7 @@ def test_without_a_permit_it_is_refused_and_can_be_asked_before(run, hospital, g
     assert used(run, granted, hospital[1], "--check").out == "may be used now: a directive that names it decides\n"
 
 
-def test_the_glass_is_broken_seen_and_reviewed(run, world, hospital, keystore, wallet):
+def test_the_glass_is_broken_seen_and_reviewed(run, deployed_chain, hospital, keystore, wallet):
     patient = wallet.address()
     words = ("consent", "emergency", patient, "--cause", "unconscious", "--category", "all", "--hours", "4")
     done = run(*words, "--keystore", hospital[1], "--yes", "--json")
@@ -73,7 +73,7 @@ def test_the_glass_is_broken_seen_and_reviewed(run, world, hospital, keystore, w
 
     shown = run("consent", "review", id)
     assert (shown.code, "unconscious" in shown.out, "is open" in shown.out) == (0, True, True)
-    regulator = keystore(world.regulator)
+    regulator = keystore(deployed_chain.regulator)
     closed = run("consent", "review", id, "--outcome", "unjustified", "--keystore", regulator, "--yes")
     assert closed.code == 0
     assert run("consent", "review", id, "--json").json()["outcome"] == "UNJUSTIFIED"
@@ -85,7 +85,7 @@ def test_the_glass_is_broken_seen_and_reviewed(run, world, hospital, keystore, w
     assert run("consent", "review", "0x07").code == 2
 
 
-def test_C8_a_use_names_the_emergency_that_opens_it(run, world, hospital, wallet):
+def test_C8_a_use_names_the_emergency_that_opens_it(run, deployed_chain, hospital, wallet):
     """The one that runs, or the one that is named: by its id or its number."""
     patient, file = wallet.address(), hospital[1]
     words = ("consent", "emergency", patient, "--cause", "unconscious", "--category", "all", "--hours", "4")
@@ -93,20 +93,20 @@ def test_C8_a_use_names_the_emergency_that_opens_it(run, world, hospital, wallet
     for more in ((), ("--emergency", id), ("--emergency", "1")):
         done = used(run, patient, file, "--commitment", "0x" + "07" * 32, *more)
         assert (done.code, "the emergency number 1" in done.err) == (0, True)
-    assert {"0x" + use.emergency.hex() for use in world.client().accesses.all(patient)} == {id}
+    assert {"0x" + use.emergency.hex() for use in deployed_chain.client().accesses.all(patient)} == {id}
     for wrong, code in (("2", 1), ("0x" + "07" * 32, 2), ("x", 2)):
         assert used(run, patient, file, "--commitment", "0x" + "07" * 32, "--emergency", wrong).code == code
 
 
-def test_C8_two_clinicians_break_the_glass_after_a_verdict(run, world, hospital, keystore, wallet, tmp_path):
+def test_C8_two_clinicians_break_the_glass_after_a_verdict(run, deployed_chain, hospital, keystore, wallet, tmp_path):
     patient, (name, file, _) = wallet.address(), hospital
     scope = ("--cause", "unconscious", "--category", "all", "--hours", "4")
     words = ("consent", "emergency", patient, *scope, "--keystore", file, "--yes")
     id = run(*words, "--json").json()["emergency"]
-    run("consent", "review", id, "--outcome", "unjustified", "--keystore", keystore(world.regulator), "--yes")
+    run("consent", "review", id, "--outcome", "unjustified", "--keystore", keystore(deployed_chain.regulator), "--yes")
     alone = run(*words)
     assert (alone.code, "a second clinician signs with it" in alone.err.splitlines()[-1]) == (1, True)
-    doctor, out = keystore(world.institution("PROVIDER")[0]), tmp_path / "second.json"
+    doctor, out = keystore(deployed_chain.institution("PROVIDER")[0]), tmp_path / "second.json"
     second = ("consent", "second", patient, "--clinician", name, *scope, "--out", out, "--keystore", doctor, "--yes")
     signed = run(*second)
     assert (signed.code, "SECOND CLINICIAN for" in signed.err) == (0, True)
@@ -117,20 +117,20 @@ def test_C8_two_clinicians_break_the_glass_after_a_verdict(run, world, hospital,
     assert run("consent", "review", both.json()["emergency"], "--json").json()["second"] is not None
 
 
-def test_C20_a_late_use_says_whether_it_is_proven(run, world, hospital, granted):
+def test_C20_a_late_use_says_whether_it_is_proven(run, deployed_chain, hospital, granted):
     done = used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32, "--used-at", "2026-01-01")
     assert (done.code, "a reviewer will look at it" in done.out) == (0, True)
-    (use,) = world.client().accesses.all(granted)
+    (use,) = deployed_chain.client().accesses.all(granted)
     assert (use.provable, use.used_at) == (False, 1767225600)
     (shown,) = run("consent", "late", "--institution", hospital[0], "--json").json()
     assert (shown["patient"], shown["usedAt"], shown["record"]) == (granted, 1767225600, "0x" + "07" * 32)
     assert granted in run("consent", "late").out
-    _, name = world.institution("PROVIDER")
+    _, name = deployed_chain.institution("PROVIDER")
     assert run("consent", "late", "--institution", name).out == "there is none\n"
 
 
-def test_C20_evidence_is_written_without_a_node_and_recorded_later(run, world, hospital, granted, tmp_path):
-    file, book = tmp_path / "outage.json", ("--book", world.book_path)
+def test_C20_evidence_is_written_without_a_node_and_recorded_later(run, deployed_chain, hospital, granted, tmp_path):
+    file, book = tmp_path / "outage.json", ("--book", deployed_chain.book_path)
     words = ("consent", "access", granted, "--purpose", "TREAT", "--category", "Observation")
     record = ("--commitment", "0x" + "07" * 32, "--keystore", hospital[1], "--offline", file)
     kept = run(*words, *record, *book, "--rpc", "http://127.0.0.1:1")
@@ -197,9 +197,9 @@ def test_a_damaged_memory_is_told(run, wallet, text):
     assert (result.code, "is damaged; remove it" in result.err) == (2, True)
 
 
-def test_a_chain_that_was_started_anew_is_looked_at_from_the_beginning(run, world, hospital, granted, wallet):
+def test_a_chain_that_was_started_anew_is_looked_at_from_the_beginning(run, deployed_chain, hospital, granted, wallet):
     used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32)
     seen = wallet.path / "inbox.json"
-    seen.write_text(json.dumps({f"{world.node.chain_id} {world.book['AccessLog'].address}": 10**9}))
+    seen.write_text(json.dumps({f"{deployed_chain.node.chain_id} {deployed_chain.book['AccessLog'].address}": 10**9}))
     seen.chmod(0o600)
     assert len(run("consent", "inbox", "--json").json()["uses"]) == 1

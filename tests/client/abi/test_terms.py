@@ -59,8 +59,8 @@ def test_a_directive_that_does_not_fit_is_bad_input():
         Directive(SOMEBODY, 0, Effect.PERMIT, 1 << 32, 1, 0, 9).packed()
 
 
-def test_the_contract_packs_and_unpacks_alike(world):
-    client = world.client()
+def test_the_contract_packs_and_unpacks_alike(deployed_chain):
+    client = deployed_chain.client()
     functions = client.contract("ConsentRegistry").functions
     for index, effect in ((0, 1), (3, 2), (62, 0), (255, 0)):
         values = {"purposes": 5, "categories": 1 << 55, "start": 7, "end": 2**40 - 1, "issuedAt": 9, "deadline": 8}

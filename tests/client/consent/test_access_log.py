@@ -26,14 +26,14 @@ errors = Refusals()
 
 
 @pytest.fixture
-def hospital(world):
+def hospital(deployed_chain):
     """A client of a hospital."""
-    return world.client(world.institution("PROVIDER")[0])
+    return deployed_chain.client(deployed_chain.institution("PROVIDER")[0])
 
 
 @pytest.fixture
-def patient(world):
-    return world.client(world.patient())
+def patient(deployed_chain):
+    return deployed_chain.client(deployed_chain.patient())
 
 
 def grant(patient, hospital, *purposes, categories=("all",), effect=Effect.PERMIT):
@@ -83,16 +83,16 @@ def test_the_list_begins_where_it_is_told(patient, hospital):
     assert [u.block for u in patient.accesses.all(patient.signer.address, since=first.block + 1)] == [second.block]
 
 
-def test_the_list_is_of_one_patient(world, patient, hospital):
-    other = world.client(world.patient())
+def test_the_list_is_of_one_patient(deployed_chain, patient, hospital):
+    other = deployed_chain.client(deployed_chain.patient())
     for one in (patient, other):
         grant(one, hospital)
         hospital.accesses.record([use(one)])
     assert len(patient.accesses.all(patient.signer.address)) == 1
 
 
-def test_who_is_no_institution_records_nothing(world, patient):
-    stranger = world.client(world.person())
+def test_who_is_no_institution_records_nothing(deployed_chain, patient):
+    stranger = deployed_chain.client(deployed_chain.person())
     with pytest.raises(errors.NotLicensed):
         stranger.accesses.record([use(patient)])
 
@@ -139,8 +139,8 @@ def test_broken_glass_opens_care_and_nothing_else(patient, hospital):
     assert [u.emergency for u in patient.accesses.all(patient.signer.address)] == [id]
 
 
-def test_C6_what_is_not_permitted_is_told_and_the_rest_is_recorded(world, patient, hospital):
-    revoked = world.client(world.patient())
+def test_C6_what_is_not_permitted_is_told_and_the_rest_is_recorded(deployed_chain, patient, hospital):
+    revoked = deployed_chain.client(deployed_chain.patient())
     for one in (patient, revoked):
         grant(one, hospital)
     hospital.consent.relay([revoked.consent.sign(revoked.consent.prepare_revoke(hospital.signer.address))])
@@ -164,12 +164,12 @@ def test_C8_declarations_stand_side_by_side(patient, hospital):
     assert (answer.emergency, answer.number) == (second, 2)
 
 
-def test_C8_two_clinicians_declare_after_a_verdict(world, patient, hospital):
-    doctor = world.client(world.institution("PROVIDER")[0])
+def test_C8_two_clinicians_declare_after_a_verdict(deployed_chain, patient, hospital):
+    doctor = deployed_chain.client(deployed_chain.institution("PROVIDER")[0])
     who = patient.signer.address
     id, _ = hospital.accesses.declare_emergency(who, Cause.UNCONSCIOUS, ["all"], 3600)
     assert not hospital.accesses.needs_second(who, hospital.signer.address)
-    world.client(world.regulator).accesses.review(id, Outcome.UNJUSTIFIED)
+    deployed_chain.client(deployed_chain.regulator).accesses.review(id, Outcome.UNJUSTIFIED)
     assert hospital.accesses.needs_second(who, hospital.signer.address)
     with pytest.raises(errors.SecondClinicianNeeded, match="a second clinician signs with it"):
         hospital.accesses.declare_emergency(who, Cause.UNCONSCIOUS, ["all"], 3600)
@@ -184,8 +184,8 @@ def test_C8_two_clinicians_declare_after_a_verdict(world, patient, hospital):
         hospital.accesses.declare_emergency(who, Cause.UNCONSCIOUS, ["all"], 3600, second=signed)
 
 
-def test_a_second_clinicians_signature_goes_as_a_file(patient, hospital, world, tmp_path):
-    doctor = world.client(world.institution("PROVIDER")[0])
+def test_a_second_clinicians_signature_goes_as_a_file(patient, hospital, deployed_chain, tmp_path):
+    doctor = deployed_chain.client(deployed_chain.institution("PROVIDER")[0])
     said = patient.signer.address, hospital.signer.address, Cause.UNCONSCIOUS, ["all", "HIV"], 3600
     signed = doctor.accesses.sign_second(*said)
     file = tmp_path / "second.json"
@@ -319,15 +319,15 @@ def test_a_time_that_is_none_is_told(patient, hospital, seconds):
         hospital.accesses.declare_emergency(patient.signer.address, Cause.UNCONSCIOUS, ["all"], seconds)
 
 
-def test_only_clinicians_break_the_glass(world, patient):
-    insurer = world.client(world.institution("INSURER")[0])
+def test_only_clinicians_break_the_glass(deployed_chain, patient):
+    insurer = deployed_chain.client(deployed_chain.institution("INSURER")[0])
     with pytest.raises(errors.NotLicensed):
         insurer.accesses.declare_emergency(patient.signer.address, Cause.UNCONSCIOUS, ["all"], 3600)
 
 
-def test_the_reviewer_closes_it_once(world, patient, hospital):
+def test_the_reviewer_closes_it_once(deployed_chain, patient, hospital):
     id, _ = hospital.accesses.declare_emergency(patient.signer.address, Cause.LIFE_THREATENING, ["all"], 3600)
-    regulator = world.client(world.regulator)
+    regulator = deployed_chain.client(deployed_chain.regulator)
     with pytest.raises(errors.AccessManagedUnauthorized):
         hospital.accesses.review(id, Outcome.JUSTIFIED)
     regulator.accesses.review(id, Outcome.UNJUSTIFIED)

@@ -107,9 +107,11 @@ def broken(access_log, people):
     return access_log.declareEmergency(*args, {"from": people.hospital}).events["EmergencyDeclared"]
 
 
-def not_opened(people, refusal_, patient=None, house=None):
+def not_opened(people, refusal_, patient=None, deployed_contracts=None):
     """A use that names a declaration is refused for the declaration's sake: the reason of `decide` says nothing."""
-    return error("AccessRefused", patient or people.patient, house or people.hospital, refusal_, NO_DIRECTIVE)
+    return error(
+        "AccessRefused", patient or people.patient, deployed_contracts or people.hospital, refusal_, NO_DIRECTIVE
+    )
 
 
 # ---- breaking the glass: refused -------------------------------------------------------------------------------------
@@ -186,7 +188,9 @@ def test_a_deny_of_treatment_is_no_deny_of_emergencies(consents, people, declari
     assert declaring() is PASSED
 
 
-def test_under_the_policy_deny_the_glass_is_not_broken(salus_project, house, people, institutions, guardians, manager):
+def test_under_the_policy_deny_the_glass_is_not_broken(
+    salus_project, deployed_contracts, people, institutions, guardians, manager
+):
     for policy in range(4):
         registry = salus_project.ConsentRegistry.deploy(institutions, guardians, policy, {"from": people.deployer})
         log = salus_project.AccessLog.deploy(manager, institutions, guardians, registry, {"from": people.deployer})
@@ -291,7 +295,7 @@ def test_TC8_TC10_the_glass_closes_by_itself(people, broken, recording, late):
 def test_TC10_the_glass_is_broken_for_one_house_and_one_patient(people, broken, recording):
     for account in (people.clinic, people.insurer):
         assert recording(use(people.patient, emergency=1), by=account) == not_opened(
-            people, UNKNOWN_EMERGENCY, house=account
+            people, UNKNOWN_EMERGENCY, deployed_contracts=account
         )
     assert recording(use(people.stranger, emergency=1)) == not_opened(people, UNKNOWN_EMERGENCY, people.stranger)
 
