@@ -294,6 +294,6 @@ interface IAccessLog {
     /// @notice The id of a pair's declaration of this number, whether it was made yet or not.
     function emergencyId(address patient, address institution, uint32 number) external pure returns (bytes32);
 
-    /// @notice Must a second clinician sign what this clinician (institution or operator) declares for this patient now?
+    /// @notice Must a second clinician sign what this clinician (house or operator) declares for this patient now?
     function needsSecond(address patient, address clinician) external view returns (bool);
 }

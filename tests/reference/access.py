@@ -207,8 +207,8 @@ class AccessLog:
             if record.effect is Effect.PERMIT and record.status is Status.ACTIVE
             if not purpose & ~record.purposes and not categories & ~record.categories
         ]
-        deployed_contracts = actor.roles | actor.institution_roles
-        for role in (1 << bit for bit in range(32) if deployed_contracts >> bit & 1):
+        theirs = actor.roles | actor.institution_roles
+        for role in (1 << bit for bit in range(32) if theirs >> bit & 1):
             for index in range(INDEXES):
                 record = then.directive(patient, role, index, at)
                 touches = record.purposes & purpose and record.categories & categories
