@@ -41,7 +41,7 @@ MEANING = {
     "consent.grant.relayed.batch100": "the same, 100 patients in one transaction, each",
     "consent.revoke": "revocation",
     "consent.decide": "decision, called by another contract, licence included (execution, everything cold)",
-    "consent.scope": "permitted and denied data for one purpose, directives at the institution and one role (execution)",
+    "consent.scope": "which data for one purpose, directives at the institution and one role (execution)",
     "consent.decide.warm": "the same for who has checked that licence before (as ClaimDesk and AccessLog do)",
     "plan.price.load": "one code of the price list, 100 in a batch",
     "plan.enroll.batch100": "one member, 100 in a batch",

@@ -23,6 +23,7 @@ from salus.consent import research_uses as duo
 from salus.consent.history import Action, actions
 from salus.consent.model import (
     ALL_PLACES,
+    PLACES,
     WEEK,
     Answer,
     Decision,
@@ -30,13 +31,15 @@ from salus.consent.model import (
     DirectiveDraft,
     Effect,
     Explanation,
+    Mode,
     Order,
     Policy,
     Reason,
     Record,
+    ScopeMasks,
     Status,
 )
-from salus.consent.relay import BATCH, GAS_OF_ONE, relay_all, words
+from salus.consent.relay import BATCH, GAS_OF_ONE, Relayed, Skipped, relay_all, words
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
 from salus.institutions.roles import role_bits
@@ -60,14 +63,16 @@ __all__ = [
     "DirectiveDraft",
     "Effect",
     "Explanation",
+    "Mode",
     "Order",
     "Policy",
     "Reason",
     "Record",
+    "Relayed",
+    "ScopeMasks",
+    "Skipped",
     "Status",
 ]
-
-_PLACES = 4
 
 
 class Consent:
@@ -117,10 +122,13 @@ class Consent:
         *,
         index: int | None = None,
         taken: Collection[tuple[str, str, int]] = (),
+        delegate: str | None = None,
     ) -> Directive:
         """A draft as the contract takes it.
 
         Args:
+            delegate: Who will sign for the patient, among whose directives the place is; None for whoever controls the
+                patient's account.
             index: The place, 0 to 3; by default that of a directive with the same effect and purposes (which is thus
                 renewed), else the first one at which nothing is in force.
             taken: Places that are given away already, as (patient, grantee, index), where several drafts go together.
@@ -138,46 +146,73 @@ class Consent:
         if not 0 <= draft.start < draft.end < 1 << 40:
             raise BadInput("", "period", f"from {draft.start} to {draft.end} is empty or out of range")
         if index is None:
-            index = self._place(patient, grantee, draft.effect, purposes, taken)
+            index = self._place(patient, grantee, draft.effect, purposes, taken, delegate)
         return Directive(grantee, index, Effect(draft.effect), purposes, categories, draft.start, draft.end)
 
-    def renewal(self, patient: str, grantee: str, end: int, *, index: int | None = None) -> Directive:
+    def renewal(
+        self, patient: str, grantee: str, end: int, *, index: int | None = None, delegate: str | None = None
+    ) -> Directive:
         """What a patient granted to a grantee, with a new end.
 
         Args:
             grantee: A name or an address.
             end: First second at which it no longer holds.
             index: Its place; by default the only one in force, or where none is, the only one that has expired.
+            delegate: The delegate who granted it and signs again; None for the patient's own word.
 
         Raises:
             BadInput: Nothing is there, or several are and none was named.
         """
         who, target = address(patient, "patient"), self.resolve(grantee)
-        there = [r for r in self.directives(who, target) if r.status is not Status.REVOKED and index in (None, r.index)]
+        first = self._first_place(who, delegate)
+        own = [r for r in self.directives(who, target) if first is not None and 0 <= r.index - first < PLACES]
+        there = [r for r in own if r.status is not Status.REVOKED and index in (None, r.index % PLACES)]
         there = [r for r in there if r.status is not Status.EXPIRED] or there
         if not there:
             raise BadInput("", "grantee", f"nothing that could be renewed was granted to {grantee}")
         if len(there) > 1:
-            places = ", ".join(str(r.index) for r in there)
+            places = ", ".join(str(r.index % PLACES) for r in there)
             raise BadInput("", "index", f"directives are at the places {places}; name the one to renew")
         (old,) = there
         if not old.start < end < 1 << 40:
             raise BadInput("", "end", f"{end} is not after the start, {old.start}")
         events = self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": who, "grantee": target})
         document = next(e.args["document"] for e in reversed(events) if e.args["index"] == old.index)
-        return Directive(target, old.index, old.effect, old.purposes, old.categories, old.start, end, document)
+        place = old.index % PLACES
+        return Directive(target, place, old.effect, old.purposes, old.categories, old.start, end, document)
+
+    def delegates(self, patient: str) -> tuple[str, ...]:
+        """The delegates who have said anything for a patient, in the order of their numbers, which begin with 1."""
+        return tuple(self._ledger.call(self._f.delegatesOf(address(patient, "patient"))))
+
+    def _first_place(self, patient: str, delegate: str | None) -> int | None:
+        """Where the directives of a delegate begin; 0 for the patient's own, None for who never said anything."""
+        if not delegate or delegate == self._guardians.controller_of(patient):
+            return 0
+        heard = self.delegates(patient)
+        who = address(delegate, "delegate")
+        return PLACES * (heard.index(who) + 1) if who in heard else None
 
     def _place(
-        self, patient: str, grantee: str, effect: Effect, purposes: int, taken: Collection[tuple[str, str, int]]
+        self,
+        patient: str,
+        grantee: str,
+        effect: Effect,
+        purposes: int,
+        taken: Collection[tuple[str, str, int]],
+        delegate: str | None,
     ) -> int:
-        free = [index for index in range(_PLACES) if (patient, grantee, index) not in taken]
-        records = self._records(patient, [(grantee, index) for index in free])
+        free = [index for index in range(PLACES) if (patient, grantee, index) not in taken]
+        first = self._first_place(patient, delegate)
+        if first is None and free:
+            return free[0]
+        records = self._records(patient, [(grantee, (first or 0) + index) for index in free])
         for record in records:
             if record.status is not Status.REVOKED and (record.effect, record.purposes) == (effect, purposes):
-                return record.index
+                return record.index % PLACES
         for record in records:
             if record.status not in (Status.ACTIVE, Status.NOT_YET):
-                return record.index
+                return record.index % PLACES
         full = "all four directives for this grantee are in force; revoke one, or name the one to replace"
         raise BadInput("", "index", full)
 
@@ -192,8 +227,8 @@ class Consent:
         """
         patient = self._ledger.need_signer().address
         directive = draft if isinstance(draft, Directive) else self.directive(patient, draft, index=index)
-        # In the second of a "revoke everything" nothing can be granted.
-        earliest = self.revoked_until(patient) + 1
+        # In the second in which all of it was revoked nothing can be permitted.
+        earliest = max(self.revoked_until(patient), self.refused_until(patient, directive.grantee)) + 1
         fn = self._f.grant(directive.grantee, directive.packed(), directive.document)
         return send_at(self._ledger, fn, earliest, gas=GAS_OF_ONE)
 
@@ -227,14 +262,17 @@ class Consent:
             valid_for: Seconds for which it may be submitted.
         """
         who = address(patient, "patient") if patient else self._ledger.need_signer().address
-        directive = draft if isinstance(draft, Directive) else self.directive(who, draft, index=index)
+        directive = (
+            draft if isinstance(draft, Directive) else self.directive(who, draft, index=index, delegate=delegate)
+        )
         # A grant must be later than what stands at its place; within one second that means the next one.
-        last = max(
-            self.record(who, directive.grantee, directive.index).issued_at,
+        last = self._last(who, directive.grantee, directive.index, delegate)
+        latest = max(
+            last.issued_at if last else 0,
             self.refused_until(who, directive.grantee),
             self.revoked_until(who),
         )
-        return self._order(who, directive, last + 1, valid_for, delegate)
+        return self._order(who, directive, latest + 1, valid_for, delegate)
 
     def prepare_revoke(
         self,
@@ -253,8 +291,15 @@ class Consent:
         elif index == ALL_PLACES:
             first = self.refused_until(who, target) + 1
         else:
-            first = self.record(who, target, index).issued_at  # at the same second the revocation wins
+            last = self._last(who, target, index, delegate)
+            # At the same second a revocation stands before a permit, and not before a deny.
+            first = 0 if last is None else last.issued_at + (last.effect is Effect.DENY)
         return self._order(who, Directive(target, index, Effect.NONE), first, valid_for, delegate)
+
+    def _last(self, patient: str, grantee: str, index: int, delegate: str | None) -> Record | None:
+        """What is at a place of the signer's directives; None where a delegate never said anything."""
+        first = self._first_place(patient, delegate)
+        return None if first is None else self.record(patient, grantee, first + index)
 
     def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int, delegate: str | None) -> Order:
         issued_at = max(self._ledger.now(), earliest)
@@ -294,21 +339,20 @@ class Consent:
 
     def relay_all(
         self, orders: Sequence[Order], *, batch: int = BATCH, outbox: Outbox | None = None
-    ) -> Iterator[tuple[Sequence[Order], Receipt | None]]:
-        """Submit any number of signed orders, each transaction all or none; gives those of each as soon as it is in a
-        block.
+    ) -> Iterator[Relayed]:
+        """Submit any number of signed orders; says what became of each as soon as it is known.
 
-        What was carried out before is not sent again: the chain is asked first, and such orders come first, without a
-        receipt. So whatever broke off is taken up where it was.
+        What is good is carried out, and what is dead (superseded, expired, badly signed …) is skipped with its reason:
+        the chain is asked first, so that it is not even sent where that is known. What was carried out before is not
+        sent again either, and comes first, without a receipt. So whatever broke off is resumed where it was.
 
         Args:
             batch: Orders in a transaction, at most.
-            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left
+            outbox: Sends them, several transactions at a time and each once, and resumes what an earlier run left
                 open; None to send one after the other.
 
         Raises:
-            BadInput, Refused: See :meth:`relay`; transactions before it, and with an outbox some after it, are on
-                chain.
+            BadInput: See :meth:`relay`; then nothing is sent.
         """
         self._check_orders(orders)
         yield from relay_all(self._ledger, orders, batch=batch, outbox=outbox)
@@ -336,13 +380,26 @@ class Consent:
         Args:
             actor: Its name or address.
             purposes: One, or several that must all be permitted.
-            categories: The record's class and all of its sensitivity labels.
+            categories: The record's class and all of its sensitivity labels; a label alone is no request.
         """
         bits = codes.request_bits(purposes), codes.category_bits(categories)
         return self._decide(address(patient, "patient"), self._institutions.resolve(actor), *bits)
 
     def _decide(self, patient: str, actor: str, purposes: int, categories: int) -> Decision:
         return _decision(self._ledger.call(self._f.decide(patient, actor, purposes, categories)))
+
+    def scope(self, patient: str, actor: str, purposes: Iterable[str]) -> ScopeMasks:
+        """Which data of a patient an institution, or an operator of one, may use for a purpose now.
+
+        The answer is that of :meth:`decide` for each category by itself; for a record with several categories ask that.
+
+        Args:
+            actor: Its name or address.
+            purposes: One, or several that must all be permitted.
+        """
+        who = address(patient, "patient"), self._institutions.resolve(actor)
+        permitted, denied = self._ledger.call(self._f.scope(*who, codes.request_bits(purposes)))
+        return ScopeMasks(permitted, denied)
 
     def policy(self) -> Policy:
         """What holds where a patient never said anything."""
@@ -365,7 +422,8 @@ class Consent:
     def directives(self, patient: str, grantee: str) -> tuple[Record, ...]:
         """What a patient ever granted to a grantee (a name or an address), one record a place."""
         who, target = address(patient, "patient"), self.resolve(grantee)
-        records = self._records(who, [(target, index) for index in range(_PLACES)])
+        places = range(PLACES * (1 + len(self.delegates(who))))
+        records = self._records(who, [(target, index) for index in places])
         return tuple(record for record in records if record.status is not Status.NONE)
 
     def revoked_until(self, patient: str) -> int:
@@ -373,8 +431,8 @@ class Consent:
         return int(self._ledger.call(self._f.revokedUntil(patient)))
 
     def refused_until(self, patient: str, grantee: str) -> int:
-        """Signed grants to this grantee's address issued until this second are refused; 0 when never."""
-        return int(self._ledger.call(self._f.refusedUntil(patient, grantee)))
+        """Signed permits for this grantee's address issued until this second are refused; 0 when never."""
+        return int(self._ledger.call(self._f.refusedUntil(patient, grantee))[0])
 
     def history(self, patient: str) -> tuple[Event, ...]:
         """Every grant and revocation of a patient, oldest first; nothing is ever erased."""
@@ -411,6 +469,7 @@ class Consent:
             about = [record for record in records if record.grantee.lower() in lower]
             if about:
                 concerned.append((institution.address, institution.handle, about))
+        about_whom = {account: about for account, _, about in concerned}
         asked = [
             (account, name, purpose, category)
             for account, name, about in concerned
@@ -421,7 +480,7 @@ class Consent:
             "ConsentRegistry",
             "decide",
             [
-                (who, account, codes.request_bits([purpose]), codes.category_bits([category]))
+                (who, account, codes.request_bits([purpose]), _request(category, about_whom[account]))
                 for account, _, purpose, category in asked
             ],
         )
@@ -463,6 +522,17 @@ def _atoms(records: Iterable[Record]) -> list[str]:
         named |= record.categories
     labels = [label for label, bit in codes.LABELS.items() if named & bit]
     return ([codes.ALL] if whole else list(codes.RECORDS)) + labels
+
+
+def _request(category: str, records: Iterable[Record]) -> int:
+    """The bits of a request for a category: a label alone is none, so it comes with the class that goes with it."""
+    bits = codes.category_bits([category])
+    if bits & codes.ALL_RECORDS:
+        return bits
+    named = [r.categories & codes.ALL_RECORDS for r in records if r.categories & bits]
+    # The lowest class of the first permit or deny that names both.
+    classes = next((found for found in named if found), codes.RECORDS["Patient"])
+    return bits | (classes & -classes)
 
 
 def _purposes(records: Iterable[Record]) -> list[str]:

@@ -380,9 +380,7 @@ class Registry:
             return Decision(Answer.DENY, (Reason.NAMED, Reason.ROLE)[first.level], *first.named)
         return self._nothing(patient, actor, purpose, categories, places)
 
-    def _nothing(
-        self, patient: int, actor: Standing, purpose: int, categories: int, places: list[_Place]
-    ) -> Decision:
+    def _nothing(self, patient: int, actor: Standing, purpose: int, categories: int, places: list[_Place]) -> Decision:
         missed = list(self._misses(patient, purpose, places))
         for reason in NEAREST_FIRST:
             for decision in missed:

@@ -116,8 +116,8 @@ def compact(signature: bytes) -> tuple[bytes, bytes]:
 
 
 def relaying(*orders: Order, mode: int = STRICT) -> tuple[list, list, int]:
-    """The arguments of ``relay``, strict unless it is said: every order with its signature in two words where that is a key's for the patient,
-    and with the number of a proof where not."""
+    """The arguments of ``relay``, strict unless it is said: every order with its signature in two words where that is a
+    key's for the patient, and with the number of a proof where not."""
     given, proofs = [], []
     for order in orders:
         signature = order.signature

@@ -32,4 +32,6 @@ def encoded(contract, name: str, *args) -> bytes:
     """The bytes with which a contract reverts with a custom error, or tells it in an event."""
     (entry,) = (each for each in contract.abi if (each["type"], each.get("name")) == ("error", name))
     types = [field["type"] for field in entry["inputs"]]
-    return keccak(text=f"{name}({','.join(types)})")[:4] + encode(types, [str(a) if hasattr(a, "address") else a for a in args])
+    return keccak(text=f"{name}({','.join(types)})")[:4] + encode(
+        types, [str(a) if hasattr(a, "address") else a for a in args]
+    )

@@ -46,8 +46,8 @@ def grant(patient, relayer, it, **options):
     return relayer.consent.relay([patient.consent.sign(patient.consent.prepare_grant(it, **options))])
 
 
-def decide(patient, name, purpose="TREAT", category="Observation"):
-    decision = patient.consent.decide(patient.signer.address, name, [purpose], [category])
+def decide(patient, name, purpose="TREAT", *categories):
+    decision = patient.consent.decide(patient.signer.address, name, [purpose], categories or ["Observation"])
     return decision.answer, decision.reason
 
 
@@ -61,7 +61,8 @@ def test_a_signed_grant_permits(world, patient, relayer, hospital):
     assert world.w3.eth.get_balance(patient.signer.address) == 0
     assert decide(patient, hospital[1]) == (Answer.PERMIT, Reason.NAMED)
     assert decide(patient, hospital[1], "HPAYMT") == (Answer.NONE, Reason.WRONG_PURPOSE)
-    assert decide(patient, hospital[1], "TREAT", "PSY") == (Answer.NONE, Reason.WRONG_CATEGORY)
+    assert decide(patient, hospital[1], "TREAT", "Condition", "PSY") == (Answer.NONE, Reason.WRONG_CATEGORY)
+    assert decide(patient, hospital[1], "TREAT", "PSY") == (Answer.NONE, Reason.NO_DIRECTIVE)
 
 
 def test_a_replay_is_refused(patient, relayer, hospital):

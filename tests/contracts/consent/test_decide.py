@@ -10,7 +10,8 @@ import pytest
 from brownie import accounts
 
 from tests.conftest import CARRIER, INSURER, PHARMACY, PROVIDER
-from tests.support.boundary_time import at, now as clock
+from tests.support.boundary_time import at
+from tests.support.boundary_time import now as clock
 from tests.support.consent_builders import (
     ALL,
     ALL_RECORDS,

@@ -26,7 +26,6 @@ import pytest
 from tests.support.boundary_time import PASSED, at, refusal
 from tests.support.consent_builders import (
     ACTIVE,
-    ALL,
     ALL_RECORDS,
     CLAIM,
     DENY,
@@ -443,7 +442,9 @@ def test_c10_a_mandate_that_is_lengthened_keeps_what_was_signed(
     assert refused(withheld) is PASSED
 
 
-def test_tc12_fourteen_delegates_act_for_a_patient(consents, guardians, ana, hospital, clinic, now, relay, refused, stranger):
+def test_tc12_fourteen_delegates_act_for_a_patient(
+    consents, guardians, ana, hospital, clinic, now, relay, refused, stranger
+):
     for number in range(15):
         delegate = key(f"delegate {number}")
         guardians.setDelegate(*signed_delegate(guardians, ana, delegate.address, now), {"from": stranger})
@@ -493,9 +494,7 @@ def test_c12_what_a_removed_delegate_granted_counts_no_more_nor_again(
     assert decide(consents, ana.address, hospital).answer == PERMIT
 
 
-def test_c12_what_a_narrower_mandate_does_not_hold_counts_no_more(
-    consents, ana, hospital, now, named, relay, acting
-):
+def test_c12_what_a_narrower_mandate_does_not_hold_counts_no_more(consents, ana, hospital, now, named, relay, acting):
     named(now - 10, purposes=TREAT | HPAYMT)
     relay(acting(permit(hospital, purposes=TREAT | HPAYMT), now - 5), acting(permit(hospital, index=1), now - 5))
     named(now - 4, purposes=TREAT)
@@ -542,7 +541,9 @@ def test_a_direct_revocation_stops_the_delegates_withheld_permits(
 
 
 @pytest.mark.parametrize("index", [4, 8, 59])
-def test_nobody_revokes_what_no_delegate_can_have_said(consents, ana, carer, hospital, named, refused, acting, index, now):
+def test_nobody_revokes_what_no_delegate_can_have_said(
+    consents, ana, carer, hospital, named, refused, acting, index, now
+):
     named()
     assert refused(sign(consents, ana, revocation(hospital, index), now)) == error("InvalidIndex", index)
     assert refused(acting(revocation(hospital, index))) == error("InvalidIndex", index)

@@ -153,7 +153,11 @@ def test_TC2_orders_for_different_grantees_do_not_wait_for_each_other(
 SECOND = {
     "a deny and a permit": (deny, permit, deny),
     "two permits": (permit, lambda grantee: permit(grantee, purposes=TREAT | HPAYMT), permit),
-    "two denies": (deny, lambda grantee: deny(grantee, purposes=HPAYMT), lambda grantee: deny(grantee, purposes=HPAYMT)),
+    "two denies": (
+        deny,
+        lambda grantee: deny(grantee, purposes=HPAYMT),
+        lambda grantee: deny(grantee, purposes=HPAYMT),
+    ),
     "a deny and a revocation": (deny, lambda grantee: revocation(grantee, 0), deny),
     "a permit and a revocation": (permit, lambda grantee: revocation(grantee, 0), None),
 }

@@ -320,7 +320,9 @@ def test_TC5_a_proof_that_is_not_there_proves_nothing(consents, ana, hospital, s
     order = sign(consents, ana, permit(hospital), now)
     spelled = words(order, bytes(32), number.to_bytes(32, "big"))
     proof = (NOBODY, order.signature)
-    assert refusal(consents.relay, [spelled], [proof], STRICT, sender=stranger) == error("InvalidSignature", ana.address)
+    assert refusal(consents.relay, [spelled], [proof], STRICT, sender=stranger) == error(
+        "InvalidSignature", ana.address
+    )
     assert refusal(consents.relay, [words(order, bytes(32), bytes(32))], [proof], STRICT, sender=stranger) is PASSED
 
 
@@ -328,7 +330,9 @@ def test_TC5_a_proof_is_of_its_own_order_alone(consents, ana, hospital, clinic, 
     orders = [sign(consents, ana, permit(grantee), now) for grantee in (hospital, clinic)]
     given, proofs, _ = proven(*orders)
     assert refusal(consents.relay, given, proofs, STRICT, sender=stranger) is PASSED
-    assert refusal(consents.relay, given, proofs[::-1], STRICT, sender=stranger) == error("InvalidSignature", ana.address)
+    assert refusal(consents.relay, given, proofs[::-1], STRICT, sender=stranger) == error(
+        "InvalidSignature", ana.address
+    )
     shared = [given[0], words(orders[1], bytes(32), bytes(32))]
     assert refusal(consents.relay, shared, proofs, STRICT, sender=stranger) == error("InvalidSignature", ana.address)
 
@@ -338,7 +342,9 @@ def test_who_sends_several_orders_itself_proves_all_at_once(consents, people, no
     to = (people.hospital, people.clinic, people.insurer)
     own = [words(Order(people.patient.address, permit(grantee), now), bytes(32), bytes(32)) for grantee in to]
     proof = (NOBODY, b"")
-    assert refusal(consents.relay, own, [proof], STRICT, sender=people.stranger) == error("InvalidSignature", people.patient)
+    assert refusal(consents.relay, own, [proof], STRICT, sender=people.stranger) == error(
+        "InvalidSignature", people.patient
+    )
     assert len(consents.relay(own, [proof], STRICT, {"from": people.patient}).events["ConsentGranted"]) == 3
 
 

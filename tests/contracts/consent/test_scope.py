@@ -91,9 +91,7 @@ CASES = {
 
 
 def addressed(directives, people):
-    return [
-        each._replace(grantee=people.clinic.address) if each.grantee == "clinic" else each for each in directives
-    ]
+    return [each._replace(grantee=people.clinic.address) if each.grantee == "clinic" else each for each in directives]
 
 
 @pytest.mark.parametrize("case", CASES)
