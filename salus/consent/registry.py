@@ -102,6 +102,17 @@ class Consent:
             raise BadInput(file, "grantee", f"{grantee!r} is no institution's account; for a role write role:PROVIDER")
         return account
 
+    def _check_no_staff(self, account: str, named: str) -> None:
+        """A directive for a member of staff would never match: refuse it instead of saying "done"."""
+        operator = self._institutions.operator(account) if int(account, 16) >> 32 else None
+        if operator is not None:
+            house = self._institutions.name(operator.institution)
+            raise BadInput(
+                "",
+                "grantee",
+                f"{named} is a member of staff, or a service, of {house}; a consent names the institution",
+            )
+
     def name(self, grantee: str) -> str:
         """A grantee for people: ``role:PROVIDER``, an institution's public name, or the address."""
         number = int(grantee, 16)
@@ -137,6 +148,7 @@ class Consent:
             BadInput: An unknown name, an empty set, an impossible period, or all four places are in force.
         """
         grantee = self.resolve(draft.grantee)
+        self._check_no_staff(grantee, draft.grantee)
         purposes = codes.purpose_bits(draft.purposes, deny=draft.effect is Effect.DENY)
         categories = codes.category_bits(draft.categories)
         if not purposes or not categories:

@@ -395,3 +395,22 @@ def test_what_holds_no_order_is_told(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(BadInput, match="x.json"):
         orders.load(tmp_path / "x.json")
+
+
+def test_c18_a_member_of_staff_is_no_grantee(world, patient, hospital):
+    """Its directive would never match, and the command would say "done"."""
+    house, name = hospital
+    nurse = world.person()
+    world.client(house).institutions.set_operator(nurse.address, ["PROVIDER"], world.client().now() + 9_999)
+    with pytest.raises(BadInput, match=f"a member of staff, or a service, of {name}; a consent names the"):
+        patient.consent.prepare_grant(draft(patient, nurse.address))
+
+
+def test_scope_says_of_each_category_what_decide_does(world, patient, relayer, hospital):
+    name = hospital[1]
+    grant(patient, relayer, draft(patient, name))
+    found = patient.consent.scope(patient.signer.address, name, ["TREAT"])
+    assert (found.denied, found.permitted_names) == (0, frozenset({"all"}))
+    assert patient.consent.scope(patient.signer.address, name, ["HPAYMT"]).permitted == 0
+    stranger = patient.consent.scope(patient.signer.address, world.person().address, ["TREAT"])
+    assert (stranger.permitted, "all" in stranger.denied_names) == (0, True)
