@@ -41,7 +41,7 @@ MEANING = {
     "consent.grant.relayed.batch100": "the same, 100 patients in one transaction, each",
     "consent.revoke": "revocation",
     "consent.decide": "decision, called by another contract, licence included (execution, everything cold)",
-    "consent.scope": "what may be seen for a purpose, directives at the institution and one role (execution)",
+    "consent.scope": "which data for one purpose, directives at the institution and one role (execution)",
     "consent.decide.warm": "the same for who has checked that licence before (as ClaimDesk and AccessLog do)",
     "access.record.batch50.same": "a use of data through an emergency, 50 in a batch, one patient, each",
     "access.record.batch50.patients": "the same, 50 patients, each through an emergency of its own",

@@ -67,7 +67,9 @@ library Acts {
             if (since < bar && !terms.denies()) since = bar;
         }
         (bool granted, uint40 last) = account.pairOf(grantee, layer).grant(terms, since, author.isSigned());
-        if (!granted) return abi.encodeWithSelector(IConsentRegistry.Superseded.selector, patient, grantee, terms.indexOf(), last);
+        if (!granted)
+            return
+                abi.encodeWithSelector(IConsentRegistry.Superseded.selector, patient, grantee, terms.indexOf(), last);
 
         if (uint160(grantee) <= type(uint32).max || layer != 0) account.note(grantee, layer, author.delegate());
         if (layer != 0) {
@@ -85,9 +87,11 @@ library Acts {
         if (number <= type(uint32).max && !Roles.isOne(number)) {
             return abi.encodeWithSelector(IConsentRegistry.InvalidGrantee.selector, grantee);
         }
-        if (terms.at() >= Pairs.PLACES) return abi.encodeWithSelector(IConsentRegistry.InvalidIndex.selector, terms.indexOf());
+        if (terms.at() >= Pairs.PLACES)
+            return abi.encodeWithSelector(IConsentRegistry.InvalidIndex.selector, terms.indexOf());
         uint8 effect = terms.effectOf();
-        if (effect == 0 || effect > uint8(IConsentRegistry.Effect.Deny)) return abi.encodeWithSelector(IConsentRegistry.InvalidEffect.selector, effect);
+        if (effect == 0 || effect > uint8(IConsentRegistry.Effect.Deny))
+            return abi.encodeWithSelector(IConsentRegistry.InvalidEffect.selector, effect);
         (uint32 purposes, uint56 categories) = (terms.purposesOf(), terms.categoriesOf());
         if (purposes == 0 || categories == 0) {
             return abi.encodeWithSelector(IConsentRegistry.EmptyScope.selector, purposes, categories);
@@ -95,10 +99,12 @@ library Acts {
         if (effect == uint8(IConsentRegistry.Effect.Permit)) {
             // Nobody permits what has no meaning yet; a deny may be of all that will ever have one.
             (purposes, categories) = (purposes & ~ConsentCodes.PURPOSES, categories & ~ConsentCodes.CATEGORIES);
-            if (purposes | categories != 0) return abi.encodeWithSelector(IConsentRegistry.UnknownCodes.selector, purposes, categories);
+            if (purposes | categories != 0)
+                return abi.encodeWithSelector(IConsentRegistry.UnknownCodes.selector, purposes, categories);
         }
         (uint40 start, uint40 end) = (terms.startsAt(), terms.endsAt());
-        if (end <= start || end <= block.timestamp) return abi.encodeWithSelector(IConsentRegistry.InvalidPeriod.selector, start, end);
+        if (end <= start || end <= block.timestamp)
+            return abi.encodeWithSelector(IConsentRegistry.InvalidPeriod.selector, start, end);
     }
 
     // ---- revoke --------------------------------------------------------------------------------------------------
@@ -133,7 +139,14 @@ library Acts {
         if (!changed) {
             if (!author.isSigned()) return refusal;
             uint40 issuedAt = terms.issuedAt();
-            return abi.encodeWithSelector(IConsentRegistry.Superseded.selector, patient, grantee, terms.indexOf(), issuedAt);
+            return
+                abi.encodeWithSelector(
+                    IConsentRegistry.Superseded.selector,
+                    patient,
+                    grantee,
+                    terms.indexOf(),
+                    issuedAt
+                );
         }
 
         if (author.layerOf() != 0) {

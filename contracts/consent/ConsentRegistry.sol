@@ -223,11 +223,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         if (verdict.answer != Answer.Deny) Levels.byRoles(account, asker, asked, limits, verdict);
     }
 
-    function _asker(
-        address actor,
-        address institution,
-        uint32 roles
-    ) private view returns (Levels.Asker memory) {
+    function _asker(address actor, address institution, uint32 roles) private view returns (Levels.Asker memory) {
         uint32 house = roles;
         if (institution != actor) (, house, ) = institutions.licenceStatusOf(institution);
         return Levels.Asker(institution, roles, house);

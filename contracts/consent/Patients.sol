@@ -80,13 +80,21 @@ library Patients {
 
     // ---- reading -------------------------------------------------------------------------------------------------
 
-    function pairOf(Patient storage account, address grantee, uint256 layer) internal view returns (Pairs.Pair storage) {
+    function pairOf(
+        Patient storage account,
+        address grantee,
+        uint256 layer
+    ) internal view returns (Pairs.Pair storage) {
         return account.pairs[(layer << 160) | uint160(grantee)];
     }
 
     /// @dev What of a grantee in a layer is revoked by more than the layer's own pair: everything, or by the patient all
     /// of the grantee's.
-    function revokedAround(Patient storage account, address grantee, uint256 layer) internal view returns (uint256 since) {
+    function revokedAround(
+        Patient storage account,
+        address grantee,
+        uint256 layer
+    ) internal view returns (uint256 since) {
         since = account.revokedUntil;
         if (layer == 0) return since;
         Pairs.Pair storage own = pairOf(account, grantee, 0);

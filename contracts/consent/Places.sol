@@ -154,11 +154,7 @@ library Places {
     }
 
     /// @dev What the directive is at this block.
-    function status(
-        PlaceWord place,
-        uint256 since,
-        Limits limits
-    ) internal view returns (IConsentRegistry.Status) {
+    function status(PlaceWord place, uint256 since, Limits limits) internal view returns (IConsentRegistry.Status) {
         if (counts(place, since, limits)) {
             if (block.timestamp < startsAt(place)) return IConsentRegistry.Status.NotYet;
             return block.timestamp < endsAt(place) ? IConsentRegistry.Status.Active : IConsentRegistry.Status.Expired;

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from salus.chain.ledger import Ledger
     from salus.chain.receipts import Receipt
 
-__all__ = ["reached", "send_at"]
+__all__ = ["PATIENCE", "reached", "send_at"]
 
-# The clock of a chain that waits for transactions stands still; this many seconds are waited for, more never.
-_PATIENCE = 5
+#: The clock of a chain that waits for transactions stands still; this many seconds are waited for, more never.
+PATIENCE = 5
 
 
 def reached(ledger: Ledger, at: int) -> bool:
@@ -33,7 +33,7 @@ def reached(ledger: Ledger, at: int) -> bool:
         return True
     # Of a chain that mines at once only the pending block shows the time, and not on every node.
     end = time.monotonic() + ahead + 0.1
-    while ahead <= _PATIENCE and time.monotonic() < end:
+    while ahead <= PATIENCE and time.monotonic() < end:
         time.sleep(0.1)
         if number(ledger.node.block("pending").get("timestamp"), "the time of the next block", most=1 << 64) >= at:
             return True
@@ -49,6 +49,6 @@ def send_at(ledger: Ledger, fn: Call, at: int, *, gas: int) -> Receipt:
         at: The second, by the chain's clock; one that is past, or far, is not waited for.
         gas: The limit where the node cannot be asked for an estimate at that second.
     """
-    if reached(ledger, at) or at - ledger.now() > _PATIENCE:
+    if reached(ledger, at) or at - ledger.now() > PATIENCE:
         return ledger.send(fn)
     return ledger.send(fn, gas=gas, preflight=False)

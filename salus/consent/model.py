@@ -18,6 +18,7 @@ from salus.keys.typed_data import Domain, TypedData
 
 __all__ = [
     "ALL_PLACES",
+    "PLACES",
     "WEEK",
     "Answer",
     "Decision",
@@ -25,15 +26,20 @@ __all__ = [
     "DirectiveDraft",
     "Effect",
     "Explanation",
+    "Mode",
     "Order",
     "Policy",
     "Reason",
     "Record",
+    "ScopeMasks",
     "Status",
 ]
 
 #: In a revocation: all places of the grantee.
 ALL_PLACES = 255
+
+#: Directives of a pair; those of the first delegate are the next four places, and so on.
+PLACES = 4
 
 #: Seconds for which an order can be submitted, by default.
 WEEK = 7 * 24 * 3600
@@ -44,6 +50,7 @@ _GRANT = (
 )
 _REVOKE = "Revoke(address patient,address grantee,uint8 index,uint40 issuedAt,uint40 deadline)"
 _NO_DOCUMENT = bytes(32)
+_CLASSES = sum(codes.RECORDS.values())
 
 
 class Effect(IntEnum):
@@ -90,6 +97,13 @@ class Reason(IntEnum):
     def words(self) -> str:
         """For people."""
         return REASONS[self]
+
+
+class Mode(IntEnum):
+    """What becomes of a batch in which an order cannot be carried out."""
+
+    TOLERANT = 0
+    STRICT = 1
 
 
 class Policy(IntEnum):
@@ -234,7 +248,7 @@ class Record:
 
     Attributes:
         grantee: An institution, or a role as an account.
-        index: Its place, 0 to 3.
+        index: Its place, 0 to 3; 4 times a delegate's number more for what that delegate said.
         effect: Permit or deny; ``NONE`` when there was never one, or it was revoked.
         purposes: Bits; see :attr:`purpose_names`.
         categories: Bits; see :attr:`category_names`.
@@ -287,6 +301,35 @@ class Decision:
     reason: Reason
     grantee: str
     index: int
+
+
+@dataclass(frozen=True)
+class ScopeMasks:
+    """Which categories an actor may use for a purpose: each by itself, see :meth:`salus.consent.Consent.scope`.
+
+    Attributes:
+        permitted: Bits; see :attr:`permitted_names`.
+        denied: Bits; see :attr:`denied_names`.
+    """
+
+    permitted: int
+    denied: int
+
+    @property
+    def permitted_names(self) -> frozenset[str]:
+        """Names of the categories that are permitted."""
+        return _named(self.permitted)
+
+    @property
+    def denied_names(self) -> frozenset[str]:
+        """Names of the categories that are denied."""
+        return _named(self.denied)
+
+
+def _named(bits: int) -> frozenset[str]:
+    """Names of categories; of those without a name only "all" says anything."""
+    whole = bits & codes.ALL_RECORDS == codes.ALL_RECORDS
+    return codes.category_names(bits & (sum(codes.LABELS.values()) | (codes.ALL_RECORDS if whole else _CLASSES)))
 
 
 @dataclass(frozen=True)

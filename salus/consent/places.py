@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from salus.consent.model import ALL_PLACES, Directive, Effect, Order, Record, Status
+from salus.consent.model import ALL_PLACES, PLACES, Directive, Effect, Order, Record, Status
 from salus.errors import BadInput
 from salus.institutions.registry import ZERO
 
-__all__ = ["PLACES", "choose_place", "issued_before", "meet"]
-
-#: Places of a pair of patient and grantee.
-PLACES = 4
+__all__ = ["choose_place", "issued_before", "meet"]
 
 
 def choose_place(

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 from salus.abi.bits import role_names
 from salus.chain.clock import send_at
 from salus.consent import codes
+from salus.consent.acts import check_grantee
 from salus.consent.explain import explain
 from salus.consent.history import Action, actions
 from salus.consent.model import (
     ALL_PLACES,
+    PLACES,
     WEEK,
     Answer,
     Decision,
@@ -30,14 +32,16 @@ from salus.consent.model import (
     DirectiveDraft,
     Effect,
     Explanation,
+    Mode,
     Order,
     Policy,
     Reason,
     Record,
+    ScopeMasks,
     Status,
 )
-from salus.consent.places import PLACES, choose_place, issued_before
-from salus.consent.relay import BATCH, GAS_OF_ONE, relay_all, words
+from salus.consent.places import choose_place, issued_before
+from salus.consent.relay import BATCH, GAS_OF_ONE, Relayed, Skipped, relay_all, words
 from salus.errors import BadInput, WalletError
 from salus.institutions.registry import ZERO
 from salus.institutions.roles import role_bits
@@ -61,10 +65,14 @@ __all__ = [
     "DirectiveDraft",
     "Effect",
     "Explanation",
+    "Mode",
     "Order",
     "Policy",
     "Reason",
     "Record",
+    "Relayed",
+    "ScopeMasks",
+    "Skipped",
     "Status",
 ]
 
@@ -117,10 +125,13 @@ class Consent:
         index: int | None = None,
         taken: Collection[tuple[str, str, int]] = (),
         signed: Sequence[Order] = (),
+        delegate: str | None = None,
     ) -> Directive:
         """A draft as the contract takes it.
 
         Args:
+            delegate: Who will sign for the patient, among whose directives the place is; None for whoever controls the
+                patient's account.
             index: The place, 0 to 3; by default that of a directive with the same effect and purposes (which is thus
                 renewed; a denial only when all of it is denied again), else the first one at which nothing is in force.
             taken: Places that are given away already, as (patient, grantee, index), where several drafts go together.
@@ -130,6 +141,7 @@ class Consent:
             BadInput: An unknown name, an empty set, an impossible period, or all four places are in force.
         """
         grantee = self.resolve(draft.grantee)
+        check_grantee(self._institutions, grantee)
         purposes = codes.purpose_bits(draft.purposes, deny=draft.effect is Effect.DENY)
         categories = codes.category_bits(draft.categories, deny=draft.effect is Effect.DENY)
         if not purposes or not categories:
@@ -141,39 +153,69 @@ class Consent:
         wanted = Directive(grantee, index or 0, Effect(draft.effect), purposes, categories, draft.start, draft.end)
         if index is not None:
             return wanted
-        records = self._records(patient, [(grantee, place) for place in range(PLACES)])
         given = {place for who, whom, place in taken if (who, whom) == (patient, grantee)}
-        return replace(wanted, index=choose_place(records, signed, wanted, given))
+        records = self._own_records(patient, grantee, delegate)
+        return replace(wanted, index=choose_place(records, _of_signer(signed, delegate), wanted, given))
 
-    def renewal(self, patient: str, grantee: str, end: int, *, index: int | None = None) -> Directive:
+    def renewal(
+        self, patient: str, grantee: str, end: int, *, index: int | None = None, delegate: str | None = None
+    ) -> Directive:
         """What a patient granted to a grantee, with a new end.
 
         Args:
             grantee: A name or an address.
             end: First second at which it no longer holds.
             index: Its place; by default the only one in force, or where none is, the only one that has expired.
+            delegate: The delegate who granted it and signs again; None for the patient's own word.
 
         Raises:
             BadInput: Nothing is there, or several are and none was named.
         """
         who, target = address(patient, "patient"), self.resolve(grantee)
-        there = [r for r in self._pair(who, target) if r.status is not Status.REVOKED and index in (None, r.index)]
+        there = [
+            record
+            for record in self._own_records(who, target, delegate)
+            if record.status not in (Status.NONE, Status.REVOKED) and index in (None, record.index)
+        ]
         there = [r for r in there if r.status is not Status.EXPIRED] or there
         if not there:
             raise BadInput("", "grantee", f"nothing that could be renewed was granted to {grantee}")
         if len(there) > 1:
-            places = ", ".join(str(r.index) for r in there)
+            places = ", ".join(str(r.index % PLACES) for r in there)
             raise BadInput("", "index", f"directives are at the places {places}; name the one to renew")
         (old,) = there
         if not old.start < end < 1 << 40:
             raise BadInput("", "end", f"{end} is not after the start, {old.start}")
-        document = self.document(who, target, old.index)
+        place = old.index + (self._first_place(who, delegate) or 0)
+        document = self.document(who, target, place)
         return Directive(target, old.index, old.effect, old.purposes, old.categories, old.start, end, document)
 
     def document(self, patient: str, grantee: str, index: int) -> bytes:
         """The hash of the signed document that the directive at a place names; zeros for none."""
         events = self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": patient, "grantee": grantee})
         return next((bytes(e.args["document"]) for e in reversed(events) if e.args["index"] == index), bytes(32))
+
+    def delegates(self, patient: str) -> tuple[str, ...]:
+        """The delegates who have said anything for a patient, in the order of their numbers, which begin with 1."""
+        return tuple(self._ledger.call(self._f.delegatesOf(address(patient, "patient"))))
+
+    def _first_place(self, patient: str, delegate: str | None) -> int | None:
+        """Where the directives of a delegate begin; 0 for the patient's own, None for who never said anything."""
+        if not delegate or delegate == self._guardians.controller_of(patient):
+            return 0
+        heard = self.delegates(patient)
+        who = address(delegate, "delegate")
+        return PLACES * (heard.index(who) + 1) if who in heard else None
+
+    def _own_records(self, patient: str, grantee: str, delegate: str | None) -> list[Record]:
+        """The four places of a pair among the directives of one signer, numbered from 0; none where a delegate never
+        said anything.
+        """
+        first = self._first_place(patient, delegate)
+        if first is None:
+            return []
+        found = self._records(patient, [(grantee, first + index) for index in range(PLACES)])
+        return [replace(record, index=record.index - first) for record in found]
 
     # ---- direct
 
@@ -186,8 +228,8 @@ class Consent:
         """
         patient = self._ledger.need_signer().address
         directive = draft if isinstance(draft, Directive) else self.directive(patient, draft, index=index)
-        # In the second of a "revoke everything" nothing can be granted.
-        earliest = self.revoked_until(patient) + 1
+        # In the second in which all of it was revoked nothing can be permitted.
+        earliest = max(self.revoked_until(patient), self.refused_until(patient, directive.grantee)) + 1
         fn = self._f.grant(directive.grantee, directive.packed(), directive.document)
         return send_at(self._ledger, fn, earliest, gas=GAS_OF_ONE)
 
@@ -225,15 +267,19 @@ class Consent:
             at: Not issued before this second, which may lie ahead: until then it cannot be submitted.
         """
         who = address(patient, "patient") if patient else self._ledger.need_signer().address
-        directive = draft if isinstance(draft, Directive) else self.directive(who, draft, index=index, signed=signed)
+        if isinstance(draft, Directive):
+            directive = draft
+        else:
+            directive = self.directive(who, draft, index=index, signed=signed, delegate=delegate)
         # A grant must be later than what stands at its place; within one second that means the next one.
-        last = max(
-            self.record(who, directive.grantee, directive.index).issued_at,
+        last = self._last(who, directive.grantee, directive.index, delegate)
+        latest = max(
+            last.issued_at if last else 0,
             self.refused_until(who, directive.grantee),
             self.revoked_until(who),
-            issued_before(directive, signed),
+            issued_before(directive, _of_signer(signed, delegate)),
         )
-        return self._order(who, directive, max(last + 1, at), valid_for, delegate)
+        return self._order(who, directive, max(latest + 1, at), valid_for, delegate)
 
     def prepare_revoke(
         self,
@@ -254,10 +300,17 @@ class Consent:
         elif index == ALL_PLACES:
             first = self.refused_until(who, target) + 1
         else:
-            first = self.record(who, target, index).issued_at + 1
+            last = self._last(who, target, index, delegate)
+            # Later than what it ends, so that it does not depend on which of one second goes first.
+            first = 0 if last is None else last.issued_at + 1
         directive = Directive(target, index, Effect.NONE)
-        # Later than what it ends, so that it does not depend on which of one second goes first.
-        return self._order(who, directive, max(first, issued_before(directive, signed) + 1, at), valid_for, delegate)
+        first = max(first, issued_before(directive, _of_signer(signed, delegate)) + 1, at)
+        return self._order(who, directive, first, valid_for, delegate)
+
+    def _last(self, patient: str, grantee: str, index: int, delegate: str | None) -> Record | None:
+        """What is at a place of the signer's directives; None where a delegate never said anything."""
+        first = self._first_place(patient, delegate)
+        return None if first is None else self.record(patient, grantee, first + index)
 
     def _order(self, patient: str, directive: Directive, earliest: int, valid_for: int, delegate: str | None) -> Order:
         issued_at = max(self._ledger.now(), earliest)
@@ -297,21 +350,20 @@ class Consent:
 
     def relay_all(
         self, orders: Sequence[Order], *, batch: int = BATCH, outbox: Outbox | None = None
-    ) -> Iterator[tuple[Sequence[Order], Receipt | None]]:
-        """Submit any number of signed orders, each transaction all or none; gives those of each as soon as it is in a
-        block.
+    ) -> Iterator[Relayed]:
+        """Submit any number of signed orders; says what became of each as soon as it is known.
 
-        What was carried out before is not sent again: the chain is asked first, and such orders come first, without a
-        receipt. So whatever broke off is taken up where it was.
+        What is good is carried out, and what is dead (superseded, expired, badly signed …) is skipped with its reason:
+        the chain is asked first, so that it is not even sent where that is known. What was carried out before is not
+        sent again either, and comes first, without a receipt. So whatever broke off is resumed where it was.
 
         Args:
             batch: Orders in a transaction, at most.
-            outbox: Sends them, several transactions at a time and each once, and takes up what an earlier run left
+            outbox: Sends them, several transactions at a time and each once, and resumes what an earlier run left
                 open; None to send one after the other.
 
         Raises:
-            BadInput, Refused: See :meth:`relay`; transactions before it, and with an outbox some after it, are on
-                chain.
+            BadInput: See :meth:`relay`; then nothing is sent.
         """
         self._check_orders(orders)
         yield from relay_all(self._ledger, orders, batch=batch, outbox=outbox)
@@ -339,7 +391,7 @@ class Consent:
         Args:
             actor: Its name or address.
             purposes: One, or several that must all be permitted.
-            categories: The record's class and all of its sensitivity labels.
+            categories: The record's class and all of its sensitivity labels; a label alone is no request.
         """
         bits = codes.request_bits(purposes), codes.category_bits(categories)
         return self._decide(address(patient, "patient"), self._institutions.resolve(actor), *bits)
@@ -351,6 +403,19 @@ class Consent:
         """The answers to many requests at once: patient, actor, purposes and categories as bits."""
         answers = self._ledger.calls("ConsentRegistry", "decide", requests)
         return [Decision(Answer(answer), Reason(why), who, place) for answer, why, who, place in answers]
+
+    def scope(self, patient: str, actor: str, purposes: Iterable[str]) -> ScopeMasks:
+        """Which data of a patient an institution, or an operator of one, may use for a purpose now.
+
+        The answer is that of :meth:`decide` for each category by itself; for a record with several categories ask that.
+
+        Args:
+            actor: Its name or address.
+            purposes: One, or several that must all be permitted.
+        """
+        who = address(patient, "patient"), self._institutions.resolve(actor)
+        permitted, denied = self._ledger.call(self._f.scope(*who, codes.request_bits(purposes)))
+        return ScopeMasks(permitted, denied)
 
     def policy(self) -> Policy:
         """What holds where a patient never said anything."""
@@ -372,10 +437,9 @@ class Consent:
 
     def directives(self, patient: str, grantee: str) -> tuple[Record, ...]:
         """What a patient ever granted to a grantee (a name or an address), one record a place."""
-        return self._pair(address(patient, "patient"), self.resolve(grantee))
-
-    def _pair(self, patient: str, grantee: str) -> tuple[Record, ...]:
-        records = self._records(patient, [(grantee, index) for index in range(PLACES)])
+        who, target = address(patient, "patient"), self.resolve(grantee)
+        places = range(PLACES * (1 + len(self.delegates(who))))
+        records = self._records(who, [(target, index) for index in places])
         return tuple(record for record in records if record.status is not Status.NONE)
 
     def revoked_until(self, patient: str) -> int:
@@ -383,8 +447,8 @@ class Consent:
         return int(self._ledger.call(self._f.revokedUntil(patient)))
 
     def refused_until(self, patient: str, grantee: str) -> int:
-        """Signed grants to this grantee's address issued until this second are refused; 0 when never."""
-        return int(self._ledger.call(self._f.refusedUntil(patient, grantee)))
+        """Signed permits for this grantee's address issued until this second are refused; 0 when never."""
+        return int(self._ledger.call(self._f.refusedUntil(patient, grantee))[0])
 
     def history(self, patient: str) -> tuple[Event, ...]:
         """Every grant and revocation of a patient, oldest first; nothing is ever erased."""
@@ -412,3 +476,8 @@ class Consent:
             only: Accounts of institutions, where not all are asked about.
         """
         return explain(self._ledger, self._institutions, self, address(patient, "patient"), only=only)
+
+
+def _of_signer(signed: Iterable[Order], delegate: str | None) -> list[Order]:
+    """The orders of one signer: a delegate and the patient never take each other's places."""
+    return [order for order in signed if order.signer == (address(delegate, "delegate") if delegate else "")]

@@ -1,12 +1,18 @@
-"""Signed orders on their way to the chain: any number of them, in few transactions, each order once."""
+"""Signed orders on their way to the chain: any number of them, in few transactions, each order once.
+
+A batch is tolerant: what is good is carried out, and what is dead is skipped and told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salus.chain.clock import reached, send_at
-from salus.consent.model import ALL_PLACES, Effect, Order
+from salus.chain.clock import PATIENCE, reached, send_at
+from salus.consent.model import ALL_PLACES, PLACES, Effect, Mode, Order
+from salus.errors import Refused
+from salus.errors.refusals import from_revert
 from salus.institutions.registry import ZERO
 from salus.keys.typed_data import compact
 from salus.outbox import resume_pending, send_each
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Receipt
     from salus.outbox import Outbox
 
-__all__ = ["BATCH", "GAS_OF_ONE", "carried_out", "relay_all", "words"]
+__all__ = ["BATCH", "GAS_OF_ONE", "Relayed", "Skipped", "carried_out", "relay_all", "words"]
 
 #: Orders in one transaction.
 BATCH = 100
@@ -25,43 +31,126 @@ GAS_OF_ONE = 200_000  # far above what a grant or a revocation takes
 _REGISTRY = "ConsentRegistry"
 
 
-def relay_all(
-    ledger: Ledger, orders: Sequence[Order], *, batch: int, outbox: Outbox | None
-) -> Iterator[tuple[Sequence[Order], Receipt | None]]:
+@dataclass(frozen=True)
+class Skipped:
+    """An order that was not carried out.
+
+    Attributes:
+        order: Which.
+        reason: With what the contract refused it.
+    """
+
+    order: Order
+    reason: Refused
+
+
+@dataclass(frozen=True)
+class Relayed:
+    """What became of some orders.
+
+    Attributes:
+        orders: Those that were carried out.
+        receipt: Of the transaction that carried them out; None where an earlier one did, or where none was sent.
+        skipped: Those that were not carried out, each with its reason.
+    """
+
+    orders: tuple[Order, ...]
+    receipt: Receipt | None = None
+    skipped: tuple[Skipped, ...] = ()
+
+
+def relay_all(ledger: Ledger, orders: Sequence[Order], *, batch: int, outbox: Outbox | None) -> Iterator[Relayed]:
     """See :meth:`salus.consent.Consent.relay_all`; the orders are signed, and for this contract."""
     if batch < 1:
         raise ValueError(f"a batch of {batch}; give at least 1")
     resume_pending(outbox)
     once = list(dict.fromkeys(orders))
     known = carried_out(ledger, once)
-    if earlier := [order for order in once if order in known]:
-        yield earlier, None
-    rest = [order for order in once if order not in known]
+    if earlier := tuple(order for order in once if order in known):
+        yield Relayed(earlier)
+    # In the order in which a patient signed, so that none of them is dead because it comes before another.
+    rest = sorted((order for order in once if order not in known), key=_as_signed)
+    if dead := list(_dead(ledger, rest, batch)):
+        yield Relayed((), None, tuple(dead))
+        gone = {skipped.order for skipped in dead}
+        rest = [order for order in rest if order not in gone]
+    in_time = bool(rest) and reached(ledger, max(order.issued_at for order in rest))
     relay = ledger.contract(_REGISTRY).functions.relay
     parts = [rest[n : n + batch] for n in range(0, len(rest), batch)]
     # What was signed for a second that the chain's clock does not show goes the plain way, which waits without asking
     # first.
-    if outbox is not None and parts and reached(ledger, max(order.issued_at for order in rest)):
-        for n, receipt in send_each(ledger, outbox, "orders", ((relay(*words(part)), len(part)) for part in parts)):
-            yield parts[n], receipt
+    if outbox is not None and parts and in_time:
+        calls = ((relay(*words(part, mode=Mode.TOLERANT)), len(part)) for part in parts)
+        for n, receipt in send_each(ledger, outbox, "orders", calls):
+            yield _outcome(parts[n], receipt)
         return
     for part in parts:
         latest = max(order.issued_at for order in part)
-        yield part, send_at(ledger, relay(*words(part)), latest, gas=GAS_OF_ONE * len(part))
+        fn = relay(*words(part, mode=Mode.TOLERANT))
+        yield _outcome(part, send_at(ledger, fn, latest, gas=GAS_OF_ONE * len(part)))
+
+
+def _as_signed(order: Order) -> tuple[str, int]:
+    return order.patient, order.issued_at
+
+
+def _dead(ledger: Ledger, orders: Sequence[Order], batch: int) -> Iterator[Skipped]:
+    """Those that a call says would be skipped, so that nobody pays for them."""
+    relay = ledger.contract(_REGISTRY).functions.relay
+    who = None if ledger.signer is None else ledger.signer.address
+    now = ledger.now()
+    for first in range(0, len(orders), batch):
+        part = orders[first : first + batch]
+        refusals = ledger.call(relay(*words(part, mode=Mode.TOLERANT)), sender=who)
+        for order, selector in zip(part, refusals, strict=False):
+            # What counts from a second that is near is waited for.
+            if not any(selector) or now < order.issued_at <= now + PATIENCE:
+                continue
+            try:
+                ledger.call(relay(*words([order])), sender=who)
+            except Refused as reason:
+                yield Skipped(order, reason)
+
+
+def _outcome(part: Sequence[Order], receipt: Receipt) -> Relayed:
+    """What a transaction did, by its events: the chain may have gone on since it was asked."""
+    reasons = {
+        (e.args["patient"], e.args["grantee"], *_terms(e.args)): from_revert(e.args["reason"])
+        for e in receipt.events("OrderSkipped")
+    }
+    skipped = tuple(Skipped(order, reasons[key]) for order in part if (key := _key(order)) in reasons)
+    gone = {each.order for each in skipped}
+    return Relayed(tuple(order for order in part if order not in gone), receipt, skipped)
+
+
+_FIELDS = ("index", "effect", "purposes", "categories", "start", "end", "issuedAt", "deadline")
+
+
+def _terms(args: Any) -> tuple[int, ...]:
+    return tuple(int(args[field]) for field in _FIELDS)
+
+
+def _key(order: Order) -> tuple[Any, ...]:
+    d = order.directive
+    terms = d.index, int(d.effect), d.purposes, d.categories, d.start, d.end, order.issued_at, order.deadline
+    return order.patient, d.grantee, *terms
 
 
 def carried_out(ledger: Ledger, orders: Sequence[Order]) -> set[Order]:
     """Those orders that the chain has carried out already, whatever was done after them."""
-    many = [order for order in orders if order.directive.index == ALL_PLACES]
+    own = [order for order in orders if not order.signer]
+    many = [order for order in own if order.directive.index == ALL_PLACES]
     everything = [(order.patient,) for order in many if order.directive.grantee == ZERO]
     grantees = [(order.patient, order.directive.grantee) for order in many if order.directive.grantee != ZERO]
-    places = [_place(order) for order in orders if order.directive.index != ALL_PLACES]
+    places = [_place(order) for order in own if order.directive.index != ALL_PLACES]
     issues: dict[tuple[Any, ...], int] = {}
-    for view, rows in (("revokedUntil", everything), ("refusedUntil", grantees)):
-        issues.update(zip(rows, map(int, ledger.calls(_REGISTRY, view, rows)), strict=True))
+    issues.update(zip(everything, map(int, ledger.calls(_REGISTRY, "revokedUntil", everything)), strict=True))
+    for pair, (_, whole) in zip(grantees, ledger.calls(_REGISTRY, "refusedUntil", grantees), strict=True):
+        issues[pair] = int(whole)
     records = dict(zip(places, ledger.calls(_REGISTRY, "directive", places), strict=True))
-    done = set()
-    for order in orders:
+    # What a delegate said has a number of its own: the events tell.
+    done = {order for order in orders if order.signer and _told(ledger, order)}
+    for order in own:
         d = order.directive
         if d.index == ALL_PLACES:
             last = issues[(order.patient,) if d.grantee == ZERO else (order.patient, d.grantee)]
@@ -84,17 +173,24 @@ def _told(ledger: Ledger, order: Order) -> bool:
     """Whether an event says that an order was carried out."""
     d = order.directive
     where = {"patient": order.patient, "grantee": d.grantee}
-    if d.effect is Effect.NONE:
-        events = ledger.logs(_REGISTRY, "ConsentRevoked", where)
-        return any((e.args["index"], e.args["issuedAt"]) == (d.index, order.issued_at) for e in events)
-    said = (d.index, d.effect, d.purposes, d.categories, d.start, d.end, d.document, order.issued_at, order.deadline)
-    fields = ("index", "effect", "purposes", "categories", "start", "end", "document", "issuedAt", "deadline")
-    events = ledger.logs(_REGISTRY, "ConsentGranted", where)
-    return any(tuple(e.args[field] for field in fields) == said for e in events)
+    name = "ConsentRevoked" if d.effect is Effect.NONE else "ConsentGranted"
+    said = _key(order)[3:]
+    by_delegate = {
+        (e.block, e.index + 1)
+        for e in ledger.logs(_REGISTRY, "SignedByDelegate", {"patient": order.patient})
+        if e.args["delegate"] == order.signer
+    }
+    for event in ledger.logs(_REGISTRY, name, where):
+        own = ((event.block, event.index) in by_delegate) == bool(order.signer)
+        place = event.args["index"] % PLACES if event.args["index"] != ALL_PLACES else ALL_PLACES
+        same = (place, *_terms(event.args)[1:]) == (d.index, *said)
+        if own and same and event.args.get("document", d.document) == d.document:
+            return True
+    return False
 
 
-def words(orders: Iterable[Order]) -> tuple[list[Any], list[Any]]:
-    """Orders and proofs as ``relay`` takes them: what is not simply signed by a key has its number in the proofs
+def words(orders: Iterable[Order], *, mode: Mode = Mode.STRICT) -> tuple[list[Any], list[Any], int]:
+    """Orders, proofs and mode as ``relay`` takes them: what is not simply signed by a key has its number in the proofs
     instead.
     """
     given: list[Any] = []
@@ -105,4 +201,4 @@ def words(orders: Iterable[Order]) -> tuple[list[Any], list[Any]]:
             signature = bytes(32), len(proofs).to_bytes(32)
             proofs.append((o.signer or ZERO, o.signature))
         given.append((o.patient, o.directive.grantee, o.packed(), o.directive.document, *signature))
-    return given, proofs
+    return given, proofs, int(mode)

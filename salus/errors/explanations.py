@@ -152,7 +152,9 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "NotOperator": lambda a: f"{a['operator']} is no operator of {a['institution']}",
     # ---- consent
     "InvalidGrantee": lambda a: f"{a['grantee']} can be given no consent",
-    "InvalidIndex": lambda a: f"there is no place {a['index']}: a patient has four for each grantee, 0 to 3",
+    "InvalidIndex": lambda a: (
+        f"there is no place {a['index']}: a patient has four for each grantee, 0 to 3, and each delegate the next four"
+    ),
     "InvalidEffect": lambda a: "a directive must permit or deny",
     "EmptyScope": lambda a: (
         "a directive needs at least one purpose and one category, and has"
@@ -165,7 +167,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         else f"a period from {moment(a['start']) if a['start'] else 'now'} to {moment(a['end'])} has ended or is empty"
     ),
     "Superseded": lambda a: (
-        _place(a) + f" the action of {moment(a['issuedAt'])} stands, and this one is not later; sign anew"
+        _place(a) + f" the action of {moment(a['issuedAt'])} stands, and this one is not later; sign again"
     ),
     "UnexpectedTimes": lambda a: "a direct grant counts from its block: it has no time of issue and no deadline",
     "IssuedInFuture": lambda a: (
@@ -178,7 +180,15 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         " counts; sign it again with that one"
     ),
     "OutOfScope": lambda a: (
-        f"{a['signer']} may not do this for {a['patient']}, or no longer: as a delegate it has a scope and an end"
+        f"{a['signer']} may not do this for {a['patient']}, or no longer: as a delegate it has a scope and an end, and"
+        " what it signed before it was named does not count"
+    ),
+    "TooManyDelegates": lambda a: (
+        f"{a['most']} delegates have acted for {a['patient']} already; the patient, or one of them, can do it"
+    ),
+    "UnknownCodes": lambda a: (
+        "a permit names purposes or sensitive labels that have no meaning yet"
+        f" (bits {a['purposes']:#x} and {a['categories']:#x}): name only those that are known"
     ),
     # ---- guardians
     "InvalidDelegate": lambda a: f"{a['delegate']} can be no delegate: it is nobody, or the patient",

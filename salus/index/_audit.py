@@ -159,7 +159,7 @@ def _differing(value: Any, answer: Any) -> tuple[Any, Any]:
     if isinstance(value, frozenset):
         return (answer, answer) if answer in value else (sorted(value), answer)
     if not isinstance(value, Mapping):
-        return value, answer
+        return _as_tuples(value), _as_tuples(answer)
     there = {name: getattr(answer, name, None) for name in value}
     differing = [name for name in value if _as_tuples(value[name]) != _as_tuples(there[name])]
     return {name: value[name] for name in differing}, {name: there[name] for name in differing}

@@ -325,7 +325,9 @@ def _parcel(who: Speaker, drafts: Sequence[DirectiveDraft], index: int | None, j
     acts = []
     for draft in drafts:
         at = index if draft is drafts[-1] else None
-        directive = who.client.consent.directive(who.patient, draft, index=at, taken=taken, signed=signed)
+        directive = who.client.consent.directive(
+            who.patient, draft, index=at, taken=taken, signed=signed, delegate=who.delegate or None
+        )
         taken.add((who.patient, directive.grantee, directive.index))
         acts.append(act_of(who, directive))
     return Parcel(who, tuple(acts))

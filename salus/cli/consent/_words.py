@@ -129,10 +129,16 @@ def action_document(patient: str, action: Action) -> dict[str, Any]:
         "at": action.at,
         "signer": action.signer or None,
         "by": "guardians" if not action.signer else "delegate" if action.delegate else "patient",
-        **{key: value for key, value in event.args.items() if key not in ("patient", "issuedAt", "deadline")},
+        **{key: value for key, value in event.args.items() if key not in _left_out(event.name)},
         "block": event.block,
         "transaction": event.transaction,
     }
+
+
+def _left_out(name: str) -> tuple[str, ...]:
+    """What of an event is told elsewhere, or is empty in all of its kind."""
+    told = ("patient", "issuedAt", "deadline")
+    return (*told, "effect", "purposes", "categories", "start", "end") if name == "ConsentRevoked" else told
 
 
 def _scope(a: Mapping[str, Any]) -> str:

@@ -24,9 +24,9 @@ from salus.cli.options import command, option, takes
 from salus.cli.output import abbreviate
 
 if TYPE_CHECKING:
-    from salus.chain.receipts import Receipt
     from salus.client import Salus
     from salus.consent.model import DirectiveDraft, Effect, Order
+    from salus.consent.relay import Relayed
 
 __all__ = ["deny", "grant", "relay", "renew", "revoke"]
 
@@ -226,7 +226,9 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, ro
     who = standing_for(context, salus, grantee, route, journal)
     parcels = []
     for one, its_end in zip(who, ends_apart(salus, until, who, route, journal), strict=True):
-        directive = one.client.consent.renewal(one.patient, grantee, its_end, index=index)
+        directive = one.client.consent.renewal(
+            one.patient, grantee, its_end, index=index, delegate=one.delegate or None
+        )
         parcels.append(Parcel(one, (act_of(one, directive),)))
     parcels = apart(salus, parcels, route)
     confirm(context, salus, parcels, route)
@@ -246,13 +248,14 @@ def renew(context: Context, grantee: str, end: str | None, index: int | None, ro
     type=click.IntRange(1, 500),
     default=100,
     show_default=True,
-    help="Orders in a transaction, which is all or none.",
+    help="Orders in a transaction.",
 )
 def relay(context: Context, files: tuple[str, ...], batch: int) -> None:
     """Submit orders that patients signed. The signer pays the fee, and needs no other right.
 
-    What was carried out before is not sent again: after a break, submit the same files once more. A - stands for
-    standard input: an order's file, or what was scanned from its QR code (then add --yes).
+    What was carried out before is not sent again: after a break, submit the same files once more. An order that cannot
+    be carried out (superseded, expired, badly signed) is skipped and told, and stops no other; the command then exits
+    with 1. A - stands for standard input: an order's file, or what was scanned from its QR code (then add --yes).
 
     \b
     Example:
@@ -273,26 +276,39 @@ def relay(context: Context, files: tuple[str, ...], batch: int) -> None:
         ("submitted by", salus.need_signer().address),
     ]
     context.confirm(facts, "Submit this?")
-    done: list[tuple[int, Receipt]] = []
-    earlier = 0
     with context.outbox(salus) as outbox, context.progress("orders", len(orders)) as bar:
-        for part, receipt in salus.consent.relay_all(orders, batch=batch, outbox=outbox):
-            if receipt is None:
-                earlier += len(part)
-            else:
-                done.append((len(part), receipt))
-            bar.update(len(part))
-    _relayed(context, earlier, done)
+        found: list[Relayed] = []
+        for part in salus.consent.relay_all(orders, batch=batch, outbox=outbox):
+            found.append(part)
+            bar.update(len(part.orders) + len(part.skipped))
+    _relayed(context, found)
 
 
-def _relayed(context: Context, earlier: int, done: Sequence[tuple[int, Receipt]]) -> None:
-    orders = sum(count for count, _ in done)
+def _relayed(context: Context, found: Sequence[Relayed]) -> None:
+    """Say what was done, what had been done, and what was not and why."""
+    sent = [(len(part.orders), part.receipt) for part in found if part.receipt]
+    orders = sum(count for count, _ in sent)
+    earlier = sum(len(part.orders) for part in found if not part.receipt)
+    skipped = [each for part in found for each in part.skipped]
     words = f"{orders} done" + (f", {earlier} earlier" if earlier else "")
-    if done:
-        blocks = ", ".join(str(block) for block in sorted({receipt.block for _, receipt in done}))
-        words += f" (block {blocks}, {sum(receipt.gas_used for _, receipt in done):,} gas)"
-    sent = [{"orders": n, "transaction": r.hash, "block": r.block, "gas": r.gas_used} for n, r in done]
-    context.answer({"orders": orders, "earlier": earlier, "transactions": sent}, words)
+    words += f", {len(skipped)} skipped" if skipped else ""
+    if sent:
+        blocks = ", ".join(str(block) for block in sorted({receipt.block for _, receipt in sent}))
+        words += f" (block {blocks}, {sum(receipt.gas_used for _, receipt in sent):,} gas)"
+    for each in skipped:
+        context.note(f"skipped: an order of {each.order.patient}: {each.reason}")
+    document = {
+        "orders": orders,
+        "earlier": earlier,
+        "skipped": [
+            {"patient": each.order.patient, "grantee": each.order.directive.grantee, "reason": each.reason.name}
+            for each in skipped
+        ],
+        "transactions": [{"orders": n, "transaction": r.hash, "block": r.block, "gas": r.gas_used} for n, r in sent],
+    }
+    context.answer(document, words)
+    if skipped:
+        sys.exit(1)
 
 
 def _order_facts(salus: Salus, orders: Sequence[Order]) -> list[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""``salus consent``: what looks without signing: list, show, explain, history."""
+"""``salus consent``: what looks without signing: list, show, explain, scope, history."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from salus.client import Salus
     from salus.consent.model import Explanation, Record
 
-__all__ = ["explain", "history", "list_", "show"]
+__all__ = ["explain", "history", "list_", "scope", "show"]
 
 
 @command(noun, "list")
@@ -127,6 +127,28 @@ def _explained(salus: Salus, patient: str) -> list[Explanation]:
 
     running = emergencies(salus.accesses, salus.institutions, patient, salus.now())
     return [*running, *salus.consent.explain(patient), *implied(salus.consent, salus.institutions, patient)]
+
+
+@command(noun, "scope")
+@click.argument("patient")
+@click.option("--actor", required=True, help="An institution, or an operator of one: its name or address.")
+@click.option("--purpose", "purposes", multiple=True, required=True, help="TREAT, HPAYMT …; several: all of them.")
+def scope(context: Context, patient: str, actor: str, purposes: tuple[str, ...]) -> None:
+    """Say which data of a patient an institution may use for a purpose right now, and which it may not.
+
+    Each category by itself: one consent must hold all categories of a record.
+
+    \b
+    Example:
+      salus consent scope 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --actor city-hospital --purpose TREAT
+    """
+    salus = context.connect()
+    found = salus.consent.scope(patient, actor, purposes)
+    permitted, denied = words.named(found.permitted_names), words.named(found.denied_names)
+    context.answer(
+        {"permitted": sorted(found.permitted_names), "denied": sorted(found.denied_names)},
+        f"permitted: {permitted or 'nothing'}\ndenied: {denied or 'nothing'}",
+    )
 
 
 @command(noun, "history")

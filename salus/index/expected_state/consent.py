@@ -12,6 +12,7 @@ from salus.index.expected_state.base import NO_ACCOUNT, Args, EventHandler, Expe
 __all__ = ["AccessLogState", "ConsentRegistryState", "GuardiansState"]
 
 _ALL = 255  # the index of a revocation of all
+_PERMIT, _DENY = 1, 2
 
 
 @dataclass
@@ -26,58 +27,82 @@ class _Place:
     issuedAt: int = 0
 
     def revoke(self, issued: int) -> None:
-        """Without effect as of an issue, unless it was issued later or is without effect since then."""
-        if issued >= self.issuedAt + (self.effect == 0):
+        """Without effect as of an issue, unless it was issued later, or in that second and is no permit."""
+        if issued > self.issuedAt or (issued == self.issuedAt and self.effect == _PERMIT):
             self.effect, self.issuedAt = 0, issued
+
+    def stands(self, since: int) -> bool:
+        """Whether it has an effect although everything issued until then is revoked, but for a deny of that second."""
+        return bool(self.effect) and self.issuedAt + (self.effect == _DENY) > since
 
 
 class ConsentRegistryState(EventHandler):
-    """The state of ``ConsentRegistry``."""
+    """The state of ``ConsentRegistry``.
+
+    Places are numbered as the views do: those of a patient's first delegate are 4 to 7, and so on. Whether the
+    delegate's mandate covers them is the state of ``Guardians`` and of the clock, and is left aside.
+    """
 
     CONTRACTS = ("ConsentRegistry",)
 
     def __init__(self) -> None:
         self.places: dict[tuple[str, str, int], _Place] = defaultdict(_Place)
-        self.of_pair: dict[tuple[str, str], set[int]] = defaultdict(set)
         self.revoked: dict[str, int] = defaultdict(int)
-        # Of a pair what `refusedUntil` may be: whether a revocation was signed, its event does not say.
-        self.refused: dict[tuple[str, str], set[int]] = defaultdict(lambda: {0})
+        # Of a pair until when signed permits are refused, and until when all is revoked.
+        self.stopped: dict[tuple[str, str], int] = defaultdict(int)
+        self.whole: dict[tuple[str, str], int] = defaultdict(int)
+        self.delegates: dict[str, list[str]] = defaultdict(list)
+        self._signer = ""
+
+    def on_SignedByDelegate(self, args: Args, at: int) -> None:
+        """It comes before the event of what the delegate did."""
+        self._signer = args["delegate"]
+        if self._signer not in self.delegates[args["patient"]]:
+            self.delegates[args["patient"]].append(self._signer)
 
     def on_ConsentGranted(self, args: Args, at: int) -> None:
-        key = args["patient"], args["grantee"], args["index"]
-        self.of_pair[key[:2]].add(args["index"])
+        self._signer = ""
         names = ("effect", "purposes", "categories", "start", "end", "issuedAt")
-        self.places[key] = _Place(*(args[name] for name in names))
+        self.places[args["patient"], args["grantee"], args["index"]] = _Place(*(args[name] for name in names))
 
     def on_ConsentRevoked(self, args: Args, at: int) -> None:
         patient, grantee, index, issued = args["patient"], args["grantee"], args["index"], args["issuedAt"]
-        pair = patient, grantee
+        signer, self._signer = self._signer, ""
+        if signer and index == _ALL:
+            # What a delegate said, and nothing else, is revoked; it has no view but the directives'.
+            first = 4 * (self.delegates[patient].index(signer) + 1)
+            for (who, whose, place), held in self.places.items():
+                if who == patient and grantee in (NO_ACCOUNT, whose) and first <= place < first + 4:
+                    held.effect = held.effect if held.stands(issued) else 0
+            return
         if grantee == NO_ACCOUNT:
             self.revoked[patient] = max(self.revoked[patient], issued)
             return
+        pair = patient, grantee
         if index == _ALL:
-            for one in self.of_pair[pair]:
-                if self.places[(*pair, one)].effect:
-                    self.places[(*pair, one)].revoke(issued)
+            self.whole[pair] = max(self.whole[pair], issued)
         else:
-            self.of_pair[pair].add(index)
             self.places[(*pair, index)].revoke(issued)
-        before, raised = self.refused[pair], {max(issued, one) for one in self.refused[pair]}
-        # What was issued before its block was signed; a direct one is issued at its block's time, and a signed one may
-        # be.
-        self.refused[pair] = raised if index == _ALL else before if issued != at else before | raised
+        # The patient's own call has no deadline; what it stops of a delegate's is no view's.
+        if index == _ALL or (not args["deadline"] and index < 4):
+            self.stopped[pair] = max(self.stopped[pair], issued)
 
     def reconstruct(self) -> Iterator[Expected]:
         """See :class:`~salus.index.expected_state.base.StateModel`."""
         for (patient, grantee, index), place in self.places.items():
             value = dict(vars(place))
-            if place.issuedAt <= self.revoked[patient]:
+            if not place.stands(max(self.revoked[patient], self.whole[patient, grantee])):
                 value["effect"] = 0
+            if index >= 4:
+                # None where the mandate does not cover it now.
+                del value["effect"]
             yield Expected("directive", (patient, grantee, index), value)
         for patient, until in self.revoked.items():
             yield Expected("revokedUntil", (patient,), until)
-        for pair, may in self.refused.items():
-            yield Expected("refusedUntil", pair, frozenset(may))
+        for patient, heard in self.delegates.items():
+            yield Expected("delegatesOf", (patient,), tuple(heard))
+        for pair in {**self.stopped, **self.whole}:
+            yield Expected("refusedUntil", pair, (self.stopped[pair], self.whole[pair]))
 
 
 _NOTHING_PENDING: dict[str, Any] = {"guardians": (), "threshold": 0, "delay": 0, "issuedAt": 0, "readyAt": 0}

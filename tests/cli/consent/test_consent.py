@@ -51,7 +51,7 @@ def test_an_order_is_signed_here_and_submitted_there(run, deployed_chain, hospit
     relayed = run("consent", "relay", order, "--keystore", file, "--yes", "--json")
     assert (relayed.code, relayed.json()["orders"], len(relayed.json()["transactions"])) == (0, 1, 1)
     again = run("consent", "relay", order, "--keystore", file, "--yes", "--json")
-    assert (again.code, again.json()) == (0, {"orders": 0, "earlier": 1, "transactions": []})
+    assert (again.code, again.json()) == (0, {"orders": 0, "earlier": 1, "skipped": [], "transactions": []})
 
 
 def test_an_order_that_was_changed_is_refused(run, hospital, wallet, tmp_path):

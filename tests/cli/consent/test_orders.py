@@ -242,7 +242,7 @@ def test_the_history_tells_every_action_and_who_signed(run, hospital, carer):
     table = run("consent", "history", "--patient", patient.address).out.splitlines()
     assert len(table) == 4
     assert (
-        f"permitted {name} all for TREAT until 2040-01-01 00:00:00 UTC (place 0)\tdelegate {delegate.address}"
+        f"permitted {name} all for TREAT until 2040-01-01 00:00:00 UTC (place 4)\tdelegate {delegate.address}"
         in table[2]
     )
     assert "revoked everything\tpatient" in table[3]

@@ -46,8 +46,8 @@ def grant(patient, relayer, it, **options):
     return relayer.consent.relay([patient.consent.sign(patient.consent.prepare_grant(it, **options))])
 
 
-def decide(patient, name, purpose="TREAT", category="Observation"):
-    decision = patient.consent.decide(patient.signer.address, name, [purpose], [category])
+def decide(patient, name, purpose="TREAT", *categories):
+    decision = patient.consent.decide(patient.signer.address, name, [purpose], categories or ["Observation"])
     return decision.answer, decision.reason
 
 
@@ -61,7 +61,8 @@ def test_a_signed_grant_permits(deployed_chain, patient, relayer, hospital):
     assert deployed_chain.w3.eth.get_balance(patient.signer.address) == 0
     assert decide(patient, hospital[1]) == (Answer.PERMIT, Reason.NAMED)
     assert decide(patient, hospital[1], "HPAYMT") == (Answer.NONE, Reason.WRONG_PURPOSE)
-    assert decide(patient, hospital[1], "TREAT", "PSY") == (Answer.NONE, Reason.WRONG_CATEGORY)
+    assert decide(patient, hospital[1], "TREAT", "Condition", "PSY") == (Answer.NONE, Reason.WRONG_CATEGORY)
+    assert decide(patient, hospital[1], "TREAT", "PSY") == (Answer.NONE, Reason.NO_DIRECTIVE)
 
 
 def test_a_replay_is_refused(patient, relayer, hospital):
@@ -394,3 +395,24 @@ def test_what_holds_no_order_is_told(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(BadInput, match="x.json"):
         orders.load(tmp_path / "x.json")
+
+
+def test_c18_a_member_of_staff_is_no_grantee(deployed_chain, patient, hospital):
+    """Its directive would never match, and the command would say "done"."""
+    deployed_contracts, name = hospital
+    nurse = deployed_chain.person()
+    deployed_chain.client(deployed_contracts).institutions.set_operator(
+        nurse.address, ["PROVIDER"], deployed_chain.client().now() + 9_999
+    )
+    with pytest.raises(BadInput, match=f"is a member of staff of {name}: "):
+        patient.consent.prepare_grant(draft(patient, nurse.address))
+
+
+def test_scope_says_of_each_category_what_decide_does(deployed_chain, patient, relayer, hospital):
+    name = hospital[1]
+    grant(patient, relayer, draft(patient, name))
+    found = patient.consent.scope(patient.signer.address, name, ["TREAT"])
+    assert (found.denied, found.permitted_names) == (0, frozenset({"all"}))
+    assert patient.consent.scope(patient.signer.address, name, ["HPAYMT"]).permitted == 0
+    stranger = patient.consent.scope(patient.signer.address, deployed_chain.person().address, ["TREAT"])
+    assert (stranger.permitted, "all" in stranger.denied_names) == (0, True)

@@ -54,6 +54,13 @@ def relayed(salus, orders, **options):
         return list(salus.consent.relay_all(orders, outbox=outbox, **options))
 
 
+def skipped(salus, orders):
+    """What was not carried out, and why; nothing else may have been."""
+    parts = relayed(salus, orders)
+    assert not any(part.orders for part in parts)
+    return [(each.order, each.reason.name) for part in parts for each in part.skipped]
+
+
 def grants(salus, order):
     return len(salus.logs("ConsentRegistry", "ConsentGranted", {"patient": order.patient}))
 
@@ -61,9 +68,9 @@ def grants(salus, order):
 def test_many_orders_are_few_transactions(deployed_chain, relayer, signed):
     orders = [signed() for _ in range(25)]
     parts = relayed(relayer, orders, batch=10)
-    assert sorted(len(part) for part, _ in parts) == [5, 10, 10]
-    assert {order for part, _ in parts for order in part} == set(orders)
-    assert all(receipt.hash for _, receipt in parts)
+    assert sorted(len(part.orders) for part in parts) == [5, 10, 10]
+    assert {order for part in parts for order in part.orders} == set(orders)
+    assert all(part.receipt.hash and not part.skipped for part in parts)
     assert sent(deployed_chain, relayer) == 3
     assert carried_out(relayer, orders) == set(orders)
 
@@ -73,9 +80,9 @@ def test_a_run_that_is_repeated_sends_nothing_twice(deployed_chain, relayer, sig
     relayed(relayer, orders[:7], batch=5)
     assert sent(deployed_chain, relayer) == 2
     parts = relayed(relayer, orders, batch=5)
-    assert [(len(part), receipt is None) for part, receipt in parts] == [(7, True), (5, False)]
+    assert [(len(part.orders), part.receipt is None) for part in parts] == [(7, True), (5, False)]
     assert sent(deployed_chain, relayer) == 3
-    assert [receipt for _, receipt in relayed(relayer, orders)] == [None]
+    assert [part.receipt for part in relayed(relayer, orders)] == [None]
     assert sent(deployed_chain, relayer) == 3
     assert [grants(relayer, order) for order in orders] == [1] * 12
 
@@ -94,7 +101,7 @@ def test_a_run_that_breaks_off_is_taken_up(deployed_chain, relayer, signed, meth
         with broken.outbox(patience=1) as outbox, pytest.raises(SalusError):
             list(broken.consent.relay_all(orders, batch=4, outbox=outbox))
     parts = relayed(relayer, orders, batch=4)
-    assert {order for part, _ in parts for order in part} == set(orders)
+    assert {order for part in parts for order in part.orders} == set(orders)
     assert sent(deployed_chain, relayer) == 3
     assert [grants(relayer, order) for order in orders] == [1] * 12
 
@@ -111,7 +118,7 @@ def test_a_lost_reply_is_no_second_transaction(deployed_chain, relayer, signed):
 
 def test_the_same_order_given_twice_is_one(deployed_chain, relayer, signed):
     order = signed()
-    assert [len(part) for part, _ in relayed(relayer, [order, order])] == [1]
+    assert [len(part.orders) for part in relayed(relayer, [order, order])] == [1]
     assert grants(relayer, order) == 1
 
 
@@ -123,7 +130,7 @@ def test_what_was_carried_out_and_revoked_since_is_not_sent_again(deployed_chain
     orders = [signed(patient, ago=60), signed(patient, ago=30, whose=whose, **end)]
     relayed(relayer, orders)
     assert carried_out(relayer, orders) == set(orders)
-    assert [receipt for _, receipt in relayed(relayer, orders)] == [None]
+    assert [part.receipt for part in relayed(relayer, orders)] == [None]
     later = signed(patient, ago=10)
     assert carried_out(relayer, [*orders, later]) == set(orders)
     relayed(relayer, [*orders, later])
@@ -133,35 +140,70 @@ def test_what_was_carried_out_and_revoked_since_is_not_sent_again(deployed_chain
 
 @pytest.mark.parametrize("change", [{"document": bytes([7]) * 32}, {"start": 5}])
 def test_another_order_in_its_place_is_not_taken_for_it(deployed_chain, relayer, signed, change):
-    """An order that never was on chain, and that a later one overtook, is refused, and not passed over."""
+    """An order that never was on chain, and that a later one overtook, is skipped, and not taken for done."""
     patient = deployed_chain.patient()
     first = signed(patient, ago=60)
     relayed(relayer, [first])
     relayed(relayer, [signed(patient, ago=30)])
     never = signed(patient, ago=60, **change)
     assert carried_out(relayer, [first, never]) == {first}
-    with pytest.raises(refusals()["Superseded"]):
-        relayed(relayer, [never])
+    assert skipped(relayer, [never]) == [(never, "Superseded")]
 
 
-def test_a_withheld_order_that_was_overtaken_is_refused(deployed_chain, relayer, signed):
+def test_a_withheld_order_that_was_overtaken_is_skipped(deployed_chain, relayer, signed):
     patient = deployed_chain.patient()
     withheld = signed(patient, ago=60)
     relayed(relayer, [signed(patient, effect=Effect.NONE, index=ALL_PLACES, ago=30)])
     assert carried_out(relayer, [withheld]) == set()
-    with pytest.raises(refusals()["Superseded"]):
-        relayed(relayer, [withheld])
+    before = sent(deployed_chain, relayer)
+    assert skipped(relayer, [withheld]) == [(withheld, "Superseded")]
+    assert sent(deployed_chain, relayer) == before  # a call said so
 
 
-def test_a_transaction_is_all_or_none_and_the_others_stand(deployed_chain, relayer, signed):
-    orders = [signed() for _ in range(4)]
-    stranger = deployed_chain.patient()
-    forged = signed(stranger)
-    orders[3] = Order(**{**vars(forged), "patient": deployed_chain.patient().address})
-    with pytest.raises(refusals()["InvalidSignature"]):
-        relayed(relayer, orders, batch=2)
-    relayed(relayer, orders[:3], batch=2)
-    assert [grants(relayer, order) for order in orders] == [1, 1, 1, 0]
+@pytest.fixture
+def dead(deployed_chain, relayer, signed):
+    """A forged order, one whose deadline has passed, and one that another overtook, with the names of their errors."""
+    patient = deployed_chain.patient()
+    forged = Order(**{**vars(signed()), "patient": deployed_chain.patient().address})
+    who = deployed_chain.patient()
+    late = Order(**{**vars(signed(who, ago=DAY)), "deadline": relayer.now() - 60, "signature": b""})
+    late = deployed_chain.client(who).consent.sign(late)
+    overtaken = signed(patient, ago=60)
+    relayed(relayer, [signed(patient, ago=30)])
+    return {forged: "InvalidSignature", late: "DeadlinePassed", overtaken: "Superseded"}
+
+
+def test_c6_what_is_dead_stops_nothing_and_is_told(deployed_chain, relayer, signed, dead):
+    good = [signed() for _ in range(5)]
+    orders = [good[0], *dead, *good[1:]]
+    before = sent(deployed_chain, relayer)
+    parts = relayed(relayer, orders, batch=3)
+    assert {order for part in parts for order in part.orders} == set(good)
+    assert {each.order: each.reason.name for part in parts for each in part.skipped} == dead
+    assert all(isinstance(each.reason, refusals()[each.reason.name]) for part in parts for each in part.skipped)
+    assert sent(deployed_chain, relayer) == before + 2
+    assert [grants(relayer, order) for order in good] == [1] * 5
+
+
+def test_c6_what_dies_on_its_way_is_told_by_the_transaction(deployed_chain, relayer, signed, monkeypatch):
+    """Somebody else was faster: what the call said before holds no more."""
+    first, second = signed(), signed()
+    monkeypatch.setattr("salus.consent.relay._dead", lambda *_: [])
+    monkeypatch.setattr("salus.consent.relay.carried_out", lambda *_: set())
+    rival = deployed_chain.client(deployed_chain.person())
+    rival.consent.relay([first])
+    (part,) = relayed(relayer, [first, second])
+    assert part.orders == (second,) and part.receipt.hash
+    assert [(each.order, each.reason.name) for each in part.skipped] == [(first, "Superseded")]
+
+
+def test_c6_orders_of_a_patient_go_in_the_order_of_signing(deployed_chain, relayer, signed):
+    """Given the wrong way round, none of them is dead."""
+    patient = deployed_chain.patient()
+    orders = [signed(patient, ago=ago) for ago in (10, 20, 30)]
+    (part,) = relayed(relayer, orders)
+    assert set(part.orders) == set(orders) and not part.skipped
+    assert [e.args["issuedAt"] for e in part.receipt.events("ConsentGranted")] == [o.issued_at for o in orders[::-1]]
 
 
 def test_a_node_that_holds_the_key_sends_them_one_after_the_other(deployed_chain, signed):
@@ -169,15 +211,15 @@ def test_a_node_that_holds_the_key_sends_them_one_after_the_other(deployed_chain
     client = deployed_chain.client(NodeSigner(Node(deployed_chain.node.url), account))
     orders = [signed() for _ in range(5)]
     parts = list(client.consent.relay_all(orders, batch=2))
-    assert [len(part) for part, _ in parts] == [2, 2, 1]
-    assert [receipt for _, receipt in client.consent.relay_all(orders, batch=2)] == [None]
+    assert [len(part.orders) for part in parts] == [2, 2, 1]
+    assert [part.receipt for part in client.consent.relay_all(orders, batch=2)] == [None]
 
 
 def test_an_order_of_the_next_second_is_waited_for(deployed_chain, relayer, signed):
     """As one is that replaces another in the second in which that was signed."""
     order = signed(ago=-1)
-    ((part, receipt),) = relayed(relayer, [order])
-    assert part == [order] and receipt.hash
+    (part,) = relayed(relayer, [order])
+    assert part.orders == (order,) and part.receipt.hash
 
 
 def test_what_cannot_be_relayed_is_told_before_anything_is_sent(deployed_chain, relayer, signed):
@@ -218,3 +260,25 @@ def test_a_few_orders_are_shown_whole(run, hospital, signed, tmp_path):
     assert done.code == 0
     assert done.err.count("patient ") == 2 and "PERMIT" in done.err and "DENY" in done.err
     assert done.out.startswith("2 done (block ")
+
+
+def test_c6_the_command_tells_what_was_skipped_and_never_says_done_of_it(run, hospital, signed, dead, tmp_path):
+    good = signed()
+    save([good, *dead], tmp_path / "some.json")
+    words = ("consent", "relay", tmp_path / "some.json", "--keystore", hospital[1], "--yes")
+    told = run(*words)
+    assert told.code == 1
+    assert told.out.startswith("1 done, 3 skipped (block ")
+    assert told.err.count("skipped: an order of ") == 3
+    again = run(*words, "--json")
+    assert (again.code, again.json()["orders"], again.json()["earlier"]) == (1, 0, 1)
+    assert {each["reason"] for each in again.json()["skipped"]} == set(dead.values())
+
+
+def test_the_command_shows_the_masks_of_a_purpose(run, deployed_chain, relayer, signed, grantee):
+    order = signed()
+    relayed(relayer, [order])
+    words = ("consent", "scope", order.patient, "--actor", grantee, "--purpose", "TREAT")
+    told = run(*words)
+    assert (told.code, told.out) == (0, "permitted: Patient\ndenied: nothing\n")
+    assert run(*words, "--json").json() == {"permitted": ["Patient"], "denied": []}

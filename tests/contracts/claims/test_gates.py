@@ -13,7 +13,8 @@ estimate: what submit would answer, of anyone's claim, without a trace
 
 import pytest
 
-from tests.support import claim_builders
+from tests.support import claim_builders as claim_builders
+from tests.support.boundary_time import at
 from tests.support.claim_builders import (
     CLAIM,
     DAY,
@@ -239,6 +240,7 @@ def test_TP9_no_such_consent(desk, plan, member, hospital, consents, consent, in
     if said == "deny":
         consents.grant(*granting(deny(insurer, purposes=HPAYMT, categories=CLAIM)), {"from": member})
     refuses(desk, a_claim(plan, member, hospital), hospital, NO_CONSENT, 227)
+    at(now() + 1)  # within the second of a deny no permit is later
     permit(consents, member, insurer)
     passes(desk, a_claim(plan, member, hospital))
 

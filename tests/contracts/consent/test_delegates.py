@@ -25,6 +25,7 @@ import pytest
 
 from tests.support.boundary_time import PASSED, at, refusal
 from tests.support.consent_builders import (
+    ALL,
     ACTIVE,
     ALL_RECORDS,
     CLAIM,
@@ -557,3 +558,17 @@ def test_a_delegate_ends_all_that_it_said_itself(consents, ana, hospital, clinic
     assert [record(consents, ana.address, *place).status for place in ((hospital, 4), (clinic, 6))] == [WITHDRAWN] * 2
     assert record(consents, ana.address, hospital, 1).status == ACTIVE
     assert consents.revokedUntil(ana.address) == 0
+
+
+@pytest.mark.parametrize("place", [0, 1, ALL])
+def test_TC1_a_delegate_does_not_revoke_what_is_revoked(
+    consents, ana, hospital, now, named, relay, refused, acting, place
+):
+    """TC9: nor what the patient signed since and nobody submitted yet: its revocation is of its own words alone."""
+    named(now - 20)
+    relay(sign(consents, ana, permit(hospital, index=1), now - 9), sign(consents, ana, revocation(hospital), now - 8))
+    withheld = sign(consents, ana, permit(hospital, index=1), now - 7)
+    relay(acting(revocation(hospital, place), now - 5))
+    assert refused(withheld) is PASSED
+    relay(withheld)
+    assert decide(consents, ana.address, hospital) == (PERMIT, NAMED, hospital, 1)

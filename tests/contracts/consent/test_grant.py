@@ -130,6 +130,16 @@ def test_TC8_an_account_that_is_too_wide_is_never_cut_to_fit(consents, patient, 
     assert reverts(patient, consents, widened(calldata, 0, 160))
 
 
+@pytest.mark.parametrize(
+    ("word", "bits"), [(0, 160), (1, 160), (2, 32), (3, 56)], ids=["patient", "actor", "purpose", "categories"]
+)
+def test_TC8_a_field_that_is_too_wide_never_runs_into_its_neighbour(consents, patient, hospital, word, bits):
+    """In a question: purpose and categories lie side by side in the word that is compared."""
+    calldata = consents.decide.encode_input(patient, hospital, EVERY_PURPOSE, EVERY_CATEGORY)
+    assert reverts(patient, consents, calldata) is False
+    assert reverts(patient, consents, widened(calldata, word, bits))
+
+
 def reverts(sender, contract, calldata):
     message = {"from": sender.address, "to": contract.address, "data": calldata}
     answer = brownie.web3.provider.make_request("eth_call", [message, "latest"])
