@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from tests.reference.guardians import Refused
-from tests.reference.registry import CARE, CARERS, INDEXES, Answer, Effect, Policy, Reason, Registry, Standing, Status
+from tests.reference.registry import CARE, CARERS, Answer, Policy, Reason, Registry, Standing
 
 __all__ = ["AccessLog", "Emergency", "Lateness", "Outcome", "Refusal", "Verdict"]
 
@@ -183,9 +183,10 @@ class AccessLog:
         purpose, categories = request
         if now - used_at > PROVABLE_FOR:
             return Verdict(emergency=emergency, known=False)
-        # A word of a delegate or of an earlier second may have come in since: what was issued counts.
+        # A word of an earlier second may have come in since: what was issued counts. What a delegate's mandate covered
+        # then the chain does not keep.
         theirs = [action for action in self.consents.actions if action.patient == patient]
-        untouched = all(action.issued_at <= used_at for action in theirs)
+        untouched = all(action.issued_at <= used_at and not action.by for action in theirs)
         answer = self._answer_then(patient, actor, purpose if emergency is None else ETREAT, categories, used_at)
         if emergency is None:
             refusal = Refusal.CONSENT if answer is not Answer.PERMIT else None
@@ -197,25 +198,7 @@ class AccessLog:
     def _answer_then(self, patient: int, actor: Standing, purpose: int, categories: int, at: int) -> Answer:
         then = copy.copy(self.consents)
         then._actions = [action for action in self.consents.actions if action.issued_at <= at]
-        decision = then.decide(patient, actor, purpose, categories, at)
-        if decision.reason is not Reason.NAMED or decision.answer is not Answer.PERMIT:
-            return decision.answer
-        # Across levels a wider deny binds against a narrower permit only when it was issued later.
-        permits = [
-            max(record.issues)
-            for record in (then.directive(patient, actor.institution, index, at) for index in range(INDEXES))
-            if record.effect is Effect.PERMIT and record.status is Status.ACTIVE
-            if not purpose & ~record.purposes and not categories & ~record.categories
-        ]
-        theirs = actor.roles | actor.institution_roles
-        for role in (1 << bit for bit in range(32) if theirs >> bit & 1):
-            for index in range(INDEXES):
-                record = then.directive(patient, role, index, at)
-                touches = record.purposes & purpose and record.categories & categories
-                binds = record.effect is Effect.DENY and record.status is Status.ACTIVE and touches
-                if binds and max(record.issues) > max(permits):
-                    return Answer.DENY
-        return Answer.PERMIT
+        return then.decide(patient, actor, purpose, categories, at).answer
 
     # ---- emergencies -------------------------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ import pytest
 
 from tests.support.boundary_time import PASSED, at, refusal
 from tests.support.consent_builders import (
-    ALL,
     ACTIVE,
+    ALL,
     ALL_RECORDS,
     CLAIM,
     DENY,
