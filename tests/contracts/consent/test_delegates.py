@@ -26,6 +26,7 @@ import pytest
 from tests.support.boundary_time import PASSED, at, refusal
 from tests.support.consent_builders import (
     ACTIVE,
+    ALL,
     ALL_RECORDS,
     CLAIM,
     DENY,
