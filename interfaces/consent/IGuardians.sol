@@ -139,10 +139,10 @@ interface IGuardians {
     function veto(address patient, Authorization calldata authorization) external;
 
     /// @notice Makes the move once the delay is over; anyone may call it.
-    /// @dev Warning: until `follow` of the ConsentRegistry is called, the old key still acts there: send both together.
-    /// Delegates stay; the successor looks at them (`DelegateSet`) and removes what a thief may have named. The
-    /// successor acts for the patient by `relay` only: `grant` and `revoke` called by it mean its own consents. Reverts
-    /// `NoRecovery`, `NotReady`.
+    /// @dev Warning: until `follow` of the ConsentRegistry is called, the old key still acts there: send both
+    /// together. Delegates stay; the successor looks at them (`DelegateSet`) and removes what a thief may have named.
+    /// The successor acts for the patient by `relay` only: `grant` and `revoke` called by it mean its own consents.
+    /// Reverts `NoRecovery`, `NotReady`.
     function finishRecovery(address patient) external;
 
     // ---- views ---------------------------------------------------------------------------------------------------
@@ -160,8 +160,8 @@ interface IGuardians {
     function recovery(address patient) external view returns (Recovery memory);
 
     /// @notice What a delegate may do, and since when without a break.
-    /// @dev A mandate that is changed or lengthened while it runs is the same one. Once it has ended, or was removed, the
-    /// next naming is a new one: what was said or signed under the old one does not count under it.
+    /// @dev A mandate that is changed or lengthened while it runs is the same one. Once it has ended, or was removed,
+    /// the next naming is a new one: what was said or signed under the old one does not count under it.
     /// @return purposes which purposes it may grant, deny and revoke
     /// @return categories which categories
     /// @return since issue of the naming that the mandate began with, Unix seconds; 0 when there never was one
