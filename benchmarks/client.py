@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from eth_utils import to_checksum_address  # noqa: E402
 
 from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, beside_work, ratio, rounds  # noqa: E402
-from tests.support.claim_scenario import Scene  # noqa: E402
+from tests.support.claim_scenario import ClaimScenario  # noqa: E402
 
 ROUNDS = 5
 LOOPED, SENT = 40, 1000  # transactions of the plain loop, and of the fast ways; a chain gets slower the more it holds
@@ -204,21 +204,26 @@ def threads():
 
 def claims():
     with Ground() as ground:
-        token = ground.house.deploy("TestToken", "Dollar", "USD", 6)
-        scene = Scene(ground.house, token, Path(ground.folder.name), fund=10**12)
+        token = ground.deployed_chain.deploy("TestToken", "Dollar", "USD", 6)
+        claim_scenario = ClaimScenario(ground.deployed_chain, token, Path(ground.folder.name), fund=10**12)
         say(f"{CLAIMS} claims, {PER_BATCH} in a transaction")
-        prepared = scene.paid_ones(CLAIMS)
+        prepared = claim_scenario.paid_ones(CLAIMS)
         ground.keep()
 
         def submit():
-            with scene.desk.outbox(ground.file()) as outbox:
-                answers = [a for part in scene.desk.claims.submit_prepared(prepared, outbox=outbox) for a in part]
+            with claim_scenario.desk.outbox(ground.file()) as outbox:
+                answers = [
+                    a for part in claim_scenario.desk.claims.submit_prepared(prepared, outbox=outbox) for a in part
+                ]
             assert len(answers) == CLAIMS and all(answer.paid for answer in answers)
 
         rows = [([claim.struct()], []) for claim in prepared[:LOOPED]]
-        desk = scene.desk.contract("ClaimDesk")
+        desk = claim_scenario.desk.contract("ClaimDesk")
         ways = {
-            "loop": lambda: (LOOPED, ground.plain_loop("submit", rows, contract=desk, account=scene.hospital._account)),
+            "loop": lambda: (
+                LOOPED,
+                ground.plain_loop("submit", rows, contract=desk, account=claim_scenario.hospital._account),
+            ),
             "submit": lambda: (CLAIMS, timed(submit)),
         }
         rates = rounds(ROUNDS, ways, ground.reset)
@@ -255,10 +260,16 @@ def readings():
     from salus.coldchain.temperature import ready_profiles
 
     with Ground() as ground:
-        house = ground.house
-        maker, carrier = house.institution("MANUFACTURER")[0], house.institution("CARRIER")[0]
-        owner, laboratory = (house.client(house.institution(role)[0]) for role in ("LOGGER", "LABORATORY"))
-        client, now, regulator = house.client(maker), ground.now, house.client(house.regulator)
+        deployed_chain = ground.deployed_chain
+        maker, carrier = deployed_chain.institution("MANUFACTURER")[0], deployed_chain.institution("CARRIER")[0]
+        owner, laboratory = (
+            deployed_chain.client(deployed_chain.institution(role)[0]) for role in ("LOGGER", "LABORATORY")
+        )
+        client, now, regulator = (
+            deployed_chain.client(maker),
+            ground.now,
+            deployed_chain.client(deployed_chain.regulator),
+        )
         regulator.lots.register_profile(profile := ready_profiles()["refrigerated"])
         regulator.lots.assign_prefix("4006381", maker.address)
         lot = client.lots.register_lot(
@@ -280,7 +291,7 @@ def readings():
         say(f"{SHIPMENTS * BATCHES * READINGS:,} readings of {SHIPMENTS} shipments")
         signed = []
         for _ in range(SHIPMENTS):
-            device = house.person(0)
+            device = deployed_chain.person(0)
             owner.institutions.set_operator(device.address, ["LOGGER"], now + YEAR)
             owner.devices.register(device.address, accuracy=50)
             laboratory.devices.calibrate(device.address, now + YEAR, bytes(32))
@@ -289,7 +300,7 @@ def readings():
             signed += client.coldchain.sign_batches(export, shipment, device, most=READINGS)
         assert len(signed) == SHIPMENTS * BATCHES
         ground.keep()
-        relay, few = house.client(carrier), signed[: 2 * BATCHES]
+        relay, few = deployed_chain.client(carrier), signed[: 2 * BATCHES]
 
         def through_outbox():
             calls = {f"{each.shipment.hex()}-{each.sequence}": (each.struct(), each.signature) for each in signed}
@@ -331,7 +342,7 @@ def index_of(per_receipt, *, events=EVENTS):
                 if n % per_block == 0 or n == len(calls):
                     ground.node.request("evm_mine")
             last = last or int(ground.node.request("eth_blockNumber"), 16)  # up to here are the first 10,000
-        names = ("url", ground.node.url), ("book", str(ground.house.book_path))
+        names = ("url", ground.node.url), ("book", str(ground.deployed_chain.book_path))
         run = lambda way, **more: child(way, **dict(names), **more)  # noqa: E731
         say(f"{COMPARED:,} events, by the index and by get_logs")
         ratios = []
@@ -403,7 +414,7 @@ def cli():
         run("wallet", "new")
         help_, offline = zip(*[(run("--help"), run("wallet", "list")) for _ in range(9)], strict=True)
         with Ground() as ground:
-            where = ("--rpc", ground.node.url, "--book", str(ground.house.book_path))
+            where = ("--rpc", ground.node.url, "--book", str(ground.deployed_chain.book_path))
             listed = [run("institution", "list", *where) for _ in range(9)]
     return {
         "cli.help_s": statistics.median(help_),

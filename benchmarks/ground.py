@@ -23,7 +23,7 @@ from salus.abi.decoding import selector
 from salus.chain.local_node import LocalNode
 from salus.consent import codes
 from salus.consent.model import Directive, Effect, Order
-from tests.support.deployed_chain import YEAR, House
+from tests.support.deployed_chain import YEAR, DeployedChain
 
 GWEI = 10**9
 GRANT_GAS = 100_000  # what a grant takes, and as much again
@@ -48,11 +48,11 @@ class Ground:
         self._files = 0
         self._new_home()
         self.node.start()
-        self.house = House(self.node, Path(self.folder.name))
-        signer, self.name = self.house.institution("PROVIDER")
-        self.house.transact({"to": signer.address, "value": 10_000 * 10**18})
+        self.deployed_chain = DeployedChain(self.node, Path(self.folder.name))
+        signer, self.name = self.deployed_chain.institution("PROVIDER")
+        self.deployed_chain.transact({"to": signer.address, "value": 10_000 * 10**18})
         self.account = signer._account
-        self.client = self.house.client(signer)
+        self.client = self.deployed_chain.client(signer)
         self.registry = self.client.contract("ConsentRegistry")
         self.now = self.client.now()
         self.keep()

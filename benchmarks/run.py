@@ -98,13 +98,13 @@ class Scenario:
         self.gas, self.naive, self.prague = {}, {}, {}
         self.people = iter(accounts[2:])
         self.deployer, self.regulator = accounts[0], accounts[1]
-        self.house = deploy(self.deployer, self.regulator, contracts=contracts, say=say)
+        self.deployed = deploy(self.deployer, self.regulator, contracts=contracts, say=say)
         self.now = chain.time()
 
     def accredited(self, handle, roles):
         account = next(self.people)
         name = handle.encode().ljust(32, b"\0")
-        self.house["Institutions"].accredit(account, name, roles, self.now + YEAR, {"from": self.regulator})
+        self.deployed["Institutions"].accredit(account, name, roles, self.now + YEAR, {"from": self.regulator})
         return account
 
     def mock(self, name, *args):
@@ -120,7 +120,7 @@ def say(text):
 
 
 def consents(s):
-    registry, hospital, patient = s.house["ConsentRegistry"], s.accredited("hospital", PROVIDER), next(s.people)
+    registry, hospital, patient = s.deployed["ConsentRegistry"], s.accredited("hospital", PROVIDER), next(s.people)
     document = web3.keccak(text="the signed document")
 
     def directive(scope=TREAT, **times):
@@ -140,7 +140,7 @@ def consents(s):
     s.gas["consent.grant"] = used(registry.grant(*directive(), {"from": patient}))
     s.gas["consent.grant.again"] = used(registry.grant(*directive(3), {"from": patient}))
     call = registry.decide.encode_input(patient, hospital, TREAT, 1)
-    institutions, meter = s.house["Institutions"], s.mock("GasMeter")
+    institutions, meter = s.deployed["Institutions"], s.mock("GasMeter")
     s.gas["consent.decide"] = meter.measure(registry, call)[0]
     standing = institutions.standing.encode_input(hospital)
     warm = s.mock("WarmGasMeter").measure(meter, institutions, standing, registry, call)
@@ -173,7 +173,7 @@ def consents(s):
 
 
 def claims(s):
-    plans, treasury, desk = s.house["Plans"], s.house["Treasury"], s.house["ClaimDesk"]
+    plans, treasury, desk = s.deployed["Plans"], s.deployed["Treasury"], s.deployed["ClaimDesk"]
     insurer, clinic = s.accredited("insurer", INSURER), s.accredited("clinic", PROVIDER)
     member = next(s.people)
     token = s.mock("TestToken", "Test dollar", "USDT", 6)
@@ -219,7 +219,7 @@ def claims(s):
     plans.enroll(plan, members([member]), {"from": insurer})
     s.gas["plan.enroll.batch100"] = used(plans.enroll(plan, members(crowd), {"from": insurer})) // 100
     said = pack(effect=1, purposes=HPAYMT, categories=CLAIM, end=s.now + YEAR)
-    s.house["ConsentRegistry"].grant(insurer, said, bytes(32), {"from": member})
+    s.deployed["ConsentRegistry"].grant(insurer, said, bytes(32), {"from": member})
 
     numbers = iter(range(10**6))
 
@@ -253,12 +253,12 @@ def claims(s):
 
 
 def cold_chain(s):
-    contract, lots, loggers = s.house["ColdChain"], s.house["Lots"], s.house["Loggers"]
+    contract, lots, loggers = s.deployed["ColdChain"], s.deployed["Lots"], s.deployed["Loggers"]
     signer, carrier = Account.create(), s.accredited("carrier", CARRIER)
     maker = accounts.add(signer.key.hex())  # of the node's accounts nobody here has the keys
     next(s.people).transfer(maker, "100 ether")
     name = b"manufacturer".ljust(32, b"\0")
-    s.house["Institutions"].accredit(maker, name, MANUFACTURER, s.now + YEAR, {"from": s.regulator})
+    s.deployed["Institutions"].accredit(maker, name, MANUFACTURER, s.now + YEAR, {"from": s.regulator})
     owner, laboratory = s.accredited("logger", LOGGER), s.accredited("laboratory", LABORATORY)
     above, below, single, cumulative = 0, 1, 0, 1
     rules = [
@@ -288,7 +288,7 @@ def cold_chain(s):
     def paired(lot=lot, start=began):
         """A shipment with a device of its own, and the transaction that paired them."""
         shipment, device = opened(lot).return_value, Account.create()
-        s.house["Institutions"].setOperator(device.address, LOGGER, s.now + YEAR, {"from": owner})
+        s.deployed["Institutions"].setOperator(device.address, LOGGER, s.now + YEAR, {"from": owner})
         loggers.register(device.address, 0, 50, none, {"from": owner})
         loggers.calibrate(device.address, s.now + YEAR, none, {"from": laboratory})
         return shipment, device, contract.pair(shipment, device.address, start, s.now + YEAR, 0, {"from": maker})

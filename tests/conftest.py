@@ -1,6 +1,6 @@
 """The people and the contracts of every test.
 
-Each actor has a trade and an account of its own; each module of tests gets a fresh chain with the whole house deployed
+Each actor has a trade and an account of its own; each module of tests gets a fresh chain with all contracts deployed
 by the script that deploys it for real, and each test finds that chain as the module left it.
 """
 
@@ -115,7 +115,7 @@ logger = _actor("logger")
 
 
 @pytest.fixture(scope="module")
-def house(module_isolation, people):
+def deployed_contracts(module_isolation, people):
     """All contracts by name, deployed, with every institution of `TRADES` accredited for five years."""
     # Here and not above: the script needs Brownie's project, which tests without a chain do not load.
     from scripts.deploy import deploy
@@ -150,60 +150,60 @@ def salus_project():
 
 
 @pytest.fixture(scope="module")
-def manager(house):
-    return house["AccessManager"]
+def manager(deployed_contracts):
+    return deployed_contracts["AccessManager"]
 
 
 @pytest.fixture(scope="module")
-def institutions(house):
-    return house["Institutions"]
+def institutions(deployed_contracts):
+    return deployed_contracts["Institutions"]
 
 
 @pytest.fixture(scope="module")
-def guardians(house):
-    return house["Guardians"]
+def guardians(deployed_contracts):
+    return deployed_contracts["Guardians"]
 
 
 @pytest.fixture(scope="module")
-def consents(house):
-    return house["ConsentRegistry"]
+def consents(deployed_contracts):
+    return deployed_contracts["ConsentRegistry"]
 
 
 @pytest.fixture(scope="module")
-def access_log(house):
-    return house["AccessLog"]
+def access_log(deployed_contracts):
+    return deployed_contracts["AccessLog"]
 
 
 @pytest.fixture(scope="module")
-def plans(house):
-    return house["Plans"]
+def plans(deployed_contracts):
+    return deployed_contracts["Plans"]
 
 
 @pytest.fixture(scope="module")
-def treasury(house):
-    return house["Treasury"]
+def treasury(deployed_contracts):
+    return deployed_contracts["Treasury"]
 
 
 @pytest.fixture(scope="module")
-def desk(house):
-    return house["ClaimDesk"]
+def desk(deployed_contracts):
+    return deployed_contracts["ClaimDesk"]
 
 
 @pytest.fixture(scope="module")
-def coldchain(house):
-    return house["ColdChain"]
+def coldchain(deployed_contracts):
+    return deployed_contracts["ColdChain"]
 
 
 @pytest.fixture(scope="module")
-def lots(house):
-    return house["Lots"]
+def lots(deployed_contracts):
+    return deployed_contracts["Lots"]
 
 
 @pytest.fixture(scope="module")
-def loggers(house):
-    return house["Loggers"]
+def loggers(deployed_contracts):
+    return deployed_contracts["Loggers"]
 
 
 @pytest.fixture(scope="module")
-def doses(house):
-    return house["Doses"]
+def doses(deployed_contracts):
+    return deployed_contracts["Doses"]

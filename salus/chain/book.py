@@ -100,11 +100,6 @@ class Book:
     def __contains__(self, name: object) -> bool:
         return name in self.contracts
 
-    @property
-    def first_block(self) -> int:
-        """The earliest block of any contract: events are looked for from here on."""
-        return min((deployment.block for deployment in self.contracts.values()), default=0)
-
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Book:
         """Read a book from its file.

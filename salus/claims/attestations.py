@@ -13,7 +13,6 @@ stranger's.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from typing import Any
 
 from salus.claims.model import PreparedClaim
 from salus.errors import BadInput, one_line
-from salus.formats.json_file import parse_json, read_text, write_new
+from salus.formats.json_file import parse_several, read_text, write_several
 from salus.keys.addresses import address
 from salus.keys.typed_data import Domain, TypedData
 
@@ -81,9 +80,7 @@ def save(attested: Sequence[Attested], path: str | os.PathLike[str]) -> None:
     Raises:
         BadInput: The file is there, or cannot be written.
     """
-    documents = [_to_json(item) for item in attested]
-    text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"
-    write_new(path, text)
+    write_several(path, [_to_json(item) for item in attested])
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Attested, ...]:
@@ -93,12 +90,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Attested, ...]:
         BadInput: Not such a file; names the field.
     """
     file = os.fspath(path)
-    document = parse_json(read_text(file), file)
-    if not isinstance(document, list):
-        return (_from_json(document, file, ""),)
-    if not document:
-        raise BadInput(file, "", "holds no attested claim")
-    return tuple(_from_json(item, file, f"[{n}].") for n, item in enumerate(document))
+    documents = parse_several(read_text(file), file, "attested claim")
+    return tuple(_from_json(document, file, prefix) for prefix, document in documents)
 
 
 def _to_json(item: Attested) -> dict[str, Any]:

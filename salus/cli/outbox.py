@@ -100,7 +100,10 @@ def _show_status(context: Context, found: list[Status]) -> None:
             for node, said in s.contradictions.items():
                 click.echo(escape_control_chars(f"{s.path}: the node at {node} contradicted itself: {said}"), err=True)
     else:
-        click.echo("nothing was sent in bulk yet")
+        click.echo(
+            "nothing was sent in bulk yet by a keystore or a wallet; what accounts of a node (--keystore node:…) send"
+            " is written down nowhere"
+        )
     for status in found:
         for line in _advice(status):
             click.echo(escape_control_chars(line))

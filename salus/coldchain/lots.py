@@ -200,7 +200,7 @@ class Lots:
             BadInput: A malformed value.
             Refused: ``ForeignGtin`` (no prefix of the manufacturer begins the GTIN), ``LotExists`` …
         """
-        who = checked_address(manufacturer, "manufacturer") if manufacturer else self._institution()
+        who = checked_address(manufacturer, "manufacturer") if manufacturer else self._institutions.of_signer()
         terms = (
             who,
             gtin_number(lot.gtin),
@@ -286,13 +286,6 @@ class Lots:
             _lot(one, lot, left[one], recalls[one]) if one in left else None
             for one, lot in zip(wanted, found, strict=True)
         ]
-
-    def _institution(self) -> str:
-        signer = self._ledger.need_signer().address
-        found: str = self._institutions.standing(signer).institution
-        if found == _ZERO:
-            raise BadInput("", "signer", f"{signer} acts for no institution; name one that does with --keystore")
-        return found
 
 
 def _lot(lot: bytes, found: Any, left: int, recall: int) -> Lot:

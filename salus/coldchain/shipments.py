@@ -34,7 +34,6 @@ _READINGS = (
     "Readings(bytes32 shipment,uint24 sequence,uint40 start,uint16 step,uint16 count,int16 base,uint8 width,"
     "uint8 resolution,bytes16 previous,bytes32 file,bytes data)"
 )
-_ZERO = "0x" + "0" * 40
 _FOREVER = (1 << 32) - 1  # of a pairing: until the device's calibration ends
 _WEEK = 7 * 86_400
 
@@ -158,7 +157,7 @@ class ColdChain:
 
     def dispense(self, shipment: bytes, units: int) -> Receipt:
         """Units leave a shipment of the signer's institution for use."""
-        return self._ledger.send(self._f.dispense(shipment, self._institution(), units))
+        return self._ledger.send(self._f.dispense(shipment, self._institutions.of_signer(), units))
 
     # ---- loggers -------------------------------------------------------------------------------------------------
 
@@ -434,13 +433,6 @@ class ColdChain:
                 "shipment",
                 f"0x{shipment.hex()} is unknown on this chain; give the id that `salus shipment open` showed",
             )
-        return found
-
-    def _institution(self) -> str:
-        signer = self._ledger.need_signer().address
-        found: str = self._institutions.standing(signer).institution
-        if found == _ZERO:
-            raise BadInput("", "signer", f"{signer} acts for no institution; name one that does with --keystore")
         return found
 
 

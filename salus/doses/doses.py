@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from salus.doses.schedules import GRACE, Schedule, Step, ready_schedules
 from salus.errors import BadAnswer, BadInput, Refused
+from salus.formats.days import day_of, number_of
 from salus.keys.addresses import address as checked_address
 
 if TYPE_CHECKING:
@@ -20,19 +21,9 @@ if TYPE_CHECKING:
     from salus.chain.receipts import Receipt
     from salus.institutions.registry import Institutions
 
-__all__ = ["Dose", "Doses", "Due", "Next", "Schedule", "Step", "day_of", "ready_schedules"]
+__all__ = ["Dose", "Doses", "Due", "Next", "Schedule", "Step", "ready_schedules"]
 
-_EPOCH = dt.date(1970, 1, 1)
 _ZERO = "0x" + "0" * 40
-
-
-def day_of(number: int) -> dt.date:
-    """The day of a number of days since 1970-01-01."""
-    return _EPOCH + dt.timedelta(days=number)
-
-
-def _number_of(day: dt.date) -> int:
-    return (day - _EPOCH).days
 
 
 @dataclass(frozen=True)
@@ -184,7 +175,7 @@ class Doses:
         who, on = checked_address(patient, "patient"), day or self.today()
         if birth is not None:
             self._check_age(who, schedule, on, birth)
-        receipt = self._ledger.send(self._f.give(shipment, who, schedule, _number_of(on)))
+        receipt = self._ledger.send(self._f.give(shipment, who, schedule, number_of(on)))
         events = receipt.events("DoseGiven")
         if len(events) != 1:
             raise BadAnswer(f"{receipt.hash} has {len(events)} events DoseGiven, not one; look at the chain itself")
@@ -200,7 +191,7 @@ class Doses:
             raise Refused(
                 f"the patient is too young for dose {number + 1} until {earliest}, the grace of {GRACE} days included",
                 name="TooYoung",
-                arguments={"step": number, "earliest": _number_of(earliest)},
+                arguments={"step": number, "earliest": number_of(earliest)},
             )
 
     def void(self, dose: bytes) -> Receipt:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from salus.errors import BadInput, one_line
+from salus.formats.days import number_of
 from salus.formats.json_file import expect_bounded, parse_json, read_text
 
 __all__ = ["Resource", "read_resources"]
 
-_EPOCH = dt.date(1970, 1, 1)
 _FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T.*)?\Z")
 
 
@@ -138,7 +138,7 @@ class Resource:
         if not isinstance(text, str) or not _FULL_DATE.match(text):
             raise self.refuse(field, f"is {text!r}; give a full date, YYYY-MM-DD")
         try:
-            day = (dt.date.fromisoformat(text[:10]) - _EPOCH).days
+            day = number_of(dt.date.fromisoformat(text[:10]))
         except ValueError:
             raise self.refuse(field, f"is {text!r}, which is no day; give a date of the calendar") from None
         if day < 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,10 +21,12 @@ __all__ = [
     "expect_bounded",
     "multiply",
     "parse_json",
+    "parse_several",
     "read_bytes",
     "read_text",
     "smallest_units",
     "write_new",
+    "write_several",
 ]
 
 #: Largest file that is read, in bytes.
@@ -137,6 +139,40 @@ def parse_json(text: str, source: str, line: int | None = None) -> Any:
         raise BadInput(source, "JSON" if line is None else f"line {line}", str(trouble)) from None
     except RecursionError:
         raise BadInput(source, "JSON", "is nested too deeply; give a plain document") from None
+
+
+def parse_several(text: str, source: str, what: str) -> list[tuple[str, Any]]:
+    """The documents of a JSON text that holds one, or a list of them; each with what goes before its fields' names in
+    messages: nothing, or ``[2].``
+
+    Args:
+        text: The JSON.
+        source: The file's name, for messages.
+        what: What a document is, for messages.
+
+    Raises:
+        BadInput: As :func:`parse_json`, or the list is empty.
+    """
+    found = parse_json(text, source)
+    if not isinstance(found, list):
+        return [("", found)]
+    if not found:
+        raise BadInput(source, "", f"holds no {what}")
+    return [(f"[{n}].", document) for n, document in enumerate(found)]
+
+
+def write_several(path: str | os.PathLike[str], documents: Sequence[Any]) -> None:
+    """Write documents to a file that is not there yet, which its owner alone can read: one as itself, several as a
+    list.
+
+    Args:
+        path: The file.
+        documents: Anything that JSON can hold.
+
+    Raises:
+        BadInput: It is there, or cannot be written.
+    """
+    write_new(path, dump_json(documents[0] if len(documents) == 1 else documents))
 
 
 def expect_bounded(text: str, source: str) -> None:

@@ -188,6 +188,18 @@ class Institutions:
         institution, roles, status = self._ledger.call(self._f.standing(self.resolve(account)))
         return StandingNow(institution, role_names(roles), Standing(status))
 
+    def of_signer(self) -> str:
+        """The account of the institution that the client's signer acts for.
+
+        Raises:
+            BadInput: It acts for none.
+        """
+        signer = self._ledger.need_signer().address
+        found = self.standing(signer).institution
+        if found == ZERO:
+            raise BadInput("", "signer", f"{signer} acts for no institution; name one that does with --keystore")
+        return found
+
     def get(self, account: str) -> Institution | None:
         """What is stored of an institution, by address or name; None when it was never accredited."""
         target = self.resolve(account)

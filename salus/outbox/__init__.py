@@ -11,7 +11,7 @@ signed bytes, ``_replies`` reads what a node says to them, ``_tracking`` finds `
 
 ``_store`` is the file, a ``_database`` with the tables of ``_schema``; ``_rows`` are the items in it, ``_notes`` what
 it holds beside them, ``_reasons`` errors in it; ``_files`` are file modes. ``_nodes`` are several endpoints as one; a
-``_survey`` is what a signature depends on, ``_under_way`` what another thread asks; threads take turns by ``_turn``.
+``_survey`` is what a signature depends on, ``_under_way`` what another thread asks; threads go steps by ``_turn``.
 """
 
 from __future__ import annotations

@@ -130,6 +130,10 @@ class Collector:
         flight.missing = now  # the next look is as far away
         run, row = self._run, flight.row
         assert row.nonce is not None
+        known = run.store.attempts([row])[row.id]
+        if len(known) > len(flight.attempts):
+            flight.attempts = known  # another thread or process paid more, or cancelled
+            return False
         other = run.tracker.find_replacement_tx(row.nonce, *run.store.around(row.nonce, run.progress.head))
         if other is None or other[0] in {attempt.hash for attempt in flight.attempts}:
             return False

@@ -1,4 +1,4 @@
-"""Signed transactions as bytes, fast: an RLP encoder for the two envelopes that are sent, and libsecp256k1.
+"""Signed transactions as bytes, fast: the two envelopes that are sent, and libsecp256k1.
 
 A test compares every byte with eth-account, which does the same some twelve times slower.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from salus.chain import rlp
 from salus.errors import WalletError
 from salus.keys.signers import KeySigner
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from salus.keys.signers import Signer
 
-__all__ = ["Fees", "Unsigned", "rlp", "signing"]
+__all__ = ["Fees", "Unsigned", "signing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +72,6 @@ class Unsigned:
     value: int = 0
 
 
-def rlp(fields: list[bytes | int]) -> bytes:
-    """The recursive length prefix encoding of bytes and whole numbers one after the other, as a list holds them.
-
-    Args:
-        fields: Bytes as they are, numbers of 0 or more without leading zeros.
-    """
-    parts = []
-    for field in fields:
-        raw = field if isinstance(field, bytes) else field.to_bytes((field.bit_length() + 7) // 8)
-        size = len(raw)
-        if size != 1 or raw[0] >= 0x80:
-            parts.append(_SHORT[size] if size < 56 else _head(size, 0x80))
-        parts.append(raw)
-    return b"".join(parts)
-
-
-_SHORT = [bytes([0x80 + size]) for size in range(56)]
-_EMPTY_LIST = b"\xc0"
-
-
-def _head(size: int, offset: int) -> bytes:
-    if size < 56:
-        return bytes([offset + size])
-    length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes([offset + 55 + len(length)]) + length
-
-
-def _listed(body: bytes) -> bytes:
-    return _head(len(body), 0xC0) + body
-
-
 def signing(signer: Signer, chain_id: int) -> Callable[[Unsigned], tuple[bytes, bytes]]:
     """A function that signs calls on one chain; gives the raw transaction and its hash.
 
@@ -125,15 +95,16 @@ def signing(signer: Signer, chain_id: int) -> Callable[[Unsigned], tuple[bytes, 
     def sign(call: Unsigned) -> tuple[bytes, bytes]:
         fees = call.fees
         if fees.tip is None:
-            body = rlp([call.nonce, fees.most, call.gas, call.to, call.value, call.data])
-            signature = key.sign_recoverable(keccak(_listed(body + rlp([chain_id, 0, 0]))), hasher=None)
-            raw = _listed(body + rlp([35 + 2 * chain_id + signature[64], *_halves(signature)]))
+            body = rlp.fields([call.nonce, fees.most, call.gas, call.to, call.value, call.data])
+            signature = key.sign_recoverable(keccak(rlp.listed(body + rlp.fields([chain_id, 0, 0]))), hasher=None)
+            raw = rlp.listed(body + rlp.fields([35 + 2 * chain_id + signature[64], *_halves(signature)]))
         else:
             body = (
-                rlp([chain_id, call.nonce, fees.tip, fees.most, call.gas, call.to, call.value, call.data]) + _EMPTY_LIST
+                rlp.fields([chain_id, call.nonce, fees.tip, fees.most, call.gas, call.to, call.value, call.data])
+                + rlp.EMPTY_LIST
             )
-            signature = key.sign_recoverable(keccak(b"\x02" + _listed(body)), hasher=None)
-            raw = b"\x02" + _listed(body + rlp([signature[64], *_halves(signature)]))
+            signature = key.sign_recoverable(keccak(b"\x02" + rlp.listed(body)), hasher=None)
+            raw = b"\x02" + rlp.listed(body + rlp.fields([signature[64], *_halves(signature)]))
         return raw, keccak(raw)
 
     return sign

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from salus.chain.nonces import Given, settled_next
 from salus.errors import SalusError
@@ -79,6 +79,15 @@ class Launcher:
         elif count:
             changes += self._sign_next(count)
         return changes
+
+    def forget(self, ids: Set[int]) -> None:
+        """Leave items that wait to be signed; what is being tried at the moment may still be.
+
+        Args:
+            ids: The items'.
+        """
+        self.queue = deque(row for row in self.queue if row.id not in ids)
+        self._tried = deque((row, gas) for row, gas in self._tried if row.id not in ids)
 
     # ------------------------------------------------------------------------------------------------------- trying
 
@@ -186,12 +195,7 @@ class Launcher:
             assert row.nonce is not None
             run.flights[row.nonce] = Flight(row, attempts)
         if rows:
-            ids = {row.id for row in rows}
-            kept, tried = [r for r in self.queue if r.id not in ids], [t for t in self._tried if t[0].id not in ids]
-            self.queue.clear()
-            self.queue.extend(kept)
-            self._tried.clear()
-            self._tried.extend(tried)
+            self.forget({row.id for row in rows})
         return {row.nonce for row in rows if row.nonce is not None}
 
     def _sign_next(self, count: int) -> list[Change]:

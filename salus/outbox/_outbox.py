@@ -24,7 +24,7 @@ from salus.abi import decoding
 from salus.chain.connection import NodeAddress
 from salus.chain.proof import Proof
 from salus.errors import BadAnswer, BadInput
-from salus.outbox._delivery import Delivery, OnProgress, Task, Until, result_of
+from salus.outbox._delivery import Alike, Delivery, OnProgress, Recipient, Task, Until, result_of
 from salus.outbox._files import default_file
 from salus.outbox._items import Item, Result, Sendable, State
 from salus.outbox._nodes import Nodes
@@ -51,7 +51,7 @@ _PAUSE = 0.3  # seconds before a final block that is not there is looked for aga
 class Outbox:
     """The outbox of a client's signer; made by :meth:`salus.Salus.outbox`.
 
-    Several threads may use it: while one takes the results of a run, the others wait for as long as the patience says.
+    Several threads may use it: their runs share one window, and each gets its own results.
 
     Args:
         ledger: A client with a signer.
@@ -71,6 +71,7 @@ class Outbox:
         chosen = OutboxOptions(**options)
         self._ledger, self._signer = ledger, ledger.need_signer()
         self._turn, self._looked_at = Turn(), -_LOOKED
+        self._deliveries: list[Delivery] = []
         self._settings = chosen.settings(ceiling=ledger.fee_ceiling, patience=ledger.patience)
         urls = [ledger.node.address, *map(NodeAddress, chosen.also)]
         self._nodes = Nodes(urls, ledger.book, timeout=chosen.timeout, patience=self._settings.patience)
@@ -299,15 +300,41 @@ class Outbox:
             yield self._queue(chunk, again)
 
     def _run(self, task: Task, settings: Settings) -> Iterator[Result]:
+        recipient = Recipient(task)
+        try:
+            while not recipient.is_served:
+                yield from self._join(recipient, settings).results(recipient)
+        finally:
+            # Python may be here at any moment, when it forgets a run: nothing is waited for.
+            recipient.gone = True
+            with self._turn.tried(0) as had:
+                if had:
+                    self._close_left()
+
+    def _join(self, recipient: Recipient, settings: Settings) -> Delivery:
+        """The delivery that takes a run's items along: one that sends alike, or a new one."""
+        everything, until = recipient.task.everything, recipient.task.until
         with self._turn.taken(self.path, settings.patience):
+            self._close_left()
             self._expect_final()
-            began = time.monotonic()
-            if began - self._looked_at < _LOOKED:
-                task = replace(task, looked=True)  # many short runs must not look at all that the others sent
-            else:
-                self._looked_at = began
-            with closing(self._pipeline(settings)) as pipeline:
-                yield from Delivery(self._store, pipeline, settings, task).results()
+            alike: Alike | None = None if everything else (settings, until)
+            there = [delivery for delivery in self._deliveries if alike and delivery.alike == alike]
+            if not there:
+                began = time.monotonic()
+                looked = began - self._looked_at < _LOOKED  # many short runs must not look at all that the others sent
+                self._looked_at = self._looked_at if looked else began
+                pipeline = self._pipeline(settings)
+                there = [Delivery(self._store, pipeline, settings, self._turn, alike, looked=looked)]
+                self._deliveries += there
+            there[0].join(recipient)
+            return there[0]
+
+    def _close_left(self) -> None:
+        """Close the deliveries that nobody needs any more."""
+        left = [delivery for delivery in self._deliveries if delivery.is_left]
+        self._deliveries = [delivery for delivery in self._deliveries if not delivery.is_left]
+        for delivery in left:
+            delivery.close()
 
     def _pipeline(self, settings: Settings) -> Pipeline:
         return Pipeline(self._store, self._nodes, self._signer, self._ledger.chain_id, settings)

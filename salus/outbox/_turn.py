@@ -1,8 +1,9 @@
-"""Threads that share an outbox send one after the other."""
+"""Threads that share an outbox act one after the other."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,19 +12,20 @@ from salus.errors import Unreachable
 
 __all__ = ["Turn"]
 
+_MOMENT = 0.001  # seconds in which who asked for the turn takes it
+_LOOK = 0.05  # seconds after which who waits for the turn looks whether it is still needed
+
 
 class Turn:
     """Whose turn it is among the threads of an outbox. A thread that has it may take it once more."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner, self._depth = 0, 0
+        self._lock = threading.RLock()
+        self._asking: set[int] = set()  # threads that want it for something other than a step
 
     @contextmanager
     def taken(self, path: Path, patience: float) -> Iterator[None]:
-        """Have the turn.
-
-        A run whose results nobody takes any more gives it back when Python forgets the run, in whichever thread.
+        """Have the turn; whoever only goes steps makes room.
 
         Args:
             path: The outbox's file, for the message.
@@ -33,19 +35,34 @@ class Turn:
             Unreachable: Another thread has it for longer than the patience.
         """
         me = threading.get_ident()
-        if self._owner == me:
-            self._depth += 1
-        elif self._lock.acquire(timeout=min(patience, threading.TIMEOUT_MAX)):
-            self._owner, self._depth = me, 1
-        else:
-            raise Unreachable(
-                f"another thread has been sending with the outbox {path} for {patience:g} s; take all results of its"
-                " run, or close it"
-            )
+        self._asking.add(me)
+        try:
+            if not self._lock.acquire(timeout=min(patience, threading.TIMEOUT_MAX)):
+                raise Unreachable(f"another thread has been busy with the outbox {path} for {patience:g} s; try again")
+        finally:
+            self._asking.discard(me)
         try:
             yield
         finally:
-            self._depth -= 1
-            if not self._depth:
-                self._owner = 0
+            self._lock.release()
+
+    @contextmanager
+    def tried(self, seconds: float = _LOOK) -> Iterator[bool]:
+        """Have the turn for some steps, if it is free within some seconds; whether it is had.
+
+        Args:
+            seconds: How long to wait; 0 does not wait, and is for what Python may call at any moment.
+        """
+        if seconds and self.is_wanted:
+            time.sleep(_MOMENT)
+        had = self._lock.acquire(timeout=seconds) if seconds else self._lock.acquire(blocking=False)
+        try:
+            yield had
+        finally:
+            if had:
                 self._lock.release()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether another thread wants it for something other than a step."""
+        return bool(self._asking)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.commands import hospital, keystore, run, typed, wallet, works
+from tests.support.commands import hospital, keystore, run, typed, vaccine_maker, wallet
 
-__all__ = ["hospital", "keystore", "run", "typed", "wallet", "works"]
+__all__ = ["hospital", "keystore", "run", "typed", "vaccine_maker", "wallet"]
 
 
 @pytest.fixture(autouse=True)

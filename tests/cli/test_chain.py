@@ -17,19 +17,21 @@ from tests.support.deployed_chain import kind
 from tests.support.project_copy import copy_project
 
 
-def test_the_status_shows_where_everything_is(world):
-    words = ["chain", "status", "--rpc", world.url, "--book", str(world.book_path), "--json"]
+def test_the_status_shows_where_everything_is(deployed_chain):
+    words = ["chain", "status", "--rpc", deployed_chain.url, "--book", str(deployed_chain.book_path), "--json"]
     document = json.loads(CliRunner().invoke(cli, words).stdout)
-    assert (document["chainId"], document["time"]) == (31337, world.w3.eth.get_block("latest")["timestamp"])
-    assert document["contracts"]["Institutions"] == world.book["Institutions"].address
+    assert (document["chainId"], document["time"]) == (31337, deployed_chain.w3.eth.get_block("latest")["timestamp"])
+    assert document["contracts"]["Institutions"] == deployed_chain.book["Institutions"].address
     text = CliRunner().invoke(cli, words[:-1]).stdout
-    assert f"ConsentRegistry\t{world.book['ConsentRegistry'].address}\tas deployed" in text
+    assert f"ConsentRegistry\t{deployed_chain.book['ConsentRegistry'].address}\tas deployed" in text
 
 
-def test_a_node_without_the_contracts_is_3(world, tmp_path):
+def test_a_node_without_the_contracts_is_3(deployed_chain, tmp_path):
     book = tmp_path / "book.json"
-    book.write_text(world.book_path.read_text().replace(world.book["Plans"].address, "0x5f" + "1" * 38))
-    result = CliRunner().invoke(cli, ["chain", "status", "--rpc", world.url, "--book", str(book)])
+    book.write_text(
+        deployed_chain.book_path.read_text().replace(deployed_chain.book["Plans"].address, "0x5f" + "1" * 38)
+    )
+    result = CliRunner().invoke(cli, ["chain", "status", "--rpc", deployed_chain.url, "--book", str(book)])
     assert result.exit_code == 3
     assert result.stderr.startswith("error: Plans is not at 0x5")
 
@@ -146,8 +148,8 @@ def test_what_is_interrupted_while_deploying_leaves_nothing_behind(chain_up):
     assert gone(started)
 
 
-def test_a_port_that_is_taken_is_told(world):
-    words = ["chain", "up", "--kind", kind(), "--port", str(world.node.port)]
+def test_a_port_that_is_taken_is_told(deployed_chain):
+    words = ["chain", "up", "--kind", kind(), "--port", str(deployed_chain.node.port)]
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         result = CliRunner().invoke(cli, words)
@@ -155,4 +157,4 @@ def test_a_port_that_is_taken_is_told(world):
         for number, handler in before.items():
             signal.signal(number, handler)
     assert result.exit_code == 3
-    assert f"port {world.node.port} on 127.0.0.1 is taken" in result.stderr
+    assert f"port {deployed_chain.node.port} on 127.0.0.1 is taken" in result.stderr

@@ -45,21 +45,21 @@ def states(found):
     return {part: [row["state"] for row in rows] for part, rows in found.items()}
 
 
-def test_everything_is_fine(doctor, world, wallet):
+def test_everything_is_fine(doctor, deployed_chain, wallet):
     code, found = doctor()
     assert code == 0 and set(found) >= PARTS
     assert {state for part, some in states(found).items() if part not in MOVED for state in some} == {"ok"}
-    assert f"chain {world.node.chain_id}, block " in found["node"][0]["found"]
-    assert f"{world.book_path}: " in found["book"][0]["found"]
+    assert f"chain {deployed_chain.node.chain_id}, block " in found["node"][0]["found"]
+    assert f"{deployed_chain.book_path}: " in found["book"][0]["found"]
     assert found["wallet"][0]["found"] == f"{wallet.path}, 1 accounts"
 
 
-def test_it_is_a_table_for_people(run, world, wallet):
+def test_it_is_a_table_for_people(run, deployed_chain, wallet):
     rows = [line.split("\t") for line in run("doctor").out.splitlines()]
     assert rows[0] == ["part", "state", "found", "what to do"] and {row[0] for row in rows[1:]} >= PARTS
 
 
-def test_no_password_is_asked_and_no_key_is_derived(doctor, world, wallet, monkeypatch):
+def test_no_password_is_asked_and_no_key_is_derived(doctor, deployed_chain, wallet, monkeypatch):
     monkeypatch.setattr("hashlib.scrypt", None)
     assert doctor()[0] == 0
 
@@ -95,8 +95,8 @@ def test_without_a_node_and_a_book_it_says_what_it_cannot_know(doctor, wallet, m
 
 
 @pytest.mark.parametrize("mode", ["html", "truncate", "5xx"])
-def test_a_node_that_speaks_nonsense_is_told(doctor, world, wallet, mode):
-    with FaultProxy(world.url) as proxy:
+def test_a_node_that_speaks_nonsense_is_told(doctor, deployed_chain, wallet, mode):
+    with FaultProxy(deployed_chain.url) as proxy:
         for method in ("eth_getBlockByNumber", "web3_clientVersion", "eth_chainId"):
             proxy.spoil(method, mode)
         code, found = doctor("--rpc", proxy.url)
@@ -109,7 +109,7 @@ def test_an_address_that_is_none_is_told(doctor, wallet):
     assert code == 1 and "is not the address of a node" in found["node"][0]["found"]
 
 
-def test_a_chain_whose_clock_is_ahead_is_told(doctor, world, wallet):
+def test_a_chain_whose_clock_is_ahead_is_told(doctor, deployed_chain, wallet):
     with LocalNode(timestamp=int(time.time()) + 90 * 86_400) as node:
         code, found = doctor("--rpc", node.url)
     assert states(found)["clock"] == ["warn"] and "ahead of this machine" in found["clock"][0]["found"]
@@ -117,8 +117,8 @@ def test_a_chain_whose_clock_is_ahead_is_told(doctor, world, wallet):
     assert set(states(found)) >= {"AccessManager", "Institutions", "ClaimDesk", "ColdChain"}
 
 
-def test_a_chain_that_stands_still_is_told_unless_it_makes_blocks_on_demand(world):
-    node = chain_checks.read_node(world.url)
+def test_a_chain_that_stands_still_is_told_unless_it_makes_blocks_on_demand(deployed_chain):
+    node = chain_checks.read_node(deployed_chain.url)
     assert node.local
     old = replace(node, at=int(time.time()) - 3600)
     assert [check.level for check in chain_checks._of_node(old)] == [Level.OK, Level.OK]
@@ -143,16 +143,16 @@ def test_a_book_that_is_damaged_is_told(doctor, wallet, tmp_path, text):
     assert states(found)["wallet"] == ["ok"] and states(found)["outbox"] == ["ok"]
 
 
-def test_a_book_of_another_chain_is_told(doctor, world, wallet, tmp_path):
-    document = json.loads(world.book_path.read_text()) | {"chainId": 5}
+def test_a_book_of_another_chain_is_told(doctor, deployed_chain, wallet, tmp_path):
+    document = json.loads(deployed_chain.book_path.read_text()) | {"chainId": 5}
     (tmp_path / "book.json").write_text(json.dumps(document))
     code, found = doctor("--book", tmp_path / "book.json")
     assert (code, states(found)["book"]) == (1, ["fail"]) and "contracts" not in found
-    assert f"and the node is on chain {world.node.chain_id}" in found["book"][0]["found"]
+    assert f"and the node is on chain {deployed_chain.node.chain_id}" in found["book"][0]["found"]
 
 
-def test_each_contract_that_is_not_as_deployed_is_named(doctor, world, wallet, tmp_path):
-    document = json.loads(world.book_path.read_text())
+def test_each_contract_that_is_not_as_deployed_is_named(doctor, deployed_chain, wallet, tmp_path):
+    document = json.loads(deployed_chain.book_path.read_text())
     document["contracts"]["Plans"]["address"] = "0x5F" + "1" * 38
     document["contracts"]["Lots"]["codeHash"] = "0x" + "1" * 64
     document["contracts"]["Doses"]["abiHash"] = "0x" + "1" * 64
@@ -164,8 +164,8 @@ def test_each_contract_that_is_not_as_deployed_is_named(doctor, world, wallet, t
     assert all("deploy again" in found[part][0]["todo"] for part in wrong)
 
 
-def test_a_book_of_an_earlier_version_is_told(doctor, world, wallet, tmp_path):
-    document = json.loads(world.book_path.read_text())
+def test_a_book_of_an_earlier_version_is_told(doctor, deployed_chain, wallet, tmp_path):
+    document = json.loads(deployed_chain.book_path.read_text())
     del document["contracts"]["Doses"]
     (tmp_path / "book.json").write_text(json.dumps(document))
     code, found = doctor("--book", tmp_path / "book.json")
@@ -219,7 +219,7 @@ def test_a_wallet_that_is_damaged_is_told(doctor, wallet, text):
 
 
 @pytest.mark.parametrize("keystore", ["node:1", "node:999", "/nowhere.json"])
-def test_the_signer_that_is_named_is_looked_at(doctor, world, keystore):
+def test_the_signer_that_is_named_is_looked_at(doctor, deployed_chain, keystore):
     code, found = doctor("--keystore", keystore)
     assert (code, states(found)["keystore"]) == ((0, ["ok"]) if keystore == "node:1" else (1, ["fail"]))
     assert "wallet" not in found
@@ -235,16 +235,16 @@ def path(tmp_path, monkeypatch):
     return path
 
 
-def test_an_index_in_step_behind_and_parted(doctor, run, world, wallet, path):
+def test_an_index_in_step_behind_and_parted(doctor, run, deployed_chain, wallet, path):
     assert run("index", "sync").code == 0
     assert doctor()[1]["index"][0]["found"] == f"{path}: in step"
-    snapshot = world.node.request("evm_snapshot")
+    snapshot = deployed_chain.node.request("evm_snapshot")
     for _ in range(101):
-        world.node.request("evm_mine")
+        deployed_chain.node.request("evm_mine")
     code, found = doctor()
     assert (code, states(found)["index"]) == (0, ["warn"]) and "101 blocks behind" in found["index"][0]["found"]
     assert run("index", "sync").code == 0
-    world.node.request("evm_revert", snapshot)
+    deployed_chain.node.request("evm_revert", snapshot)
     code, found = doctor()
     assert (code, states(found)["index"]) == (0, ["warn"]) and "salus index sync" in found["index"][0]["todo"]
 
@@ -271,8 +271,8 @@ def test_what_is_open_in_an_outbox_is_told(doctor, run, hospital, scattered):
     assert found["outbox"][0]["found"].endswith(": 3 open") and "salus outbox resume" in found["outbox"][0]["todo"]
 
 
-def test_an_outbox_of_a_chain_that_is_gone_is_told(doctor, world, scattered):
-    with LocalNode(timestamp=1_700_000_000, chain_id=world.node.chain_id) as other:
+def test_an_outbox_of_a_chain_that_is_gone_is_told(doctor, deployed_chain, scattered):
+    with LocalNode(timestamp=1_700_000_000, chain_id=deployed_chain.node.chain_id) as other:
         _, found = doctor("--rpc", other.url)
     assert "of a chain that was started again since" in found["outbox"][0]["found"]
     assert found["outbox"][0]["todo"].startswith("they can never be sent: remove ")
@@ -303,11 +303,11 @@ def checkout(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("place", ["fetch", "{chain}"])
 def test_contracts_that_brownie_remembers_and_that_are_gone_are_told(
-    doctor, world, wallet, checkout, monkeypatch, place
+    doctor, deployed_chain, wallet, checkout, monkeypatch, place
 ):
-    folder = checkout / "build" / "deployments" / place.format(chain=world.node.chain_id)
+    folder = checkout / "build" / "deployments" / place.format(chain=deployed_chain.node.chain_id)
     folder.mkdir(parents=True)
-    (folder / f"{world.book['Lots'].address}.json").write_text("{}")
+    (folder / f"{deployed_chain.book['Lots'].address}.json").write_text("{}")
     monkeypatch.chdir(checkout)
     assert states(doctor()[1])["build state"] == ["ok"]
     (folder / f"0x{'5f' * 20}.json").write_text("{}")
@@ -317,7 +317,7 @@ def test_contracts_that_brownie_remembers_and_that_are_gone_are_told(
     assert found["build state"][0] == {
         "part": "build state",
         "state": "warn",
-        "found": f"{folder} remembers 1 contracts that are not on chain {world.node.chain_id}",
+        "found": f"{folder} remembers 1 contracts that are not on chain {deployed_chain.node.chain_id}",
         "todo": f"the next deployment would fail: remove them with rm -r {folder}",
     }
 
@@ -363,6 +363,6 @@ def test_a_finding_keeps_what_to_do_apart():
     assert Check.of("part", plain, "x") == Check("part", Level.FAIL, "a.json: is missing", "x")
 
 
-def test_a_wallet_of_a_new_user_is_fine(doctor, cheap, world):
+def test_a_wallet_of_a_new_user_is_fine(doctor, cheap, deployed_chain):
     Wallet.create(os.environ["SALUS_HOME"] + "/wallet", PASSWORD)
     assert doctor()[0] == 0

@@ -22,20 +22,20 @@ def path(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def patient(world):
+def patient(deployed_chain):
     """A patient with a directive."""
-    hospital, _ = world.institution("PROVIDER")
-    patient = world.client(world.person())
+    hospital, _ = deployed_chain.institution("PROVIDER")
+    patient = deployed_chain.client(deployed_chain.person())
     scope = frozenset({"TREAT"}), frozenset({"all"})
     draft = DirectiveDraft(hospital.address, Effect.PERMIT, *scope, 0, patient.now() + 10**6)
     patient.consent.grant(draft)
     return patient
 
 
-def test_sync_status_audit_and_rebuild(run, world, path, patient):
+def test_sync_status_audit_and_rebuild(run, deployed_chain, path, patient):
     assert run("index", "status").code == 2
     first = run("index", "sync", "--json").json()
-    assert first["block"] == first["head"] == first["blocksAdded"] == world.w3.eth.block_number
+    assert first["block"] == first["head"] == first["blocksAdded"] == deployed_chain.w3.eth.block_number
     assert first["eventsAdded"] > 0 and first["quarantined"] == 0 and first["retractions"] == []
     again = run("index", "sync")
     assert (again.code, again.out) == (0, f"block {first['block']}: 0 events of 0 blocks added to {path}\n")
@@ -75,7 +75,7 @@ def test_an_audit_that_finds_something_ends_with_1_and_names_it(run, path, patie
     assert "events\tblock_hash 0x" in result.out and "\tnothing\tthere\n" in result.out
 
 
-def test_other_nouns_read_it(run, world, path, patient, monkeypatch):
+def test_other_nouns_read_it(run, deployed_chain, path, patient, monkeypatch):
     run("index", "sync")
     words = ("consent", "history", "--patient", patient.signer.address)
     with_index = run(*words)
@@ -87,7 +87,7 @@ def test_other_nouns_read_it(run, world, path, patient, monkeypatch):
     assert run(*words, "--events", "none").out == with_index.out
 
 
-def test_an_index_that_is_being_written_is_left_alone(run, world, path, patient):
+def test_an_index_that_is_being_written_is_left_alone(run, deployed_chain, path, patient):
     words = [sys.executable, "-m", "salus.cli", "index", "sync", "--follow", "--interval", "0.1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as other:
@@ -99,7 +99,7 @@ def test_an_index_that_is_being_written_is_left_alone(run, world, path, patient)
             # It follows: what is new appears by itself.
             patient.consent.revoke(None)
             until = time.monotonic() + 20
-            while run("index", "status", "--json").json()["block"] < world.w3.eth.block_number:
+            while run("index", "status", "--json").json()["block"] < deployed_chain.w3.eth.block_number:
                 assert time.monotonic() < until
                 time.sleep(0.1)
         finally:
@@ -124,12 +124,12 @@ def test_a_node_that_is_away_is_told_beside_what_is_known(run, path, patient):
         ("/no/such/folder/index", "cannot be used"),
     ],
 )
-def test_a_place_that_is_none_is_told_without_its_password(run, world, where, said):
+def test_a_place_that_is_none_is_told_without_its_password(run, deployed_chain, where, said):
     result = run("index", "sync", "--events", where)
     assert result.code == 2 and said in result.err and "secret" not in result.err
 
 
-def test_an_index_of_another_version_is_built_anew(run, world, path, patient):
+def test_an_index_of_another_version_is_built_anew(run, deployed_chain, path, patient):
     run("index", "sync")
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE cursor SET version = 99")
@@ -137,18 +137,21 @@ def test_an_index_of_another_version_is_built_anew(run, world, path, patient):
     result = run("index", "sync")
     assert result.code == 2 and "is of another version of this program; build it anew" in result.err
     assert run("index", "rebuild", "--yes").code == 0
-    with Indexer(world.url, world.book, path) as indexer:
+    with Indexer(deployed_chain.url, deployed_chain.book, path) as indexer:
         assert indexer.sync().events == 0
 
 
-def test_the_default_book_and_the_index_beside_it(run, world, tmp_path, monkeypatch):
+def test_the_default_book_and_the_index_beside_it(run, deployed_chain, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SALUS_BOOK")
     missing = run("index", "sync")
-    assert (missing.code, f"there is no address book for chain {world.node.chain_id}" in missing.err) == (2, True)
+    assert (missing.code, f"there is no address book for chain {deployed_chain.node.chain_id}" in missing.err) == (
+        2,
+        True,
+    )
     (tmp_path / "deployments").mkdir()
-    book = tmp_path / "deployments" / f"{world.node.chain_id}.json"
-    book.write_text(world.book_path.read_text())
+    book = tmp_path / "deployments" / f"{deployed_chain.node.chain_id}.json"
+    book.write_text(deployed_chain.book_path.read_text())
     assert run("index", "sync").code == 0
     assert book.with_suffix(".index.sqlite").is_file()
     none = run("index", "sync", "--events", "none")

@@ -89,23 +89,23 @@ def test_with_json_the_line_is_a_document(silent):
     assert json.loads(err) == {"error": "Interrupted", "message": "interrupted"}
 
 
-def test_while_transactions_are_on_their_way_nothing_is_lost(world, keystore, tmp_path):
+def test_while_transactions_are_on_their_way_nothing_is_lost(deployed_chain, keystore, tmp_path):
     """What was signed is in the outbox, and the same command goes on with it."""
     from salus.outbox import read_status
 
-    hospital, name = world.institution("PROVIDER")
+    hospital, name = deployed_chain.institution("PROVIDER")
     file, orders, secret = keystore(hospital), [], tmp_path / "password"
     secret.write_text(PASSWORD)
     secret.chmod(0o600)
     for number in range(2):
         wallet = Wallet.create(tmp_path / f"wallet-{number}", PASSWORD)[0]
         orders.append(tmp_path / f"order-{number}.json")
-        place = ["--rpc", world.url, "--book", world.book_path, "--password-file", secret, "--yes"]
+        place = ["--rpc", deployed_chain.url, "--book", deployed_chain.book_path, "--password-file", secret, "--yes"]
         words = ["consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", wallet.path, "--out", orders[-1]]
         process = started(*words, *place)
         assert process.wait(120) == 0, process.communicate()[1]
         process.communicate()
-    with FaultProxy(world.url) as proxy:
+    with FaultProxy(deployed_chain.url) as proxy:
         sending = proxy.spoil("eth_sendRawTransaction", "hang")
         words = ["consent", "relay", *orders, "--batch", 1, "--keystore", file, "--rpc", proxy.url, *place[2:]]
         process = started(*words)
@@ -119,13 +119,13 @@ def test_while_transactions_are_on_their_way_nothing_is_lost(world, keystore, tm
     process = started("consent", "relay", *orders, "--batch", 1, "--keystore", file, *place)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    consent = world.client().consent
+    consent = deployed_chain.client().consent
     from salus.consent.files.orders import load
 
     for order in orders:
         (one,) = load(order)
         assert [r.status.name for r in consent.directives(one.patient, one.directive.grantee)] == ["ACTIVE"]
-    assert world.w3.eth.get_transaction_count(hospital.address) == 2
+    assert deployed_chain.w3.eth.get_transaction_count(hospital.address) == 2
 
 
 # ------------------------------------------------------------------------------------------------- at a terminal
@@ -142,8 +142,8 @@ def test_at_the_question_for_a_password(cheap, json_too):
     assert last == ('{"error": "Interrupted", "message": "interrupted"}' if json_too else "interrupted")
 
 
-def test_at_a_question(world):
-    place = {"SALUS_RPC": world.url, "SALUS_BOOK": str(world.book_path)}
+def test_at_a_question(deployed_chain):
+    place = {"SALUS_RPC": deployed_chain.url, "SALUS_BOOK": str(deployed_chain.book_path)}
     words = ("institution", "suspend", "0x" + "12" * 20, "--keystore", "node:1")
     with Terminal(*words, environment=place) as terminal:
         terminal.wait_for("Suspend it? [y/N]")
@@ -152,8 +152,8 @@ def test_at_a_question(world):
 
 
 @pytest.mark.parametrize(("typed", "said"), [("\x04", "error: nothing was done"), ("n\n", "error: nothing was done")])
-def test_a_no_and_the_end_of_input_are_no_interrupt(world, typed, said):
-    place = {"SALUS_RPC": world.url, "SALUS_BOOK": str(world.book_path)}
+def test_a_no_and_the_end_of_input_are_no_interrupt(deployed_chain, typed, said):
+    place = {"SALUS_RPC": deployed_chain.url, "SALUS_BOOK": str(deployed_chain.book_path)}
     words = ("institution", "suspend", "0x" + "12" * 20, "--keystore", "node:1")
     with Terminal(*words, environment=place) as terminal:
         terminal.wait_for("Suspend it? [y/N]")

@@ -16,15 +16,15 @@ YEAR = 365 * 24 * 3600
 
 
 @pytest.fixture
-def scattered(world, hospital):
+def scattered(deployed_chain, hospital):
     """The hospital's outbox after a process that was killed with three transactions signed and none sent; its
     accounts.
     """
     _, _, signer = hospital
-    people = [world.patient().address for _ in range(3)]
+    people = [deployed_chain.patient().address for _ in range(3)]
 
     def work():
-        client = world.client(signer)
+        client = deployed_chain.client(signer)
         functions, until = client.contract("Institutions").functions, client.now() + YEAR
         with client.outbox(hook=die_at("after_store")) as outbox:
             for _ in outbox.send_all(
@@ -38,7 +38,15 @@ def scattered(world, hospital):
 
 def test_before_anything_was_sent(run):
     assert run("outbox", "list").out == "no items\n"
-    assert run("outbox", "status").out == "nothing was sent in bulk yet\n"
+
+
+def test_U10_an_empty_status_says_whose_sending_is_written_down(run):
+    """After thousands of claims with a node's account it said that nothing had been sent."""
+    assert run("outbox", "status").out == (
+        "nothing was sent in bulk yet by a keystore or a wallet; what accounts of a node (--keystore node:…) send is"
+        " written down nowhere\n"
+    )
+    assert run("outbox", "status", "--json").json() == []
     assert run("outbox", "status", "--json").json() == []
 
 
@@ -55,7 +63,7 @@ def test_P1_status_names_the_node_that_contradicted_itself(run, hospital, scatte
     assert "the node at http://one contradicted itself: the receipts of block 7 do not fit its header" in said
 
 
-def test_what_broke_off_is_listed_taken_up_and_final(world, run, hospital, scattered):
+def test_what_broke_off_is_listed_taken_up_and_final(deployed_chain, run, hospital, scattered):
     name, key, signer = hospital
     shown = run("outbox", "list")
     assert shown.code == 0 and [line.split("\t")[:3] for line in shown.out.splitlines()[1:]] == [
@@ -64,43 +72,47 @@ def test_what_broke_off_is_listed_taken_up_and_final(world, run, hospital, scatt
     status = run("outbox", "status", "--json")
     assert status.code == 1  # something is open
     (found,) = status.json()
-    assert (found["account"], found["chain"], found["counts"]["stored"]) == (signer.address, world.node.chain_id, 3)
+    assert (found["account"], found["chain"], found["counts"]["stored"]) == (
+        signer.address,
+        deployed_chain.node.chain_id,
+        3,
+    )
 
     refused = run("outbox", "resume", "--keystore", key)
     assert refused.code == 2 and "nobody is here to confirm" in refused.err
     taken = run("outbox", "resume", "--keystore", key, "--yes", "--json")
     assert taken.code == 0 and [item["state"] for item in taken.json()] == ["included"] * 3
-    assert world.w3.eth.get_transaction_count(signer.address) == 3
-    client = world.client(signer)
+    assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 3
+    client = deployed_chain.client(signer)
     assert {client.institutions.standing(who).institution for who in scattered} == {signer.address}
 
     assert run("outbox", "status").code == 0
     again = run("outbox", "resume", "--keystore", key, "--yes", "--confirmations", "1", "--json")
     assert {item["state"] for item in again.json()} == {"final"}
-    assert world.w3.eth.get_transaction_count(signer.address) == 3
+    assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 3
 
 
-def test_what_was_final_is_looked_at_again_by_choice(world, run, hospital, scattered):
+def test_what_was_final_is_looked_at_again_by_choice(deployed_chain, run, hospital, scattered):
     """A chain that went back behind what counted as final."""
     _, key, signer = hospital
-    snapshot = world.node.request("evm_snapshot")
+    snapshot = deployed_chain.node.request("evm_snapshot")
     resume = ("outbox", "resume", "--keystore", key, "--yes", "--confirmations", "1", "--json")
     before = {item["transaction"] for item in run(*resume, "--final").json()}
     assert [item["state"] for item in run("outbox", "list", "--json").json()] == ["final"] * 3
-    assert world.node.request("evm_revert", snapshot)
+    assert deployed_chain.node.request("evm_revert", snapshot)
     refused = run(*resume)
     assert refused.code == 2 and "salus outbox resume --final-too" in refused.err
-    assert world.w3.eth.get_transaction_count(signer.address) == 0
+    assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 0
     again = run(*resume, "--final-too").json()
     assert {item["transaction"] for item in again} == before and len(before) == 3
-    assert world.w3.eth.get_transaction_count(signer.address) == 3
+    assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 3
 
 
-def test_what_is_refused_is_told_and_forgotten(world, run, hospital):
+def test_what_is_refused_is_told_and_forgotten(deployed_chain, run, hospital):
     _, key, signer = hospital
-    client = world.client(signer)
+    client = deployed_chain.client(signer)
     with client.outbox() as outbox:
-        fn = client.contract("Institutions").functions.setOperator(world.patient().address, 1, 5)
+        fn = client.contract("Institutions").functions.setOperator(deployed_chain.patient().address, 1, 5)
         (result,) = outbox.send_all([("too-late", fn)])
         assert isinstance(result.error, refusals()["InvalidTerm"])
     (item,) = run("outbox", "list", "--state", "refused", "--json").json()
@@ -123,9 +135,9 @@ def test_a_file_that_is_not_there(run, hospital, tmp_path):
     assert shown.code == 2 and "is not there; nothing was sent through it" in shown.err
 
 
-def test_an_outbox_of_another_account_is_not_used(world, run, hospital, scattered, keystore, tmp_path):
+def test_an_outbox_of_another_account_is_not_used(deployed_chain, run, hospital, scattered, keystore, tmp_path):
     (status,) = run("outbox", "status", "--json").json()
-    other = keystore(KeySigner.from_key(world.node.keys[9]))
+    other = keystore(KeySigner.from_key(deployed_chain.node.keys[9]))
     wrong = run("outbox", "resume", "--keystore", other, "--outbox", status["file"], "--yes")
     assert wrong.code == 2 and "is the outbox of another account" in wrong.err
     assert read_status(status["file"])[0].counts[State.STORED] == 3
@@ -137,17 +149,17 @@ def test_an_account_of_the_node_has_no_outbox(run):
 
 
 @pytest.mark.skipif(kind() != "anvil", reason="a second node is what is tested, of either kind")
-def test_a_second_address_of_a_node_takes_over(world, run, hospital, scattered, monkeypatch):
+def test_a_second_address_of_a_node_takes_over(deployed_chain, run, hospital, scattered, monkeypatch):
     from tests.support.fault_proxy import FaultProxy
 
     _, key, signer = hospital
-    with FaultProxy(world.url) as failing:
+    with FaultProxy(deployed_chain.url) as failing:
         failing.spoil("eth_sendRawTransaction", "5xx")
-        monkeypatch.setenv("SALUS_RPC", f"{failing.url},{world.url}")
+        monkeypatch.setenv("SALUS_RPC", f"{failing.url},{deployed_chain.url}")
         taken = run("outbox", "resume", "--keystore", key, "--yes", "--json")
         assert failing.counts["eth_sendRawTransaction", "5xx"] > 0
     assert [item["state"] for item in taken.json()] == ["included"] * 3
-    assert world.w3.eth.get_transaction_count(signer.address) == 3
+    assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 3
 
 
 def test_what_is_signed_is_cancelled_and_told(run, hospital, scattered):

@@ -15,7 +15,7 @@ from salus.abi import decoding
 from salus.chain.local_node import LocalNode
 from salus.chain.node import Node
 from salus.errors import BadAnswer, NodeRefused, NoSigner, NotMined, Refused, Unreachable, WrongChain, refusals
-from tests.support.deployed_chain import ROOT, House, kind
+from tests.support.deployed_chain import ROOT, DeployedChain, kind
 
 YEAR = 365 * 24 * 3600
 
@@ -67,26 +67,26 @@ class Proxy:
 
 
 @pytest.fixture
-def proxy(world):
-    proxy = Proxy(world.url)
+def proxy(deployed_chain):
+    proxy = Proxy(deployed_chain.url)
     yield proxy
     proxy.close()
 
 
 @pytest.fixture
-def client(world, proxy):
+def client(deployed_chain, proxy):
     """An institution's client behind the proxy."""
-    signer, _ = world.institution("PROVIDER")
-    return Salus.connect(proxy.url, book=world.book, signer=signer, timeout=5)
+    signer, _ = deployed_chain.institution("PROVIDER")
+    return Salus.connect(proxy.url, book=deployed_chain.book, signer=signer, timeout=5)
 
 
-def name_operator(world, client):
+def name_operator(deployed_chain, client):
     """One transaction of the client; it can happen once only, so that a second one would be seen."""
-    return client.institutions.set_operator(world.patient().address, ["PROVIDER"], client.now() + YEAR)
+    return client.institutions.set_operator(deployed_chain.patient().address, ["PROVIDER"], client.now() + YEAR)
 
 
-def transactions(world, client):
-    return world.w3.eth.get_transaction_count(client.signer.address)
+def transactions(deployed_chain, client):
+    return deployed_chain.w3.eth.get_transaction_count(client.signer.address)
 
 
 # --------------------------------------------------------------------------------------------------------- sending
@@ -94,19 +94,19 @@ def transactions(world, client):
 
 @pytest.mark.parametrize("mode", ["lose", "drop"])
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_lost_answer_is_one_transaction(world, client, proxy, mode, times):
+def test_a_lost_answer_is_one_transaction(deployed_chain, client, proxy, mode, times):
     """F7: the node has it, or has not, and the client cannot tell."""
     proxy.modes["eth_sendRawTransaction"] = [mode] * times
-    receipt = name_operator(world, client)
+    receipt = name_operator(deployed_chain, client)
     assert len(receipt.events("OperatorSet")) == 1
-    assert transactions(world, client) == 1
+    assert transactions(deployed_chain, client) == 1
 
 
 @pytest.mark.parametrize("method", ["eth_call", "eth_estimateGas", "eth_gasPrice", "eth_getTransactionCount"])
-def test_a_lost_answer_to_a_question_is_asked_again(world, client, proxy, method):
+def test_a_lost_answer_to_a_question_is_asked_again(deployed_chain, client, proxy, method):
     proxy.modes[method] = ["lose"]
-    name_operator(world, client)
-    assert transactions(world, client) == 1
+    name_operator(deployed_chain, client)
+    assert transactions(deployed_chain, client) == 1
 
 
 def says(message, code=-32000):
@@ -114,45 +114,45 @@ def says(message, code=-32000):
 
 
 @pytest.mark.parametrize("said", ["already known", "transaction already imported", "ALREADY_EXISTS: already known"])
-def test_a_transaction_that_the_node_has_already_is_no_error(world, client, proxy, said):
+def test_a_transaction_that_the_node_has_already_is_no_error(deployed_chain, client, proxy, said):
     """TK2: the first try came through although its answer did not."""
     proxy.modes["eth_sendRawTransaction"] = ["lose", says(said)]
-    name_operator(world, client)
-    assert transactions(world, client) == 1
+    name_operator(deployed_chain, client)
+    assert transactions(deployed_chain, client) == 1
 
 
-def test_a_nonce_that_is_used_after_a_lost_answer_is_our_own(world, client, proxy):
+def test_a_nonce_that_is_used_after_a_lost_answer_is_our_own(deployed_chain, client, proxy):
     """It must not be signed again with another nonce, even where the node does not show the first one yet."""
     nothing = lambda answer: {**answer, "result": None}  # noqa: E731
     # Not an account's very first: of nonce 0 ganache mines the same bytes, given twice, twice (the same hash in two
     # blocks).
-    name_operator(world, client)
+    name_operator(deployed_chain, client)
     proxy.modes["eth_sendRawTransaction"] = ["lose", says("nonce too low")]
     proxy.modes["eth_getTransactionByHash"] = [nothing] * 2
-    name_operator(world, client)
-    assert transactions(world, client) == 2
+    name_operator(deployed_chain, client)
+    assert transactions(deployed_chain, client) == 2
 
 
-def test_a_node_that_is_away_while_waiting_is_waited_for(world, client, proxy):
+def test_a_node_that_is_away_while_waiting_is_waited_for(deployed_chain, client, proxy):
     proxy.modes["eth_getTransactionReceipt"] = ["drop"] * 9
-    receipt = name_operator(world, client)
+    receipt = name_operator(deployed_chain, client)
     assert receipt.events("OperatorSet")
 
 
-def test_a_nonce_that_another_process_took_is_chosen_anew(world, client, proxy):
+def test_a_nonce_that_another_process_took_is_chosen_anew(deployed_chain, client, proxy):
     """TK4: two processes, one key."""
 
     def stale(answer):
         return {**answer, "result": "0x0"}
 
-    name_operator(world, client)
+    name_operator(deployed_chain, client)
     proxy.modes["eth_getTransactionCount"] = [stale]
-    name_operator(world, client)
-    assert transactions(world, client) == 2
+    name_operator(deployed_chain, client)
+    assert transactions(deployed_chain, client) == 2
 
 
-def test_two_clients_with_one_key_lose_nothing(world, client):
-    other = world.client(client.signer)
+def test_two_clients_with_one_key_lose_nothing(deployed_chain, client):
+    other = deployed_chain.client(client.signer)
     trouble = []
 
     def many(salus):
@@ -176,10 +176,10 @@ def test_two_clients_with_one_key_lose_nothing(world, client):
     for thread in threads:
         thread.join(120)
     assert trouble == []
-    assert transactions(world, client) == 16
+    assert transactions(deployed_chain, client) == 16
 
 
-def test_what_the_rules_refuse_is_not_sent(world, client, proxy):
+def test_what_the_rules_refuse_is_not_sent(deployed_chain, client, proxy):
     proxy.seen.clear()
     with pytest.raises(refusals()["AccessManagedUnauthorized"]) as raised:
         client.institutions.suspend(client.signer.address)
@@ -187,18 +187,18 @@ def test_what_the_rules_refuse_is_not_sent(world, client, proxy):
     assert raised.value.transaction is None
 
 
-def test_what_fails_in_the_block_is_told_with_its_reason(world, client):
+def test_what_fails_in_the_block_is_told_with_its_reason(deployed_chain, client):
     """F21: the try passed, and something came in between."""
     contract = client.contract("Institutions").functions
     with pytest.raises(refusals()["InvalidTerm"]) as raised:
-        client.send(contract.setOperator(world.patient().address, 1, 5), gas=200_000, preflight=False)
+        client.send(contract.setOperator(deployed_chain.patient().address, 1, 5), gas=200_000, preflight=False)
     assert dict(raised.value.arguments) == {"until": 5}
-    assert world.w3.eth.get_transaction_receipt(raised.value.transaction)["status"] == 0
+    assert deployed_chain.w3.eth.get_transaction_receipt(raised.value.transaction)["status"] == 0
 
 
-def test_what_runs_out_of_gas_is_told(world, client):
+def test_what_runs_out_of_gas_is_told(deployed_chain, client):
     contract = client.contract("Institutions").functions
-    function = contract.setOperator(world.patient().address, 1, client.now() + YEAR)
+    function = contract.setOperator(deployed_chain.patient().address, 1, client.now() + YEAR)
     with pytest.raises(Refused, match=r"setOperator ran out of gas \(30,000\)"):
         client.send(function, gas=30_000, preflight=False)
 
@@ -208,23 +208,23 @@ def test_without_a_try_the_gas_must_be_given(client):
         client.send(client.contract("Institutions").functions.resign(), preflight=False)
 
 
-def test_an_absurd_fee_is_not_paid(world, client, proxy):
+def test_an_absurd_fee_is_not_paid(deployed_chain, client, proxy):
     """TK1: the node may say anything."""
     proxy.modes["eth_gasPrice"] = [lambda answer: {**answer, "result": hex(10**15)}]
     with pytest.raises(NodeRefused, match="above the ceiling of 1,000.0"):
-        name_operator(world, client)
-    assert transactions(world, client) == 0
+        name_operator(deployed_chain, client)
+    assert transactions(deployed_chain, client) == 0
 
 
-def test_a_chain_that_changes_is_noticed_before_signing(world, client, proxy):
+def test_a_chain_that_changes_is_noticed_before_signing(deployed_chain, client, proxy):
     """F16."""
     proxy.modes["eth_chainId"] = [lambda answer: {**answer, "result": "0x1"}]
     with pytest.raises(WrongChain, match="the node is on chain 1"):
-        name_operator(world, client)
-    assert transactions(world, client) == 0
+        name_operator(deployed_chain, client)
+    assert transactions(deployed_chain, client) == 0
 
 
-def test_the_receipt_of_another_transaction_is_refused(world, client, proxy):
+def test_the_receipt_of_another_transaction_is_refused(deployed_chain, client, proxy):
     def other(answer):
         if answer["result"] is None:
             return answer  # not in a block yet
@@ -232,21 +232,21 @@ def test_the_receipt_of_another_transaction_is_refused(world, client, proxy):
 
     proxy.modes["eth_getTransactionReceipt"] = [other] * 1000
     with pytest.raises(BadAnswer, match="the receipt of another transaction"):
-        name_operator(world, client)
+        name_operator(deployed_chain, client)
 
 
-def test_a_transaction_that_is_in_no_block_is_named(world, client, proxy):
+def test_a_transaction_that_is_in_no_block_is_named(deployed_chain, client, proxy):
     client.patience = 0.3
     proxy.modes["eth_getTransactionReceipt"] = [lambda answer: {**answer, "result": None}] * 1000
     with pytest.raises(NotMined, match="look for it before doing it again") as raised:
-        name_operator(world, client)
-    assert world.w3.eth.get_transaction_receipt(raised.value.transaction)["status"] == 1
+        name_operator(deployed_chain, client)
+    assert deployed_chain.w3.eth.get_transaction_receipt(raised.value.transaction)["status"] == 1
 
 
-def test_who_has_no_ether_is_told(world):
-    poor = world.client(world.patient())
+def test_who_has_no_ether_is_told(deployed_chain):
+    poor = deployed_chain.client(deployed_chain.patient())
     with pytest.raises(Refused, match="too little ether|no accredited institution"):
-        poor.institutions.set_operator(world.patient().address, ["PROVIDER"], poor.now() + YEAR)
+        poor.institutions.set_operator(deployed_chain.patient().address, ["PROVIDER"], poor.now() + YEAR)
     with pytest.raises(NodeRefused, match="the sender has too little ether for the fee"):
         poor.consent.revoke(None)
 
@@ -256,11 +256,13 @@ def test_who_only_reads_sends_nothing(salus):
         salus.consent.revoke(None)
 
 
-def test_an_account_of_the_node_sends(world):
+def test_an_account_of_the_node_sends(deployed_chain):
     from salus import NodeSigner
 
-    client = world.client(NodeSigner(Node(world.node.url), world.node.accounts[1]))
-    receipt = client.institutions.accredit(world.patient().address, "by-node", ["PROVIDER"], client.now() + YEAR)
+    client = deployed_chain.client(NodeSigner(Node(deployed_chain.node.url), deployed_chain.node.accounts[1]))
+    receipt = client.institutions.accredit(
+        deployed_chain.patient().address, "by-node", ["PROVIDER"], client.now() + YEAR
+    )
     assert [event.name for event in receipt.logs] == ["InstitutionAccredited"]
 
 
@@ -274,7 +276,7 @@ def test_an_answer_that_does_not_fit_is_one_error(client, proxy, result):
         client.institutions.standing(client.signer.address)
 
 
-def test_logs_that_were_not_asked_for_are_left_out(world, client, proxy):
+def test_logs_that_were_not_asked_for_are_left_out(deployed_chain, client, proxy):
     mine = client.signer.address
 
     def more(answer):
@@ -283,20 +285,20 @@ def test_logs_that_were_not_asked_for_are_left_out(world, client, proxy):
         topics = [first["topics"][0], "0x" + "0" * 24 + "12" * 20, *first["topics"][2:]]
         return {**answer, "result": [{**first, "topics": topics, "logIndex": "0x63"}, *answer["result"], first]}
 
-    name_operator(world, client)
+    name_operator(deployed_chain, client)
     proxy.modes["eth_getLogs"] = [more]
     (event,) = client.logs("Institutions", "OperatorSet", {"institution": mine})
     assert event.args["institution"] == mine
 
 
-def test_a_node_that_limits_its_answers_is_asked_for_less(world, client, proxy):
+def test_a_node_that_limits_its_answers_is_asked_for_less(deployed_chain, client, proxy):
     whole = client.logs("Institutions", "InstitutionAccredited")
     proxy.modes["eth_getLogs"] = [says("query returned more than 10000 results")] * 3
     assert client.logs("Institutions", "InstitutionAccredited") == whole
     assert whole
 
 
-def test_a_log_that_does_not_fit_is_one_error(world, client, proxy):
+def test_a_log_that_does_not_fit_is_one_error(deployed_chain, client, proxy):
     def broken(answer):
         return {**answer, "result": [{**answer["result"][0], "data": "0x12"}]}
 
@@ -305,11 +307,11 @@ def test_a_log_that_does_not_fit_is_one_error(world, client, proxy):
         client.logs("Institutions", "InstitutionAccredited")
 
 
-def test_the_clock_is_the_chains(world, salus):
-    assert salus.now() == world.w3.eth.get_block("latest")["timestamp"]
+def test_the_clock_is_the_chains(deployed_chain, salus):
+    assert salus.now() == deployed_chain.w3.eth.get_block("latest")["timestamp"]
 
 
-def test_what_is_called_encodes_without_asking_the_node(world, client, proxy):
+def test_what_is_called_encodes_without_asking_the_node(deployed_chain, client, proxy):
     proxy.seen.clear()
     client.institutions.standing(client.signer.address)
     assert proxy.seen == ["eth_call"]
@@ -336,16 +338,16 @@ def test_a_struct_keeps_its_fields_apart_from_its_methods():
 # -------------------------------------------------------------------------------------------------------- a new chain
 
 
-def test_a_chain_that_was_started_anew_is_noticed(world):
+def test_a_chain_that_was_started_anew_is_noticed(deployed_chain):
     from salus.errors import NotDeployed
 
     with LocalNode(kind()) as other, pytest.raises(NotDeployed, match="there is no code"):
-        Salus.connect(other.url, book=world.book)
+        Salus.connect(other.url, book=deployed_chain.book)
 
 
 def test_blocks_at_intervals_are_waited_for(tmp_path):
     with LocalNode("anvil") as node:
-        slow = House(node, tmp_path)
+        slow = DeployedChain(node, tmp_path)
         _, name = slow.institution("PROVIDER")
         person = slow.person()
         node.request("evm_setAutomine", False)

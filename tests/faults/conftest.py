@@ -1,19 +1,32 @@
 """Chains that a test may break as it likes."""
 
-import os
-
 import pytest
 
 from salus.chain.local_node import LocalNode
-from tests.support.log_emitter import Ledger
+from tests.support.log_emitter import LogEmitter
+from tests.support.mint_outbox import TokenMinter
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
+def _own_home(own_home):
     """No test sees the user's wallet, settings or proxies."""
-    for name in [name for name in os.environ if name.startswith("SALUS_") and name not in ("SALUS_DATA",)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("SALUS_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def node():
+    with LocalNode("anvil") as node:
+        yield node
+
+
+@pytest.fixture
+def minter(node, tmp_path):
+    """The token, on the module's chain as it was before the test, however the test left it."""
+    snapshot = node.request("evm_snapshot")
+    yield TokenMinter(node, tmp_path)
+    node.request("evm_setIntervalMining", 0)
+    node.request("evm_setAutomine", True)
+    node.request("anvil_dropAllTransactions")
+    node.request("evm_revert", snapshot)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +36,8 @@ def module_node():
 
 
 @pytest.fixture
-def ledger(module_node, tmp_path):
+def log_emitter(module_node, tmp_path):
     """The module's chain as it was before the test, with a book of contracts that emit anything."""
     snapshot = module_node.request("evm_snapshot")
-    yield Ledger(module_node, tmp_path)
+    yield LogEmitter(module_node, tmp_path)
     module_node.request("evm_revert", snapshot)

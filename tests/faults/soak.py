@@ -32,10 +32,9 @@ from salus.claims.files.fhir import read_claims
 from salus.consent.model import Directive
 from salus.consent.registry import Effect, Order
 from salus.consent.relay import words
-from tests.support import soak_oracles as oracles
-from tests.support import soak_processes as workers
-from tests.support.claim_scenario import USD, Scene
-from tests.support.deployed_chain import House
+from tests.support import soak_oracles, soak_processes
+from tests.support.claim_scenario import USD, ClaimScenario
+from tests.support.deployed_chain import DeployedChain
 from tests.support.fault_proxy import FaultProxy
 from tests.support.shared_data import EXAMPLES
 from tests.support.soak_workload import YEAR, Setting, note
@@ -120,23 +119,25 @@ class Soak:
 
     def _settle_in(self) -> None:
         """Contracts, an insurer with money, members who permit it to be asked, and the two who send."""
-        self.house = House(self.node, self.folder)
-        token = self.house.deploy("TestToken", "Dollar", "USD", 6)
-        self.house.book_path.write_text(json.dumps(self.house.book.to_json()))
-        scene = self.scene = Scene(self.house, token, self.folder, fund=FUNDED, consent=False)
-        people = [self.house.patient() for _ in range(MEMBERS)]
-        scene.enroll(*(who.address for who in people))
+        self.deployed_chain = DeployedChain(self.node, self.folder)
+        token = self.deployed_chain.deploy("TestToken", "Dollar", "USD", 6)
+        self.deployed_chain.book_path.write_text(json.dumps(self.deployed_chain.book.to_json()))
+        claim_scenario = self.claim_scenario = ClaimScenario(
+            self.deployed_chain, token, self.folder, fund=FUNDED, consent=False
+        )
+        people = [self.deployed_chain.patient() for _ in range(MEMBERS)]
+        claim_scenario.enroll(*(who.address for who in people))
         self.members = [who.address for who in people]
-        self.clinic, _ = self.house.institution("PROVIDER")
-        began = scene.desk.now()
-        where, orders = self.house.book["ConsentRegistry"].address, []
+        self.clinic, _ = self.deployed_chain.institution("PROVIDER")
+        began = claim_scenario.desk.now()
+        where, orders = self.deployed_chain.book["ConsentRegistry"].address, []
         for who in people:
             scope = Effect.PERMIT, 4, 1 << 12, 0, began + YEAR
             order = Order(
-                who.address, Directive(scene.insurer.address, 0, *scope), began - 1, began + YEAR, 31337, where
+                who.address, Directive(claim_scenario.insurer.address, 0, *scope), began - 1, began + YEAR, 31337, where
             )
             orders.append(Order(**{**order.__dict__, "signature": who.sign_typed(order.typed())}))
-        scene.desk.send(scene.desk.contract("ConsentRegistry").functions.relay(*words(orders)))
+        claim_scenario.desk.send(claim_scenario.desk.contract("ConsentRegistry").functions.relay(*words(orders)))
         self._enrich()
         self._mine()
         self.base = self.highest = self._head()
@@ -145,23 +146,23 @@ class Soak:
         }
 
     def _setting(self) -> Setting:
-        keys = {"hospital": self.scene.hospital, "clinic": self.clinic}
+        keys = {"hospital": self.claim_scenario.hospital, "clinic": self.clinic}
         return Setting(
             self.seed,
             self.proxy.url,
-            str(self.house.book_path),
-            str(self.scene.path),
-            self.scene.plan_id,
+            str(self.deployed_chain.book_path),
+            str(self.claim_scenario.path),
+            self.claim_scenario.plan_id,
             str(self.folder),
             {name: "0x" + bytes(who._account.key).hex() for name, who in keys.items()},
             tuple(self.members),
             read_claims(EXAMPLES / "claim.json")[0],
-            self.scene.desk.now(),
+            self.claim_scenario.desk.now(),
             CONFIRMATIONS,
         )
 
     def _accounts(self) -> list[str]:
-        return [self.scene.hospital.address, self.clinic.address]
+        return [self.claim_scenario.hospital.address, self.clinic.address]
 
     # ---- the storm
 
@@ -204,8 +205,8 @@ class Soak:
         return True
 
     def _start(self, slot: str) -> None:
-        work, words = (workers.index, ()) if slot == "index" else (workers.send, SLOTS[slot])
-        process = self.context.Process(target=workers.run, args=(work, self.setting, slot, *words))
+        work, words = (soak_processes.index, ()) if slot == "index" else (soak_processes.send, SLOTS[slot])
+        process = self.context.Process(target=soak_processes.run, args=(work, self.setting, slot, *words))
         process.start()
         self.processes[slot] = process
 
@@ -217,7 +218,7 @@ class Soak:
             process.join()
             if process.exitcode == 1:
                 self.failures.append(f"{slot}: something escaped; see {slot}.log in {self.folder}")
-            elif process.exitcode == workers.REFUSED:
+            elif process.exitcode == soak_processes.REFUSED:
                 self.counts[f"gave up: {slot.partition('-')[0]}"] += 1
             if process.exitcode != 0:
                 self._start(slot)
@@ -249,7 +250,7 @@ class Soak:
         else:
             self.counts[blow.__name__.strip("_").replace("_", " ")] += 1
         self.highest = max(self.highest, self._head())
-        if self.node.request("eth_getCode", self.house.book["Plans"].address, "latest") == "0x":
+        if self.node.request("eth_getCode", self.deployed_chain.book["Plans"].address, "latest") == "0x":
             self.failures.append(f"the node itself lost the contracts, after {blow.__name__.strip('_')}")
 
     def _mine(self, blocks: int = 1) -> None:
@@ -416,25 +417,27 @@ class Soak:
         results = {}
         for sender in ("hospital", "clinic"):
             client = Salus.connect(node.url, book=setting.book, signer=setting.signer(sender))
-            with workers.opened(client, setting, sender) as outbox:
+            with soak_processes.opened(client, setting, sender) as outbox:
                 list(outbox.resume())
                 results[sender] = outbox.results()
                 self.counts[f"foreign nonces told by {sender}'s outbox"] = sum(
                     last - first + 1 for first, last in outbox.status().foreign
                 )
-        self.failures += oracles.index_is_fresh(setting, node)
+        self.failures += soak_oracles.index_is_fresh(setting, node)
         reader = Salus.connect(node.url, book=setting.book, index=setting.file("live.sqlite"))
-        chain = oracles.Chain(node, self.base + 1)
-        self.failures += oracles.index_is_storage(setting, node, reader)
-        self.failures += oracles.money_is_right(
-            setting, reader, chain, FUNDED, self.scene.insurer.address, self.scene.token
+        chain = soak_oracles.Chain(node, self.base + 1)
+        self.failures += soak_oracles.index_is_storage(setting, node, reader)
+        self.failures += soak_oracles.money_is_right(
+            setting, reader, chain, FUNDED, self.claim_scenario.insurer.address, self.claim_scenario.token
         )
         for sender, some in results.items():
             first = self.nonces[sender]
-            self.failures += oracles.outbox_is_chain(setting, sender, some, chain, self.foreign, first, self.chunks)
+            self.failures += soak_oracles.outbox_is_chain(
+                setting, sender, some, chain, self.foreign, first, self.chunks
+            )
             self.counts.update(f"{sender}: {result.state.value}" for result in some)
             self.counts[f"{sender}: raised fees"] = sum(len(result.attempts) - 1 for result in some if result.attempts)
-        self.failures += oracles.effects(setting, reader, results)
+        self.failures += soak_oracles.effects(setting, reader, results)
         self.counts["blocks at the end"] = chain.head
 
     # ---- small things

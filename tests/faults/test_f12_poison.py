@@ -32,25 +32,25 @@ POISON = {
 
 
 @pytest.mark.parametrize("kind", POISON)
-def test_f12_poison_is_put_aside_and_what_follows_is_indexed(ledger, kind):
+def test_f12_poison_is_put_aside_and_what_follows_is_indexed(log_emitter, kind):
     topics, data, where, said = POISON[kind]
-    ledger.grant()
-    ledger.emit(topics, data, to=where)
-    ledger.grant()
-    with ledger.indexer() as indexer:
+    log_emitter.grant()
+    log_emitter.emit(topics, data, to=where)
+    log_emitter.grant()
+    with log_emitter.indexer() as indexer:
         report = indexer.sync()
-        assert (report.events, report.quarantined, report.block) == (2, 1, ledger.head)
+        assert (report.events, report.quarantined, report.block) == (2, 1, log_emitter.head)
         with indexer.store.reading() as connection:
             row = connection.exec_driver_sql("SELECT data, contract, reason FROM quarantine").one()
         assert (row.data, row.contract) == (data, "ConsentRegistry" if where == REGISTRY else "Lots")
         assert said in row.reason
-        assert read_status(indexer.store, ledger.book).quarantined == {row.contract: {row.reason: 1}}
-        assert differences(indexer, ledger.fresh()) == []
+        assert read_status(indexer.store, log_emitter.book).quarantined == {row.contract: {row.reason: 1}}
+        assert differences(indexer, log_emitter.fresh()) == []
 
 
-def test_f12_values_at_the_edge_are_events_and_come_back_whole(ledger):
-    ledger.emit([GRANTED, word((1 << 160) - 1), word(0)], word(BIG) + word(BIG))
-    with ledger.indexer() as indexer:
+def test_f12_values_at_the_edge_are_events_and_come_back_whole(log_emitter):
+    log_emitter.emit([GRANTED, word((1 << 160) - 1), word(0)], word(BIG) + word(BIG))
+    with log_emitter.indexer() as indexer:
         assert indexer.sync().events == 1
         with indexer.store.reading() as connection:
             (row,) = indexer.store.find(connection, "ConsentRegistry", [GRANTED], 0)
@@ -63,15 +63,15 @@ def test_f12_values_at_the_edge_are_events_and_come_back_whole(ledger):
     )
 
 
-def test_f12_a_block_where_good_and_bad_are_mixed(ledger):
-    ledger.node.request("evm_setAutomine", False)
-    first = ledger.nonce()
-    logs = [(ledger.grant_topics(), bytes(64)) if n % 3 else ([word(n)], b"x") for n in range(12)]
+def test_f12_a_block_where_good_and_bad_are_mixed(log_emitter):
+    log_emitter.node.request("evm_setAutomine", False)
+    first = log_emitter.nonce()
+    logs = [(log_emitter.grant_topics(), bytes(64)) if n % 3 else ([word(n)], b"x") for n in range(12)]
     for n, (topics, data) in enumerate(logs):
-        ledger.node.request("eth_sendRawTransaction", ledger.raw(topics, data, nonce=first + n))
-    ledger.node.request("evm_mine")
-    ledger.node.request("evm_setAutomine", True)
-    with ledger.indexer() as indexer:
+        log_emitter.node.request("eth_sendRawTransaction", log_emitter.raw(topics, data, nonce=first + n))
+    log_emitter.node.request("evm_mine")
+    log_emitter.node.request("evm_setAutomine", True)
+    with log_emitter.indexer() as indexer:
         report = indexer.sync()
         assert (report.events, report.quarantined) == (8, 4)
         with indexer.store.reading() as connection:
@@ -128,31 +128,31 @@ def _least(kind):
 # ------------------------------------------------------------------------------------------------------------------ F19
 
 
-def test_f19_another_code_at_an_address_stops_it(ledger):
-    ledger.grants(2)
-    with ledger.indexer() as indexer:
+def test_f19_another_code_at_an_address_stops_it(log_emitter):
+    log_emitter.grants(2)
+    with log_emitter.indexer() as indexer:
         indexer.sync()
-        ledger.grant()
-        ledger.node.request("anvil_setCode", REGISTRY, "0x6000")
+        log_emitter.grant()
+        log_emitter.node.request("anvil_setCode", REGISTRY, "0x6000")
         with pytest.raises(NotDeployed, match="is not that of ConsentRegistry.*nothing more is indexed"):
             indexer.sync()
-        ledger.node.request("anvil_setCode", REGISTRY, "0x")
+        log_emitter.node.request("anvil_setCode", REGISTRY, "0x")
         with pytest.raises(NotDeployed, match="there is no code"):
             indexer.sync()
         assert count(indexer) == 2
 
 
-def test_f19_an_index_of_another_book_is_refused(ledger, tmp_path):
-    ledger.grant()
-    with ledger.indexer() as indexer:
+def test_f19_an_index_of_another_book_is_refused(log_emitter, tmp_path):
+    log_emitter.grant()
+    with log_emitter.indexer() as indexer:
         indexer.sync()
-    contracts = dict(ledger.book.contracts)
+    contracts = dict(log_emitter.book.contracts)
     del contracts["Lots"]
-    ledger.book = type(ledger.book)(ledger.book.chain_id, contracts, ledger.book.path)
-    with ledger.indexer() as indexer:
+    log_emitter.book = type(log_emitter.book)(log_emitter.book.chain_id, contracts, log_emitter.book.path)
+    with log_emitter.indexer() as indexer:
         with pytest.raises(IndexTrouble, match="Lots is in it and not in the book; build it anew"):
             indexer.sync()
         indexer.rebuild()
-        assert json.loads(json.dumps(read_status(indexer.store, ledger.book, ledger.node.url).events)) == {
+        assert json.loads(json.dumps(read_status(indexer.store, log_emitter.book, log_emitter.node.url).events)) == {
             "ConsentRegistry": {"ConsentGranted": 1}
         }

@@ -12,7 +12,7 @@ from salus.chain.rpc import Trouble
 from salus.chain.transport import Near, Reply
 from salus.errors import BadAnswer, Unreachable, WrongChain
 from tests.support.fault_proxy import FaultProxy
-from tests.support.log_emitter import Ledger, count, differences, word
+from tests.support.log_emitter import LogEmitter, count, differences, word
 
 
 def quickly(seconds):
@@ -21,14 +21,14 @@ def quickly(seconds):
 
 
 @pytest.fixture
-def through(ledger):
-    """An index that reaches the ledger's node through a proxy."""
+def through(log_emitter):
+    """An index that reaches the log emitter's node through a proxy."""
     made = []
 
     def through(seed=1, other=None, **options):
-        proxy = FaultProxy(ledger.node.url, seed=seed, other=other)
+        proxy = FaultProxy(log_emitter.node.url, seed=seed, other=other)
         proxy.__enter__()
-        indexer = ledger.indexer(url=proxy.url, sleep=quickly, **options)
+        indexer = log_emitter.indexer(url=proxy.url, sleep=quickly, **options)
         made.append((proxy, indexer))
         return proxy, indexer
 
@@ -54,7 +54,7 @@ def pair(twins, tmp_path):
     folders = [tmp_path / "one", tmp_path / "other"]
     for folder in folders:
         folder.mkdir()
-    yield [Ledger(node, folder) for node, folder in zip(twins, folders, strict=True)]
+    yield [LogEmitter(node, folder) for node, folder in zip(twins, folders, strict=True)]
     for node, snapshot in zip(twins, snapshots, strict=True):
         node.request("evm_revert", snapshot)
 
@@ -63,9 +63,9 @@ def same_blocks(pair, number):
     for _ in range(number):
         raw = pair[0].raw(pair[0].grant_topics(), bytes(64))
         at = int(pair[0].node.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16) + 12
-        for ledger in pair:
-            ledger.node.request("evm_setNextBlockTimestamp", at)
-            ledger.send(raw)
+        for log_emitter in pair:
+            log_emitter.node.request("evm_setNextBlockTimestamp", at)
+            log_emitter.send(raw)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -119,17 +119,17 @@ def known(request, monkeypatch):
 
 @pytest.mark.parametrize("method", ["eth_getLogs", "eth_getBlockReceipts"])
 @pytest.mark.parametrize("mode", ["omit_log", "dup_logs", "shuffle_logs"])
-def test_f14_logs_left_out_doubled_or_shuffled_change_nothing(ledger, through, method, mode, known):
-    ledger.grants(3)
-    ledger.emit(ledger.grant_topics(), bytes(64), count=5)
-    ledger.grants(2)
+def test_f14_logs_left_out_doubled_or_shuffled_change_nothing(log_emitter, through, method, mode, known):
+    log_emitter.grants(3)
+    log_emitter.emit(log_emitter.grant_topics(), bytes(64), count=5)
+    log_emitter.grants(2)
     proxy, indexer = through()
     rule = proxy.spoil(method, mode, rate=0.5)
     assert indexer.sync().events == 10
     # What the header proves needs no second answer to compare it with.
     assert bool(rule.done) == (method == "eth_getBlockReceipts" or not known)
     proxy.clear()
-    assert differences(indexer, ledger.fresh()) == []
+    assert differences(indexer, log_emitter.fresh()) == []
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,12 @@ def test_f14_logs_left_out_doubled_or_shuffled_change_nothing(ledger, through, m
     [("proven", "eth_getBlockReceipts"), ("compared", "eth_getLogs"), ("compared", "eth_getBlockReceipts")],
     indirect=["known"],
 )
-def test_f14_a_log_that_is_always_left_out_stops_it_and_is_no_gap(ledger, through, method, known):
-    ledger.grants(2)
+def test_f14_a_log_that_is_always_left_out_stops_it_and_is_no_gap(log_emitter, through, method, known):
+    log_emitter.grants(2)
     proxy, indexer = through()
     indexer.sync()
-    ledger.emit(ledger.grant_topics(), bytes(64), count=3)
-    ledger.grant()
+    log_emitter.emit(log_emitter.grant_topics(), bytes(64), count=3)
+    log_emitter.grant()
     proxy.spoil(method, "omit_log")
     with pytest.raises(BadAnswer, match="the node contradicts itself about the logs of block 3"):
         indexer.sync()
@@ -151,9 +151,9 @@ def test_f14_a_log_that_is_always_left_out_stops_it_and_is_no_gap(ledger, throug
     assert indexer.sync().events == 4
 
 
-def test_f14_a_block_whose_only_log_is_kept_back_is_told_by_its_bloom(ledger, through, known):
+def test_f14_a_block_whose_only_log_is_kept_back_is_told_by_its_bloom(log_emitter, through, known):
     """Both answers agree that there is nothing, and the header says otherwise."""
-    ledger.grant()
+    log_emitter.grant()
     proxy, indexer = through()
     for method in ("eth_getLogs", "eth_getBlockReceipts"):
         proxy.spoil(method, "omit_log")
@@ -161,9 +161,9 @@ def test_f14_a_block_whose_only_log_is_kept_back_is_told_by_its_bloom(ledger, th
         indexer.sync()
 
 
-def test_f14_a_node_without_block_receipts_is_asked_for_each(ledger, through, monkeypatch, known):
-    ledger.grants(3)
-    ledger.emit(ledger.grant_topics(), bytes(64), count=4)
+def test_f14_a_node_without_block_receipts_is_asked_for_each(log_emitter, through, monkeypatch, known):
+    log_emitter.grants(3)
+    log_emitter.emit(log_emitter.grant_topics(), bytes(64), count=4)
     _, indexer = through()
     asked = Node.many
 
@@ -175,7 +175,7 @@ def test_f14_a_node_without_block_receipts_is_asked_for_each(ledger, through, mo
     with monkeypatch.context() as patch:
         patch.setattr(Node, "many", without)
         assert indexer.sync().events == 7
-    assert differences(indexer, ledger.fresh()) == []
+    assert differences(indexer, log_emitter.fresh()) == []
 
 
 # ------------------------------------------------------------------------------------------------------------------ F15
@@ -184,37 +184,37 @@ FAULTS = ("drop_request", "drop_reply", "429", "5xx", "html", "truncate", "slow"
 
 
 @pytest.mark.parametrize("mode", FAULTS)
-def test_f15_each_fault_is_survived(ledger, through, mode):
-    ledger.grants(12)
+def test_f15_each_fault_is_survived(log_emitter, through, mode):
+    log_emitter.grants(12)
     proxy, indexer = through(seed=5)
     rule = proxy.spoil("*", mode, rate=0.15, times=40, **({"seconds": 0.01} if mode == "slow" else {}))
     assert indexer.sync().events == 12
     assert rule.done
-    assert differences(indexer, ledger.fresh()) == []
+    assert differences(indexer, log_emitter.fresh()) == []
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_f15_much_of_everything_fails_and_nothing_is_lost_or_doubled(ledger, through, seed):
+def test_f15_much_of_everything_fails_and_nothing_is_lost_or_doubled(log_emitter, through, seed):
     proxy, indexer = through(seed=seed)
     for mode in FAULTS:
         proxy.spoil("*", mode, rate=0.02, **({"seconds": 0.01} if mode == "slow" else {}))
     for _ in range(5):
-        ledger.grants(3)
-        ledger.node.request("anvil_reorg", 1, [])
-        ledger.grant()
+        log_emitter.grants(3)
+        log_emitter.node.request("anvil_reorg", 1, [])
+        log_emitter.grant()
         indexer.sync()
     assert sum(proxy.counts.values()) > 10
-    assert differences(indexer, ledger.fresh()) == []
+    assert differences(indexer, log_emitter.fresh()) == []
 
 
-def test_f15_an_error_page_with_status_200_is_told(ledger, through):
+def test_f15_an_error_page_with_status_200_is_told(log_emitter, through):
     proxy, indexer = through(patience=0.2)
     proxy.spoil("*", "html", status=200)
     with pytest.raises(BadAnswer, match="is no JSON-RPC"):
         indexer.sync()
 
 
-def test_f15_a_node_that_hangs_is_given_up_after_the_patience(ledger, through):
+def test_f15_a_node_that_hangs_is_given_up_after_the_patience(log_emitter, through):
     proxy, indexer = through(timeout=0.2, patience=0.8)
     proxy.spoil("*", "hang")
     began = time.monotonic()
@@ -223,15 +223,15 @@ def test_f15_a_node_that_hangs_is_given_up_after_the_patience(ledger, through):
     assert time.monotonic() - began < 5
 
 
-def test_f15_who_follows_waits_for_the_node_and_goes_on(ledger, through):
-    ledger.grants(2)
+def test_f15_who_follows_waits_for_the_node_and_goes_on(log_emitter, through):
+    log_emitter.grants(2)
     proxy, indexer = through(timeout=0.2, patience=0.2)
     stop, heard, troubles = threading.Event(), [], []
 
     def trouble(error):
         troubles.append(error)
         proxy.clear()
-        ledger.grant()
+        log_emitter.grant()
 
     def hear(report):
         heard.append(report.events)
@@ -251,8 +251,8 @@ def test_f15_who_follows_waits_for_the_node_and_goes_on(ledger, through):
 # ------------------------------------------------------------------------------------------------------------------ F16
 
 
-def test_f16_another_chain_is_refused_before_anything_is_read(ledger, through):
-    ledger.grant()
+def test_f16_another_chain_is_refused_before_anything_is_read(log_emitter, through):
+    log_emitter.grant()
     proxy, indexer = through()
     proxy.spoil("eth_chainId", "chain_id")
     with pytest.raises(WrongChain, match=r"the node is on chain 1, .* is for chain 31337"):
@@ -260,27 +260,27 @@ def test_f16_another_chain_is_refused_before_anything_is_read(ledger, through):
     assert indexer.store.cursor() is None
 
 
-def test_f16_a_chain_that_becomes_another_stops_it(ledger):
-    ledger.grant()
-    with ledger.indexer() as indexer:
+def test_f16_a_chain_that_becomes_another_stops_it(log_emitter):
+    log_emitter.grant()
+    with log_emitter.indexer() as indexer:
         indexer.sync()
-        ledger.node.request("anvil_setChainId", 1)
+        log_emitter.node.request("anvil_setChainId", 1)
         try:
-            ledger.mine(1)
+            log_emitter.mine(1)
             with pytest.raises(WrongChain):
                 indexer.sync()
         finally:
-            ledger.node.request("anvil_setChainId", 31337)
+            log_emitter.node.request("anvil_setChainId", 31337)
         assert indexer.store.cursor().block == 1
 
 
 # ------------------------------------------------------------------------------------------------------------------ F20
 
 
-def test_f20_a_long_quiet_stretch_and_a_busy_block(ledger, through, known):
-    ledger.grant()
-    ledger.mine(2_000)
-    ledger.emit(ledger.grant_topics(), word(1) + word(2), count=5_000)
+def test_f20_a_long_quiet_stretch_and_a_busy_block(log_emitter, through, known):
+    log_emitter.grant()
+    log_emitter.mine(2_000)
+    log_emitter.emit(log_emitter.grant_topics(), word(1) + word(2), count=5_000)
     proxy, indexer = through()
     # No answer to more than a hundred logs: the receipts of the block have them all.
     limited = proxy.spoil("eth_getLogs", "range_limit", logs=100)
@@ -288,11 +288,11 @@ def test_f20_a_long_quiet_stretch_and_a_busy_block(ledger, through, known):
     report = indexer.sync(on_change=lambda report: pages.append(report.block))
     assert (report.events, report.block, limited.done) == (5_001, 2_002, 0 if known else 1)
     assert pages == sorted(pages) and len(pages) > 8  # it may be broken off at each of these
-    assert differences(indexer, ledger.fresh()) == []
+    assert differences(indexer, log_emitter.fresh()) == []
 
 
-def test_f20_a_node_that_takes_small_batches_only_gets_those(ledger, monkeypatch):
-    ledger.grants(10)
+def test_f20_a_node_that_takes_small_batches_only_gets_those(log_emitter, monkeypatch):
+    log_emitter.grants(10)
     asked = Near.post
 
     def small(self, body, **limits):
@@ -303,5 +303,5 @@ def test_f20_a_node_that_takes_small_batches_only_gets_those(ledger, monkeypatch
         return asked(self, body, **limits)
 
     monkeypatch.setattr(Near, "post", small)
-    with ledger.indexer() as indexer:
+    with log_emitter.indexer() as indexer:
         assert indexer.sync().events == 10

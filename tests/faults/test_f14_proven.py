@@ -23,10 +23,10 @@ def altered(value):
 
 
 @pytest.fixture
-def lied_to(ledger, monkeypatch):
+def lied_to(log_emitter, monkeypatch):
     """Two blocks of logs; what it gives makes a new index of them where the node's answers go through a lie."""
-    ledger.emit(ledger.grant_topics(), word(1) + word(2), count=3)
-    ledger.grant()
+    log_emitter.emit(log_emitter.grant_topics(), word(1) + word(2), count=3)
+    log_emitter.grant()
     asked = Node.many
 
     def lied_to(receipts=None, header=None):
@@ -45,7 +45,7 @@ def lied_to(ledger, monkeypatch):
 
         with monkeypatch.context() as patch:
             patch.setattr(Node, "many", many)
-            indexer = ledger.indexer(f"lied-{next(ledger._numbers)}", **HONEST)
+            indexer = log_emitter.indexer(f"lied-{next(log_emitter._numbers)}", **HONEST)
             try:
                 indexer.sync()
                 return indexer
@@ -119,21 +119,21 @@ LIES = {
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_P1_a_lie_about_a_receipt_is_found_and_leaves_no_gap(ledger, lied_to, name):
+def test_P1_a_lie_about_a_receipt_is_found_and_leaves_no_gap(log_emitter, lied_to, name):
     with pytest.raises(BadAnswer, match="contradicts itself about the logs of block 1"):
         lied_to(LIES[name])
     with lied_to() as indexer:
         assert count(indexer) == 4
-        assert differences(indexer, ledger.fresh()) == []
+        assert differences(indexer, log_emitter.fresh()) == []
 
 
 UNPROVEN = ["from", "to", "gasUsed", "effectiveGasPrice", "transactionIndex", "blockNumber", "contractAddress"]
 
 
 @pytest.mark.parametrize("field", UNPROVEN)
-def test_P1_what_the_root_does_not_prove_is_not_in_the_index_either(ledger, lied_to, field):
+def test_P1_what_the_root_does_not_prove_is_not_in_the_index_either(log_emitter, lied_to, field):
     with lied_to(first(field, lambda value: "0x5")) as indexer:
-        assert differences(indexer, ledger.fresh()) == []
+        assert differences(indexer, log_emitter.fresh()) == []
 
 
 HEADERS = ["logsBloom", "receiptsRoot", "transactionsRoot", "stateRoot", "gasUsed", "timestamp", "parentHash", "miner"]
@@ -159,15 +159,16 @@ def test_P1_a_bloom_emptied_with_all_its_logs_is_found(lied_to):
         lied_to(empty, lie)
 
 
-def test_P1_two_receipts_swapped_are_found(ledger, lied_to):
-    ledger.node.request("evm_setAutomine", False)
-    nonce = ledger.nonce()
+def test_P1_two_receipts_swapped_are_found(log_emitter, lied_to):
+    log_emitter.node.request("evm_setAutomine", False)
+    nonce = log_emitter.nonce()
     for later in range(2):
-        ledger.node.request(
-            "eth_sendRawTransaction", ledger.raw(ledger.grant_topics(), word(1) + word(2), nonce=nonce + later)
+        log_emitter.node.request(
+            "eth_sendRawTransaction",
+            log_emitter.raw(log_emitter.grant_topics(), word(1) + word(2), nonce=nonce + later),
         )
-    ledger.mine(1)
-    ledger.node.request("evm_setAutomine", True)
+    log_emitter.mine(1)
+    log_emitter.node.request("evm_setAutomine", True)
 
     def swap(receipts):
         if len(receipts) == 2:
@@ -182,7 +183,7 @@ def test_P1_two_receipts_swapped_are_found(ledger, lied_to):
         lied_to(swap)
 
 
-def test_P1_eth_getLogs_is_not_asked_where_the_header_proves_the_logs(ledger, lied_to, monkeypatch):
+def test_P1_eth_getLogs_is_not_asked_where_the_header_proves_the_logs(log_emitter, lied_to, monkeypatch):
     asked, many = set(), Node.many
 
     def heard(self, calls, *, doing=""):
@@ -190,13 +191,13 @@ def test_P1_eth_getLogs_is_not_asked_where_the_header_proves_the_logs(ledger, li
         return many(self, calls, doing=doing)
 
     monkeypatch.setattr(Node, "many", heard)
-    with ledger.indexer("plain", **HONEST) as indexer:
+    with log_emitter.indexer("plain", **HONEST) as indexer:
         assert indexer.sync().events == 4
     assert "eth_getBlockReceipts" in asked and "eth_getLogs" not in asked
 
 
-def test_a_block_of_very_many_transactions_is_asked_for_receipt_by_receipt(ledger, lied_to, monkeypatch):
+def test_a_block_of_very_many_transactions_is_asked_for_receipt_by_receipt(log_emitter, lied_to, monkeypatch):
     """anvil takes a time that grows with the square of their number to give all receipts at once."""
     monkeypatch.setattr("salus.index._chain._MANY", 0)
     with lied_to(LIES["a log left out"]) as indexer:  # which changes only answers about whole blocks
-        assert differences(indexer, ledger.fresh()) == []
+        assert differences(indexer, log_emitter.fresh()) == []

@@ -4,7 +4,7 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.outbox import State
-from tests.support.mint_outbox import Mint
+from tests.support.mint_outbox import TokenMinter
 
 
 class Crash(Exception):
@@ -14,7 +14,7 @@ class Crash(Exception):
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory):
     with LocalNode(kept_states=10) as node:
-        yield Mint(node, tmp_path_factory.mktemp("pruned"))
+        yield TokenMinter(node, tmp_path_factory.mktemp("pruned"))
 
 
 def crash_after_store(step):

@@ -13,32 +13,29 @@ from salus.consent.model import Directive
 from salus.consent.registry import Effect, Order
 from salus.consent.relay import words
 from salus.outbox import State
-from tests.support.deployed_chain import YEAR, House
-from tests.support.mint_outbox import own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.deployed_chain import YEAR, DeployedChain
 
 GOOD, WRONG = 0, 4  # what a wallet answers, see contracts/mocks/Wallet.sol
 NOBODY = "0x" + "00" * 20
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def deployed_chain(tmp_path_factory):
     """Delegations need a chain of the Prague rules."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(salus_node, "_HARDFORK", "prague")
         with LocalNode() as node:
-            yield House(node, tmp_path_factory.mktemp("house"))
+            yield DeployedChain(node, tmp_path_factory.mktemp("chain"))
 
 
 class Desk:
     """A hospital that relays what patients sign, and what happens to their accounts meanwhile."""
 
-    def __init__(self, house):
-        self.house, self.key = house, KeySigner(Account.create())
-        self.client = house.client(house.institution("PROVIDER")[0])
+    def __init__(self, deployed_chain):
+        self.deployed_chain, self.key = deployed_chain, KeySigner(Account.create())
+        self.client = deployed_chain.client(deployed_chain.institution("PROVIDER")[0])
         self.registry = self.client.contract("ConsentRegistry")
-        self.wallet = house.deploy("Wallet", self.key.address)
+        self.wallet = deployed_chain.deploy("Wallet", self.key.address)
 
     def order(self, patient, signer):
         """A grant to the hospital for a patient, signed by some key; as an item."""
@@ -56,19 +53,21 @@ class Desk:
         return result
 
     def behave(self, mode):
-        contract = self.house.w3.eth.contract(address=self.wallet, abi=self.house.build("Wallet")["abi"])
-        self.house._act(self.wallet, contract.functions.behave(mode))
+        contract = self.deployed_chain.w3.eth.contract(
+            address=self.wallet, abi=self.deployed_chain.build("Wallet")["abi"]
+        )
+        self.deployed_chain._act(self.wallet, contract.functions.behave(mode))
 
     def delegate(self, account, code):
         """An account lets some code speak for it; `NOBODY` ends that."""
-        w3, sender = self.house.w3, self.house._rich
+        w3, sender = self.deployed_chain.w3, self.deployed_chain._rich
         count = w3.eth.get_transaction_count
         allowed = account._account.sign_authorization(
-            {"chainId": self.house.node.chain_id, "address": code, "nonce": count(account.address)}
+            {"chainId": self.deployed_chain.node.chain_id, "address": code, "nonce": count(account.address)}
         )
         signed = sender.sign_transaction(
             {
-                "chainId": self.house.node.chain_id,
+                "chainId": self.deployed_chain.node.chain_id,
                 "nonce": count(sender.address),
                 "to": NOBODY,
                 "value": 0,
@@ -84,8 +83,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(house):
-    return Desk(house)
+def desk(deployed_chain):
+    return Desk(deployed_chain)
 
 
 def expect_refused(result, state, patient):
@@ -111,7 +110,7 @@ def test_f23_a_wallet_that_changes_its_mind_after_the_dry_run_fails_in_its_block
 
 def test_f23_a_key_that_delegates_meanwhile_has_signed_all_the_same(desk):
     """Whatever the code says: the order was the key's."""
-    patient = desk.house.patient()
+    patient = desk.deployed_chain.patient()
     desk.behave(WRONG)
     item = desk.order(patient.address, patient)
     assert desk.send(item, between=lambda: desk.delegate(patient, desk.wallet)).state is State.INCLUDED
@@ -120,7 +119,7 @@ def test_f23_a_key_that_delegates_meanwhile_has_signed_all_the_same(desk):
 @pytest.mark.parametrize("between", [False, True])
 def test_f23_a_delegation_that_is_taken_back_signs_no_more(desk, between):
     """The wallet's owner signs for the account as long as its code is the wallet's."""
-    patient = desk.house.patient()
+    patient = desk.deployed_chain.patient()
     desk.delegate(patient, desk.wallet)
     item = desk.order(patient.address, desk.key)
     if not between:
@@ -130,6 +129,6 @@ def test_f23_a_delegation_that_is_taken_back_signs_no_more(desk, between):
 
 
 def test_f23_a_delegation_that_stands_signs(desk):
-    patient = desk.house.patient()
+    patient = desk.deployed_chain.patient()
     desk.delegate(patient, desk.wallet)
     assert desk.send(desk.order(patient.address, desk.key)).state is State.INCLUDED

@@ -21,9 +21,7 @@ from salus.chain.proof import Contradiction
 from salus.errors import SalusError
 from salus.outbox import Proof, State, read_status
 from tests.support.fault_proxy import FaultProxy
-from tests.support.mint_outbox import Mint, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.mint_outbox import TokenMinter, holder
 
 CASES = max(int(os.environ.get("SALUS_CASES", "0")), 300)
 PART = 50  # lies in one test
@@ -58,18 +56,18 @@ class Ticker:
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
     with LocalNode(accounts=7) as node:
-        mint = Mint(node, tmp_path_factory.mktemp("lies"))
+        minter = TokenMinter(node, tmp_path_factory.mktemp("lies"))
         node.request("evm_setAutomine", False)
-        yield mint
+        yield minter
 
 
 @pytest.fixture
-def scene(chain, tmp_path, monkeypatch):
+def trial(chain, tmp_path, monkeypatch):
     """A trial begins where the chain began, with files of its own."""
     numbers = itertools.count()
 
     @contextlib.contextmanager
-    def scene():
+    def trial():
         folder = tmp_path / f"{next(numbers)}"
         folder.mkdir()
         monkeypatch.setenv("SALUS_HOME", str(folder))
@@ -82,7 +80,7 @@ def scene(chain, tmp_path, monkeypatch):
             chain.node.request("anvil_dropAllTransactions")
             chain.node.request("evm_revert", before)
 
-    return scene
+    return trial
 
 
 class Case:
@@ -261,14 +259,14 @@ def somebody(chain):
 
 
 @pytest.mark.parametrize("part", range((CASES + PART - 1) // PART))
-def test_P1_a_node_that_lies_about_one_field_changes_nothing(chain, scene, answers, part):
+def test_P1_a_node_that_lies_about_one_field_changes_nothing(chain, trial, answers, part):
     everywhere = [(method, place) for method in sorted(answers) for place in sorted(answers[method], key=str)]
     random.Random("lies").shuffle(everywhere)
     for n in range(part * PART, min((part + 1) * PART, CASES)):
         chance = random.Random(f"lie {n}")
         method, place = everywhere[n % len(everywhere)]
         also, once = chance.random() < 0.5, chance.random() < 0.4
-        with scene() as file, FaultProxy(chain.node.url, seed=n) as proxy:
+        with trial() as file, FaultProxy(chain.node.url, seed=n) as proxy:
             if chance.random() < 0.3:
                 somebody(chain)
             proxy.spoil(method, "alter", change=lie(place, chance), times=1 if once else None)
@@ -291,9 +289,9 @@ def test_P1_a_node_that_lies_about_one_field_changes_nothing(chain, scene, answe
 
 
 @contextlib.contextmanager
-def lying(chain, scene, *changes, also=False):
+def lying(chain, trial, *changes, also=False):
     """A case before whose node a proxy makes changes: (method, what is made of each result)."""
-    with scene() as file, FaultProxy(chain.node.url) as proxy:
+    with trial() as file, FaultProxy(chain.node.url) as proxy:
         for method, change in changes:
             proxy.spoil(method, "alter", change=lambda _, result, __, change=change: change(copy.deepcopy(result)))
         yield Case(chain, file, proxy, also=also)
@@ -310,8 +308,8 @@ def turned(receipts):
 TURNED = [("eth_getBlockReceipts", turned), ("eth_getTransactionReceipt", turned)]
 
 
-def test_P1_a_turned_status_is_never_a_failure_and_never_an_effect(chain, scene):
-    with lying(chain, scene, *TURNED) as case:
+def test_P1_a_turned_status_is_never_a_failure_and_never_an_effect(chain, trial):
+    with lying(chain, trial, *TURNED) as case:
         case.act()
         assert {result.state for result in case.results().values()} <= {State.STORED, State.SENT}
         assert any(isinstance(error, Contradiction) for error in case.errors)
@@ -324,8 +322,8 @@ def test_P1_a_turned_status_is_never_a_failure_and_never_an_effect(chain, scene)
         case.expect_once(Proof.PROVEN)
 
 
-def test_P1_with_an_honest_second_node_it_is_done_and_the_liar_is_named(chain, scene):
-    with lying(chain, scene, *TURNED, also=True) as case:
+def test_P1_with_an_honest_second_node_it_is_done_and_the_liar_is_named(chain, trial):
+    with lying(chain, trial, *TURNED, also=True) as case:
         case.act()
         found = case.results()
         assert {result.proof for result in found.values()} == {Proof.PROVEN}
@@ -344,22 +342,22 @@ def swapped(told):
     return told
 
 
-def test_P1_two_items_of_a_block_whose_receipts_are_swapped_are_not_believed(chain, scene):
+def test_P1_two_items_of_a_block_whose_receipts_are_swapped_are_not_believed(chain, trial):
     """The receipts root fits, and so does what each says of itself: only the transactions root does not."""
-    with lying(chain, scene, ("eth_getBlockReceipts", swapped), ("eth_getBlockByNumber", swapped)) as case:
+    with lying(chain, trial, ("eth_getBlockReceipts", swapped), ("eth_getBlockByNumber", swapped)) as case:
         case.act()
         case.expect_truth()
         assert any("transactions of block" in str(error) for error in case.errors)
         case.expect_once(Proof.PROVEN)
 
 
-def test_P1_a_log_that_is_left_out_is_not_believed(chain, scene):
+def test_P1_a_log_that_is_left_out_is_not_believed(chain, trial):
     def without(receipts):
         for receipt in receipts:
             receipt["logs"] = receipt["logs"][1:]
         return receipts
 
-    with lying(chain, scene, ("eth_getBlockReceipts", without)) as case:
+    with lying(chain, trial, ("eth_getBlockReceipts", without)) as case:
         case.act()
         assert not any(result.done for result in case.results().values())
         assert any("receipts of block" in str(error) for error in case.errors)
@@ -367,24 +365,24 @@ def test_P1_a_log_that_is_left_out_is_not_believed(chain, scene):
 
 
 @pytest.mark.parametrize("by_block", [True, False])
-def test_P11_a_null_receipt_at_the_first_node_does_not_hide_the_seconds(chain, scene, monkeypatch, by_block):
+def test_P11_a_null_receipt_at_the_first_node_does_not_hide_the_seconds(chain, trial, monkeypatch, by_block):
     monkeypatch.setitem(OPTIONS, "patience", 5)
     hidden = [("eth_getTransactionReceipt", lambda _: None)]
     hidden += [("eth_getBlockReceipts", lambda _: None)] if by_block else []
-    with lying(chain, scene, *hidden, also=True) as case:
+    with lying(chain, trial, *hidden, also=True) as case:
         case.act()
         assert [result.done for result in case.results().values()] == [True] * MINTED + [False], case.errors
 
 
-def test_P1_a_head_that_is_told_too_high_makes_nothing_final(chain, scene, monkeypatch):
+def test_P1_a_head_that_is_told_too_high_makes_nothing_final(chain, trial, monkeypatch):
     monkeypatch.setitem(OPTIONS, "confirmations", 1_000_000)
-    with lying(chain, scene, ("eth_blockNumber", lambda head: hex(int(head, 16) + 2_000_000))) as case:
+    with lying(chain, trial, ("eth_blockNumber", lambda head: hex(int(head, 16) + 2_000_000))) as case:
         case.act()
         assert {result.state for result in case.results().values()} <= {State.INCLUDED, State.FAILED, State.SENT}
         case.expect_truth()
 
 
-def test_P1_an_item_is_called_lost_only_for_what_its_key_has_signed(chain, scene, monkeypatch):
+def test_P1_an_item_is_called_lost_only_for_what_its_key_has_signed(chain, trial, monkeypatch):
     """The node hides the receipts, and says that somebody else's transaction is of the account."""
     monkeypatch.setattr("salus.outbox._collecting._MISSING", 0.05)
 
@@ -396,7 +394,7 @@ def test_P1_an_item_is_called_lost_only_for_what_its_key_has_signed(chain, scene
         return block
 
     hidden = [(method, lambda _: None) for method in ("eth_getTransactionReceipt", "eth_getBlockReceipts")]
-    with lying(chain, scene, *hidden, ("eth_getBlockByNumber", stolen)) as case:
+    with lying(chain, trial, *hidden, ("eth_getBlockByNumber", stolen)) as case:
         case.act()
         assert {result.state for result in case.results().values()} <= {State.STORED, State.SENT}
         case.expect_once(Proof.PROVEN)
@@ -406,26 +404,26 @@ def test_P1_an_item_is_called_lost_only_for_what_its_key_has_signed(chain, scene
 
 
 @pytest.mark.parametrize("also", [False, True])
-def test_P1_on_a_chain_of_unknown_headers_receipts_are_compared_or_trusted(chain, scene, monkeypatch, also):
+def test_P1_on_a_chain_of_unknown_headers_receipts_are_compared_or_trusted(chain, trial, monkeypatch, also):
     monkeypatch.setattr("salus.outbox._nodes.header_kind", lambda _: None)
-    with lying(chain, scene, also=also) as case:
+    with lying(chain, trial, also=also) as case:
         case.act()
         found = case.results()
         assert {result.proof for result in found.values()} == {Proof.COMPARED if also else Proof.TRUSTED}
         assert [found[item.key].done for item in case.items] == [True] * MINTED + [False]
 
 
-def test_P1_where_nodes_that_cannot_be_checked_disagree_nothing_is_believed(chain, scene, monkeypatch):
+def test_P1_where_nodes_that_cannot_be_checked_disagree_nothing_is_believed(chain, trial, monkeypatch):
     monkeypatch.setattr("salus.outbox._nodes.header_kind", lambda _: None)
-    with lying(chain, scene, *TURNED, also=True) as case:
+    with lying(chain, trial, *TURNED, also=True) as case:
         case.act()
         assert {result.state for result in case.results().values()} <= {State.STORED, State.SENT}
         assert any("different things" in str(error) for error in case.errors)
 
 
-def test_P1_a_failure_on_trust_is_none_where_the_same_call_does_not_fail(chain, scene, monkeypatch):
+def test_P1_a_failure_on_trust_is_none_where_the_same_call_does_not_fail(chain, trial, monkeypatch):
     monkeypatch.setattr("salus.outbox._nodes.header_kind", lambda _: None)
-    with lying(chain, scene, *TURNED) as case:
+    with lying(chain, trial, *TURNED) as case:
         case.act()
         found = case.results()
         assert all(found[f"mint-{n}"].state.open for n in case.numbers)
@@ -434,9 +432,9 @@ def test_P1_a_failure_on_trust_is_none_where_the_same_call_does_not_fail(chain, 
 
 def test_P1_on_ganache_a_failure_is_proven_too(tmp_path):
     with LocalNode("ganache", accounts=7) as node:
-        mint = Mint(node, tmp_path)
-        with mint.client().outbox(tmp_path / "outbox.sqlite") as outbox:
-            items = [*mint.items(range(1, 5)), mint.spend("spend", 10**30)]
+        minter = TokenMinter(node, tmp_path)
+        with minter.client().outbox(tmp_path / "outbox.sqlite") as outbox:
+            items = [*minter.items(range(1, 5)), minter.spend("spend", 10**30)]
             found = {result.key: result for result in outbox.send_all(items, preflight=False)}
         assert {result.proof for result in found.values()} == {Proof.PROVEN}
         assert found["spend"].state is State.FAILED
@@ -456,8 +454,8 @@ def test_P1_on_ganache_a_failure_is_proven_too(tmp_path):
     ],
     ids=["status", "logs", "gas", "block", "place"],
 )
-def test_P1_the_plain_client_notices_a_changed_field_and_sends_nothing_again(chain, scene, method, change):
-    with lying(chain, scene, (method, change)) as case:
+def test_P1_the_plain_client_notices_a_changed_field_and_sends_nothing_again(chain, trial, method, change):
+    with lying(chain, trial, (method, change)) as case:
         client = chain.client(case.proxy.url)
         before = chain.count()
         with pytest.raises(Contradiction, match=f"the node at {case.proxy.url}.* contradicts itself"):

@@ -5,49 +5,23 @@ import time
 
 import pytest
 
-from salus.chain.local_node import LocalNode
 from salus.errors import BadInput, NotMined
 from salus.outbox import State
-from tests.support.mint_outbox import Mint, own_home
-
-__all__ = ["own_home"]  # a fixture
-
-
-@pytest.fixture(scope="module")
-def node():
-    with LocalNode("anvil") as node:
-        yield node
+from tests.support.threads import until
 
 
 @pytest.fixture
-def mint(node, tmp_path):
-    """The token, on the chain as it was before the test; blocks come when told to."""
-    snapshot = node.request("evm_snapshot")
-    mint = Mint(node, tmp_path)
-    node.request("evm_setAutomine", False)
-    yield mint
-    node.request("evm_setIntervalMining", 0)
-    node.request("evm_setAutomine", True)
-    node.request("anvil_dropAllTransactions")
-    node.request("evm_revert", snapshot)
-
-
-def until(true, seconds=20):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def pending(mint):
-    return mint.w3.eth.get_transaction_count(mint.signer.address, "pending")
+def minter(minter):
+    """Blocks come when told to."""
+    minter.node.request("evm_setAutomine", False)
+    return minter
 
 
 class Sending:
     """An outbox that sends in another thread; the test takes blocks and transactions away meanwhile."""
 
-    def __init__(self, mint, items, **options):
-        self.mint, self.items = mint, items
+    def __init__(self, minter, items, **options):
+        self.minter, self.items = minter, items
         self.options = {"bump_seconds": 0.5, "patience": 20, **options}
         self.results, self.trouble, self.status = [], None, None
 
@@ -58,7 +32,7 @@ class Sending:
 
     def _run(self):
         try:
-            with self.mint.client().outbox(**self.options) as outbox:
+            with self.minter.client().outbox(**self.options) as outbox:
                 try:
                     for result in outbox.send_all(self.items, preflight=False):
                         self.results.append(result)
@@ -74,88 +48,88 @@ class Sending:
             raise self.trouble
 
 
-def made_by_another_wallet(mint):
+def made_by_another_wallet(minter):
     """Another wallet of the key has the next nonce waiting."""
-    count = mint.count()
-    return count, mint.foreign(count, wait=False)
+    count = minter.count()
+    return count, minter.foreign(count, wait=False)
 
 
-def test_p2_a_gap_that_another_wallet_left_is_filled(mint):
-    count, other = made_by_another_wallet(mint)
+def test_p2_a_gap_that_another_wallet_left_is_filled(minter):
+    count, other = made_by_another_wallet(minter)
     mine = range(10, 15)
-    with Sending(mint, mint.items(mine)) as sending:
-        until(lambda: pending(mint) == count + 6)
-        mint.node.request("anvil_dropTransaction", other)
-        assert pending(mint) == count
-        until(lambda: pending(mint) == count + 6)
-        mint.node.request("evm_mine")
+    with Sending(minter, minter.items(mine)) as sending:
+        until(lambda: minter.pending() == count + 6)
+        minter.node.request("anvil_dropTransaction", other)
+        assert minter.pending() == count
+        until(lambda: minter.pending() == count + 6)
+        minter.node.request("evm_mine")
         until(lambda: len(sending.results) == 5)
     assert {result.key: result.state for result in sending.results} == {f"mint-{n}": State.INCLUDED for n in mine}
-    mint.expect_once(mine)
-    assert mint.count() == count + 6 and sending.status.gap is None
+    minter.expect_once(mine)
+    assert minter.count() == count + 6 and sending.status.gap is None
     (fill,) = [result for result in sending.all if result.key.startswith("fill nonce")]
-    sent = mint.w3.eth.get_transaction(fill.transaction)
-    assert (sent["from"], sent["to"], sent["value"], fill.nonce) == (mint.signer.address,) * 2 + (0, count)
+    sent = minter.w3.eth.get_transaction(fill.transaction)
+    assert (sent["from"], sent["to"], sent["value"], fill.nonce) == (minter.signer.address,) * 2 + (0, count)
 
 
-def test_p2_a_gap_is_told_with_who_made_it_while_it_may_still_close(mint):
+def test_p2_a_gap_is_told_with_who_made_it_while_it_may_still_close(minter):
     """The other wallet's transaction waits, and is never taken into a block: it is not outbid; then it is dropped."""
-    count, other = made_by_another_wallet(mint)
-    mint.node.request("evm_setAutomine", False)
+    count, other = made_by_another_wallet(minter)
+    minter.node.request("evm_setAutomine", False)
     mine = range(20, 23)
-    with pytest.raises(NotMined), Sending(mint, mint.items(mine), patience=3, bump_seconds=0.5) as sending:
+    with pytest.raises(NotMined), Sending(minter, minter.items(mine), patience=3, bump_seconds=0.5) as sending:
         pass
     gap = sending.status.gap
     assert (gap.first, gap.last, gap.by) == (count, count, other)
     assert [r.key for r in sending.all] == [f"mint-{n}" for n in mine]  # nothing was signed in its place
-    mint.node.request("anvil_dropTransaction", other)
-    with mint.client().outbox(bump_seconds=0.3, patience=20) as outbox:
-        mint.node.request("evm_setIntervalMining", 1)
+    minter.node.request("anvil_dropTransaction", other)
+    with minter.client().outbox(bump_seconds=0.3, patience=20) as outbox:
+        minter.node.request("evm_setIntervalMining", 1)
         assert all(result.done for result in outbox.resume())
         assert outbox.status().gap is None
-    mint.expect_once(mine)
+    minter.expect_once(mine)
 
 
 @pytest.mark.parametrize("winner", ["fill", "other"])
-def test_p2_the_other_wallet_comes_back_while_its_gap_is_filled(mint, winner):
+def test_p2_the_other_wallet_comes_back_while_its_gap_is_filled(minter, winner):
     """Whichever of the two is mined, every item happens once, and a fill that lost is no item that was lost."""
-    count, other = made_by_another_wallet(mint)
-    raw = mint.w3.eth.get_raw_transaction(other).to_0x_hex()
+    count, other = made_by_another_wallet(minter)
+    raw = minter.w3.eth.get_raw_transaction(other).to_0x_hex()
     mine = range(30, 34)
-    with Sending(mint, mint.items(mine)) as sending:
-        until(lambda: pending(mint) == count + 5)
-        mint.node.request("anvil_dropTransaction", other)
-        until(lambda: pending(mint) == count + 5)
+    with Sending(minter, minter.items(mine)) as sending:
+        until(lambda: minter.pending() == count + 5)
+        minter.node.request("anvil_dropTransaction", other)
+        until(lambda: minter.pending() == count + 5)
         if winner == "other":
-            head = mint.w3.eth.get_block("pending", full_transactions=True)["transactions"]
+            head = minter.w3.eth.get_block("pending", full_transactions=True)["transactions"]
             (fill,) = [tx["hash"].to_0x_hex() for tx in head if tx["nonce"] == count]
-            mint.node.request("anvil_dropTransaction", fill)
-            mint.node.request("eth_sendRawTransaction", raw)
-        mint.node.request("evm_mine")
-        until(lambda: len(sending.results) == 4 or pending(mint) > mint.count())
+            minter.node.request("anvil_dropTransaction", fill)
+            minter.node.request("eth_sendRawTransaction", raw)
+        minter.node.request("evm_mine")
+        until(lambda: len(sending.results) == 4 or minter.pending() > minter.count())
         while len(sending.results) < 4:
-            mint.node.request("evm_mine")
+            minter.node.request("evm_mine")
             time.sleep(0.2)
-    mint.expect_once(mine)
+    minter.expect_once(mine)
     assert {result.state for result in sending.results} == {State.INCLUDED}
-    assert mint.count() == count + 5 and sending.status.counts[State.LOST] == 0
+    assert minter.count() == count + 5 and sending.status.counts[State.LOST] == 0
 
 
 # ------------------------------------------------------------------------------------------------------------- cancel
 
 
-def stuck(mint, n):
+def stuck(minter, n):
     """An outbox whose item waits for a block that does not come; closed."""
-    outbox = mint.client().outbox(patience=1)
+    outbox = minter.client().outbox(patience=1)
     with outbox, pytest.raises(NotMined):
-        list(outbox.send_all([mint.item(n)], preflight=False))
+        list(outbox.send_all([minter.item(n)], preflight=False))
 
 
-def test_p2_what_is_in_no_block_is_cancelled(mint):
-    stuck(mint, 40)
-    count = mint.count()
-    with mint.client().outbox(patience=20) as outbox:
-        cancelled = in_blocks(mint, lambda: outbox.cancel("mint-40"))
+def test_p2_what_is_in_no_block_is_cancelled(minter):
+    stuck(minter, 40)
+    count = minter.count()
+    with minter.client().outbox(patience=20) as outbox:
+        cancelled = in_blocks(minter, lambda: outbox.cancel("mint-40"))
         assert cancelled.state is State.LOST and cancelled.error.name == "Cancelled"
         assert len(cancelled.attempts) == 2 and cancelled.transaction == cancelled.attempts[1]
         with pytest.raises(BadInput, match="is lost; only what is in no block is cancelled"):
@@ -163,24 +137,24 @@ def test_p2_what_is_in_no_block_is_cancelled(mint):
         (told,) = outbox.results(keys=["mint-40"])
         assert told.error.name == "Cancelled"
         assert list(outbox.resume()) == []  # and it stays so
-    assert mint.balance(40) == 0 and mint.count() == count + 1
+    assert minter.balance(40) == 0 and minter.count() == count + 1
 
 
-def test_p2_an_item_that_was_faster_is_not_called_cancelled(mint):
-    stuck(mint, 41)
+def test_p2_an_item_that_was_faster_is_not_called_cancelled(minter):
+    stuck(minter, 41)
 
     def the_item_wins(step):
         if step == "after_cancel":
-            mint.node.request("evm_mine")
+            minter.node.request("evm_mine")
 
-    with mint.client().outbox(patience=20, hook=the_item_wins) as outbox:
+    with minter.client().outbox(patience=20, hook=the_item_wins) as outbox:
         told = outbox.cancel("mint-41")
         assert told.state is State.INCLUDED and told.error is None
-    mint.expect_once([41])
+    minter.expect_once([41])
 
 
-def test_p2_a_cancel_that_was_killed_after_it_was_written_stays_a_cancel(mint):
-    stuck(mint, 42)
+def test_p2_a_cancel_that_was_killed_after_it_was_written_stays_a_cancel(minter):
+    stuck(minter, 42)
 
     class Crash(Exception):
         """The process ends here."""
@@ -189,29 +163,29 @@ def test_p2_a_cancel_that_was_killed_after_it_was_written_stays_a_cancel(mint):
         if step == "after_cancel":
             raise Crash
 
-    with mint.client().outbox(hook=crash) as outbox, pytest.raises(Crash):
+    with minter.client().outbox(hook=crash) as outbox, pytest.raises(Crash):
         outbox.cancel("mint-42")
-    with mint.client().outbox(patience=20, bump_seconds=0.5) as outbox:
-        (told,) = in_blocks(mint, lambda: list(outbox.resume()))
-    assert told.state is State.LOST and told.error.name == "Cancelled" and mint.balance(42) == 0
+    with minter.client().outbox(patience=20, bump_seconds=0.5) as outbox:
+        (told,) = in_blocks(minter, lambda: list(outbox.resume()))
+    assert told.state is State.LOST and told.error.name == "Cancelled" and minter.balance(42) == 0
 
 
-def test_p2_what_is_not_signed_is_forgotten_by_cancel(mint):
-    with mint.client().outbox() as outbox:
-        outbox._store.queue([mint.item(43)])
+def test_p2_what_is_not_signed_is_forgotten_by_cancel(minter):
+    with minter.client().outbox() as outbox:
+        outbox._store.queue([minter.item(43)])
         assert outbox.cancel("mint-43").state is State.QUEUED
         assert outbox.results() == []
         with pytest.raises(BadInput, match="is not in the outbox"):
             outbox.cancel("mint-43")
 
 
-def in_blocks(mint, act):
+def in_blocks(minter, act):
     """What `act` gives, while a block comes every half second."""
     done = threading.Event()
 
     def mine():
         while not done.wait(0.5):
-            mint.node.request("evm_mine")
+            minter.node.request("evm_mine")
 
     miner = threading.Thread(target=mine)
     miner.start()

@@ -6,46 +6,11 @@ import time
 
 import pytest
 
-from salus.chain.local_node import LocalNode
 from salus.outbox import State
 from tests.support.fault_proxy import FaultProxy
 from tests.support.killed_processes import fork, wait
-from tests.support.mint_outbox import Mint, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
-
-
-@pytest.fixture(scope="module")
-def node():
-    with LocalNode("anvil") as node:
-        yield node
-
-
-@pytest.fixture
-def mint(node, tmp_path):
-    """The token, on the chain as it was before the test."""
-    snapshot = node.request("evm_snapshot")
-    yield Mint(node, tmp_path)
-    node.request("evm_revert", snapshot)
-
-
-def in_threads(count, act):
-    """Run `act` with each number in a thread of its own; what failed."""
-    troubles = []
-
-    def run(number):
-        try:
-            act(number)
-        except BaseException as trouble:
-            troubles.append(trouble)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not any(thread.is_alive() for thread in threads)
-    return troubles
+from tests.support.mint_outbox import holder
+from tests.support.threads import in_threads
 
 
 def send(client, count, value=1):
@@ -53,94 +18,94 @@ def send(client, count, value=1):
         client.transact(to=holder(999), value=value)
 
 
-def received(mint):
-    return mint.w3.eth.get_balance(holder(999))
+def received(minter):
+    return minter.w3.eth.get_balance(holder(999))
 
 
-def test_p6_threads_of_one_client_lose_no_send(mint):
-    client, before = mint.client(), mint.count()
+def test_p6_threads_of_one_client_lose_no_send(minter):
+    client, before = minter.client(), minter.count()
     assert in_threads(8, lambda _: send(client, 6)) == []
-    assert received(mint) == 48 == mint.count() - before
+    assert received(minter) == 48 == minter.count() - before
 
 
-def test_p6_processes_with_several_threads_lose_no_send(mint):
-    before = mint.count()
+def test_p6_processes_with_several_threads_lose_no_send(minter):
+    before = minter.count()
 
     def work():
-        client = mint.client()
+        client = minter.client()
         if in_threads(3, lambda _: send(client, 4)):
             os._exit(1)
 
     processes = [fork(work) for _ in range(3)]
     assert [wait(process) for process in processes] == [0, 0, 0]
-    assert received(mint) == 36 == mint.count() - before
+    assert received(minter) == 36 == minter.count() - before
 
 
 @pytest.mark.parametrize("first", ["outbox", "sends"])
-def test_p6_sends_beside_an_outbox_of_the_same_key(mint, first):
+def test_p6_sends_beside_an_outbox_of_the_same_key(minter, first):
     """Whichever begins: no send is lost, no item is, and neither is called a stranger's."""
-    mine, before, begun = range(10, 310), mint.count(), threading.Event()
+    mine, before, begun = range(10, 310), minter.count(), threading.Event()
     results = []
 
     def act(number):
         if (number == 0) != (first == "outbox"):
             begun.wait(30)
         if number == 0:
-            with mint.client().outbox(mint.folder / "beside.sqlite") as outbox:
-                for result in outbox.send_all(mint.items(mine)):
+            with minter.client().outbox(minter.folder / "beside.sqlite") as outbox:
+                for result in outbox.send_all(minter.items(mine)):
                     results.append(result)
                     begun.set()
         else:
-            client = mint.client()
+            client = minter.client()
             for _ in range(6):
                 send(client, 1)
                 begun.set()
 
     assert in_threads(3, act) == []
     assert {result.state for result in results} == {State.INCLUDED} and len(results) == 300
-    mint.expect_once(mine)
-    assert received(mint) == 12 and mint.count() - before == 312
+    minter.expect_once(mine)
+    assert received(minter) == 12 and minter.count() - before == 312
 
 
-def test_p6_a_pending_count_that_is_a_second_old_loses_no_send(mint):
-    before = mint.count()
-    with FaultProxy(mint.node.url) as proxy:
+def test_p6_a_pending_count_that_is_a_second_old_loses_no_send(minter):
+    before = minter.count()
+    with FaultProxy(minter.node.url) as proxy:
         aged = proxy.spoil("eth_getTransactionCount", "aged", seconds=1.0)
-        send(mint.client(proxy.url), 8)
+        send(minter.client(proxy.url), 8)
         assert aged.done >= 5
-    assert received(mint) == 8 == mint.count() - before
+    assert received(minter) == 8 == minter.count() - before
 
 
-def test_p6_a_chain_that_was_set_back_is_not_waited_for(mint):
+def test_p6_a_chain_that_was_set_back_is_not_waited_for(minter):
     """The last nonce of this host is a hint: a node that has lost the transaction is believed."""
-    client = mint.client()
-    snapshot = mint.node.request("evm_snapshot")
+    client = minter.client()
+    snapshot = minter.node.request("evm_snapshot")
     send(client, 3)
-    mint.node.request("evm_revert", snapshot)
-    began, before = time.monotonic(), mint.count()
+    minter.node.request("evm_revert", snapshot)
+    began, before = time.monotonic(), minter.count()
     send(client, 2)
-    assert mint.count() == before + 2 and time.monotonic() - began < 5
+    assert minter.count() == before + 2 and time.monotonic() - began < 5
 
 
-def test_p6_what_the_node_keeps_aside_is_signed_again_with_its_own_nonce(mint):
+def test_p6_what_the_node_keeps_aside_is_signed_again_with_its_own_nonce(minter):
     """The node drops what it took, as anvil keeps some aside for good: one effect, by a second signature."""
-    mint.node.request("evm_setAutomine", False)
+    minter.node.request("evm_setAutomine", False)
     try:
-        client, before = mint.client(), mint.count()
+        client, before = minter.client(), minter.count()
         client.patience = 20.0
         troubles = []
         sender = threading.Thread(target=lambda: troubles.extend(in_threads(1, lambda _: send(client, 1))))
         sender.start()
         end = time.monotonic() + 10
-        while mint.w3.eth.get_transaction_count(mint.signer.address, "pending") == before:
+        while minter.w3.eth.get_transaction_count(minter.signer.address, "pending") == before:
             assert time.monotonic() < end
             time.sleep(0.01)
-        mint.node.request("anvil_dropAllTransactions")
-        while mint.w3.eth.get_transaction_count(mint.signer.address, "pending") == before:
+        minter.node.request("anvil_dropAllTransactions")
+        while minter.w3.eth.get_transaction_count(minter.signer.address, "pending") == before:
             assert time.monotonic() < end
             time.sleep(0.01)
-        mint.node.request("evm_mine")
+        minter.node.request("evm_mine")
         sender.join(20)
-        assert troubles == [] and received(mint) == 1 and mint.count() == before + 1
+        assert troubles == [] and received(minter) == 1 and minter.count() == before + 1
     finally:
-        mint.node.request("evm_setAutomine", True)
+        minter.node.request("evm_setAutomine", True)

@@ -5,9 +5,7 @@ import pytest
 from salus.chain.local_node import LocalNode
 from salus.errors import BadInput
 from salus.outbox import Outbox, State, read_status
-from tests.support.mint_outbox import Mint, own_home
-
-__all__ = ["own_home"]  # a fixture
+from tests.support.mint_outbox import TokenMinter
 
 pytestmark = pytest.mark.chain
 
@@ -24,11 +22,11 @@ def path(tmp_path):
     return tmp_path / "o.sqlite"
 
 
-def final(mint, path, numbers):
+def final(minter, path, numbers):
     """Items that are final."""
-    with mint.client().outbox(path, **FINAL) as outbox:
-        list(outbox.send_all(mint.items(numbers)))
-        mint.node.request("anvil_mine", hex(3))
+    with minter.client().outbox(path, **FINAL) as outbox:
+        list(outbox.send_all(minter.items(numbers)))
+        minter.node.request("anvil_mine", hex(3))
         list(outbox.resume())
         assert outbox.status().counts[State.FINAL] == len(numbers)
         return outbox._nodes.genesis
@@ -37,37 +35,37 @@ def final(mint, path, numbers):
 def test_p9_a_wiped_chain_with_the_same_first_block_is_noticed_at_opening(tmp_path, path):
     mine = range(10, 15)
     with chain() as node:
-        genesis = final(Mint(node, tmp_path), path, mine)
+        genesis = final(TokenMinter(node, tmp_path), path, mine)
     with chain() as node:
-        mint = Mint(node, tmp_path)
-        with mint.client().outbox(path, **FINAL) as outbox:
+        minter = TokenMinter(node, tmp_path)
+        with minter.client().outbox(path, **FINAL) as outbox:
             assert outbox._nodes.genesis == genesis  # else another check would have told
             # Nothing is called final any more, in the file too …
             assert outbox.status().counts[State.FINAL] == 0 and outbox.status().gone is not None
             assert read_status(path)[0].counts[State.INCLUDED] == 5
             # … and nothing is signed or sent, however it is asked for and however often.
-            for act in (lambda: outbox.send_all(mint.items([15])), outbox.resume):
+            for act in (lambda: outbox.send_all(minter.items([15])), outbox.resume):
                 with pytest.raises(BadInput, match=r"block \d+: was final with the hash 0x.*--final-too"):
                     list(act())
-        with mint.client().outbox(path, **FINAL) as outbox:
+        with minter.client().outbox(path, **FINAL) as outbox:
             with pytest.raises(BadInput, match="nothing is signed"):
-                list(outbox.send_all(mint.items([15])))
-            assert mint.count() == 0
+                list(outbox.send_all(minter.items([15])))
+            assert minter.count() == 0
             # The user says so: what is in no block is sent again, once.
             assert {result.key for result in outbox.resume(final_too=True)} >= {f"mint-{n}" for n in mine}
-            assert all(result.done for result in outbox.send_all(mint.items([15])))
-        mint.expect_once(range(10, 16))
-        assert mint.count() == 6
+            assert all(result.done for result in outbox.send_all(minter.items([15])))
+        minter.expect_once(range(10, 16))
+        assert minter.count() == 6
 
 
 def test_p9_what_rests_on_blocks_that_are_still_there_stays_final(tmp_path, path):
     """A chain that was set back by some blocks: only what was in these is questioned."""
     with chain() as node:
-        mint = Mint(node, tmp_path)
-        final(mint, path, range(20, 23))
+        minter = TokenMinter(node, tmp_path)
+        final(minter, path, range(20, 23))
         snapshot = node.request("evm_snapshot")
-        with mint.client().outbox(path, **FINAL) as outbox:
-            list(outbox.send_all(mint.items(range(23, 25))))
+        with minter.client().outbox(path, **FINAL) as outbox:
+            list(outbox.send_all(minter.items(range(23, 25))))
             node.request("anvil_mine", hex(3))
             list(outbox.resume())
             assert outbox.status().counts[State.FINAL] == 5
@@ -75,27 +73,27 @@ def test_p9_what_rests_on_blocks_that_are_still_there_stays_final(tmp_path, path
         node.request("anvil_mine", hex(8))  # as high as before, by other blocks
         counts = read_status(path)[0].counts
         assert counts[State.FINAL] == 5  # no node was asked yet
-        with mint.client().outbox(path, **FINAL) as outbox:
+        with minter.client().outbox(path, **FINAL) as outbox:
             counts = outbox.status().counts
             assert (counts[State.FINAL], counts[State.INCLUDED]) == (3, 2)
             assert {r.key for r in outbox.resume(final_too=True)} == {"mint-23", "mint-24"}
-        mint.expect_once(range(20, 25))
+        minter.expect_once(range(20, 25))
 
 
 def test_p9_a_node_that_was_behind_is_no_other_chain(tmp_path, path, monkeypatch):
     """Once the node has the block, nothing is left of the doubt."""
     with chain() as node:
-        mint = Mint(node, tmp_path)
-        final(mint, path, [30])
+        minter = TokenMinter(node, tmp_path)
+        final(minter, path, [30])
         with monkeypatch.context() as patched:
             patched.setattr(Outbox, "_has", lambda self, block: False)
-            with mint.client().outbox(path, **FINAL) as outbox:
+            with minter.client().outbox(path, **FINAL) as outbox:
                 assert outbox.status().gone is not None
                 with pytest.raises(BadInput, match="nothing is signed"):
                     list(outbox.resume())
-        with mint.client().outbox(path, **FINAL) as outbox:
+        with minter.client().outbox(path, **FINAL) as outbox:
             assert outbox.status().gone is None
-            assert all(result.done for result in outbox.send_all(mint.items([30, 31])))
+            assert all(result.done for result in outbox.send_all(minter.items([30, 31])))
             list(outbox.resume())
             assert outbox.status().counts[State.FINAL] >= 1
-        mint.expect_once([30, 31])
+        minter.expect_once([30, 31])

@@ -8,73 +8,156 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.errors import Unreachable
-from salus.outbox import Item, State
+from salus.outbox import Cancelled, Item, State
 from salus.outbox._store import Store
-from tests.support.mint_outbox import Mint, holder, own_home
-
-__all__ = ["own_home"]  # a fixture
-
-
-@pytest.fixture(scope="module")
-def node():
-    with LocalNode("anvil") as node:
-        yield node
+from tests.support.mint_outbox import TokenMinter, holder
+from tests.support.threads import in_threads, until
 
 
-@pytest.fixture
-def mint(node, tmp_path):
-    """The token, on the chain as it was before the test."""
-    snapshot = node.request("evm_snapshot")
-    yield Mint(node, tmp_path)
-    node.request("evm_revert", snapshot)
-
-
-def in_threads(count, act):
-    troubles = []
-
-    def run(number):
-        try:
-            act(number)
-        except BaseException as trouble:
-            troubles.append(trouble)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-    return troubles
-
-
-def test_p11_sixteen_threads_use_one_outbox_and_each_item_happens_once(mint):
+def test_p11_sixteen_threads_use_one_outbox_and_each_item_happens_once(minter):
     results = []
-    with mint.client().outbox() as outbox:
+    with minter.client().outbox() as outbox:
 
         def work(number):
             # Each item is given by two of the threads.
             mine = range(10 + number // 2 * 10, 20 + number // 2 * 10)
-            results.extend(outbox.send_all(mint.items(mine)))
-            results.append(outbox.send(f"mint-{mine[0]}", mint.item(mine[0])))
+            results.extend(outbox.send_all(minter.items(mine)))
+            results.append(outbox.send(f"mint-{mine[0]}", minter.item(mine[0])))
             assert outbox.results(keys=[f"mint-{mine[0]}"])[0].done
 
         assert in_threads(16, work) == []
     assert all(result.done for result in results) and len(results) == 16 * 11
-    mint.expect_once(range(10, 90))
+    minter.expect_once(range(10, 90))
 
 
-def test_p11_a_thread_that_waits_too_long_for_another_gets_an_error_of_ours(mint):
-    with mint.client().outbox(patience=1) as outbox:
-        run = outbox.send_all(mint.items(range(100, 103)))
+@pytest.fixture
+def by_hand(minter):
+    """Blocks come when told to."""
+    minter.node.request("evm_setAutomine", False)
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_p11_what_several_threads_send_waits_for_one_block_together(minter):
+    with minter.client().outbox() as outbox:
+        numbers = iter(range(200, 220))
+        done = []
+        before = minter.count()
+
+        def work(_):
+            done.extend(outbox.send_all(minter.items([next(numbers) for _ in range(4)])))
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(5)]
+        for thread in threads:
+            thread.start()
+        until(lambda: minter.pending() == before + 20)
+        assert done == []
+        minter.node.request("evm_mine")
+        for thread in threads:
+            thread.join(20)
+    assert len(done) == 20 and all(result.done for result in done)
+    minter.expect_once(range(200, 220))
+
+
+def test_p11_a_run_whose_results_nobody_takes_holds_no_other_up(minter):
+    with minter.client().outbox(patience=5) as outbox:
+        run = outbox.send_all(minter.items(range(100, 103)))
         next(run)  # and nobody takes the rest
-        troubles = in_threads(1, lambda _: list(outbox.send_all(mint.items([103]))))
-        assert [type(trouble) for trouble in troubles] == [Unreachable]
-        assert "another thread has been sending with the outbox" in str(troubles[0])
-        # The thread whose run it is may begin another one within it, and end both.
-        assert outbox.send("mint-104", mint.item(104)).done
+        assert in_threads(3, lambda n: list(outbox.send_all(minter.items([103 + n])))) == []
+        # Another run may begin within it, and both may end.
+        assert outbox.send("mint-106", minter.item(106)).done
         assert len(list(run)) == 2
-        assert in_threads(1, lambda _: list(outbox.send_all(mint.items([103])))) == []
-    mint.expect_once(range(100, 105))
+    minter.expect_once(range(100, 107))
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_p11_what_a_run_had_not_signed_when_it_was_left_is_not_sent_by_another(minter):
+    with minter.client().outbox(window=4) as outbox:
+        first, second = outbox.send_all(minter.items(range(300, 340))), outbox.send_all(minter.items([340]))
+        taken = []
+
+        def take():
+            taken.append(next(first))
+            first.close()
+            taken.extend(second)
+
+        before = minter.count()
+        thread = threading.Thread(target=take)
+        thread.start()
+        until(lambda: minter.pending() > before)
+        while thread.is_alive():
+            minter.node.request("evm_mine")
+            thread.join(0.2)
+        assert [result.key for result in taken][-1] == "mint-340" and all(result.done for result in taken)
+        states = [result.state for result in outbox.results()]
+        assert states.count(State.QUEUED) > 20 and minter.count() < before + 20
+
+
+def test_p11_what_breaks_one_thread_leaves_the_others_their_results(minter):
+    broken = []
+
+    def hook(step):
+        if step == "after_store" and not broken:
+            broken.append(threading.get_ident())
+            raise ZeroDivisionError
+
+    results = []
+    with minter.client().outbox(hook=hook) as outbox:
+        troubles = in_threads(
+            4, lambda n: results.extend(outbox.send_all(minter.items(range(400 + 5 * n, 405 + 5 * n))))
+        )
+        assert [type(trouble) for trouble in troubles] == [ZeroDivisionError]
+        assert len(results) == 15 and all(result.done for result in results)
+        list(outbox.resume())
+    minter.expect_once(range(400, 420))
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_p11_an_item_is_cancelled_while_another_thread_awaits_it(minter):
+    steps = []
+    with minter.client().outbox(patience=30, hook=steps.append) as outbox:
+        results = []
+        before = minter.count()
+        waiting = threading.Thread(target=lambda: results.extend(outbox.send_all(minter.items([500, 501]))))
+        waiting.start()
+        until(lambda: minter.pending() == before + 2)
+        cancelled = []
+        cancelling = threading.Thread(target=lambda: cancelled.append(outbox.cancel("mint-501")))
+        cancelling.start()
+        until(lambda: "after_send" in steps[steps.index("after_cancel") :] if "after_cancel" in steps else False)
+        while cancelling.is_alive() or waiting.is_alive():
+            minter.node.request("evm_mine")
+            time.sleep(0.1)
+        assert [result.state for result in cancelled] == [State.LOST]
+        assert {result.key: type(result.error) for result in results} == {"mint-500": type(None), "mint-501": Cancelled}
+    minter.expect_once([500])
+
+
+def test_p11_threads_may_await_different_things(minter):
+    """One in a block, one in a final block, one item after the other, one from an iterator."""
+    results = []
+    with minter.client().outbox(confirmations=2) as outbox:
+
+        def work(number):
+            items = minter.items(range(600 + 10 * number, 610 + 10 * number))
+            how = ({}, {"until": "final"}, {"window": 1}, {"preflight": False})[number]
+            results.extend(outbox.send_all(iter(items) if number % 2 else items, **how))
+
+        mining = threading.Event()
+
+        def mine():
+            while not mining.wait(0.1):
+                minter.node.request("evm_mine")
+
+        miner = threading.Thread(target=mine)
+        miner.start()
+        try:
+            assert in_threads(4, work) == []
+        finally:
+            mining.set()
+            miner.join()
+    assert len(results) == 40
+    assert {result.state for result in results if result.key in {f"mint-{n}" for n in range(610, 620)}} == {State.FINAL}
+    minter.expect_once(range(600, 640))
 
 
 @pytest.mark.parametrize("patience", [0.5, 2.0])
@@ -103,29 +186,29 @@ def transfers(numbers):
 def test_the_window_grows_while_blocks_come_slowly(tmp_path):
     """More than 200 in one block; and all of them happen, though one block cannot hold them."""
     with LocalNode("anvil", block_time=2, gas_limit=10_000_000) as node:
-        mint = Mint(node, tmp_path)
-        with mint.client().outbox() as outbox:
+        minter = TokenMinter(node, tmp_path)
+        with minter.client().outbox() as outbox:
             results = list(outbox.send_all(transfers(range(1000))))
         assert {result.state for result in results} == {State.INCLUDED}
         blocks = [result.block for result in results]
         fullest = max(blocks.count(block) for block in set(blocks))
         assert 300 < fullest <= 10_000_000 // 21_000
-        assert mint.count() == 1000
+        assert minter.count() == 1000
 
 
 @pytest.mark.chain
 def test_a_window_that_was_chosen_does_not_grow(tmp_path):
     with LocalNode("anvil", block_time=2) as node:
-        mint = Mint(node, tmp_path)
-        with mint.client().outbox(window=50) as outbox:
+        minter = TokenMinter(node, tmp_path)
+        with minter.client().outbox(window=50) as outbox:
             results = list(outbox.send_all(transfers(range(120))))
         blocks = [result.block for result in results]
         assert max(blocks.count(block) for block in set(blocks)) <= 50
 
 
-def test_a_window_of_whatever_size_stalls_no_chain_that_mines_at_once(mint):
+def test_a_window_of_whatever_size_stalls_no_chain_that_mines_at_once(minter):
     """With a block for each transaction nothing comes slowly; a window of 2,000 is no harm either."""
-    before = mint.count()
-    with mint.client().outbox(window=2000, patience=30) as outbox:
+    before = minter.count()
+    with minter.client().outbox(window=2000, patience=30) as outbox:
         assert all(result.done for result in outbox.send_all(transfers(range(2000, 2900))))
-    assert mint.count() == before + 900
+    assert minter.count() == before + 900

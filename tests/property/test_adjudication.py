@@ -15,7 +15,7 @@ from tests.reference.desk import State
 from tests.support.claim_bench import ClaimBench, low
 from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY, newcomers
-from tests.support.random_claims import Dealer
+from tests.support.random_claims import RandomClaims
 
 #: The codes of lines and of limits, with 45 for what is written off, 23 for another payer's part, 1 to 3 for the
 #: patient's.
@@ -29,16 +29,16 @@ WANTED = {
 }
 
 
-class Scene(ClaimBench):
+class AdjudicationBench(ClaimBench):
     """Two insurers with two tokens, three providers of which one is suspended now and then, and nine patients."""
 
-    def __init__(self, house, people, containers, dice):
-        super().__init__(house, people)
+    def __init__(self, deployed_contracts, people, containers, dice):
+        super().__init__(deployed_contracts, people)
         self.dice = dice
         fresh = newcomers()
         second, third = next(fresh), next(fresh)
-        accredit(house["Institutions"], people.regulator, second, "second-insurer", INSURER)
-        accredit(house["Institutions"], people.regulator, third, "third-provider", PROVIDER)
+        accredit(deployed_contracts["Institutions"], people.regulator, second, "second-insurer", INSURER)
+        accredit(deployed_contracts["Institutions"], people.regulator, third, "third-provider", PROVIDER)
         self.insurers = [low(people.insurer), low(second)]
         self.providers = [low(people.hospital), low(people.clinic), low(third)]
         self.patients = [low(each) for each in list(fresh)[:9]]
@@ -48,11 +48,11 @@ class Scene(ClaimBench):
         for token in self.tokens:
             for insurer in self.insurers:
                 token.mint(insurer, 2**127, {"from": people.deployer})
-                token.approve(house["Treasury"], 2**256 - 1, {"from": insurer})
+                token.approve(deployed_contracts["Treasury"], 2**256 - 1, {"from": insurer})
                 self.fund(insurer, low(token), dice.choice((1, 1_000_000, 2**90)))
         tokens = [low(token) for token in self.tokens]
         today = self.now // DAY
-        self.dealer = Dealer(dice, today, self.insurers, tokens, self.providers, self.patients)
+        self.random_claims = RandomClaims(dice, today, self.insurers, tokens, self.providers, self.patients)
         self.missing = set(WANTED)
 
     def pool(self):
@@ -64,10 +64,10 @@ class Scene(ClaimBench):
         """A series with its members; the version after the first, where that has ended; one in eight is never
         published.
         """
-        draw = self.dealer.draw(number)
+        draw = self.random_claims.draw(number)
         published = number < 4 or self.dice.random() < 0.88
         plan = self.version(draw.terms, draw.prices, draw.categories, draw.schedules, published=published)
-        self.dealer.scales[id(self.book.versions[plan])] = draw.scale
+        self.random_claims.scales[id(self.book.versions[plan])] = draw.scale
         self.enroll(plan, draw.members)
         for provider, terms in draw.contracts.items():
             self.contract(plan, provider, terms)
@@ -75,15 +75,15 @@ class Scene(ClaimBench):
             self.authorize(plan, *agreed)
         for referral in draw.referrals:
             self.refer(plan, *referral)
-        if after := self.dealer.next(draw, number):
+        if after := self.random_claims.next(draw, number):
             plan = self.version(after.terms, after.prices, after.categories, after=plan)
-            self.dealer.scales[id(self.book.versions[plan])] = after.scale
+            self.random_claims.scales[id(self.book.versions[plan])] = after.scale
 
     # ---- what happens ------------------------------------------------------------------------------------------------
 
     def claim(self, provider=None):
         plan = self.dice.choice(list(self.book.versions))
-        return self.dealer.claim(plan, self.book.versions[plan], provider)
+        return self.random_claims.claim(plan, self.book.versions[plan], provider)
 
     def look(self, results):
         """What is seen is no longer missing."""
@@ -145,12 +145,12 @@ class Scene(ClaimBench):
             series, terms = self.book.versions[plan].series, self.book.versions[plan].terms
             member = dice.choice(list(series.members))
             if kind == 3:
-                self.enroll(plan, {member: self.dealer.membership(terms)})
+                self.enroll(plan, {member: self.random_claims.membership(terms)})
             elif kind == 4 and series.authorizations:
                 owner, code = dice.choice(list(series.authorizations))
-                self.authorize(plan, owner, code, *self.dealer.agreed(terms))
+                self.authorize(plan, owner, code, *self.random_claims.agreed(terms))
             else:
-                self.contract(plan, dice.choice(self.providers), self.dealer.contract(terms))
+                self.contract(plan, dice.choice(self.providers), self.random_claims.contract(terms))
 
     def say(self, patient):
         """The patient says something new about one of the insurers, or about all, or takes it back."""
@@ -161,24 +161,24 @@ class Scene(ClaimBench):
             self.consent(patient, grantee, index=self.dice.randrange(2), deny=self.dice.random() < 0.15)
 
 
-def test_random_claims(house, people, salus_project):
+def test_random_claims(deployed_contracts, people, salus_project):
     dice = random.Random(seed())
-    scene = Scene(house, people, salus_project, dice)
+    bench = AdjudicationBench(deployed_contracts, people, salus_project, dice)
     # One patient says nothing to the second insurer.
-    for patient, insurer in [(each, insurer) for each in scene.patients for insurer in scene.insurers][:-1]:
-        scene.consent(patient, insurer)
+    for patient, insurer in [(each, insurer) for each in bench.patients for insurer in bench.insurers][:-1]:
+        bench.consent(patient, insurer)
     for number in range(max(2, min(16, cases() // 60))):
-        scene.plan(number)
+        bench.plan(number)
 
     judged = 0
     # A rule that no case reaches is a rule that nobody looks at: a full run goes on until each was reached.
-    while judged < cases() or (scene.missing and 1_000 <= cases() > judged // 4):
-        judged += scene.submit_some() + scene.estimate_some()
+    while judged < cases() or (bench.missing and 1_000 <= cases() > judged // 4):
+        judged += bench.submit_some() + bench.estimate_some()
         if dice.random() < 0.3:
-            scene.change()
+            bench.change()
         if dice.random() < 0.25:
-            scene.go_on()
-    scene.compare_records()
-    scene.compare_used()
-    scene.compare_money(scene.tokens, scene.providers)
-    assert cases() < 1_000 or not scene.missing
+            bench.go_on()
+    bench.compare_records()
+    bench.compare_used()
+    bench.compare_money(bench.tokens, bench.providers)
+    assert cases() < 1_000 or not bench.missing

@@ -33,7 +33,7 @@ from tests.reference.adjudicator import (
 from tests.reference.desk import Desk, Party, State
 from tests.reference.treasury import Broken, Treasury
 from tests.support.effort import seed
-from tests.support.random_claims import Dealer
+from tests.support.random_claims import RandomClaims
 
 DAY = 86_400
 TODAY = 20_500  # in 2026
@@ -449,15 +449,17 @@ def test_an_award_is_at_most_what_nobody_paid_yet():
 
 def test_every_unit_of_a_charge_is_somewhere_TP5():
     """Whatever the dice say: nothing is negative, nothing is lost, and no bound is broken."""
-    dealer = Dealer(random.Random(seed()), TODAY, ["insurer"], ["token"], ["clinic", "hospital"], list("abcdefgh"))
+    random_claims = RandomClaims(
+        random.Random(seed()), TODAY, ["insurer"], ["token"], ["clinic", "hospital"], list("abcdefgh")
+    )
     plans = Plans(lambda *_: True)
-    versions = {bytes([number]): dealer.alone(number) for number in range(30)}
+    versions = {bytes([number]): random_claims.alone(number) for number in range(30)}
     plans.versions.update(versions)
     desk = Desk(plans, Treasury(0, 1), lambda *key: key, lambda _: True)
     judged = 0
     for _ in range(600):
-        plan = dealer.dice.choice(list(versions))
-        claim = dealer.claim(plan, versions[plan])
+        plan = random_claims.dice.choice(list(versions))
+        claim = random_claims.claim(plan, versions[plan])
         (result,) = desk.submit([claim], TODAY * DAY)
         for line, asked in zip(result.lines, claim.lines, strict=False):
             judged += 1
@@ -477,14 +479,16 @@ def test_every_unit_of_a_charge_is_somewhere_TP5():
 
 def test_what_was_reversed_has_never_been_TP5():
     """A history with reversals ends where the same history without the reversed claims' use would be counted."""
-    dealer = Dealer(random.Random(seed() + 1), TODAY, ["insurer"], ["token"], ["clinic", "hospital"], list("abcd"))
+    random_claims = RandomClaims(
+        random.Random(seed() + 1), TODAY, ["insurer"], ["token"], ["clinic", "hospital"], list("abcd")
+    )
     plans, used = Plans(lambda *_: True), Used()
-    plans.versions[b"p"] = dealer.alone(1)
+    plans.versions[b"p"] = random_claims.alone(1)
     series = plans.versions[b"p"].series
     years = (2024, 2025, 2026)
     for _ in range(100):
         before = [used.member(series, who, year) for who in "abcd" for year in years]
-        _, lines = plans.judge(dealer.claim(b"p", plans.versions[b"p"]), used, TODAY * DAY)
+        _, lines = plans.judge(random_claims.claim(b"p", plans.versions[b"p"]), used, TODAY * DAY)
         for line in lines:
             used.add(line)
         for line in lines:

@@ -149,17 +149,17 @@ def test_reference_relay_is_all_or_none():
 # ---- the contract ----------------------------------------------------------------------------------------------------
 
 
-class World:
+class RandomConsents:
     """A few patients and everybody who may ask about them, and a dice for what they do."""
 
-    def __init__(self, house, people, dice):
+    def __init__(self, deployed_contracts, people, dice):
         self.dice = dice
         fresh = newcomers()
-        self.bench = ConsentBench(house, [next(fresh) for _ in range(3)], people.stranger)
-        self.issues = [self.bench.wire.now()]
+        self.bench = ConsentBench(deployed_contracts, [next(fresh) for _ in range(3)], people.stranger)
+        self.issues = [self.bench.rpc_batch.now()]
         self.edges = []
-        institutions, regulator = house["Institutions"], {"from": people.regulator}
-        now = self.bench.wire.now()
+        institutions, regulator = deployed_contracts["Institutions"], {"from": people.regulator}
+        now = self.bench.rpc_batch.now()
 
         ending, suspended, researcher = next(fresh), next(fresh), next(fresh)
         accredit(institutions, people.regulator, researcher, "researcher", RESEARCHER)
@@ -176,7 +176,7 @@ class World:
             Actor(hospital, hospital, PROVIDER),
             Actor(clinic, clinic, PROVIDER | PHARMACY),
             # An operator has no role that its institution has not.
-            Actor(pharmacist, clinic, PHARMACY, house_roles=PROVIDER | PHARMACY),
+            Actor(pharmacist, clinic, PHARMACY, institution_roles=PROVIDER | PHARMACY),
             Actor(retired, hospital, PROVIDER, until=self.ends),
             Actor(str(researcher), str(researcher), RESEARCHER),
             Actor(str(ending), str(ending), PROVIDER, until=self.ends),
@@ -187,7 +187,7 @@ class World:
         self.grantees = [*named, PROVIDER, PHARMACY, RESEARCHER]
 
     def some_directive(self):
-        dice, now = self.dice, self.bench.wire.now()
+        dice, now = self.dice, self.bench.rpc_batch.now()
         start = dice.choice((0, 0, 0, now - 5, now + 2, now + dice.randrange(4 * DAY)))
         directive = Directive(
             grantee=dice.choice(self.grantees),
@@ -216,7 +216,7 @@ class World:
         return dice.choice([*places, (0, ALL), dice.choice(((0, 0), (0, 3), (grantee, 4), (grantee, 62)))])
 
     def some_order(self):
-        dice, now = self.dice, self.bench.wire.now()
+        dice, now = self.dice, self.bench.rpc_batch.now()
         patient = dice.choice(self.bench.patients)
         directive = self.some_directive() if dice.random() < 0.65 else Directive(*self.some_place())
         # Old seconds again and again: ties are what the rules are about.
@@ -244,10 +244,10 @@ class World:
 
     def wait(self):
         """From a second to half a day, or to the very second at which some directive begins or ends."""
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         edges = [edge for edge in self.edges if now < edge < now + DAY]
         leaps = [now + leap for leap in (1, 2, 60, DAY // 2)]
-        self.bench.wire.mine(self.dice.choice([*leaps, *(edges and [self.dice.choice(edges)] * 8)]))
+        self.bench.rpc_batch.mine(self.dice.choice([*leaps, *(edges and [self.dice.choice(edges)] * 8)]))
 
     def some_questions(self, number):
         dice = self.dice
@@ -264,19 +264,19 @@ class World:
         ]
 
 
-def test_random_consents(house, people):
+def test_random_consents(deployed_contracts, people):
     dice = random.Random(seed())
-    world = World(house, people, dice)
-    bench = world.bench
+    deployed_chain = World(deployed_contracts, people, dice)
+    bench = deployed_chain.bench
     statuses, answers, outcomes, masks = set(), set(), set(), set()
     done = 0
     while done < cases():
         for _ in range(10):
-            outcomes.add(world.act())
+            outcomes.add(random_consents.act())
         if dice.random() < 0.5:
-            world.wait()
-        statuses |= bench.compare_directives(world.grantees)
-        questions = world.some_questions(40)
+            deployed_chain.wait()
+        statuses |= bench.compare_directives(deployed_chain.grantees)
+        questions = deployed_chain.some_questions(40)
         answers |= bench.compare_decisions(questions)
         masks |= bench.compare_scopes([question[:3] for question in questions[:10]])
         done += 10
@@ -289,12 +289,12 @@ def test_random_consents(house, people):
 
 
 @pytest.fixture(scope="module")
-def bench(house, people):
-    return ConsentBench(house, list(newcomers())[:2], people.stranger)
+def bench(deployed_contracts, people):
+    return ConsentBench(deployed_contracts, list(newcomers())[:2], people.stranger)
 
 
 def fresh_order(bench, **changes):
-    now = bench.wire.now()
+    now = bench.rpc_batch.now()
     order = Order(bench.patients[0], permit(CLINIC, end=now + DAY), now, now + 60, bench.patients[0])
     return replace(order, **changes)
 
@@ -315,7 +315,7 @@ def test_every_signed_field_binds(bench, kind):
         order = replace(order, directive=Directive(CLINIC, 2))
     signature = bench.sign(order)
     call = bench.call(bench.relayer, "relay", *relaying((order, signature)))
-    assert bench.wire.error(call, bench.contract.abi) is None
+    assert bench.rpc_batch.error(call, bench.contract.abi) is None
 
     changed = [
         replace(order, patient=bench.patients[1]),
@@ -327,7 +327,7 @@ def test_every_signed_field_binds(bench, kind):
     changed += [replace(order, directive=replace(order.directive, **{name: value})) for name, value in fields.items()]
     for forged in changed:
         call = bench.call(bench.relayer, "relay", *relaying((forged, signature)))
-        assert bench.wire.error(call, bench.contract.abi) is not None, forged
+        assert bench.rpc_batch.error(call, bench.contract.abi) is not None, forged
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_a_revocation_holds_nothing_else(bench, field):
     """The signature does not cover these fields, so that none of them may be filled in."""
     order = fresh_order(bench, directive=replace(Directive(CLINIC, 2), **field))
     call = bench.call(bench.relayer, "relay", *relaying((order, bench.sign(order))))
-    name, _ = bench.wire.error(call, bench.contract.abi)
+    name, _ = bench.rpc_batch.error(call, bench.contract.abi)
     assert name in ("EmptyScope", "InvalidPeriod")
 
 

@@ -20,7 +20,7 @@ from tests.reference.guardians import Guardians
 from tests.reference.registry import ALL, Answer, Directive, Effect, Order, Policy, Reason, Registry, Standing
 from tests.support.consent_bench import Actor, address
 from tests.support.effort import cases, seed
-from tests.support.guardian_bench import CareBench
+from tests.support.guardian_bench import GuardianBench
 from tests.support.plain_accounts import DAY, newcomers, secret
 from tests.support.rpc_batch import event
 
@@ -104,11 +104,13 @@ def test_the_model_knows_no_arrival():
 class World:
     """A chain on which each set of orders meets fresh patients, one for each order of arrival."""
 
-    def __init__(self, house, people, dice, accounts=0):
+    def __init__(self, deployed_contracts, people, dice, accounts=0):
         self.dice = dice
         fresh = newcomers()
         # Accounts that the node holds act directly, too.
-        self.bench = CareBench(house, [next(fresh) for _ in range(accounts)], people.stranger, people.regulator)
+        self.bench = GuardianBench(
+            deployed_contracts, [next(fresh) for _ in range(accounts)], people.stranger, people.regulator
+        )
         self.delegates = [self.bench.add_key(secret(name)) for name in ("carer", "parent")]
         clinic, hospital = str(people.clinic), str(people.hospital)
         self.actors = [Actor(clinic, clinic, PROVIDER | PHARMACY), Actor(hospital, hospital, PROVIDER)]
@@ -141,17 +143,19 @@ def as_of(order, patient):
     return replace(order, patient=patient, signer=order.delegate or patient)
 
 
-def test_c6_any_order_of_arrival_gives_the_same_answers(house, people):
+def test_c6_any_order_of_arrival_gives_the_same_answers(deployed_contracts, people):
     dice = random.Random(seed())
-    world = World(house, people, dice)
-    bench = world.bench
+    deployed_chain = World(deployed_contracts, people, dice)
+    bench = deployed_chain.bench
     spread = set()
     for _ in range(max(8, cases() // 10)):
         alone = dice.random() < 0.5
-        patients = world.patients(2, alone=alone)
+        patients = deployed_chain.patients(2, alone=alone)
         now = bench.wire.now()
-        signers = [patients[0], patients[0], *([] if alone else world.delegates)]
-        orders = some_orders(dice, patients[0], signers, dice.sample(world.grantees, 3), now, dice.randrange(3, 9))
+        signers = [patients[0], patients[0], *([] if alone else deployed_chain.delegates)]
+        orders = some_orders(
+            dice, patients[0], signers, dice.sample(deployed_chain.grantees, 3), now, dice.randrange(3, 9)
+        )
         for patient in patients:
             arrival = [as_of(order, patient) for order in dice.sample(orders, len(orders))]
             cut = dice.randrange(len(arrival) + 1)
@@ -159,11 +163,13 @@ def test_c6_any_order_of_arrival_gives_the_same_answers(house, people):
                 bench.relay_tolerantly(batch)
         answers = []
         for patient in patients:
-            bench.compare_decisions(world.questions(patient))
-            bench.compare_scopes([(patient, actor, purpose) for actor in world.actors for purpose in PURPOSES])
-            asked = [(address(patient), actor.account, *rest) for _, actor, *rest in world.questions(patient)]
+            bench.compare_decisions(deployed_chain.questions(patient))
+            bench.compare_scopes([(patient, actor, purpose) for actor in deployed_chain.actors for purpose in PURPOSES])
+            asked = [(address(patient), actor.account, *rest) for _, actor, *rest in deployed_chain.questions(patient)]
             answers.append([told(*answer, alone) for answer in bench.view("decide", asked)])
-            masks = [(address(patient), actor.account, purpose) for actor in world.actors for purpose in PURPOSES]
+            masks = [
+                (address(patient), actor.account, purpose) for actor in deployed_chain.actors for purpose in PURPOSES
+            ]
             answers[-1] += [tuple(answer) for answer in bench.view("scope", masks)]
         assert answers[0] == answers[1], orders
         spread |= {answer[0] for answer in answers[0] if isinstance(answer, tuple) and len(answer) == 4}
@@ -171,15 +177,17 @@ def test_c6_any_order_of_arrival_gives_the_same_answers(house, people):
 
 
 @pytest.mark.parametrize("again", [1, 2])
-def test_c6_arriving_again_changes_no_answer(house, people, again):
+def test_c6_arriving_again_changes_no_answer(deployed_contracts, people, again):
     dice = random.Random(seed() + again)
-    world = World(house, people, dice)
-    bench = world.bench
+    deployed_chain = World(deployed_contracts, people, dice)
+    bench = deployed_chain.bench
     for _ in range(3):
-        (patient,) = world.patients(1)
-        orders = some_orders(dice, patient, [patient, *world.delegates], world.grantees, bench.wire.now(), 8)
+        (patient,) = deployed_chain.patients(1)
+        orders = some_orders(
+            dice, patient, [patient, *deployed_chain.delegates], deployed_chain.grantees, bench.wire.now(), 8
+        )
         bench.relay_tolerantly(orders)
-        asked = [(address(patient), actor.account, *rest) for _, actor, *rest in world.questions(patient)]
+        asked = [(address(patient), actor.account, *rest) for _, actor, *rest in deployed_chain.questions(patient)]
         before = bench.view("decide", asked)
         for _ in range(again):
             assert not any(bench.relay_tolerantly(dice.sample(orders, len(orders))))
@@ -242,21 +250,21 @@ class FromEvents:
         return effect if alive else 0, issued
 
 
-def test_c19_events_alone_tell_everything_that_is_kept(house, people):
+def test_c19_events_alone_tell_everything_that_is_kept(deployed_contracts, people):
     dice = random.Random(seed())
-    world = World(house, people, dice, accounts=2)
-    bench, patients = world.bench, world.bench.patients
+    deployed_chain = World(deployed_contracts, people, dice, accounts=2)
+    bench, patients = deployed_chain.bench, deployed_chain.bench.patients
     first = bench.wire.block_number() + 1
     for patient in patients:
-        world.name_delegates(patient)
+        deployed_chain.name_delegates(patient)
     withheld = []
     for _ in range(max(40, cases() // 10)):
         patient = dice.choice(patients)
-        signers = [patient, *world.delegates]
-        orders = some_orders(dice, patient, signers, world.grantees, bench.wire.now(), 9)
+        signers = [patient, *deployed_chain.delegates]
+        orders = some_orders(dice, patient, signers, deployed_chain.grantees, bench.wire.now(), 9)
         kind = dice.random()
         if kind < 0.3:
-            place = dice.choice([(dice.choice(world.grantees), dice.choice((0, 1, 1, ALL))), (0, ALL)])
+            place = dice.choice([(dice.choice(deployed_chain.grantees), dice.choice((0, 1, 1, ALL))), (0, ALL)])
             bench.revoke(patient, *place)
         elif kind < 0.5:
             order = next(each for each in orders if each.directive.effect)
@@ -270,14 +278,14 @@ def test_c19_events_alone_tell_everything_that_is_kept(house, people):
     places = [
         (address(patient), address(grantee), index)
         for patient in patients
-        for grantee in world.grantees
+        for grantee in deployed_chain.grantees
         for index in range(4 + 4 * len(kept.delegates[address(patient)]))
     ]
     for place, answer in zip(places, bench.view("directive", places), strict=True):
         assert (answer[0], answer[5]) == kept.record(*place), place
         word = kept.places.get(place, 0)
         assert (answer[1], answer[2]) == (word >> 64 & 2**32 - 1, word >> 8 & 2**56 - 1), place
-    pairs = [(address(patient), address(grantee)) for patient in patients for grantee in world.grantees]
+    pairs = [(address(patient), address(grantee)) for patient in patients for grantee in deployed_chain.grantees]
     for pair, answer in zip(pairs, bench.view("refusedUntil", pairs), strict=True):
         assert tuple(answer) == (kept.stopped[*pair, 0], kept.whole[*pair, 0]), pair
     owners = [(address(patient),) for patient in patients]

@@ -15,7 +15,7 @@ import pytest
 from tests.reference.custody import Refused
 from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY
-from tests.support.shipment_driver import Dock
+from tests.support.shipment_driver import ShipmentDriver
 
 ACTS = {
     "open": 4, "split": 2, "merge": 3, "hand": 7, "reject": 2, "dispense": 3, "pair": 5, "unpair": 2, "log": 12,
@@ -24,36 +24,36 @@ ACTS = {
 
 
 @pytest.fixture(scope="module")
-def dock(house, people, salus_project):
-    return Dock(house, people, salus_project)
+def driver(deployed_contracts, people, salus_project):
+    return ShipmentDriver(deployed_contracts, people, salus_project)
 
 
-def test_everybody_acts(dock):
+def test_everybody_acts(driver):
     """TT1, TT2, TT6, TT7: one holder, one state, and nothing moves that is not intact."""
     dice = random.Random(seed())
     seen = Counter()
     for _ in range(max(2, cases() // 50)):
-        dock.begin(dice)
+        driver.begin(dice)
         for _ in range(40):
             (act,) = dice.choices(list(ACTS), list(ACTS.values()))
-            seen[act, step(dock, act)] += 1
+            seen[act, step(driver, act)] += 1
             if dice.random() < 0.4:
-                dock.wire.mine(dock.wire.now() + dice.choice((60, 600, 3_600, 3_600, DAY)))
-            dock.compare()
+                driver.rpc_batch.mine(driver.rpc_batch.now() + dice.choice((60, 600, 3_600, 3_600, DAY)))
+            driver.compare()
     if cases() >= 1_000:
         acts = ("open", "split", "hand", "dispense", "pair", "log", "release")
         assert not [(act, done) for act in acts for done in (True, False) if not seen[act, done]], seen
 
 
-def step(dock, act):
+def step(driver, act):
     """One act; whether it was done."""
-    call, judged = getattr(dock, act)()
-    (receipt,) = dock.wire.send([call])
+    call, judged = getattr(driver, act)()
+    (receipt,) = driver.rpc_batch.send([call])
     try:
         judged(receipt.time)
     except Refused as refused:
         assert not receipt.succeeded, (act, refused.reasons)
-        name, arguments = dock.wire.error(call, dock.errors)
+        name, arguments = driver.rpc_batch.error(call, driver.errors)
         spelt = tuple(each.lower() if isinstance(each, str) and each.startswith("0x") else each for each in arguments)
         # The second of asking is not the act's, and an id that never was cannot be known.
         open_ = name in ("SignatureExpired", "FromTheFuture")
@@ -61,5 +61,5 @@ def step(dock, act):
             spelt = next((args for reason, args in refused.reasons if reason == name), None)
         assert refused.allows(name, spelt), (act, name, arguments, refused.reasons)
         return False
-    assert receipt.succeeded, (act, dock.wire.error(call, dock.errors))
+    assert receipt.succeeded, (act, driver.rpc_batch.error(call, driver.errors))
     return True

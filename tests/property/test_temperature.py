@@ -17,7 +17,7 @@ import pytest
 from eth_utils import keccak
 
 from tests.reference.judge import BUDGET, MKT, Bound, Profile, Rule, Series, Span, report, weight
-from tests.support.coldchain_driver import Road
+from tests.support.coldchain_driver import ColdChainDriver
 from tests.support.effort import cases, seed
 from tests.support.plain_accounts import DAY
 from tests.support.random_series import LOWEST, Load, random_loads, random_profile
@@ -27,8 +27,8 @@ HOUR = 3_600
 
 
 @pytest.fixture(scope="module")
-def road(house, people, salus_project):
-    return Road(house, people, salus_project)
+def driver(deployed_contracts, people, salus_project):
+    return ColdChainDriver(deployed_contracts, people, salus_project)
 
 
 class Trip:
@@ -48,15 +48,15 @@ class Trip:
     def __repr__(self):
         return f"Trip({self.profile}, start={self.start}, loads={self.loads})"
 
-    def story(self, road, shipment):
+    def story(self, driver, shipment):
         """It is opened and paired; then, after each batch, somebody asks how it stands."""
-        lines = [road.opening(self.lot, self.ref), road.pairing(shipment, self.start)]
+        lines = [driver.opening(self.lot, self.ref), driver.pairing(shipment, self.start)]
         self.chains = [bytes(16)]
         for sequence, load in enumerate(self.loads):
-            line, chain = road.logging(shipment, load, sequence, self.chains[-1])
+            line, chain = driver.logging(shipment, load, sequence, self.chains[-1])
             self.chains.append(chain)
-            lines += [line, road.line("report", shipment)]
-        return [*lines, road.line("shipment", shipment)]
+            lines += [line, driver.line("report", shipment)]
+        return [*lines, driver.line("shipment", shipment)]
 
     def check(self, at, heard):
         """Compare all of it with the reference, and return its reports."""
@@ -74,23 +74,23 @@ class Trip:
         return told
 
 
-def tell(road, trips):
+def tell(driver, trips):
     """What the contract and the reference make of each trip: reports, when both agree."""
-    ids = road.ids([(trip.lot, trip.ref) for trip in trips])
-    stories = [trip.story(road, shipment) for trip, shipment in zip(trips, ids, strict=True)]
-    for trip, (at, heard) in zip(trips, road.ask(stories), strict=True):
+    ids = driver.ids([(trip.lot, trip.ref) for trip in trips])
+    stories = [trip.story(driver, shipment) for trip, shipment in zip(trips, ids, strict=True)]
+    for trip, (at, heard) in zip(trips, driver.ask(stories), strict=True):
         yield trip.check(at, heard)
 
 
-def lot_of(road, profile):
-    return road.lot(profile, expires_at=road.began + 900 * DAY)
+def lot_of(driver, profile):
+    return driver.lot(profile, expires_at=driver.began + 900 * DAY)
 
 
-def trip_of(road, profile, lot, loads, number=0, quiet=0):
-    return Trip(profile, lot, number, loads, road.began - quiet, road.began + 900 * DAY)
+def trip_of(driver, profile, lot, loads, number=0, quiet=0):
+    return Trip(profile, lot, number, loads, driver.began - quiet, driver.began + 900 * DAY)
 
 
-def test_random_series(road):
+def test_random_series(driver):
     """Requirement 26: on every batch the contract comes to what the reference comes to (TT2, TT3, TT4)."""
     dice = random.Random(seed())
     count = cases()
@@ -98,13 +98,13 @@ def test_random_series(road):
     group = 12
     for first in range(0, count, group):
         profile = random_profile(dice)
-        lot = lot_of(road, profile)
+        lot = lot_of(driver, profile)
         trips = []
         for number in range(first, min(first + group, count)):
             quiet = max(0, profile.silence + dice.choice((-1, 0, 1)))
             quiet = dice.choice((0, quiet, dice.randrange(2 * profile.silence), dice.randrange(80 * DAY)))
-            trips.append(trip_of(road, profile, lot, random_loads(dice, profile), number, quiet))
-        for told in tell(road, trips):
+            trips.append(trip_of(driver, profile, lot, random_loads(dice, profile), number, quiet))
+        for told in tell(driver, trips):
             seen[told[-1].verdict] += 1
             seen["mean"] += told[-1].breached >> MKT & 1
             seen["budget"] += told[-1].breached >> BUDGET & 1
@@ -133,32 +133,32 @@ STRICT = Profile(
 
 
 @pytest.mark.parametrize("packing", [{}, {"width": 8, "resolution": 100, "base": -900}])
-def test_where_it_is_cut_does_not_matter(road, packing):
+def test_where_it_is_cut_does_not_matter(driver, packing):
     """CC1: one series, cut into two at every place, and into batches of one."""
     cycle = (500, 900, 900, None, 900, 100, 100, 300, 1_100, 500, 100, None, 2_900, 900, 700, 600, 900, 100)
     whole = Load(0, 600, cycle * 2, **packing)
-    lot = lot_of(road, STRICT)
+    lot = lot_of(driver, STRICT)
     ways = [whole.cut(at) for at in range(1, len(whole.values))]
     singles = [whole]
     while len(singles[-1].values) > 1:
         singles[-1:] = singles[-1].cut(1)
     ways += [[whole], singles]
-    told = list(tell(road, [trip_of(road, STRICT, lot, loads, number) for number, loads in enumerate(ways)]))
+    told = list(tell(driver, [trip_of(driver, STRICT, lot, loads, number) for number, loads in enumerate(ways)]))
     assert len({reports[-1] for reports in told}) == 1
     # All six of what can be breached is.
     assert told[0][-1].breached == 0b11_0000_1111
 
 
 @pytest.mark.parametrize(("width", "lanes"), [(16, 16), (8, 32)])
-def test_tt3_every_filling_of_the_last_word(road, width, lanes):
+def test_tt3_every_filling_of_the_last_word(driver, width, lanes):
     """TT3: the last reading counts, and what pads the word does not."""
-    lot = lot_of(road, STRICT)
+    lot = lot_of(driver, STRICT)
     loads = []
     for count in range(1, 2 * lanes + 2):
         for last in (100, 900, None):
             values = (500,) * (count - 1) + (last,)
             loads.append([Load(0, 60, values, base=100, width=width, resolution=1 if width == 16 else 100)])
-    told = tell(road, [trip_of(road, STRICT, lot, load, number) for number, load in enumerate(loads)])
+    told = tell(driver, [trip_of(driver, STRICT, lot, load, number) for number, load in enumerate(loads)])
     for load, (reported,) in zip(loads, told, strict=True):
         *before, last = load[0].values
         extremes = [value for value in (*before, last) if value is not None]
@@ -185,27 +185,27 @@ MEAN = Profile(low=200, high=800, silence=DAY, unknown=900 * DAY, mkt_limit=800,
         ([(1, 801), (23, None)], True),
     ],
 )
-def test_vectors_of_the_mean(road, parts, breached):
+def test_vectors_of_the_mean(driver, parts, breached):
     values = tuple(value for count, value in parts for _ in range(count))
-    (told,) = tell(road, [trip_of(road, MEAN, lot_of(road, MEAN), [Load(0, HOUR, values)])])
+    (told,) = tell(driver, [trip_of(driver, MEAN, lot_of(driver, MEAN), [Load(0, HOUR, values)])])
     assert told[-1].breached == breached << MKT
 
 
 @pytest.mark.parametrize(("missing", "breached"), [(True, True), (False, False)])
-def test_unknown_time_across_the_end_of_a_window(road, missing, breached):
+def test_unknown_time_across_the_end_of_a_window(driver, missing, breached):
     """Ten of 25 minutes lie inside: a missing reading weighs as one that was made, a gap as far as it lies inside."""
     hour = replace(MEAN, mkt_hours=1)
     loads = [Load(0, 1_500, (801, 200) + (None,) * missing), Load(4_500, 600, (200,))]
-    (told,) = tell(road, [trip_of(road, hour, lot_of(road, hour), loads)])
+    (told,) = tell(driver, [trip_of(driver, hour, lot_of(driver, hour), loads)])
     assert told[-1].breached == breached << MKT
 
 
-def test_tt4_no_mean_excuses_freezing(road):
+def test_tt4_no_mean_excuses_freezing(driver):
     """TT4: one hour of frost in a month of the best mean."""
     rules = (Rule(Bound.BELOW, Span.SINGLE, -50, 60),)
     freeze = Profile(200, 800, DAY, DAY, rules, mkt_limit=800, mkt_hours=720)
     loads = [Load(0, HOUR, (900,) + (300,) * 400 + (-50,) + (300,) * 300)]
-    (told,) = tell(road, [trip_of(road, freeze, lot_of(road, freeze), loads)])
+    (told,) = tell(driver, [trip_of(driver, freeze, lot_of(driver, freeze), loads)])
     assert told[-1].breached == 0b1
 
 
@@ -239,27 +239,27 @@ def _steps(total):
     return None
 
 
-def test_weights_are_exact(road):
+def test_weights_are_exact(driver):
     """Every weight is the whole number of the prose, neither more nor less by one."""
     dice = random.Random(seed())
     trips, expected = [], []
     for limit in (-3_000, -1_500, 100, 800, 2_500, 4_000):
         profile = Profile(-9_000, 9_000, DAY, 900 * DAY, mkt_limit=limit, mkt_hours=720)
-        lot = lot_of(road, profile)
+        lot = lot_of(driver, profile)
         for number in range(cases() // 50):
             for above in (False, True):
                 loads = _hair(dice, profile, above)
-                trips.append(trip_of(road, profile, lot, loads, 2 * number + above))
+                trips.append(trip_of(driver, profile, lot, loads, 2 * number + above))
                 expected.append(above)
-    breached = [bool(told[-1].breached) for told in tell(road, trips)]
+    breached = [bool(told[-1].breached) for told in tell(driver, trips)]
     assert breached == expected
 
 
 @pytest.mark.parametrize("value", [LOWEST, -4_000, 8_500, 15_000])
-def test_the_ends_of_what_is_read(road, value):
+def test_the_ends_of_what_is_read(driver, value):
     """Absolute zero has no mean that a division would survive."""
     profile = Profile(-5_000, 8_000, DAY, DAY, mkt_limit=-6_000, mkt_hours=24)
     # What opens a window comes first.
     loads = [Load(0, 60, (-5_999,), base=LOWEST), Load(60, 60, (value,), base=min(0, value))]
-    (told,) = tell(road, [trip_of(road, profile, lot_of(road, profile), loads)])
+    (told,) = tell(driver, [trip_of(driver, profile, lot_of(driver, profile), loads)])
     assert value in (told[-1].judgement.lowest, told[-1].judgement.highest)

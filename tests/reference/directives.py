@@ -187,7 +187,7 @@ class Standing:
     institution: int
     roles: int
     licensed: bool
-    house_roles: int = 0
+    institution_roles: int = 0
 
 
 @dataclass(frozen=True)

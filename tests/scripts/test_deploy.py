@@ -60,7 +60,7 @@ def spoken():
 
 
 @pytest.fixture(scope="module")
-def house(module_isolation, people, guardian, spoken):
+def deployed_contracts(module_isolation, people, guardian, spoken):
     """As in life: two days before the administrator acts, an hour before a new rule does, a guardian apart."""
     return script.deploy(
         people.deployer, people.regulator, guardian=guardian, admin_delay=2 * DAY, rules_delay=HOUR, say=spoken.append
@@ -70,14 +70,14 @@ def house(module_isolation, people, guardian, spoken):
 # ---- who has what ----------------------------------------------------------------------------------------------------
 
 
-def test_everything_is_deployed_in_one_straight_line(house):
-    assert list(house) == NAMES
-    assert [contract._name for contract in house.values()] == NAMES
-    blocks = [contract.tx.block_number for contract in house.values()]
+def test_everything_is_deployed_in_one_straight_line(deployed_contracts):
+    assert list(deployed_contracts) == NAMES
+    assert [contract._name for contract in deployed_contracts.values()] == NAMES
+    blocks = [contract.tx.block_number for contract in deployed_contracts.values()]
     assert blocks == sorted(blocks)
 
 
-def test_the_script_says_what_it_does(house, spoken):
+def test_the_script_says_what_it_does(deployed_contracts, spoken):
     assert spoken == [*(f"deploying {name}" for name in NAMES), "handing the powers to the regulator"]
 
 
@@ -110,20 +110,28 @@ def test_the_deployer_has_no_role(manager, deployer):
     assert [manager.hasRole(role, deployer)[0] for role in (script.ADMIN, *script.ROLES)] == [False] * 8
 
 
-def test_only_the_contract_doses_dispenses_for_others(house, manager, people, guardian):
+def test_only_the_contract_doses_dispenses_for_others(deployed_contracts, manager, people, guardian):
     """The regulator neither: who can take units out of any shipment is no person."""
-    assert tuple(manager.hasRole(script.DISPENSER, house["Doses"])) == (True, 0)
-    others = [people.regulator, people.deployer, guardian, *(c for name, c in house.items() if name != "Doses")]
+    assert tuple(manager.hasRole(script.DISPENSER, deployed_contracts["Doses"])) == (True, 0)
+    others = [
+        people.regulator,
+        people.deployer,
+        guardian,
+        *(c for name, c in deployed_contracts.items() if name != "Doses"),
+    ]
     assert not any(manager.hasRole(script.DISPENSER, account)[0] for account in others)
-    held = [role for role in (script.ADMIN, *script.ROLES) if manager.hasRole(role, house["Doses"])[0]]
+    held = [role for role in (script.ADMIN, *script.ROLES) if manager.hasRole(role, deployed_contracts["Doses"])[0]]
     assert held == [script.DISPENSER]
 
 
 @pytest.mark.parametrize(("role", "powers"), script.POWERS.items())
-def test_each_restricted_function_has_its_role(house, manager, role, powers):
+def test_each_restricted_function_has_its_role(deployed_contracts, manager, role, powers):
     for name, functions in powers.items():
         for function in functions:
-            assert manager.getTargetFunctionRole(house[name], house[name].signatures[function]) == role
+            assert (
+                manager.getTargetFunctionRole(deployed_contracts[name], deployed_contracts[name].signatures[function])
+                == role
+            )
 
 
 @pytest.mark.parametrize("role", script.POWERS)
@@ -145,7 +153,7 @@ def test_no_restricted_function_was_forgotten():
     assert found | asking == mapped
 
 
-def test_nobody_else_was_told_of(house, manager):
+def test_nobody_else_was_told_of(deployed_contracts, manager):
     """The log of the manager is its whole history: whoever has a role was granted it there."""
     log = web3.eth.get_logs({"address": manager.address, "fromBlock": 0})
     granted = [
@@ -160,25 +168,25 @@ def test_nobody_else_was_told_of(house, manager):
 # ---- the deployer ----------------------------------------------------------------------------------------------------
 
 
-def test_the_deployer_has_no_power_left(house, manager, institutions, coldchain, deployer, hospital):
+def test_the_deployer_has_no_power_left(deployed_contracts, manager, institutions, coldchain, deployer, hospital):
     unauthorised = error("AccessManagedUnauthorized", deployer)
     for method, *args in (
         (institutions.accredit, PERSON, HANDLE, 1, FOR_EVER),
         (institutions.renew, hospital, 1, FOR_EVER),
         (institutions.suspend, hospital),
         (institutions.reinstate, hospital),
-        (house["Lots"].registerProfile, PROFILE),
-        (house["Lots"].assignPrefix, 9506000, 7, deployer),
-        (house["Lots"].setAuthority, deployer),
-        (house["Loggers"].accreditModel, HANDLE, HANDLE, HANDLE),
-        (house["Loggers"].distrustModel, 1),
-        (house["Loggers"].setAuthority, deployer),
-        (house["Doses"].registerSchedule, 8, STEPS),
-        (house["Doses"].setAuthority, deployer),
-        (house["AccessLog"].review, HANDLE, 1),
-        (house["AccessLog"].setAuthority, deployer),
-        (house["ClaimDesk"].arbitrate, DECIDED, 1, 1),
-        (house["ClaimDesk"].setAuthority, deployer),
+        (deployed_contracts["Lots"].registerProfile, PROFILE),
+        (deployed_contracts["Lots"].assignPrefix, 9506000, 7, deployer),
+        (deployed_contracts["Lots"].setAuthority, deployer),
+        (deployed_contracts["Loggers"].accreditModel, HANDLE, HANDLE, HANDLE),
+        (deployed_contracts["Loggers"].distrustModel, 1),
+        (deployed_contracts["Loggers"].setAuthority, deployer),
+        (deployed_contracts["Doses"].registerSchedule, 8, STEPS),
+        (deployed_contracts["Doses"].setAuthority, deployer),
+        (deployed_contracts["AccessLog"].review, HANDLE, 1),
+        (deployed_contracts["AccessLog"].setAuthority, deployer),
+        (deployed_contracts["ClaimDesk"].arbitrate, DECIDED, 1, 1),
+        (deployed_contracts["ClaimDesk"].setAuthority, deployer),
         (institutions.setAuthority, deployer),
         (coldchain.setAuthority, deployer),
     ):
@@ -255,8 +263,8 @@ def test_the_guardian_cancels_a_rule_that_waits(manager, lots, regulator, guardi
     assert refusal(manager.execute, lots, call, sender=regulator) == error("AccessManagerNotScheduled", operation)
 
 
-def test_TP7_a_plan_waits_as_long_as_a_rule(house):
-    assert house["Plans"].PUBLISH_DELAY() == HOUR
+def test_TP7_a_plan_waits_as_long_as_a_rule(deployed_contracts):
+    assert deployed_contracts["Plans"].PUBLISH_DELAY() == HOUR
 
 
 def test_the_registrar_acts_at_once(institutions, regulator):
@@ -272,9 +280,11 @@ def test_the_guardian_does_nothing_but_cancel(institutions, lots, guardian):
     assert refusal(lots.registerProfile, PROFILE, sender=guardian) == message
 
 
-def test_two_deployments_do_not_touch(people, house):
+def test_two_deployments_do_not_touch(people, deployed_contracts):
     second = script.deploy(people.stranger, people.carrier)
-    assert not {contract.address for contract in second.values()} & {contract.address for contract in house.values()}
+    assert not {contract.address for contract in second.values()} & {
+        contract.address for contract in deployed_contracts.values()
+    }
     assert second["AccessManager"].hasRole(script.ADMIN, people.regulator)[0] is False
 
 
@@ -282,38 +292,41 @@ def test_two_deployments_do_not_touch(people, house):
 
 
 @pytest.fixture(scope="module")
-def book(house, tmp_path_factory):
-    path = script.write_book(house, tmp_path_factory.mktemp("deployments"))
+def book(deployed_contracts, tmp_path_factory):
+    path = script.write_book(deployed_contracts, tmp_path_factory.mktemp("deployments"))
     assert path.name == f"{chain.id}.json"
     return json.loads(path.read_text())
 
 
-def test_the_book_names_the_chain_and_all_contracts(book, house):
+def test_the_book_names_the_chain_and_all_contracts(book, deployed_contracts):
     assert book["chainId"] == web3.eth.chain_id
     assert {name: entry["address"] for name, entry in book["contracts"].items()} == {
-        name: contract.address for name, contract in house.items()
+        name: contract.address for name, contract in deployed_contracts.items()
     }
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_books_hashes_and_blocks_are_the_chains(book, house, name):
+def test_the_books_hashes_and_blocks_are_the_chains(book, deployed_contracts, name):
     entry = book["contracts"][name]
     assert entry["codeHash"] == web3.keccak(web3.eth.get_code(entry["address"])).to_0x_hex()
     assert web3.eth.get_code(entry["address"], entry["block"]) != b""
     assert web3.eth.get_code(entry["address"], entry["block"] - 1) == b""
     # Without the name that Brownie gives to a constructor: so that the client's own ABI has the same hash.
     plain = [
-        {k: v for k, v in part.items() if (part["type"], k) != ("constructor", "name")} for part in house[name].abi
+        {k: v for k, v in part.items() if (part["type"], k) != ("constructor", "name")}
+        for part in deployed_contracts[name].abi
     ]
     assert entry["abiHash"] == abi_hash(plain)
 
 
-def test_the_library_of_the_book_is_the_one_that_is_linked_to(house):
-    assert bytes.fromhex(house["TemperatureRules"].address[2:]) in bytes(web3.eth.get_code(house["ColdChain"].address))
+def test_the_library_of_the_book_is_the_one_that_is_linked_to(deployed_contracts):
+    assert bytes.fromhex(deployed_contracts["TemperatureRules"].address[2:]) in bytes(
+        web3.eth.get_code(deployed_contracts["ColdChain"].address)
+    )
 
 
-def test_the_books_arguments_are_those_of_the_constructors(book, house, deployer):
-    address = {name: contract.address.lower() for name, contract in house.items()}
+def test_the_books_arguments_are_those_of_the_constructors(book, deployed_contracts, deployer):
+    address = {name: contract.address.lower() for name, contract in deployed_contracts.items()}
     expected = {
         "AccessManager": [deployer.address.lower()],
         "Institutions": [address["AccessManager"]],
@@ -332,10 +345,10 @@ def test_the_books_arguments_are_those_of_the_constructors(book, house, deployer
     assert {name: [arg.lower() for arg in entry["args"]] for name, entry in book["contracts"].items()} == expected
 
 
-def test_a_book_is_replaced_as_a_whole(house, tmp_path):
-    path = script.write_book(house, tmp_path / "new")
+def test_a_book_is_replaced_as_a_whole(deployed_contracts, tmp_path):
+    path = script.write_book(deployed_contracts, tmp_path / "new")
     path.write_text("rubbish")
-    assert script.write_book(house, tmp_path / "new") == path
+    assert script.write_book(deployed_contracts, tmp_path / "new") == path
     assert json.loads(path.read_text())["chainId"] == chain.id
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
@@ -344,7 +357,7 @@ def test_a_book_is_replaced_as_a_whole(house, tmp_path):
 
 
 @pytest.mark.parametrize("word", ["nonsense", "0x12", "0x" + "zz" * 20])
-def test_a_regulator_that_is_no_address_is_refused(house, monkeypatch, capsys, word):
+def test_a_regulator_that_is_no_address_is_refused(deployed_contracts, monkeypatch, capsys, word):
     height = len(chain)
     monkeypatch.setenv("REGULATOR", word)
     with pytest.raises(SystemExit, match="REGULATOR is not an address"):
@@ -356,7 +369,7 @@ def test_a_regulator_that_is_no_address_is_refused(house, monkeypatch, capsys, w
 # --------------------------------------------------------------------------------------------------------
 
 
-def test_a_regulator_that_deploys_is_refused(people, house):
+def test_a_regulator_that_deploys_is_refused(people, deployed_contracts):
     """It would renounce the administration that it has just received."""
     height = len(chain)
     with pytest.raises(ValueError, match="the regulator is the deployer"):
@@ -375,13 +388,13 @@ def test_the_administrators_own_operations_only_the_administrator_cancels(manage
 
 
 @pytest.mark.parametrize("name", ["ADMIN_DELAY", "RULES_DELAY"])
-def test_a_delay_that_is_no_number_is_refused(house, monkeypatch, name):
+def test_a_delay_that_is_no_number_is_refused(deployed_contracts, monkeypatch, name):
     monkeypatch.setenv(name, "a day")
     with pytest.raises(SystemExit, match=f"{name} is 'a day'"):
         script.main()
 
 
-def test_a_regulator_that_nobody_has_is_refused(house, monkeypatch):
+def test_a_regulator_that_nobody_has_is_refused(deployed_contracts, monkeypatch):
     monkeypatch.setenv("REGULATOR", NOBODY)
     monkeypatch.setattr(script, "write_book", lambda deployed: ROOT / "deployments" / "none.json")
     with pytest.raises(SystemExit, match="the regulator is account 0"):

@@ -85,17 +85,17 @@ class Claims:
     payee.
     """
 
-    def __init__(cls, house, salus_project, people):
+    def __init__(cls, deployed_contracts, salus_project, people):
         insurer, *rest = list(newcomers())[:6]
         cls.insurer = low(insurer)
         cls.providers, cls.members = [low(each) for each in rest[:2]], [low(each) for each in rest[2:]]
         cls.stranger = low(people.stranger)
         cls.token = salus_project.MisbehavingToken.deploy({"from": people.deployer})
         cls.token.mint(insurer, 2**100, {"from": people.deployer})
-        cls.token.approve(house["Treasury"], 2**256 - 1, {"from": insurer})
+        cls.token.approve(deployed_contracts["Treasury"], 2**256 - 1, {"from": insurer})
         cls.owner, cls.place = people.deployer, (cls.insurer, low(cls.token))
         cls.blocked = set()
-        cls.bench = ClaimBench(house, people, lambda _, payee: payee in cls.blocked)
+        cls.bench = ClaimBench(deployed_contracts, people, lambda _, payee: payee in cls.blocked)
 
     def setup(self):
         bench = self.bench
@@ -213,7 +213,7 @@ class Claims:
 
     def rule_decide_in_the_end(self, st_pick):
         if self.some(st_pick, State.PENDED):
-            self.bench.wire.mine(self.bench.now + 2 * DAY + 1)
+            self.bench.rpc_batch.mine(self.bench.now + 2 * DAY + 1)
             self.rule_decide(st_pick, 1)
 
     def outcome(self, result):
@@ -315,7 +315,7 @@ class Claims:
             self.bench.fund(*self.place, self.bench.money.pool(*self.place).owed + 5_000)
         self.bench.announce(*self.place, self.bench.money.pool(*self.place).balance * st_share // 100)
         if st_wait < 2:
-            self.bench.wire.mine(self.bench.now + 31 * DAY)
+            self.bench.rpc_batch.mine(self.bench.now + 31 * DAY)
         if self.bench.exit(*self.place):
             self.seen.add("exited")
 
@@ -331,7 +331,7 @@ class Claims:
     # ---- the rules: what else changes --------------------------------------------------------------------------------
 
     def rule_wait(self, st_wait):
-        self.bench.wire.mine(self.bench.now + WAITS[st_wait])
+        self.bench.rpc_batch.mine(self.bench.now + WAITS[st_wait])
 
     def rule_consent(self, st_member, st_share):
         """Taken back one time in five."""
@@ -410,12 +410,12 @@ for name, most in MOST.items():
 
 
 @pytest.fixture(scope="module")
-def long_lived(house, regulator):
+def long_lived(deployed_contracts, regulator):
     """An insurer and two providers, accredited for longer than any walk."""
     kinds = (("payer", INSURER), ("first", PROVIDER), ("second", PROVIDER))
     for (handle, role), account in zip(kinds, newcomers(), strict=False):
-        accredit(house["Institutions"], regulator, account, handle, role, years=500)
-    return house
+        accredit(deployed_contracts["Institutions"], regulator, account, handle, role, years=500)
+    return deployed_contracts
 
 
 def test_claims_against_the_reference(state_machine, long_lived, salus_project, people):

@@ -12,9 +12,7 @@ from inspect import signature
 from brownie.test import strategy
 
 from tests.conftest import LOGGER
-from tests.support import boundary_time as edge
-from tests.support import lot_builders as words
-from tests.support import shipment_builders as build
+from tests.support import boundary_time, lot_builders, shipment_builders
 from tests.support.effort import machine_settings, seed
 from tests.support.keys import key_of
 from tests.support.shipment_builders import ACTIVE, CLOSED, DAY, DESTROYED, HOUR, INTACT, SHREDDED, SHUT
@@ -29,18 +27,32 @@ ACTS = {"open", "hand", "refused", "split", "merge", "dispense", "log", "breach"
 
 
 class Lots:
-    def __init__(cls, house, people, name):
-        cls.coldchain, cls.house, cls.people, cls.name = house["ColdChain"], house, people, name
+    def __init__(cls, deployed_contracts, people, name):
+        cls.coldchain, cls.deployed_contracts, cls.people, cls.name = (
+            deployed_contracts["ColdChain"],
+            deployed_contracts,
+            people,
+            name,
+        )
         cls.hands = [people.manufacturer, people.carrier, people.clinic, people.laboratory]
-        lots, regulator = house["Lots"], {"from": people.regulator}
-        lots.assignPrefix(words.PREFIX, words.DIGITS, people.manufacturer, regulator)
-        profile = words.Profile(silence=DAY, unknown=10 * DAY)
-        if edge.refusal(lots.registerProfile, profile, sender=people.regulator) is edge.PASSED:
+        lots, regulator = deployed_contracts["Lots"], {"from": people.regulator}
+        lots.assignPrefix(lot_builders.PREFIX, lot_builders.DIGITS, people.manufacturer, regulator)
+        profile = lot_builders.Profile(silence=DAY, unknown=10 * DAY)
+        if boundary_time.refusal(lots.registerProfile, profile, sender=people.regulator) is boundary_time.PASSED:
             lots.registerProfile(profile, regulator)
-        now = edge.now()
+        now = boundary_time.now()
         made = (now - DAY, now + 1_000 * DAY, UNITS)
-        terms = (people.manufacturer, words.GTIN, words.lot_number(name), *made, words.profile_id(profile), bytes(32))
-        cls.lot = lots.registerLot(terms, words.DIGITS, {"from": people.manufacturer}).events["LotRegistered"]["lot"]
+        terms = (
+            people.manufacturer,
+            lot_builders.GTIN,
+            lot_builders.lot_number(name),
+            *made,
+            lot_builders.profile_id(profile),
+            bytes(32),
+        )
+        cls.lot = lots.registerLot(terms, lot_builders.DIGITS, {"from": people.manufacturer}).events["LotRegistered"][
+            "lot"
+        ]
 
     def setup(self):
         self.seen, self.known, self.devices, self.released = set(), {}, {}, None
@@ -52,17 +64,22 @@ class Lots:
     def pick(self, number):
         ids = list(self.known)
         id_ = ids[number % len(ids)]
-        return id_, build.shipment_of(self.coldchain, id_)
+        return id_, shipment_builders.shipment_of(self.coldchain, id_)
 
     def remember(self, id_):
-        self.known[str(id_)] = build.shipment_of(self.coldchain, id_), build.report_of(self.coldchain, id_)
+        self.known[str(id_)] = (
+            shipment_builders.shipment_of(self.coldchain, id_),
+            shipment_builders.report_of(self.coldchain, id_),
+        )
 
     def fresh_device(self, id_, start, holder):
         self.count += 1
-        key = build.key(f"machine {self.name} {self.count}")
-        self.house["Institutions"].setOperator(key.address, LOGGER, FOR_EVER, {"from": self.people.logger})
-        self.house["Loggers"].register(key.address, 0, 50, bytes(32), {"from": self.people.logger})
-        self.house["Loggers"].calibrate(key.address, start + 900 * DAY, bytes(32), {"from": self.people.laboratory})
+        key = shipment_builders.key(f"machine {self.name} {self.count}")
+        self.deployed_contracts["Institutions"].setOperator(key.address, LOGGER, FOR_EVER, {"from": self.people.logger})
+        self.deployed_contracts["Loggers"].register(key.address, 0, 50, bytes(32), {"from": self.people.logger})
+        self.deployed_contracts["Loggers"].calibrate(
+            key.address, start + 900 * DAY, bytes(32), {"from": self.people.laboratory}
+        )
         self.coldchain.pair(id_, key.address, start, FOR_EVER, 0, {"from": holder})
         self.devices[str(id_)] = key
 
@@ -72,7 +89,13 @@ class Lots:
         self.count += 1
         maker = self.people.manufacturer
         tx = self.coldchain.open(
-            self.lot, build.word(f"ref {self.count}"), st_units + 5, 0, bytes(32), bytes(32), {"from": maker}
+            self.lot,
+            shipment_builders.word(f"ref {self.count}"),
+            st_units + 5,
+            0,
+            bytes(32),
+            bytes(32),
+            {"from": maker},
         )
         id_ = str(tx.events["ShipmentOpened"]["shipment"])
         self.fresh_device(id_, tx.timestamp - HOUR, maker)
@@ -82,17 +105,17 @@ class Lots:
     def rule_hand(self, st_first, st_hand):
         id_, at = self.pick(st_first)
         to, holder = self.hands[st_hand], next(each for each in self.hands if each == at.holder)
-        handover = build.Handover(id_, to.address, FOR_EVER)
-        offer = build.sign_offer(self.coldchain, handover, key_of(holder))
+        handover = shipment_builders.Handover(id_, to.address, FOR_EVER)
+        offer = shipment_builders.sign_offer(self.coldchain, handover, key_of(holder))
         back = to in (self.people.manufacturer, self.people.laboratory)
         over = at.disposition in (SHUT, SHREDDED)
         may = to != holder and not over and (back or self.coldchain.verdict(id_) == INTACT)
-        refused = edge.refusal(self.coldchain.hand, handover.struct, offer, b"", sender=to)
+        refused = boundary_time.refusal(self.coldchain.hand, handover.struct, offer, b"", sender=to)
         assert (refused is None) == may
         if may:
             self.coldchain.hand(handover.struct, offer, b"", {"from": to})
             # The same signature is worth nothing any more.
-            assert edge.refusal(self.coldchain.hand, handover.struct, offer, b"", sender=to) is not None
+            assert boundary_time.refusal(self.coldchain.hand, handover.struct, offer, b"", sender=to) is not None
         self.seen.add("hand" if may else "refused")
 
     def rule_split(self, st_first, st_units):
@@ -100,10 +123,10 @@ class Lots:
         if not 0 < st_units < at.units or at.disposition in (SHUT, SHREDDED):
             return
         self.count += 1
-        tx = self.coldchain.split(id_, build.word(f"ref {self.count}"), st_units, {"from": at.holder})
+        tx = self.coldchain.split(id_, shipment_builders.word(f"ref {self.count}"), st_units, {"from": at.holder})
         part = str(tx.events["ShipmentSplit"]["into"])
-        assert build.report_of(self.coldchain, part) == build.report_of(self.coldchain, id_)
-        self.fresh_device(part, build.report_of(self.coldchain, part).judgement.until, at.holder)
+        assert shipment_builders.report_of(self.coldchain, part) == shipment_builders.report_of(self.coldchain, id_)
+        self.fresh_device(part, shipment_builders.report_of(self.coldchain, part).judgement.until, at.holder)
         self.remember(part)
         self.seen.add("split")
 
@@ -119,9 +142,9 @@ class Lots:
         other = beside[st_second % len(beside)]
         if [self.coldchain.verdict(each) for each in (one, other)] != [INTACT, INTACT]:
             return
-        before = [build.report_of(self.coldchain, each).judgement for each in (one, other)]
+        before = [shipment_builders.report_of(self.coldchain, each).judgement for each in (one, other)]
         self.coldchain.merge(one, other, {"from": a.holder})
-        after = build.report_of(self.coldchain, other).judgement
+        after = shipment_builders.report_of(self.coldchain, other).judgement
         assert after.lowest == min(each.lowest for each in before) and after.highest == max(
             each.highest for each in before
         )
@@ -140,20 +163,22 @@ class Lots:
 
     def rule_log(self, st_first, st_readings):
         id_, at = self.pick(st_first)
-        judged = build.report_of(self.coldchain, id_).judgement
-        if judged.until + 1_800 > edge.now():
-            edge.at(judged.until + 1_800)
-        head = build.header(judged.batches, judged.until, 600, 3, -4_000)
-        batch = build.Batch(id_, head, build.NOTHING, build.packed(READINGS[st_readings], -4_000))
-        signature = build.sign_batch(self.coldchain, batch, at.chain, self.devices[id_])
+        judged = shipment_builders.report_of(self.coldchain, id_).judgement
+        if judged.until + 1_800 > boundary_time.now():
+            boundary_time.at(judged.until + 1_800)
+        head = shipment_builders.header(judged.batches, judged.until, 600, 3, -4_000)
+        batch = shipment_builders.Batch(
+            id_, head, shipment_builders.NOTHING, shipment_builders.packed(READINGS[st_readings], -4_000)
+        )
+        signature = shipment_builders.sign_batch(self.coldchain, batch, at.chain, self.devices[id_])
         self.coldchain.log(batch, signature, {"from": self.people.stranger})
-        self.seen.add("breach" if build.report_of(self.coldchain, id_).breached else "log")
+        self.seen.add("breach" if shipment_builders.report_of(self.coldchain, id_).breached else "log")
 
     def rule_laboratory(self, st_first, st_act):
         id_, at = self.pick(st_first)
         name = ("quarantine", "release", "release", "destroy")[st_act]
         method, laboratory = getattr(self.coldchain, name), self.people.laboratory
-        if edge.refusal(method, id_, 1, sender=laboratory) is None:
+        if boundary_time.refusal(method, id_, 1, sender=laboratory) is None:
             method(id_, 1, {"from": laboratory})
             self.released = id_ if name == "release" else None
             self.seen.add(name)
@@ -183,15 +208,15 @@ for name, most in MOST.items():
     setattr(Lots, name, strategy("uint8", max_value=most))
 
 
-def test_shipments_in_any_order_of_acts(state_machine, house, people):
-    state_machine(Lots, house, people, "ANY-ORDER", settings=machine_settings(8, 25))
+def test_shipments_in_any_order_of_acts(state_machine, deployed_contracts, people):
+    state_machine(Lots, deployed_contracts, people, "ANY-ORDER", settings=machine_settings(8, 25))
 
 
-def test_a_long_walk_in_which_everything_happens(house, people):
+def test_a_long_walk_in_which_everything_happens(deployed_contracts, people):
     """The same acts in one history, each as likely as any other, from the seed of the property tests: until all were
     seen.
     """
-    machine, dice = Lots(house, people, "A-WALK"), random.Random(seed())
+    machine, dice = Lots(deployed_contracts, people, "A-WALK"), random.Random(seed())
     machine.setup()
     rules = [getattr(machine, name) for name in sorted(dir(Lots)) if name.startswith("rule_")]
     for step in range(300):

@@ -17,7 +17,7 @@ from tests.reference.guardians import EVERYTHING, MIN_DELAY, Approval
 from tests.reference.registry import ALL, Answer, Directive, Effect, Order, Policy, Reason, Status
 from tests.support.consent_bench import Actor, address
 from tests.support.effort import cases, machine_settings, seed
-from tests.support.guardian_bench import CareBench
+from tests.support.guardian_bench import GuardianBench
 from tests.support.plain_accounts import DAY, newcomers, secret
 
 PURPOSES = (1 << 0, 1 << 2, 1 << 0 | 1 << 2)
@@ -48,23 +48,27 @@ MOST = {
 SCOPES = ((1 << 0, (1 << 40) - 1), (1 << 0 | 1 << 2, 1 << 2 | 1 << 43), EVERYTHING)
 
 
-def normal(house, people):
-    """The house under the widest policy, so that silence is an answer."""
+def normal(deployed_contracts, people):
+    """All contracts under the widest policy, so that silence is an answer."""
     sender = {"from": people.deployer}
-    project_ = house["ConsentRegistry"]._project
-    institutions, guardians, manager = house["Institutions"], house["Guardians"], house["AccessManager"]
+    project_ = deployed_contracts["ConsentRegistry"]._project
+    institutions, guardians, manager = (
+        deployed_contracts["Institutions"],
+        deployed_contracts["Guardians"],
+        deployed_contracts["AccessManager"],
+    )
     registry = project_.ConsentRegistry.deploy(institutions, guardians, Policy.NORMAL, sender)
     log = project_.AccessLog.deploy(manager, institutions, registry, sender)
     manager.setTargetFunctionRole(log, [log.signatures["review"]], REVIEWER, {"from": people.regulator})
-    return {**house, "ConsentRegistry": registry, "AccessLog": log}
+    return {**deployed_contracts, "ConsentRegistry": registry, "AccessLog": log}
 
 
 class Consents:
     """Two patients, a clinic and a hospital, a handful of orders in the hands of whoever may submit them."""
 
-    def __init__(cls, house, people):
+    def __init__(cls, deployed_contracts, people):
         patients = list(newcomers())[:2]
-        cls.bench = CareBench(normal(house, people), patients, people.stranger, people.regulator)
+        cls.bench = GuardianBench(normal(deployed_contracts, people), patients, people.stranger, people.regulator)
         cls.delegates = [cls.bench.add_key(secret(name)) for name in ("carer", "parent")]
         cls.successors = [cls.bench.add_key(secret(name)) for name in ("new phone", "newer phone")]
         cls.family = sorted(cls.bench.add_key(secret(f"guardian {i}")) for i in range(3))
@@ -75,7 +79,7 @@ class Consents:
             Actor(str(people.stranger)),
         ]
         cls.grantees = [int(clinic, 16), int(hospital, 16), PROVIDER, PHARMACY]
-        cls.born = cls.bench.wire.now()
+        cls.born = cls.bench.rpc_batch.now()
 
     def setup(self):
         # Each run starts from the same chain, and so must its model.
@@ -85,7 +89,7 @@ class Consents:
     # ---- the rules ---------------------------------------------------------------------------------------------------
 
     def some_directive(self, grantee, index, deny, purposes, categories, delay, period):
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         effect = Effect.DENY if deny else Effect.PERMIT
         start = now + 10 if delay else 0
         return Directive(
@@ -117,7 +121,7 @@ class Consents:
         assert self.bench.revoke(patient, place.grantee, place.index) is own
         if not own:
             return
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         for grantee in self.grantees if place.grantee == 0 else [place.grantee]:
             for index in range(4) if place.index == ALL else [place.index]:
                 found = self.bench.reference.directive(patient, grantee, index, now)
@@ -127,7 +131,7 @@ class Consents:
     def sign(self, patient, directive, age, signer=0):
         """By the patient's own key, the one that controls the account now, or a delegate's."""
         patient = self.bench.patients[patient]
-        issued_at = max(self.born, self.bench.wire.now() - age)
+        issued_at = max(self.born, self.bench.rpc_batch.now() - age)
         delegate = self.delegates[signer - 4] if signer >= 4 else 0
         key = delegate or (patient if signer < 2 else self.bench.reference.controller_of(patient))
         self.signed.append(Order(patient, directive, issued_at, issued_at + 9 * DAY, key, delegate))
@@ -152,12 +156,12 @@ class Consents:
         self.bench.relay_tolerantly(self.signed)
 
     def rule_wait(self, st_period):
-        self.bench.wire.mine(self.bench.wire.now() + PERIODS[st_period])
+        self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + PERIODS[st_period])
 
     def rule_name_delegate(self, st_patient, st_scope, st_period, st_age, st_signer):
         """Named, changed or removed, by the key that has a say or one that has none."""
-        patient, now = self.bench.patients[st_patient], self.bench.wire.now()
-        key = self.successors[0] if st_signer == 5 else self.bench.circle.controller_of(patient)
+        patient, now = self.bench.patients[st_patient], self.bench.rpc_batch.now()
+        key = self.successors[0] if st_signer == 5 else self.bench.guardians_reference.controller_of(patient)
         until = 0 if st_signer == 4 else now + PERIODS[st_period]
         issued_at = max(self.born, now - st_age)
         terms = (*SCOPES[st_scope], until)
@@ -169,7 +173,7 @@ class Consents:
     def rule_recover(self, st_patient, st_index, st_tries, st_signer):
         """Some of the guardians sign: enough, too few, in the wrong order, for another successor or an old set."""
         patient = self.bench.patients[st_patient]
-        held = self.bench.circle.guardian_set(patient)
+        held = self.bench.guardians_reference.guardian_set(patient)
         successor = self.successors[st_index]
         said = patient if st_signer == 3 else successor
         signers = {4: self.family[::-1], 5: [self.family[0]] * 2}.get(st_signer, self.family[:st_tries])
@@ -183,13 +187,13 @@ class Consents:
         """
         patient = self.bench.patients[st_patient]
         self.bench.set_guardians(patient, self.family, 2, MIN_DELAY)
-        held = self.bench.circle.guardian_set(patient)
+        held = self.bench.guardians_reference.guardian_set(patient)
         # Back to the patient's own account now and then.
         successor = self.successors[0] if st_index else patient
         approvals = [Approval(each, each, successor, held.version) for each in self.family[:2]]
         self.bench.start_recovery(patient, successor, approvals)
         self.bench.finish_recovery(patient)
-        self.bench.wire.mine(self.bench.wire.now() + MIN_DELAY)
+        self.bench.rpc_batch.mine(self.bench.rpc_batch.now() + MIN_DELAY)
         self.bench.finish_recovery(patient)
         if st_deny:
             self.bench.follow(patient)
@@ -200,8 +204,8 @@ class Consents:
         self, st_patient, st_scope, st_signer, st_grantee, st_index, st_purposes, st_categories, st_breadth
     ):  # fmt: skip
         """Named, and at work at once, within its scope or beyond."""
-        patient, now = self.bench.patients[st_patient], self.bench.wire.now()
-        key, delegate = self.bench.circle.controller_of(patient), 4 + st_signer % 2
+        patient, now = self.bench.patients[st_patient], self.bench.rpc_batch.now()
+        key, delegate = self.bench.guardians_reference.controller_of(patient), 4 + st_signer % 2
         terms = (*SCOPES[st_scope], now + DAY)
         self.bench.set_delegate(patient, self.delegates[delegate - 4], terms, issued_at=now, key=key)
         said = self.some_directive(st_grantee, st_index, False, st_purposes, st_categories, False, 2)
@@ -232,9 +236,14 @@ class Consents:
 
     def state(self):
         """What of the rarer things is so at this moment."""
-        patients, circle, registry = self.bench.patients, self.bench.circle, self.bench.reference
+        patients, guardians_reference, registry = (
+            self.bench.patients,
+            self.bench.guardians_reference,
+            self.bench.reference,
+        )
         controllers = [
-            (patient, circle.controller_of(patient), registry.controller_of(patient)) for patient in patients
+            (patient, guardians_reference.controller_of(patient), registry.controller_of(patient))
+            for patient in patients
         ]
         return {
             *("moved" for patient, new, _ in controllers if new != patient),
@@ -310,7 +319,7 @@ class Consents:
             effect, purposes, categories, _, end, issued_at, status = record
             assert (effect, status) == (Effect.PERMIT, Status.ACTIVE)
             assert purposes & question[2] == question[2] and categories & question[3] == question[3]
-            assert issued_at > bar and self.bench.wire.now() < end
+            assert issued_at > bar and self.bench.rpc_batch.now() < end
 
     def teardown(self):
         """CO7: whoever submits everything that was signed once more changes nothing."""
@@ -319,13 +328,13 @@ class Consents:
         places = [
             (patient, grantee, i) for patient in self.bench.patients for grantee in self.grantees for i in range(4)
         ]
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         before = [self.bench.reference.directive(*place, now) for place in places]
         for order in self.signed:
             self.bench.relay([order])
         self.invariant_directives()
         # Time has gone on, and with it what is in force; who stands at each place has not.
-        now = self.bench.wire.now()
+        now = self.bench.rpc_batch.now()
         after = [self.bench.reference.directive(*place, now) for place in places]
         assert [(record.issued_at, record.effect) for record in after] == [
             (record.issued_at, record.effect) for record in before
@@ -336,15 +345,15 @@ for name, most in MOST.items():
     setattr(Consents, name, strategy("uint8", max_value=most))
 
 
-def test_consents_against_the_reference(state_machine, house, people):
-    state_machine(Consents, house, people, settings=machine_settings(10, 20))
+def test_consents_against_the_reference(state_machine, deployed_contracts, people):
+    state_machine(Consents, deployed_contracts, people, settings=machine_settings(10, 20))
 
 
-def test_a_long_walk(house, people):
+def test_a_long_walk(deployed_contracts, people):
     """All rules, each as often as any other, in one history of three hundred steps and more; hypothesis keeps to short
     ones.
     """
-    machine, dice = Consents(house, people), random.Random(seed())
+    machine, dice = Consents(deployed_contracts, people), random.Random(seed())
     machine.setup()
     rules = [getattr(machine, name) for name in sorted(dir(Consents)) if name.startswith("rule_")]
     checks = [getattr(machine, name) for name in sorted(dir(Consents)) if name.startswith("invariant_")]

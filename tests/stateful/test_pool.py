@@ -14,7 +14,7 @@ from tests.conftest import INSURER, accredit
 from tests.support.claim_bench import ClaimBench, low
 from tests.support.effort import cases, machine_settings, seed
 from tests.support.plain_accounts import DAY, newcomers
-from tests.support.rpc_batch import Face
+from tests.support.rpc_batch import FastContract
 
 WAITS = (600, 29 * DAY, 31 * DAY, 38 * DAY)
 # How high each rule's numbers go.
@@ -37,18 +37,18 @@ EVENTS = {
 class Pools:
     """Two insurers with a pool each, three payees whom the token may refuse, and a desk that is told what to do."""
 
-    def __init__(cls, house, salus_project, people):
+    def __init__(cls, deployed_contracts, salus_project, people):
         first, second, *payees = list(newcomers())[:5]
         cls.insurers = [low(first), low(second)]
         cls.payees = [low(each) for each in payees]
         cls.token = salus_project.MisbehavingToken.deploy({"from": people.deployer})
         for insurer in cls.insurers:
             cls.token.mint(insurer, 2**100, {"from": people.deployer})
-            cls.token.approve(house["Treasury"], 2**256 - 1, {"from": insurer})
-        cls.till = Face(salus_project.Caller.deploy({"from": people.deployer}))
+            cls.token.approve(deployed_contracts["Treasury"], 2**256 - 1, {"from": insurer})
+        cls.fake_desk = FastContract(salus_project.Caller.deploy({"from": people.deployer}))
         cls.blocked = set()
-        cls.bench = ClaimBench(house, people, lambda _, payee: payee in cls.blocked)
-        cls.bench.desk, cls.money_token, cls.owner = cls.till, low(cls.token), people.deployer
+        cls.bench = ClaimBench(deployed_contracts, people, lambda _, payee: payee in cls.blocked)
+        cls.bench.desk, cls.money_token, cls.owner = cls.fake_desk, low(cls.token), people.deployer
 
     def setup(self):
         self.bench.restart()
@@ -62,10 +62,10 @@ class Pools:
         """The desk calls the treasury; the answer must be the reference's. ``None`` when both refused."""
         treasury = self.bench.treasury
         data = bytes.fromhex(treasury.call(self.owner, method, *args).data[2:])
-        call = self.till.call(self.owner, "call", treasury.address, data)
-        answers = [] if self.bench.wire.error(call, treasury.abi) else self.bench.wire.ask([call])
+        call = self.fake_desk.call(self.owner, "call", treasury.address, data)
+        answers = [] if self.bench.rpc_batch.error(call, treasury.abi) else self.bench.rpc_batch.ask([call])
         done = self.bench.both(
-            self.till,
+            self.fake_desk,
             self.owner,
             "call",
             [treasury.address, data],
@@ -74,7 +74,7 @@ class Pools:
         )
         if done is None:
             return None
-        raw = self.till.read("call", answers[0])
+        raw = self.fake_desk.read("call", answers[0])
         assert (int.from_bytes(raw, "big") if raw else None) == (None if done[1] is None else int(done[1]))
         return done[1]
 
@@ -160,7 +160,7 @@ class Pools:
     def rule_leave_in_time(self, st_insurer, st_share):
         """Announced, and waited for as long as it takes."""
         self.bench.announce(*self.place(st_insurer), self.pool(st_insurer).balance * min(100, st_share) // 100)
-        self.bench.wire.mine(self.bench.now + 31 * DAY)
+        self.bench.rpc_batch.mine(self.bench.now + 31 * DAY)
         self.leave(st_insurer)
 
     def leave(self, insurer):
@@ -168,7 +168,7 @@ class Pools:
             self.seen.add("exited")
 
     def rule_wait(self, st_wait):
-        self.bench.wire.mine(self.bench.now + WAITS[st_wait])
+        self.bench.rpc_batch.mine(self.bench.now + WAITS[st_wait])
 
     def rule_block(self, st_payee):
         payee = self.payees[st_payee]
@@ -192,21 +192,21 @@ class Pools:
     def invariant_solvent_and_conserved(self):
         """CL1, CL2: by the contract's own words, and what came in and went out."""
         bench, money = self.bench, self.bench.money
-        keys = [(self.till.address, insurer, self.money_token) for insurer in self.insurers]
+        keys = [(self.fake_desk.address, insurer, self.money_token) for insurer in self.insurers]
         pools = sum(told[0] + told[3] for told in bench.view(bench.treasury, "pool", keys))
         held = sum(bench.view(bench.treasury, "held", [(payee, self.money_token) for payee in self.payees]))
-        (here,) = bench.view(Face(self.token), "balanceOf", [(bench.treasury.address,)])
+        (here,) = bench.view(FastContract(self.token), "balanceOf", [(bench.treasury.address,)])
         assert pools + held <= here
         received = sum(money.received.values())
         assert pools + held == money.funded[self.money_token] - money.left[self.money_token] - received
 
 
 @pytest.fixture(scope="module")
-def two_insurers(house, regulator):
+def two_insurers(deployed_contracts, regulator):
     """Accredited for longer than any walk."""
     for handle, account in zip(("first", "second"), newcomers(), strict=False):
-        accredit(house["Institutions"], regulator, account, handle, INSURER, years=500)
-    return house
+        accredit(deployed_contracts["Institutions"], regulator, account, handle, INSURER, years=500)
+    return deployed_contracts
 
 
 for name, most in MOST.items():

@@ -12,7 +12,6 @@ from brownie import web3
 from eth_utils import keccak
 
 from tests.reference.adjudicator import (
-    LARGEST_AMOUNT,
     Authorization,
     Category,
     Claim,
@@ -31,9 +30,10 @@ from tests.reference.adjudicator import (
 from tests.reference.desk import Decided, Desk, Party, Result, State
 from tests.reference.registry import Answer, Directive, Effect, Registry, Standing
 from tests.reference.treasury import Broken, Treasury
+from tests.support.claim_builders import unpack
 from tests.support.consent_builders import granting, permit
 from tests.support.plain_accounts import CLAIM, DAY, HPAYMT
-from tests.support.rpc_batch import Face, Receipt, Wire, event
+from tests.support.rpc_batch import FastContract, Receipt, RpcBatch, event
 
 __all__ = ["ClaimBench", "low"]
 
@@ -66,21 +66,7 @@ def packed_line(code: bytes, line: LineResult) -> tuple[bytes, int, int, int]:
 
 def unpacked(words: tuple[bytes, int, int, int]) -> LineResult:
     """The same, read."""
-    _, judged, shares, payment = words
-    amounts = {
-        "charge": judged >> 176,
-        "denied": judged >> 96 & LARGEST_AMOUNT,
-        "counted": judged >> 16 & LARGEST_AMOUNT,
-        "deductible": shares >> 176,
-        "copay": shares >> 96 & LARGEST_AMOUNT,
-        "coinsurance": shares >> 16 & LARGEST_AMOUNT,
-        "limited": payment >> 176,
-        "prior": payment >> 96 & LARGEST_AMOUNT,
-        "paid": payment >> 16 & LARGEST_AMOUNT,
-    }
-    allowed = sum(amounts[name] for name in ("deductible", "copay", "coinsurance", "limited", "prior", "paid"))
-    codes = {"carc": judged & 0xFFFF, "limit_carc": shares >> 8 & 0xFF, "authorization": shares & 0xFF}
-    return LineResult(units=payment & 0xFFFF, allowed=allowed, **codes, **amounts)
+    return LineResult(**unpack(words)._asdict())
 
 
 def claim_words(claim: Claim) -> tuple[Any, ...]:
@@ -96,14 +82,19 @@ class ClaimBench:
     """
 
     def __init__(
-        self, house: dict[str, Any], people: Any, refuses: Callable[[str, str], bool] = lambda *_: False
+        self, deployed_contracts: dict[str, Any], people: Any, refuses: Callable[[str, str], bool] = lambda *_: False
     ) -> None:
-        self.wire = Wire(web3.provider.endpoint_uri)
+        self.rpc_batch = RpcBatch(web3.provider.endpoint_uri)
         self.anybody, self.regulator = people.stranger, people.regulator
-        self.plans, self.desk, self.treasury = (Face(house[name]) for name in ("Plans", "ClaimDesk", "Treasury"))
-        self.consents, self.institutions = Face(house["ConsentRegistry"]), Face(house["Institutions"])
-        self._delays = house["Treasury"].EXIT_DELAY(), house["Treasury"].EXIT_WINDOW()
-        self._publish_delay = house["Plans"].PUBLISH_DELAY()
+        self.plans, self.desk, self.treasury = (
+            FastContract(deployed_contracts[name]) for name in ("Plans", "ClaimDesk", "Treasury")
+        )
+        self.consents, self.institutions = (
+            FastContract(deployed_contracts["ConsentRegistry"]),
+            FastContract(deployed_contracts["Institutions"]),
+        )
+        self._delays = deployed_contracts["Treasury"].EXIT_DELAY(), deployed_contracts["Treasury"].EXIT_WINDOW()
+        self._publish_delay = deployed_contracts["Plans"].PUBLISH_DELAY()
         self._refuses = refuses
         self._ids: dict[tuple[str, bytes], bytes] = {}
         self.restart()
@@ -119,9 +110,9 @@ class ClaimBench:
 
     # ---- asking ------------------------------------------------------------------------------------------------------
 
-    def view(self, face: Face, method: str, many: Iterable[Sequence[Any]]) -> list[Any]:
-        answers = self.wire.ask([face.call(self.anybody, method, *args) for args in many])
-        return [face.read(method, answer) for answer in answers]
+    def view(self, contract: FastContract, method: str, many: Iterable[Sequence[Any]]) -> list[Any]:
+        answers = self.rpc_batch.ask([contract.call(self.anybody, method, *args) for args in many])
+        return [contract.read(method, answer) for answer in answers]
 
     def identify(self, provider: str, number: bytes) -> bytes:
         if (provider, number) not in self._ids:
@@ -135,23 +126,29 @@ class ClaimBench:
     @property
     def now(self) -> int:
         """Of the latest block."""
-        return self.wire.now()
+        return self.rpc_batch.now()
 
     def tick(self) -> None:
         """Two actions within a second are another test's matter."""
-        self.wire.mine(self.now + 1)
+        self.rpc_batch.mine(self.now + 1)
 
     # ---- acting ------------------------------------------------------------------------------------------------------
 
-    def do(self, face: Face, sender: Any, method: str, *args: Any) -> Receipt:
+    def do(self, contract: FastContract, sender: Any, method: str, *args: Any) -> Receipt:
         """What must succeed."""
-        call = face.call(sender, method, *args)
-        (receipt,) = self.wire.send([call], gas=MOST_GAS)
-        assert receipt.succeeded, f"{method}{args}: {self.wire.error(call, face.abi)}"
+        call = contract.call(sender, method, *args)
+        (receipt,) = self.rpc_batch.send([call], gas=MOST_GAS)
+        assert receipt.succeeded, f"{method}{args}: {self.rpc_batch.error(call, contract.abi)}"
         return receipt
 
     def both(
-        self, face: Face, sender: Any, method: str, args: Sequence[Any], act: Callable[[int], Any], errors: Any = ()
+        self,
+        contract: FastContract,
+        sender: Any,
+        method: str,
+        args: Sequence[Any],
+        act: Callable[[int], Any],
+        errors: Any = (),
     ) -> tuple[Receipt, Any] | None:
         """The same to a contract and to its reference: the receipt with the reference's answer; ``None`` when both
         refused.
@@ -159,9 +156,9 @@ class ClaimBench:
         Args:
             errors: Further entries of an ABI: of contracts behind this one.
         """
-        call = face.call(sender, method, *args)
-        (receipt,) = self.wire.send([call], gas=MOST_GAS)
-        told = None if receipt.succeeded else self.wire.error(call, [*face.abi, *errors])
+        call = contract.call(sender, method, *args)
+        (receipt,) = self.rpc_batch.send([call], gas=MOST_GAS)
+        told = None if receipt.succeeded else self.rpc_batch.error(call, [*contract.abi, *errors])
         try:
             answer = act(receipt.time)
         except Broken as broken:
@@ -172,8 +169,8 @@ class ClaimBench:
         assert receipt.succeeded, f"the contract refused: {told}: {method} {args}"
         return receipt, answer
 
-    def _told(self, face: Face, receipt: Receipt) -> list[tuple[str, dict[str, Any]]]:
-        return [event(face.abi, log) for log in receipt.logs if low(log["address"]) == low(face.address)]
+    def _told(self, contract: FastContract, receipt: Receipt) -> list[tuple[str, dict[str, Any]]]:
+        return [event(contract.abi, log) for log in receipt.logs if low(log["address"]) == low(contract.address)]
 
     # ---- consent, licences -------------------------------------------------------------------------------------------
 
@@ -295,9 +292,12 @@ class ClaimBench:
         """Claims, their own provider's or not; compares what the contract answers, and what it wrote into its log."""
         call = self.desk.call(sender, "submit", [claim_words(claim) for claim in claims], [])
         asked = self.now
-        (answer,) = self.wire.ask([call])
-        (receipt,) = self.wire.send([call], gas=MOST_GAS)
-        assert receipt.succeeded, (claims, self.wire.error(call, [*self.desk.abi, *self.plans.abi, *self.treasury.abi]))
+        (answer,) = self.rpc_batch.ask([call])
+        (receipt,) = self.rpc_batch.send([call], gas=MOST_GAS)
+        assert receipt.succeeded, (
+            claims,
+            self.rpc_batch.error(call, [*self.desk.abi, *self.plans.abi, *self.treasury.abi]),
+        )
         results = self.reference.submit(claims, receipt.time, attested=lambda claim: claim.provider == low(sender))
         if asked // DAY == receipt.time // DAY:
             for claim, result, words in zip(claims, results, self.desk.read("submit", answer), strict=True):
@@ -461,8 +461,8 @@ class ClaimBench:
         pairs = [(payee, low(token)) for token in tokens for payee in payees]
         assert self.view(self.treasury, "held", pairs) == [self.money.held[pair] for pair in pairs]
         for token in tokens:
-            face = Face(token)
-            balances = self.view(face, "balanceOf", [(each,) for each in (self.treasury.address, *payees)])
+            contract = FastContract(token)
+            balances = self.view(contract, "balanceOf", [(each,) for each in (self.treasury.address, *payees)])
             assert balances[0] >= self.money.accounted(low(token))
             assert balances[1:] == [self.money.received[payee, low(token)] for payee in payees]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from brownie import chain, web3
 from eth_abi import encode
 
-from tests.support import consent_builders as consent
+from tests.support import consent_builders
 
 DAY = 24 * 3600
 EPOCH = date(1970, 1, 1)
@@ -327,6 +327,24 @@ def accumulators(plans, desk, plan, member, year=None) -> Accumulators:
     return Accumulators(*plans.accumulators(desk, plan, who, this_year() if year is None else year))
 
 
+def member_books(plans, desk, plan, member, family=77):
+    """All that a desk keeps of a member and its family in this year, where the plan has a category, a limit on the code
+    "drug" and a pre-authorisation for "mri".
+    """
+    return (
+        accumulators(plans, desk, plan, member),
+        accumulators(plans, desk, plan, family),
+        accumulators(plans, desk, plan, member, year=0),
+        plans.categoryPaid(desk, plan, member, this_year(), 1),
+        plans.used(desk, plan, member, word("drug"), today(), 0),
+        plans.used(desk, plan, member, word("mri"), today(), 0),
+        plans.used(desk, plan, member, word("mri"), today(), 1),
+    )
+
+
+EMPTY_BOOKS = ((0, 0, 0), (0, 0, 0), (0, 0, 0), 0, 0, 0, 0)
+
+
 # ---- plans and money ---------------------------------------------------------------------------------------------
 
 
@@ -361,6 +379,11 @@ def plan_id(insurer, document, version=1) -> str:
     return f"{web3.keccak(encode(['bytes32', 'address', 'bytes32'], fields)).to_0x_hex()[:-8]}{version:08x}"
 
 
+def series_of(plan) -> str:
+    """The id of the series that a version belongs to."""
+    return plan[:-8] + "00000000"
+
+
 def register(plans, terms: Terms, series=NOTHING) -> str:
     tx = plans.register(series, terms, {"from": terms.insurer})
     return str(tx.events["PlanRegistered"]["plan"])
@@ -390,8 +413,8 @@ def publish(
 
 def permit(consents, patient, insurer, purposes=HPAYMT, categories=CLAIM, end=FOR_EVER):
     """The patient lets the insurer use claims for payment."""
-    said = consent.permit(insurer, purposes=purposes, categories=categories, end=end)
-    return consents.grant(*consent.granting(said), {"from": patient})
+    said = consent_builders.permit(insurer, purposes=purposes, categories=categories, end=end)
+    return consents.grant(*consent_builders.granting(said), {"from": patient})
 
 
 def fund(treasury, desk, insurer, token, amount, sender):

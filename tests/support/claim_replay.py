@@ -30,12 +30,9 @@ from tests.support.claim_builders import (
     Price,
     Record,
     Terms,
+    series_of,
     unpack,
 )
-
-
-def series_of(plan):
-    return plan[:-8] + "00000000"
 
 
 def year_of(day):

@@ -15,29 +15,29 @@ USD = 10**6  # the token has six decimals
 ALWAYS = 2_000_000_000  # seconds
 
 
-class Scene:
+class ClaimScenario:
     """What the tests of claims begin with.
 
-    world     the chain, see house.py
-    token     an ERC-20 that anybody mints
-    changes   fields of the plan's file that are not as in examples/plan.json
-    plan      the plan as its file holds it
-    plan_id   its id on chain
-    payer     client of the insurer
-    desk      client of the hospital
+    deployed_chain  the chain, see deployed_chain.py
+    token           an ERC-20 that anybody mints
+    changes         fields of the plan's file that are not as in examples/plan.json
+    plan            the plan as its file holds it
+    plan_id         its id on chain
+    payer           client of the insurer
+    desk            client of the hospital
     """
 
-    def __init__(self, world, token, folder, *, fund=100_000 * USD, consent=True, **changes):
-        self.world, self.token = world, token
+    def __init__(self, deployed_chain, token, folder, *, fund=100_000 * USD, consent=True, **changes):
+        self.deployed_chain, self.token = deployed_chain, token
         (self.insurer, self.handle), (self.hospital, self.provider) = (
-            world.institution("INSURER"),
-            world.institution("PROVIDER"),
+            deployed_chain.institution("INSURER"),
+            deployed_chain.institution("PROVIDER"),
         )
-        self.patient = world.person()
+        self.patient = deployed_chain.person()
         self.path = folder / "plan.json"
         self.path.write_text(json.dumps({**PLAN, "insurer": self.handle, "salt": new_salt(), **changes}))
         self.plan = load_plan(self.path)
-        self.payer, self.desk = world.client(self.insurer), world.client(self.hospital)
+        self.payer, self.desk = deployed_chain.client(self.insurer), deployed_chain.client(self.hospital)
         self.plan_id = self.payer.plans.install(self.plan, token=token)
         self.enroll(self.patient.address)
         if fund:
@@ -57,7 +57,9 @@ class Scene:
         return self.plan.valid_from + 1
 
     def mint(self, account, amount):
-        erc20 = self.world.w3.eth.contract(address=self.token, abi=self.world.build("TestToken")["abi"])
+        erc20 = self.deployed_chain.w3.eth.contract(
+            address=self.token, abi=self.deployed_chain.build("TestToken")["abi"]
+        )
         self.payer.send(erc20.functions.mint(account, amount))
 
     def fund(self, amount):
@@ -65,7 +67,7 @@ class Scene:
         return self.payer.treasury.fund(self.insurer.address, self.token, amount)
 
     def permit(self, patient=None):
-        self.world.client(patient or self.patient).consent.grant(
+        self.deployed_chain.client(patient or self.patient).consent.grant(
             DirectiveDraft(self.insurer.address, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, ALWAYS)
         )
 

@@ -8,8 +8,8 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.claims.files.fhir import read_claims
-from tests.support.claim_scenario import Scene
-from tests.support.deployed_chain import House, kind
+from tests.support.claim_scenario import ClaimScenario
+from tests.support.deployed_chain import DeployedChain, kind
 from tests.support.shared_data import EXAMPLES
 
 
@@ -22,15 +22,15 @@ def away_from_home(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory):
+def deployed_chain(tmp_path_factory):
     with LocalNode(kind()) as node:
-        yield House(node, tmp_path_factory.mktemp("deployments"))
+        yield DeployedChain(node, tmp_path_factory.mktemp("deployments"))
 
 
 @pytest.fixture
-def salus(world):
+def salus(deployed_chain):
     """A client that only reads."""
-    return world.client()
+    return deployed_chain.client()
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def cheap(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def token(world):
-    return world.deploy("TestToken", "Dollar", "USD", 6)
+def token(deployed_chain):
+    return deployed_chain.deploy("TestToken", "Dollar", "USD", 6)
 
 
 @pytest.fixture
-def scene(world, token, tmp_path):
-    return Scene(world, token, tmp_path)
+def claim_scenario(deployed_chain, token, tmp_path):
+    return ClaimScenario(deployed_chain, token, tmp_path)
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from tests.reference.judge import Profile
 from tests.reference.typed import READINGS, Domain, digest
 from tests.support.plain_accounts import DAY, secret
 from tests.support.random_series import Load
-from tests.support.rpc_batch import Call, Face, Wire
+from tests.support.rpc_batch import Call, FastContract, RpcBatch
 
-__all__ = ["FOR_EVER", "GTIN", "Answer", "Line", "Road"]
+__all__ = ["FOR_EVER", "GTIN", "Answer", "ColdChainDriver", "Line"]
 
 #: A GTIN-14 with its check digit; its company prefix are the seven digits after the first.
 GTIN = 4_006_381_333_931
@@ -26,32 +26,34 @@ PREFIX, PREFIX_DIGITS = 4_006_381, 7
 FOR_EVER = 2**40 - 1
 
 Answer = tuple[bool, Any]
-Line = tuple[Face, str, tuple[Any, ...]]
+Line = tuple[FastContract, str, tuple[Any, ...]]
 
 
-class Road:
+class ColdChainDriver:
     """One manufacturer, one laboratory, two devices, and lots of random profiles.
 
     Stories are sent by a contract that is the manufacturer's operator, so that a whole story is one call to the node.
     A story's line is (who sends, method, arguments): the manufacturer or, as ``laboratory``, that.
     """
 
-    def __init__(self, house: dict[str, Any], people: Any, containers: Any) -> None:
-        self.people, self.house = people, house
-        self.wire = Wire(web3.provider.endpoint_uri)
-        self.coldchain, self.lots, self.loggers = (Face(house[name]) for name in ("ColdChain", "Lots", "Loggers"))
-        self.institutions = Face(house["Institutions"])
-        self.began = self.wire.now()
+    def __init__(self, deployed_contracts: dict[str, Any], people: Any, containers: Any) -> None:
+        self.people, self.deployed_contracts = people, deployed_contracts
+        self.rpc_batch = RpcBatch(web3.provider.endpoint_uri)
+        self.coldchain, self.lots, self.loggers = (
+            FastContract(deployed_contracts[name]) for name in ("ColdChain", "Lots", "Loggers")
+        )
+        self.institutions = FastContract(deployed_contracts["Institutions"])
+        self.began = self.rpc_batch.now()
         until = self.began + 1_000 * DAY
-        self.bundle = Face(containers.Bundle.deploy({"from": people.stranger}))
-        institutions = house["Institutions"]
+        self.bundle = FastContract(containers.Bundle.deploy({"from": people.stranger}))
+        institutions = deployed_contracts["Institutions"]
         institutions.setOperator(self.bundle.address, MANUFACTURER, until, {"from": people.manufacturer})
         # Another one is the laboratory's operator: a story's line for it goes through both.
-        self.laboratory = Face(containers.Bundle.deploy({"from": people.stranger}))
+        self.laboratory = FastContract(containers.Bundle.deploy({"from": people.stranger}))
         institutions.setOperator(self.laboratory.address, LABORATORY, until, {"from": people.laboratory})
         self.equip("device")
-        house["Lots"].assignPrefix(PREFIX, PREFIX_DIGITS, people.manufacturer, {"from": people.regulator})
-        self.domain = Domain(house["ColdChain"].eip712Domain())
+        deployed_contracts["Lots"].assignPrefix(PREFIX, PREFIX_DIGITS, people.manufacturer, {"from": people.regulator})
+        self.domain = Domain(deployed_contracts["ColdChain"].eip712Domain())
         self._lots = 0
 
     # ---- what stands on the chain ------------------------------------------------------------------------------------
@@ -62,7 +64,7 @@ class Road:
         until, owner, laboratory = self.began + 1_000 * DAY, self.people.logger, self.people.laboratory
         for device in self.devices:
             serial = keccak(text=device.address)
-            receipts = self.wire.send([
+            receipts = self.rpc_batch.send([
                 self.institutions.call(owner, "setOperator", device.address, LOGGER, until),
                 self.loggers.call(owner, "register", device.address, 0, 50, serial),
                 self.loggers.call(laboratory, "calibrate", device.address, until, b"\1" * 32),
@@ -73,26 +75,26 @@ class Road:
         """A new lot of a new profile, made two thousand days ago; profiles that exist are used again."""
         terms = profile.terms()
         call = self.lots.call(self.people.regulator, "registerProfile", terms)
-        known = self.wire.error(call, self.lots.abi)
+        known = self.rpc_batch.error(call, self.lots.abi)
         if known:
             name, (profile_id,) = known
             assert name == "ProfileExists", known
         else:
-            profile_id = self.lots.read("registerProfile", self.wire.ask([call])[0])
-            (receipt,) = self.wire.send([call])
+            profile_id = self.lots.read("registerProfile", self.rpc_batch.ask([call])[0])
+            (receipt,) = self.rpc_batch.send([call])
             assert receipt.succeeded, profile
         self._lots += 1
         number = f"LOT{self._lots}".encode().ljust(32, b"\0")
         lot = (str(self.people.manufacturer), GTIN, number, self.began - 2_000 * DAY, expires_at, units)
         call = self.lots.call(self.people.manufacturer, "registerLot", (*lot, profile_id, bytes(32)), PREFIX_DIGITS)
-        lot_id = self.lots.read("registerLot", self.wire.ask([call])[0])
-        (receipt,) = self.wire.send([call])
+        lot_id = self.lots.read("registerLot", self.rpc_batch.ask([call])[0])
+        (receipt,) = self.rpc_batch.send([call])
         assert receipt.succeeded, profile
         return lot_id
 
     # ---- stories -----------------------------------------------------------------------------------------------------
 
-    def line(self, method: str, *args: Any, by: Face | None = None) -> Line:
+    def line(self, method: str, *args: Any, by: FastContract | None = None) -> Line:
         return by or self.bundle, method, args
 
     def ask(self, stories: Sequence[Sequence[Line]]) -> Iterator[tuple[int, list[Answer]]]:
@@ -102,7 +104,7 @@ class Road:
             The second at which it is told, and for each line whether it passed, with what it answered, or the custom
             error as (name, arguments).
         """
-        for story, raw in zip(stories, self.wire.ask([self._told(story) for story in stories]), strict=True):
+        for story, raw in zip(stories, self.rpc_batch.ask([self._told(story) for story in stories]), strict=True):
             at, passed, answers = self.bundle.read("all", raw)
             heard = zip(story, passed, answers, strict=True)
             yield at, [self._heard(line, ok, answer) for line, ok, answer in heard]
@@ -123,9 +125,9 @@ class Road:
             _, (passed,), (answer,) = sender.read("all", answer)
         if passed:
             return True, self.coldchain.read(method, answer)
-        for face in (self.coldchain, self.lots, self.loggers):
+        for contract in (self.coldchain, self.lots, self.loggers):
             with suppress(LookupError):
-                return False, face.refusal(answer)
+                return False, contract.refusal(answer)
         raise LookupError(f"{method} reverted with {answer.hex()}")
 
     def ids(self, opened: Sequence[tuple[bytes, bytes]], units: int = 1) -> list[bytes]:

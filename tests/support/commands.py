@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from salus.cli import cli
 from salus.keys.keystores import write_keystore
 from salus.keys.wallet import Wallet
-from tests.support.vaccine_scenario import Works
+from tests.support.vaccine_scenario import VaccineMaker
 
 PASSWORD = "correct horse"
 
@@ -25,10 +25,10 @@ class Result:
 
 
 @pytest.fixture
-def run(world, monkeypatch):
+def run(deployed_chain, monkeypatch):
     """Run a command as a user would; the node, the book and the password are in the environment."""
-    monkeypatch.setenv("SALUS_RPC", world.url)
-    monkeypatch.setenv("SALUS_BOOK", str(world.book_path))
+    monkeypatch.setenv("SALUS_RPC", deployed_chain.url)
+    monkeypatch.setenv("SALUS_BOOK", str(deployed_chain.book_path))
     monkeypatch.setenv("SALUS_PASSWORD", PASSWORD)
 
     def run(*words, input=None):
@@ -50,8 +50,8 @@ def keystore(tmp_path, cheap):
 
 
 @pytest.fixture
-def hospital(world, keystore):
-    signer, name = world.institution("PROVIDER")
+def hospital(deployed_chain, keystore):
+    signer, name = deployed_chain.institution("PROVIDER")
     return name, keystore(signer), signer
 
 
@@ -62,14 +62,14 @@ def wallet(tmp_path, cheap):
 
 
 @pytest.fixture
-def works(world):
-    return Works(world)
+def vaccine_maker(deployed_chain):
+    return VaccineMaker(deployed_chain)
 
 
 @pytest.fixture
-def typed(run, keystore, works):
+def typed(run, keystore, vaccine_maker):
     """Commands as the company types them, and as the regulator does."""
-    keys = {"works": keystore(works.signer), "regulator": keystore(works.world.regulator)}
+    keys = {"maker": keystore(vaccine_maker.signer), "regulator": keystore(vaccine_maker.deployed_chain.regulator)}
 
     def typed(*words, by=None, code=0):
         options = ["--keystore", keys[by], "--yes"] if by else []

@@ -10,9 +10,9 @@ from brownie import web3
 
 from tests.reference.registry import Action, Decision, Directive, Effect, Order, Refused, Registry, Standing, Status
 from tests.reference.typed import GRANT, REVOKE, Domain, digest
-from tests.support import consent_builders as build
+from tests.support import consent_builders
 from tests.support.keys import key_of
-from tests.support.rpc_batch import Call, Receipt, Wire, custom_error, event
+from tests.support.rpc_batch import Call, Receipt, RpcBatch, custom_error, event
 
 __all__ = ["Actor", "ConsentBench", "address", "order_words", "relaying"]
 
@@ -28,9 +28,9 @@ def address(number: int) -> str:
 class Actor:
     """Somebody who asks: an institution's account or an operator's, as accredited.
 
-    ``house_roles`` are those of its institution, where they are more than its own.
+    ``institution_roles`` are those of its institution, where they are more than its own.
     ``until`` is the first second at which it may no longer act; an account without an institution is nobody's.
-    ``house_roles`` are those of its institution, where they are more than its own.
+    ``institution_roles`` are those of its institution, where they are more than its own.
     """
 
     account: str
@@ -38,11 +38,13 @@ class Actor:
     roles: int = 0
     until: int = ANY_TIME
     suspended: bool = False
-    house_roles: int = 0
+    institution_roles: int = 0
 
     def standing(self, now: int) -> Standing:
         licensed = self.institution is not None and not self.suspended and now < self.until
-        return Standing(int(self.institution or "0", 16), self.roles if licensed else 0, licensed, self.house_roles)
+        return Standing(
+            int(self.institution or "0", 16), self.roles if licensed else 0, licensed, self.institution_roles
+        )
 
 
 def relaying(*orders: tuple[Order, bytes], mode: int = build.STRICT) -> tuple[list[Any], list[Any], int]:
@@ -52,13 +54,13 @@ def relaying(*orders: tuple[Order, bytes], mode: int = build.STRICT) -> tuple[li
 
 def order_words(order: Order) -> tuple[Any, ...]:
     """An unsigned order as ``digest`` takes it."""
-    return build.words(_order(order, b""), bytes(32), bytes(32))
+    return consent_builders.words(_order(order, b""), bytes(32), bytes(32))
 
 
-def _order(order: Order, signature: bytes) -> build.Order:
-    directive = build.Directive(*directive_words(order.directive))
+def _order(order: Order, signature: bytes) -> consent_builders.Order:
+    directive = consent_builders.Directive(*directive_words(order.directive))
     times = order.issued_at, order.deadline
-    return build.Order(address(order.patient), directive, *times, address(order.delegate), signature)
+    return consent_builders.Order(address(order.patient), directive, *times, address(order.delegate), signature)
 
 
 def directive_words(directive: Directive) -> tuple[Any, ...]:
@@ -84,9 +86,9 @@ class ConsentBench:
         relayer: Who submits what is signed.
     """
 
-    def __init__(self, house: dict[str, Any], patients: Sequence[Any], relayer: Any) -> None:
-        self.wire = Wire(web3.provider.endpoint_uri)
-        self.contract = house["ConsentRegistry"]
+    def __init__(self, deployed_contracts: dict[str, Any], patients: Sequence[Any], relayer: Any) -> None:
+        self.rpc_batch = RpcBatch(web3.provider.endpoint_uri)
+        self.contract = deployed_contracts["ConsentRegistry"]
         self.reference = Registry()
         self.patients = [int(str(patient), 16) for patient in patients]
         self.relayer = relayer
@@ -101,7 +103,7 @@ class ConsentBench:
 
     def grant(self, patient: int, directive: Directive) -> bool:
         """The patient grants directly; returns whether it was accepted (by both, or this raises)."""
-        words = build.granting(build.Directive(*directive_words(directive)))
+        words = consent_builders.granting(consent_builders.Directive(*directive_words(directive)))
         call = self.call(self._accounts[patient], "grant", *words)
         return self._both(call, lambda now: self.reference.grant(patient, directive, now))
 
@@ -155,7 +157,7 @@ class ConsentBench:
         return bytes(self._keys[order.signer].unsafe_sign_hash(self.digest(order)).signature)
 
     def _both(self, call: Call, act: Callable[[int], None], orders: Sequence[Order] = ()) -> bool:
-        (receipt,) = self.wire.send([call])
+        (receipt,) = self.rpc_batch.send([call])
         # A view sees the state and the time of the block in which the transaction failed.
         told = None if receipt.succeeded else self.wire.error(call, self.contract.abi)
         before = self.reference.actions
@@ -173,7 +175,7 @@ class ConsentBench:
 
     def follow(self, patient: int) -> None:
         """The registry takes over who controls the account, and tells it when that is news."""
-        (receipt,) = self.wire.send([self.call(self.relayer, "follow", address(patient))])
+        (receipt,) = self.rpc_batch.send([self.call(self.relayer, "follow", address(patient))])
         assert receipt.succeeded
         logs = [event(self.contract.abi, log) for log in receipt.logs]
         changed = self.reference.follow(patient)
@@ -200,7 +202,7 @@ class ConsentBench:
 
     def view(self, method: str, many: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The contract's answers of one view to many arguments."""
-        answers = self.wire.ask([self.call(self.relayer, method, *args) for args in many])
+        answers = self.rpc_batch.ask([self.call(self.relayer, method, *args) for args in many])
         return [getattr(self.contract, method).decode_output("0x" + answer.hex()) for answer in answers]
 
     def compare_directives(self, grantees: Sequence[int]) -> set[Status]:
@@ -238,7 +240,7 @@ class ConsentBench:
 
     def compare_decisions(self, questions: Sequence[tuple[int, Actor, int, int]]) -> set[tuple[int, int]]:
         """Answers to (patient, actor, purpose, categories). Returns the pairs of answer and reason that occurred."""
-        now = self.wire.now()
+        now = self.rpc_batch.now()
         asked = [(address(patient), actor.account, *request) for patient, actor, *request in questions]
         seen = set()
         for question, answer in zip(questions, self.view("decide", asked), strict=True):

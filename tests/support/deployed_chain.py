@@ -21,7 +21,7 @@ BUILD = ROOT / "build" / "contracts"
 YEAR = 365 * 24 * 3600
 
 
-class House:
+class DeployedChain:
     """The chain, the address book, and the people.
 
     regulator     signer that accredits and assigns prefixes (registrar), registers profiles, models and schedules (rule

@@ -8,7 +8,7 @@ REFERENCE = word("reference")
 MODES = ["good", "fee", "false", "no return", "junk", "two", "long", "paused", "burn", "hook", "picky", "meter"]
 
 
-class Till:
+class FakeDesk:
     """A desk that does what it is told."""
 
     def __init__(self, contract, treasury, sender):
@@ -29,9 +29,9 @@ class Till:
         return int.from_bytes(bytes.fromhex(str(answer).removeprefix("0x")), "big")
 
 
-def books(treasury, till, insurer, token):
-    """What the till's pool can pay, and what is here."""
-    return pool(treasury, till, insurer, token).balance, token.balanceOf(treasury)
+def books(treasury, fake_desk, insurer, token):
+    """What the desk's pool can pay, and what is here."""
+    return pool(treasury, fake_desk, insurer, token).balance, token.balanceOf(treasury)
 
 
 def behave(token, mode):

@@ -16,7 +16,7 @@ from tests.reference.typed import Domain, digest
 from tests.support.consent_bench import Actor, ConsentBench, address
 from tests.support.rpc_batch import Call, Receipt, event
 
-__all__ = ["CareBench"]
+__all__ = ["GuardianBench"]
 
 DELEGATE = (
     "Delegate(address patient,address delegate,uint32 purposes,uint56 categories,uint40 until,uint40 issuedAt,"
@@ -27,16 +27,18 @@ ANY_TIME = 2**40 - 1
 NOTHING = bytes(32)
 
 
-class CareBench(ConsentBench):
+class GuardianBench(ConsentBench):
     """All contracts of consent.
 
     Args:
         reviewer: Who closes the reviews of broken glass.
     """
 
-    def __init__(self, house: dict[str, Any], patients: Sequence[Any], relayer: Any, reviewer: Any) -> None:
-        super().__init__(house, patients, relayer)
-        self.guardians, self.log = house["Guardians"], house["AccessLog"]
+    def __init__(
+        self, deployed_contracts: dict[str, Any], patients: Sequence[Any], relayer: Any, reviewer: Any
+    ) -> None:
+        super().__init__(deployed_contracts, patients, relayer)
+        self.guardians, self.log = deployed_contracts["Guardians"], deployed_contracts["AccessLog"]
         self.policy = Policy(self.contract.policy())
         self.reviewer = reviewer
         self.care_domain = Domain(self.guardians.eip712Domain())
@@ -49,7 +51,7 @@ class CareBench(ConsentBench):
         self.emergencies: list[bytes] = []
 
     @property
-    def circle(self) -> Guardians:
+    def guardians_reference(self) -> Guardians:
         return self.reference.guardians
 
     def _act(
@@ -57,8 +59,8 @@ class CareBench(ConsentBench):
     ) -> Receipt | None:
         """The same to a contract and to its reference; the receipt, or ``None`` when both refused."""
         call = Call(str(sender), contract.address, getattr(contract, method).encode_input(*args))
-        (receipt,) = self.wire.send([call])
-        told = None if receipt.succeeded else self.wire.error(call, contract.abi)
+        (receipt,) = self.rpc_batch.send([call])
+        told = None if receipt.succeeded else self.rpc_batch.error(call, contract.abi)
         try:
             act(receipt.time)
         except Refused as refused:
@@ -80,7 +82,7 @@ class CareBench(ConsentBench):
         args = (*words, (issued_at, ANY_TIME, signature))
 
         def act(now: int) -> None:
-            self.circle.set_delegate(patient, delegate, terms, signer=key, issued_at=issued_at, now=now)
+            self.guardians_reference.set_delegate(patient, delegate, terms, signer=key, issued_at=issued_at, now=now)
 
         return self._act(self.guardians, self.relayer, "setDelegate", args, act) is not None
 
@@ -89,7 +91,7 @@ class CareBench(ConsentBench):
         args = (address(patient), [address(each) for each in guardians], threshold, delay, (0, 0, b""))
 
         def act(now: int) -> None:
-            self.circle.set_guardians(patient, guardians, threshold, delay, signer=patient, now=now)
+            self.guardians_reference.set_guardians(patient, guardians, threshold, delay, signer=patient, now=now)
 
         return self._act(self.guardians, self._accounts[patient], "setGuardians", args, act) is not None
 
@@ -103,41 +105,45 @@ class CareBench(ConsentBench):
         args = (address(patient), address(successor), ANY_TIME, signers, signatures)
 
         def act(now: int) -> None:
-            self.circle.start_recovery(patient, successor, approvals, now)
+            self.guardians_reference.start_recovery(patient, successor, approvals, now)
 
         return self._act(self.guardians, self.relayer, "startRecovery", args, act) is not None
 
     def veto(self, patient: int) -> bool:
         """Sent by the patient's own account."""
         args = (address(patient), (0, 0, b""))
-        act = lambda _: self.circle.veto(patient, signer=patient)  # noqa: E731
+        act = lambda _: self.guardians_reference.veto(patient, signer=patient)  # noqa: E731
         return self._act(self.guardians, self._accounts[patient], "veto", args, act) is not None
 
     def finish_recovery(self, patient: int) -> bool:
         args = (address(patient),)
-        act = lambda now: self.circle.finish_recovery(patient, now)  # noqa: E731
+        act = lambda now: self.guardians_reference.finish_recovery(patient, now)  # noqa: E731
         return self._act(self.guardians, self.relayer, "finishRecovery", args, act) is not None
 
     def compare_circle(self, delegates: Sequence[int]) -> None:
         """Who controls each account, who may act for it, who guards it, and what is under way."""
         patients = [(address(patient),) for patient in self.patients]
         controllers = self._see(self.guardians, "controllerOf", patients)
-        assert [int(each, 16) for each in controllers] == [self.circle.controller_of(each) for each in self.patients]
+        assert [int(each, 16) for each in controllers] == [
+            self.guardians_reference.controller_of(each) for each in self.patients
+        ]
         recoveries = self._see(self.guardians, "recovery", patients)
-        assert [(int(who, 16), at) for who, at in recoveries] == [self.circle.recovery(each) for each in self.patients]
+        assert [(int(who, 16), at) for who, at in recoveries] == [
+            self.guardians_reference.recovery(each) for each in self.patients
+        ]
         for patient, told in zip(self.patients, self._see(self.guardians, "guardianSet", patients), strict=True):
-            held = self.circle.guardian_set(patient)
+            held = self.guardians_reference.guardian_set(patient)
             assert (tuple(int(each, 16) for each in told[0]), *told[1:]) == tuple(vars(held).values())
             assert held.threshold <= len(held.guardians)
         pairs = [(patient, delegate) for patient in self.patients for delegate in delegates]
         words = [(address(patient), address(delegate)) for patient, delegate in pairs]
         for pair, told in zip(pairs, self._see(self.guardians, "delegation", words), strict=True):
-            assert tuple(told) == tuple(vars(self.circle.delegation(*pair)).values()), pair
+            assert tuple(told) == tuple(vars(self.guardians_reference.delegation(*pair)).values()), pair
 
     def _see(self, contract: Any, method: str, many: Sequence[tuple[Any, ...]]) -> list[Any]:
         view = getattr(contract, method)
         calls = [Call(str(self.relayer), contract.address, view.encode_input(*args)) for args in many]
-        return [view.decode_output("0x" + answer.hex()) for answer in self.wire.ask(calls)]
+        return [view.decode_output("0x" + answer.hex()) for answer in self.rpc_batch.ask(calls)]
 
     # ---- access ------------------------------------------------------------------------------------------------------
 
@@ -187,7 +193,7 @@ class CareBench(ConsentBench):
 
     def compare_access(self, questions: Sequence[tuple[int, Actor, int, int]]) -> set[bool]:
         """Whether each use may be recorded, why, and through which emergency."""
-        now = self.wire.now()
+        now = self.rpc_batch.now()
         asked = [(address(patient), actor.account, *request) for patient, actor, *request in questions]
         seen = set()
         for question, told in zip(questions, self._see(self.log, "mayAccess", asked), strict=True):

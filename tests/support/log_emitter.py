@@ -2,7 +2,7 @@
 book.
 
 The node is real; what stands at the addresses is a few dozen bytes that turn calldata into logs, so that a test makes
-in milliseconds what the house's contracts would never emit, and as much of it as it likes.
+in milliseconds what the project's contracts would never emit, and as much of it as it likes.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def word(value):
     return value.rjust(32, b"\0") if isinstance(value, bytes) else value.to_bytes(32)
 
 
-class Ledger:
+class LogEmitter:
     """A running chain and its book.
 
     node    the chain

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 
-class Ledger:
+class TakenReadings:
     """What a chain would be: a reading that it has already is done, one that is older than what it has is refused."""
 
     def __init__(self, path):
@@ -33,14 +33,14 @@ def main(port, folder):
 
     ended = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
-    ledger = Ledger(Path(folder) / "ledger.db")
+    taken_readings = TakenReadings(Path(folder) / "ledger.db")
     with Spool(Path(folder) / "spool.db") as spool:
         broker = Broker("127.0.0.1", int(port), tls=False)
         Listener(
             broker,
             spool,
             client_id="test-listener",
-            deliver=ledger.take,
+            deliver=taken_readings.take,
             limits=BatchLimits(most=7, age_s=1),
             note=lambda line: print(line, flush=True),
         ).run(lambda: bool(ended))

@@ -26,7 +26,7 @@ from tests.reference.adjudicator import (
     Version,
 )
 
-__all__ = ["Dealer", "Draw"]
+__all__ = ["Draw", "RandomClaims"]
 
 LAST_DAY = 2**24 - 1
 MOST_UNITS = 2**16 - 1
@@ -51,7 +51,7 @@ class Draw:
     referrals: list[tuple[str, str, str | None, int, int]]
 
 
-class Dealer:
+class RandomClaims:
     """
     Args:
         today: The day on which claims are submitted.

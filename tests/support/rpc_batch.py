@@ -12,7 +12,7 @@ import requests
 from eth_abi import decode, encode
 from eth_utils import keccak
 
-__all__ = ["Call", "Face", "Receipt", "Wire", "event"]
+__all__ = ["Call", "FastContract", "Receipt", "RpcBatch", "event"]
 
 _BATCH = 100
 _PATIENCE = 60.0  # seconds for a batch of transactions to be mined
@@ -86,7 +86,7 @@ class Receipt:
     logs: list[dict[str, Any]]
 
 
-class Face:
+class FastContract:
     """A contract's functions, spoken to without Brownie, which takes its time over every argument.
 
     Addresses are hex text, bytes are bytes, structs are tuples.
@@ -115,7 +115,7 @@ class Face:
         return custom_error(self.abi, answer)
 
 
-class Wire:
+class RpcBatch:
     """A node, spoken to in batches of requests.
 
     Args:

@@ -11,13 +11,13 @@ from eth_utils import keccak
 from tests.conftest import CARRIER, LABORATORY, LOGGER, MANUFACTURER, PHARMACY, PROVIDER
 from tests.reference.custody import Custody, Device, Handover, Lot, Signed
 from tests.reference.typed import ACCEPTANCE, OFFER, digest
-from tests.support.coldchain_driver import FOR_EVER, Road
+from tests.support.coldchain_driver import FOR_EVER, ColdChainDriver
 from tests.support.keys import key_of
 from tests.support.plain_accounts import DAY, newcomers
 from tests.support.random_series import Load, random_packing, random_profile, random_values
 from tests.support.rpc_batch import Call
 
-__all__ = ["Act", "Dock"]
+__all__ = ["Act", "ShipmentDriver"]
 
 HOUR = 3_600
 NOBODY = "0x" + "00" * 20
@@ -31,18 +31,20 @@ def low(account: Any) -> str:
     return str(account).lower()
 
 
-class Dock(Road):
-    """A road with two lots of one profile, on which everybody acts.
+class ShipmentDriver(ColdChainDriver):
+    """Two lots of one profile, with which everybody acts.
 
     Who acts: the manufacturer and its operator, a carrier, a clinic, a hospital that is suspended, a laboratory, a
     stranger, the owner of the loggers.
     """
 
-    def __init__(self, house: dict[str, Any], people: Any, containers: Any) -> None:
-        super().__init__(house, people, containers)
+    def __init__(self, deployed_contracts: dict[str, Any], people: Any, containers: Any) -> None:
+        super().__init__(deployed_contracts, people, containers)
         clerk = next(newcomers())
-        house["Institutions"].setOperator(clerk, MANUFACTURER, self.began + 1_000 * DAY, {"from": people.manufacturer})
-        house["Institutions"].suspend(people.hospital, {"from": people.regulator})
+        deployed_contracts["Institutions"].setOperator(
+            clerk, MANUFACTURER, self.began + 1_000 * DAY, {"from": people.manufacturer}
+        )
+        deployed_contracts["Institutions"].suspend(people.hospital, {"from": people.regulator})
         maker, self.hospital = low(people.manufacturer), low(people.hospital)
         self.standings = {
             maker: (maker, MANUFACTURER),
@@ -63,9 +65,9 @@ class Dock(Road):
     def begin(self, dice: Random) -> None:
         """Forget the shipments, let everybody act again, and bring two new lots and two new devices."""
         for who in list(self.suspended):
-            self.wire.send([self.institutions.call(low(self.people.regulator), "reinstate", who)])
+            self.rpc_batch.send([self.institutions.call(low(self.people.regulator), "reinstate", who)])
             self._toggle(who)
-        self.dice, self.clock = dice, self.wire.now()
+        self.dice, self.clock = dice, self.rpc_batch.now()
         self.books = Custody(self.books._standing, low(self.people.regulator))
         self._runs += 1
         self.equip(f"device of run {self._runs}")
@@ -105,14 +107,14 @@ class Dock(Road):
     def id_of(self, lot: bytes, holder: str, ref: bytes, call: Call) -> bytes:
         """The id of what a call would make; nothing where that cannot be known."""
         key = (lot, holder, ref)
-        if key not in self.refs and self.wire.error(call, self.errors) is None:
-            (raw,) = self.wire.ask([call])
+        if key not in self.refs and self.rpc_batch.error(call, self.errors) is None:
+            (raw,) = self.rpc_batch.ask([call])
             self.refs[key] = raw
         return self.refs.get(key, b"")
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        return self.coldchain.abi + self.lots.abi + self.loggers.abi + self.house["AccessManager"].abi
+        return self.coldchain.abi + self.lots.abi + self.loggers.abi + self.deployed_contracts["AccessManager"].abi
 
     # ---- acts --------------------------------------------------------------------------------------------------------
 
@@ -172,7 +174,7 @@ class Dock(Road):
         terms = Handover(
             shipment,
             self.dice.choice((*self.actors, *map(low, (self.people.carrier, self.people.clinic) * 4))),
-            self.wire.now() + self.dice.choice((*(HOUR,) * 12, -10)),
+            self.rpc_batch.now() + self.dice.choice((*(HOUR,) * 12, -10)),
             self.dice.choice((0, 0, 0, 0, 2, 2, 30, 30, 8_760, 8_761)),
             self.dice.choice((*(0, 1, 2) * 4, 3, 4, 5)),
             self.dice.choice((*(0, 1) * 6, 2, 3)),
@@ -205,7 +207,7 @@ class Dock(Road):
         return call, lambda now: self.books.dispense(now, sender, shipment, holder, units)
 
     def pair(self) -> Act:
-        shipment, now = self.some(), self.wire.now()
+        shipment, now = self.some(), self.rpc_batch.now()
         at, sender = self.books.shipments.get(shipment), self.actor(shipment)
         earliest = now - 3 * DAY if at is None or not at.series.monitored else at.series.until
         start = self.dice.choice((earliest, earliest, earliest, earliest - 1, now, now + 100, earliest + 300))
@@ -222,7 +224,7 @@ class Dock(Road):
             device = self.dice.choice(list(at.pairings))
         stretch = at.pairings[device].stretch if at and device in at.pairings else [0, FOR_EVER]
         until = at.series.until if at else 0
-        end = self.dice.choice((until, until, self.wire.now(), stretch[0] - 1, stretch[1] + 1, stretch[0]))
+        end = self.dice.choice((until, until, self.rpc_batch.now(), stretch[0] - 1, stretch[1] + 1, stretch[0]))
         end = min(FOR_EVER, max(0, end))
         sender = low(self.people.logger) if self.dice.random() < 0.4 else self.actor(shipment)
         call = self.call(sender, "unpair", shipment, device, end)
@@ -236,7 +238,7 @@ class Dock(Road):
             return self.recall()
         if at.pairings and self.dice.random() < 0.9:
             number = self.dice.choice([i for i in (0, 1) if low(self.devices[i].address) in at.pairings])
-        profile, now = at.series.profile, self.wire.now()
+        profile, now = at.series.profile, self.rpc_batch.now()
         step = self.dice.choice([each for each in (1, 60, 600, 3_600) if each <= profile.silence])
         start = at.series.until + self.dice.choice((0, 0, 0, 1, step - 1, step, step + 1, -1, 10 * step))
         room = max(1, (now - start) // step)
@@ -288,11 +290,11 @@ class Dock(Road):
 
     def compare(self) -> None:
         """Everything that the chain says of every shipment, beside the books."""
-        now, many = self.wire.now(), list(self.books.shipments.items())
+        now, many = self.rpc_batch.now(), list(self.books.shipments.items())
         stranger = low(self.people.stranger)
 
         def ask(method: str, *args: Any) -> Any:
-            (raw,) = self.wire.ask([self.call(stranger, method, *args)])
+            (raw,) = self.rpc_batch.ask([self.call(stranger, method, *args)])
             return self.coldchain.read(method, raw)
 
         for shipment, at in many:

@@ -16,23 +16,25 @@ PATIENT = Profile(200, 800, 180 * DAY, 180 * DAY, (Rule(Bound.ABOVE, Span.SINGLE
 SHORT = Schedule(8, (Step(30, 0, 10, 20), Step(50, 8, 9, 12), Step(0, 100, 120, 0)))
 
 
-class Works:
+class VaccineMaker:
     """The company's client, and what it has.
 
     handle    its public name
     device    a logger's account, licensed and not yet registered
     """
 
-    def __init__(self, world, *roles):
-        self.world = world
-        self.signer, self.handle = world.institution("MANUFACTURER", "PROVIDER", "LOGGER", "LABORATORY", *roles)
-        self.salus = world.client(self.signer)
-        self.regulator = world.client(world.regulator)
+    def __init__(self, deployed_chain, *roles):
+        self.deployed_chain = deployed_chain
+        self.signer, self.handle = deployed_chain.institution(
+            "MANUFACTURER", "PROVIDER", "LOGGER", "LABORATORY", *roles
+        )
+        self.salus = deployed_chain.client(self.signer)
+        self.regulator = deployed_chain.client(deployed_chain.regulator)
         self.regulator.lots.assign_prefix(PREFIX, self.handle)
         self.device = self.new_device()
 
     def new_device(self):
-        account = self.world.person(0).address
+        account = self.deployed_chain.person(0).address
         self.salus.institutions.set_operator(account, ["LOGGER"], self.salus.now() + 3000 * DAY)
         return account
 

@@ -6,11 +6,11 @@ Amounts, reasons and outcomes are those of the ClaimResponse (:mod:`salus.claims
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from salus.claims.carc import carc_words
 from salus.claims.files import fhir_response as shared
+from salus.formats.days import day_text
 
 if TYPE_CHECKING:
     from salus.claims.input import LineInput
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["explanation_of_benefit"]
 
-_EPOCH = dt.date(1970, 1, 1)
 _PAYEE = "http://terminology.hl7.org/CodeSystem/payeetype"
 _CARIN_UNITS = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator"
 _NETWORK = "http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBPayerAdjudicationStatus"
@@ -69,7 +68,7 @@ def _item(line: LineInput, judged: LineAnswer | None, day: int, money: shared.Mo
     item: dict[str, Any] = {
         "sequence": line.sequence,
         "productOrService": {"coding": [coding]} | ({"text": line.text} if line.text else {}),
-        "servicedDate": (_EPOCH + dt.timedelta(days=day)).isoformat(),
+        "servicedDate": day_text(day),
         "quantity": {"value": line.quantity},
     }
     if judged is not None:

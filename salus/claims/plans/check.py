@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from salus.claims.adjudication import Asked, Category, Left, Member, Order, Price, judge_line
 from salus.claims.model import LineAnswer, money
-from salus.claims.plans.file import AGES, SEXES, PlanPrice, day_text
+from salus.claims.plans.file import AGES, SEXES, PlanPrice
 from salus.claims.plans.model import Plan
 from salus.claims.plans.plans import category_units, price_units, term_units
+from salus.formats.days import day_text
 
 __all__ = ["Example", "decimals_of", "examples", "in_words", "percent", "warnings"]
 

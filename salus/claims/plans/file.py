@@ -45,6 +45,7 @@ from salus.claims.plans.model import (
 )
 from salus.claims.plans.schema import differences
 from salus.errors import BadInput, one_line
+from salus.formats.days import number_of
 from salus.formats.json_file import parse_json, read_text
 
 __all__ = [
@@ -56,15 +57,12 @@ __all__ = [
     "Quantity",
     "Schedule",
     "day_number",
-    "day_text",
     "load_plan",
     "new_salt",
     "number_commitment",
     "read_plan",
     "salted_code",
 ]
-
-_EPOCH = dt.date(1970, 1, 1)
 
 
 def day_number(text: object, *, source: str, field: str) -> int:
@@ -76,20 +74,12 @@ def day_number(text: object, *, source: str, field: str) -> int:
     try:
         if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             raise ValueError
-        day = (dt.date.fromisoformat(text) - _EPOCH).days
+        day = number_of(dt.date.fromisoformat(text))
         if day < 0:
             raise ValueError
     except ValueError:
         raise BadInput(source, field, f"is {one_line(repr(text), 40)}; give a date from 1970 on, YYYY-MM-DD") from None
     return day
-
-
-def day_text(day: int) -> str:
-    """The date ``YYYY-MM-DD`` of a day number; the number where the calendar of this machine ends before it."""
-    try:
-        return (_EPOCH + dt.timedelta(days=day)).isoformat()
-    except OverflowError:
-        return f"day {day}"
 
 
 # ------------------------------------------------------------------------------------------------------- the plan file

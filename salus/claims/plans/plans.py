@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from salus.claims.adjudication import Category, Price, pack_price, unpack_price
-from salus.claims.plans.file import PlanPrice, Schedule, day_number, day_text, load_plan, new_salt
+from salus.claims.plans.file import PlanPrice, Schedule, day_number, load_plan, new_salt
 from salus.claims.plans.model import Plan
 from salus.claims.plans.records import Authorization, Cap, Contract, Membership, Referral, Terms
 from salus.claims.plans.units import category_units, listed, lists_of, price_units, rules, term_units
@@ -35,7 +35,6 @@ __all__ = [
     "Terms",
     "category_units",
     "day_number",
-    "day_text",
     "load_plan",
     "new_salt",
     "price_units",

@@ -76,7 +76,7 @@ def judging(versions: Sequence[Version], day: int, *, source: str, now: int) -> 
     Raises:
         BadInput: None does, or it is not in force yet.
     """
-    from salus.claims.plans.file import day_text
+    from salus.formats.days import day_text
 
     covering = [version for version in versions if version.valid_from <= day < version.valid_until]
     if not covering:

@@ -77,8 +77,9 @@ class ServiceDays:
         Raises:
             BadInput: No days, or none between the two.
         """
-        from salus.claims.plans.file import day_number, day_text
+        from salus.claims.plans.file import day_number
         from salus.errors import BadInput
+        from salus.formats.days import day_text
 
         first = day_number(self.start, source="--from", field="") if self.start else plan.valid_from
         last = day_number(self.end, source="--until", field="") if self.end else plan.valid_until
@@ -91,7 +92,7 @@ class ServiceDays:
 
 def span(first: int, last: int) -> str:
     """Service days for people."""
-    from salus.claims.plans.file import day_text
+    from salus.formats.days import day_text
 
     return f"{day_text(first)} until {day_text(last)}"
 

@@ -256,7 +256,7 @@ def _plan_facts(seen: PlanOverview, now: int) -> dict[str, object]:
 
 
 def _member_facts(seen: MemberOverview, currency: str) -> dict[str, object]:
-    from salus.claims.plans.file import day_text
+    from salus.formats.days import day_text
 
     cover = seen.cover
     if not cover.until_day:

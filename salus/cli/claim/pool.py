@@ -152,7 +152,7 @@ def repay(context: Context, plan_file: str, amount: str | None, payee: str | Non
     """
     plan, salus = opened(context, plan_file)
     place = pool_of(salus, plan)
-    account = salus.institutions.resolve(payee or salus.institutions.standing(salus.need_signer().address).institution)
+    account = salus.institutions.resolve(payee) if payee else salus.institutions.of_signer()
     due = salus.treasury.set_off(place.insurer, place.token, account)
     units = due if amount is None else amount_of(amount, place.decimals, "AMOUNT")
     facts = [("payee", salus.institutions.name(account)), ("due", place.money(due)), ("amount", place.money(units))]

@@ -100,7 +100,7 @@ def _code_rows(plan: PlanReport) -> list[Row]:
 
 
 def _sign_rows(found: Report) -> list[Row]:
-    from salus.claims.plans.file import day_text
+    from salus.formats.days import day_text
 
     same: list[Row] = [
         (

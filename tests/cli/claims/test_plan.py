@@ -19,8 +19,8 @@ FAMILY_FILE = EXAMPLES / "plan-family.json"
 class Office(Insurance):
     """An insurer's desk: the plan file, keystores, and the command."""
 
-    def __init__(self, world, token, folder):
-        super().__init__(world, token, folder)
+    def __init__(self, deployed_chain, token, folder):
+        super().__init__(deployed_chain, token, folder)
         self.folder = folder
         self.keys = {name: folder / f"{name}.json" for name in ("insurer", "hospital")}
         for name, path in self.keys.items():
@@ -46,11 +46,11 @@ class Office(Insurance):
 
 
 @pytest.fixture
-def office(world, token, tmp_path, cheap, monkeypatch):
-    monkeypatch.setenv("SALUS_RPC", world.url)
-    monkeypatch.setenv("SALUS_BOOK", str(world.book_path))
+def office(deployed_chain, token, tmp_path, cheap, monkeypatch):
+    monkeypatch.setenv("SALUS_RPC", deployed_chain.url)
+    monkeypatch.setenv("SALUS_BOOK", str(deployed_chain.book_path))
     monkeypatch.setenv("SALUS_PASSWORD", PASSWORD)
-    return Office(world, token, tmp_path)
+    return Office(deployed_chain, token, tmp_path)
 
 
 def rows(text):
@@ -292,9 +292,9 @@ def test_pre_authorisation(office):
     assert "Intramuscular injection needs no pre-authorisation" in doubt
 
 
-def test_referral(office, world):
+def test_referral(office, deployed_chain):
     office.begin()
-    _, surgeon = world.institution("PROVIDER")
+    _, surgeon = deployed_chain.institution("PROVIDER")
     words = ["refer", office.path, SOME[0], "--from", "2025-03-01", "--until", "2025-06-01"]
     office.run(*words, "--to", surgeon, who="hospital")
     plans, plan_id = office.payer.plans, office.payer.plans.id_of(load_plan(office.path))

@@ -20,17 +20,17 @@ PASSWORD = "correct horse"
 ROLES = ("maker", "carrier", "clinic", "laboratory", "device")
 
 
-class Scene:
+class ShipmentCommands:
     """A journey whose people have keystores, and the command."""
 
-    def __init__(self, world, folder):
-        self.world, self.folder = world, folder
+    def __init__(self, deployed_chain, folder):
+        self.deployed_chain, self.folder = deployed_chain, folder
         self.keys = {}
 
     def journey(self, start=None):
         """A journey from a moment, or of the last hour."""
-        now = self.world.client().now()
-        journey = Journey(self.world, start=now - 3600 if start is None else start)
+        now = self.deployed_chain.client().now()
+        journey = Journey(self.deployed_chain, start=now - 3600 if start is None else start)
         for name in ROLES:
             self.keys[name] = self.folder / f"{name}.json"
             self.keys[name].unlink(missing_ok=True)
@@ -61,11 +61,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene(world, tmp_path, monkeypatch, cheap):
-    monkeypatch.setenv("SALUS_RPC", world.url)
-    monkeypatch.setenv("SALUS_BOOK", str(world.book_path))
+def shipment_commands(deployed_chain, tmp_path, monkeypatch, cheap):
+    monkeypatch.setenv("SALUS_RPC", deployed_chain.url)
+    monkeypatch.setenv("SALUS_BOOK", str(deployed_chain.book_path))
     monkeypatch.setenv("SALUS_PASSWORD", PASSWORD)
-    return Scene(world, tmp_path)
+    return ShipmentCommands(deployed_chain, tmp_path)
 
 
 EXCURSION = int(dt.datetime(2025, 1, 6, 6, tzinfo=dt.UTC).timestamp())  # when the example begins
@@ -74,129 +74,137 @@ EXCURSION = int(dt.datetime(2025, 1, 6, 6, tzinfo=dt.UTC).timestamp())  # when t
 # ----------------------------------------------------------------------------------------------- from opening to giving
 
 
-def test_intact_shipment_is_handed_on_and_a_used_offer_is_refused(scene):
-    journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
-    assert scene.run("verdict", shipment).stdout == "intact\n"
-    offer, accepted = scene.folder / "offer.json", scene.folder / "accepted.json"
-    said = scene.run(
+def test_intact_shipment_is_handed_on_and_a_used_offer_is_refused(shipment_commands):
+    journey, shipment = shipment_commands.logged(450, 460, 470, 465, 455, 450)
+    assert shipment_commands.run("verdict", shipment).stdout == "intact\n"
+    offer, accepted = shipment_commands.folder / "offer.json", shipment_commands.folder / "accepted.json"
+    said = shipment_commands.run(
         "hand", shipment, journey.carrier_name, "--hours", 48, "--seal", "SEAL-17", "--out", offer, who="maker"
     )
     for fact in (f"to              {journey.carrier_name}", "hand on within  48 h", "seal            SEAL-17"):
         assert fact in said.stderr
-    scene.run("accept", offer, "--vvm", 1, who="carrier")
-    shown = scene.json("show", shipment)
+    shipment_commands.run("accept", offer, "--vvm", 1, who="carrier")
+    shown = shipment_commands.json("show", shipment)
     assert (shown["verdict"], shown["holder"]) == ("intact", journey.carrier.address)
-    assert shown["due"] > journey.world.client().now()
+    assert shown["due"] > journey.deployed_chain.client().now()
     assert (shown["lot"]["gtin"], shown["judgement"]["readings"], shown["units"]) == (journey.gtin, 6, 40)
     # The same offer again: the manufacturer no longer holds it.
-    assert scene.run("accept", offer, who="carrier", code=1).stderr.splitlines()[-1].startswith("refused: ")
+    assert shipment_commands.run("accept", offer, who="carrier", code=1).stderr.splitlines()[-1].startswith("refused: ")
 
     # Without ether for either party: both sign, a stranger relays.
     offer.unlink()
-    scene.run("hand", shipment, journey.clinic_name, "--out", offer, who="carrier")
-    scene.run("accept", offer, "--vvm", 2, "--shake", "passed", "--out", accepted, who="clinic")
-    scene.run("relay", accepted, who="laboratory")
-    assert scene.json("show", shipment)["holder"] == journey.clinic.address
-    scene.run("dispense", shipment, "--units", 10, who="clinic")
-    assert scene.json("show", shipment)["units"] == 30
+    shipment_commands.run("hand", shipment, journey.clinic_name, "--out", offer, who="carrier")
+    shipment_commands.run("accept", offer, "--vvm", 2, "--shake", "passed", "--out", accepted, who="clinic")
+    shipment_commands.run("relay", accepted, who="laboratory")
+    assert shipment_commands.json("show", shipment)["holder"] == journey.clinic.address
+    shipment_commands.run("dispense", shipment, "--units", 10, who="clinic")
+    assert shipment_commands.json("show", shipment)["units"] == 30
 
 
-def test_open_pair_split_merge_list(scene):
-    journey, _ = scene.logged(450, 460, 470, 465, 455, 450)
-    opened = scene.json("open", "0x" + journey.lot.hex(), "--units", 20, "--origin", "9506000134369", who="maker")
+def test_open_pair_split_merge_list(shipment_commands):
+    journey, _ = shipment_commands.logged(450, 460, 470, 465, 455, 450)
+    opened = shipment_commands.json(
+        "open", "0x" + journey.lot.hex(), "--units", 20, "--origin", "9506000134369", who="maker"
+    )
     assert len(bytes.fromhex(opened["originSalt"][2:])) == 32 and opened["destinationSalt"] is None
     device = journey.new_device()
-    scene.run("pair", opened["shipment"], device.address, who="maker")
-    assert scene.run("verdict", opened["shipment"]).stdout == "intact\n"
-    part = scene.json("split", opened["shipment"], "--units", 5, who="maker")["shipment"]
-    listed = scene.json("list", "0x" + journey.lot.hex())
+    shipment_commands.run("pair", opened["shipment"], device.address, who="maker")
+    assert shipment_commands.run("verdict", opened["shipment"]).stdout == "intact\n"
+    part = shipment_commands.json("split", opened["shipment"], "--units", 5, who="maker")["shipment"]
+    listed = shipment_commands.json("list", "0x" + journey.lot.hex())
     assert [row["units"] for row in listed] == [40, 15, 5]
-    scene.run("merge", part, opened["shipment"], who="maker")
-    assert scene.run("verdict", part, code=1).stdout == "its units are in another shipment\n"
-    scene.run("unpair", opened["shipment"], device.address, who="maker")
-    assert [logger["device"] for logger in scene.json("show", opened["shipment"])["loggers"]] == [device.address]
+    shipment_commands.run("merge", part, opened["shipment"], who="maker")
+    assert shipment_commands.run("verdict", part, code=1).stdout == "its units are in another shipment\n"
+    shipment_commands.run("unpair", opened["shipment"], device.address, who="maker")
+    assert [logger["device"] for logger in shipment_commands.json("show", opened["shipment"])["loggers"]] == [
+        device.address
+    ]
 
 
-def test_what_may_not_move_is_not_signed_for(scene):
+def test_what_may_not_move_is_not_signed_for(shipment_commands):
     """The verdict is looked up first: no password is asked for, and no file is written."""
-    journey, shipment = scene.journey()
-    offer = scene.folder / "offer.json"
+    journey, shipment = shipment_commands.journey()
+    offer = shipment_commands.folder / "offer.json"
     words = ("hand", shipment, journey.clinic_name, "--out", offer)
-    hot = scene.export(journey, *[1_200] * 4)
-    scene.run("log", shipment, hot, "--device", scene.keys["device"], who="carrier", code=1)
-    refused = scene.run(*words, who="maker", code=1)
+    hot = shipment_commands.export(journey, *[1_200] * 4)
+    shipment_commands.run("log", shipment, hot, "--device", shipment_commands.keys["device"], who="carrier", code=1)
+    refused = shipment_commands.run(*words, who="maker", code=1)
     why = "it has had an excursion that no laboratory has released"
     assert refused.stderr == f"refused: the shipment {shipment} may not move: {why}\n"
-    document = json.loads(scene.run(*words, "--json", who="maker", code=1).stderr)
+    document = json.loads(shipment_commands.run(*words, "--json", who="maker", code=1).stderr)
     assert (document["error"], document["arguments"]) == ("NotIntact", {"shipment": shipment, "verdict": 2})
     assert not offer.exists()
 
     # What goes back moves all the same: to a laboratory, until it is destroyed.
     laboratory = journey.laboratory.address
-    scene.run("hand", shipment, laboratory, "--out", offer, who="maker")
-    scene.run("accept", offer, who="laboratory")
-    assert scene.json("show", shipment)["holder"] == laboratory
-    back = scene.folder / "back.json"
-    scene.run("hand", shipment, journey.maker_name, "--out", back, who="laboratory")
-    scene.run("destroy", shipment, "--reason", 31, who="laboratory")
-    gone = scene.run("hand", shipment, journey.maker_name, "--out", scene.folder / "x.json", who="laboratory", code=1)
-    assert "may not move: it was destroyed" in gone.stderr and not (scene.folder / "x.json").exists()
+    shipment_commands.run("hand", shipment, laboratory, "--out", offer, who="maker")
+    shipment_commands.run("accept", offer, who="laboratory")
+    assert shipment_commands.json("show", shipment)["holder"] == laboratory
+    back = shipment_commands.folder / "back.json"
+    shipment_commands.run("hand", shipment, journey.maker_name, "--out", back, who="laboratory")
+    shipment_commands.run("destroy", shipment, "--reason", 31, who="laboratory")
+    gone = shipment_commands.run(
+        "hand", shipment, journey.maker_name, "--out", shipment_commands.folder / "x.json", who="laboratory", code=1
+    )
+    assert "may not move: it was destroyed" in gone.stderr and not (shipment_commands.folder / "x.json").exists()
 
 
-def test_a_lot_is_recalled_by_what_is_printed_on_its_box(scene):
-    journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
-    lot = scene.json("show", "0x" + journey.lot.hex(), noun="lot")
-    recalled = scene.json("recall", lot["gtin"], lot["number"], "--reason", 2, who="maker", noun="lot")
+def test_a_lot_is_recalled_by_what_is_printed_on_its_box(shipment_commands):
+    journey, shipment = shipment_commands.logged(450, 460, 470, 465, 455, 450)
+    lot = shipment_commands.json("show", "0x" + journey.lot.hex(), noun="lot")
+    recalled = shipment_commands.json("recall", lot["gtin"], lot["number"], "--reason", 2, who="maker", noun="lot")
     assert (recalled["lot"], recalled["shipments"], recalled["reason"]) == ("0x" + journey.lot.hex(), 1, 2)
-    assert scene.run("verdict", shipment, code=1).stdout == "the lot is recalled; code 2\n"
-    refused = scene.run("hand", shipment, journey.carrier_name, "--out", scene.folder / "x.json", who="maker", code=1)
+    assert shipment_commands.run("verdict", shipment, code=1).stdout == "the lot is recalled; code 2\n"
+    refused = shipment_commands.run(
+        "hand", shipment, journey.carrier_name, "--out", shipment_commands.folder / "x.json", who="maker", code=1
+    )
     assert "may not move: it is of a lot that is recalled" in refused.stderr
 
 
-def test_reject_quarantine_release_destroy_recall(scene):
-    journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
-    offer = scene.folder / "offer.json"
-    scene.run("hand", shipment, journey.carrier_name, "--out", offer, who="maker")
-    scene.run("reject", offer, "--reason", 7, "--vvm", 3, who="carrier")
-    verdict = scene.run("verdict", shipment, code=1).stdout
+def test_reject_quarantine_release_destroy_recall(shipment_commands):
+    journey, shipment = shipment_commands.logged(450, 460, 470, 465, 455, 450)
+    offer = shipment_commands.folder / "offer.json"
+    shipment_commands.run("hand", shipment, journey.carrier_name, "--out", offer, who="maker")
+    shipment_commands.run("reject", offer, "--reason", 7, "--vvm", 3, who="carrier")
+    verdict = shipment_commands.run("verdict", shipment, code=1).stdout
     assert verdict.startswith("a limit was breached") and "quarantined by hand" in verdict
-    scene.run("release", shipment, "--reason", 12, who="laboratory")
-    scene.run("quarantine", shipment, "--reason", 4, who="maker")
-    assert scene.json("show", shipment)["disposition"] == "quarantined"
-    scene.run("recall", "0x" + journey.lot.hex(), "--reason", 2, who="maker", noun="lot")
-    assert scene.run("verdict", shipment, code=1).stdout == "the lot is recalled; code 2\n"
-    scene.run("destroy", shipment, "--reason", 31, who="laboratory")
-    assert scene.json("show", shipment)["disposition"] == "destroyed"
+    shipment_commands.run("release", shipment, "--reason", 12, who="laboratory")
+    shipment_commands.run("quarantine", shipment, "--reason", 4, who="maker")
+    assert shipment_commands.json("show", shipment)["disposition"] == "quarantined"
+    shipment_commands.run("recall", "0x" + journey.lot.hex(), "--reason", 2, who="maker", noun="lot")
+    assert shipment_commands.run("verdict", shipment, code=1).stdout == "the lot is recalled; code 2\n"
+    shipment_commands.run("destroy", shipment, "--reason", 31, who="laboratory")
+    assert shipment_commands.json("show", shipment)["disposition"] == "destroyed"
 
 
 # ------------------------------------------------------------------------------------------------------------ readings
 
 
-def test_excursion_is_found_explained_recomputed_and_drawn(scene):
-    journey, shipment = scene.journey(EXCURSION)
-    words = ("log", shipment, EXAMPLES / "qtag-excursion.txt", "--device", scene.keys["device"])
-    result = scene.run(*words, who="carrier", code=1)
+def test_excursion_is_found_explained_recomputed_and_drawn(shipment_commands):
+    journey, shipment = shipment_commands.journey(EXCURSION)
+    words = ("log", shipment, EXAMPLES / "qtag-excursion.txt", "--device", shipment_commands.keys["device"])
+    result = shipment_commands.run(*words, who="carrier", code=1)
     assert "288 readings logged for" in result.stdout
     assert result.stderr.splitlines()[-1] == (
         "refused: the shipment is not intact: a limit was breached and no laboratory has released it since"
     )
-    shown = scene.run("show", shipment).stdout
+    shown = shipment_commands.run("show", shipment).stdout
     assert "because        ≥ 8.00 °C for 30 min at a time (hit for 140 min)" in shown
     assert "because        ≥ 8.00 °C for 60 min altogether (hit for 140 min)" in shown
     assert "because        first at 2025-01-07 07:20:00 UTC" in shown
     assert "extremes       3.80 °C to 14.60 °C" in shown
     assert "outside        140 min above, 0 min below" in shown
-    assert "has none from 2025-01-08 06:00:00 UTC" in scene.run(*words, who="carrier", code=2).stderr
+    assert "has none from 2025-01-08 06:00:00 UTC" in shipment_commands.run(*words, who="carrier", code=2).stderr
 
-    assert scene.json("recompute", shipment)["same"] is True
-    table = scene.run("recompute", shipment)
+    assert shipment_commands.json("recompute", shipment)["same"] is True
+    table = shipment_commands.run("recompute", shipment)
     assert "highest\t1460\t1460" in table.stdout and table.stderr == "the same\n"
 
-    png, svg = scene.folder / "chart.png", scene.folder / "chart.svg"
-    drawn = scene.run("chart", shipment, "--png", png, "--svg", svg).stdout
+    png, svg = shipment_commands.folder / "chart.png", shipment_commands.folder / "chart.svg"
+    drawn = shipment_commands.run("chart", shipment, "--png", png, "--svg", svg).stdout
     assert "█" in drawn and "▲" in drawn
     assert png.read_bytes().startswith(b"\x89PNG\r\n") and b"<svg" in svg.read_bytes()
-    data = scene.json("chart", shipment)
+    data = shipment_commands.json("chart", shipment)
     assert (data["low"], data["high"], len(data["readings"])) == (200, 800, 288)
     assert [label for _, _, label in data["breaches"]] == [
         "≥ 8.00 °C for 30 min at a time",
@@ -204,48 +212,48 @@ def test_excursion_is_found_explained_recomputed_and_drawn(scene):
     ]
 
 
-def test_a_chart_takes_each_batch_from_the_chain_once(scene):
-    _, shipment = scene.logged(450, 460, 470, 465, 455, 450)
-    with FaultProxy(scene.world.url) as watching:
-        scene.run("chart", shipment, "--rpc", watching.url)
+def test_a_chart_takes_each_batch_from_the_chain_once(shipment_commands):
+    _, shipment = shipment_commands.logged(450, 460, 470, 465, 455, 450)
+    with FaultProxy(shipment_commands.deployed_chain.url) as watching:
+        shipment_commands.run("chart", shipment, "--rpc", watching.url)
         assert watching.asked["eth_getTransactionByHash"] == 1
 
 
-def test_recompute_tells_of_a_node_that_lies(scene, monkeypatch):
+def test_recompute_tells_of_a_node_that_lies(shipment_commands, monkeypatch):
     from salus.coldchain.shipments import ColdChain
 
-    journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
+    journey, shipment = shipment_commands.logged(450, 460, 470, 465, 455, 450)
     real = ColdChain.recompute
     monkeypatch.setattr(
         ColdChain, "recompute", lambda self, s: __import__("dataclasses").replace(real(self, s), highest=800)
     )
-    result = scene.run("recompute", shipment, code=1)
+    result = shipment_commands.run("recompute", shipment, code=1)
     assert "highest\t800\t470\tdiffers" in result.stdout and result.stderr == "the two differ\n"
 
 
-def test_story_as_epcis_whose_events_are_anchored(scene):
-    journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
-    offer, out = scene.folder / "offer.json", scene.folder / "story.jsonld"
-    scene.run("hand", shipment, journey.carrier_name, "--out", offer, who="maker")
-    scene.run("accept", offer, who="carrier")
-    done = scene.json("export", shipment, "--out", out, "--anchor", who="carrier")
+def test_story_as_epcis_whose_events_are_anchored(shipment_commands):
+    journey, shipment = shipment_commands.logged(450, 460, 470, 465, 455, 450)
+    offer, out = shipment_commands.folder / "offer.json", shipment_commands.folder / "story.jsonld"
+    shipment_commands.run("hand", shipment, journey.carrier_name, "--out", offer, who="maker")
+    shipment_commands.run("accept", offer, who="carrier")
+    done = shipment_commands.json("export", shipment, "--out", out, "--anchor", who="carrier")
     document = json.loads(out.read_text())
     assert list(problems(document, "story.jsonld")) == []
     steps = [event["bizStep"] for event in document["epcisBody"]["eventList"]]
     assert steps == ["commissioning", "packing", "sensor_reporting", "accepting"]
-    anchored = scene.world.client().lots.anchored(journey.shipment)
+    anchored = shipment_commands.deployed_chain.client().lots.anchored(journey.shipment)
     assert list(anchored) == done["events"] == [e["eventID"] for e in document["epcisBody"]["eventList"]]
     assert {who for names in anchored.values() for who in names} == {journey.carrier.address}
 
 
-def test_story_tells_of_each_batch_what_it_measured_and_broke_itself(scene):
-    journey, shipment = scene.journey()
+def test_story_tells_of_each_batch_what_it_measured_and_broke_itself(shipment_commands):
+    journey, shipment = shipment_commands.journey()
     hot, cold = [1_200] * 4, [450, 460, 455]
     for first, values, code in ((0, hot, 1), (4, cold, 1)):
-        words = (scene.export(journey, *values, after=first), "--device", scene.keys["device"])
-        scene.run("log", shipment, *words, who="carrier", code=code)
-    out = scene.folder / "story.jsonld"
-    scene.run("export", shipment, "--out", out)
+        words = (shipment_commands.export(journey, *values, after=first), "--device", shipment_commands.keys["device"])
+        shipment_commands.run("log", shipment, *words, who="carrier", code=code)
+    out = shipment_commands.folder / "story.jsonld"
+    shipment_commands.run("export", shipment, "--out", out)
     events = [event for event in json.loads(out.read_text())["epcisBody"]["eventList"] if "sensorElementList" in event]
     first, second = (element["sensorReport"] for event in events for element in event["sensorElementList"])
     assert first[0] | {"minValue": 12.0, "maxValue": 12.0} == first[0]
@@ -253,57 +261,65 @@ def test_story_tells_of_each_batch_what_it_measured_and_broke_itself(scene):
     assert second == [{"type": "Temperature", "minValue": 4.5, "maxValue": 4.6, "uom": "CEL"}]
 
 
-def test_label_is_verified_from_its_picture(scene):
-    journey, shipment = scene.logged(450, 460, 470, 465, 455, 450)
-    picture = scene.folder / "label.png"
-    scene.run("label", "0x" + journey.lot.hex(), "--png", picture, noun="lot")
-    found = scene.run(picture, "--shipment", shipment, noun="verify")
+def test_label_is_verified_from_its_picture(shipment_commands):
+    journey, shipment = shipment_commands.logged(450, 460, 470, 465, 455, 450)
+    picture = shipment_commands.folder / "label.png"
+    shipment_commands.run("label", "0x" + journey.lot.hex(), "--png", picture, noun="lot")
+    found = shipment_commands.run(picture, "--shipment", shipment, noun="verify")
     assert "verdict" in found.stdout and "is registered by" in found.stdout
-    scene.run("recall", "0x" + journey.lot.hex(), "--reason", 2, who="maker", noun="lot")
-    refused = scene.run(picture, noun="verify", code=1)
+    shipment_commands.run("recall", "0x" + journey.lot.hex(), "--reason", 2, who="maker", noun="lot")
+    refused = shipment_commands.run(picture, noun="verify", code=1)
     assert "the lot is recalled, code 2" in refused.stderr
     forged = f"(01){journey.gtin}(10)FORGED"
-    assert "nobody registered lot FORGED" in scene.run(forged, noun="verify", code=1).stderr
+    assert "nobody registered lot FORGED" in shipment_commands.run(forged, noun="verify", code=1).stderr
 
 
-def test_csv_with_an_offset(scene):
-    path = scene.folder / "readings.csv"
+def test_csv_with_an_offset(shipment_commands):
+    path = shipment_commands.folder / "readings.csv"
     path.write_text("time,celsius\n2025-01-06T11:30:00,4.5\n2025-01-06T11:40:00,4.6\n")
-    journey, shipment = scene.journey(EXCURSION)
-    words = ("log", shipment, path, "--device", scene.keys["device"])
-    assert "--utc-offset" in scene.run(*words, who="carrier", code=2).stderr
-    scene.run(*words, "--utc-offset", "+05:30", who="carrier", code=1)  # long ago: silence since then
-    assert scene.json("show", shipment)["judgement"]["readings"] == 2
+    journey, shipment = shipment_commands.journey(EXCURSION)
+    words = ("log", shipment, path, "--device", shipment_commands.keys["device"])
+    assert "--utc-offset" in shipment_commands.run(*words, who="carrier", code=2).stderr
+    shipment_commands.run(*words, "--utc-offset", "+05:30", who="carrier", code=1)  # long ago: silence since then
+    assert shipment_commands.json("show", shipment)["judgement"]["readings"] == 2
 
 
-def test_edited_export_is_refused_and_nothing_sent(scene):
+def test_edited_export_is_refused_and_nothing_sent(shipment_commands):
     path = shared("temperature-loggers", "fridge-tag-2l_edited.txt")
-    journey, shipment = scene.journey(EXCURSION)
-    block = scene.world.w3.eth.block_number
-    result = scene.run("log", shipment, path, "--device", scene.keys["device"], who="carrier", code=2)
+    journey, shipment = shipment_commands.journey(EXCURSION)
+    block = shipment_commands.deployed_chain.w3.eth.block_number
+    result = shipment_commands.run(
+        "log", shipment, path, "--device", shipment_commands.keys["device"], who="carrier", code=2
+    )
     assert result.stderr.splitlines()[-1] == (
         f"error: {path}: line 593: Sig: does not verify, so the file was edited; give it as the device wrote it"
     )
-    assert scene.world.w3.eth.block_number == block
+    assert shipment_commands.deployed_chain.w3.eth.block_number == block
 
 
-def test_device_that_was_never_paired(scene):
-    journey, shipment = scene.journey()
-    result = scene.run(
-        "log", shipment, scene.export(journey, 450, 460), "--device", scene.keys["clinic"], who="carrier", code=2
+def test_device_that_was_never_paired(shipment_commands):
+    journey, shipment = shipment_commands.journey()
+    result = shipment_commands.run(
+        "log",
+        shipment,
+        shipment_commands.export(journey, 450, 460),
+        "--device",
+        shipment_commands.keys["clinic"],
+        who="carrier",
+        code=2,
     )
     assert "was never paired with this shipment" in result.stderr
 
 
-def test_pack(scene):
-    packed = scene.json("pack", EXAMPLES / "readings.csv")
+def test_pack(shipment_commands):
+    packed = shipment_commands.json("pack", EXAMPLES / "readings.csv")
     assert (packed["readings"], packed["missing"], packed["signature"], packed["batches"][0]["count"]) == (
         144,
         1,
         "absent",
         144,
     )
-    shown = scene.run("pack", EXAMPLES / "qtag-intact.txt").stdout.splitlines()
+    shown = shipment_commands.run("pack", EXAMPLES / "qtag-intact.txt").stdout.splitlines()
     assert (
         shown[0]
         == "Q-tag CLm doc LR SIM00000002: 288 readings, 0 missing, 3.80 °C to 5.80 °C, device signature verified"
@@ -312,7 +328,7 @@ def test_pack(scene):
         "batch 0: 288 readings of 600 s from 2025-01-06 06:00:00 UTC, 8 bits each in steps of 0.10 °C, 288 bytes"
     )
     history = shared("temperature-loggers", "fridge-tag-2_130400191544.txt")
-    result = scene.run("pack", history, code=2)
+    result = shipment_commands.run("pack", history, code=2)
     assert "keeps a daily history only" in result.stderr and not result.stdout
 
 
@@ -333,8 +349,8 @@ def test_pack(scene):
         ),
     ],
 )
-def test_usage_ends_with_2(words, message, scene):
-    result = scene.run(*words, code=2)
+def test_usage_ends_with_2(words, message, shipment_commands):
+    result = shipment_commands.run(*words, code=2)
     assert message in result.stderr.splitlines()[-1] and not result.stdout
 
 
@@ -373,18 +389,18 @@ def test_text_chart_without_temperatures():
 # -------------------------------------------------------------------------------------------------------- the script
 
 
-def test_script(scene, monkeypatch, capsys):
+def test_script(shipment_commands, monkeypatch, capsys):
     from scripts import log_shipment as script
 
-    journey, shipment = scene.journey()
-    export = scene.export(journey, 450, 460, 470)
+    journey, shipment = shipment_commands.journey()
+    export = shipment_commands.export(journey, 450, 460, 470)
     words = [
         shipment,
         str(export),
         "--device",
-        str(scene.keys["device"]),
+        str(shipment_commands.keys["device"]),
         "--keystore",
-        str(scene.keys["carrier"]),
+        str(shipment_commands.keys["carrier"]),
         "--yes",
     ]
     monkeypatch.setattr(sys, "argv", ["log_shipment.py", *words])
@@ -394,6 +410,6 @@ def test_script(scene, monkeypatch, capsys):
     assert said.err.splitlines()[-1] == "3 of 3 readings judged"
     assert script.main() == 2  # nothing new
     capsys.readouterr()
-    scene.export(journey, 1500, 1500, 1500, after=3)
+    shipment_commands.export(journey, 1500, 1500, 1500, after=3)
     assert script.main() == 1
     assert "a limit was breached" in capsys.readouterr().out.splitlines()[-1]

@@ -23,9 +23,9 @@ def test_profiles_are_listed_shown_and_registered(typed):
     assert result.err.startswith("error: PROFILE: 'cool-box' is no ready profile; there are refrigerated,")
 
 
-def test_a_profile_is_registered_once_and_listed(typed, works):
+def test_a_profile_is_registered_once_and_listed(typed, vaccine_maker):
     profile = ready_profiles()["ultra-cold"]
-    works.profile(profile)
+    vaccine_maker.profile(profile)
     result = typed("profile", "register", "ultra-cold", by="regulator", code=1)
     assert result.err.splitlines()[-1] == f"refused: the temperature profile 0x{profile.id.hex()} is registered already"
     listed = typed("profile", "list", "--on-chain", "--json").json()
@@ -33,10 +33,10 @@ def test_a_profile_is_registered_once_and_listed(typed, works):
     assert "range     -90.00 to -60.00 °C" in typed("profile", "show", "0x" + profile.id.hex()).out
 
 
-def test_a_lot_from_prefix_to_box(typed, works):
-    typed("lot", "prefix", PREFIX, works.handle, by="regulator")
-    assert {"prefix": PREFIX, "manufacturer": works.signer.address} in typed("lot", "prefix", "--json").json()
-    profile = "0x" + works.profile().hex()
+def test_a_lot_from_prefix_to_box(typed, vaccine_maker):
+    typed("lot", "prefix", PREFIX, vaccine_maker.handle, by="regulator")
+    assert {"prefix": PREFIX, "manufacturer": vaccine_maker.signer.address} in typed("lot", "prefix", "--json").json()
+    profile = "0x" + vaccine_maker.profile().hex()
     words = (
         "--gtin",
         GTIN,
@@ -51,17 +51,17 @@ def test_a_lot_from_prefix_to_box(typed, works):
         "--profile",
         profile,
     )
-    lot = typed("lot", "register", *words, "--json", by="works").json()["lot"]
+    lot = typed("lot", "register", *words, "--json", by="maker").json()["lot"]
     shown = typed("lot", "show", GTIN, "CLI-1").out
     assert (
         f"id        {lot}" in shown and "units     500, 500 in no shipment yet" in shown and "recall    none" in shown
     )
     assert typed("lot", "show", lot, "--json").json()["number"] == "CLI-1"
-    listed = typed("lot", "list", "--manufacturer", works.handle)
-    assert listed.out.splitlines()[1].split("\t")[:3] == [GTIN, "CLI-1", works.handle]
-    again = typed("lot", "register", *words, by="works", code=1)
+    listed = typed("lot", "list", "--manufacturer", vaccine_maker.handle)
+    assert listed.out.splitlines()[1].split("\t")[:3] == [GTIN, "CLI-1", vaccine_maker.handle]
+    again = typed("lot", "register", *words, by="maker", code=1)
     assert again.err.splitlines()[-1] == f"refused: the lot {lot} is registered already"
-    works.recall(bytes.fromhex(lot[2:]), 9)
+    vaccine_maker.recall(bytes.fromhex(lot[2:]), 9)
     assert "recall    RECALLED, code 9" in typed("lot", "show", lot).out
     typed("lot", "prefix", PREFIX, "--remove", by="regulator")
     assert {"prefix": PREFIX, "manufacturer": None} in typed("lot", "prefix", "--json").json()
@@ -85,45 +85,45 @@ def test_what_cannot_be_is_refused_in_one_line(typed, words, said):
 
 
 @pytest.mark.parametrize("accuracy", ["0", "-1", "half", "0.005", "656", "nan"])
-def test_an_accuracy_is_in_hundredths(typed, works, accuracy):
-    result = typed("logger", "register", works.device, f"--accuracy={accuracy}", by="works", code=2)
+def test_an_accuracy_is_in_hundredths(typed, vaccine_maker, accuracy):
+    result = typed("logger", "register", vaccine_maker.device, f"--accuracy={accuracy}", by="maker", code=2)
     assert result.err.startswith("error: --accuracy: is ")
 
 
 # ---- logger
 
 
-def test_a_logger_and_its_maker(typed, works, tmp_path):
-    device = works.device
-    made = typed("logger", "register", device, "--accuracy", "0.3", "--serial", "SIM1", "--json", by="works").json()
+def test_a_logger_and_its_maker(typed, vaccine_maker, tmp_path):
+    device = vaccine_maker.device
+    made = typed("logger", "register", device, "--accuracy", "0.3", "--serial", "SIM1", "--json", by="maker").json()
     assert re.fullmatch(r"0x[0-9a-f]{64}", made["serialSalt"])
     assert "calibrated  never" in typed("logger", "show", device).out
     certificate = tmp_path / "certificate.pdf"
     certificate.write_bytes(b"calibrated")
-    typed("logger", "calibrate", device, "--until", "+1y", "--certificate", certificate, by="works")
-    typed("logger", "condition", device, "lost", by="works")
+    typed("logger", "calibrate", device, "--until", "+1y", "--certificate", certificate, by="maker")
+    typed("logger", "condition", device, "lost", by="maker")
     shown = typed("logger", "show", device).out
     assert "now         lost since" in shown and "accuracy    0.30 °C" in shown and "calibrated  until" in shown
-    assert typed("logger", "list", "--owner", works.handle).out.splitlines()[1].split("\t")[:3] == [
+    assert typed("logger", "list", "--owner", vaccine_maker.handle).out.splitlines()[1].split("\t")[:3] == [
         device,
-        works.handle,
+        vaccine_maker.handle,
         "lost",
     ]
 
     export = tmp_path / "export.txt"
     key = ec.generate_private_key(ec.SECP256R1())
     export.write_bytes(write_qtag([Reading(n * 600, 450) for n in range(3)], "SIM1", key=key))
-    assert "is of no accredited model" in typed("logger", "prove", export, by="works", code=2).err
+    assert "is of no accredited model" in typed("logger", "prove", export, by="maker", code=2).err
     model = typed("logger", "model", "q-tag-sim", "--file", export, "--json", by="regulator").json()["model"]
-    proven = typed("logger", "prove", export, "--json", by="works").json()
+    proven = typed("logger", "prove", export, "--json", by="maker").json()
     assert (proven["model"], proven["gas"] > 200_000) == (model, True)
     assert typed("logger", "show", proven["file"]).out == f"signed by model {model}\n"
-    assert "was proven before" in typed("logger", "prove", export, by="works").out
+    assert "was proven before" in typed("logger", "prove", export, by="maker").out
     typed("logger", "model", "--distrust", model, by="regulator")
     assert [m["trusted"] for m in typed("logger", "model", "--json").json() if m["model"] == model] == [False]
     edited = tmp_path / "edited.txt"
     edited.write_bytes(export.read_bytes().replace(b"4.5", b"4.6", 1))
-    assert "does not verify, so the file was edited" in typed("logger", "prove", edited, by="works", code=2).err
+    assert "does not verify, so the file was edited" in typed("logger", "prove", edited, by="maker", code=2).err
 
 
 # ---- help

@@ -21,7 +21,7 @@ def used(run, patient, file, *more):
     return run(*words, *more, "--keystore", file, "--yes")
 
 
-def test_a_use_is_recorded_by_a_salted_commitment(run, world, hospital, granted, tmp_path):
+def test_a_use_is_recorded_by_a_salted_commitment(run, deployed_chain, hospital, granted, tmp_path):
     record = tmp_path / "hba1c.json"
     record.write_text('{"value": 48}')
     done = used(run, granted, hospital[1], "--record", record, "--json")
@@ -29,15 +29,15 @@ def test_a_use_is_recorded_by_a_salted_commitment(run, world, hospital, granted,
     (line,) = done.json()["records"]
     salt = bytes.fromhex(line["salt"][2:])
     assert line["commitment"] == "0x" + keccak(salt + record.read_bytes()).hex()
-    (use,) = world.client().accesses.all(granted)
+    (use,) = deployed_chain.client().accesses.all(granted)
     assert "0x" + use.record.hex() == line["commitment"]
     shown = used(run, granted, hospital[1], "--record", record)
     assert "salt 0x" in shown.out and ", keep it" in shown.out
 
 
-def test_a_commitment_that_was_made_before_is_taken(run, world, hospital, granted):
+def test_a_commitment_that_was_made_before_is_taken(run, deployed_chain, hospital, granted):
     assert used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32).code == 0
-    assert world.client().accesses.all(granted)[0].record == b"\7" * 32
+    assert deployed_chain.client().accesses.all(granted)[0].record == b"\7" * 32
     for wrong in ("0x12", "07" * 32):
         assert used(run, granted, hospital[1], "--commitment", wrong).code == 2
     assert "--record: is missing" in used(run, granted, hospital[1]).err
@@ -62,7 +62,7 @@ def test_without_a_permit_it_is_refused_and_can_be_asked_before(run, hospital, g
     assert used(run, granted, hospital[1], "--check").out == "may be used now: a directive that names it decides\n"
 
 
-def test_the_glass_is_broken_seen_and_reviewed(run, world, hospital, keystore, wallet):
+def test_the_glass_is_broken_seen_and_reviewed(run, deployed_chain, hospital, keystore, wallet):
     patient = wallet.address()
     words = ("consent", "emergency", patient, "--cause", "unconscious", "--category", "all", "--hours", "4")
     done = run(*words, "--keystore", hospital[1], "--yes", "--json")
@@ -73,7 +73,7 @@ def test_the_glass_is_broken_seen_and_reviewed(run, world, hospital, keystore, w
 
     shown = run("consent", "review", id)
     assert (shown.code, "unconscious" in shown.out, "is open" in shown.out) == (0, True, True)
-    regulator = keystore(world.regulator)
+    regulator = keystore(deployed_chain.regulator)
     closed = run("consent", "review", id, "--outcome", "unjustified", "--keystore", regulator, "--yes")
     assert closed.code == 0
     assert run("consent", "review", id, "--json").json()["outcome"] == "UNJUSTIFIED"
@@ -137,9 +137,9 @@ def test_a_damaged_memory_is_told(run, wallet, text):
     assert (result.code, "is damaged; remove it" in result.err) == (2, True)
 
 
-def test_a_chain_that_was_started_anew_is_looked_at_from_the_beginning(run, world, hospital, granted, wallet):
+def test_a_chain_that_was_started_anew_is_looked_at_from_the_beginning(run, deployed_chain, hospital, granted, wallet):
     used(run, granted, hospital[1], "--commitment", "0x" + "07" * 32)
     seen = wallet.path / "inbox.json"
-    seen.write_text(json.dumps({f"{world.node.chain_id} {world.book['AccessLog'].address}": 10**9}))
+    seen.write_text(json.dumps({f"{deployed_chain.node.chain_id} {deployed_chain.book['AccessLog'].address}": 10**9}))
     seen.chmod(0o600)
     assert len(run("consent", "inbox", "--json").json()["uses"]) == 1

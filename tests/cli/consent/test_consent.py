@@ -10,20 +10,20 @@ from tests.support.commands import PASSWORD
 # ---------------------------------------------------------------------------------------------------------- granting
 
 
-def test_a_patient_without_ether_grants_and_a_hospital_relays(run, world, hospital, wallet):
+def test_a_patient_without_ether_grants_and_a_hospital_relays(run, deployed_chain, hospital, wallet):
     name, file, _ = hospital
     result = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
     assert (result.code, result.err.count("new account")) == (0, 1)
     patient = Wallet.open(wallet.path, PASSWORD).address(name)
-    assert world.w3.eth.get_balance(patient) == 0
-    assert world.client().consent.decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
+    assert deployed_chain.w3.eth.get_balance(patient) == 0
+    assert deployed_chain.client().consent.decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
 
 
-def test_before_signing_every_field_is_shown(run, world, hospital, wallet):
+def test_before_signing_every_field_is_shown(run, deployed_chain, hospital, wallet):
     name, file, signer = hospital
     words = ["consent", "grant", "--to", name, "--purpose", "TREAT", "--category", "PSY", "--until", "2030-05-06"]
     shown = run(*words, "--yes", "--relay-as", file).err
-    contract = world.book["ConsentRegistry"].address
+    contract = deployed_chain.book["ConsentRegistry"].address
     for fact in (
         "PERMIT",
         f"{name} ({signer.address})",
@@ -31,12 +31,12 @@ def test_before_signing_every_field_is_shown(run, world, hospital, wallet):
         "PSY (psychiatry)",
         "2030-05-06 00:00:00 UTC",
         contract,
-        f"{world.node.chain_id} at",
+        f"{deployed_chain.node.chain_id} at",
     ):
         assert fact in shown
 
 
-def test_nothing_is_signed_where_nobody_can_confirm(run, world, hospital, wallet, tmp_path):
+def test_nothing_is_signed_where_nobody_can_confirm(run, deployed_chain, hospital, wallet, tmp_path):
     name, _, _ = hospital
     result = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--out", tmp_path / "order.json")
     assert result.code == 2
@@ -44,7 +44,7 @@ def test_nothing_is_signed_where_nobody_can_confirm(run, world, hospital, wallet
     assert not (tmp_path / "order.json").exists()
 
 
-def test_an_order_is_signed_here_and_submitted_there(run, world, hospital, wallet, tmp_path):
+def test_an_order_is_signed_here_and_submitted_there(run, deployed_chain, hospital, wallet, tmp_path):
     name, file, _ = hospital
     order = tmp_path / "order.json"
     assert run("consent", "deny", "--to", name, "--purpose", "HRESCH", "--yes", "--out", order).code == 0
@@ -74,28 +74,28 @@ def test_a_file_is_not_overwritten(run, hospital, wallet, tmp_path):
     assert result.err.splitlines()[-1] == f"error: {there}: is there already; name another file"
 
 
-def test_revoking_is_as_easy_as_granting(run, world, hospital, wallet):
+def test_revoking_is_as_easy_as_granting(run, deployed_chain, hospital, wallet):
     name, file, _ = hospital
     run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
     assert run("consent", "revoke", "--from", name, "--yes", "--relay-as", file).code == 0
     patient = Wallet.open(wallet.path, PASSWORD).address(name)
-    assert world.client().consent.decide(patient, name, ["TREAT"], ["all"]).reason.name == "REVOKED"
+    assert deployed_chain.client().consent.decide(patient, name, ["TREAT"], ["all"]).reason.name == "REVOKED"
 
 
-def test_a_patient_with_ether_needs_nobody(run, world, keystore, hospital):
+def test_a_patient_with_ether_needs_nobody(run, deployed_chain, keystore, hospital):
     name, _, _ = hospital
-    patient = world.person()
+    patient = deployed_chain.person()
     file = keystore(patient)
     granted = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", file, "--yes", "--json")
     assert (granted.code, len(granted.json())) == (0, 1)
     revoked = run("consent", "revoke", "--everything", "--keystore", file, "--yes")
     assert revoked.code == 0
-    assert world.client().consent.all(patient.address)[0].status.name == "REVOKED"
+    assert deployed_chain.client().consent.all(patient.address)[0].status.name == "REVOKED"
 
 
-def test_two_institutions_know_two_accounts(run, world, wallet, keystore):
-    signer, first = world.institution("PROVIDER")
-    _, second = world.institution("INSURER")
+def test_two_institutions_know_two_accounts(run, deployed_chain, wallet, keystore):
+    signer, first = deployed_chain.institution("PROVIDER")
+    _, second = deployed_chain.institution("INSURER")
     file = keystore(signer)
     run("consent", "grant", "--to", first, "--purpose", "TREAT", "--yes", "--relay-as", file)
     run("consent", "grant", "--to", second, "--purpose", "HPAYMT", "--yes", "--relay-as", file)
@@ -117,7 +117,7 @@ def test_the_explanation_says_who_may_what_and_why(run, hospital, wallet):
     }
 
 
-def test_what_is_granted_is_written_as_fhir_and_read_again(run, world, hospital, wallet, tmp_path):
+def test_what_is_granted_is_written_as_fhir_and_read_again(run, deployed_chain, hospital, wallet, tmp_path):
     name, file, _ = hospital
     run("consent", "grant", "--to", name, "--purpose", "TREAT", "--until", "2030-01-01", "--yes", "--relay-as", file)
     out = tmp_path / "consent.json"
@@ -227,24 +227,24 @@ def test_an_end_in_the_past_is_no_delegates_either(run, hospital, wallet, monkey
 
 
 @pytest.mark.parametrize("verb", ["grant", "deny"])
-def test_a_grant_to_no_institution_is_allowed_and_warned_of(run, world, hospital, keystore, verb):
+def test_a_grant_to_no_institution_is_allowed_and_warned_of(run, deployed_chain, hospital, keystore, verb):
     """To an account that may be accredited later; seen with --yes as well, and apart from the answer."""
-    patient, nobody = world.person(), world.patient().address
+    patient, nobody = deployed_chain.person(), deployed_chain.patient().address
     words = ("--purpose", "TREAT", "--yes", "--json", "--keystore", keystore(patient))
     result = run("consent", verb, "--to", nobody, *words)
     warning = f"warning: {nobody} is no accredited institution: "
     assert (result.code, len(result.json())) == (0, 1)
     assert [line.startswith(warning) for line in result.err.splitlines()].index(True) == 0
-    assert world.client().consent.all(patient.address)[0].grantee == nobody
+    assert deployed_chain.client().consent.all(patient.address)[0].grantee == nobody
     for known in (hospital[0], "role:PROVIDER"):
         assert "is no accredited institution" not in run("consent", verb, "--to", known, *words).err
 
 
-def test_an_operator_is_no_institution(run, world, hospital, keystore):
+def test_an_operator_is_no_institution(run, deployed_chain, hospital, keystore):
     """Consent names whom it works for: what names the operator alone would never be asked for."""
-    staff, (_, file, _) = world.patient().address, hospital
+    staff, (_, file, _) = deployed_chain.patient().address, hospital
     assert run("institution", "operator", staff, "--role", "PROVIDER", "--keystore", file, "--yes").code == 0
-    words = ("--purpose", "TREAT", "--yes", "--keystore", keystore(world.person()))
+    words = ("--purpose", "TREAT", "--yes", "--keystore", keystore(deployed_chain.person()))
     assert run("consent", "grant", "--to", staff, *words).err.startswith(
         f"warning: {staff} is no accredited institution: "
     )

@@ -4,20 +4,20 @@ import pytest
 
 from salus.chain.local_node import LocalNode
 from salus.errors.explanations import moment
-from tests.support.deployed_chain import House, kind
+from tests.support.deployed_chain import DeployedChain, kind
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """A house of its own."""
+def deployed_chain(tmp_path_factory):
+    """A chain of its own, with all contracts."""
     with LocalNode(kind()) as node:
-        yield House(node, tmp_path_factory.mktemp("guardians"))
+        yield DeployedChain(node, tmp_path_factory.mktemp("guardians"))
 
 
 @pytest.fixture
-def circle(world, keystore, run, hospital):
+def guarded_patient(deployed_chain, keystore, run, hospital):
     """A patient with three guardians, two of whom must agree: (patient, its keystore, guardians' keystores)."""
-    patient, guardians = world.patient(), [world.patient() for _ in range(3)]
+    patient, guardians = deployed_chain.patient(), [deployed_chain.patient() for _ in range(3)]
     file = keystore(patient)
     words = [word for guardian in guardians for word in ("--guardian", guardian.address)]
     done = run(
@@ -39,9 +39,9 @@ def circle(world, keystore, run, hospital):
     return patient, file, [keystore(guardian) for guardian in guardians]
 
 
-def start(run, circle, successor, tmp_path):
+def start(run, guarded_patient, successor, tmp_path):
     """Two guardians sign, the second submits."""
-    patient, _, (first, second, _) = circle
+    patient, _, (first, second, _) = guarded_patient
     one = tmp_path / "one.json"
     words = ("consent", "recover", "start", patient.address, "--to", successor, "--out", one)
     assert run(*words, "--keystore", first, "--yes").code == 0
@@ -50,8 +50,8 @@ def start(run, circle, successor, tmp_path):
     return one, two
 
 
-def test_the_guardians_are_shown(run, circle):
-    patient, _, _ = circle
+def test_the_guardians_are_shown(run, guarded_patient):
+    patient, _, _ = guarded_patient
     (shown,) = run("consent", "guardians", "show", "--patient", patient.address, "--json").json()
     assert (shown["controller"], shown["threshold"], shown["delay"]) == (patient.address, 2, 3 * 86400)
     assert (len(shown["guardians"]), shown["recovery"]) == (3, None)
@@ -60,12 +60,12 @@ def test_the_guardians_are_shown(run, circle):
     )
 
 
-def test_guardians_move_a_patient_to_a_new_account(run, world, hospital, circle, keystore, tmp_path):
+def test_guardians_move_a_patient_to_a_new_account(run, deployed_chain, hospital, guarded_patient, keystore, tmp_path):
     name, file, _ = hospital
-    patient, patient_file, _ = circle
-    new = world.patient()
+    patient, patient_file, _ = guarded_patient
+    new = deployed_chain.patient()
     run("consent", "grant", "--to", name, "--purpose", "TREAT", "--keystore", patient_file, "--relay-as", file, "--yes")
-    _, two = start(run, circle, new.address, tmp_path)
+    _, two = start(run, guarded_patient, new.address, tmp_path)
     submitted = run("consent", "guardians", "submit", two, "--keystore", file, "--yes", "--json")
     assert (submitted.code, submitted.json()["action"]) == (0, "recover")
     (status,) = run("consent", "recover", "status", patient.address, "--json").json()
@@ -76,7 +76,7 @@ def test_guardians_move_a_patient_to_a_new_account(run, world, hospital, circle,
 
     early = run("consent", "recover", "finish", patient.address, "--keystore", file, "--yes")
     assert (early.code, "can be made from" in early.err.splitlines()[-1]) == (1, True)
-    world.node.advance(3 * 86400)
+    deployed_chain.node.advance(3 * 86400)
     told = run("consent", "recover", "status", patient.address).out.splitlines()
     assert f"  RECOVERY: to {new.address}, ready now: salus consent recover finish {patient.address}" in told
     (status,) = run("consent", "recover", "status", patient.address, "--json").json()
@@ -96,26 +96,26 @@ def test_guardians_move_a_patient_to_a_new_account(run, world, hospital, circle,
     assert lost.code == 1
 
 
-def test_one_guardian_is_too_few(run, world, circle, tmp_path):
-    patient, _, (first, *_) = circle
-    rich = world.person()
+def test_one_guardian_is_too_few(run, deployed_chain, guarded_patient, tmp_path):
+    patient, _, (first, *_) = guarded_patient
+    rich = deployed_chain.person()
     words = ("consent", "recover", "start", patient.address, "--to", rich.address, "--keystore", first, "--yes")
     result = run(*words)
     assert (result.code, "1 guardians of" in result.err.splitlines()[-1]) == (1, True)
 
 
-def test_a_copy_from_each_guardian_is_enough(run, world, hospital, circle, tmp_path):
-    patient, _, (_, second, third) = circle
-    one, _ = start(run, circle, world.patient().address, tmp_path)
+def test_a_copy_from_each_guardian_is_enough(run, deployed_chain, hospital, guarded_patient, tmp_path):
+    patient, _, (_, second, third) = guarded_patient
+    one, _ = start(run, guarded_patient, deployed_chain.patient().address, tmp_path)
     own = tmp_path / "third.json"
     assert run("consent", "recover", "approve", one, "--out", own, "--keystore", third, "--yes").code == 0
     two = tmp_path / "two.json"
     assert run("consent", "guardians", "submit", own, two, "--keystore", hospital[1], "--yes").code == 0
 
 
-def test_the_patient_stops_a_move(run, world, hospital, circle, tmp_path):
-    patient, patient_file, _ = circle
-    _, two = start(run, circle, world.patient().address, tmp_path)
+def test_the_patient_stops_a_move(run, deployed_chain, hospital, guarded_patient, tmp_path):
+    patient, patient_file, _ = guarded_patient
+    _, two = start(run, guarded_patient, deployed_chain.patient().address, tmp_path)
     run("consent", "guardians", "submit", two, "--keystore", hospital[1], "--yes")
     veto = tmp_path / "veto.json"
     stopped = run("consent", "recover", "veto", "--keystore", patient_file, "--out", veto, "--yes")
@@ -127,8 +127,8 @@ def test_the_patient_stops_a_move(run, world, hospital, circle, tmp_path):
     assert (again.code, "the signature is not" in again.err) == (1, True)
 
 
-def test_a_stranger_does_not_approve(run, world, hospital, circle, tmp_path):
-    one, _ = start(run, circle, world.patient().address, tmp_path)
+def test_a_stranger_does_not_approve(run, deployed_chain, hospital, guarded_patient, tmp_path):
+    one, _ = start(run, guarded_patient, deployed_chain.patient().address, tmp_path)
     result = run("consent", "recover", "approve", one, "--keystore", hospital[1], "--yes")
     assert (result.code, "is no guardian of" in result.err) == (2, True)
 
@@ -143,15 +143,15 @@ def test_a_stranger_does_not_approve(run, world, hospital, circle, tmp_path):
         (("guardians", "set", "--out", "x.json", "--relay-as", "y"), "exclude each other"),
     ],
 )
-def test_bad_input_is_one_line(run, circle, words, said):
-    result = run("consent", *words, "--keystore", circle[1], "--yes")
+def test_bad_input_is_one_line(run, guarded_patient, words, said):
+    result = run("consent", *words, "--keystore", guarded_patient[1], "--yes")
     assert (result.code, said in result.err.splitlines()[-1]) == (2, True)
 
 
-def test_a_move_is_in_the_inbox_from_its_begin_to_its_end(run, hospital, circle, world, tmp_path):
-    patient, patient_file, _ = circle
-    successor = world.patient().address
-    _, two = start(run, circle, successor, tmp_path)
+def test_a_move_is_in_the_inbox_from_its_begin_to_its_end(run, hospital, guarded_patient, deployed_chain, tmp_path):
+    patient, patient_file, _ = guarded_patient
+    successor = deployed_chain.patient().address
+    _, two = start(run, guarded_patient, successor, tmp_path)
     run("consent", "guardians", "submit", two, "--keystore", hospital[1], "--yes")
     inbox = ("consent", "inbox", "--keystore", patient_file)
     (step,) = run(*inbox, "--json").json()["recoveries"]
@@ -166,8 +166,8 @@ def test_a_move_is_in_the_inbox_from_its_begin_to_its_end(run, hospital, circle,
     ]
 
 
-def test_where_one_guardian_must_agree_the_move_begins_at_once(run, hospital, keystore, world):
-    patient, friend, successor = world.patient(), world.person(), world.patient().address
+def test_where_one_guardian_must_agree_the_move_begins_at_once(run, hospital, keystore, deployed_chain):
+    patient, friend, successor = deployed_chain.patient(), deployed_chain.person(), deployed_chain.patient().address
     way = ("--keystore", keystore(patient), "--relay-as", hospital[1], "--yes")
     assert "  no guardians" in run("consent", "guardians", "show", "--patient", patient.address).out
     words = ("--guardian", friend.address, "--threshold", "1", "--delay", "2")

@@ -16,9 +16,9 @@ A, B = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x3C44CdDdB6a900fa2b585dd2
 # ------------------------------------------------------------------------------------------------------------ renewing
 
 
-def test_a_renewal_keeps_scope_and_document_and_moves_the_end(run, world, hospital, keystore):
+def test_a_renewal_keeps_scope_and_document_and_moves_the_end(run, deployed_chain, hospital, keystore):
     name, _, signer = hospital
-    patient = world.client(world.person())
+    patient = deployed_chain.client(deployed_chain.person())
     now = patient.now()
     scope = Directive(signer.address, 2, Effect.PERMIT, 5, 7, now - 9, now + 99, b"\7" * 32)
     patient.consent.grant(scope)
@@ -94,7 +94,7 @@ def test_what_is_no_packed_order_is_told(text):
         assert files.parse(text, "it")
 
 
-def test_an_order_goes_through_a_qr_code(run, world, hospital, wallet):
+def test_an_order_goes_through_a_qr_code(run, deployed_chain, hospital, wallet):
     name, file, _ = hospital
     drawn = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--qr")
     assert drawn.code == 0
@@ -108,7 +108,7 @@ def test_an_order_goes_through_a_qr_code(run, world, hospital, wallet):
     relayed = run("consent", "relay", "-", "--keystore", file, "--yes", input=packed + "\n")
     assert relayed.code == 0
     patient = Wallet.open(wallet.path, PASSWORD).address(name)
-    assert world.client().consent.decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
+    assert deployed_chain.client().consent.decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
 
 
 def test_the_drawn_code_holds_the_order(run, hospital, wallet, tmp_path):
@@ -128,7 +128,7 @@ def test_the_drawn_code_holds_the_order(run, hospital, wallet, tmp_path):
     assert light[: len(wanted)] == wanted
 
 
-def test_U10_an_order_is_signed_with_its_times_shown(run, world, hospital, wallet, tmp_path):
+def test_U10_an_order_is_signed_with_its_times_shown(run, deployed_chain, hospital, wallet, tmp_path):
     """Issued and ending by the chain's clock, which is compared with this machine's."""
     from salus.cli.moments import moment
 
@@ -138,7 +138,7 @@ def test_U10_an_order_is_signed_with_its_times_shown(run, world, hospital, walle
     shown = dict(line.split(None, 1) for line in signed.err.splitlines() if line.strip().startswith("issued"))
     assert abs(parse(shown["issued"]) - order.issued_at) < 60 and order.deadline - order.issued_at == 7 * 86400
     assert "submit until" in signed.err and moment(order.deadline)[:10] in signed.err
-    apart = abs(world.client().clock_offset()) > 120
+    apart = abs(deployed_chain.client().clock_offset()) > 120
     assert ("warning: the chain's clock is" in signed.err) == apart
 
 
@@ -177,9 +177,9 @@ def test_bytes_on_standard_input_are_told(run, hospital):
 
 
 @pytest.fixture
-def carer(world, keystore):
+def carer(deployed_chain, keystore):
     """A patient's account without ether, and its delegate's with some: signers and keystores."""
-    patient, carer = world.patient(), world.person()
+    patient, carer = deployed_chain.patient(), deployed_chain.person()
     return patient, keystore(patient), carer, keystore(carer)
 
 
@@ -189,7 +189,7 @@ def named(run, carer, relayer, *more):
     return run(*words, "--keystore", patient_file, "--relay-as", relayer, "--yes")
 
 
-def test_a_delegate_is_named_acts_and_is_removed(run, world, hospital, carer, tmp_path):
+def test_a_delegate_is_named_acts_and_is_removed(run, deployed_chain, hospital, carer, tmp_path):
     name, file, _ = hospital
     patient, patient_file, delegate, delegate_file = carer
     shown = named(run, carer, file)
@@ -205,7 +205,7 @@ def test_a_delegate_is_named_acts_and_is_removed(run, world, hospital, carer, tm
     acting = ("--as-delegate-of", patient.address, "--keystore", delegate_file, "--yes")
     granted = run("consent", "grant", "--to", name, "--purpose", "TREAT", *acting)
     assert (granted.code, f"the delegate {delegate.address}" in granted.err) == (0, True)
-    decide = world.client().consent.decide
+    decide = deployed_chain.client().consent.decide
     assert decide(patient.address, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
     order = tmp_path / "order.json"
     assert run("consent", "revoke", "--from", name, "--index", "0", *acting, "--out", order).code == 0
@@ -259,12 +259,12 @@ def test_a_wallet_with_several_accounts_names_the_one(run, hospital, wallet):
 # ---------------------------------------------------------------------------------------------------------- many, FHIR
 
 
-def test_of_very_many_orders_only_their_kinds_are_shown(run, world, hospital, tmp_path):
+def test_of_very_many_orders_only_their_kinds_are_shown(run, deployed_chain, hospital, tmp_path):
     name, file, signer = hospital
-    client, path = world.client(), tmp_path / "orders.json"
+    client, path = deployed_chain.client(), tmp_path / "orders.json"
     orders = []
     for number in range(21):
-        patient = world.client(world.patient())
+        patient = deployed_chain.client(deployed_chain.patient())
         who, now = patient.signer.address, patient.now()
         scope = Directive(signer.address, 0, Effect.PERMIT if number else Effect.DENY, 5, 7, 0, now + 10**6)
         orders.append(patient.consent.sign(patient.consent.prepare_grant(scope, patient=who)))
@@ -276,10 +276,10 @@ def test_of_very_many_orders_only_their_kinds_are_shown(run, world, hospital, tm
     assert client.consent.all(orders[0].patient)[0].effect is Effect.DENY
 
 
-def test_what_fhir_cannot_say_is_left_out_and_told(run, world, hospital, keystore):
+def test_what_fhir_cannot_say_is_left_out_and_told(run, deployed_chain, hospital, keystore):
     """A permit of sensitivity labels without records permits nothing, and FHIR has no word for it."""
     name, _, signer = hospital
-    patient = world.client(world.person())
+    patient = deployed_chain.client(deployed_chain.person())
     now = patient.now()
     patient.consent.grant(Directive(signer.address, 0, Effect.PERMIT, 5, 7, 0, now + 10**6))
     labels = DirectiveDraft(name, Effect.PERMIT, frozenset({"TREAT"}), frozenset({"PSY"}), 0, now + 10**6)
@@ -290,7 +290,7 @@ def test_what_fhir_cannot_say_is_left_out_and_told(run, world, hospital, keystor
 
 
 @pytest.mark.parametrize("actor", ["Organization/1", "=city-hospital", "Organization/1="])
-def test_an_actor_is_a_reference_and_a_name(run, world, hospital, tmp_path, actor):
+def test_an_actor_is_a_reference_and_a_name(run, deployed_chain, hospital, tmp_path, actor):
     file = tmp_path / "consent.json"
     file.write_text("{}")
     result = run("consent", "grant", "--from-fhir", file, "--actor", actor)

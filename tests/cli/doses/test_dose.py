@@ -7,47 +7,49 @@ import pytest
 from salus.doses.schedules import ready_schedules
 
 
-def test_doses_from_schedule_to_recall(typed, works, world, tmp_path):
+def test_doses_from_schedule_to_recall(typed, vaccine_maker, deployed_chain, tmp_path):
     name = "measles"
     found = typed("dose", "schedule", name, "--json").json()
     assert (found["cvx"], len(found["steps"])) == (5, 2)
-    works.schedule(ready_schedules()[name])
+    vaccine_maker.schedule(ready_schedules()[name])
     again = typed("dose", "schedule", name, "--register", by="regulator", code=1)
     assert again.err.splitlines()[-1].startswith("refused: the schedule 0x")
-    lot = works.lot()
-    shipment = "0x" + works.shipment(lot).hex()
-    patient, newborn = world.patient().address, world.patient().address
+    lot = vaccine_maker.lot()
+    shipment = "0x" + vaccine_maker.shipment(lot).hex()
+    patient, newborn = deployed_chain.patient().address, deployed_chain.patient().address
     births = tmp_path / "births.csv"
-    today = works.salus.doses.today()
+    today = vaccine_maker.salus.doses.today()
     births.write_text(f"patient,birth\n{patient},2020-01-01\n{newborn},{today}\n")
 
-    young = typed("dose", "give", shipment, newborn, "--schedule", name, "--births", births, by="works", code=1)
+    young = typed("dose", "give", shipment, newborn, "--schedule", name, "--births", births, by="maker", code=1)
     assert young.err.splitlines()[-1].startswith("refused: the patient is too young for dose 1 until ")
-    stranger = typed("dose", "give", shipment, works.device, "--schedule", name, "--births", births, by="works", code=2)
+    stranger = typed(
+        "dose", "give", shipment, vaccine_maker.device, "--schedule", name, "--births", births, by="maker", code=2
+    )
     assert "has no line for" in stranger.err
-    given = typed("dose", "give", shipment, patient, "--schedule", name, "--births", births, "--json", by="works")
+    given = typed("dose", "give", shipment, patient, "--schedule", name, "--births", births, "--json", by="maker")
     dose = given.json()
     assert dose["ageChecked"] is True and "2020" not in given.out + given.err
-    assert "NOT checked" in typed("dose", "give", shipment, newborn, "--schedule", name, by="works").err
+    assert "NOT checked" in typed("dose", "give", shipment, newborn, "--schedule", name, by="maker").err
     due = today + dt.timedelta(days=183)
     assert f"due {due}, overdue from" in typed("dose", "next", patient, "--schedule", name).out
 
-    assert typed("dose", "due", "--clinic", works.handle, "--json").json() == []
-    later = typed("dose", "due", "--clinic", works.handle, "--on", "2100-01-01", "--json").json()
+    assert typed("dose", "due", "--clinic", vaccine_maker.handle, "--json").json() == []
+    later = typed("dose", "due", "--clinic", vaccine_maker.handle, "--on", "2100-01-01", "--json").json()
     assert [(d["patient"], d["dose"], d["status"]) for d in later] == [
         (who, 2, "overdue") for who in sorted([patient, newborn])
     ]
-    everything = typed("dose", "due", "--clinic", works.handle, "--all", "--json").json()
+    everything = typed("dose", "due", "--clinic", vaccine_maker.handle, "--all", "--json").json()
     assert {d["status"] for d in everything} == {"later"}
 
-    assert typed("dose", "list", "--recalled", "--clinic", works.handle, "--json").json() == []
-    works.recall(lot)
-    recalled = typed("dose", "list", "--recalled", "--clinic", works.handle, "--json").json()
+    assert typed("dose", "list", "--recalled", "--clinic", vaccine_maker.handle, "--json").json() == []
+    vaccine_maker.recall(lot)
+    recalled = typed("dose", "list", "--recalled", "--clinic", vaccine_maker.handle, "--json").json()
     assert {d["patient"] for d in recalled} == {patient, newborn}
     assert len(typed("dose", "list", "--lot", "0x" + lot.hex(), "--json").json()) == 2
-    typed("dose", "void", dose["dose"], by="works")
+    typed("dose", "void", dose["dose"], by="maker")
     assert [d["voided"] for d in typed("dose", "list", "--patient", patient, "--json").json()] == [True]
-    refused = typed("dose", "void", dose["dose"], by="works", code=1)
+    refused = typed("dose", "void", dose["dose"], by="maker", code=1)
     assert (
         refused.err.splitlines()[-1]
         == f"refused: the dose {dose['dose']} is voided already, or another one of its series followed it"

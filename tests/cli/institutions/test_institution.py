@@ -6,9 +6,9 @@ from salus.keys.encryption import make_key_file
 from tests.support.commands import PASSWORD
 
 
-def test_the_regulator_accredits_suspends_reinstates_and_renews(run, world, keystore):
-    regulator = keystore(world.regulator)
-    account = world.patient().address
+def test_the_regulator_accredits_suspends_reinstates_and_renews(run, deployed_chain, keystore):
+    regulator = keystore(deployed_chain.regulator)
+    account = deployed_chain.patient().address
     options = ("--keystore", regulator, "--yes")
     done = run(
         "institution", "accredit", "east-clinic", account, "--role", "provider", "--until", "2031-01-01", *options
@@ -25,17 +25,17 @@ def test_the_regulator_accredits_suspends_reinstates_and_renews(run, world, keys
     assert "east-clinic" in [line["name"] for line in run("institution", "list", "--json").json()]
 
 
-def test_a_stranger_does_not_accredit(run, world, keystore):
-    stranger = world.person()
+def test_a_stranger_does_not_accredit(run, deployed_chain, keystore):
+    stranger = deployed_chain.person()
     words = ("institution", "accredit", "my-own", stranger.address, "--role", "INSURER", "--yes")
     result = run(*words, "--keystore", keystore(stranger))
     assert result.code == 1
     assert result.err.splitlines()[-1] == f"refused: {stranger.address} is not who the regulator lets do this"
 
 
-def test_an_institution_names_and_removes_an_operator(run, world, hospital):
+def test_an_institution_names_and_removes_an_operator(run, deployed_chain, hospital):
     name, file, signer = hospital
-    staff = world.patient().address
+    staff = deployed_chain.patient().address
     assert run("institution", "operator", staff, "--role", "PROVIDER", "--keystore", file, "--yes").code == 0
     shown = run("institution", "show", staff, "--json").json()
     assert (shown["standing"], shown["operatorOf"]) == ("LICENSED", signer.address)
@@ -44,8 +44,8 @@ def test_an_institution_names_and_removes_an_operator(run, world, hospital):
     assert run("institution", "show", staff, "--json").json()["standing"] == "UNKNOWN"
 
 
-def test_an_account_of_the_node_signs(run, world):
-    account = world.patient().address
+def test_an_account_of_the_node_signs(run, deployed_chain):
+    account = deployed_chain.patient().address
     words = ("institution", "accredit", "node-clinic", account, "--role", "PROVIDER", "--yes")
     assert run(*words, "--keystore", "node:1").code == 0
     assert run(*words, "--keystore", "node:999").code == 2

@@ -66,87 +66,87 @@ def test_a_contract_that_the_book_lacks_is_named():
         Book.from_json(book(), "b.json")["Treasury"]
 
 
-def test_the_abi_hash_is_that_of_the_deployment(world):
+def test_the_abi_hash_is_that_of_the_deployment(deployed_chain):
     for name in ("Institutions", "ConsentRegistry", "ColdChain"):
-        assert world.book[name].abi_hash == abi_hash(decoding.load_abi(name))
+        assert deployed_chain.book[name].abi_hash == abi_hash(decoding.load_abi(name))
 
 
 # ------------------------------------------------------------------------------------------------- against the node
 
 
-def changed(world, name="Plans", chain_id=None, **changes):
-    document = world.book.to_json()
+def changed(deployed_chain, name="Plans", chain_id=None, **changes):
+    document = deployed_chain.book.to_json()
     document["contracts"][name].update(changes)
     document["chainId"] = chain_id or document["chainId"]
     return Book.from_json(document)
 
 
-def test_a_client_connects_where_everything_fits(world):
-    client = Salus.connect(world.url, book=world.book_path)
+def test_a_client_connects_where_everything_fits(deployed_chain):
+    client = Salus.connect(deployed_chain.url, book=deployed_chain.book_path)
     assert (client.chain_id, client.signer) == (31337, None)
 
 
-def test_the_default_book_lies_below_the_working_folder(world, tmp_path, monkeypatch):
+def test_the_default_book_lies_below_the_working_folder(deployed_chain, tmp_path, monkeypatch):
     (tmp_path / "deployments").mkdir()
-    (tmp_path / "deployments" / "31337.json").write_text(world.book_path.read_text())
+    (tmp_path / "deployments" / "31337.json").write_text(deployed_chain.book_path.read_text())
     monkeypatch.chdir(tmp_path)
-    assert Salus.connect(world.url).book.path == "deployments/31337.json"
+    assert Salus.connect(deployed_chain.url).book.path == "deployments/31337.json"
 
 
-def test_without_any_book_it_says_so(world, tmp_path, monkeypatch):
+def test_without_any_book_it_says_so(deployed_chain, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadInput, match="deployments/31337.json: there is no address book for chain 31337"):
-        Salus.connect(world.url)
+        Salus.connect(deployed_chain.url)
 
 
-def test_another_chain_is_refused(world):
+def test_another_chain_is_refused(deployed_chain):
     with pytest.raises(WrongChain, match="the node is on chain 31337, address book is for chain 1;"):
-        Salus.connect(world.url, book=changed(world, chain_id=1))
+        Salus.connect(deployed_chain.url, book=changed(deployed_chain, chain_id=1))
 
 
-def test_an_address_without_code_is_refused(world):
+def test_an_address_without_code_is_refused(deployed_chain):
     with pytest.raises(NotDeployed, match="Plans is not at 0x5[fF]1+ on chain 31337: there is no code"):
-        Salus.connect(world.url, book=changed(world, address="0x5f" + "1" * 38))
+        Salus.connect(deployed_chain.url, book=changed(deployed_chain, address="0x5f" + "1" * 38))
 
 
-def test_other_code_is_refused(world):
-    other = world.book["Treasury"].address
+def test_other_code_is_refused(deployed_chain):
+    other = deployed_chain.book["Treasury"].address
     with pytest.raises(NotDeployed, match=f"the code at {other} is not that of Plans"):
-        Salus.connect(world.url, book=changed(world, address=other))
+        Salus.connect(deployed_chain.url, book=changed(deployed_chain, address=other))
 
 
-def test_the_code_of_a_library_is_looked_at_too(world):
+def test_the_code_of_a_library_is_looked_at_too(deployed_chain):
     """What a shipment's readings are judged by is no contract that anybody calls."""
-    assert set(LIBRARIES) <= set(world.book.contracts) <= {*CONTRACTS, *LIBRARIES}
-    other = world.book["Treasury"].address
+    assert set(LIBRARIES) <= set(deployed_chain.book.contracts) <= {*CONTRACTS, *LIBRARIES}
+    other = deployed_chain.book["Treasury"].address
     with pytest.raises(NotDeployed, match=f"the code at {other} is not that of TemperatureRules"):
-        Salus.connect(world.url, book=changed(world, "TemperatureRules", address=other))
+        Salus.connect(deployed_chain.url, book=changed(deployed_chain, "TemperatureRules", address=other))
 
 
-def test_a_book_from_before_libraries_were_listed_is_taken(world):
-    document = world.book.to_json()
+def test_a_book_from_before_libraries_were_listed_is_taken(deployed_chain):
+    document = deployed_chain.book.to_json()
     for name in LIBRARIES:
         del document["contracts"][name]
-    client = Salus.connect(world.url, book=Book.from_json(document))
+    client = Salus.connect(deployed_chain.url, book=Book.from_json(document))
     assert client.coldchain.shipments(bytes(32)) == []
 
 
-def test_another_version_is_refused(world):
+def test_another_version_is_refused(deployed_chain):
     with pytest.raises(NotDeployed, match="is another version than this client knows"):
-        Salus.connect(world.url, book=changed(world, abiHash="0x" + "0" * 64))
+        Salus.connect(deployed_chain.url, book=changed(deployed_chain, abiHash="0x" + "0" * 64))
 
 
 @pytest.mark.parametrize(
     "url", ["", "localhost", "ftp://x", "http://", "ws://127.0.0.1:1", "http://[::1", "http://x:99999"]
 )
-def test_what_is_no_address_of_a_node_is_refused(world, url):
+def test_what_is_no_address_of_a_node_is_refused(deployed_chain, url):
     with pytest.raises(BadInput, match="--rpc: .* is not the address of a node"):
-        Salus.connect(url, book=world.book)
+        Salus.connect(url, book=deployed_chain.book)
 
 
-def test_where_nothing_listens_it_says_so(world):
+def test_where_nothing_listens_it_says_so(deployed_chain):
     with pytest.raises(
         Unreachable,
         match="no node answers at http://127.0.0.1:9 while asking for the chain: the connection is refused; start",
     ):
-        Salus.connect("http://127.0.0.1:9", book=world.book)
+        Salus.connect("http://127.0.0.1:9", book=deployed_chain.book)

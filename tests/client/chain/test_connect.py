@@ -16,8 +16,8 @@ __all__ = ["client", "proxy"]  # fixtures
 
 
 @pytest.fixture
-def faults(world):
-    with FaultProxy(world.url) as faults:
+def faults(deployed_chain):
+    with FaultProxy(deployed_chain.url) as faults:
         yield faults
 
 
@@ -35,25 +35,25 @@ PASSING = [
 
 @pytest.mark.parametrize(("mode", "options"), PASSING)
 @pytest.mark.parametrize("times", [1, 3])
-def test_what_passes_is_waited_for(world, faults, mode, options, times):
+def test_what_passes_is_waited_for(deployed_chain, faults, mode, options, times):
     rule = faults.spoil("eth_getCode", mode, times=times, **options)
-    assert Salus.connect(faults.url, book=world.book).chain_id == world.node.chain_id
+    assert Salus.connect(faults.url, book=deployed_chain.book).chain_id == deployed_chain.node.chain_id
     assert rule.done == times
 
 
 @pytest.mark.parametrize(("mode", "options"), PASSING)
-def test_the_first_question_is_asked_again_too(world, faults, tmp_path, monkeypatch, mode, options):
+def test_the_first_question_is_asked_again_too(deployed_chain, faults, tmp_path, monkeypatch, mode, options):
     (tmp_path / "deployments").mkdir()
-    (tmp_path / "deployments" / f"{world.node.chain_id}.json").write_text(world.book_path.read_text())
+    (tmp_path / "deployments" / f"{deployed_chain.node.chain_id}.json").write_text(deployed_chain.book_path.read_text())
     monkeypatch.chdir(tmp_path)
     rule = faults.spoil("eth_chainId", mode, times=1, **options)
     Salus.connect(faults.url)
     assert rule.done == 1
 
 
-def test_an_answer_that_hangs_is_asked_for_again(world, faults):
+def test_an_answer_that_hangs_is_asked_for_again(deployed_chain, faults):
     faults.spoil("eth_getCode", "hang_once")
-    Salus.connect(faults.url, book=world.book, timeout=1)
+    Salus.connect(faults.url, book=deployed_chain.book, timeout=1)
 
 
 @pytest.mark.parametrize(
@@ -70,32 +70,32 @@ def test_an_answer_that_hangs_is_asked_for_again(world, faults):
         ),
     ],
 )
-def test_what_does_not_pass_is_told_in_one_line_after_some_seconds(world, faults, mode, options, kind, said):
+def test_what_does_not_pass_is_told_in_one_line_after_some_seconds(deployed_chain, faults, mode, options, kind, said):
     rule = faults.spoil("*", mode, **options)
     began = time.monotonic()
     with pytest.raises(Unreachable, match=re.escape(said.format(faults.url))) as raised:
-        Salus.connect(faults.url, book=world.book)
+        Salus.connect(faults.url, book=deployed_chain.book)
     assert type(raised.value) is kind and "\n" not in str(raised.value)
     assert 3 < time.monotonic() - began < 12
     assert 4 <= rule.done < 12  # with pauses between
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
-def test_what_will_not_pass_is_told_at_once(world, faults, status):
+def test_what_will_not_pass_is_told_at_once(deployed_chain, faults, status):
     faults.spoil("*", "5xx", status=status)
     began = time.monotonic()
     with pytest.raises(Unreachable, match=f"answers with HTTP {status}"):
-        Salus.connect(faults.url, book=world.book)
+        Salus.connect(faults.url, book=deployed_chain.book)
     assert time.monotonic() - began < 2
 
 
-def test_where_nobody_listens_it_is_told_soon(world):
+def test_where_nobody_listens_it_is_told_soon(deployed_chain):
     began = time.monotonic()
     with pytest.raises(
         Unreachable,
         match="no node answers at http://127.0.0.1:9 while asking for the chain: the connection is refused; start one",
     ):
-        Salus.connect("http://127.0.0.1:9", book=world.book)
+        Salus.connect("http://127.0.0.1:9", book=deployed_chain.book)
     assert time.monotonic() - began < 3
 
 
@@ -132,7 +132,7 @@ def test_too_many_questions_a_second_are_asked_again(client, proxy):
     assert proxy.modes["eth_getBlockByNumber"] == []
 
 
-def test_what_is_sent_is_not_sent_again_by_the_connection(world, faults):
+def test_what_is_sent_is_not_sent_again_by_the_connection(deployed_chain, faults):
     """It has its own way, which looks first whether the node has it."""
     rule = faults.spoil("eth_sendRawTransaction", "429")
     w3 = open_node(faults.url)
@@ -141,44 +141,44 @@ def test_what_is_sent_is_not_sent_again_by_the_connection(world, faults):
     assert rule.done == 1
 
 
-def test_a_client_connects_with_one_message(world, proxy):
-    Salus.connect(proxy.url, book=world.book)
+def test_a_client_connects_with_one_message(deployed_chain, proxy):
+    Salus.connect(proxy.url, book=deployed_chain.book)
     assert proxy.seen == ["batch"]
 
 
-def test_a_node_that_takes_no_batches_is_connected_to(world, proxy):
+def test_a_node_that_takes_no_batches_is_connected_to(deployed_chain, proxy):
     proxy.modes["batch"] = [lambda answer: {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no"}}]
-    Salus.connect(proxy.url, book=world.book)
-    assert proxy.seen == ["batch", "eth_chainId", *["eth_getCode"] * len(world.book.contracts)]
+    Salus.connect(proxy.url, book=deployed_chain.book)
+    assert proxy.seen == ["batch", "eth_chainId", *["eth_getCode"] * len(deployed_chain.book.contracts)]
 
 
-def test_the_chain_is_looked_at_before_the_code(world, proxy):
+def test_the_chain_is_looked_at_before_the_code(deployed_chain, proxy):
     def elsewhere(answer):
         return [{**each, "result": "0x1" if n == 0 else "0x"} for n, each in enumerate(answer)]
 
     proxy.modes["batch"] = [elsewhere]
     with pytest.raises(WrongChain, match="the node is on chain 1,"):
-        Salus.connect(proxy.url, book=world.book)
+        Salus.connect(proxy.url, book=deployed_chain.book)
 
 
 @pytest.mark.parametrize("place", [0, 5])
 @pytest.mark.parametrize("result", [None, "zebra", 5, "0xz"])
-def test_answers_that_do_not_fit_are_one_error(world, proxy, place, result):
+def test_answers_that_do_not_fit_are_one_error(deployed_chain, proxy, place, result):
     proxy.modes["batch"] = [lambda answer: [*answer[:place], {**answer[place], "result": result}, *answer[place + 1 :]]]
     with pytest.raises(BadAnswer, match="the node answers"):
-        Salus.connect(proxy.url, book=world.book)
+        Salus.connect(proxy.url, book=deployed_chain.book)
 
 
-def test_each_contract_is_checked(world, proxy):
-    for place, name in enumerate(world.book.contracts, 1):
+def test_each_contract_is_checked(deployed_chain, proxy):
+    for place, name in enumerate(deployed_chain.book.contracts, 1):
         proxy.modes["batch"] = [lambda answer, p=place: [*answer[:p], {**answer[p], "result": "0x"}, *answer[p + 1 :]]]
         with pytest.raises(NotDeployed, match=f"^{name} is not at .*: there is no code"):
-            Salus.connect(proxy.url, book=world.book)
+            Salus.connect(proxy.url, book=deployed_chain.book)
 
 
-def test_no_key_of_a_provider_is_in_a_message(world):
+def test_no_key_of_a_provider_is_in_a_message(deployed_chain):
     with pytest.raises(Unreachable) as raised:
-        Salus.connect("http://me:secret@127.0.0.1:9/v2/key-of-mine?token=x", book=world.book)
+        Salus.connect("http://me:secret@127.0.0.1:9/v2/key-of-mine?token=x", book=deployed_chain.book)
     assert "http://127.0.0.1:9 " in str(raised.value)
     assert not any(word in str(raised.value) for word in ("secret", "key-of-mine", "token"))
     assert str(NodeAddress("https://me:secret@example.org/v2/key")) == "https://example.org"

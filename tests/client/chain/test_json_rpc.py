@@ -25,9 +25,9 @@ def test_many_questions_are_few_messages(client, proxy):
     assert revoked(client, 0) == []
 
 
-def test_answers_find_their_questions_in_any_order(client, proxy, world):
+def test_answers_find_their_questions_in_any_order(client, proxy, deployed_chain):
     account = client.need_signer().address
-    rows = [(account,), (world.regulator.address,)]
+    rows = [(account,), (deployed_chain.regulator.address,)]
     straight = client.calls("Institutions", "standing", rows)
     assert straight[0] != straight[1]
     proxy.modes["batch"] = [lambda answer: answer[::-1]]
@@ -86,10 +86,10 @@ def test_arguments_that_do_not_fit_are_told(client):
         client.calls("ConsentRegistry", "revokedUntil", [(5,)])
 
 
-def test_a_thousand_directives_are_listed_in_a_dozen_messages(world, proxy):
-    patient = world.client(world.person(10))
+def test_a_thousand_directives_are_listed_in_a_dozen_messages(deployed_chain, proxy):
+    patient = deployed_chain.client(deployed_chain.person(10))
     account, now = patient.signer.address, patient.now()
-    end, contract = now + 10**8, world.book["ConsentRegistry"].address
+    end, contract = now + 10**8, deployed_chain.book["ConsentRegistry"].address
     grantees = [to_checksum_address(f"0x{number:040x}") for number in range(2**40, 2**40 + 250)]
     orders = [
         Order(
@@ -106,7 +106,7 @@ def test_a_thousand_directives_are_listed_in_a_dozen_messages(world, proxy):
     signed = [patient.consent.sign(order) for order in orders]
     for first in range(0, 1000, 100):
         patient.consent.relay(signed[first : first + 100])
-    reader = Salus.connect(proxy.url, book=world.book)
+    reader = Salus.connect(proxy.url, book=deployed_chain.book)
     proxy.seen.clear()
     found = reader.consent.all(account)
     assert (len(found), {record.status for record in found}) == (1000, {Status.ACTIVE})

@@ -131,9 +131,9 @@ def some_case(rng):
     return amount(rng), amount(rng), category, left, order
 
 
-def test_the_same_as_the_library_for_thousands_of_lines(world):
+def test_the_same_as_the_library_for_thousands_of_lines(deployed_chain):
     """One line each, with what is left of every bound drawn at random: shares, payment, and what is left after it."""
-    judge, rng = world.deploy("Judge"), random.Random(20_251)
+    judge, rng = deployed_chain.deploy("Judge"), random.Random(20_251)
     cases = [some_case(rng) for _ in range(3000)]
     tally, rule = (
         "(uint256,uint256,uint256,uint256,uint256,uint256,uint256)",
@@ -151,7 +151,7 @@ def test_the_same_as_the_library_for_thousands_of_lines(world):
         data = head + encode([tally, rule, "uint256", "uint256"], [t, r, allowed, prior])
         calls.append({"to": judge, "data": "0x" + data.hex()})
     asked = [("eth_call", [call, "latest"]) for call in calls]
-    answers = map(bytes.fromhex, (answer[2:] for answer in Node(world.node.url).results(asked)))
+    answers = map(bytes.fromhex, (answer[2:] for answer in Node(deployed_chain.node.url).results(asked)))
     for (allowed, prior, category, left, order), raw in zip(cases, answers, strict=True):
         shares, payment, counted, t, r = decode(["uint256", "uint256", "uint256", tally, rule], raw)
         line, after = judge_line(Asked(1, allowed, prior), Price(allowed), category, left, order=order)

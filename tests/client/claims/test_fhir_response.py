@@ -11,7 +11,7 @@ from salus.claims.files.fhir import read_claims
 from salus.claims.files.fhir_eob import explanation_of_benefit
 from salus.claims.files.fhir_response import claim_response
 from salus.formats.json_file import dump_json
-from tests.support.claim_scenario import PLAN, REF, USD, Scene
+from tests.support.claim_scenario import PLAN, REF, USD, ClaimScenario
 from tests.support.shared_data import EXAMPLES, shared
 
 
@@ -37,8 +37,8 @@ def amounts(adjudication):
     }
 
 
-def test_response_to_a_settled_claim(scene, claim):
-    (answer,) = scene.submit([claim])
+def test_response_to_a_settled_claim(claim_scenario, claim):
+    (answer,) = claim_scenario.submit([claim])
     response = parsed(answer)
     assert (response["outcome"], response["request"]["identifier"]["value"]) == ("complete", "CH-2025-0001")
     assert response["payment"]["amount"] == {"value": Decimal("41.36"), "currency": "USD"}
@@ -63,8 +63,10 @@ def test_response_to_a_settled_claim(scene, claim):
 
 
 @pytest.mark.parametrize("make", [claim_response, explanation_of_benefit])
-def test_what_is_taken_away_and_paid_sums_to_what_was_submitted(make, scene):
-    answers = scene.submit([*read_claims(EXAMPLES / "claims.ndjson"), *read_claims(EXAMPLES / "claims-bundle.json")])
+def test_what_is_taken_away_and_paid_sums_to_what_was_submitted(make, claim_scenario):
+    answers = claim_scenario.submit(
+        [*read_claims(EXAMPLES / "claims.ndjson"), *read_claims(EXAMPLES / "claims-bundle.json")]
+    )
     taken = ("noncovered", "discount", "deductible", "copay", "coinsurance", "priorpayerpaid", "benefit")
     for answer in answers:
         found = parsed(answer, make)
@@ -73,9 +75,9 @@ def test_what_is_taken_away_and_paid_sums_to_what_was_submitted(make, scene):
             assert told["submitted"][0] == sum(told.get(name, (0,))[0] for name in taken)
 
 
-def test_response_to_a_refused_claim(scene, claim):
-    early = dataclasses.replace(claim, service_day=scene.cover_late())
-    (answer,) = scene.submit([early])
+def test_response_to_a_refused_claim(claim_scenario, claim):
+    early = dataclasses.replace(claim, service_day=claim_scenario.cover_late())
+    (answer,) = claim_scenario.submit([early])
     response = parsed(answer)
     assert (response["outcome"], "item" in response, "payment" in response) == ("error", False, False)
     assert response["error"][0]["code"]["coding"][0] == {
@@ -87,32 +89,32 @@ def test_response_to_a_refused_claim(scene, claim):
     assert explained["processNote"][0]["text"] == "CARC 26: before the cover or the plan began"
 
 
-def test_response_to_an_owed_claim_and_a_line_that_is_not_covered(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path, fund=0, prices=PLAN["prices"][1:], deductible="0")
-    response = parsed(scene.submit([claim])[0])
+def test_response_to_an_owed_claim_and_a_line_that_is_not_covered(deployed_chain, token, tmp_path, claim):
+    claim_scenario = ClaimScenario(deployed_chain, token, tmp_path, fund=0, prices=PLAN["prices"][1:], deductible="0")
+    response = parsed(claim_scenario.submit([claim])[0])
     assert (response["outcome"], "payment" in response) == ("queued", False)
     first = amounts(response["item"][0]["adjudication"])
     assert (first["eligible"], first["noncovered"]) == ((0, []), (Decimal("120.00"), ["204", "CO"]))
 
 
-def test_a_settled_claim_with_a_denied_line_is_partial(scene):
-    answers = scene.submit(read_claims(EXAMPLES / "claims.ndjson"))
+def test_a_settled_claim_with_a_denied_line_is_partial(claim_scenario):
+    answers = claim_scenario.submit(read_claims(EXAMPLES / "claims.ndjson"))
     assert [parsed(answer)["outcome"] for answer in answers] == ["complete", "complete", "partial"]
 
 
-def test_pended_denied_and_reversed_claims(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path, reviewThreshold="0.01", reviewDays=5, appealDays=30)
+def test_pended_denied_and_reversed_claims(deployed_chain, token, tmp_path, claim):
+    claim_scenario = ClaimScenario(deployed_chain, token, tmp_path, reviewThreshold="0.01", reviewDays=5, appealDays=30)
     other = dataclasses.replace(claim, number="2")
-    pended, second = scene.submit([claim, other])
+    pended, second = claim_scenario.submit([claim, other])
     assert pended.state is State.PENDED
     response = parsed(pended)
     assert (response["outcome"], "item" in response) == ("queued", False)
     assert parsed(pended, explanation_of_benefit)["outcome"] == "queued"
     ids = [bytes.fromhex(answer.id[2:]) for answer in (pended, second)]
-    scene.payer.claims.review(ids[0], 50)
-    scene.payer.claims.review(ids[1])
-    scene.desk.claims.reverse(ids[1])
-    denied, reversed_ = scene.submit([claim, other])
+    claim_scenario.payer.claims.review(ids[0], 50)
+    claim_scenario.payer.claims.review(ids[1])
+    claim_scenario.desk.claims.reverse(ids[1])
+    denied, reversed_ = claim_scenario.submit([claim, other])
     explained = parsed(denied, explanation_of_benefit)
     assert (explained["outcome"], explained["disposition"]) == ("complete", "Denied by the insurer's review.")
     assert explained["processNote"][0]["text"] == "CARC 50: not medically necessary"
@@ -123,40 +125,42 @@ def test_pended_denied_and_reversed_claims(world, token, tmp_path, claim):
     )
 
 
-def test_what_another_payer_paid(world, token, tmp_path):
+def test_what_another_payer_paid(deployed_chain, token, tmp_path):
     (claim,) = read_claims(EXAMPLES / "claim-secondary.json")
     assert claim.primary == "RP-2025-118" and [str(line.prior) for line in claim.lines] == ["90.0", "30.0", "15.5"]
-    scene = Scene(world, token, tmp_path)
-    (answer,) = scene.submit([claim])
+    claim_scenario = ClaimScenario(deployed_chain, token, tmp_path)
+    (answer,) = claim_scenario.submit([claim])
     told = amounts(parsed(answer)["item"][0]["adjudication"])
     assert told["priorpayerpaid"] == (Decimal("90.00"), ["23", "OA"])
     assert told["deductible"][0] == Decimal("5.00")
 
 
-def test_estimate_of_a_predetermination(scene):
+def test_estimate_of_a_predetermination(claim_scenario):
     (claim,) = read_claims(EXAMPLES / "claim-predetermination.json", use="any")
-    block = scene.world.w3.eth.block_number
-    (answer,) = scene.desk.claims.estimate(scene.prepare([claim]))
+    block = claim_scenario.deployed_chain.w3.eth.block_number
+    (answer,) = claim_scenario.desk.claims.estimate(claim_scenario.prepare([claim]))
     response = parsed(answer)
     assert (response["use"], response["outcome"], "payment" in response) == ("predetermination", "complete", False)
     assert answer.patient_share == 110_340_000
-    assert scene.world.w3.eth.block_number == block
+    assert claim_scenario.deployed_chain.w3.eth.block_number == block
 
 
-def test_response_to_a_contained_patient_and_an_estimate(scene):
+def test_response_to_a_contained_patient_and_an_estimate(claim_scenario):
     path = shared("hl7-fhir-r4-examples", "Claim-100154.json")
     # Of 2014 in the file: moved to a day that the plan covers, 2025-03-03.
     claims = [dataclasses.replace(claim, service_day=20_150) for claim in read_claims(path)]
-    prepared = scene.desk.claims.prepare(claims, scene.plan, {claims[0].patient_ref: scene.patient.address})
-    response = parsed(scene.desk.claims.estimate(prepared)[0])
+    prepared = claim_scenario.desk.claims.prepare(
+        claims, claim_scenario.plan, {claims[0].patient_ref: claim_scenario.patient.address}
+    )
+    response = parsed(claim_scenario.desk.claims.estimate(prepared)[0])
     assert response["patient"] == {
         "identifier": {"system": "http://www.jurisdiction.com/nationalId", "value": "123AB345"}
     }
     assert response["use"] == "predetermination"
 
 
-def test_explanation_of_benefit_has_codes_units_and_network(scene, claim):
-    (answer,) = scene.submit([claim])
+def test_explanation_of_benefit_has_codes_units_and_network(claim_scenario, claim):
+    (answer,) = claim_scenario.submit([claim])
     found = parsed(answer, explanation_of_benefit)
     item = found["item"][1]
     assert item["productOrService"]["coding"] == [{"system": "http://hl7.org/fhir/sid/cvx", "code": "140"}]
@@ -170,9 +174,9 @@ def test_explanation_of_benefit_has_codes_units_and_network(scene, claim):
     assert found["patient"] == {"reference": REF}
 
 
-def test_a_limit_of_the_plan(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path, annualLimit="30.00")
-    (answer,) = scene.submit([claim])
+def test_a_limit_of_the_plan(deployed_chain, token, tmp_path, claim):
+    claim_scenario = ClaimScenario(deployed_chain, token, tmp_path, annualLimit="30.00")
+    (answer,) = claim_scenario.submit([claim])
     assert answer.paid == 30 * USD
     told = amounts(parsed(answer)["item"][2]["adjudication"])
     assert told["noncovered"] == (Decimal("11.36"), ["119", "PR"])

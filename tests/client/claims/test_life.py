@@ -9,20 +9,20 @@ from salus.claims import attestations
 from salus.claims.carc import Adjustment
 from salus.claims.desk import Refusal, State
 from salus.errors import BadInput
-from tests.support.claim_scenario import REF, USD, Scene
+from tests.support.claim_scenario import REF, USD, ClaimScenario
 
 DAY = 24 * 3600
 REVIEWED = {"reviewThreshold": "10.00", "reviewDays": 5, "appealDays": 30}
 
 
 @pytest.fixture
-def reviewed(world, token, tmp_path):
+def reviewed(deployed_chain, token, tmp_path):
     """A plan that reviews what pays more than 10."""
-    return Scene(world, token, tmp_path, **REVIEWED)
+    return ClaimScenario(deployed_chain, token, tmp_path, **REVIEWED)
 
 
-def submitted(scene, claim):
-    (answer,) = scene.submit([claim])
+def submitted(claim_scenario, claim):
+    (answer,) = claim_scenario.submit([claim])
     return answer, bytes.fromhex(answer.id[2:])
 
 
@@ -69,10 +69,10 @@ def test_the_insurer_denies_with_a_code(reviewed, claim):
 
 def test_time_lets_the_rules_decide(reviewed, claim):
     answer, wanted = submitted(reviewed, claim)
-    reviewed.world.node.advance(5 * DAY + 1)
+    reviewed.deployed_chain.node.advance(5 * DAY + 1)
     with pytest.raises(errors.ReviewOver):
         reviewed.payer.claims.review(wanted, 50)
-    reviewed.world.client(reviewed.world.person()).claims.decide(wanted)
+    reviewed.deployed_chain.client(reviewed.deployed_chain.person()).claims.decide(wanted)
     assert reviewed.balance() == answer.due
 
 
@@ -89,12 +89,12 @@ def test_a_withdrawn_claim_frees_its_number_for_another_content(reviewed, claim)
 
 def test_a_claim_that_is_refused_when_it_is_decided_may_come_again_TP9(reviewed, claim):
     _, wanted = submitted(reviewed, claim)
-    reviewed.world.client(reviewed.patient).consent.revoke(reviewed.insurer.address)
+    reviewed.deployed_chain.client(reviewed.patient).consent.revoke(reviewed.insurer.address)
     reviewed.payer.claims.review(wanted)
     assert reviewed.desk.claims.get(wanted).state is State.WITHDRAWN
     assert reviewed.desk.claims.history(wanted)[-2].words.endswith("(CARC 227)")
     assert reviewed.submit([claim])[0].refusal is Refusal.NO_CONSENT
-    reviewed.world.node.advance(1)
+    reviewed.deployed_chain.node.advance(1)
     reviewed.permit()
     assert reviewed.submit([claim])[0].state is State.PENDED
 
@@ -104,8 +104,8 @@ def test_a_claim_that_is_refused_when_it_is_decided_may_come_again_TP9(reviewed,
 
 
 @pytest.fixture
-def appealable(world, token, tmp_path):
-    return Scene(world, token, tmp_path, appealDays=30)
+def appealable(deployed_chain, token, tmp_path):
+    return ClaimScenario(deployed_chain, token, tmp_path, appealDays=30)
 
 
 def test_a_reversal_gives_back_what_was_used_and_is_set_off(appealable, claim):
@@ -130,10 +130,10 @@ def test_a_reversal_gives_back_what_was_used_and_is_set_off(appealable, claim):
 
 def test_the_patient_appeals_and_the_arbiter_awards(appealable, claim):
     answer, wanted = submitted(appealable, claim)
-    arbiter = appealable.world.client(appealable.world.regulator)
+    arbiter = appealable.deployed_chain.client(appealable.deployed_chain.regulator)
     with pytest.raises(errors.NotAppealed):
         arbiter.claims.arbitrate(wanted, 1, 45)
-    appealable.world.client(appealable.patient).claims.appeal(wanted)
+    appealable.deployed_chain.client(appealable.patient).claims.appeal(wanted)
     assert appealable.desk.claims.get(wanted).appealed
     with pytest.raises(errors.AwardTooHigh):
         arbiter.claims.arbitrate(wanted, answer.charge - answer.paid + 1, 45)
@@ -145,7 +145,7 @@ def test_the_patient_appeals_and_the_arbiter_awards(appealable, claim):
 
 def test_an_appeal_too_late(appealable, claim):
     _, wanted = submitted(appealable, claim)
-    appealable.world.node.advance(30 * DAY + 1)
+    appealable.deployed_chain.node.advance(30 * DAY + 1)
     with pytest.raises(errors.WindowClosed):
         appealable.desk.claims.appeal(wanted)
 
@@ -176,14 +176,14 @@ def test_the_history_tells_every_step_in_words(reviewed, claim):
     assert sorted(entry.at for entry in entries) == [entry.at for entry in entries]
 
 
-def test_the_history_of_a_refused_and_of_an_owed_claim(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path, fund=0)
-    early = dataclasses.replace(claim, service_day=scene.cover_late())
-    _, wanted = submitted(scene, early)
-    submitted(scene, claim)
-    scene.fund(100 * USD)
-    scene.desk.treasury.settle(scene.insurer.address, token)
-    entries = scene.desk.claims.history(wanted)
+def test_the_history_of_a_refused_and_of_an_owed_claim(deployed_chain, token, tmp_path, claim):
+    claim_scenario = ClaimScenario(deployed_chain, token, tmp_path, fund=0)
+    early = dataclasses.replace(claim, service_day=claim_scenario.cover_late())
+    _, wanted = submitted(claim_scenario, early)
+    submitted(claim_scenario, claim)
+    claim_scenario.fund(100 * USD)
+    claim_scenario.desk.treasury.settle(claim_scenario.insurer.address, token)
+    entries = claim_scenario.desk.claims.history(wanted)
     assert [entry.name for entry in entries] == [
         "ClaimRefused",
         "ClaimDecided",
@@ -196,34 +196,36 @@ def test_the_history_of_a_refused_and_of_an_owed_claim(world, token, tmp_path, c
     assert entries[3].words == "the pool is short: 41.36 is owed, number 0 of its debts"
 
 
-def test_a_claim_that_nobody_knows(scene):
-    assert scene.desk.claims.get(b"\1" * 32).state is State.NONE
-    assert scene.desk.claims.history(b"\1" * 32) == ()
-    for act in (scene.desk.claims.decided, scene.desk.claims.pended):
+def test_a_claim_that_nobody_knows(claim_scenario):
+    assert claim_scenario.desk.claims.get(b"\1" * 32).state is State.NONE
+    assert claim_scenario.desk.claims.history(b"\1" * 32) == ()
+    for act in (claim_scenario.desk.claims.decided, claim_scenario.desk.claims.pended):
         with pytest.raises(BadInput, match="on this chain"):
             act(b"\1" * 32)
 
 
-def test_the_answer_is_told_again_from_the_chain(scene, claim):
-    answer, wanted = submitted(scene, claim)
-    told = scene.world.client().claims.told(wanted, plan=scene.plan, inputs=[claim])
+def test_the_answer_is_told_again_from_the_chain(claim_scenario, claim):
+    answer, wanted = submitted(claim_scenario, claim)
+    told = claim_scenario.deployed_chain.client().claims.told(wanted, plan=claim_scenario.plan, inputs=[claim])
     assert told == answer
-    without = scene.world.client().claims.told(wanted, plan=scene.plan)
+    without = claim_scenario.deployed_chain.client().claims.told(wanted, plan=claim_scenario.plan)
     assert [(line.system, line.code, line.charge) for line in without.input.lines] == [
         (line.system, line.code, line.charge) for line in claim.lines
     ]
-    blind = scene.world.client().claims.told(wanted)
+    blind = claim_scenario.deployed_chain.client().claims.told(wanted)
     assert blind.lines == answer.lines and blind.input.lines[0].code.startswith("0x")
 
 
-def test_the_id_follows_from_the_number_and_the_salt(scene, claim):
-    answer, wanted = submitted(scene, claim)
-    found = scene.desk.claims.id_of(scene.plan, scene.provider, claim.number, system=claim.number_system)
+def test_the_id_follows_from_the_number_and_the_salt(claim_scenario, claim):
+    answer, wanted = submitted(claim_scenario, claim)
+    found = claim_scenario.desk.claims.id_of(
+        claim_scenario.plan, claim_scenario.provider, claim.number, system=claim.number_system
+    )
     assert found == wanted
     assert (
-        scene.desk.call(
-            scene.desk.contract("ClaimDesk").functions.idOf(
-                scene.hospital.address, scene.plan.number(claim.number_system, claim.number)
+        claim_scenario.desk.call(
+            claim_scenario.desk.contract("ClaimDesk").functions.idOf(
+                claim_scenario.hospital.address, claim_scenario.plan.number(claim.number_system, claim.number)
             )
         )
         == wanted
@@ -233,28 +235,28 @@ def test_the_id_follows_from_the_number_and_the_salt(scene, claim):
 # ------------------------------------------------------------------------------------------------------------ attested
 
 
-def test_attested_claims_are_submitted_by_anybody(scene, claim, tmp_path):
+def test_attested_claims_are_submitted_by_anybody(claim_scenario, claim, tmp_path):
     claims = [claim, dataclasses.replace(claim, number="2", lines=claim.lines[:1])]
-    attested = scene.desk.claims.attest(scene.prepare(claims))
+    attested = claim_scenario.desk.claims.attest(claim_scenario.prepare(claims))
     path = tmp_path / "attested.json"
     attestations.save(attested, path)
     assert attestations.load(path) == tuple(attested)
-    stranger = scene.world.client(scene.world.person())
+    stranger = claim_scenario.deployed_chain.client(claim_scenario.deployed_chain.person())
     prepared, signatures = stranger.claims.take(attestations.load(path))
     (answers,) = stranger.claims.submit_prepared(prepared, signatures=signatures)
     assert [answer.state for answer in answers] == [State.SETTLED] * 2
-    assert scene.balance() == sum(answer.paid for answer in answers) > 0
+    assert claim_scenario.balance() == sum(answer.paid for answer in answers) > 0
     # Without the signature the same claim is nobody's.
-    bare = scene.prepare([dataclasses.replace(claim, number="3")])
+    bare = claim_scenario.prepare([dataclasses.replace(claim, number="3")])
     (refused,) = next(iter(stranger.claims.submit_prepared(bare)))
     assert (refused.refusal, refused.carc) == (Refusal.NOT_ATTESTED, 16)
 
 
-def test_the_client_signs_what_the_desk_hashes(scene, claim):
-    (prepared,) = scene.prepare([claim])
-    desk = scene.desk.contract("ClaimDesk")
-    typed = attestations.of(prepared, scene.desk.chain_id, desk.address)
-    assert typed.digest() == scene.desk.call(desk.functions.digest(prepared.struct()))
+def test_the_client_signs_what_the_desk_hashes(claim_scenario, claim):
+    (prepared,) = claim_scenario.prepare([claim])
+    desk = claim_scenario.desk.contract("ClaimDesk")
+    typed = attestations.of(prepared, claim_scenario.desk.chain_id, desk.address)
+    assert typed.digest() == claim_scenario.desk.call(desk.functions.digest(prepared.struct()))
 
 
 @pytest.mark.parametrize(
@@ -270,11 +272,11 @@ def test_the_client_signs_what_the_desk_hashes(scene, claim):
         ("lines.0.code", "0x" + "44" * 32),
     ],
 )
-def test_a_changed_attestation_is_refused_before_it_costs_anything(field, value, scene, claim, tmp_path):
+def test_a_changed_attestation_is_refused_before_it_costs_anything(field, value, claim_scenario, claim, tmp_path):
     import json
 
     path = tmp_path / "attested.json"
-    attestations.save(scene.desk.claims.attest(scene.prepare([claim])), path)
+    attestations.save(claim_scenario.desk.claims.attest(claim_scenario.prepare([claim])), path)
     document = json.loads(path.read_text())
     at = document
     *way, last = field.split(".")
@@ -282,7 +284,7 @@ def test_a_changed_attestation_is_refused_before_it_costs_anything(field, value,
         at = at[int(step)] if step.isdecimal() else at[step]
     at[last] = value
     path.write_text(json.dumps(document))
-    stranger = scene.world.client(scene.world.person())
+    stranger = claim_scenario.deployed_chain.client(claim_scenario.deployed_chain.person())
     with pytest.raises(BadInput, match=r"signature: is not by somebody who acts for the provider"):
         stranger.claims.take(attestations.load(path))
 
@@ -306,11 +308,11 @@ def test_a_changed_attestation_is_refused_before_it_costs_anything(field, value,
         (lambda d: d.update(lines={}), "lines: is no list"),
     ],
 )
-def test_a_malformed_attestation(change, said, scene, claim, tmp_path):
+def test_a_malformed_attestation(change, said, claim_scenario, claim, tmp_path):
     import json
 
     path = tmp_path / "attested.json"
-    attestations.save(scene.desk.claims.attest(scene.prepare([claim])), path)
+    attestations.save(claim_scenario.desk.claims.attest(claim_scenario.prepare([claim])), path)
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))
@@ -318,28 +320,28 @@ def test_a_malformed_attestation(change, said, scene, claim, tmp_path):
         attestations.load(path)
 
 
-def test_an_attestation_of_another_chain(scene, claim):
-    (attested,) = scene.desk.claims.attest(scene.prepare([claim]))
+def test_an_attestation_of_another_chain(claim_scenario, claim):
+    (attested,) = claim_scenario.desk.claims.attest(claim_scenario.prepare([claim]))
     other = dataclasses.replace(attested, chain_id=1)
     with pytest.raises(BadInput, match="is of another chain or claim desk"):
-        scene.desk.claims.take([other])
+        claim_scenario.desk.claims.take([other])
 
 
 # ------------------------------------------------------------------------------------------- coordination of benefits
 
 
-def test_who_pays_second_hears_what_the_first_paid(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path)
-    second = world.person()
-    scene.enroll(second.address, secondary=True)
-    scene.permit(second)
+def test_who_pays_second_hears_what_the_first_paid(deployed_chain, token, tmp_path, claim):
+    claim_scenario = ClaimScenario(deployed_chain, token, tmp_path)
+    second = deployed_chain.person()
+    claim_scenario.enroll(second.address, secondary=True)
+    claim_scenario.permit(second)
     patients = {REF: second.address}
-    (refused,) = scene.desk.claims.submit([claim], scene.plan, patients)
+    (refused,) = claim_scenario.desk.claims.submit([claim], claim_scenario.plan, patients)
     assert (refused.refusal, refused.carc) == (Refusal.NOT_COORDINATED, 22)
     told = dataclasses.replace(
         claim, primary="ER-77", lines=tuple(dataclasses.replace(line, prior=line.charge / 4) for line in claim.lines)
     )
-    (answer,) = scene.desk.claims.submit([told], scene.plan, patients)
+    (answer,) = claim_scenario.desk.claims.submit([told], claim_scenario.plan, patients)
     assert [line.prior for line in answer.lines] == [30 * USD, 10_687_500, 5 * USD]
     assert Adjustment("OA", 23, 30 * USD) in answer.lines[0].adjustments
     for line in answer.lines:

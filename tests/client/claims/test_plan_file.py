@@ -13,7 +13,6 @@ from salus.claims.plans.file import (
     PlanCategory,
     Quantity,
     day_number,
-    day_text,
     load_plan,
     new_salt,
     number_commitment,
@@ -24,6 +23,7 @@ from salus.claims.plans.members import read_members, ungrouped
 from salus.claims.plans.records import Membership
 from salus.claims.plans.schema import schema
 from salus.errors import BadInput
+from salus.formats.days import day_text
 from tests.support.shared_data import EXAMPLES
 
 PLAN = json.loads((EXAMPLES / "plan.json").read_text())

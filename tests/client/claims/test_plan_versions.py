@@ -6,27 +6,36 @@ import json
 import pytest
 
 from salus.claims.desk import State
-from salus.claims.plans.file import day_number, day_text, load_plan
+from salus.claims.plans.file import day_number, load_plan
 from salus.claims.plans.versions import judging
 from salus.errors import BadInput
-from tests.support.claim_scenario import REF, USD, Scene
+from salus.formats.days import day_text
+from tests.support.claim_scenario import REF, USD, ClaimScenario
 
 
 @pytest.fixture
-def two(world, token, tmp_path):
+def two(deployed_chain, token, tmp_path):
     """A plan of 2025 and its next version of 2026, which pays all of what it allows; members are in both."""
-    scene = Scene(world, token, tmp_path, validUntil="2026-01-01")
-    document = json.loads(scene.path.read_text())
-    later = {"version": 2, "series": "0x" + scene.plan_id.hex(), "validFrom": "2026-01-01", "validUntil": "2027-01-01"}
-    scene.later = tmp_path / "plan-2026.json"
-    scene.later.write_text(json.dumps({**document, **later, "deductible": "0", "coinsurance": "0"}))
-    scene.second = scene.payer.plans.install(load_plan(scene.later), token=token)
-    scene.enroll(scene.patient.address)
+    claim_scenario = ClaimScenario(deployed_chain, token, tmp_path, validUntil="2026-01-01")
+    document = json.loads(claim_scenario.path.read_text())
+    later = {
+        "version": 2,
+        "series": "0x" + claim_scenario.plan_id.hex(),
+        "validFrom": "2026-01-01",
+        "validUntil": "2027-01-01",
+    }
+    claim_scenario.later = tmp_path / "plan-2026.json"
+    claim_scenario.later.write_text(json.dumps({**document, **later, "deductible": "0", "coinsurance": "0"}))
+    claim_scenario.second = claim_scenario.payer.plans.install(load_plan(claim_scenario.later), token=token)
+    claim_scenario.enroll(claim_scenario.patient.address)
     members = [
-        dataclasses.replace(scene.payer.plans.membership(scene.plan_id, scene.patient.address), until_day=30_000)
+        dataclasses.replace(
+            claim_scenario.payer.plans.membership(claim_scenario.plan_id, claim_scenario.patient.address),
+            until_day=30_000,
+        )
     ]
-    scene.payer.plans.enroll(scene.plan_id, members)
-    return scene
+    claim_scenario.payer.plans.enroll(claim_scenario.plan_id, members)
+    return claim_scenario
 
 
 def on(claim, date, number):
@@ -72,20 +81,25 @@ def test_a_day_that_no_version_covers_is_said_before_anything_is_sent(two, claim
     )
 
 
-def test_a_version_that_is_not_published_judges_nothing(world, token, tmp_path, claim):
-    scene = Scene(world, token, tmp_path, validUntil="2026-01-01")
-    document = json.loads(scene.path.read_text())
-    later = {"version": 2, "series": "0x" + scene.plan_id.hex(), "validFrom": "2026-01-01", "validUntil": "2027-01-01"}
+def test_a_version_that_is_not_published_judges_nothing(deployed_chain, token, tmp_path, claim):
+    claim_scenario = ClaimScenario(deployed_chain, token, tmp_path, validUntil="2026-01-01")
+    document = json.loads(claim_scenario.path.read_text())
+    later = {
+        "version": 2,
+        "series": "0x" + claim_scenario.plan_id.hex(),
+        "validFrom": "2026-01-01",
+        "validUntil": "2027-01-01",
+    }
     path = tmp_path / "draft.json"
     path.write_text(json.dumps({**document, **later}))
-    scene.payer.plans.register(load_plan(path), token=token)
+    claim_scenario.payer.plans.register(load_plan(path), token=token)
     with pytest.raises(BadInput, match="is 2026-03-01, which no version of the plan covers"):
-        scene.prepare([on(claim, "2026-03-01", "1")])
+        claim_scenario.prepare([on(claim, "2026-03-01", "1")])
     # Its file serves the days of the version that is published.
-    (prepared,) = scene.desk.claims.prepare(
-        [on(claim, "2025-03-01", "1")], load_plan(path), {REF: scene.patient.address}
+    (prepared,) = claim_scenario.desk.claims.prepare(
+        [on(claim, "2025-03-01", "1")], load_plan(path), {REF: claim_scenario.patient.address}
     )
-    assert prepared.plan == scene.plan_id
+    assert prepared.plan == claim_scenario.plan_id
 
 
 def test_a_version_that_waits_for_its_delay_says_how_long(two):
@@ -98,4 +112,4 @@ def test_a_version_that_waits_for_its_delay_says_how_long(two):
     with pytest.raises(BadInput, match="the version that judges it is in force in 10 s: submit it then"):
         judging(waiting, versions[0].valid_from, source="claim.json", now=990)
     assert judging(waiting, versions[0].valid_from, source="claim.json", now=1_000) == waiting[0]
-    assert USD  # the scene's token has six decimals, as the sums above
+    assert USD  # the scenario's token has six decimals, as the sums above

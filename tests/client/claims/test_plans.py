@@ -35,11 +35,11 @@ class Insurance:
     path      the plan file; `write` changes it
     """
 
-    def __init__(self, world, token, folder):
-        self.world, self.token, self.path = world, token, folder / "plan.json"
-        self.insurer, self.handle = world.institution("INSURER")
-        self.hospital, self.provider = world.institution("PROVIDER")
-        self.payer = world.client(self.insurer)
+    def __init__(self, deployed_chain, token, folder):
+        self.deployed_chain, self.token, self.path = deployed_chain, token, folder / "plan.json"
+        self.insurer, self.handle = deployed_chain.institution("INSURER")
+        self.hospital, self.provider = deployed_chain.institution("PROVIDER")
+        self.payer = deployed_chain.client(self.insurer)
         self.salt = new_salt()
 
     def write(self, base=FAMILY, /, **changes):
@@ -54,12 +54,12 @@ class Insurance:
 
     @property
     def block(self):
-        return self.world.w3.eth.block_number
+        return self.deployed_chain.w3.eth.block_number
 
 
 @pytest.fixture
-def insurance(world, token, tmp_path):
-    return Insurance(world, token, tmp_path)
+def insurance(deployed_chain, token, tmp_path):
+    return Insurance(deployed_chain, token, tmp_path)
 
 
 def many(count, **more):
@@ -230,19 +230,19 @@ def test_an_amount_beyond_the_contracts_words_is_told_before_anything_is_sent_TP
     assert (refused.value.field, insurance.block) == (field, block)
 
 
-def test_a_plan_is_registered_with_one_token(insurance, world):
+def test_a_plan_is_registered_with_one_token(insurance, deployed_chain):
     plan, _ = insurance.install()
-    other = world.deploy("TestToken", "Euro", "EUR", 6)
+    other = deployed_chain.deploy("TestToken", "Euro", "EUR", 6)
     with pytest.raises(BadInput, match="token: is .*, but the plan is registered with"):
         insurance.payer.plans.install(plan, token=other)
 
 
-def test_who_may_not_register(insurance, world):
+def test_who_may_not_register(insurance, deployed_chain):
     plan = insurance.write()
     with pytest.raises(errors.NotLicensed):
-        world.client(insurance.hospital).plans.register(plan, token=insurance.token)
+        deployed_chain.client(insurance.hospital).plans.register(plan, token=insurance.token)
     with pytest.raises(errors.NotInsurer):
-        world.client(world.institution("INSURER")[0]).plans.register(plan, token=insurance.token)
+        deployed_chain.client(deployed_chain.institution("INSURER")[0]).plans.register(plan, token=insurance.token)
     insurance.payer.plans.register(plan, token=insurance.token)
     with pytest.raises(errors.PlanExists):
         insurance.payer.plans.register(plan, token=insurance.token)
@@ -258,7 +258,7 @@ def test_an_insurer_whom_nobody_knows(insurance):
 
 def test_the_next_version_goes_on_with_the_members(insurance):
     _, first = insurance.install(validUntil="2026-01-01", schedules=[])
-    plans, member = insurance.payer.plans, insurance.world.patient().address
+    plans, member = insurance.payer.plans, insurance.deployed_chain.patient().address
     plans.enroll(first, [Membership(member, 20_089, 22_000)])
     later = {
         "version": 2,
@@ -302,18 +302,18 @@ def test_members_go_in_batches_and_enrolment_takes_up_where_it_broke_off(insuran
     assert [event.args["membership"].until for event in receipt.events("MemberEnrolled")] == [20_500]
 
 
-def test_who_was_never_enrolled_has_no_days(insurance, world):
+def test_who_was_never_enrolled_has_no_days(insurance, deployed_chain):
     _, plan_id = insurance.install(BASIC)
-    member = world.patient().address
+    member = deployed_chain.patient().address
     assert insurance.payer.plans.membership(plan_id, member) == Membership(member, 0, 0)
 
 
-def test_members_that_cannot_be(insurance, world):
+def test_members_that_cannot_be(insurance, deployed_chain):
     _, plan_id = insurance.install(BASIC)
     with pytest.raises(errors.InvalidMember, match="accounts of so small a number stand for families"):
         insurance.payer.plans.enroll(plan_id, [Membership(f"0x{9:040x}", 1, 2)])
     with pytest.raises(errors.InvalidPeriod, match="a period from 2025-01-01 until 2024-12-31 is empty"):
-        insurance.payer.plans.enroll(plan_id, [Membership(world.patient().address, 20_089, 20_088)])
+        insurance.payer.plans.enroll(plan_id, [Membership(deployed_chain.patient().address, 20_089, 20_088)])
 
 
 # ---------------------------------------------------------------------------------------------------------- the series
@@ -338,9 +338,9 @@ def test_the_providers_of_schedules_are_contracted_once(insurance):
     assert plans.contract_of(plan_id, insurance.provider).schedule == 1
 
 
-def test_pre_authorisations_are_numbered(insurance, world):
+def test_pre_authorisations_are_numbered(insurance, deployed_chain):
     plan, plan_id = insurance.install()
-    plans, member, code = insurance.payer.plans, world.patient().address, plan.code(SCT, "609588000")
+    plans, member, code = insurance.payer.plans, deployed_chain.patient().address, plan.code(SCT, "609588000")
     assert plans.authorization(plan_id, member, code).serial == 0
     plans.authorize(plan_id, member, code, 2, from_day=DAY, until_day=DAY + 90)
     plans.authorize(plan_id, member, code, 1, from_day=DAY, until_day=DAY + 30)
@@ -349,10 +349,10 @@ def test_pre_authorisations_are_numbered(insurance, world):
         plans.authorize(plan_id, member, code, 1, from_day=DAY, until_day=DAY)
 
 
-def test_referrals_are_a_providers(insurance, world):
+def test_referrals_are_a_providers(insurance, deployed_chain):
     _, plan_id = insurance.install()
-    doctor = world.client(insurance.hospital).plans
-    (surgeon, name), member = world.institution("PROVIDER"), world.patient().address
+    doctor = deployed_chain.client(insurance.hospital).plans
+    (surgeon, name), member = deployed_chain.institution("PROVIDER"), deployed_chain.patient().address
     doctor.refer(plan_id, member, to=name, from_day=DAY, until_day=DAY + 90)
     assert doctor.referral(plan_id, member, to=surgeon.address) == Referral(insurance.hospital.address, DAY, DAY + 90)
     assert int(doctor.referral(plan_id, member).by, 16) == 0
@@ -368,10 +368,10 @@ def test_referrals_are_a_providers(insurance, world):
 
 def estimated(insurance, plan, plan_id, claim, *, contracted):
     """How the chain would judge the service of the worked examples, for a member who consents."""
-    world, patient, (provider, name) = (
-        insurance.world,
-        insurance.world.person(),
-        insurance.world.institution("PROVIDER"),
+    deployed_chain, patient, (provider, name) = (
+        insurance.deployed_chain,
+        insurance.deployed_chain.person(),
+        insurance.deployed_chain.institution("PROVIDER"),
     )
     insurance.payer.plans.enroll(plan_id, [Membership(patient.address, plan.valid_from, plan.valid_until)])
     if contracted:
@@ -379,10 +379,10 @@ def estimated(insurance, plan, plan_id, claim, *, contracted):
     permit = DirectiveDraft(
         insurance.insurer.address, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, 2**33
     )
-    world.client(patient).consent.grant(permit)
+    deployed_chain.client(patient).consent.grant(permit)
     line = LineInput(1, SCT, "185349003", 1, Decimal("118.75"), "", Decimal(0))
     visit = dataclasses.replace(claim, lines=(line,))
-    desk = world.client(provider)
+    desk = deployed_chain.client(provider)
     (answer,) = desk.claims.estimate(desk.claims.prepare([visit], plan, {REF: patient.address}))
     assert answer.refusal == 0, answer.refusal
     return answer.lines[0]
@@ -410,15 +410,15 @@ def test_what_a_member_used_is_told(insurance, claim):
     prices = [{**CHECK_UP, "category": "visit", "limit": {"units": 3, "days": "benefit-year"}}]
     categories = [{"name": "visit", "coinsurance": 0, "deductibleApplies": False, "annualLimit": "200"}]
     plan, plan_id = insurance.install(categories=categories, prices=prices, schedules=[])
-    world, patient = insurance.world, insurance.world.person()
+    deployed_chain, patient = insurance.deployed_chain, insurance.deployed_chain.person()
     plans = insurance.payer.plans
     plans.enroll(plan_id, [Membership(patient.address, plan.valid_from, plan.valid_until)])
     permit = DirectiveDraft(
         insurance.insurer.address, Effect.PERMIT, frozenset({"HPAYMT"}), frozenset({"Claim"}), 0, 2**33
     )
-    world.client(patient).consent.grant(permit)
+    deployed_chain.client(patient).consent.grant(permit)
     line = LineInput(1, SCT, "185349003", 2, Decimal("180"), "", Decimal(0))
-    desk = world.client(insurance.hospital)
+    desk = deployed_chain.client(insurance.hospital)
     plans.contract(plan_id, insurance.provider, Contract(plan.valid_from, plan.valid_until))
     (answer,) = desk.claims.submit([dataclasses.replace(claim, lines=(line,))], plan, {REF: patient.address})
     assert (answer.refusal, answer.lines[0].paid) == (0, 180 * USD)

@@ -10,13 +10,13 @@ from salus.claims.model import State
 from salus.claims.plans.file import load_plan, read_plan
 from salus.claims.plans.plans import Cap
 from salus.errors import BadInput
-from tests.cli.claims.test_claim import desk  # noqa: F401  (a fixture)
-from tests.support.claim_scenario import USD, Scene
+from tests.cli.claims.test_claim import claim_commands  # noqa: F401  (a fixture)
+from tests.support.claim_scenario import USD, ClaimScenario
 
 
 @pytest.fixture
-def capped(world, token, tmp_path):
-    return Scene(world, token, tmp_path, providerCaps=True, reviewDays=7, deductible="0")
+def capped(deployed_chain, token, tmp_path):
+    return ClaimScenario(deployed_chain, token, tmp_path, providerCaps=True, reviewDays=7, deductible="0")
 
 
 def numbered(claim, count):
@@ -45,10 +45,10 @@ def test_a_provider_s_own_cap(capped):
         capped.desk.plans.cap(capped.plan_id, Cap(0, 0))
 
 
-def test_the_file_says_whether_caps_count(scene, capped, tmp_path):
+def test_the_file_says_whether_caps_count(claim_scenario, capped, tmp_path):
     """What a plan without them is committed to stays what it was before there were caps."""
-    assert (scene.plan.capped, capped.plan.capped) == (False, True)
-    assert scene.payer.plans.terms(scene.plan_id).rules == 0
+    assert (claim_scenario.plan.capped, capped.plan.capped) == (False, True)
+    assert claim_scenario.payer.plans.terms(claim_scenario.plan_id).rules == 0
     assert capped.payer.plans.terms(capped.plan_id).rules == 16
     document = json.loads(capped.path.read_text())
     path = tmp_path / "other.json"
@@ -65,41 +65,41 @@ def test_the_file_says_whether_caps_count(scene, capped, tmp_path):
     )
 
 
-def test_TP8_a_halted_pool_owes(scene, claim):
-    treasury, until = scene.payer.treasury, scene.payer.now() + 3600
-    treasury.halt(scene.token, until)
-    (answer,) = scene.submit([claim])
-    assert (answer.state, scene.balance()) == (State.OWED, 0)
-    assert treasury.pool(scene.insurer.address, scene.token).halted_until == until
+def test_TP8_a_halted_pool_owes(claim_scenario, claim):
+    treasury, until = claim_scenario.payer.treasury, claim_scenario.payer.now() + 3600
+    treasury.halt(claim_scenario.token, until)
+    (answer,) = claim_scenario.submit([claim])
+    assert (answer.state, claim_scenario.balance()) == (State.OWED, 0)
+    assert treasury.pool(claim_scenario.insurer.address, claim_scenario.token).halted_until == until
     with pytest.raises(errors.Halted):
-        scene.desk.treasury.settle(scene.insurer.address, scene.token)
+        claim_scenario.desk.treasury.settle(claim_scenario.insurer.address, claim_scenario.token)
     with pytest.raises(errors.NotLicensed):
-        scene.desk.treasury.halt(scene.token, 0)
-    treasury.halt(scene.token, 0)
-    scene.desk.treasury.settle(scene.insurer.address, scene.token)
-    assert scene.balance() == answer.paid > 0
+        claim_scenario.desk.treasury.halt(claim_scenario.token, 0)
+    treasury.halt(claim_scenario.token, 0)
+    claim_scenario.desk.treasury.settle(claim_scenario.insurer.address, claim_scenario.token)
+    assert claim_scenario.balance() == answer.paid > 0
 
 
-def test_halt_and_cap_on_the_command_line(desk):  # noqa: F811
-    scene = desk(providerCaps=True, reviewDays=7)
-    scene.run("halt", scene.path, "--days", "2", who="insurer")
-    assert "halted    its insurer lets it pay nothing until" in scene.run("pool", scene.path).stdout
-    assert scene.run("halt", scene.path, "--end", "--days", 1, who="insurer", code=2).stderr.startswith(
-        "error: --end: is given"
-    )
-    scene.run("halt", scene.path, "--end", who="insurer")
-    assert "halted" not in scene.run("pool", scene.path).stdout
-    said = scene.run("plan", "cap", scene.path, "250.00", "--days", 7, who="insurer").stdout
+def test_halt_and_cap_on_the_command_line(claim_commands):  # noqa: F811
+    claim_scenario = claim_commands(providerCaps=True, reviewDays=7)
+    claim_scenario.run("halt", claim_scenario.path, "--days", "2", who="insurer")
+    assert "halted    its insurer lets it pay nothing until" in claim_scenario.run("pool", claim_scenario.path).stdout
+    assert claim_scenario.run(
+        "halt", claim_scenario.path, "--end", "--days", 1, who="insurer", code=2
+    ).stderr.startswith("error: --end: is given")
+    claim_scenario.run("halt", claim_scenario.path, "--end", who="insurer")
+    assert "halted" not in claim_scenario.run("pool", claim_scenario.path).stdout
+    said = claim_scenario.run("plan", "cap", claim_scenario.path, "250.00", "--days", 7, who="insurer").stdout
     assert "all without their own: at most 250.00 USD in 7 days, then review" in said
-    assert scene.payer.plans.cap_of(scene.plan_id) == Cap(250 * USD, 7)
-    scene.run("plan", "cap", scene.path, "0", who="insurer")
-    assert scene.payer.plans.cap_of(scene.plan_id) == Cap(0, 0)
-    assert "a provider" in scene.run("plan", "check", scene.path).stdout
+    assert claim_scenario.payer.plans.cap_of(claim_scenario.plan_id) == Cap(250 * USD, 7)
+    claim_scenario.run("plan", "cap", claim_scenario.path, "0", who="insurer")
+    assert claim_scenario.payer.plans.cap_of(claim_scenario.plan_id) == Cap(0, 0)
+    assert "a provider" in claim_scenario.run("plan", "check", claim_scenario.path).stdout
 
 
-def test_a_cap_that_would_not_count_is_warned_of(desk):  # noqa: F811
-    scene = desk()
-    warned = scene.run("plan", "cap", scene.path, "250.00", who="insurer").stderr
+def test_a_cap_that_would_not_count_is_warned_of(claim_commands):  # noqa: F811
+    claim_scenario = claim_commands()
+    warned = claim_scenario.run("plan", "cap", claim_scenario.path, "250.00", who="insurer").stderr
     assert "warning: the plan does not say providerCaps" in warned
     with pytest.raises(BadInput):
-        load_plan(scene.path.parent / "nowhere.json")
+        load_plan(claim_scenario.path.parent / "nowhere.json")

@@ -11,7 +11,7 @@ import pytest
 
 from salus.claims.desk import State
 from salus.claims.files.any_format import read_claim_files
-from tests.support.claim_scenario import USD, Scene
+from tests.support.claim_scenario import USD, ClaimScenario
 from tests.support.shared_data import shared
 
 # Of every so many codes one is left out of the price list.
@@ -45,9 +45,9 @@ def priced(claims):
 
 
 @pytest.fixture(scope="module")
-def submitted(world, token, claims, tmp_path_factory):
-    scene = Scene(
-        world,
+def submitted(deployed_chain, token, claims, tmp_path_factory):
+    claim_scenario = ClaimScenario(
+        deployed_chain,
         token,
         tmp_path_factory.mktemp("synthea"),
         fund=10_000_000 * USD,
@@ -57,15 +57,15 @@ def submitted(world, token, claims, tmp_path_factory):
         outOfPocketMaximum="3000.00",
         validFrom="1970-01-01",
     )
-    people = {ref: world.person(0.05) for ref in dict.fromkeys(claim.patient_ref for claim in claims)}
-    scene.enroll(*(person.address for person in people.values()))
+    people = {ref: deployed_chain.person(0.05) for ref in dict.fromkeys(claim.patient_ref for claim in claims)}
+    claim_scenario.enroll(*(person.address for person in people.values()))
     for person in people.values():
-        scene.permit(person)
+        claim_scenario.permit(person)
     patients = {ref: person.address for ref, person in people.items()}
-    answers = scene.desk.claims.submit(
-        claims, scene.plan, patients, provider_refs={claim.provider_ref for claim in claims}
+    answers = claim_scenario.desk.claims.submit(
+        claims, claim_scenario.plan, patients, provider_refs={claim.provider_ref for claim in claims}
     )
-    return scene, people, answers
+    return claim_scenario, people, answers
 
 
 def test_each_ends_paid_paid_in_part_or_denied_with_a_code(submitted, claims):
@@ -80,51 +80,51 @@ def test_each_ends_paid_paid_in_part_or_denied_with_a_code(submitted, claims):
 
 
 def test_the_totals_reconcile_TP5(submitted, claims):
-    scene, people, answers = submitted
+    claim_scenario, people, answers = submitted
     assert sum(answer.money(answer.charge) for answer in answers) == sum(claim.total for claim in claims)
     for answer in answers:
         for line in answer.lines:
             assert line.charge == line.paid + sum(adjustment.amount for adjustment in line.adjustments)
-    assert scene.balance() == sum(answer.paid for answer in answers) > 0
-    pool = scene.payer.treasury.pool(scene.insurer.address, scene.token)
-    assert pool.balance == 10_000_000 * USD - scene.balance()
+    assert claim_scenario.balance() == sum(answer.paid for answer in answers) > 0
+    pool = claim_scenario.payer.treasury.pool(claim_scenario.insurer.address, claim_scenario.token)
+    assert pool.balance == 10_000_000 * USD - claim_scenario.balance()
 
 
 def test_the_members_years_are_what_the_lines_say(submitted):
-    scene, people, answers = submitted
+    claim_scenario, people, answers = submitted
     years = defaultdict(Counter)
     for answer in answers:
         year = (EPOCH + timedelta(days=answer.input.service_day)).year
         for name in ("deductible", "coinsurance", "paid"):
             years[answer.patient, year][name] += answer.total(name)
     for (patient, year), sums in years.items():
-        found = scene.desk.claims.accumulators(scene.plan_id, patient, year)
+        found = claim_scenario.desk.claims.accumulators(claim_scenario.plan_id, patient, year)
         assert found.deductible == sums["deductible"] <= 500 * USD
         assert found.out_of_pocket == sums["deductible"] + sums["coinsurance"] <= 3000 * USD
         assert found.paid == sums["paid"]
 
 
 def test_no_transaction_took_more_than_one_may(submitted):
-    scene, _, answers = submitted
+    claim_scenario, _, answers = submitted
     for transaction in {answer.transaction for answer in answers}:
-        assert scene.world.w3.eth.get_transaction(transaction)["gas"] <= 2**24
+        assert claim_scenario.deployed_chain.w3.eth.get_transaction(transaction)["gas"] <= 2**24
 
 
 def test_submitting_all_of_them_again_pays_nothing_TP1(submitted, claims):
-    scene, people, answers = submitted
-    block, balance = scene.world.w3.eth.block_number, scene.balance()
+    claim_scenario, people, answers = submitted
+    block, balance = claim_scenario.deployed_chain.w3.eth.block_number, claim_scenario.balance()
     patients = {ref: person.address for ref, person in people.items()}
-    again = scene.desk.claims.submit(
-        claims, scene.plan, patients, provider_refs={claim.provider_ref for claim in claims}
+    again = claim_scenario.desk.claims.submit(
+        claims, claim_scenario.plan, patients, provider_refs={claim.provider_ref for claim in claims}
     )
     assert all(answer.earlier and answer.state is State.SETTLED for answer in again)
     assert [answer.lines for answer in again] == [answer.lines for answer in answers]
-    assert (scene.world.w3.eth.block_number, scene.balance()) == (block, balance)
+    assert (claim_scenario.deployed_chain.w3.eth.block_number, claim_scenario.balance()) == (block, balance)
 
 
 def test_the_report_counts_the_same(submitted):
-    scene, _, answers = submitted
-    found = scene.world.client().claims.report(insurer=scene.handle, units_a_day=20)
+    claim_scenario, _, answers = submitted
+    found = claim_scenario.deployed_chain.client().claims.report(insurer=claim_scenario.handle, units_a_day=20)
     (plan,) = found.plans
     assert (plan.submitted, plan.settled, plan.refused) == (len(answers), len(answers), {})
     for name in ("charge", "allowed", "paid", "patient"):

@@ -14,7 +14,7 @@ from salus.coldchain.loggers.mqtt import MAX_MESSAGE, BatchLimits, Broker, Liste
 from salus.coldchain.loggers.spool import KEPT_BYTES, Spool
 from salus.errors import BadInput, Unreachable
 from tests.support.mqtt_broker import SECONDS, ListenerProcess, Mosquitto, Publisher, wait_for
-from tests.support.mqtt_child import Ledger
+from tests.support.mqtt_child import TakenReadings
 
 START = 1736143200
 
@@ -309,6 +309,65 @@ def test_a_broker_that_refuses_ends_it(tmp_path, spool):
     assert "refuses: Not authorized" in str(error.value)
 
 
+class SlowBroker:
+    """Takes one connection, and answers its subscription with this byte when told to."""
+
+    def __init__(self, granted):
+        self.granted, self.asked, self.answer = granted, threading.Event(), threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.answer.set()
+        self._thread.join(SECONDS)
+        self._server.close()
+        assert not self._thread.is_alive()
+
+    def _serve(self):
+        connection, _ = self._server.accept()
+        with connection:
+            connection.recv(1000)  # CONNECT
+            connection.sendall(b"\x20\x02\x00\x00")  # CONNACK
+            subscribe = connection.recv(1000)
+            assert subscribe[0] == 0x82
+            self.asked.set()
+            self.answer.wait(SECONDS)
+            connection.sendall(b"\x90\x03" + subscribe[2:4] + bytes([self.granted]))  # SUBACK
+            while connection.recv(1000):
+                pass
+
+
+def test_it_says_that_it_listens_when_the_broker_has_taken_the_subscription(spool):
+    """What is sent before is for nobody: a broker keeps messages for a subscription that it has."""
+    notes, early = [], []
+    with SlowBroker(granted=1) as slow:
+
+        def until():
+            if slow.asked.is_set() and not slow.answer.is_set():
+                early.append(list(notes))
+                if len(early) == 5:
+                    slow.answer.set()
+            return slow.answer.is_set() and bool(notes)
+
+        listener(slow, spool, note=notes.append).run(until)
+    assert early == [[]] * 5
+    assert notes[0] == f"listening to salus/+/readings at 127.0.0.1:{slow.port}"
+
+
+def test_a_subscription_that_is_refused_ends_it_without_a_word_of_listening(spool):
+    notes = []
+    with SlowBroker(granted=0x80) as slow:
+        slow.answer.set()
+        with pytest.raises(Unreachable, match="refuses: no right to subscribe to salus/\\+/readings"):
+            listener(slow, spool, note=notes.append).run()
+    assert not any("listening" in note for note in notes)
+
+
 def test_an_end_before_the_broker_answers_leaves_no_connection_open(spool):
     """Nor waits for the answer."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -341,7 +400,7 @@ def test_without_the_extra_the_error_names_it(spool, monkeypatch):
 def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(mosquitto, child, tmp_path):
     """Kill −9 of the listener at random moments, amid storing and handing on; the broker restarts once too."""
     chance, folder, total = random.Random(20250106), tmp_path / "child", 250
-    spool_file, ledger = folder / "spool.db", Ledger(folder / "ledger.db")
+    spool_file, taken_readings = folder / "spool.db", TakenReadings(folder / "ledger.db")
     publisher = Publisher(mosquitto.port)
     sent, kills = 0, 0
     while sent < total:
@@ -361,11 +420,11 @@ def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(mosq
             mosquitto.stop()
             mosquitto.start()
     publisher.flush()
-    wait_for(lambda: len(ledger.readings()) >= total)
+    wait_for(lambda: len(taken_readings.readings()) >= total)
     assert "Traceback" not in child.stop()
     publisher.close()
     due = [(START + 600 * n, round(100 * round(4 + n % 300 / 100, 2))) for n in range(total)]
-    assert ledger.readings() == due  # each once, and in order
+    assert taken_readings.readings() == due  # each once, and in order
     with Spool(spool_file) as spool:
         assert [(reading.time, reading.centi) for reading in spool.readings("logger-1")] == due
         assert spool.count() == {"open": 0, "pending": 0, "delivered": total, "quarantine": 0}
@@ -374,15 +433,15 @@ def test_f8_nothing_is_lost_or_doubled_by_kills_and_a_restart_of_the_broker(mosq
 
 
 def test_a_lost_connection_is_mended_while_it_runs(mosquitto, child, tmp_path):
-    ledger = Ledger(tmp_path / "child" / "ledger.db")
+    taken_readings = TakenReadings(tmp_path / "child" / "ledger.db")
     publisher = Publisher(mosquitto.port)
     for n in range(30):
         publisher.reading(n)
         if n in (9, 19):
             mosquitto.stop()
             mosquitto.start()
-    wait_for(lambda: len(ledger.readings()) == 30)
+    wait_for(lambda: len(taken_readings.readings()) == 30)
     said = child.stop()
     publisher.close()
     assert "the connection is lost" in said and said.count("listening to") >= 1
-    assert [row[0] for row in ledger.readings()] == [START + 600 * n for n in range(30)]
+    assert [row[0] for row in taken_readings.readings()] == [START + 600 * n for n in range(30)]

@@ -39,20 +39,20 @@ def exported(readings, step=600):
 class Journey:
     """A lot of a manufacturer, a shipment of it with a calibrated logger, a carrier, a clinic and a laboratory."""
 
-    def __init__(self, world, *, start=None, profile=None, hours=0):
-        self.world = world
-        self.maker, self.maker_name = world.institution("MANUFACTURER")
-        self.logger, _ = world.institution("LOGGER")
-        self.carrier, self.carrier_name = world.institution("CARRIER")
-        self.clinic, self.clinic_name = world.institution("PHARMACY")
-        self.laboratory, _ = world.institution("LABORATORY")
+    def __init__(self, deployed_chain, *, start=None, profile=None, hours=0):
+        self.deployed_chain = deployed_chain
+        self.maker, self.maker_name = deployed_chain.institution("MANUFACTURER")
+        self.logger, _ = deployed_chain.institution("LOGGER")
+        self.carrier, self.carrier_name = deployed_chain.institution("CARRIER")
+        self.clinic, self.clinic_name = deployed_chain.institution("PHARMACY")
+        self.laboratory, _ = deployed_chain.institution("LABORATORY")
         self.device = self.new_device()
-        self.chain = world.client(self.maker).coldchain
-        self.profile = registered(world, profile or ready_profiles()["refrigerated"])
-        now = world.client().now()
+        self.chain = deployed_chain.client(self.maker).coldchain
+        self.profile = registered(deployed_chain, profile or ready_profiles()["refrigerated"])
+        now = deployed_chain.client().now()
         # On the grid of ten minutes, so that readings have round times.
         self.start = (start if start is not None else now - 2 * DAY) // 600 * 600
-        regulator, lots = world.client(world.regulator), world.client(self.maker).lots
+        regulator, lots = deployed_chain.client(deployed_chain.regulator), deployed_chain.client(self.maker).lots
         prefix = f"{secrets.randbelow(10**11):011}"
         digits = "1" + prefix
         self.gtin = digits + "0" + str((10 - sum(int(d) * w for d, w in zip(digits + "0", (3, 1) * 7))) % 10)
@@ -71,17 +71,19 @@ class Journey:
         self.chain.pair(self.shipment, self.device.address, start=self.start)
 
     def new_device(self):
-        device, owner = self.world.person(0), self.world.client(self.logger)
+        device, owner = self.deployed_chain.person(0), self.deployed_chain.client(self.logger)
         owner.institutions.set_operator(device.address, ["LOGGER"], owner.now() + 365 * DAY)
         owner.devices.register(device.address, accuracy=50)
-        self.world.client(self.laboratory).devices.calibrate(device.address, owner.now() + 300 * DAY, bytes(32))
+        self.deployed_chain.client(self.laboratory).devices.calibrate(
+            device.address, owner.now() + 300 * DAY, bytes(32)
+        )
         return device
 
     def readings(self, *centi, after=0):
         return [Reading(self.start + (after + n) * 600, value) for n, value in enumerate(centi)]
 
     def as_(self, signer):
-        return self.world.client(signer).coldchain
+        return self.deployed_chain.client(signer).coldchain
 
     def log(self, readings, **options):
         signed = self.chain.sign_batches(exported(readings), self.shipment, self.device, **options)
@@ -92,23 +94,23 @@ class Journey:
         return self.as_(receiver).hand(offer, **seen)
 
 
-def registered(world, profile):
+def registered(deployed_chain, profile):
     try:
-        world.client(world.regulator).lots.register_profile(profile)
+        deployed_chain.client(deployed_chain.regulator).lots.register_profile(profile)
     except errors.ProfileExists:
         pass
     return profile.id
 
 
 @pytest.fixture
-def journey(world):
-    return Journey(world)
+def journey(deployed_chain):
+    return Journey(deployed_chain)
 
 
 @pytest.fixture
-def fresh(world):
+def fresh(deployed_chain):
     """A journey of the last hour, intact as long as its readings are."""
-    return Journey(world, start=world.client().now() - 3600)
+    return Journey(deployed_chain, start=deployed_chain.client().now() - 3600)
 
 
 # ------------------------------------------------------------------------------------------------- standards and data
@@ -146,19 +148,19 @@ def test_lot_number():
 
 
 def test_shipment(journey):
-    lot = journey.world.client().lots.lot(journey.lot)
+    lot = journey.deployed_chain.client().lots.lot(journey.lot)
     assert (lot.gtin, lot.units, lot.units_left) == (journey.gtin, 100, 60)
     shipment = journey.chain.shipment(journey.shipment)
     assert (shipment.holder, shipment.units, shipment.due) == (journey.maker.address, 40, None)
     assert shipment.disposition is Disposition.ACTIVE
-    assert abs(shipment.since - journey.world.client().now()) < 3600
+    assert abs(shipment.since - journey.deployed_chain.client().now()) < 3600
     (pairing,) = journey.chain.pairings(journey.shipment)
     assert (pairing.logger, pairing.start, pairing.model) == (journey.device.address, journey.start, 0)
     assert journey.chain.shipments(journey.lot) == [journey.shipment]
 
 
-def test_unknown_ids(world):
-    chain = world.client().coldchain
+def test_unknown_ids(deployed_chain):
+    chain = deployed_chain.client().coldchain
     with pytest.raises(BadInput) as refused:
         chain.shipment(b"\1" * 32)
     assert refused.value.field == "shipment" and "is unknown on this chain" in refused.value.fix
@@ -201,7 +203,7 @@ def test_handed_on_in_one_transaction_by_either_party_and_by_a_relayer(fresh, tm
     write_handover(tmp_path / "offer.json", offered, clinic.domain)
     assert (tmp_path / "offer.json").stat().st_mode & 0o777 == 0o600
     both = carrier.sign_acceptance(read_handover(tmp_path / "offer.json", clinic.domain))
-    fresh.as_(fresh.world.person()).hand(both)
+    fresh.as_(fresh.deployed_chain.person()).hand(both)
     assert fresh.chain.shipment(fresh.shipment).holder == fresh.carrier.address
     assert [to for _, to in fresh.chain.handovers(fresh.shipment)] == [
         fresh.carrier.address,
@@ -210,7 +212,7 @@ def test_handed_on_in_one_transaction_by_either_party_and_by_a_relayer(fresh, tm
     ]
     # Each signature counted once.
     with pytest.raises(errors.Refused):
-        fresh.as_(fresh.world.person()).hand(both)
+        fresh.as_(fresh.deployed_chain.person()).hand(both)
 
 
 def test_offer_to_another_account_is_not_signed(fresh):
@@ -369,7 +371,7 @@ def test_changed_readings_are_refused(journey):
 
 
 def test_readings_from_the_future(journey):
-    now = journey.world.client().now() // 600 * 600
+    now = journey.deployed_chain.client().now() // 600 * 600
     with pytest.raises(errors.FromTheFuture):
         journey.log([Reading(now + 3600 + n * 600, 400) for n in range(2)])
 
@@ -395,7 +397,7 @@ def test_TT1_two_batches_of_one_number_are_reported(journey):
         for centi in ((400, 400), (900, 900))
     )
     journey.chain.log([good])
-    journey.as_(journey.world.person()).report_fork(good, bytes(16), bad, bytes(16))
+    journey.as_(journey.deployed_chain.person()).report_fork(good, bytes(16), bad, bytes(16))
     assert journey.chain.report(journey.shipment).breached == (FORKED,)
     assert journey.chain.recompute(journey.shipment).breached == (FORKED,)
 
@@ -446,8 +448,10 @@ STRICT = Profile(
         ([1400] * 70, (MKT, BUDGET)),
     ],
 )
-def test_mean_kinetic_temperature_and_budget_as_the_contract_and_the_recomputation_have_them(centi, breached, world):
-    journey = Journey(world, profile=STRICT)
+def test_mean_kinetic_temperature_and_budget_as_the_contract_and_the_recomputation_have_them(
+    centi, breached, deployed_chain
+):
+    journey = Journey(deployed_chain, profile=STRICT)
     journey.log(journey.readings(*centi), most=50)
     assert journey.chain.report(journey.shipment).breached == breached
     assert journey.chain.recompute(journey.shipment) == journey.chain.report(journey.shipment).judgement
@@ -460,15 +464,15 @@ def test_mean_kinetic_temperature_and_budget_as_the_contract_and_the_recomputati
         ("fridge-tag-ul_100800001215.txt", 841, -1700, -960, (2, 3, 4)),
     ],
 )
-def test_real_export_is_judged(name, count, lowest, highest, breached, world):
+def test_real_export_is_judged(name, count, lowest, highest, breached, deployed_chain):
     """The contract finds what the devices found: these two fridges were no place for vaccines at 2 to 8 °C."""
     export = read(shared("temperature-loggers", name))
     # Long ago, and longer than any calibration: moved in time so that it ends now.
-    moved = world.client().now() // 600 * 600 - export.readings[-1].time - export.interval_s
+    moved = deployed_chain.client().now() // 600 * 600 - export.readings[-1].time - export.interval_s
     shifted = dataclasses.replace(
         export, readings=tuple(dataclasses.replace(r, time=r.time + moved) for r in export.readings)
     )
-    journey = Journey(world, start=shifted.readings[0].time)
+    journey = Journey(deployed_chain, start=shifted.readings[0].time)
     journey.chain.log(journey.chain.sign_batches(shifted, journey.shipment, journey.device))
     judgement = journey.chain.report(journey.shipment).judgement
     assert (judgement.readings, judgement.lowest, judgement.highest, judgement.breached) == (
@@ -482,30 +486,30 @@ def test_real_export_is_judged(name, count, lowest, highest, breached, world):
     assert journey.chain.recompute(journey.shipment) == judgement
 
 
-def test_example_export(world):
+def test_example_export(deployed_chain):
     export = read(EXAMPLES / "qtag-excursion.txt")
-    journey = Journey(world, start=export.readings[0].time)
+    journey = Journey(deployed_chain, start=export.readings[0].time)
     journey.chain.log(journey.chain.sign_batches(export, journey.shipment, journey.device))
     assert journey.chain.report(journey.shipment).judgement.breached == (0, 1)
     assert journey.chain.verdict(journey.shipment) is Verdict.EXCURSION
 
 
-def test_files_that_the_maker_signed_can_be_demanded(world):
+def test_files_that_the_maker_signed_can_be_demanded(deployed_chain):
     """TT2: readings that no carrier could have edited: the model's key proves the file on chain."""
     from salus.coldchain.loggers import file_proof
 
     path = shared("temperature-loggers", "q-tag-clm_RCPJ00010_02.txt")
     proof = file_proof(path)
-    regulator = world.client(world.regulator)
+    regulator = deployed_chain.client(deployed_chain.regulator)
     model = regulator.devices.accredit_model("Q-tag CLm", proof.x, proof.y)
     export = read(path)
-    journey = Journey(world, start=export.readings[0].time - 600)
+    journey = Journey(deployed_chain, start=export.readings[0].time - 600)
     journey.chain.unpair(journey.shipment, journey.device.address, end=export.readings[0].time - 600)
     device = journey.new_device()
     journey.chain.pair(journey.shipment, device.address, start=export.readings[0].time, model=model)
     signed = journey.chain.sign_batches(export, journey.shipment, device, file=proof.digest)
     with pytest.raises(errors.FileNotProven):
         journey.chain.log(signed)
-    world.client(journey.carrier).devices.prove_file(proof, model=model)
+    deployed_chain.client(journey.carrier).devices.prove_file(proof, model=model)
     journey.chain.log(signed)
     assert journey.chain.report(journey.shipment).judgement.readings == len(export.readings)

@@ -21,14 +21,14 @@ errors = Refusals()
 
 
 @pytest.fixture
-def hospital(world):
+def hospital(deployed_chain):
     """A client of a hospital."""
-    return world.client(world.institution("PROVIDER")[0])
+    return deployed_chain.client(deployed_chain.institution("PROVIDER")[0])
 
 
 @pytest.fixture
-def patient(world):
-    return world.client(world.patient())
+def patient(deployed_chain):
+    return deployed_chain.client(deployed_chain.patient())
 
 
 def grant(patient, hospital, *purposes, categories=("all",), effect=Effect.PERMIT):
@@ -78,16 +78,16 @@ def test_the_list_begins_where_it_is_told(patient, hospital):
     assert [u.block for u in patient.accesses.all(patient.signer.address, since=first.block + 1)] == [second.block]
 
 
-def test_the_list_is_of_one_patient(world, patient, hospital):
-    other = world.client(world.patient())
+def test_the_list_is_of_one_patient(deployed_chain, patient, hospital):
+    other = deployed_chain.client(deployed_chain.patient())
     for one in (patient, other):
         grant(one, hospital)
         hospital.accesses.record([use(one)])
     assert len(patient.accesses.all(patient.signer.address)) == 1
 
 
-def test_who_is_no_institution_records_nothing(world, patient):
-    stranger = world.client(world.person())
+def test_who_is_no_institution_records_nothing(deployed_chain, patient):
+    stranger = deployed_chain.client(deployed_chain.person())
     with pytest.raises(errors.NotLicensed):
         stranger.accesses.record([use(patient)])
 
@@ -157,15 +157,15 @@ def test_a_time_that_is_none_is_told(patient, hospital, seconds):
         hospital.accesses.declare_emergency(patient.signer.address, Cause.UNCONSCIOUS, ["all"], seconds)
 
 
-def test_only_clinicians_break_the_glass(world, patient):
-    insurer = world.client(world.institution("INSURER")[0])
+def test_only_clinicians_break_the_glass(deployed_chain, patient):
+    insurer = deployed_chain.client(deployed_chain.institution("INSURER")[0])
     with pytest.raises(errors.NotLicensed):
         insurer.accesses.declare_emergency(patient.signer.address, Cause.UNCONSCIOUS, ["all"], 3600)
 
 
-def test_the_reviewer_closes_it_once(world, patient, hospital):
+def test_the_reviewer_closes_it_once(deployed_chain, patient, hospital):
     id, _ = hospital.accesses.declare_emergency(patient.signer.address, Cause.LIFE_THREATENING, ["all"], 3600)
-    regulator = world.client(world.regulator)
+    regulator = deployed_chain.client(deployed_chain.regulator)
     with pytest.raises(errors.AccessManagedUnauthorized):
         hospital.accesses.review(id, Outcome.JUSTIFIED)
     regulator.accesses.review(id, Outcome.UNJUSTIFIED)

@@ -10,7 +10,7 @@ from salus.consent import codes
 from salus.consent.guardian_requests import Request, collect, load, request_from_json, request_to_json, save
 from salus.consent.registry import Answer, DirectiveDraft, Effect
 from salus.errors import BadInput, WalletError, refusals
-from tests.support.deployed_chain import House, kind
+from tests.support.deployed_chain import DeployedChain, kind
 
 DAY = 24 * 3600
 TREAT, ALL = codes.PURPOSES["TREAT"], codes.ALL_RECORDS
@@ -26,30 +26,30 @@ errors = Refusals()
 
 @pytest.fixture(scope="module")
 def later(tmp_path_factory):
-    """A house of its own, whose clock the tests move."""
+    """A chain of its own with all contracts, whose clock the tests move."""
     with LocalNode(kind()) as node:
-        yield House(node, tmp_path_factory.mktemp("later"))
+        yield DeployedChain(node, tmp_path_factory.mktemp("later"))
 
 
 @pytest.fixture
-def hospital(world):
-    return world.institution("PROVIDER")
+def hospital(deployed_chain):
+    return deployed_chain.institution("PROVIDER")
 
 
 @pytest.fixture
-def relayer(world, hospital):
-    return world.client(hospital[0])
+def relayer(deployed_chain, hospital):
+    return deployed_chain.client(hospital[0])
 
 
 @pytest.fixture
-def patient(world):
+def patient(deployed_chain):
     """A client that signs for somebody without ether."""
-    return world.client(world.patient())
+    return deployed_chain.client(deployed_chain.patient())
 
 
 @pytest.fixture
-def carer(world):
-    return world.client(world.person())
+def carer(deployed_chain):
+    return deployed_chain.client(deployed_chain.person())
 
 
 def name_delegate(patient, relayer, delegate, *purposes, categories=("all",), days=30):
@@ -82,8 +82,8 @@ def test_a_delegate_that_a_signature_named_may_act(patient, relayer, carer):
     assert not may(patient.signer.address, carer.signer.address, ["TREAT"], ["PSY"])
 
 
-def test_a_patient_with_ether_names_changes_and_removes_one(world, carer):
-    patient = world.client(world.person())
+def test_a_patient_with_ether_names_changes_and_removes_one(deployed_chain, carer):
+    patient = deployed_chain.client(deployed_chain.person())
     until = patient.now() + DAY
     patient.guardians.set_delegate(carer.signer.address, ["TREAT"], ["all"], until)
     patient.guardians.set_delegate(carer.signer.address, ["TREAT", "HPAYMT"], ["all"], until)
@@ -156,8 +156,8 @@ def test_a_delegate_that_cannot_be_is_refused(patient, carer, purposes, categori
         patient.guardians.prepare_delegate(carer.signer.address, purposes, categories, until)
 
 
-def test_nobody_is_its_own_delegate(world):
-    patient = world.client(world.person())
+def test_nobody_is_its_own_delegate(deployed_chain):
+    patient = deployed_chain.client(deployed_chain.person())
     with pytest.raises(errors.InvalidDelegate):
         patient.guardians.set_delegate(patient.signer.address, ["TREAT"], ["all"], patient.now() + DAY)
 
@@ -166,27 +166,27 @@ def test_nobody_is_its_own_delegate(world):
 
 
 @pytest.fixture
-def circle(world):
+def three_guardians(deployed_chain):
     """Three guardians without ether."""
-    return [world.client(world.patient()) for _ in range(3)]
+    return [deployed_chain.client(deployed_chain.patient()) for _ in range(3)]
 
 
-def name_guardians(patient, relayer, circle, threshold=2, delay=3 * DAY):
-    accounts = [guardian.signer.address for guardian in circle]
+def name_guardians(patient, relayer, three_guardians, threshold=2, delay=3 * DAY):
+    accounts = [guardian.signer.address for guardian in three_guardians]
     request = patient.guardians.prepare_guardians(accounts, threshold, delay)
     return relayer.guardians.submit(patient.guardians.sign(request))
 
 
-def test_guardians_in_any_order_are_named_by_a_signature(patient, relayer, circle):
+def test_guardians_in_any_order_are_named_by_a_signature(patient, relayer, three_guardians):
     """The digest over a list of addresses is the contract's: else the signature would be nobody's."""
-    name_guardians(patient, relayer, circle)
+    name_guardians(patient, relayer, three_guardians)
     found = patient.guardians.guardian_set(patient.signer.address)
-    ascending = tuple(sorted((g.signer.address for g in circle), key=lambda account: int(account, 16)))
+    ascending = tuple(sorted((g.signer.address for g in three_guardians), key=lambda account: int(account, 16)))
     assert (found.guardians, found.threshold, found.delay) == (ascending, 2, 3 * DAY)
 
 
-def test_guardians_are_removed(patient, relayer, circle):
-    name_guardians(patient, relayer, circle)
+def test_guardians_are_removed(patient, relayer, three_guardians):
+    name_guardians(patient, relayer, three_guardians)
     name_guardians(patient, relayer, [], 0, 0)
     assert patient.guardians.guardian_set(patient.signer.address).guardians == ()
 
@@ -200,49 +200,49 @@ def test_guardians_that_cannot_be_are_refused(patient, count, threshold, said):
         patient.guardians.prepare_guardians(accounts, threshold, 3 * DAY)
 
 
-def test_a_guardian_twice_is_refused(patient, circle):
-    account = circle[0].signer.address
+def test_a_guardian_twice_is_refused(patient, three_guardians):
+    account = three_guardians[0].signer.address
     with pytest.raises(BadInput, match="guardian: is there twice"):
         patient.guardians.prepare_guardians([account, account], 1, 3 * DAY)
 
 
 @pytest.mark.parametrize("delay", [0, DAY, 61 * DAY])
-def test_a_delay_that_is_too_short_or_too_long_is_refused(patient, relayer, circle, delay):
+def test_a_delay_that_is_too_short_or_too_long_is_refused(patient, relayer, three_guardians, delay):
     with pytest.raises(errors.InvalidGuardians) as raised:
-        name_guardians(patient, relayer, circle, delay=delay)
+        name_guardians(patient, relayer, three_guardians, delay=delay)
     assert raised.value.arguments["field"] == "delay"
 
 
 # ----------------------------------------------------------------------------------------------------------- recovery
 
 
-def agreed(circle, patient, successor):
-    request = circle[0].guardians.prepare_recovery(patient, successor)
-    return [guardian.guardians.sign(request) for guardian in circle]
+def agreed(three_guardians, patient, successor):
+    request = three_guardians[0].guardians.prepare_recovery(patient, successor)
+    return [guardian.guardians.sign(request) for guardian in three_guardians]
 
 
-def test_too_few_guardians_start_nothing(patient, relayer, circle, world):
-    name_guardians(patient, relayer, circle)
-    one = agreed(circle[:1], patient.signer.address, world.patient().address)
+def test_too_few_guardians_start_nothing(patient, relayer, three_guardians, deployed_chain):
+    name_guardians(patient, relayer, three_guardians)
+    one = agreed(three_guardians[:1], patient.signer.address, deployed_chain.patient().address)
     with pytest.raises(errors.TooFewGuardians, match="1 guardians of .* have signed, and 2 must"):
         relayer.guardians.submit(collect(one))
 
 
-def test_who_is_no_guardian_does_not_sign(patient, relayer, circle, world):
-    name_guardians(patient, relayer, circle)
-    request = circle[0].guardians.prepare_recovery(patient.signer.address, world.patient().address)
+def test_who_is_no_guardian_does_not_sign(patient, relayer, three_guardians, deployed_chain):
+    name_guardians(patient, relayer, three_guardians)
+    request = three_guardians[0].guardians.prepare_recovery(patient.signer.address, deployed_chain.patient().address)
     with pytest.raises(WalletError, match="is no guardian of"):
         relayer.guardians.sign(request)
     forged = request.signed(relayer.signer.address, relayer.signer.sign_typed(request.typed()))
-    both = collect([circle[0].guardians.sign(request), forged])
+    both = collect([three_guardians[0].guardians.sign(request), forged])
     with pytest.raises(errors.NotGuardian):
         relayer.guardians.submit(both)
 
 
-def test_the_patient_stops_a_move_and_the_signatures_are_dead(patient, relayer, circle, world):
-    name_guardians(patient, relayer, circle)
-    successor = world.patient().address
-    request = collect(agreed(circle, patient.signer.address, successor))
+def test_the_patient_stops_a_move_and_the_signatures_are_dead(patient, relayer, three_guardians, deployed_chain):
+    name_guardians(patient, relayer, three_guardians)
+    successor = deployed_chain.patient().address
+    request = collect(agreed(three_guardians, patient.signer.address, successor))
     relayer.guardians.submit(request)
     assert patient.guardians.recovery(patient.signer.address).successor == successor
     with pytest.raises(errors.RecoveryPending):
@@ -263,12 +263,12 @@ def test_a_veto_without_a_recovery_is_told(patient):
 def test_a_patient_who_lost_the_key_is_moved_and_signs_again(later):
     hospital, name = later.institution("PROVIDER")
     relayer, patient, new = later.client(hospital), later.client(later.patient()), later.client(later.person())
-    circle = [later.client(later.patient()) for _ in range(3)]
-    name_guardians(patient, relayer, circle)
+    three_guardians = [later.client(later.patient()) for _ in range(3)]
+    name_guardians(patient, relayer, three_guardians)
     who = patient.signer.address
     relayer.consent.relay([patient.consent.sign(patient.consent.prepare_grant(draft(patient, name)))])
 
-    relayer.guardians.submit(collect(agreed(circle[1:], who, new.signer.address)))
+    relayer.guardians.submit(collect(agreed(three_guardians[1:], who, new.signer.address)))
     later.node.advance(3 * DAY)
     first, second = relayer.guardians.finish(who)
     assert (first.events("PatientMoved") != (), second.events("ControllerFollowed") != ()) == (True, True)

@@ -21,20 +21,20 @@ errors = Refusals()
 
 
 @pytest.fixture
-def hospital(world):
+def hospital(deployed_chain):
     """Signer and public name of a hospital."""
-    return world.institution("PROVIDER")
+    return deployed_chain.institution("PROVIDER")
 
 
 @pytest.fixture
-def patient(world):
+def patient(deployed_chain):
     """A client that signs for somebody without ether."""
-    return world.client(world.patient())
+    return deployed_chain.client(deployed_chain.patient())
 
 
 @pytest.fixture
-def relayer(world, hospital):
-    return world.client(hospital[0])
+def relayer(deployed_chain, hospital):
+    return deployed_chain.client(hospital[0])
 
 
 def draft(salus, grantee, *purposes, categories=("all",), effect=Effect.PERMIT, start=0, days=30):
@@ -54,11 +54,11 @@ def decide(patient, name, purpose="TREAT", *categories):
 # ------------------------------------------------------------------------------------------------- signed and relayed
 
 
-def test_a_signed_grant_permits(world, patient, relayer, hospital):
+def test_a_signed_grant_permits(deployed_chain, patient, relayer, hospital):
     receipt = grant(patient, relayer, draft(patient, hospital[1]))
     (event,) = receipt.events("ConsentGranted")
     assert (event.args["patient"], event.args["purposes"]) == (patient.signer.address, codes.PURPOSES["TREAT"])
-    assert world.w3.eth.get_balance(patient.signer.address) == 0
+    assert deployed_chain.w3.eth.get_balance(patient.signer.address) == 0
     assert decide(patient, hospital[1]) == (Answer.PERMIT, Reason.NAMED)
     assert decide(patient, hospital[1], "HPAYMT") == (Answer.NONE, Reason.WRONG_PURPOSE)
     assert decide(patient, hospital[1], "TREAT", "Condition", "PSY") == (Answer.NONE, Reason.WRONG_CATEGORY)
@@ -96,7 +96,7 @@ def test_grants_and_revocations_within_one_second_find_their_seconds(patient, re
 
 
 @pytest.mark.parametrize("change", ["purposes", "categories", "end", "index", "effect", "grantee", "document"])
-def test_whatever_a_relayer_changes_the_signature_is_not_for_it(world, patient, relayer, hospital, change):
+def test_whatever_a_relayer_changes_the_signature_is_not_for_it(deployed_chain, patient, relayer, hospital, change):
     from dataclasses import replace
 
     order = patient.consent.sign(patient.consent.prepare_grant(draft(patient, hospital[1])))
@@ -106,7 +106,7 @@ def test_whatever_a_relayer_changes_the_signature_is_not_for_it(world, patient, 
         "end": 2**40 - 1,
         "index": 1,
         "effect": Effect.DENY,
-        "grantee": world.regulator.address,
+        "grantee": deployed_chain.regulator.address,
         "document": b"\1" * 32,
     }[change]
     changed = replace(order, directive=replace(order.directive, **{change: other}))
@@ -116,8 +116,8 @@ def test_whatever_a_relayer_changes_the_signature_is_not_for_it(world, patient, 
     assert raised.value.transaction is None
 
 
-def test_several_orders_go_together_or_not_at_all(world, patient, relayer, hospital):
-    _, insurer = world.institution("INSURER")
+def test_several_orders_go_together_or_not_at_all(deployed_chain, patient, relayer, hospital):
+    _, insurer = deployed_chain.institution("INSURER")
     good = patient.consent.sign(patient.consent.prepare_grant(draft(patient, hospital[1])))
     other = patient.consent.sign(patient.consent.prepare_grant(draft(patient, insurer, "HPAYMT")))
     late = patient.consent.sign(patient.consent.prepare_grant(draft(patient, hospital[1]), index=1, valid_for=-1))
@@ -154,8 +154,8 @@ def test_without_a_signer_nothing_is_prepared(salus, hospital):
 # ----------------------------------------------------------------------------------------------------------- direct
 
 
-def test_a_patient_with_ether_grants_and_revokes(world, hospital):
-    patient = world.client(world.person())
+def test_a_patient_with_ether_grants_and_revokes(deployed_chain, hospital):
+    patient = deployed_chain.client(deployed_chain.person())
     patient.consent.grant(draft(patient, hospital[1]))
     assert decide(patient, hospital[1])[0] is Answer.PERMIT
     patient.consent.revoke(hospital[1])
@@ -164,8 +164,8 @@ def test_a_patient_with_ether_grants_and_revokes(world, hospital):
     assert decide(patient, hospital[1])[0] is Answer.PERMIT
 
 
-def test_after_revoking_everything_a_grant_waits_for_the_next_second(world, hospital):
-    patient = world.client(world.person())
+def test_after_revoking_everything_a_grant_waits_for_the_next_second(deployed_chain, hospital):
+    patient = deployed_chain.client(deployed_chain.person())
     patient.consent.grant(draft(patient, hospital[1]))
     patient.consent.revoke(None)
     assert decide(patient, hospital[1]) == (Answer.NONE, Reason.REVOKED)
@@ -173,8 +173,8 @@ def test_after_revoking_everything_a_grant_waits_for_the_next_second(world, hosp
     assert decide(patient, hospital[1])[0] is Answer.PERMIT
 
 
-def test_a_period_that_has_ended_is_refused(world, hospital):
-    patient = world.client(world.person())
+def test_a_period_that_has_ended_is_refused(deployed_chain, hospital):
+    patient = deployed_chain.client(deployed_chain.person())
     with pytest.raises(errors.InvalidPeriod) as raised:
         patient.consent.grant(Directive(hospital[0].address, 0, Effect.PERMIT, 1, 1, 0, 5))
     assert dict(raised.value.arguments) == {"start": 0, "end": 5}
@@ -233,8 +233,8 @@ def test_a_role_is_a_grantee(patient, relayer, hospital):
     assert patient.consent.name(record.grantee) == "role:PROVIDER"
 
 
-def test_the_list_shows_what_is_revoked_and_what_has_not_begun(world, patient, relayer, hospital):
-    _, other = world.institution("PHARMACY")
+def test_the_list_shows_what_is_revoked_and_what_has_not_begun(deployed_chain, patient, relayer, hospital):
+    _, other = deployed_chain.institution("PHARMACY")
     grant(patient, relayer, draft(patient, hospital[1]))
     grant(patient, relayer, draft(patient, other, start=patient.now() + DAY))
     relayer.consent.relay([patient.consent.sign(patient.consent.prepare_revoke(hospital[1]))])
@@ -250,9 +250,9 @@ def test_the_history_keeps_everything(patient, relayer, hospital):
     assert names == ["ConsentGranted", "ConsentRevoked", "ConsentGranted"]
 
 
-def test_the_history_is_of_one_patient(patient, relayer, world, hospital):
+def test_the_history_is_of_one_patient(patient, relayer, deployed_chain, hospital):
     grant(patient, relayer, draft(patient, hospital[1]))
-    other = world.client(world.patient())
+    other = deployed_chain.client(deployed_chain.patient())
     grant(other, relayer, draft(other, hospital[1]))
     assert [e.args["patient"] for e in patient.consent.history(patient.signer.address)] == [patient.signer.address]
 
@@ -281,14 +281,14 @@ def test_a_narrow_deny_is_seen_beside_a_broad_permit(patient, relayer, hospital)
     assert deny[3] == {"Condition", "HIV"}
 
 
-def test_who_is_suspended_may_nothing(world, patient, relayer, hospital):
+def test_who_is_suspended_may_nothing(deployed_chain, patient, relayer, hospital):
     grant(patient, relayer, draft(patient, hospital[1]))
-    world.client(world.regulator).institutions.suspend(hospital[1])
+    deployed_chain.client(deployed_chain.regulator).institutions.suspend(hospital[1])
     assert {(line[0], line[1]) for line in explained(patient, hospital[1])} == {(Answer.DENY, Reason.NOT_LICENSED)}
 
 
-def test_who_has_the_role_is_explained_too(world, patient, relayer, hospital):
-    _, insurer = world.institution("INSURER")
+def test_who_has_the_role_is_explained_too(deployed_chain, patient, relayer, hospital):
+    _, insurer = deployed_chain.institution("INSURER")
     grant(patient, relayer, draft(patient, "role:PROVIDER"))
     names = {line.name for line in patient.consent.explain(patient.signer.address)}
     assert hospital[1] in names
@@ -397,20 +397,22 @@ def test_what_holds_no_order_is_told(tmp_path, text):
         orders.load(tmp_path / "x.json")
 
 
-def test_c18_a_member_of_staff_is_no_grantee(world, patient, hospital):
+def test_c18_a_member_of_staff_is_no_grantee(deployed_chain, patient, hospital):
     """Its directive would never match, and the command would say "done"."""
-    house, name = hospital
-    nurse = world.person()
-    world.client(house).institutions.set_operator(nurse.address, ["PROVIDER"], world.client().now() + 9_999)
+    deployed_contracts, name = hospital
+    nurse = deployed_chain.person()
+    deployed_chain.client(deployed_contracts).institutions.set_operator(
+        nurse.address, ["PROVIDER"], deployed_chain.client().now() + 9_999
+    )
     with pytest.raises(BadInput, match=f"a member of staff, or a service, of {name}; a consent names the"):
         patient.consent.prepare_grant(draft(patient, nurse.address))
 
 
-def test_scope_says_of_each_category_what_decide_does(world, patient, relayer, hospital):
+def test_scope_says_of_each_category_what_decide_does(deployed_chain, patient, relayer, hospital):
     name = hospital[1]
     grant(patient, relayer, draft(patient, name))
     found = patient.consent.scope(patient.signer.address, name, ["TREAT"])
     assert (found.denied, found.permitted_names) == (0, frozenset({"all"}))
     assert patient.consent.scope(patient.signer.address, name, ["HPAYMT"]).permitted == 0
-    stranger = patient.consent.scope(patient.signer.address, world.person().address, ["TREAT"])
+    stranger = patient.consent.scope(patient.signer.address, deployed_chain.person().address, ["TREAT"])
     assert (stranger.permitted, "all" in stranger.denied_names) == (0, True)

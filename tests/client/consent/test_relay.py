@@ -19,34 +19,34 @@ TREAT, ALL = 1, 1
 
 
 @pytest.fixture
-def relayer(world):
-    return world.client(world.person())
+def relayer(deployed_chain):
+    return deployed_chain.client(deployed_chain.person())
 
 
 @pytest.fixture
-def grantee(world):
-    return world.institution("PROVIDER")[0].address
+def grantee(deployed_chain):
+    return deployed_chain.institution("PROVIDER")[0].address
 
 
 @pytest.fixture
-def signed(world, grantee):
+def signed(deployed_chain, grantee):
     """An order of a patient; by default a new patient's grant."""
-    salus = world.client()
+    salus = deployed_chain.client()
     registry = salus.book["ConsentRegistry"].address
 
     def signed(patient=None, effect=Effect.PERMIT, index=0, ago=60, whose=None, **more):
-        who = patient or world.patient()
+        who = patient or deployed_chain.patient()
         now = salus.now()
         scope = {} if effect is Effect.NONE else {"purposes": TREAT, "categories": ALL, "end": now + 30 * DAY}
         directive = Directive(whose or grantee, index, effect, **scope, **more)
         order = Order(who.address, directive, now - ago, now + DAY, salus.chain_id, registry)
-        return world.client(who).consent.sign(order)
+        return deployed_chain.client(who).consent.sign(order)
 
     return signed
 
 
-def sent(world, salus):
-    return world.w3.eth.get_transaction_count(salus.need_signer().address)
+def sent(deployed_chain, salus):
+    return deployed_chain.w3.eth.get_transaction_count(salus.need_signer().address)
 
 
 def relayed(salus, orders, **options):
@@ -65,25 +65,25 @@ def grants(salus, order):
     return len(salus.logs("ConsentRegistry", "ConsentGranted", {"patient": order.patient}))
 
 
-def test_many_orders_are_few_transactions(world, relayer, signed):
+def test_many_orders_are_few_transactions(deployed_chain, relayer, signed):
     orders = [signed() for _ in range(25)]
     parts = relayed(relayer, orders, batch=10)
     assert sorted(len(part.orders) for part in parts) == [5, 10, 10]
     assert {order for part in parts for order in part.orders} == set(orders)
     assert all(part.receipt.hash and not part.skipped for part in parts)
-    assert sent(world, relayer) == 3
+    assert sent(deployed_chain, relayer) == 3
     assert carried_out(relayer, orders) == set(orders)
 
 
-def test_a_run_that_is_repeated_sends_nothing_twice(world, relayer, signed):
+def test_a_run_that_is_repeated_sends_nothing_twice(deployed_chain, relayer, signed):
     orders = [signed() for _ in range(12)]
     relayed(relayer, orders[:7], batch=5)
-    assert sent(world, relayer) == 2
+    assert sent(deployed_chain, relayer) == 2
     parts = relayed(relayer, orders, batch=5)
     assert [(len(part.orders), part.receipt is None) for part in parts] == [(7, True), (5, False)]
-    assert sent(world, relayer) == 3
+    assert sent(deployed_chain, relayer) == 3
     assert [part.receipt for part in relayed(relayer, orders)] == [None]
-    assert sent(world, relayer) == 3
+    assert sent(deployed_chain, relayer) == 3
     assert [grants(relayer, order) for order in orders] == [1] * 12
 
 
@@ -91,40 +91,40 @@ def test_a_run_that_is_repeated_sends_nothing_twice(world, relayer, signed):
     ("methods", "mode"),
     [(["eth_sendRawTransaction"], "drop_request"), (["eth_getBlockReceipts", "eth_getTransactionReceipt"], "5xx")],
 )
-def test_a_run_that_breaks_off_is_taken_up(world, relayer, signed, methods, mode):
+def test_a_run_that_breaks_off_is_taken_up(deployed_chain, relayer, signed, methods, mode):
     """What it signed and no node got, or got without telling, is settled before the chain is asked what it has."""
     orders = [signed() for _ in range(12)]
-    with FaultProxy(world.url) as proxy:
-        broken = Salus.connect(proxy.url, book=world.book, signer=relayer.signer)
+    with FaultProxy(deployed_chain.url) as proxy:
+        broken = Salus.connect(proxy.url, book=deployed_chain.book, signer=relayer.signer)
         for method in methods:
             proxy.spoil(method, mode)
         with broken.outbox(patience=1) as outbox, pytest.raises(SalusError):
             list(broken.consent.relay_all(orders, batch=4, outbox=outbox))
     parts = relayed(relayer, orders, batch=4)
     assert {order for part in parts for order in part.orders} == set(orders)
-    assert sent(world, relayer) == 3
+    assert sent(deployed_chain, relayer) == 3
     assert [grants(relayer, order) for order in orders] == [1] * 12
 
 
-def test_a_lost_reply_is_no_second_transaction(world, relayer, signed):
+def test_a_lost_reply_is_no_second_transaction(deployed_chain, relayer, signed):
     orders = [signed() for _ in range(6)]
-    with FaultProxy(world.url) as proxy:
+    with FaultProxy(deployed_chain.url) as proxy:
         lost = proxy.spoil("eth_sendRawTransaction", "drop_reply", times=1)
-        relayed(Salus.connect(proxy.url, book=world.book, signer=relayer.signer), orders, batch=2)
+        relayed(Salus.connect(proxy.url, book=deployed_chain.book, signer=relayer.signer), orders, batch=2)
         assert lost.done == 1
-    assert sent(world, relayer) == 3
+    assert sent(deployed_chain, relayer) == 3
     assert [grants(relayer, order) for order in orders] == [1] * 6
 
 
-def test_the_same_order_given_twice_is_one(world, relayer, signed):
+def test_the_same_order_given_twice_is_one(deployed_chain, relayer, signed):
     order = signed()
     assert [len(part.orders) for part in relayed(relayer, [order, order])] == [1]
     assert grants(relayer, order) == 1
 
 
 @pytest.mark.parametrize("where", ["place", "grantee", "everything"])
-def test_what_was_carried_out_and_revoked_since_is_not_sent_again(world, relayer, signed, where):
-    patient = world.patient()
+def test_what_was_carried_out_and_revoked_since_is_not_sent_again(deployed_chain, relayer, signed, where):
+    patient = deployed_chain.patient()
     end = {"effect": Effect.NONE, "index": 0 if where == "place" else ALL_PLACES}
     whose = ZERO if where == "everything" else None
     orders = [signed(patient, ago=60), signed(patient, ago=30, whose=whose, **end)]
@@ -139,9 +139,9 @@ def test_what_was_carried_out_and_revoked_since_is_not_sent_again(world, relayer
 
 
 @pytest.mark.parametrize("change", [{"document": bytes([7]) * 32}, {"start": 5}])
-def test_another_order_in_its_place_is_not_taken_for_it(world, relayer, signed, change):
+def test_another_order_in_its_place_is_not_taken_for_it(deployed_chain, relayer, signed, change):
     """An order that never was on chain, and that a later one overtook, is skipped, and not taken for done."""
-    patient = world.patient()
+    patient = deployed_chain.patient()
     first = signed(patient, ago=60)
     relayed(relayer, [first])
     relayed(relayer, [signed(patient, ago=30)])
@@ -150,92 +150,92 @@ def test_another_order_in_its_place_is_not_taken_for_it(world, relayer, signed, 
     assert skipped(relayer, [never]) == [(never, "Superseded")]
 
 
-def test_a_withheld_order_that_was_overtaken_is_skipped(world, relayer, signed):
-    patient = world.patient()
+def test_a_withheld_order_that_was_overtaken_is_skipped(deployed_chain, relayer, signed):
+    patient = deployed_chain.patient()
     withheld = signed(patient, ago=60)
     relayed(relayer, [signed(patient, effect=Effect.NONE, index=ALL_PLACES, ago=30)])
     assert carried_out(relayer, [withheld]) == set()
-    before = sent(world, relayer)
+    before = sent(deployed_chain, relayer)
     assert skipped(relayer, [withheld]) == [(withheld, "Superseded")]
-    assert sent(world, relayer) == before  # a call said so
+    assert sent(deployed_chain, relayer) == before  # a call said so
 
 
 @pytest.fixture
-def dead(world, relayer, signed):
+def dead(deployed_chain, relayer, signed):
     """A forged order, one whose deadline has passed, and one that another overtook, with the names of their errors."""
-    patient = world.patient()
-    forged = Order(**{**vars(signed()), "patient": world.patient().address})
-    who = world.patient()
+    patient = deployed_chain.patient()
+    forged = Order(**{**vars(signed()), "patient": deployed_chain.patient().address})
+    who = deployed_chain.patient()
     late = Order(**{**vars(signed(who, ago=DAY)), "deadline": relayer.now() - 60, "signature": b""})
-    late = world.client(who).consent.sign(late)
+    late = deployed_chain.client(who).consent.sign(late)
     overtaken = signed(patient, ago=60)
     relayed(relayer, [signed(patient, ago=30)])
     return {forged: "InvalidSignature", late: "DeadlinePassed", overtaken: "Superseded"}
 
 
-def test_c6_what_is_dead_stops_nothing_and_is_told(world, relayer, signed, dead):
+def test_c6_what_is_dead_stops_nothing_and_is_told(deployed_chain, relayer, signed, dead):
     good = [signed() for _ in range(5)]
     orders = [good[0], *dead, *good[1:]]
-    before = sent(world, relayer)
+    before = sent(deployed_chain, relayer)
     parts = relayed(relayer, orders, batch=3)
     assert {order for part in parts for order in part.orders} == set(good)
     assert {each.order: each.reason.name for part in parts for each in part.skipped} == dead
     assert all(isinstance(each.reason, refusals()[each.reason.name]) for part in parts for each in part.skipped)
-    assert sent(world, relayer) == before + 2
+    assert sent(deployed_chain, relayer) == before + 2
     assert [grants(relayer, order) for order in good] == [1] * 5
 
 
-def test_c6_what_dies_on_its_way_is_told_by_the_transaction(world, relayer, signed, monkeypatch):
+def test_c6_what_dies_on_its_way_is_told_by_the_transaction(deployed_chain, relayer, signed, monkeypatch):
     """Somebody else was faster: what the call said before holds no more."""
     first, second = signed(), signed()
     monkeypatch.setattr("salus.consent.relay._dead", lambda *_: [])
     monkeypatch.setattr("salus.consent.relay.carried_out", lambda *_: set())
-    rival = world.client(world.person())
+    rival = deployed_chain.client(deployed_chain.person())
     rival.consent.relay([first])
     (part,) = relayed(relayer, [first, second])
     assert part.orders == (second,) and part.receipt.hash
     assert [(each.order, each.reason.name) for each in part.skipped] == [(first, "Superseded")]
 
 
-def test_c6_orders_of_a_patient_go_in_the_order_of_signing(world, relayer, signed):
+def test_c6_orders_of_a_patient_go_in_the_order_of_signing(deployed_chain, relayer, signed):
     """Given the wrong way round, none of them is dead."""
-    patient = world.patient()
+    patient = deployed_chain.patient()
     orders = [signed(patient, ago=ago) for ago in (10, 20, 30)]
     (part,) = relayed(relayer, orders)
     assert set(part.orders) == set(orders) and not part.skipped
     assert [e.args["issuedAt"] for e in part.receipt.events("ConsentGranted")] == [o.issued_at for o in orders[::-1]]
 
 
-def test_a_node_that_holds_the_key_sends_them_one_after_the_other(world, signed):
-    account = world.node.accounts[3]
-    client = world.client(NodeSigner(Node(world.node.url), account))
+def test_a_node_that_holds_the_key_sends_them_one_after_the_other(deployed_chain, signed):
+    account = deployed_chain.node.accounts[3]
+    client = deployed_chain.client(NodeSigner(Node(deployed_chain.node.url), account))
     orders = [signed() for _ in range(5)]
     parts = list(client.consent.relay_all(orders, batch=2))
     assert [len(part.orders) for part in parts] == [2, 2, 1]
     assert [part.receipt for part in client.consent.relay_all(orders, batch=2)] == [None]
 
 
-def test_an_order_of_the_next_second_is_waited_for(world, relayer, signed):
+def test_an_order_of_the_next_second_is_waited_for(deployed_chain, relayer, signed):
     """As one is that replaces another in the second in which that was signed."""
     order = signed(ago=-1)
     (part,) = relayed(relayer, [order])
     assert part.orders == (order,) and part.receipt.hash
 
 
-def test_what_cannot_be_relayed_is_told_before_anything_is_sent(world, relayer, signed):
+def test_what_cannot_be_relayed_is_told_before_anything_is_sent(deployed_chain, relayer, signed):
     good = signed()
     for bad in (Order(**{**vars(signed()), "signature": b""}), Order(**{**vars(signed()), "chain_id": 1})):
         with pytest.raises(BadInput):
             relayed(relayer, [good, bad], batch=1)
     with pytest.raises(BadInput, match="there is none"):
         relayed(relayer, [])
-    assert sent(world, relayer) == 0
+    assert sent(deployed_chain, relayer) == 0
 
 
 # ------------------------------------------------------------------------------------------------------- the command
 
 
-def test_the_command_takes_many_files_and_takes_up_where_it_was(world, run, hospital, signed, tmp_path):
+def test_the_command_takes_many_files_and_takes_up_where_it_was(deployed_chain, run, hospital, signed, tmp_path):
     _, file, signer = hospital
     orders = [signed() for _ in range(25)]
     paths = [tmp_path / f"{n}.json" for n in range(5)]
@@ -248,10 +248,10 @@ def test_the_command_takes_many_files_and_takes_up_where_it_was(world, run, hosp
     assert (whole.json()["orders"], whole.json()["earlier"]) == (15, 10)
     assert {len(t["transaction"]) for t in whole.json()["transactions"]} == {66}
     assert "permits 25 patients 25 institutions" in " ".join(whole.err.split())
-    assert world.w3.eth.get_transaction_count(signer.address) == 5
+    assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 5
     again = run("consent", "relay", *paths, "--keystore", file, "--yes")
     assert (again.code, again.out) == (0, "0 done, 25 earlier\n")
-    assert world.w3.eth.get_transaction_count(signer.address) == 5
+    assert deployed_chain.w3.eth.get_transaction_count(signer.address) == 5
 
 
 def test_a_few_orders_are_shown_whole(run, hospital, signed, tmp_path):
@@ -275,7 +275,7 @@ def test_c6_the_command_tells_what_was_skipped_and_never_says_done_of_it(run, ho
     assert {each["reason"] for each in again.json()["skipped"]} == set(dead.values())
 
 
-def test_the_command_shows_the_masks_of_a_purpose(run, world, relayer, signed, grantee):
+def test_the_command_shows_the_masks_of_a_purpose(run, deployed_chain, relayer, signed, grantee):
     order = signed()
     relayed(relayer, [order])
     words = ("consent", "scope", order.patient, "--actor", grantee, "--purpose", "TREAT")

@@ -10,17 +10,17 @@ from salus.consent.registry import Answer, DirectiveDraft, Effect
 
 
 @pytest.fixture
-def biobank(world):
-    return world.institution("RESEARCHER")
+def biobank(deployed_chain):
+    return deployed_chain.institution("RESEARCHER")
 
 
 @pytest.fixture
-def patient(world):
-    return world.client(world.patient())
+def patient(deployed_chain):
+    return deployed_chain.client(deployed_chain.patient())
 
 
 @pytest.fixture
-def say(world, biobank, patient):
+def say(deployed_chain, biobank, patient):
     """Grant or deny the biobank a use for a month, by an order that went through a file."""
 
     def sayer(effect, use):
@@ -28,7 +28,7 @@ def say(world, biobank, patient):
         order = patient.consent.sign(patient.consent.prepare_grant(draft))
         written = json.loads(json.dumps(order_to_json(order)))
         assert written["purposes"] == [use]
-        world.client(biobank[0]).consent.relay([order_from_json(written, "order.json")])
+        deployed_chain.client(biobank[0]).consent.relay([order_from_json(written, "order.json")])
 
     return sayer
 

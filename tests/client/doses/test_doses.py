@@ -7,31 +7,32 @@ from importlib.resources import files
 import pytest
 
 from salus import errors
-from salus.doses.doses import Next, day_of
+from salus.doses.doses import Next
 from salus.doses.schedules import GRACE, read_births, ready_schedules
 from salus.errors import BadInput, Refused
-from tests.support.vaccine_scenario import SHORT, Works
+from salus.formats.days import day_of
+from tests.support.vaccine_scenario import SHORT, VaccineMaker
 
 READY = ready_schedules()
 DAYS = dt.timedelta
 
 
 @pytest.fixture
-def works(world):
-    return Works(world)
+def vaccine_maker(deployed_chain):
+    return VaccineMaker(deployed_chain)
 
 
 @pytest.fixture
-def patient(world):
-    return world.patient().address
+def patient(deployed_chain):
+    return deployed_chain.patient().address
 
 
 # ----------------------------------------------------------------------------------------------------------- schedules
 
 
 @pytest.mark.parametrize("name", READY)
-def test_every_ready_schedule_is_sound_and_comes_back_word_for_word(world, name):
-    regulator = world.client(world.regulator)
+def test_every_ready_schedule_is_sound_and_comes_back_word_for_word(deployed_chain, name):
+    regulator = deployed_chain.client(deployed_chain.regulator)
     try:
         assert regulator.doses.register_schedule(READY[name]) == READY[name].id
     except errors.ScheduleExists:
@@ -62,15 +63,19 @@ def test_an_unknown_schedule_is_named(salus):
 # ---------------------------------------------------------------------------------------------------------- give, void
 
 
-def test_a_series(works, patient):
-    shipment, schedule, doses = works.shipment(works.lot()), works.schedule(), works.salus.doses
+def test_a_series(vaccine_maker, patient):
+    shipment, schedule, doses = (
+        vaccine_maker.shipment(vaccine_maker.lot()),
+        vaccine_maker.schedule(),
+        vaccine_maker.salus.doses,
+    )
     assert doses.next(patient, schedule) == Next(0, None, None, None)
-    first_day = works.days_ago(7)
+    first_day = vaccine_maker.days_ago(7)
     first = doses.give(shipment, patient, schedule, day=first_day)
     found = doses.dose(first)
     assert (found.patient, found.clinic, found.step, found.day, found.voided) == (
         patient,
-        works.signer.address,
+        vaccine_maker.signer.address,
         0,
         first_day,
         False,
@@ -88,25 +93,29 @@ def test_a_series(works, patient):
         ("0x" + second.hex(), True),
     ]
     assert doses.next(patient, schedule).step == 1
-    assert works.salus.call(works.salus.contract("ColdChain").functions.shipment(shipment)).units == 8
+    assert vaccine_maker.salus.call(vaccine_maker.salus.contract("ColdChain").functions.shipment(shipment)).units == 8
 
 
-def test_who_is_too_young_is_refused_here_and_nothing_is_sent(works, patient):
-    shipment, schedule, doses = works.shipment(works.lot()), works.schedule(), works.salus.doses
+def test_who_is_too_young_is_refused_here_and_nothing_is_sent(vaccine_maker, patient):
+    shipment, schedule, doses = (
+        vaccine_maker.shipment(vaccine_maker.lot()),
+        vaccine_maker.schedule(),
+        vaccine_maker.salus.doses,
+    )
     today = doses.today()
-    before = works.world.w3.eth.get_transaction_count(works.signer.address)
+    before = vaccine_maker.deployed_chain.w3.eth.get_transaction_count(vaccine_maker.signer.address)
     with pytest.raises(Refused, match=f"too young for dose 1 until {today + DAYS(1)}") as refused:
         doses.give(shipment, patient, schedule, birth=today - DAYS(30 - GRACE - 1))
     assert (refused.value.name, day_of(refused.value.arguments["earliest"])) == ("TooYoung", today + DAYS(1))
-    assert works.world.w3.eth.get_transaction_count(works.signer.address) == before
+    assert vaccine_maker.deployed_chain.w3.eth.get_transaction_count(vaccine_maker.signer.address) == before
     doses.give(shipment, patient, schedule, birth=today - DAYS(30 - GRACE))
 
 
-def test_a_dose_out_of_somebody_elses_shipment_is_refused(world, works, patient):
-    shipment, schedule = works.shipment(works.lot()), works.schedule()
-    clinic, _ = world.institution("PROVIDER")
+def test_a_dose_out_of_somebody_elses_shipment_is_refused(deployed_chain, vaccine_maker, patient):
+    shipment, schedule = vaccine_maker.shipment(vaccine_maker.lot()), vaccine_maker.schedule()
+    clinic, _ = deployed_chain.institution("PROVIDER")
     with pytest.raises(errors.NotHolder):
-        world.client(clinic).doses.give(shipment, patient, schedule)
+        deployed_chain.client(clinic).doses.give(shipment, patient, schedule)
 
 
 def test_an_unknown_dose_is_named(salus):
@@ -117,9 +126,13 @@ def test_an_unknown_dose_is_named(salus):
 # ----------------------------------------------------------------------------------------------------------------- due
 
 
-def test_who_is_due(world, works):
-    shipment, schedule, doses = works.shipment(works.lot()), works.schedule(), works.salus.doses
-    today, patients = doses.today(), [world.patient().address for _ in range(5)]
+def test_who_is_due(deployed_chain, vaccine_maker):
+    shipment, schedule, doses = (
+        vaccine_maker.shipment(vaccine_maker.lot()),
+        vaccine_maker.schedule(),
+        vaccine_maker.salus.doses,
+    )
+    today, patients = doses.today(), [deployed_chain.patient().address for _ in range(5)]
     early, late, gone, young, newborn = patients
     doses.give(shipment, early, schedule, day=today)
     doses.give(shipment, late, schedule, day=today - DAYS(7))
@@ -127,11 +140,11 @@ def test_who_is_due(world, works):
     doses.give(shipment, young, schedule, day=today - DAYS(7))
     births = {young: today, newborn: today - DAYS(12)}
 
-    found = {due.patient: due for due in doses.due(clinic=works.handle, schedule=schedule, births=births)}
+    found = {due.patient: due for due in doses.due(clinic=vaccine_maker.handle, schedule=schedule, births=births)}
     assert list(found) == [late, early, newborn, young]
     assert (found[early].step, found[early].earliest, found[early].due) == (1, today + DAYS(4), today + DAYS(9))
     assert (found[late].clinic, found[late].due, found[late].overdue) == (
-        works.signer.address,
+        vaccine_maker.signer.address,
         today + DAYS(2),
         today + DAYS(5),
     )
@@ -143,32 +156,36 @@ def test_who_is_due(world, works):
     assert status == ["later", "possible", "possible", "due", "due", "overdue"]
 
 
-def test_who_is_complete_or_at_another_clinic_is_not_due(world, works):
-    shipment, schedule, doses = works.shipment(works.lot()), works.schedule(READY["hepatitis-b"]), works.salus.doses
-    patient = world.patient().address
+def test_who_is_complete_or_at_another_clinic_is_not_due(deployed_chain, vaccine_maker):
+    shipment, schedule, doses = (
+        vaccine_maker.shipment(vaccine_maker.lot()),
+        vaccine_maker.schedule(READY["hepatitis-b"]),
+        vaccine_maker.salus.doses,
+    )
+    patient = deployed_chain.patient().address
     doses.give(shipment, patient, schedule)
-    assert [due.patient for due in doses.due(clinic=works.handle)] == [patient]
-    _, elsewhere = world.institution("PROVIDER")
+    assert [due.patient for due in doses.due(clinic=vaccine_maker.handle)] == [patient]
+    _, elsewhere = deployed_chain.institution("PROVIDER")
     assert doses.due(clinic=elsewhere) == []
-    assert doses.due(clinic=works.handle, schedule=works.schedule(SHORT)) == []
+    assert doses.due(clinic=vaccine_maker.handle, schedule=vaccine_maker.schedule(SHORT)) == []
 
 
 # -------------------------------------------------------------------------------------------------------------- recall
 
 
-def test_who_had_a_dose_of_a_recalled_lot(world, works):
-    schedule, doses = works.schedule(), works.salus.doses
-    bad, good = works.lot(), works.lot()
-    one, two, three = works.shipment(bad), works.shipment(bad), works.shipment(good)
-    a, b, c = (world.patient().address for _ in range(3))
+def test_who_had_a_dose_of_a_recalled_lot(deployed_chain, vaccine_maker):
+    schedule, doses = vaccine_maker.schedule(), vaccine_maker.salus.doses
+    bad, good = vaccine_maker.lot(), vaccine_maker.lot()
+    one, two, three = vaccine_maker.shipment(bad), vaccine_maker.shipment(bad), vaccine_maker.shipment(good)
+    a, b, c = (deployed_chain.patient().address for _ in range(3))
     for shipment, who in ((one, a), (two, b), (three, c)):
         doses.give(shipment, who, schedule)
     assert [dose.patient for dose in doses.of_lot(bad)] == [a, b]
     assert not {dose.patient for dose in doses.recalled()} & {a, b, c}
-    works.recall(bad)
+    vaccine_maker.recall(bad)
     assert {dose.patient for dose in doses.recalled()} & {a, b, c} == {a, b}
     with pytest.raises(errors.NotIntact):
-        doses.give(one, world.patient().address, schedule)
+        doses.give(one, deployed_chain.patient().address, schedule)
 
 
 # ------------------------------------------------------------------------------------------------------------ birthdays

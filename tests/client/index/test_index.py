@@ -1,4 +1,4 @@
-"""The index beside the house's own contracts: every list with it and without it, and the audit of all that happened
+"""The index beside the contracts: every list with it and without it, and the audit of all that happened
 there.
 """
 
@@ -18,11 +18,11 @@ from salus.errors import IndexTrouble
 from salus.index import Indexer, audit
 from salus.index.expected_state import STATE_MODELS
 from tests.client.coldchain.test_shipments import Journey
-from tests.support.claim_scenario import USD, Scene
-from tests.support.deployed_chain import House
+from tests.support.claim_scenario import USD, ClaimScenario
+from tests.support.deployed_chain import DeployedChain
 from tests.support.deployed_chain import kind as kind_of_chain
 from tests.support.shared_data import EXAMPLES
-from tests.support.vaccine_scenario import Works
+from tests.support.vaccine_scenario import VaccineMaker
 
 DAY = 24 * 3600
 
@@ -31,52 +31,54 @@ class Story:
     """Something of every noun.
 
     patient, hospital   who granted what, to whom
-    scene               an insurer with claims, the ids of which are `claims`
+    claim_scenario      an insurer with claims, the ids of which are `claims`
     journey             a shipment with readings
     """
 
-    def __init__(self, world, token, folder):
-        self.world = world
-        self.hospital, self.handle = world.institution("PROVIDER")
-        self.patient = world.person()
+    def __init__(self, deployed_chain, token, folder):
+        self.deployed_chain = deployed_chain
+        self.hospital, self.handle = deployed_chain.institution("PROVIDER")
+        self.patient = deployed_chain.person()
         self._consents()
         self._accesses()
         self._guardians()
-        self.scene = Scene(world, token, folder, reviewThreshold="50.00", reviewDays=5, appealDays=30)
+        self.claim_scenario = ClaimScenario(
+            deployed_chain, token, folder, reviewThreshold="50.00", reviewDays=5, appealDays=30
+        )
         self.claims = self._claims()
-        self.journey = Journey(world, start=world.client().now() - 3600)
+        self.journey = Journey(deployed_chain, start=deployed_chain.client().now() - 3600)
         self._trips()
 
     def draft(self, *purposes, index=None):
-        end = self.world.client().now() + 30 * DAY
+        end = self.deployed_chain.client().now() + 30 * DAY
         scope = frozenset(purposes or ("TREAT",)), frozenset({"all"})
         return DirectiveDraft(self.hospital.address, Effect.PERMIT, *scope, 0, end)
 
     def _consents(self):
-        mine, theirs = self.world.client(self.patient), self.world.client(self.hospital)
+        mine, theirs = self.deployed_chain.client(self.patient), self.deployed_chain.client(self.hospital)
         mine.consent.grant(self.draft("TREAT"))
         mine.consent.grant(self.draft("HRESCH"), index=1)
         mine.consent.revoke(self.hospital.address, index=1)
-        signer = self.world.client(self.world.patient())
+        signer = self.deployed_chain.client(self.deployed_chain.patient())
         self.relayed = signer.signer.address
         theirs.consent.relay([signer.consent.sign(signer.consent.prepare_grant(self.draft("TREAT")))])
-        self.world.node.advance(1)
+        self.deployed_chain.node.advance(1)
         theirs.consent.relay([signer.consent.sign(signer.consent.prepare_revoke(self.hospital.address, index=0))])
-        gone = self.world.client(self.world.person())
+        gone = self.deployed_chain.client(self.deployed_chain.person())
         gone.consent.grant(self.draft("TREAT"))
         gone.consent.revoke(None)
         self.gone = gone.signer.address
 
     def _accesses(self):
-        theirs = self.world.client(self.hospital)
+        theirs = self.deployed_chain.client(self.hospital)
         uses = [Access(self.patient.address, ("TREAT",), ("Observation",), bytes([n]) * 32) for n in (1, 2)]
         self.used = theirs.accesses.record(uses).block
         id, _ = theirs.accesses.declare_emergency(self.patient.address, Cause.UNCONSCIOUS, ["all"], 3600)
-        self.world.client(self.world.regulator).accesses.review(id, Outcome.JUSTIFIED)
+        self.deployed_chain.client(self.deployed_chain.regulator).accesses.review(id, Outcome.JUSTIFIED)
 
     def _guardians(self):
-        mine = self.world.client(self.patient)
-        carers = sorted((self.world.person().address for _ in range(2)), key=lambda a: int(a, 16))
+        mine = self.deployed_chain.client(self.patient)
+        carers = sorted((self.deployed_chain.person().address for _ in range(2)), key=lambda a: int(a, 16))
         mine.guardians.set_delegate(carers[0], ["TREAT"], ["all"], mine.now() + DAY)
         mine.guardians.set_guardians(carers, threshold=2, delay=2 * DAY)
         mine.guardians.remove_delegate(carers[0])
@@ -85,15 +87,15 @@ class Story:
     def _claims(self):
         (claim,) = read_claims(EXAMPLES / "claim.json")
         submitted = [dataclasses.replace(claim, number=str(n)) for n in range(4)]
-        answers = self.scene.submit(submitted)
+        answers = self.claim_scenario.submit(submitted)
         ids = [bytes.fromhex(answer.id[2:]) for answer in answers]
-        self.scene.desk.claims.reverse(ids[0])
-        waiting = [id for id in ids if self.scene.desk.claims.get(id).state.name == "PENDED"]
+        self.claim_scenario.desk.claims.reverse(ids[0])
+        waiting = [id for id in ids if self.claim_scenario.desk.claims.get(id).state.name == "PENDED"]
         assert len(waiting) >= 2
-        self.scene.payer.claims.review(waiting[0])
-        self.scene.payer.claims.review(waiting[1], 50)
-        self.scene.desk.claims.appeal(waiting[1])
-        self.scene.payer.treasury.announce_exit(self.scene.token, 5 * USD)
+        self.claim_scenario.payer.claims.review(waiting[0])
+        self.claim_scenario.payer.claims.review(waiting[1], 50)
+        self.claim_scenario.desk.claims.appeal(waiting[1])
+        self.claim_scenario.payer.treasury.announce_exit(self.claim_scenario.token, 5 * USD)
         return ids
 
     def _trips(self):
@@ -101,40 +103,42 @@ class Story:
         journey.log(journey.readings(*[500] * 6))
         journey.hand(journey.maker, journey.carrier)
         self._doses()
-        self.world.node.advance(7200)
+        self.deployed_chain.node.advance(7200)
         journey.log(journey.readings(*[1200] * 12, after=6))
         journey.as_(journey.laboratory).release(journey.shipment, 1)
 
     def _doses(self):
-        works = Works(self.world)
-        lot = works.lot()
-        shipment = works.shipment(lot)
-        chain, doses = works.salus.coldchain, works.salus.doses
+        vaccine_maker = VaccineMaker(self.deployed_chain)
+        lot = vaccine_maker.lot()
+        shipment = vaccine_maker.shipment(lot)
+        chain, doses = vaccine_maker.salus.coldchain, vaccine_maker.salus.doses
         part = chain.split(shipment, 4)
-        dose = doses.give(shipment, self.world.patient().address, works.schedule())
+        dose = doses.give(shipment, self.deployed_chain.patient().address, vaccine_maker.schedule())
         doses.void(dose)
         chain.merge(part, shipment)
         chain.recall(lot, 7)
 
 
 @pytest.fixture(scope="module")
-def story(world, token, tmp_path_factory):
-    return Story(world, token, tmp_path_factory.mktemp("story"))
+def story(deployed_chain, token, tmp_path_factory):
+    return Story(deployed_chain, token, tmp_path_factory.mktemp("story"))
 
 
 @pytest.fixture(scope="module")
-def index(world, story, tmp_path_factory):
-    """A synced index of the whole world."""
+def index(deployed_chain, story, tmp_path_factory):
+    """A synced index of the whole chain."""
     path = tmp_path_factory.mktemp("index") / "index.sqlite"
-    with Indexer(world.url, world.book, path) as indexer:
+    with Indexer(deployed_chain.url, deployed_chain.book, path) as indexer:
         assert indexer.sync().quarantined == 0
     return path
 
 
 @pytest.fixture
-def both(world, index):
+def both(deployed_chain, index):
     """A client that has the index, and one that asks the node."""
-    return Salus.connect(world.url, book=world.book, index=index), Salus.connect(world.url, book=world.book, index="")
+    return Salus.connect(deployed_chain.url, book=deployed_chain.book, index=index), Salus.connect(
+        deployed_chain.url, book=deployed_chain.book, index=""
+    )
 
 
 LISTS = {
@@ -150,11 +154,11 @@ LISTS = {
     "uses": lambda s, story: s.accesses.all(story.patient.address),
     "uses since a block": lambda s, story: s.accesses.all(story.patient.address, since=story.used),
     "emergencies": lambda s, story: s.accesses.emergencies(story.patient.address),
-    "categories of a plan": lambda s, story: [s.plans.categories(story.scene.plan_id)],
-    "prices of a plan": lambda s, story: s.plans.prices(story.scene.plan_id),
+    "categories of a plan": lambda s, story: [s.plans.categories(story.claim_scenario.plan_id)],
+    "prices of a plan": lambda s, story: s.plans.prices(story.claim_scenario.plan_id),
     "histories of claims": lambda s, story: [s.claims.history(id) for id in story.claims],
     "what was decided": lambda s, story: s.claims.decided(story.claims[0]),
-    "the report of an insurer": lambda s, story: s.claims.report(insurer=story.scene.handle),
+    "the report of an insurer": lambda s, story: s.claims.report(insurer=story.claim_scenario.handle),
     "the report of all": lambda s, story: s.claims.report(),
     "profiles": lambda s, story: s.lots.profiles(),
     "lots": lambda s, story: s.lots.all(),
@@ -191,7 +195,7 @@ def test_a_list_is_the_same_with_the_index_and_without(both, story, monkeypatch,
     assert found and found == LISTS[kind](without, story)
 
 
-def test_every_event_of_every_contract_is_the_same(world, both, story, monkeypatch):
+def test_every_event_of_every_contract_is_the_same(deployed_chain, both, story, monkeypatch):
     with_index, without = both
     not_asked(with_index, monkeypatch)
     kinds = 0
@@ -209,9 +213,9 @@ def test_every_event_of_every_contract_is_the_same(world, both, story, monkeypat
     assert kinds > 20
 
 
-def test_what_is_newer_than_the_index_comes_from_the_node(world, both, story, monkeypatch):
+def test_what_is_newer_than_the_index_comes_from_the_node(deployed_chain, both, story, monkeypatch):
     with_index, without = both
-    patient = world.client(world.person())
+    patient = deployed_chain.client(deployed_chain.person())
     before = len(with_index.logs("ConsentRegistry", "ConsentGranted"))
     patient.consent.grant(story.draft("TREAT"))
     asked = asked_for(with_index, monkeypatch)
@@ -222,7 +226,7 @@ def test_what_is_newer_than_the_index_comes_from_the_node(world, both, story, mo
     assert [e.block for e in with_index.consent.history(patient.signer.address)] == [found[-1].block]
 
 
-def test_an_index_whose_last_block_is_not_on_the_chain_is_not_believed(world, both, story, index, tmp_path):
+def test_an_index_whose_last_block_is_not_on_the_chain_is_not_believed(deployed_chain, both, story, index, tmp_path):
     import sqlite3
 
     copy = tmp_path / "parted.sqlite"
@@ -232,38 +236,42 @@ def test_an_index_whose_last_block_is_not_on_the_chain_is_not_believed(world, bo
         there.execute("DELETE FROM events")
     for connection in (here, there):
         connection.close()
-    parted, without = Salus.connect(world.url, book=world.book, index=copy), both[1]
+    parted, without = Salus.connect(deployed_chain.url, book=deployed_chain.book, index=copy), both[1]
     assert LISTS["histories of claims"](parted, story) == LISTS["histories of claims"](without, story)
 
 
-def test_the_index_beside_the_book_is_found_by_itself(world, story, index, tmp_path, monkeypatch):
+def test_the_index_beside_the_book_is_found_by_itself(deployed_chain, story, index, tmp_path, monkeypatch):
     book = tmp_path / "31337.json"
-    book.write_bytes(world.book_path.read_bytes())
-    assert Salus.connect(world.url, book=book).index is None
-    with Indexer(world.url, Salus.connect(world.url, book=book).book, tmp_path / "31337.index.sqlite") as indexer:
+    book.write_bytes(deployed_chain.book_path.read_bytes())
+    assert Salus.connect(deployed_chain.url, book=book).index is None
+    with Indexer(
+        deployed_chain.url, Salus.connect(deployed_chain.url, book=book).book, tmp_path / "31337.index.sqlite"
+    ) as indexer:
         indexer.sync()
-    client = Salus.connect(world.url, book=book)
+    client = Salus.connect(deployed_chain.url, book=book)
     assert client.index.store.display_name == str(default_index(client.book)) == str(tmp_path / "31337.index.sqlite")
     assert client.with_signer(story.hospital).index is client.index
     not_asked(client, monkeypatch)
     assert client.institutions.all()
     # A file that is none is passed over where nobody named it, and told where somebody did.
     (tmp_path / "31337.index.sqlite").write_bytes(b"nothing of the kind" * 99)
-    assert Salus.connect(world.url, book=book).institutions.all()
+    assert Salus.connect(deployed_chain.url, book=book).institutions.all()
     with pytest.raises(IndexTrouble, match="is not a database"):
-        Salus.connect(world.url, book=book, index=tmp_path / "31337.index.sqlite").institutions.all()
+        Salus.connect(deployed_chain.url, book=book, index=tmp_path / "31337.index.sqlite").institutions.all()
     with pytest.raises(IndexTrouble, match="cannot be used .*make it with `salus index sync`"):
-        Salus.connect(world.url, book=book, index=tmp_path / "nowhere.sqlite")
+        Salus.connect(deployed_chain.url, book=book, index=tmp_path / "nowhere.sqlite")
 
 
 # ----------------------------------------------------------------------------------------------------------- the audit
 
 
-def test_the_audit_finds_nothing_after_all_that_happened(world, story, index):
+def test_the_audit_finds_nothing_after_all_that_happened(deployed_chain, story, index):
     """Requirement 57: of every test that ran on this chain before as well."""
-    with Indexer(world.url, world.book, index) as indexer:
+    with Indexer(deployed_chain.url, deployed_chain.book, index) as indexer:
         indexer.sync()
-        found = audit(Salus.connect(world.url, book=world.book, index=""), indexer.store, world.url)
+        found = audit(
+            Salus.connect(deployed_chain.url, book=deployed_chain.book, index=""), indexer.store, deployed_chain.url
+        )
     assert found.differences == []
     assert found.rebuilt
     assert found.without == ("AccessManager",)
@@ -301,18 +309,18 @@ def small(tmp_path_factory):
     """A chain of its own where only one story happened, so that an audit is quick; and its index."""
     folder = tmp_path_factory.mktemp("small")
     with LocalNode(kind_of_chain()) as node:
-        world = House(node, folder)
-        Story(world, world.deploy("TestToken", "Dollar", "USD", 6), folder)
-        with Indexer(world.url, world.book, folder / "index.sqlite") as indexer:
+        deployed_chain = DeployedChain(node, folder)
+        Story(deployed_chain, deployed_chain.deploy("TestToken", "Dollar", "USD", 6), folder)
+        with Indexer(deployed_chain.url, deployed_chain.book, folder / "index.sqlite") as indexer:
             indexer.sync()
-        yield world, folder / "index.sqlite"
+        yield deployed_chain, folder / "index.sqlite"
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_the_audit_names_what_differs(small, tmp_path, kind):
     import sqlite3
 
-    world, index = small
+    deployed_chain, index = small
     statement, where, said = DAMAGE[kind]
     copy = tmp_path / "damaged.sqlite"
     topics = {e["name"]: topic for c in CONTRACTS for topic, e in decoding.events_of(c).items()}
@@ -321,16 +329,18 @@ def test_the_audit_names_what_differs(small, tmp_path, kind):
         assert there.execute(statement, topics).rowcount > 0
     for connection in (here, there):
         connection.close()
-    with Indexer(world.url, world.book, copy) as indexer:
-        found = audit(Salus.connect(world.url, book=world.book, index=""), indexer.store, world.url)
+    with Indexer(deployed_chain.url, deployed_chain.book, copy) as indexer:
+        found = audit(
+            Salus.connect(deployed_chain.url, book=deployed_chain.book, index=""), indexer.store, deployed_chain.url
+        )
     there = [one for one in found.differences if one.where.startswith(where)]
     assert there and (said is None or any(said in one.index for one in there))
     # Each is told by the comparison with a fresh index, too.
     assert {one.where for one in found.differences} & {"events", "blocks"}
 
 
-def test_an_audit_of_an_index_that_is_behind_speaks_of_its_own_block(world, story, index):
-    with Indexer(world.url, world.book, index) as indexer:
+def test_an_audit_of_an_index_that_is_behind_speaks_of_its_own_block(deployed_chain, story, index):
+    with Indexer(deployed_chain.url, deployed_chain.book, index) as indexer:
         at = indexer.sync().block
-        world.client(world.person()).consent.grant(story.draft("TREAT"))
-        assert audit(world.client(), indexer.store, world.url, rebuild=False).block == at
+        deployed_chain.client(deployed_chain.person()).consent.grant(story.draft("TREAT"))
+        assert audit(deployed_chain.client(), indexer.store, deployed_chain.url, rebuild=False).block == at

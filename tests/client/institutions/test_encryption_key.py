@@ -13,10 +13,10 @@ from salus.keys.encryption import make_key_file, read_public_key
 
 
 @pytest.fixture
-def hospital(world):
+def hospital(deployed_chain):
     """A client of a hospital, and its public name."""
-    signer, name = world.institution("PROVIDER")
-    return world.client(signer), name
+    signer, name = deployed_chain.institution("PROVIDER")
+    return deployed_chain.client(signer), name
 
 
 def test_what_is_published_is_what_others_read(hospital, salus):
@@ -43,8 +43,8 @@ def test_a_key_of_another_length_is_refused_before_anything_is_sent(hospital, le
         client.institutions.set_encryption_key(b"\1" * length)
 
 
-def test_a_stranger_has_none_to_publish(world):
-    stranger = world.client(world.person())
+def test_a_stranger_has_none_to_publish(deployed_chain):
+    stranger = deployed_chain.client(deployed_chain.person())
     with pytest.raises(refusals()["UnknownInstitution"]):
         stranger.institutions.set_encryption_key(b"\1" * 32)
 

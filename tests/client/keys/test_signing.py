@@ -207,29 +207,31 @@ def test_what_is_no_key_is_refused_without_showing_it(key):
 # ----------------------------------------------------------------------------------------------- against the chain
 
 
-def order(world, patient, **changes):
+def order(deployed_chain, patient, **changes):
     values = {"grantee": OTHER, "index": 2, "effect": Effect.PERMIT, "purposes": 5, "categories": 1 << 45, "start": 7}
     directive = Directive(**{**values, "end": 2**40 - 1, "document": b"\7" * 32, **changes})
-    return Order(patient, directive, 1_800_000_000, 1_900_000_000, 31337, world.book["ConsentRegistry"].address)
+    return Order(
+        patient, directive, 1_800_000_000, 1_900_000_000, 31337, deployed_chain.book["ConsentRegistry"].address
+    )
 
 
-def digest_of_the_contract(world, it):
+def digest_of_the_contract(deployed_chain, it):
     given = (it.patient, it.directive.grantee, it.packed(), it.directive.document, bytes(32), bytes(32))
-    client = world.client()
+    client = deployed_chain.client()
     return client.call(client.contract("ConsentRegistry").functions.digest(given))
 
 
 @pytest.mark.parametrize("effect", [Effect.PERMIT, Effect.DENY])
-def test_the_digest_of_a_grant_is_the_contracts(world, effect):
-    it = order(world, SOMEBODY, effect=effect)
-    assert it.typed().digest() == digest_of_the_contract(world, it)
+def test_the_digest_of_a_grant_is_the_contracts(deployed_chain, effect):
+    it = order(deployed_chain, SOMEBODY, effect=effect)
+    assert it.typed().digest() == digest_of_the_contract(deployed_chain, it)
 
 
 @pytest.mark.parametrize("index", [0, 3, 255])
-def test_the_digest_of_a_revocation_is_the_contracts(world, index):
+def test_the_digest_of_a_revocation_is_the_contracts(deployed_chain, index):
     empty = {"purposes": 0, "categories": 0, "start": 0, "end": 0, "document": bytes(32)}
-    it = order(world, SOMEBODY, effect=Effect.NONE, index=index, **empty)
-    assert it.typed().digest() == digest_of_the_contract(world, it)
+    it = order(deployed_chain, SOMEBODY, effect=Effect.NONE, index=index, **empty)
+    assert it.typed().digest() == digest_of_the_contract(deployed_chain, it)
 
 
 def test_a_revocation_that_carries_more_is_refused():
@@ -238,18 +240,20 @@ def test_a_revocation_that_carries_more_is_refused():
 
 
 @pytest.mark.parametrize("number", [0, 5])
-def test_a_node_signs_the_same(world, number):
-    account = world.node.accounts[number]
-    typed = order(world, account).typed()
-    by_node = NodeSigner(Node(world.node.url), account).sign_typed(typed)
-    assert by_node == KeySigner.from_key(world.node.keys[number]).sign_typed(typed)
+def test_a_node_signs_the_same(deployed_chain, number):
+    account = deployed_chain.node.accounts[number]
+    typed = order(deployed_chain, account).typed()
+    by_node = NodeSigner(Node(deployed_chain.node.url), account).sign_typed(typed)
+    assert by_node == KeySigner.from_key(deployed_chain.node.keys[number]).sign_typed(typed)
 
 
-def test_a_node_without_the_account_is_told(world):
+def test_a_node_without_the_account_is_told(deployed_chain):
     from salus.errors import SalusError
 
     with pytest.raises(SalusError):
-        NodeSigner(Node(world.node.url), "0x" + "12" * 20).sign_typed(order(world, "0x" + "12" * 20).typed())
+        NodeSigner(Node(deployed_chain.node.url), "0x" + "12" * 20).sign_typed(
+            order(deployed_chain, "0x" + "12" * 20).typed()
+        )
 
 
 ROWS = "Bill(address who,Row[] rows)Row(bytes32 code,uint16 units)"

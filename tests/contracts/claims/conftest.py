@@ -5,9 +5,9 @@ from brownie import accounts as chain_accounts
 from brownie import chain
 
 from tests.conftest import INSURER, PROVIDER, accredit
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.boundary_time import PASSED, refusal
-from tests.support.fake_desk import Till
+from tests.support.fake_desk import FakeDesk
 
 PRICES = {"visit": 150_00, "x-ray": 80_00, "cast": 333_33, "free": 0}
 FUNDS = 1_000_000_00
@@ -24,14 +24,18 @@ def rival(institutions, regulator):
 @pytest.fixture(scope="module")
 def clerk(institutions, insurer):
     """The insurer's operator."""
-    institutions.setOperator(chain_accounts[21], INSURER, build.now() + 365 * build.DAY, {"from": insurer})
+    institutions.setOperator(
+        chain_accounts[21], INSURER, claim_builders.now() + 365 * claim_builders.DAY, {"from": insurer}
+    )
     return chain_accounts[21]
 
 
 @pytest.fixture(scope="module")
 def nurse(institutions, hospital):
     """The hospital's operator."""
-    institutions.setOperator(chain_accounts[22], PROVIDER, build.now() + 365 * build.DAY, {"from": hospital})
+    institutions.setOperator(
+        chain_accounts[22], PROVIDER, claim_builders.now() + 365 * claim_builders.DAY, {"from": hospital}
+    )
     return chain_accounts[22]
 
 
@@ -48,7 +52,7 @@ def ledger():
 
 
 @pytest.fixture(scope="module")
-def token(house, salus_project, deployer):
+def token(deployed_contracts, salus_project, deployer):
     """A well-behaved token of two places, so that amounts read as money."""
     return salus_project.TestToken.deploy("Euro of the tests", "EUR", 2, {"from": deployer})
 
@@ -56,8 +60,8 @@ def token(house, salus_project, deployer):
 @pytest.fixture(scope="module")
 def bare(insurer, token):
     """Terms under which the plan pays everything: what a test is about, it adds."""
-    day = build.today()
-    return build.Terms(str(insurer), day - 300, day + 300, str(token), document=build.word("bare"))
+    day = claim_builders.today()
+    return claim_builders.Terms(str(insurer), day - 300, day + 300, str(token), document=claim_builders.word("bare"))
 
 
 @pytest.fixture(scope="module")
@@ -69,25 +73,37 @@ def terms(bare):
         out_of_pocket_maximum=500_00,
         filing_days=90,
         appeal_days=30,
-        document=build.word("plan 2026"),
+        document=claim_builders.word("plan 2026"),
     )
 
 
 @pytest.fixture(scope="module")
 def plan(plans, terms, patient, office):
-    return build.publish(plans, terms, PRICES, [patient], office=office)
+    return claim_builders.publish(plans, terms, PRICES, [patient], office=office)
 
 
 @pytest.fixture(scope="module")
 def consent(consents, patient, insurer):
     """The patient's permit, granted once for the module."""
-    return build.permit(consents, patient, insurer)
+    return claim_builders.permit(consents, patient, insurer)
 
 
 @pytest.fixture(scope="module")
 def funded(treasury, desk, insurer, token):
     """The insurer's pool, with enough for everything."""
-    return build.fund(treasury, desk, insurer, token, FUNDS, insurer)
+    return claim_builders.fund(treasury, desk, insurer, token, FUNDS, insurer)
+
+
+@pytest.fixture
+def pool_now(treasury, desk, insurer, token):
+    """The insurer's pool now."""
+    return lambda: claim_builders.pool(treasury, desk, insurer, token)
+
+
+@pytest.fixture
+def add(treasury, desk, insurer, token, stranger):
+    """Fund the insurer's pool, which is empty at first."""
+    return lambda amount: claim_builders.fund(treasury, desk, insurer, token, amount, stranger)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +116,7 @@ def open_desk(desk, plan, consent, funded):
 def office(institutions, insurer, salus_project, deployer):
     """A contract that acts for the insurer, many steps at a time."""
     contract = salus_project.Wallet.deploy(insurer, {"from": deployer})
-    institutions.setOperator(contract, INSURER, build.now() + 365 * build.DAY, {"from": insurer})
+    institutions.setOperator(contract, INSURER, claim_builders.now() + 365 * claim_builders.DAY, {"from": insurer})
     return contract
 
 
@@ -111,33 +127,35 @@ def draw_plan(plans, bare, patient, consent, office):
     """
 
     def draw(prices=PRICES, *, categories=(), cover=None, **changes):
-        new = bare._replace(**{"document": build.word(f"drawn in block {len(chain)}"), **changes})
-        return build.publish(plans, new, prices, [patient], categories=categories, office=office, **(cover or {}))
+        new = bare._replace(**{"document": claim_builders.word(f"drawn in block {len(chain)}"), **changes})
+        return claim_builders.publish(
+            plans, new, prices, [patient], categories=categories, office=office, **(cover or {})
+        )
 
     return draw
 
 
 @pytest.fixture
-def mischief(house, salus_project, deployer):
+def mischief(deployed_contracts, salus_project, deployer):
     """A token that behaves until told otherwise."""
     return salus_project.MisbehavingToken.deploy({"from": deployer})
 
 
 @pytest.fixture(scope="module")
-def till(treasury, salus_project, deployer):
-    return Till(salus_project.Caller.deploy({"from": deployer}), treasury, deployer)
+def fake_desk(treasury, salus_project, deployer):
+    return FakeDesk(salus_project.Caller.deploy({"from": deployer}), treasury, deployer)
 
 
 @pytest.fixture(scope="module")
-def full(treasury, till, insurer, token):
-    """1,000.00 in the till's pool."""
-    return build.fund(treasury, till, insurer, token, 1000_00, insurer)
+def full(treasury, fake_desk, insurer, token):
+    """1,000.00 in the fake desk's pool."""
+    return claim_builders.fund(treasury, fake_desk, insurer, token, 1000_00, insurer)
 
 
 @pytest.fixture
-def odd(treasury, till, insurer, mischief):
+def odd(treasury, fake_desk, insurer, mischief):
     """1,000 of a token that may misbehave later."""
-    build.fund(treasury, till, insurer, mischief, 1000, insurer)
+    claim_builders.fund(treasury, fake_desk, insurer, mischief, 1000, insurer)
     return mischief
 
 

@@ -16,7 +16,7 @@ arbitrate
 import pytest
 
 from tests.conftest import PROVIDER
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     ARBITRATED,
     DAY,
@@ -36,7 +36,6 @@ from tests.support.claim_builders import (
     enroll,
     fund,
     line,
-    pool,
     record,
     submit,
     word,
@@ -49,16 +48,6 @@ from tests.support.fake_desk import hook
 def careful(draw_plan):
     """20 %, reviews what it would pay more than 300.00 for, appeal within 30 days."""
     return draw_plan(coinsurance=20_00, review_threshold=300_00, review_days=14, appeal_days=30)
-
-
-@pytest.fixture
-def standing(treasury, desk, insurer, token):
-    return lambda: pool(treasury, desk, insurer, token)
-
-
-@pytest.fixture
-def add(treasury, desk, insurer, token, stranger):
-    return lambda amount: fund(treasury, desk, insurer, token, amount, stranger)
 
 
 @pytest.fixture
@@ -147,7 +136,7 @@ def test_the_last_second_to_appeal(desk, in_state, patient, hospital, chain, ref
 
 
 def test_a_reversal_opens_a_new_window(desk, settled, hospital, patient, chain, allowed):
-    chain.mine(timestamp=build.now() + 40 * DAY)
+    chain.mine(timestamp=claim_builders.now() + 40 * DAY)
     desk.reverse(settled, {"from": hospital})
     allowed(desk.appeal, settled, sender=patient)
 
@@ -218,7 +207,7 @@ def test_TP3_the_most_that_is_awarded(desk, in_state, patient, regulator, refuse
 
 
 @pytest.mark.parametrize("state, paid", [(SETTLED, 120_00), (DENIED, 0)])
-def test_an_award_is_paid(desk, plans, in_state, careful, patient, hospital, regulator, token, standing, state, paid):
+def test_an_award_is_paid(desk, plans, in_state, careful, patient, hospital, regulator, token, pool_now, state, paid):
     said = in_state(state)
     used = accumulators(plans, desk, careful, patient)
     desk.appeal(said, {"from": patient})
@@ -228,7 +217,7 @@ def test_an_award_is_paid(desk, plans, in_state, careful, patient, hospital, reg
     assert str(tx.events["Paid"]["ref"]) == said.id
     assert record(desk, said.id) == (ARBITRATED, tx.timestamp, 0, False)
     assert token.balanceOf(hospital) == paid + 70_00
-    assert standing() == Pool(500_00 - paid - 70_00)
+    assert pool_now() == Pool(500_00 - paid - 70_00)
     assert accumulators(plans, desk, careful, patient) == used
 
 
@@ -240,7 +229,7 @@ def test_an_award_of_nothing(desk, settled, patient, regulator, token, hospital)
 
 
 def test_TP3_an_award_that_the_pool_cannot_pay_is_owed(
-    desk, treasury, owed, add, patient, hospital, insurer, regulator, token, standing
+    desk, treasury, owed, add, patient, hospital, insurer, regulator, token, pool_now
 ):
     """It waits behind the claim's own debt, which is paid all the same."""
     desk.appeal(owed, {"from": hospital})
@@ -248,22 +237,22 @@ def test_TP3_an_award_that_the_pool_cannot_pay_is_owed(
     tx = desk.arbitrate(owed, 70_00, 50, {"from": regulator})
     assert list(tx.events.keys()) == ["ClaimArbitrated", "DebtAdded", "ClaimOwed"]
     assert dict(tx.events["ClaimOwed"]) == {"id": owed.id, "due": 70_00, "position": 1}
-    assert standing() == Pool(100_00, owed=190_00, waiting=2)
+    assert pool_now() == Pool(100_00, owed=190_00, waiting=2)
     assert record(desk, owed.id).state == ARBITRATED
     add(90_00)
     treasury.settle(desk, insurer, token, 9, {"from": patient})
-    assert (token.balanceOf(hospital), standing()) == (190_00, Pool(0))
+    assert (token.balanceOf(hospital), pool_now()) == (190_00, Pool(0))
     assert record(desk, owed.id).state == ARBITRATED
 
 
 def test_an_award_for_what_was_given_back_meets_the_set_off(
-    desk, treasury, given_back, patient, hospital, insurer, regulator, token, standing
+    desk, treasury, given_back, patient, hospital, insurer, regulator, token, pool_now
 ):
     desk.appeal(given_back, {"from": patient})
     tx = desk.arbitrate(given_back, 200_00, 50, {"from": regulator})
     assert (tx.events["SetOffTaken"]["amount"], tx.events["Paid"]["amount"]) == (120_00, 80_00)
     assert token.balanceOf(hospital) == 200_00
-    assert (standing(), treasury.setOffOf(desk, insurer, token, hospital)) == (Pool(300_00), 0)
+    assert (pool_now(), treasury.setOffOf(desk, insurer, token, hospital)) == (Pool(300_00), 0)
 
 
 def test_TP1_arbitrate_once(desk, settled, patient, hospital, regulator, claim, refused):
@@ -290,7 +279,7 @@ def test_TP1_a_token_that_comes_back_while_an_award_is_paid(
     desk, treasury, draw_plan, mischief, institutions, patient, hospital, insurer, regulator
 ):
     """It acts for the hospital and for the arbiter, and finds the claim decided."""
-    institutions.setOperator(mischief, PROVIDER, build.now() + DAY, {"from": hospital})
+    institutions.setOperator(mischief, PROVIDER, claim_builders.now() + DAY, {"from": hospital})
     fund(treasury, desk, insurer, mischief, 500_00, insurer)
     plan = draw_plan(token=str(mischief), coinsurance=50_00, appeal_days=30)
     _, tx = submit(desk, [a_claim(plan, patient, hospital)], hospital)

@@ -10,7 +10,7 @@ given the caps that the interfaces name, or a size that a caller may choose
 
 import pytest
 
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     AUTHORIZE,
     LAST_DAY,
@@ -38,7 +38,7 @@ def send(method, *args, sender):
     """Send, and mine by hand: Brownie takes a large transaction for lost when it asks while the node still writes the
     block.
     """
-    with build.one_block():
+    with claim_builders.one_block():
         tx = method(*args, {"from": sender, "required_confs": 0})
     tx.wait(1)
     return tx
@@ -66,7 +66,7 @@ def worst(draw_plan, plans, member, insurer):
         annual_limit=10**12,
         lifetime_limit=10**12,
         appeal_days=1,
-        rules=build.COPAY_COUNTS,
+        rules=claim_builders.COPAY_COUNTS,
     )
     for code in "ab":
         plans.authorize(plan, member, word(code), 2**16 - 1, 0, LAST_DAY, {"from": insurer})
@@ -76,7 +76,7 @@ def worst(draw_plan, plans, member, insurer):
 def test_TP10_a_hundred_lines_of_one_code(desk, draw_plan, member, hospital):
     lines = [line(charge=1_00 + i) for i in range(desk.MAX_LINES())]
     tx = send(desk.submit, [a_claim(draw_plan(), member, hospital, *lines)], [], sender=hospital)
-    assert not [each for each in decided(tx).lines if build.unpack(each).carc]
+    assert not [each for each in decided(tx).lines if claim_builders.unpack(each).carc]
     assert tx.gas_used < CAP / 2
 
 
@@ -85,7 +85,7 @@ def test_TP10_the_worst_claim_and_what_follows_it(desk, worst, member, patient, 
     lines = [line("ab"[i % 2], 1 + i // 50, 5_00 + i, 1) for i in range(100)]
     tx = send(desk.submit, [a_claim(worst, member, hospital, *lines)], [], sender=hospital)
     said = decided(tx)
-    assert {build.unpack(each).authorization for each in said.lines} == {1}
+    assert {claim_builders.unpack(each).authorization for each in said.lines} == {1}
     costs = [tx.gas_used]
     costs.append(send(desk.reverse, said, sender=hospital).gas_used)
     costs.append(send(desk.appeal, said, sender=patient).gas_used)
@@ -124,7 +124,7 @@ def test_TP10_a_batch_that_nobody_can_pay_and_its_settlement(
     fund(treasury, desk, insurer, mischief, 50_00, insurer)
     tx = send(treasury.settle, desk, insurer, mischief, 100, sender=stranger)
     assert tx.gas_used < 50 * 60_000
-    assert pool(treasury, desk, insurer, mischief) == build.Pool(0)
+    assert pool(treasury, desk, insurer, mischief) == claim_builders.Pool(0)
 
 
 def test_TP10_a_token_that_burns_gas_in_every_settlement(
@@ -142,7 +142,7 @@ def test_TP10_a_token_that_burns_gas_in_every_settlement(
 
 def test_a_usual_claim_takes_one_new_slot(desk, plans, terms, member, hospital):
     """The next claim of a member in a year: the claim's own slot, and nothing else that was 0 before."""
-    plan = build.publish(plans, terms, {"visit": 150_00}, [member])
+    plan = claim_builders.publish(plans, terms, {"visit": 150_00}, [member])
     costs = [
         send(
             desk.submit, [a_claim(plan, member, hospital, line(charge=150_00), number=str(i))], [], sender=hospital

@@ -13,7 +13,7 @@ estimate: what submit would answer, of anyone's claim, without a trace
 
 import pytest
 
-from tests.support import claim_builders as build
+from tests.support import claim_builders as claim_builders
 from tests.support.boundary_time import at
 from tests.support.claim_builders import (
     CLAIM,
@@ -275,7 +275,7 @@ def test_TP9_a_revocation_in_the_same_block(open_desk, plan, patient, hospital, 
     submit(open_desk, [a_claim(plan, patient, hospital, number="before")], hospital)
     prices = {"revocation": "2 gwei", "claim": "2 gwei", first: "4 gwei"}
     claim = a_claim(plan, patient, hospital, line(charge=100_00))
-    with build.one_block():
+    with claim_builders.one_block():
         revocation = consents.revoke(
             insurer,
             255,
@@ -380,5 +380,5 @@ def test_estimate_asks_neither_the_pool_nor_the_review(desk, draw_plan, patient,
     plan = draw_plan(review_threshold=100_00)
     for charge, state in ((100_00, SETTLED), (100_01, PENDED)):
         claim = a_claim(plan, patient, hospital, line(charge=charge))
-        assert estimate(desk, claim)[1:6] == (PASSED, 0, state, build.circumstances(today()), charge)
+        assert estimate(desk, claim)[1:6] == (PASSED, 0, state, claim_builders.circumstances(today()), charge)
     assert record(desk, desk.idOf(hospital, word("1"))) == (NONE, 0, 0, False)

@@ -15,7 +15,7 @@ import random
 
 import pytest
 
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     COPAY_COUNTS,
     COPAY_FIRST,
@@ -139,9 +139,9 @@ def test_two_families_are_apart(plans, draw_plan, shares, family, patient, neigh
 def test_a_familys_bound_begins_with_the_version_that_has_it(plans, bare, shares, family, patient, neighbour, consent):
     day = today()
     old = bare._replace(document=word("family"), valid_until=day, deductible=100_00)
-    first = build.publish(plans, old, {"visit": 150_00})
+    first = claim_builders.publish(plans, old, {"visit": 150_00})
     family(first, patient, neighbour)
-    second = build.publish(
+    second = claim_builders.publish(
         plans,
         old._replace(valid_from=day, valid_until=LAST_DAY, family_deductible=50_00),
         {"visit": 150_00},
@@ -345,7 +345,11 @@ def test_TP5_nothing_is_lost_between_lines_and_claims(
     """Many random claims under a plan with everything: each line balances, and the year is the sum of its lines."""
     dice = random.Random(18)
     plan = draw_plan(
-        {**MIXED, "mri": Price(70_07, 2, LISTED | build.AUTHORIZE), "step": Price(3_33, 1, limit=11, period=5)},
+        {
+            **MIXED,
+            "mri": Price(70_07, 2, LISTED | claim_builders.AUTHORIZE),
+            "step": Price(3_33, 1, limit=11, period=5),
+        },
         categories=[Category(13_37, 0, True, 7_77, 400_00), Category(0, 0, False, 9_99, 0)],
         coinsurance=33_33,
         deductible=111_11,

@@ -22,9 +22,10 @@ from datetime import date
 import pytest
 
 from tests.conftest import PHARMACY, PROVIDER, accredit
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     AUTHORIZE,
+    EMPTY_BOOKS,
     LAST_DAY,
     NOBODY,
     OPERATOR_EXPIRED,
@@ -40,17 +41,14 @@ from tests.support.claim_builders import (
     enroll,
     judge,
     line,
+    member_books,
     now,
+    series_of,
     this_year,
     today,
     word,
 )
 from tests.support.errors import error
-
-
-def series_of(plan):
-    return plan[:-8] + "00000000"
-
 
 # ---- enroll ------------------------------------------------------------------------------------------------------
 
@@ -122,7 +120,7 @@ def test_refer_by_none_who_may(plans, plan, people, institutions, regulator, nur
         refused(plans.refer, *args, sender=who, why=error("NotLicensed", who, PROVIDER, standing))
     institutions.suspend(people.clinic, {"from": regulator})
     refused(plans.refer, *args, sender=people.clinic, why=error("NotLicensed", people.clinic, PROVIDER, SUSPENDED))
-    chain.mine(timestamp=now() + 366 * build.DAY)
+    chain.mine(timestamp=now() + 366 * claim_builders.DAY)
     refused(plans.refer, *args, sender=nurse, why=error("NotLicensed", nurse, PROVIDER, OPERATOR_EXPIRED))
 
 
@@ -154,9 +152,9 @@ def test_TP10_nobody_replaces_anothers_referral(plans, plan, patient, clinic, ho
     refused(plans.refer, *args, sender=clinic, why=error("ReferralExists", patient, NOBODY, hospital))
     allowed(plans.refer, plan, patient, hospital, day, day + 2, sender=clinic)
     allowed(plans.refer, *args, sender=hospital)
-    chain.mine(timestamp=(day + 1) * build.DAY - 1)
+    chain.mine(timestamp=(day + 1) * claim_builders.DAY - 1)
     refused(plans.refer, *args, sender=clinic, why=error("ReferralExists", patient, NOBODY, hospital))
-    chain.mine(timestamp=(day + 1) * build.DAY)
+    chain.mine(timestamp=(day + 1) * claim_builders.DAY)
     plans.refer(*args, {"from": clinic})
     assert tuple(plans.referral(plan, patient, NOBODY)) == (clinic, day, day + 2)
 
@@ -195,26 +193,10 @@ def rich(plans, draw_plan, patient, insurer):
         family_out_of_pocket_maximum=900_00,
         annual_limit=5000_00,
         lifetime_limit=9000_00,
-        rules=build.COPAY_COUNTS,
+        rules=claim_builders.COPAY_COUNTS,
     )
     plans.authorize(plan, patient, word("mri"), 9, 0, LAST_DAY, {"from": insurer})
     return plan
-
-
-def books(plans, desk, plan, member):
-    """All that a desk keeps of a member and its family in this year."""
-    return (
-        accumulators(plans, desk, plan, member),
-        accumulators(plans, desk, plan, 77),
-        accumulators(plans, desk, plan, member, year=0),
-        plans.categoryPaid(desk, plan, member, this_year(), 1),
-        plans.used(desk, plan, member, word("drug"), today(), 0),
-        plans.used(desk, plan, member, word("mri"), today(), 0),
-        plans.used(desk, plan, member, word("mri"), today(), 1),
-    )
-
-
-EMPTY = ((0, 0, 0), (0, 0, 0), (0, 0, 0), 0, 0, 0, 0)
 
 
 @pytest.fixture
@@ -231,7 +213,7 @@ def test_TP5_award_keeps_books_of_everything(plans, rich, claim, patient, ledger
         (0, 0, 200_00, 800_00),
     ]
     assert judged.paid == 888_00 and judged.family == 77
-    assert books(plans, ledger, rich, patient) == (
+    assert member_books(plans, ledger, rich, patient) == (
         (100_00, 322_00, 888_00), (100_00, 322_00, 0), (0, 0, 888_00), 0, 2, 3, 3,
     )  # fmt: skip
     assert not tx.events
@@ -241,22 +223,22 @@ def test_TP1_a_stranger_who_awards_touches_only_its_own_books(plans, rich, claim
     before = judge(plans, claim, desk)
     for _ in range(2):
         award(plans, claim, stranger)
-    assert books(plans, desk, rich, patient) == books(plans, ledger, rich, patient) == EMPTY
+    assert member_books(plans, desk, rich, patient) == member_books(plans, ledger, rich, patient) == EMPTY_BOOKS
     assert judge(plans, claim, desk) == before != judge(plans, claim, stranger)
 
 
 def test_TP9_judge_writes_nothing(plans, rich, claim, patient, ledger):
     judge(plans, claim, ledger)
     assert judge(plans, claim, ledger).paid == 888_00
-    assert books(plans, ledger, rich, patient) == EMPTY
+    assert member_books(plans, ledger, rich, patient) == EMPTY_BOOKS
 
 
 def test_a_refused_or_pended_claim_uses_nothing(plans, rich, claim, patient, insurer, consents, ledger, draw_plan):
     consents.revoke(insurer, 255, {"from": patient})
     judged, _ = award(plans, claim, ledger)
-    assert judged == (build.NO_CONSENT, 227, False, False, 0, NOBODY, NOBODY, 0, ())
-    assert books(plans, ledger, rich, patient) == EMPTY
-    build.permit(consents, patient, insurer)
+    assert judged == (claim_builders.NO_CONSENT, 227, False, False, 0, NOBODY, NOBODY, 0, ())
+    assert member_books(plans, ledger, rich, patient) == EMPTY_BOOKS
+    claim_builders.permit(consents, patient, insurer)
     careful = draw_plan(review_threshold=149_99)
     judged, _ = award(plans, a_claim(careful, patient, ledger, line(charge=150_00)), ledger)
     assert (judged.pended, judged.paid) == (True, 150_00)
@@ -281,15 +263,15 @@ def given(plans, rich, claim, ledger):
 
 def test_TP5_restore_gives_back_to_the_unit(plans, rich, claim, given, patient, ledger):
     second = claim._replace(number=word("2"), lines=[line("drug", 1, 31_07), line("mri", 1, 333_33)])
-    after_one = books(plans, ledger, rich, patient)
+    after_one = member_books(plans, ledger, rich, patient)
     raw = [(str(code), *rest) for code, *rest in plans.judge(ledger, second, False)[-1]]
     award(plans, second, ledger)
-    assert books(plans, ledger, rich, patient) != after_one
+    assert member_books(plans, ledger, rich, patient) != after_one
     # In the order in which they came, or in the other one: what is left is the other's share.
     plans.restore(rich, patient, claim.day, 77, raw, {"from": ledger})
-    assert books(plans, ledger, rich, patient) == after_one
+    assert member_books(plans, ledger, rich, patient) == after_one
     tx = plans.restore(rich, patient, claim.day, 77, given, {"from": ledger})
-    assert books(plans, ledger, rich, patient) == EMPTY
+    assert member_books(plans, ledger, rich, patient) == EMPTY_BOOKS
     assert not tx.events
 
 
@@ -314,7 +296,7 @@ def test_TP7_restore_what_was_never_used(plans, rich, claim, given, patient, nei
     for change in wrong:
         panics(plans.restore, *{**right, **change}.values(), sender=ledger)
     panics(plans.restore, *right.values(), sender=stranger)
-    assert books(plans, ledger, rich, patient) != EMPTY
+    assert member_books(plans, ledger, rich, patient) != EMPTY_BOOKS
 
 
 def test_a_replaced_pre_authorisation_is_not_given_back(plans, rich, claim, given, patient, insurer, ledger):
@@ -322,21 +304,23 @@ def test_a_replaced_pre_authorisation_is_not_given_back(plans, rich, claim, give
     plans.restore(rich, patient, claim.day, 77, given, {"from": ledger})
     assert plans.used(ledger, rich, patient, word("mri"), today(), 1) == 3
     assert plans.used(ledger, rich, patient, word("mri"), today(), 2) == 0
-    assert books(plans, ledger, rich, patient)[:-1] == EMPTY[:-1]
+    assert member_books(plans, ledger, rich, patient)[:-1] == EMPTY_BOOKS[:-1]
 
 
 def test_a_member_who_left_the_family_gives_back_to_it(plans, rich, claim, given, patient, insurer, ledger):
     enroll(plans, rich, insurer, patient, family=78)
     plans.restore(rich, patient, claim.day, 77, given, {"from": ledger})
-    assert books(plans, ledger, rich, patient) == EMPTY
+    assert member_books(plans, ledger, rich, patient) == EMPTY_BOOKS
 
 
 def test_books_go_on_in_the_next_version(plans, bare, consent, patient, ledger):
     year = this_year() - 1
-    july = (date(year, 7, 1) - build.EPOCH).days
+    july = (date(year, 7, 1) - claim_builders.EPOCH).days
     old = bare._replace(document=word("on"), valid_from=july - 9, valid_until=july, deductible=100_00)
-    first = build.publish(plans, old, {"visit": 150_00}, [patient])
-    second = build.publish(plans, old._replace(valid_from=july, valid_until=LAST_DAY), {"visit": 150_00}, series=first)
+    first = claim_builders.publish(plans, old, {"visit": 150_00}, [patient])
+    second = claim_builders.publish(
+        plans, old._replace(valid_from=july, valid_until=LAST_DAY), {"visit": 150_00}, series=first
+    )
     shares = [
         award(plans, a_claim(plan, patient, ledger, line(charge=60_00), day=day), ledger)[0].lines[0].deductible
         for plan, day in ((first, july - 1), (second, july))

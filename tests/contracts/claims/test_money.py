@@ -13,7 +13,7 @@ from brownie import web3
 
 from tests.conftest import PROVIDER
 from tests.contracts.claims.conftest import FUNDS
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.attestations import sign
 from tests.support.claim_builders import (
     DAY,
@@ -186,7 +186,7 @@ def test_two_insurers_and_two_tokens_are_paid_apart(
     permit(consents, patient, rival)
     drawn = [
         draw_plan(),
-        build.publish(plans, bare._replace(insurer=str(rival)), {"visit": 150_00}, [patient]),
+        claim_builders.publish(plans, bare._replace(insurer=str(rival)), {"visit": 150_00}, [patient]),
         draw_plan(token=str(mischief)),
     ]
     claims = [a_claim(plan, patient, hospital, number=str(i)) for i, plan in enumerate([*drawn, *drawn[::-1]])]
@@ -262,7 +262,7 @@ def test_TP1_a_token_does_not_come_back_to_its_pool(
     assert (mischief.answered(), heard(mischief)[:4]) == (False, BUSY)
     assert mischief.balanceOf(hospital) == 100_00
     assert pool(treasury, desk, insurer, mischief).balance == 900_00
-    assert record(desk, desk.idOf(hospital, word("inner"))).state == build.NONE
+    assert record(desk, desk.idOf(hospital, word("inner"))).state == claim_builders.NONE
 
 
 def test_TP1_a_token_submits_the_claim_that_is_being_paid(odd_plan, desk, patient, hospital, mischief, institutions):
@@ -294,7 +294,7 @@ def test_TP1_a_token_that_reverses_the_claim_it_pays(
     hook(mischief, desk, "reverse", [str(each) if hasattr(each, "address") else each for each in inner])
     submit(desk, [claim], hospital)
     assert mischief.answered() is True
-    assert record(desk, inner[0]).state == build.REVERSED
+    assert record(desk, inner[0]).state == claim_builders.REVERSED
     assert mischief.balanceOf(hospital) == treasury.setOffOf(desk, insurer, mischief, hospital) == 100_00
     assert accumulators(plans, desk, odd_plan, patient) == (0, 0, 0)
 

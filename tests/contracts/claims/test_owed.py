@@ -38,18 +38,6 @@ from tests.support.fake_desk import heard, hook
 
 
 @pytest.fixture
-def standing(treasury, desk, insurer, token):
-    """The insurer's pool now."""
-    return lambda: pool(treasury, desk, insurer, token)
-
-
-@pytest.fixture
-def add(treasury, desk, insurer, token, stranger):
-    """Fund the insurer's pool, which is empty."""
-    return lambda amount: fund(treasury, desk, insurer, token, amount, stranger)
-
-
-@pytest.fixture
 def settle(treasury, desk, insurer, token, stranger):
     return lambda count=99: treasury.settle(desk, insurer, token, count, {"from": stranger})
 
@@ -71,7 +59,7 @@ def owed(desk, add, claims, hospital):
 
 
 def test_TP3_underfunded_is_owed_not_denied(
-    owed, desk, plans, treasury, plan, patient, hospital, insurer, token, standing
+    owed, desk, plans, treasury, plan, patient, hospital, insurer, token, pool_now
 ):
     answer, tx = owed
     assert list(tx.events.keys()) == ["ClaimDecided", "DebtAdded", "ClaimOwed"]
@@ -80,7 +68,7 @@ def test_TP3_underfunded_is_owed_not_denied(
     assert record(desk, answer.id) == (OWED, tx.timestamp, 0, False)
     assert tuple(treasury.debt(desk, insurer, token, 0)) == (hospital, 40_00, answer.id)
     assert token.balanceOf(hospital) == 0
-    assert standing() == Pool(39_99, owed=40_00, waiting=1)
+    assert pool_now() == Pool(39_99, owed=40_00, waiting=1)
     assert accumulators(plans, desk, plan, patient) == (100_00, 110_00, 40_00)
 
 
@@ -95,12 +83,12 @@ def test_settle_while_the_pool_is_short(owed, treasury, desk, insurer, token, st
     assert record(desk, owed[0].id).state == OWED
 
 
-def test_TP3_anyone_settles_once_the_pool_suffices(owed, desk, add, settle, hospital, token, standing):
+def test_TP3_anyone_settles_once_the_pool_suffices(owed, desk, add, settle, hospital, token, pool_now):
     add(1)
     tx = settle()
     assert list(tx.events.keys()) == ["DebtSettled", "Transfer", "Paid"]
     assert str(tx.events["Paid"]["ref"]) == owed[0].id
-    assert (token.balanceOf(hospital), standing()) == (40_00, Pool(0))
+    assert (token.balanceOf(hospital), pool_now()) == (40_00, Pool(0))
     # Settled by itself: the desk was not called. The second of its decision stays.
     assert record(desk, owed[0].id) == (SETTLED, owed[1].timestamp, 0, False)
 
@@ -131,7 +119,7 @@ def test_an_empty_pool_owes_nothing_for_a_claim_of_nothing(desk, plan, consent, 
     ],
 )
 def test_TP3_a_pool_that_runs_dry_within_a_batch(
-    desk, add, settle, claims, hospital, token, standing, funds, states, left
+    desk, add, settle, claims, hospital, token, pool_now, funds, states, left
 ):
     if funds:
         add(funds)
@@ -140,7 +128,7 @@ def test_TP3_a_pool_that_runs_dry_within_a_batch(
     assert due == [40_00, 120_00, 40_00, 16_00]
     assert [each.state for each in answers] == states == [record(desk, each.id).state for each in answers]
     late = [amount for amount, state in zip(due, states) if state == OWED]
-    assert standing() == Pool(left, owed=sum(late), waiting=len(late))
+    assert pool_now() == Pool(left, owed=sum(late), waiting=len(late))
     assert token.balanceOf(hospital) == sum(due) - sum(late) == funds - left
     assert [e["due"] for e in tx.events["ClaimOwed"]] == late if late else "ClaimOwed" not in tx.events
     if late:
@@ -150,12 +138,12 @@ def test_TP3_a_pool_that_runs_dry_within_a_batch(
     assert {record(desk, each.id).state for each in answers} == {SETTLED}
 
 
-def test_TP3_nothing_overtakes_a_debt(owed, desk, add, claims, hospital, token, standing, settle):
+def test_TP3_nothing_overtakes_a_debt(owed, desk, add, claims, hospital, token, pool_now, settle):
     """There is money for the younger claims; what is due since longer is due first."""
     add(150_00)
     answers, _ = submit(desk, claims[1:], hospital)
     assert [each.state for each in answers] == [OWED] * 3
-    assert standing() == Pool(189_99, owed=216_00, waiting=4)
+    assert pool_now() == Pool(189_99, owed=216_00, waiting=4)
     tx = settle()
     assert [e["position"] for e in tx.events["DebtSettled"]] == [0, 1]
     assert token.balanceOf(hospital) == 160_00
@@ -188,7 +176,7 @@ def test_TP7_a_suspended_insurer_s_debts_are_paid(owed, add, settle, institution
     assert token.balanceOf(hospital) == 40_00
 
 
-def test_a_batch_with_a_claim_under_review(desk, plans, draw_plan, add, patient, hospital, insurer, token, standing):
+def test_a_batch_with_a_claim_under_review(desk, plans, draw_plan, add, patient, hospital, insurer, token, pool_now):
     """What is reserved for the one in the middle is not there for those after it."""
     plan = draw_plan(review_threshold=100_00)
     add(200_00)
@@ -198,7 +186,7 @@ def test_a_batch_with_a_claim_under_review(desk, plans, draw_plan, add, patient,
     )
     assert [each.state for each in answers] == [SETTLED, PENDED, OWED, OWED]
     assert tx.events["ClaimPended"]["reserved"] is True
-    assert standing() == Pool(20_00, reserved=120_00, owed=90_00, waiting=2)
+    assert pool_now() == Pool(20_00, reserved=120_00, owed=90_00, waiting=2)
     assert token.balanceOf(hospital) == 60_00
 
 

@@ -20,7 +20,7 @@ NO_PERMIT = (0, NOTHING, NOTHING)
 
 
 @pytest.fixture(scope="module")
-def modern(house, salus_project, deployer, insurer):
+def modern(deployed_contracts, salus_project, deployer, insurer):
     """A token with permits, of which the insurer has 100.00."""
     token = salus_project.PermitToken.deploy("Euro with permits", {"from": deployer})
     token.mint(insurer, 100_00, {"from": deployer})

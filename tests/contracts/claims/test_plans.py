@@ -52,6 +52,7 @@ from tests.support.claim_builders import (
     plan_id,
     publish,
     register,
+    series_of,
     today,
     word,
 )
@@ -62,10 +63,6 @@ from tests.support.errors import error
 def draft(plans, terms):
     """A plan that is not sealed yet."""
     return register(plans, terms._replace(document=word("draft")))
-
-
-def series_of(plan):
-    return plan[:-8] + "00000000"
 
 
 def version_of(plan, number):

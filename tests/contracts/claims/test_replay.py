@@ -7,7 +7,7 @@ given a long story in which every event of plans, desk and treasury happens at l
 
 import pytest
 
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     AUTHORIZE,
     DAY,
@@ -42,13 +42,13 @@ PRICES = {
     "visit": 150_00,
     "drug": Price(30_00, 1, limit=10, period=30),
     "mri": Price(400_00, flags=LISTED | AUTHORIZE, groups=1, limit=4),
-    "wig": Price(1, flags=LISTED | build.NOT_COVERED),
+    "wig": Price(1, flags=LISTED | claim_builders.NOT_COVERED),
 }
 
 
 @pytest.fixture(scope="module")
 def story(
-    house,
+    deployed_contracts,
     desk,
     plans,
     treasury,
@@ -70,7 +70,7 @@ def story(
     day = today()
     terms = Terms(
         str(insurer), day - 300, day + 100, str(token), 20_00, 40_00, 100_00, 600_00, 150_00, 0, 50_000_00, 90_000_00,
-        0, 90, 1400_00, 7, 30, build.COPAY_COUNTS | NETWORK | OUTSIDE | build.CAPS, word("story"),
+        0, 90, 1400_00, 7, 30, claim_builders.COPAY_COUNTS | NETWORK | OUTSIDE | claim_builders.CAPS, word("story"),
     )  # fmt: skip
     categories = [Category(10_00, 20_00, True, 5_00, 900_00), Category()]
     plan = publish(plans, terms, PRICES, categories=categories)
@@ -81,7 +81,7 @@ def story(
         (str(neighbour), Membership(1, LAST_DAY, 77, 2, 3, 4, True)),
     ]
     plans.enroll(plan, members, owner)
-    build.add_prices(plans, plan, {"visit": 120_00}, insurer, schedule=3)
+    claim_builders.add_prices(plans, plan, {"visit": 120_00}, insurer, schedule=3)
     plans.contractProvider(plan, clinic, (0, LAST_DAY, 3), owner)
     plans.authorize(plan, patient, word("mri"), 3, 0, LAST_DAY, owner)
     plans.capProvider(plan, NOBODY, (500_000_00, 60_000), owner)
@@ -93,7 +93,7 @@ def story(
     number = iter(range(100))
 
     def claim(member, provider, *lines):
-        primary = word("answer") if member == neighbour else build.NOTHING
+        primary = word("answer") if member == neighbour else claim_builders.NOTHING
         return a_claim(plan, member, provider, *lines, number=str(next(number)), primary=primary)
 
     def submit(provider, *claims):
@@ -119,7 +119,7 @@ def story(
     consents.revoke(insurer, 255, {"from": patient})
     desk.review(waits[3], 0, owner)
     permit(consents, patient, insurer)
-    build.at(build.now() + 7 * DAY + 1)
+    claim_builders.at(claim_builders.now() + 7 * DAY + 1)
     desk.decide(waits[4], {"from": stranger})
     # Given back: what was paid, and what waits for money.
     desk.reverse(decided(first), {"from": clinic})
@@ -151,11 +151,11 @@ def story(
     token.approve(treasury, 3_00, {"from": clinic})
     treasury.repay(desk, insurer, token, clinic, 3_00, {"from": clinic})
     plans.authorize(plan, patient, word("mri"), 9, 0, LAST_DAY, owner)
-    treasury.halt(desk, token, build.now() + 30 * DAY, owner)
+    treasury.halt(desk, token, claim_builders.now() + 30 * DAY, owner)
     # Another pool, of a desk of the insurer's own, which it leaves.
     fund(treasury, token, insurer, token, 9_00, stranger)
     treasury.announceExit(token, token, 4_00, owner)
-    build.at(build.now() + 30 * DAY)
+    claim_builders.at(claim_builders.now() + 30 * DAY)
     treasury.exit(token, token, owner)
     return plan
 
@@ -239,7 +239,7 @@ def test_the_treasury_is_rebuilt(replay, treasury, desk, insurer):
         positions = [position for *pool_, position in replay.debts if tuple(pool_) == key]
         for position in range(max(positions, default=0) + 2):
             assert tuple(treasury.debt(*key, position)) == replay.debts.get(
-                (*key, position), (NOBODY, 0, build.NOTHING)
+                (*key, position), (NOBODY, 0, claim_builders.NOTHING)
             )
     assert any(replay.set_offs.values()) and any(replay.held.values())
     for key, due in replay.set_offs.items():

@@ -12,12 +12,13 @@ reverse
 
 import pytest
 
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.claim_builders import (
     AUTHORIZE,
     DAY,
     DENIED,
     DUPLICATE,
+    EMPTY_BOOKS,
     LAST_DAY,
     LISTED,
     NETWORK,
@@ -35,12 +36,10 @@ from tests.support.claim_builders import (
     accumulators,
     decided,
     enroll,
-    fund,
     line,
-    pool,
+    member_books,
     record,
     submit,
-    this_year,
     today,
     word,
 )
@@ -66,7 +65,7 @@ def rich(draw_plan, plans, patient, insurer):
         annual_limit=5000_00,
         lifetime_limit=9000_00,
         appeal_days=30,
-        rules=build.COPAY_COUNTS | NETWORK | OUTSIDE,
+        rules=claim_builders.COPAY_COUNTS | NETWORK | OUTSIDE,
     )
     plans.authorize(plan, patient, word("mri"), 9, 0, LAST_DAY, {"from": insurer})
     return plan
@@ -75,28 +74,7 @@ def rich(draw_plan, plans, patient, insurer):
 @pytest.fixture
 def books(plans, desk, rich, patient):
     """All that the desk keeps of the member and its family in this year."""
-    return lambda: (
-        accumulators(plans, desk, rich, patient),
-        accumulators(plans, desk, rich, 77),
-        accumulators(plans, desk, rich, patient, year=0),
-        plans.categoryPaid(desk, rich, patient, this_year(), 1),
-        plans.used(desk, rich, patient, word("drug"), today(), 0),
-        plans.used(desk, rich, patient, word("mri"), today(), 0),
-        plans.used(desk, rich, patient, word("mri"), today(), 1),
-    )
-
-
-EMPTY = ((0, 0, 0), (0, 0, 0), (0, 0, 0), 0, 0, 0, 0)
-
-
-@pytest.fixture
-def standing(treasury, desk, insurer, token):
-    return lambda: pool(treasury, desk, insurer, token)
-
-
-@pytest.fixture
-def add(treasury, desk, insurer, token, stranger):
-    return lambda amount: fund(treasury, desk, insurer, token, amount, stranger)
+    return lambda: member_books(plans, desk, rich, patient)
 
 
 @pytest.fixture
@@ -122,7 +100,7 @@ def owed(desk, claim, hospital):
 @pytest.fixture
 def due(owed):
     """What is paid for the claim."""
-    return sum(build.unpack(each).paid for each in owed.lines)
+    return sum(claim_builders.unpack(each).paid for each in owed.lines)
 
 
 @pytest.fixture
@@ -169,8 +147,8 @@ def test_the_insurer_reverses_within_the_appeal_days(settled, desk, insurer, hos
 
 
 def test_the_provider_reverses_at_any_time(settled, desk, hospital, chain, books, institutions, regulator):
-    institutions.renew(hospital, 1, build.now() + 3000 * DAY, {"from": regulator})
-    chain.mine(timestamp=build.now() + 2500 * DAY)
+    institutions.renew(hospital, 1, claim_builders.now() + 3000 * DAY, {"from": regulator})
+    chain.mine(timestamp=claim_builders.now() + 2500 * DAY)
     desk.reverse(settled, {"from": hospital})
     assert record(desk, settled.id).state == REVERSED
 
@@ -253,7 +231,7 @@ def test_TP1_reverse_twice(settled, desk, hospital, claim, left, due, refused):
 def test_TP5_everything_that_it_used_is_restored(settled, desk, books, hospital):
     assert all(any(used) if isinstance(used, tuple) else used for used in books())
     desk.reverse(settled, {"from": hospital})
-    assert books() == EMPTY
+    assert books() == EMPTY_BOOKS
 
 
 def test_TP5_a_claim_in_the_middle_is_restored(settled, desk, rich, books, patient, hospital, claim):
@@ -278,7 +256,7 @@ def test_TP5_judged_out_of_network_in_another_family(settled, desk, plans, rich,
     enroll(plans, rich, insurer, patient, family=78, start=1, until=2)
     plans.contractProvider(rich, hospital, (0, LAST_DAY, 0), {"from": insurer})
     desk.reverse(settled, {"from": insurer})
-    assert books() == EMPTY
+    assert books() == EMPTY_BOOKS
 
 
 def test_a_replaced_pre_authorisation_keeps_its_own_units(settled, desk, plans, rich, patient, insurer, hospital):
@@ -297,24 +275,24 @@ def test_a_restored_deductible_is_borne_anew(settled, desk, rich, patient, hospi
 # ---- the money ---------------------------------------------------------------------------------------------------
 
 
-def test_TP3_a_debt_that_waits_is_cancelled(owed, desk, hospital, books, standing, left, due):
-    assert standing() == Pool(0, owed=due, waiting=1)
+def test_TP3_a_debt_that_waits_is_cancelled(owed, desk, hospital, books, pool_now, left, due):
+    assert pool_now() == Pool(0, owed=due, waiting=1)
     tx = desk.reverse(owed, {"from": hospital})
     assert list(tx.events.keys()) == ["DebtSettled", "ClaimReversed"]
     assert tx.events["DebtSettled"]["cancelled"] is True
     assert dict(tx.events["ClaimReversed"]) == {"id": owed.id, "by": hospital, "amount": due}
-    assert (standing(), left(), books()) == (Pool(0), 0, EMPTY)
+    assert (pool_now(), left(), books()) == (Pool(0), 0, EMPTY_BOOKS)
 
 
-def test_TP3_what_was_owed_and_then_paid_is_set_off(settled, desk, hospital, standing, left, due, token):
+def test_TP3_what_was_owed_and_then_paid_is_set_off(settled, desk, hospital, pool_now, left, due, token):
     assert token.balanceOf(hospital) == due
     tx = desk.reverse(settled, {"from": hospital})
     assert list(tx.events.keys()) == ["SetOffAdded", "ClaimReversed"]
-    assert (left(), standing(), token.balanceOf(hospital)) == (due, Pool(due), due)
+    assert (left(), pool_now(), token.balanceOf(hospital)) == (due, Pool(due), due)
 
 
 def test_TP3_what_was_paid_at_once_is_set_off_against_the_next(
-    desk, plans, rich, add, patient, hospital, clinic, token, left, standing
+    desk, plans, rich, add, patient, hospital, clinic, token, left, pool_now
 ):
     add(500_00)
     _, tx = submit(desk, [a_claim(rich, patient, hospital, line(charge=120_00))], hospital)
@@ -329,7 +307,7 @@ def test_TP3_what_was_paid_at_once_is_set_off_against_the_next(
     (answer,), tx = submit(desk, [a_claim(rich, patient, hospital, line(charge=150_00), number="3")], hospital)
     assert (answer.paid, tx.events["Paid"]["amount"], left()) == (105_00, 94_50, 0)
     assert token.balanceOf(hospital) == 14_00 + 94_50
-    assert standing() == Pool(500_00 - 14_00 - 94_50)
+    assert pool_now() == Pool(500_00 - 14_00 - 94_50)
 
 
 def test_another_providers_payments_stay_whole(settled, desk, rich, patient, hospital, clinic, token, left, due):
@@ -339,18 +317,18 @@ def test_another_providers_payments_stay_whole(settled, desk, rich, patient, hos
     assert left() == due
 
 
-def test_what_is_to_come_back_is_repaid(settled, desk, treasury, insurer, hospital, token, left, standing, due):
+def test_what_is_to_come_back_is_repaid(settled, desk, treasury, insurer, hospital, token, left, pool_now, due):
     desk.reverse(settled, {"from": hospital})
     token.approve(treasury, due, {"from": hospital})
     treasury.repay(desk, insurer, token, hospital, due, {"from": hospital})
-    assert (left(), standing(), token.balanceOf(hospital)) == (0, Pool(2 * due), 0)
+    assert (left(), pool_now(), token.balanceOf(hospital)) == (0, Pool(2 * due), 0)
 
 
 def test_a_claim_of_nothing_moves_no_money(desk, rich, patient, hospital, books, left):
     _, tx = submit(desk, [a_claim(rich, patient, hospital, line(charge=40_00))], hospital)
     tx = desk.reverse(decided(tx), {"from": hospital})
     assert list(tx.events.keys()) == ["ClaimReversed"]
-    assert (left(), books()) == (0, EMPTY)
+    assert (left(), books()) == (0, EMPTY_BOOKS)
 
 
 def test_a_claim_that_was_reviewed_is_reversed_like_any_other(
@@ -367,7 +345,7 @@ def test_a_claim_that_was_reviewed_is_reversed_like_any_other(
 
 
 def test_TP2_an_insurer_that_left_is_given_back_to(
-    settled, desk, treasury, insurer, hospital, token, standing, left, due, chain
+    settled, desk, treasury, insurer, hospital, token, pool_now, left, due, chain
 ):
     """The pool is empty by exit; what comes back is the pool's, and pays claims."""
     treasury.announceExit(desk, token, due, {"from": insurer})
@@ -376,4 +354,4 @@ def test_TP2_an_insurer_that_left_is_given_back_to(
     desk.reverse(settled, {"from": hospital})
     token.approve(treasury, due, {"from": hospital})
     treasury.repay(desk, insurer, token, hospital, due, {"from": hospital})
-    assert (standing(), left()) == (Pool(due), 0)
+    assert (pool_now(), left()) == (Pool(due), 0)

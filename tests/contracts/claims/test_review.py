@@ -16,7 +16,7 @@ withdraw: by who does not act for the provider → NotParty; else the number is 
 
 import pytest
 
-from tests.support import claim_builders as build
+from tests.support import claim_builders
 from tests.support.attestations import sign
 from tests.support.claim_builders import (
     DAY,
@@ -38,9 +38,7 @@ from tests.support.claim_builders import (
     circumstances,
     decided,
     enroll,
-    fund,
     line,
-    pool,
     record,
     result,
     submit,
@@ -55,16 +53,6 @@ from tests.support.errors import error
 def careful(draw_plan):
     """Reviews what it would pay more than 100.00 for, within 14 days; a deductible of 10.00, filing within 90 days."""
     return draw_plan(review_threshold=100_00, review_days=14, deductible=10_00, filing_days=90, appeal_days=30)
-
-
-@pytest.fixture
-def standing(treasury, desk, insurer, token):
-    return lambda: pool(treasury, desk, insurer, token)
-
-
-@pytest.fixture
-def add(treasury, desk, insurer, token, stranger):
-    return lambda amount: fund(treasury, desk, insurer, token, amount, stranger)
 
 
 @pytest.fixture
@@ -92,7 +80,7 @@ def said(method, *args, sender):
     return result(method.call(*args, {"from": sender})), method(*args, {"from": sender})
 
 
-def test_a_claim_waits_for_review(pended, desk, plans, claim, careful, patient, hospital, token, standing):
+def test_a_claim_waits_for_review(pended, desk, plans, claim, careful, patient, hospital, token, pool_now):
     answer, tx = pended
     by = tx.timestamp + 14 * DAY
     assert (answer.refusal, answer.state, answer.paid) == (PASSED, PENDED, 140_00)
@@ -101,11 +89,11 @@ def test_a_claim_waits_for_review(pended, desk, plans, claim, careful, patient, 
     assert {name: event[name] for name in ("id", "provider", "plan", "due", "reserved", "reviewBy")} == {
         "id": answer.id, "provider": hospital, "plan": careful, "due": 140_00, "reserved": True, "reviewBy": by,
     }  # fmt: skip
-    told = build.Claim(*event["claim"])
-    lines = [build.Line(str(code), *rest) for code, *rest in told.lines]
+    told = claim_builders.Claim(*event["claim"])
+    lines = [claim_builders.Line(str(code), *rest) for code, *rest in told.lines]
     assert told._replace(plan=str(told.plan), number=str(told.number), primary=str(told.primary), lines=lines) == claim
     assert record(desk, answer.id) == (PENDED, tx.timestamp, by, False)
-    assert standing() == Pool(360_00, reserved=140_00)
+    assert pool_now() == Pool(360_00, reserved=140_00)
     assert accumulators(plans, desk, careful, patient) == (0, 0, 0)
     assert token.balanceOf(hospital) == 0
 
@@ -118,12 +106,12 @@ def test_the_threshold(desk, careful, add, patient, hospital, charge, state):
 
 
 @pytest.mark.parametrize("funds, reserved", [(140_00, True), (139_99, False), (0, False)])
-def test_a_pool_that_cannot_reserve(desk, claim, add, hospital, standing, funds, reserved):
+def test_a_pool_that_cannot_reserve(desk, claim, add, hospital, pool_now, funds, reserved):
     if funds:
         add(funds)
     (answer,), tx = submit(desk, [claim], hospital)
     assert (answer.state, tx.events["ClaimPended"]["reserved"]) == (PENDED, reserved)
-    assert standing() == (Pool(0, reserved=140_00) if reserved else Pool(funds))
+    assert pool_now() == (Pool(0, reserved=140_00) if reserved else Pool(funds))
 
 
 def test_TP1_a_pended_claim_is_not_submitted_again(pended, desk, claim, hospital):
@@ -212,18 +200,18 @@ def test_the_code_of_a_denial(pended, desk, claim, insurer, refused, allowed, ca
 
 
 def test_a_review_that_approves(
-    pended, desk, plans, claim, careful, patient, insurer, clerk, hospital, token, standing
+    pended, desk, plans, claim, careful, patient, insurer, clerk, hospital, token, pool_now
 ):
     answer, tx = said(desk.review, claim, 0, sender=clerk)
     assert (answer.id, answer.state, answer.paid) == (pended[0].id, SETTLED, 140_00)
     assert answer.lines == (LineResult(1, 150_00, allowed=150_00, deductible=10_00, paid=140_00),)
     assert list(tx.events.keys()) == ["ClaimDecided", "Released", "Transfer", "Paid"]
     assert record(desk, answer.id) == (SETTLED, tx.timestamp, 0, False)
-    assert (token.balanceOf(hospital), standing()) == (140_00, Pool(360_00))
+    assert (token.balanceOf(hospital), pool_now()) == (140_00, Pool(360_00))
     assert accumulators(plans, desk, careful, patient) == (10_00, 10_00, 140_00)
 
 
-def test_a_review_that_denies(pended, desk, plans, claim, careful, patient, insurer, hospital, token, standing):
+def test_a_review_that_denies(pended, desk, plans, claim, careful, patient, insurer, hospital, token, pool_now):
     answer, tx = said(desk.review, claim, 50, sender=insurer)
     assert (answer.state, answer.paid, answer.refusal) == (DENIED, 0, PASSED)
     assert answer.lines == (LineResult(charge=150_00, denied=150_00, carc=50),)
@@ -233,7 +221,7 @@ def test_a_review_that_denies(pended, desk, plans, claim, careful, patient, insu
     assert told[:5] == (answer.id, careful, patient, hospital, answer.circumstances)
     assert tuple(unpack(each) for each in told.lines) == answer.lines
     assert record(desk, answer.id) == (DENIED, tx.timestamp, 0, False)
-    assert (token.balanceOf(hospital), standing()) == (0, Pool(500_00))
+    assert (token.balanceOf(hospital), pool_now()) == (0, Pool(500_00))
     assert accumulators(plans, desk, careful, patient) == (0, 0, 0)
 
 
@@ -250,23 +238,23 @@ def test_TP1_a_reviewed_claim_is_final(pended, desk, claim, insurer, hospital, s
 
 
 def test_a_review_judges_by_what_holds_now(
-    pended, desk, plans, claim, careful, patient, insurer, hospital, token, standing
+    pended, desk, plans, claim, careful, patient, insurer, hospital, token, pool_now
 ):
     """Another claim used the deductible up meanwhile: 150.00 are due, 140.00 are reserved, nothing waits."""
     submit(desk, [a_claim(careful, patient, hospital, line(charge=10_00), number="meanwhile")], hospital)
     answer, _ = said(desk.review, claim, 0, sender=insurer)
     assert (answer.state, answer.paid) == (SETTLED, 150_00)
-    assert (token.balanceOf(hospital), standing()) == (150_00, Pool(350_00))
+    assert (token.balanceOf(hospital), pool_now()) == (150_00, Pool(350_00))
 
 
 # ---- when nobody says anything -----------------------------------------------------------------------------------
 
 
-def test_TP3_anyone_lets_the_rules_decide(pended, after, desk, claim, stranger, hospital, token, standing):
+def test_TP3_anyone_lets_the_rules_decide(pended, after, desk, claim, stranger, hospital, token, pool_now):
     answer, tx = said(desk.decide, claim, sender=stranger)
     assert (answer.state, answer.paid) == (SETTLED, 140_00)
     assert list(tx.events.keys()) == ["ClaimDecided", "Released", "Transfer", "Paid"]
-    assert (token.balanceOf(hospital), standing()) == (140_00, Pool(360_00))
+    assert (token.balanceOf(hospital), pool_now()) == (140_00, Pool(360_00))
 
 
 def test_TP4_a_review_does_not_let_a_claim_miss_the_filing_limit(
@@ -275,32 +263,32 @@ def test_TP4_a_review_does_not_let_a_claim_miss_the_filing_limit(
     add(500_00)
     claim = a_claim(careful, patient, hospital, line(charge=150_00), day=today() - 90)
     submit(desk, [claim], hospital)
-    chain.mine(timestamp=build.now() + 14 * DAY + 1)
+    chain.mine(timestamp=claim_builders.now() + 14 * DAY + 1)
     assert said(desk.decide, claim, sender=stranger)[0].state == SETTLED
     assert token.balanceOf(hospital) == 140_00
 
 
 def test_TP9_a_consent_revoked_meanwhile(
-    pended, after, desk, plans, claim, careful, patient, insurer, hospital, consents, stranger, standing
+    pended, after, desk, plans, claim, careful, patient, insurer, hospital, consents, stranger, pool_now
 ):
     consents.revoke(insurer, 255, {"from": patient})
     answer, tx = said(desk.decide, claim, sender=stranger)
     assert answer == (pended[0].id, NO_CONSENT, 227, NONE, 0, 0, ())
     assert list(tx.events.keys()) == ["ClaimRefused", "Released"]
     assert record(desk, answer.id) == (WITHDRAWN, tx.timestamp, 0, False)
-    assert standing() == Pool(500_00)
+    assert pool_now() == Pool(500_00)
     assert accumulators(plans, desk, careful, patient) == (0, 0, 0)
     # The number is free, for the same content too: when the patient permits again, it may come again.
-    build.permit(consents, patient, insurer)
+    claim_builders.permit(consents, patient, insurer)
     (again,), _ = submit(desk, [claim], hospital)
     assert again.state == PENDED
 
 
-def test_a_member_who_left_meanwhile(pended, desk, plans, claim, careful, patient, insurer, standing):
+def test_a_member_who_left_meanwhile(pended, desk, plans, claim, careful, patient, insurer, pool_now):
     enroll(plans, careful, insurer, patient, start=1, until=2)
     answer, _ = said(desk.review, claim, 0, sender=insurer)
-    assert (answer.refusal, answer.carc) == (build.OUTSIDE_COVER, 27)
-    assert standing() == Pool(500_00)
+    assert (answer.refusal, answer.carc) == (claim_builders.OUTSIDE_COVER, 27)
+    assert pool_now() == Pool(500_00)
 
 
 def test_TP8_a_provider_suspended_meanwhile_is_paid(
@@ -314,12 +302,12 @@ def test_TP8_a_provider_suspended_meanwhile_is_paid(
 
 
 def test_TP3_what_exceeds_the_reserve_waits_behind_debts(
-    pended, after, desk, claim, careful, patient, hospital, clinic, stranger, token, standing
+    pended, after, desk, claim, careful, patient, hospital, clinic, stranger, token, pool_now
 ):
     others = [a_claim(careful, patient, clinic, line(charge=100_00), number=str(i)) for i in range(4)]
     answers, _ = submit(desk, others, clinic)
     assert [each.state for each in answers] == [SETTLED] * 3 + [OWED]
-    waits = standing()
+    waits = pool_now()
     assert (waits.reserved, waits.waiting) == (140_00, 1)
     # The deductible is used up: 150.00 would be due, more than is reserved, and what exceeds it may not overtake.
     assert said(desk.decide, claim, sender=stranger)[0].state == OWED
@@ -327,7 +315,7 @@ def test_TP3_what_exceeds_the_reserve_waits_behind_debts(
 
 
 def test_TP3_a_reserve_that_suffices_overtakes(
-    desk, careful, add, patient, hospital, clinic, insurer, claim, token, standing
+    desk, careful, add, patient, hospital, clinic, insurer, claim, token, pool_now
 ):
     add(300_00)
     submit(desk, [a_claim(careful, patient, clinic, line(charge=60_00), number="first")], clinic)
@@ -339,15 +327,15 @@ def test_TP3_a_reserve_that_suffices_overtakes(
     assert [each.state for each in answers] == [SETTLED, OWED]
     answer, _ = said(desk.review, claim, 0, sender=insurer)
     assert (answer.state, token.balanceOf(hospital)) == (SETTLED, 150_00)
-    assert standing() == Pool(0, owed=99_99, waiting=1)
+    assert pool_now() == Pool(0, owed=99_99, waiting=1)
 
 
-def test_TP3_nothing_was_reserved(desk, claim, careful, treasury, add, patient, hospital, insurer, token, standing):
+def test_TP3_nothing_was_reserved(desk, claim, careful, treasury, add, patient, hospital, insurer, token, pool_now):
     submit(desk, [claim], hospital)
     answer, tx = said(desk.review, claim, 0, sender=insurer)
     assert answer.state == OWED == record(desk, answer.id).state
     assert tx.events["ClaimOwed"]["due"] == 140_00
-    assert standing() == Pool(0, owed=140_00, waiting=1)
+    assert pool_now() == Pool(0, owed=140_00, waiting=1)
     add(140_00)
     treasury.settle(desk, insurer, token, 9, {"from": hospital})
     assert (record(desk, answer.id).state, token.balanceOf(hospital)) == (SETTLED, 140_00)
@@ -372,11 +360,11 @@ def test_only_the_provider_withdraws(pended, desk, claim, people, refused, who):
     refused(desk.withdraw, claim, sender=actor, why=error("NotParty", pended[0].id, actor))
 
 
-def test_withdraw(pended, desk, claim, nurse, standing, refused, insurer):
+def test_withdraw(pended, desk, claim, nurse, pool_now, refused, insurer):
     tx = desk.withdraw(claim, {"from": nurse})
     assert list(tx.events.keys()) == ["ClaimWithdrawn", "Released"]
     assert record(desk, pended[0].id) == (WITHDRAWN, tx.timestamp, 0, False)
-    assert standing() == Pool(500_00)
+    assert pool_now() == Pool(500_00)
     refused(desk.review, claim, 0, sender=insurer, why=error("WrongState", pended[0].id, WITHDRAWN))
 
 

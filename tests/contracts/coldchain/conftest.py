@@ -3,9 +3,7 @@
 import pytest
 
 from tests.conftest import LOGGER
-from tests.support import boundary_time as edge
-from tests.support import lot_builders as words
-from tests.support import shipment_builders as build
+from tests.support import boundary_time, lot_builders, shipment_builders
 from tests.support.keys import key_of
 from tests.support.shipment_builders import DAY, HOUR
 
@@ -15,7 +13,7 @@ FOR_EVER = 2**40 - 1
 @pytest.fixture(scope="module")
 def began(coldchain):
     """The second at which the module's story begins; readings may lie before it."""
-    return edge.now()
+    return boundary_time.now()
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +21,20 @@ def new_lot(lots, manufacturer, regulator, began):
     """Registers a lot of 1,000 doses, made 100 days ago, good for another 100, with a profile of its own or the usual
     one.
     """
-    lots.assignPrefix(words.PREFIX, words.DIGITS, manufacturer, {"from": regulator})
+    lots.assignPrefix(lot_builders.PREFIX, lot_builders.DIGITS, manufacturer, {"from": regulator})
     count = 0
 
-    def register(profile=words.Profile()):
+    def register(profile=lot_builders.Profile()):
         nonlocal count
         count += 1
-        if edge.refusal(lots.registerProfile, profile, sender=regulator) is edge.PASSED:
+        if boundary_time.refusal(lots.registerProfile, profile, sender=regulator) is boundary_time.PASSED:
             lots.registerProfile(profile, {"from": regulator})
-        number = words.lot_number(f"LOT-{count}")
+        number = lot_builders.lot_number(f"LOT-{count}")
         made, expires = began - 100 * DAY, began + 100 * DAY
-        terms = words.Lot(manufacturer.address, words.GTIN, number, made, expires, 1_000, words.profile_id(profile))
-        return str(lots.registerLot(terms, words.DIGITS, {"from": manufacturer}).events["LotRegistered"]["lot"])
+        terms = lot_builders.Lot(
+            manufacturer.address, lot_builders.GTIN, number, made, expires, 1_000, lot_builders.profile_id(profile)
+        )
+        return str(lots.registerLot(terms, lot_builders.DIGITS, {"from": manufacturer}).events["LotRegistered"]["lot"])
 
     return register
 
@@ -52,7 +52,7 @@ def new_device(institutions, loggers, logger, laboratory, began):
     def make():
         nonlocal count
         count += 1
-        key = build.key(f"device {count}")
+        key = shipment_builders.key(f"device {count}")
         institutions.setOperator(key.address, LOGGER, FOR_EVER, {"from": logger})
         loggers.register(key.address, 0, 50, bytes(32), {"from": logger})
         loggers.calibrate(key.address, began + 1_000 * DAY, bytes(32), {"from": laboratory})
@@ -69,11 +69,11 @@ def open_trip(coldchain, lot, manufacturer, new_device, stranger):
     def open_one(ago=10 * HOUR, units=10, lot_id=None, hours=0):
         nonlocal count
         count += 1
-        ref, nowhere = build.word(f"SSCC {count}"), bytes(32)
+        ref, nowhere = shipment_builders.word(f"SSCC {count}"), bytes(32)
         tx = coldchain.open(lot_id or lot, ref, units, hours, nowhere, nowhere, {"from": manufacturer})
         shipment, device, start = tx.events["ShipmentOpened"]["shipment"], new_device(), tx.timestamp - ago
         coldchain.pair(shipment, device.address, start, FOR_EVER, 0, {"from": manufacturer})
-        return build.Trip(coldchain, shipment, device, stranger, start)
+        return shipment_builders.Trip(coldchain, shipment, device, stranger, start)
 
     return open_one
 
@@ -99,7 +99,7 @@ def fresh(open_trip):
 @pytest.fixture
 def now(coldchain):
     """The second of the latest block."""
-    return edge.now()
+    return boundary_time.now()
 
 
 @pytest.fixture
@@ -107,7 +107,9 @@ def refused(coldchain, trip, stranger):
     """How a batch would be refused now, signed by the device unless another signature is given."""
 
     def ask(batch, signature=None):
-        return edge.refusal(coldchain.log, batch, trip.sign(batch) if signature is None else signature, sender=stranger)
+        return boundary_time.refusal(
+            coldchain.log, batch, trip.sign(batch) if signature is None else signature, sender=stranger
+        )
 
     return ask
 
@@ -117,7 +119,7 @@ def handing(coldchain):
     """How a handover would be refused now; each side signs with its own key unless told otherwise."""
 
     def ask(handover, sender, giver=None, receiver=None):
-        return edge.refusal(coldchain.hand, handover.struct, giver or b"", receiver or b"", sender=sender)
+        return boundary_time.refusal(coldchain.hand, handover.struct, giver or b"", receiver or b"", sender=sender)
 
     return ask
 
@@ -127,9 +129,9 @@ def hand_on(coldchain):
     """Hands a shipment on: the giver signs, the receiver sends."""
 
     def act(shipment, giver, receiver, **terms):
-        handover = build.Handover(shipment, receiver.address, edge.now() + HOUR, **terms)
+        handover = shipment_builders.Handover(shipment, receiver.address, boundary_time.now() + HOUR, **terms)
         return coldchain.hand(
-            handover.struct, build.sign_offer(coldchain, handover, key_of(giver)), b"", {"from": receiver}
+            handover.struct, shipment_builders.sign_offer(coldchain, handover, key_of(giver)), b"", {"from": receiver}
         )
 
     return act

@@ -27,7 +27,7 @@ import brownie
 import pytest
 
 from tests.conftest import MANUFACTURER
-from tests.support import lot_builders as words
+from tests.support import lot_builders
 from tests.support.boundary_time import PASSED, at, now, refusal
 from tests.support.errors import error
 from tests.support.lot_builders import (
@@ -52,7 +52,7 @@ END_OF_2105 = 4_291_747_199
 
 
 @pytest.fixture(scope="module")
-def began(house):
+def began(deployed_contracts):
     return now()
 
 
@@ -202,9 +202,9 @@ def test_a_profile_is_kept_word_for_word(lots, regulator, case):
     tx = lots.registerProfile(terms, {"from": regulator})
     assert len(tx.events) == 1
     event = tx.events["ProfileRegistered"]
-    assert str(event["profile"]) == words.profile_id(terms)
-    assert words.plain(event["terms"]) == terms
-    assert words.plain(lots.profile(event["profile"])) == terms
+    assert str(event["profile"]) == lot_builders.profile_id(terms)
+    assert lot_builders.plain(event["terms"]) == terms
+    assert lot_builders.plain(lots.profile(event["profile"])) == terms
 
 
 @pytest.mark.parametrize("case", SOUND)
@@ -216,8 +216,8 @@ def test_who_judges_gets_the_profile_in_two_words(lots, terms, manufacturer, reg
     who, made_at, expires_at, units, packed = lots.terms(lot_id(lot.gtin, lot.number))
     assert (who, made_at, expires_at, units) == (manufacturer, lot.made_at, lot.expires_at, lot.units)
 
-    found = words.limits_of(packed[0])
-    low, high = words.band(profile)
+    found = lot_builders.limits_of(packed[0])
+    low, high = lot_builders.band(profile)
     floor, ceiling = found.pop("floor"), found.pop("ceiling")
     assert floor > ceiling if low > high else (floor, ceiling) == (low, high)
     assert found == {
@@ -244,7 +244,7 @@ def test_the_order_of_rules_is_part_of_it(profile_refused, profile):
 
 
 def test_an_unknown_profile_is_empty(lots):
-    assert words.plain(lots.profile(b"\1" * 32)) == Profile(0, 0, 0, 0, 0, 0, 0, 0, 0, ())
+    assert lot_builders.plain(lots.profile(b"\1" * 32)) == Profile(0, 0, 0, 0, 0, 0, 0, 0, 0, ())
 
 
 # ---- prefixes --------------------------------------------------------------------------------------------------------

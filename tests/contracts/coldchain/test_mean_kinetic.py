@@ -25,7 +25,7 @@ def exact():
 
 
 @pytest.fixture(scope="module")
-def judge(house, salus_project, people):
+def judge(deployed_contracts, salus_project, people):
     return salus_project.ReadingsJudge.deploy({"from": people.deployer})
 
 

@@ -32,11 +32,11 @@ CONSENT = ["ConsentRegistry", "Guardians", "AccessLog"]
 
 
 @pytest.fixture
-def closed(house, manager, institutions, people):
+def closed(deployed_contracts, manager, institutions, people):
     """Whatever the administrator can close is closed, and the hospital is suspended."""
     assert manager.hasRole(ADMIN, people.regulator)[0]
     institutions.suspend(people.hospital, {"from": people.regulator})
-    for name, contract in house.items():
+    for name, contract in deployed_contracts.items():
         if name != "AccessManager":
             manager.setTargetClosed(contract, True, {"from": people.regulator})
             assert manager.isTargetClosed(contract)
@@ -72,8 +72,8 @@ def test_requirement_8_TC10_a_closed_house_breaks_the_glass(access_log, consents
 
 
 @pytest.mark.parametrize("name", CONSENT)
-def test_requirement_8_there_is_no_switch(house, name):
-    offered = {entry["name"] for entry in house[name].abi if entry["type"] == "function"}
+def test_requirement_8_there_is_no_switch(deployed_contracts, name):
+    offered = {entry["name"] for entry in deployed_contracts[name].abi if entry["type"] == "function"}
     assert not [function for function in offered if "pause" in function.lower() or "owner" in function.lower()]
     if name != "AccessLog":
         assert "authority" not in offered
@@ -114,12 +114,12 @@ def test_TC12_a_crowd_of_delegates_makes_nothing_dearer(guardians, patient):
     assert max(crowd) - min(crowd) < 100
 
 
-def test_TC12_no_function_answers_with_a_list_that_others_make_longer(house):
+def test_TC12_no_function_answers_with_a_list_that_others_make_longer(deployed_contracts):
     """What is listed at all is bounded: guardians, ten of them, and delegates that were named and acted, fourteen."""
     lists = {
         (name, entry["name"])
         for name in CONSENT
-        for entry in house[name].abi
+        for entry in deployed_contracts[name].abi
         if entry["type"] == "function" and entry["stateMutability"] == "view"
         for value in entry["outputs"]
         if value["type"].endswith("[]") or any(part["type"].endswith("[]") for part in value.get("components", ()))

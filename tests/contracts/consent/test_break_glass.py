@@ -160,7 +160,9 @@ def test_a_deny_of_treatment_is_no_deny_of_emergencies(consents, people, declari
     assert declaring() is PASSED
 
 
-def test_under_the_policy_deny_the_glass_is_not_broken(salus_project, house, people, institutions, guardians, manager):
+def test_under_the_policy_deny_the_glass_is_not_broken(
+    salus_project, deployed_contracts, people, institutions, guardians, manager
+):
     for policy in range(4):
         registry = salus_project.ConsentRegistry.deploy(institutions, guardians, policy, {"from": people.deployer})
         log = salus_project.AccessLog.deploy(manager, institutions, registry, {"from": people.deployer})
@@ -282,7 +284,7 @@ def test_TC10_the_patient_closes_the_glass_with_a_deny(consents, people, broken,
 
 @pytest.mark.parametrize("late", [-1, 0])
 def test_TC10_it_is_not_renewed_while_it_is_open(broken, declaring, nurse, late):
-    """By nobody of the house, for no other cause, no shorter, no longer."""
+    """By nobody of the hospital, for no other cause, no shorter, no longer."""
     at(broken["until"] + late)
     message = error("EmergencyUnderWay", broken["emergency"], broken["until"])
     for terms in ({}, {"by": nurse}, {"cause": LIFE}, {"duration": 1}, {"duration": DAY}):
@@ -368,7 +370,7 @@ def test_TC10_a_reviewer_who_finds_it_unjustified_closes_the_glass(
 
 
 def test_TC10_the_glass_is_broken_for_those_who_care(access_log, institutions, people):
-    """The same house insures: its desk sees nothing through it."""
+    """The same institution insures: its desk sees nothing through it."""
     institutions.renew(people.hospital, PROVIDER | 4, FOR_EVER, {"from": people.regulator})
     desk = accounts[20]
     institutions.setOperator(desk, 4, FOR_EVER, {"from": people.hospital})

@@ -71,7 +71,7 @@ TRADES = ["hospital", "clinic", "pharmacy", "insurer", "carrier", "laboratory", 
 
 
 @pytest.fixture(scope="module")
-def registries(house, salus_project, people, institutions, guardians):
+def registries(deployed_contracts, salus_project, people, institutions, guardians):
     """One registry of each policy."""
     make = salus_project.ConsentRegistry.deploy
     return {
@@ -107,7 +107,7 @@ def test_the_policy_is_published(registries):
     assert {policy: registry.policy() for policy, registry in registries.items()} == dict(zip(POLICIES, range(4)))
 
 
-def test_there_is_no_fifth_policy(salus_project, institutions, guardians, deployer, house):
+def test_there_is_no_fifth_policy(salus_project, institutions, guardians, deployer, deployed_contracts):
     with brownie.reverts(""):
         salus_project.ConsentRegistry.deploy(institutions, guardians, 4, {"from": deployer})
 

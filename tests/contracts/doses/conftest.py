@@ -3,9 +3,7 @@
 import pytest
 
 from tests.conftest import LOGGER
-from tests.support import boundary_time as edge
-from tests.support import dose_builders as build
-from tests.support import lot_builders as words
+from tests.support import boundary_time, dose_builders, lot_builders
 from tests.support.dose_builders import CVX, DAY, STEPS
 from tests.support.keys import key_of
 from tests.support.lot_builders import DIGITS, GTIN, PREFIX
@@ -21,15 +19,15 @@ def schedule(doses, regulator):
 @pytest.fixture(scope="module")
 def lot(lots, manufacturer, regulator):
     """A lot whose profile bears years without readings: these tests are about other things than temperatures."""
-    profile = words.Profile(silence=2_000 * DAY, unknown=2_000 * DAY)
+    profile = lot_builders.Profile(silence=2_000 * DAY, unknown=2_000 * DAY)
     profile_id = lots.registerProfile(profile, {"from": regulator}).events["ProfileRegistered"]["profile"]
     lots.assignPrefix(PREFIX, DIGITS, manufacturer, {"from": regulator})
-    terms = words.Lot(
+    terms = lot_builders.Lot(
         manufacturer.address,
         GTIN,
-        words.lot_number("LOT-1"),
-        edge.now() - DAY,
-        edge.now() + 2_000 * DAY,
+        lot_builders.lot_number("LOT-1"),
+        boundary_time.now() - DAY,
+        boundary_time.now() + 2_000 * DAY,
         10_000,
         str(profile_id),
     )
@@ -43,12 +41,12 @@ def send(coldchain, loggers, institutions, lot, manufacturer, logger, laboratory
     def ship(receiver, units=20, ref=b"\1" * 32):
         tx = coldchain.open(lot, ref, units, 0, bytes(32), bytes(32), {"from": manufacturer})
         shipment = str(tx.events["ShipmentOpened"]["shipment"])
-        device = build.device(ref)
+        device = dose_builders.device(ref)
         institutions.setOperator(device, LOGGER, FOR_EVER, {"from": logger})
         loggers.register(device, 0, 50, bytes(32), {"from": logger})
-        loggers.calibrate(device, edge.now() + 3_000 * DAY, bytes(32), {"from": laboratory})
+        loggers.calibrate(device, boundary_time.now() + 3_000 * DAY, bytes(32), {"from": laboratory})
         coldchain.pair(shipment, device, tx.timestamp, FOR_EVER, 0, {"from": manufacturer})
-        handover, signature = build.acceptance(coldchain, shipment, receiver, key_of(receiver))
+        handover, signature = dose_builders.acceptance(coldchain, shipment, receiver, key_of(receiver))
         coldchain.hand(handover, b"", signature, {"from": manufacturer})
         return shipment
 
@@ -66,7 +64,7 @@ def give(doses, shipment, schedule, clinic, patient):
     """Gives a dose, on this day unless another is named."""
 
     def record(day=None, who=patient, by=clinic, schedule=schedule, shipment=shipment):
-        tx = doses.give(shipment, who, schedule, build.today() if day is None else day, {"from": by})
+        tx = doses.give(shipment, who, schedule, dose_builders.today() if day is None else day, {"from": by})
         return str(tx.events["DoseGiven"]["dose"])
 
     return record
@@ -77,6 +75,8 @@ def giving(doses, shipment, schedule, clinic, patient):
     """How a dose would be refused now."""
 
     def ask(day=None, who=patient, by=clinic, schedule=schedule, shipment=shipment):
-        return edge.refusal(doses.give, shipment, who, schedule, build.today() if day is None else day, sender=by)
+        return boundary_time.refusal(
+            doses.give, shipment, who, schedule, dose_builders.today() if day is None else day, sender=by
+        )
 
     return ask

@@ -8,7 +8,7 @@ from brownie.test import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tests.support import dose_builders as build
+from tests.support import dose_builders
 from tests.support.boundary_time import PASSED, at, now, refusal
 from tests.support.dose_builders import DAY, GRACE, Next, Step, dose_id, today
 from tests.support.errors import error
@@ -54,7 +54,9 @@ class Model:
 @pytest.fixture(scope="module")
 def short(doses, regulator):
     return str(
-        doses.registerSchedule(build.CVX, SCHEDULE, {"from": regulator}).events["ScheduleRegistered"]["schedule"]
+        doses.registerSchedule(dose_builders.CVX, SCHEDULE, {"from": regulator}).events["ScheduleRegistered"][
+            "schedule"
+        ]
     )
 
 

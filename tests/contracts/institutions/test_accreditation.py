@@ -81,10 +81,10 @@ def powers(institutions, lots, loggers, doses, people, regulator):
 
 
 @pytest.mark.parametrize("who", OTHERS)
-def test_no_wrong_actor_has_a_power_of_the_regulator(powers, house, institutions, people, who):
+def test_no_wrong_actor_has_a_power_of_the_regulator(powers, deployed_contracts, institutions, people, who):
     if who == "nurse":
         institutions.setOperator(people.stranger, PROVIDER, FOR_EVER, {"from": people.hospital})
-    accounts = {"nurse": people.stranger, "institution": institutions, "manager": house["AccessManager"]}
+    accounts = {"nurse": people.stranger, "institution": institutions, "manager": deployed_contracts["AccessManager"]}
     account = accounts.get(who) or getattr(people, who)
     for function, args in powers.values():
         assert refusal(function, *args, sender=account) == error("AccessManagedUnauthorized", account)
