@@ -7,17 +7,17 @@ import {Limits} from "contracts/consent/Places.sol";
 import {IConsentRegistry} from "interfaces/consent/IConsentRegistry.sol";
 
 /// @title The levels of a decision beyond the patient's own word to the institution: delegates, then roles
-/// @dev From narrow to wide. Within a level a deny goes before any permit, whoever of the patient and the delegates said
-/// either. A wider deny binds against a narrower permit only when it was issued later; a wider permit never lifts a
-/// narrower deny. The caller has looked at the narrowest level, see `ConsentRegistry.decide`.
+/// @dev From narrow to wide. Within a level a deny goes before any permit, whoever of the patient and the delegates
+/// said either. A wider deny binds against a narrower permit only when it was issued later; a wider permit never
+/// lifts a narrower deny. The caller has looked at the narrowest level, see `ConsentRegistry.decide`.
 library Levels {
     using Pairs for Pairs.Pair;
     using Patients for Patients.Patient;
 
     /// @param institution for whom the actor acts
     /// @param own roles that the actor has: a permit is for them
-    /// @param house roles of its institution: a deny for any of them binds every actor, or an operator with fewer roles
-    /// would escape it
+    /// @param house roles of its institution: a deny for any of them binds every actor, or an operator with fewer
+    /// roles would escape it
     struct Asker {
         address institution;
         uint32 own;
@@ -58,7 +58,8 @@ library Levels {
         }
     }
 
-    /// @dev What the patient and the delegates said to the institution's roles, over what they said to the institution.
+    /// @dev What the patient and the delegates said to the institution's roles, over what they said to the
+    /// institution.
     /// @param verdict not a deny; changed in place
     function byRoles(
         Patients.Patient storage account,

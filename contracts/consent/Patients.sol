@@ -13,7 +13,8 @@ library Patients {
     /// @dev The bound of every loop over layers. An index in `Terms` has six bits: 4 · 14 + 3 is 59, and 63 means all.
     uint256 internal constant DELEGATES = 14;
 
-    /// @dev In `kinds`: bits 0 to 31 are the roles ever named. Bits 32, 33 and 34 are for operators, units and parents.
+    /// @dev In `kinds`: bits 0 to 31 are the roles ever named. Bits 32, 33 and 34 are for operators, units and
+    /// parents.
     uint256 internal constant ANY_ROLE = type(uint32).max;
     uint256 internal constant BY_DELEGATES = 1 << 35;
 
@@ -88,8 +89,8 @@ library Patients {
         return account.pairs[(layer << 160) | uint160(grantee)];
     }
 
-    /// @dev What of a grantee in a layer is revoked by more than the layer's own pair: everything, or by the patient all
-    /// of the grantee's.
+    /// @dev What of a grantee in a layer is revoked by more than the layer's own pair: everything, or by the patient
+    /// all of the grantee's.
     function revokedAround(
         Patient storage account,
         address grantee,
@@ -104,7 +105,8 @@ library Patients {
         return byDelegate > since ? byDelegate : since;
     }
 
-    /// @dev What counts of a layer now: of a delegate's, what its mandate covers and was said since it has the mandate.
+    /// @dev What counts of a layer now: of a delegate's, what its mandate covers and was said since it has the
+    /// mandate.
     function limitsOf(
         Patient storage account,
         IGuardians guardians,

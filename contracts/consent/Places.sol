@@ -11,16 +11,16 @@ using Places for PlaceWord global;
 using Places for Limits global;
 
 /// @notice Which directives of a pair count, in one word; 0 for all, which is the patient's own layer.
-/// @dev From the top: namedAt 40 bits (what a delegate issued before that does not count), 80 unused, laterThan 40 (only
-/// a deny that was issued later binds), outside 88 (purposes and categories that the delegate's mandate does not hold,
-/// as they lie in a place), 8 unused.
+/// @dev From the top: namedAt 40 bits (what a delegate issued before that does not count), 80 unused, laterThan 40
+/// (only a deny that was issued later binds), outside 88 (purposes and categories that the delegate's mandate does
+/// not hold, as they lie in a place), 8 unused.
 type Limits is uint256;
 
 /// @title One directive of a pair: what is written over it, and what it answers
 /// @dev The fields lie as in `IConsentRegistry.Terms`. A place needs no deadline and no index; the pair's first place
 /// has there what belongs to the pair: 40 bits of `bar`, and in the index's six `used` (how many of its places were
-/// ever written, 4 bits) and the two flags of the bar. So a usual grant, revocation or decision touches one slot of the
-/// pair.
+/// ever written, 4 bits) and the two flags of the bar. So a usual grant, revocation or decision touches one slot of
+/// the pair.
 library Places {
     using TermsWords for IConsentRegistry.Terms;
 
@@ -37,8 +37,8 @@ library Places {
         return PlaceWord.wrap((PlaceWord.unwrap(place) & PAIR) | (IConsentRegistry.Terms.unwrap(terms) & ~PAIR));
     }
 
-    /// @dev Whether a directive goes over what the place holds. The later issue does; within one second a deny goes over
-    /// a revocation and a revocation over a permit, and of two signed denies the greater word, of two permits the
+    /// @dev Whether a directive goes over what the place holds. The later issue does; within one second a deny goes
+    /// over a revocation and a revocation over a permit, and of two signed denies the greater word, of two permits the
     /// lesser, so that the order of arrival does not matter. A direct one comes when its patient wants it: only a deny
     /// of that second stops a permit.
     function yieldsTo(PlaceWord place, IConsentRegistry.Terms terms, bool signed) internal pure returns (bool) {
@@ -69,8 +69,8 @@ library Places {
     }
 
     /// @dev The pair's first place with another bar.
-    /// @param permitsOnly it stops permits that are signed and not yet submitted; else it ends all that was issued until
-    /// then
+    /// @param permitsOnly it stops permits that are signed and not yet submitted; else it ends all that was issued
+    /// until then
     /// @param older whether an older bar of the second kind is kept beside it
     function withBar(PlaceWord first, uint256 until, bool permitsOnly, bool older) internal pure returns (PlaceWord) {
         uint256 word = PlaceWord.unwrap(first) & ~(BAR | PERMITS_ONLY | OLDER_BAR);
@@ -137,8 +137,8 @@ library Places {
 
     // ---- judging -------------------------------------------------------------------------------------------------
 
-    /// @dev Whether a directive is there that was not revoked; `since`: everything issued until then is, but for a deny
-    /// of that second.
+    /// @dev Whether a directive is there that was not revoked; `since`: everything issued until then is, but for a
+    /// deny of that second.
     function stands(PlaceWord place, uint256 since) internal pure returns (bool) {
         uint256 effect = effectOf(place);
         unchecked {

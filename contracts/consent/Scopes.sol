@@ -57,7 +57,9 @@ library Scopes {
             if (place.status(since, limits) != IConsentRegistry.Status.Active || !place.fits(asked)) continue;
             uint256 categories = place.categoriesOf();
             if (!place.denies()) {
-                if (wanted) masks.permits[masks.many++] = (uint256(place.issuedAt()) << 56) | categories;
+                if (!wanted) continue;
+                masks.permits[masks.many] = (uint256(place.issuedAt()) << 56) | categories;
+                ++masks.many;
                 continue;
             }
             // Of all records: of every request.

@@ -8,20 +8,21 @@ pragma solidity 0.8.30;
 /// the standard codes, see `contracts/consent/ConsentCodes.sol`. Times are Unix seconds.
 ///
 /// A **directive** is one rule of one patient for one grantee; a pair (patient, grantee) holds up to four, numbered by
-/// `index`, so that purposes may end at different times and a narrow deny lives beside a broad permit. A **grantee** is
-/// an institution's account, or a whole role: the account whose number is the role's bit (1, 2, 4 …).
+/// `index`, so that purposes may end at different times and a narrow deny lives beside a broad permit. A **grantee**
+/// is an institution's account, or a whole role: the account whose number is the role's bit (1, 2, 4 …).
 ///
 /// **Order of signing, not of arrival.** Each action has a time of issue: the block's for a direct one, `issuedAt` for
 /// a signed one. At one place the later issue stands, whoever submits and in whichever order. Within one second a deny
 /// stands before a revocation and a revocation before a permit; of two denies of one second the one with the greater
-/// `Terms`, of two permits the one with the lesser, deadline and index not counted. So no withheld message blocks another, a replay changes
-/// nothing, and any order of arrival gives the same answers. Only direct permits and revocations of one second stand in
-/// the order of the chain.
+/// `Terms`, of two permits the one with the lesser, deadline and index not counted. So no withheld message blocks
+/// another, a replay changes nothing, and any order of arrival gives the same answers. Only direct permits and
+/// revocations of one second stand in the order of the chain.
 ///
-/// **Wide revocations.** One of all of a grantee's (index 255) or of everything, direct or signed, ends every directive
-/// issued until then, at any place, whether it was submitted yet or not; a deny of that very second stands. A **direct**
-/// revocation of one place also stops every signed permit for that grantee, at any place, that was issued until then
-/// and is not yet submitted; it stops no deny. A signed revocation of one place concerns that place alone.
+/// **Wide revocations.** One of all of a grantee's (index 255) or of everything, direct or signed, ends every
+/// directive issued until then, at any place, whether it was submitted yet or not; a deny of that very second stands.
+/// A **direct** revocation of one place also stops every signed permit for that grantee, at any place, that was
+/// issued until then and is not yet submitted; it stops no deny. A signed revocation of one place concerns that place
+/// alone.
 ///
 /// **Delegates** (see IGuardians) have a layer of their own: what a delegate says never takes the place of what the
 /// patient, or another delegate, said, and the reverse. In views and events the index of a delegate's directive is 4
@@ -30,16 +31,16 @@ pragma solidity 0.8.30;
 /// patient revokes it by that index, or with all of the grantee's, or with everything.
 ///
 /// **Decision.** A directive applies when it is in force and a permit holds the request whole (purposes and
-/// categories), a deny any part of it. There are two levels: the institution, and its roles; all roles are one level: a
-/// permit for a role serves the actors that have it, a deny binds all of them. A deny binds against every permit of its
-/// own level and of a wider one, and against a narrower permit only if it was issued strictly later. A permit that no
-/// deny binds against decides; else a deny decides; else nothing does. What a directive says of other purposes or
-/// categories is silence, not an answer.
+/// categories), a deny any part of it. There are two levels: the institution, and its roles; all roles are one level:
+/// a permit for a role serves the actors that have it, a deny binds all of them. A deny binds against every permit of
+/// its own level and of a wider one, and against a narrower permit only if it was issued strictly later. A permit
+/// that no deny binds against decides; else a deny decides; else nothing does. What a directive says of other
+/// purposes or categories is silence, not an answer.
 ///
 /// The directive that is named: of the permits on the narrowest level the latest issued; of the denies the first that
-/// binds, the institution's before a role's. When nothing decides, the reason is the nearest miss, the last that applies
-/// in the order of `Reason` (`Revoked` to `WrongCategory`); what was revoked before it was submitted is never recorded
-/// and no miss. Of several that are equal: the institution's before a
+/// binds, the institution's before a role's. When nothing decides, the reason is the nearest miss, the last that
+/// applies in the order of `Reason` (`Revoked` to `WrongCategory`); what was revoked before it was submitted is never
+/// recorded and no miss. Of several that are equal: the institution's before a
 /// role's, then by the role's bit, then by index.
 interface IConsentRegistry {
     enum Effect {
@@ -70,9 +71,9 @@ interface IConsentRegistry {
     /// @param grantee an institution, or a role as an account
     /// @param terms issued not later than the block, which is not later than the deadline
     /// @param document hash of the signed document (salted), 0 when there is none
-    /// @param r with `vs` the signature of whoever controls the patient's account, as ERC-2098 packs it: 64 bytes. That
-    /// it has two spellings harms nobody: nothing here is kept or found by a signature. A wallet (ERC-1271) is asked
-    /// with the 65 bytes of it. 0: the order is proven otherwise
+    /// @param r with `vs` the signature of whoever controls the patient's account, as ERC-2098 packs it: 64 bytes.
+    /// That it has two spellings harms nobody: nothing here is kept or found by a signature. A wallet (ERC-1271) is
+    /// asked with the 65 bytes of it. 0: the order is proven otherwise
     /// @param vs where r is 0, the number of the order's proof
     struct Order {
         address patient;
@@ -86,8 +87,8 @@ interface IConsentRegistry {
     /// @notice That somebody else, or something else than a key, stands behind an order; or several, when the caller
     /// does.
     /// @param signer 0 for whoever controls the patient's account, or a delegate with a mandate (see IGuardians) that
-    /// covers what is granted, for an order that was issued since the mandate began. A delegate's order has index 0 to 3
-    /// or 255 and concerns what this delegate said alone
+    /// covers what is granted, for an order that was issued since the mandate began. A delegate's order has index 0
+    /// to 3 or 255 and concerns what this delegate said alone
     /// @param signature 65 bytes r‖s‖v, or what the signer's ERC-1271 wallet accepts; empty when the caller is the
     /// signer
     struct Proof {
@@ -150,24 +151,24 @@ interface IConsentRegistry {
         Implied // the patient never said anything; the deployment's policy permits
     }
 
-    /// @notice A directive was granted. With `ConsentRevoked`, `SignedByDelegate` and `ControllerFollowed` this rebuilds
-    /// all that the registry keeps.
-    /// @param terms as they stand from now on: those of a direct grant with the time of its block; the index is that of
-    /// the views
+    /// @notice A directive was granted. With `ConsentRevoked`, `SignedByDelegate` and `ControllerFollowed` this
+    /// rebuilds all that the registry keeps.
+    /// @param terms as they stand from now on: those of a direct grant with the time of its block; the index is that
+    /// of the views
     /// @param document hash of the signed document (salted), 0 when there is none
     event ConsentGranted(address indexed patient, address indexed grantee, Terms terms, bytes32 document);
     /// @notice Directives were revoked.
     /// @param grantee whose; 0 with index 255: everything, of the patient or of what the delegate said
-    /// @param terms effect `None`, with the time of issue until which everything at that place is revoked, and the index
-    /// of the views. Deadline 0 when it was the patient's own call: then signed permits for the grantee, at any place,
-    /// that were issued until then and are not yet submitted are refused as well
+    /// @param terms effect `None`, with the time of issue until which everything at that place is revoked, and the
+    /// index of the views. Deadline 0 when it was the patient's own call: then signed permits for the grantee, at any
+    /// place, that were issued until then and are not yet submitted are refused as well
     event ConsentRevoked(address indexed patient, address indexed grantee, Terms terms);
     /// @notice Comes before the event of an order that a delegate signed.
     event SignedByDelegate(address indexed patient, address indexed delegate);
     event ControllerFollowed(address indexed patient, address indexed controller);
     /// @notice An order was not carried out, and the others of its batch were.
-    /// @dev Warning: anyone can cause one, for any patient, with a signature that is none. It tells a relayer what became
-    /// of its orders, and nothing of the patient.
+    /// @dev Warning: anyone can cause one, for any patient, with a signature that is none. It tells a relayer what
+    /// became of its orders, and nothing of the patient.
     /// @param terms as submitted
     /// @param reason the custom error with its arguments, encoded as it would have reverted
     event OrderSkipped(address indexed patient, address indexed grantee, Terms terms, bytes reason);
@@ -180,8 +181,8 @@ interface IConsentRegistry {
     /// would permit later. A deny may.
     error UnknownCodes(uint32 purposes, uint56 categories);
     error InvalidPeriod(uint40 start, uint40 end);
-    /// @notice What stands since `issuedAt` goes before it, see "Order of signing"; for a signed revocation: it changes
-    /// nothing.
+    /// @notice What stands since `issuedAt` goes before it, see "Order of signing"; for a signed revocation: it
+    /// changes nothing.
     error Superseded(address patient, address grantee, uint8 index, uint40 issuedAt);
     /// @notice A direct grant is issued now and needs no deadline: both must be 0.
     error UnexpectedTimes(uint40 issuedAt, uint40 deadline);
@@ -206,9 +207,9 @@ interface IConsentRegistry {
     function grant(address grantee, Terms terms, bytes32 document) external;
 
     /// @notice The caller revokes; constant cost. Never blocked, whatever else is paused or suspended.
-    /// @dev Also stops permits for that grantee that were signed until now and not yet submitted; with index 255, or for
-    /// everything, denies as well. Revoking what is not there is allowed: it still stops what was signed. Without any
-    /// change nothing is emitted. What was issued later stands, and so does a deny of this very second.
+    /// @dev Also stops permits for that grantee that were signed until now and not yet submitted; with index 255, or
+    /// for everything, denies as well. Revoking what is not there is allowed: it still stops what was signed. Without
+    /// any change nothing is emitted. What was issued later stands, and so does a deny of this very second.
     /// @param grantee whose; 0 with `index` 255 revokes everything of the caller
     /// @param index which directive: 0 to 3, or that of a delegate's; or 255 for all of the grantee's
     function revoke(address grantee, uint8 index) external;
@@ -217,10 +218,10 @@ interface IConsentRegistry {
 
     /// @notice Carries out signed orders.
     /// @dev An order that cannot be carried out (what stands goes before it, it has expired, is issued in the future,
-    /// badly signed, out of a delegate's scope, or breaks a rule of granting) is skipped with `OrderSkipped`; in `Strict`
-    /// mode the first such order reverts the whole batch with its reason. The signature is checked as a key's first
-    /// and, when that fails and the patient has code, as an ERC-1271 wallet's, so accounts with an EIP-7702 delegation
-    /// sign with their key.
+    /// badly signed, out of a delegate's scope, or breaks a rule of granting) is skipped with `OrderSkipped`; in
+    /// `Strict` mode the first such order reverts the whole batch with its reason. The signature is checked as a
+    /// key's first and, when that fails and the patient has code, as an ERC-1271 wallet's, so accounts with an
+    /// EIP-7702 delegation sign with their key.
     /// @param proofs of the orders that have no `r`; empty when all of them are simply signed
     /// @param mode what becomes of the batch when one cannot be carried out
     /// @return refusals empty when all were carried out; else one for each order: the selector of its error, 0 for an
@@ -237,9 +238,9 @@ interface IConsentRegistry {
     // ---- views ---------------------------------------------------------------------------------------------------
 
     /// @notice May `actor` use data of these `categories` of `patient` for `purpose`, now?
-    /// @dev Never reverts. The actor's licence and roles come from `Institutions`. A request without a purpose or without
-    /// a record class (also one of sensitivity labels alone) is no request: `None`, `NoDirective`. So a deny of all
-    /// record classes touches every request.
+    /// @dev Never reverts. The actor's licence and roles come from `Institutions`. A request without a purpose or
+    /// without a record class (also one of sensitivity labels alone) is no request: `None`, `NoDirective`. So a deny
+    /// of all record classes touches every request.
     /// @param actor an institution or its operator
     /// @param purpose one purpose bit, or several that must all be permitted
     /// @param categories the record's class and all of its sensitivity labels
@@ -255,9 +256,9 @@ interface IConsentRegistry {
     ) external view returns (Answer answer, Reason reason, address grantee, uint256 index);
 
     /// @notice Which data of `patient` `actor` may use for `purpose` now: `decide` for each category by itself.
-    /// @dev Never reverts. For a request of one record class the masks say what `decide` does: permitted, denied, or in
-    /// neither mask. A deny of all record classes denies every label, too. Warning: of a record with several categories
-    /// ask `decide`: one permit must hold them all.
+    /// @dev Never reverts. For a request of one record class the masks say what `decide` does: permitted, denied, or
+    /// in neither mask. A deny of all record classes denies every label, too. Warning: of a record with several
+    /// categories ask `decide`: one permit must hold them all.
     /// @param actor an institution or its operator
     /// @param purpose one purpose bit, or several that must all be permitted
     /// @return permitted categories that a permit, or the implicit policy, permits
@@ -275,7 +276,8 @@ interface IConsentRegistry {
     /// @param index 0 to 3, or that of a delegate's
     function directive(address patient, address grantee, uint8 index) external view returns (Record memory);
 
-    /// @notice Issue of the last "revoke everything" of a patient, 0 when never; what was issued until then is revoked.
+    /// @notice Issue of the last "revoke everything" of a patient, 0 when never; what was issued until then is
+    /// revoked.
     function revokedUntil(address patient) external view returns (uint40);
 
     /// @notice What is refused of a pair at whichever place.
@@ -285,8 +287,8 @@ interface IConsentRegistry {
     /// all of the grantee's was never revoked
     function refusedUntil(address patient, address grantee) external view returns (uint40 permits, uint40 all);
 
-    /// @notice The delegates who have said anything for the patient, in the order of their numbers, which begin with 1;
-    /// at most 14.
+    /// @notice The delegates who have said anything for the patient, in the order of their numbers, which begin with
+    /// 1; at most 14.
     function delegatesOf(address patient) external view returns (address[] memory accounts);
 
     /// @notice The EIP-712 digest that the patient signs for an order, whatever stands in its `r` and `vs`.
