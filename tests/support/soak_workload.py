@@ -41,7 +41,8 @@ ORDERS = "ggggggrnlg"
 class Setting:
     """What every process of a soak knows.
 
-    urls     the proxy, and what a sender may ask beside it
+    url      the proxy that spoils what passes
+    liar     the proxy whose answers are lies now and then; a sender may ask it too
     folder   the outboxes, the index, and what the workers write down
     keys     of the hospital that submits claims and of the clinic that relays orders, by name
     began    the chain's clock when the soak began
@@ -49,6 +50,7 @@ class Setting:
 
     seed: int
     url: str
+    liar: str
     book: str
     plan: str
     plan_id: bytes
@@ -78,7 +80,9 @@ class Work:
         return load_plan(self.setting.plan)
 
     def items(self, sender: str, chunk: int) -> list[Item]:
-        numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+        return self.some(sender, range(chunk * CHUNK, (chunk + 1) * CHUNK))
+
+    def some(self, sender: str, numbers: Sequence[int]) -> list[Item]:
         if sender == "hospital":
             claims = {f"claim-{n}": ([self.claim(n).struct()], []) for n in numbers}
             return self._items("ClaimDesk", "submit", claims, GAS_OF_CLAIM)
