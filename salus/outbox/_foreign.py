@@ -71,12 +71,19 @@ def examine(run: Run, own: int, survey: Survey, first: int, given: Given) -> set
     began = time.monotonic()
     while unknown:
         mined = {nonce for nonce in unknown if nonce < survey.count}
-        found = _mined(run, mined, survey.head) if mined else {}
-        if left := unknown - mined:
-            there = waiting(run, left)
-            found |= there
-            if not own:
-                unknown &= set(there) | mined | forgotten  # nothing else that waits is a new file's
+        found: dict[int, Foreign] = {}
+        try:
+            if mined:
+                found = _mined(run, mined, survey.head)
+            if left := unknown - mined:
+                there = waiting(run, left)
+                found |= there
+                if not own:
+                    unknown &= set(there) | mined | forgotten  # nothing else that waits is a new file's
+        except BadAnswer as trouble:
+            if time.monotonic() - began > run.settings.patience:
+                raise
+            run.nodes.contradict(str(trouble))
         run.store.note_foreign(found.values())
         unknown -= set(found)
         waited = time.monotonic() - began

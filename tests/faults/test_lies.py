@@ -300,6 +300,25 @@ def test_P11_a_null_receipt_at_the_first_node_does_not_hide_the_seconds(chain, t
         assert [result.done for result in case.results().values()] == [True] * MINTED + [False], case.errors
 
 
+@pytest.mark.parametrize("method", ["eth_blockNumber", "eth_getTransactionCount"])
+@pytest.mark.parametrize("nonsense", ["zebra", None, {}, 5])
+def test_P1_nonsense_of_one_node_does_not_end_a_run_that_has_another(chain, trial, monkeypatch, method, nonsense):
+    monkeypatch.setitem(OPTIONS, "patience", 5)
+    with lying(chain, trial, (method, lambda _: nonsense), also=True) as case:
+        case.act()
+        assert [result.done for result in case.results().values()] == [True] * MINTED + [False]
+        assert not case.errors
+        with case.outbox() as outbox:
+            assert "no number in hex" in outbox.status().contradictions[case.proxy.url.rstrip("/")]
+
+
+def test_P1_nonsense_of_the_only_node_is_an_error_and_nothing_is_lost(chain, trial):
+    with lying(chain, trial, ("eth_blockNumber", lambda _: "zebra")) as case:
+        case.act()
+        assert any("'zebra' for the latest block" in str(error) for error in case.errors)
+        case.expect_once(Proof.PROVEN)
+
+
 def test_P1_a_head_that_is_told_too_high_makes_nothing_final(chain, trial, monkeypatch):
     monkeypatch.setitem(OPTIONS, "confirmations", 1_000_000)
     with lying(chain, trial, ("eth_blockNumber", lambda head: hex(int(head, 16) + 2_000_000))) as case:

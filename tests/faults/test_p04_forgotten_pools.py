@@ -1,5 +1,6 @@
 """P4: a restored outbox whose forgotten transactions wait above a gap, where no node shows them."""
 
+import copy
 import sqlite3
 from contextlib import closing
 
@@ -9,7 +10,8 @@ from salus.errors import NotMined
 from salus.outbox import State
 from salus.outbox._rows import Attempt
 from tests.faults.test_p04_restored_files import copied, restored, sent
-from tests.support.mint_outbox import TokenMinter
+from tests.support.fault_proxy import FaultProxy
+from tests.support.mint_outbox import TokenMinter, holder
 
 FORGOTTEN = range(201, 206)
 
@@ -66,6 +68,36 @@ def test_p4_nonces_that_went_with_the_pool_are_filled_and_the_items_done_once(mi
     assert all(result.done for result in sent(minter, path, [*reversed(FORGOTTEN), 206]))
     assert minter.count() == count + 2 * len(FORGOTTEN) + 1
     minter.expect_once(range(200, 207))
+
+
+def test_p4_what_one_node_tells_wrongly_of_the_forgotten_is_read_from_another(minter, path):
+    """The first node changes the receiver of what was forgotten: that fits no hash, and the second is asked."""
+    sent(minter, path, [200])
+    backup = copied(path, "backup")
+    minter.node.request("evm_setAutomine", False)
+    with minter.client().outbox(path, patience=1) as outbox:
+        with pytest.raises(NotMined):
+            list(outbox.send_all(minter.items(FORGOTTEN), preflight=False))
+        done = {result.key: result.transaction for result in outbox.results(State.STORED, State.SENT)}
+    restored(backup, path)
+    minter.node.request("evm_setIntervalMining", 4)  # so that they are read while they wait
+
+    def elsewhere(_, block, __):
+        told = copy.deepcopy(block)
+        for one in told["transactions"] if told else []:
+            if isinstance(one, dict):
+                one["to"] = holder(1)
+        return told
+
+    count = minter.pending()
+    with FaultProxy(minter.node.url) as proxy:
+        proxy.spoil("eth_getBlockByNumber", "alter", change=elsewhere)
+        with minter.client(proxy.url).outbox(path, patience=10, also=[minter.node.url]) as outbox:
+            results = list(outbox.send_all(minter.items(FORGOTTEN)))
+            assert {result.key: result.transaction for result in results} == done
+            assert proxy.url.rstrip("/") in outbox.status().contradictions
+    assert minter.count() == count
+    minter.expect_once(range(200, 206))
 
 
 def test_p4_a_file_that_forgot_nothing_fills_nothing(minter, path, later):
