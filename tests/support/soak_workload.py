@@ -5,6 +5,7 @@ the same.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -139,4 +140,4 @@ class Work:
 def note(setting: Setting, worker: str, **words: Any) -> None:
     """A line in what a worker writes down."""
     with open(setting.file(f"{worker}.log"), "a") as file:
-        file.write(json.dumps(words) + "\n")
+        file.write(json.dumps({"at": round(time.time(), 1), **words}) + "\n")
