@@ -26,6 +26,7 @@ __all__ = ["PLAIN", "Given", "Giver", "key_lock", "outbox_folder", "settled_next
 
 _FRESH = 30  # seconds; above the time for what is on its way when the lock is given on
 _HEAD = 128  # bytes of the last nonce; the journal follows
+_LATELY = 1_000  # entries of the journal: nonces only rise, and those that are not in a block yet are the last
 _ENTRY = struct.Struct("<QQ8s8s")  # first nonce, how many, and who was given them
 # Seconds within which a node, or one of several behind one address, knows what it was sent; on this machine fewer.
 _LATE, _LATE_NEAR = 5.0, 0.1
@@ -134,15 +135,37 @@ class Given:
             first: The first nonce.
             end: The nonce after the last.
         """
-        size = os.fstat(self._handle).st_size - _HEAD
-        if first >= end or size < _ENTRY.size:
-            return {}
-        journal = os.pread(self._handle, size - size % _ENTRY.size, _HEAD)
         found: dict[int, Giver] = {}
-        for start, count, file, mark in _ENTRY.iter_unpack(journal):
-            nonces = range(max(start, first), min(start + count, end))
-            found |= dict.fromkeys(nonces, Giver(file, mark))
+        for start, count, giver in self._journal() if first < end else ():
+            found |= dict.fromkeys(range(max(start, first), min(start + count, end)), giver)
         return found
+
+    def end_for(self, giver: Giver) -> int:
+        """The nonce after the highest that was given to an outbox lately, by the journal; 0 where none was.
+
+        Args:
+            giver: The outbox.
+        """
+        return max((start + count for start, count, who in self._journal(_LATELY) if who.may_be(giver)), default=0)
+
+    def is_given_elsewhere(self, nonce: int, giver: Giver) -> bool:
+        """Whether the journal tells of anyone else who was given a nonce.
+
+        Args:
+            nonce: The nonce.
+            giver: The outbox.
+        """
+        return any(start <= nonce < start + n and not who.may_be(giver) for start, n, who in self._journal())
+
+    def _journal(self, last: int | None = None) -> Iterator[tuple[int, int, Giver]]:
+        """The entries, oldest first, as first nonce, how many, and who was given them; the last so many, None for
+        all.
+        """
+        entries = max(os.fstat(self._handle).st_size - _HEAD, 0) // _ENTRY.size
+        skipped = 0 if last is None else max(entries - last, 0)
+        journal = os.pread(self._handle, (entries - skipped) * _ENTRY.size, _HEAD + skipped * _ENTRY.size)
+        for start, count, file, mark in _ENTRY.iter_unpack(journal):
+            yield start, count, Giver(file, mark)
 
 
 def settled_next(given: Given, counted: Callable[[], int], knows: Callable[[str], bool], *, near: bool) -> int:

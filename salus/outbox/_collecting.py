@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from salus.chain.proof import Contradiction
 from salus.outbox._dispatch import Flight
-from salus.outbox._foreign import is_same_call
+from salus.outbox._foreign import claims_nonce
 from salus.outbox._items import State
 from salus.outbox._outcomes import Mined, NonceTaken
 from salus.outbox._rechecking import Change
@@ -137,7 +137,7 @@ class Collector:
         other = run.tracker.find_replacement_tx(row.nonce, *run.store.around(row.nonce, run.progress.head))
         if other is None or other[0] in {attempt.hash for attempt in flight.attempts}:
             return False
-        if is_same_call(run, flight, other[0]):
+        if claims_nonce(run, flight, *other):
             return False  # it did happen; its receipt is found at the next look
         row.state, row.mined, row.block, row.deep = State.LOST, other[0], other[1], False
         row.block_hash = row.gas_used = row.proof = None

@@ -4,6 +4,10 @@ A file that was restored from a backup, or deleted, has forgotten what was sent 
 before anything is signed. One that does what a queued item is to do (receiver, value and data) is that item's: it is
 adopted and not done again. One that calls what the items of this outbox call, and is no item's, may be an item that is
 given later: nothing is signed until it is given, or until the user says that the transaction is none.
+
+What the file has forgotten may also wait at a node above a gap, where no node shows it, and be carried out as soon as
+the gap is filled. The journal of the key tells its nonces. They are used up before anything else is signed: by the
+forgotten transactions, which are then read like the others, or by transfers of nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +29,11 @@ if TYPE_CHECKING:
     from salus.outbox._dispatch import Flight
     from salus.outbox._run import Run
 
-__all__ = ["Gap", "examine", "expect_explained", "is_same_call", "waiting"]
+__all__ = ["Gap", "claims_nonce", "examine", "expect_explained", "waiting"]
 
 _FULL_BLOCKS = 20  # with their transactions, in one message
 _PAUSE = 0.2
+_HIDDEN = 2.0  # seconds after which what no node shows waits above a gap, or nowhere
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Gap:
     by: str | None = None
 
 
-def examine(run: Run, own: int, survey: Survey, first: int, given: Given) -> None:
+def examine(run: Run, own: int, survey: Survey, first: int, given: Given) -> set[int]:
     """Read who used the nonces that the file does not know; under the key's lock.
 
     Args:
@@ -55,27 +60,36 @@ def examine(run: Run, own: int, survey: Survey, first: int, given: Given) -> Non
         first: The next nonce to be given away.
         given: What the holders of the key's lock tell each other.
 
+    Returns:
+        The nonces that the file has forgotten and that no node shows.
+
     Raises:
         NodeRefused: One waits for a block, and the node does not tell what it is.
     """
-    unknown = _unknown(run, own, survey, first, given)
+    unknown, forgotten = _unknown(run, own, survey, first, given)
     unknown -= run.store.read_foreign()
-    if not unknown:
-        return
-    end = time.monotonic() + run.settings.patience
+    began = time.monotonic()
     while unknown:
         mined = {nonce for nonce in unknown if nonce < survey.count}
-        found = _mined(run, mined, survey.head) if mined else {}
-        if left := unknown - mined:
-            there = waiting(run, left)
-            found |= there
-            if not own:
-                unknown &= set(there) | mined  # a new file has forgotten nothing that waits
+        found: dict[int, Foreign] = {}
+        try:
+            if mined:
+                found = _mined(run, mined, survey.head)
+            if left := unknown - mined:
+                there = waiting(run, left)
+                found |= there
+                if not own:
+                    unknown &= set(there) | mined | forgotten  # nothing else that waits is a new file's
+        except BadAnswer as trouble:
+            if time.monotonic() - began > run.settings.patience:
+                raise
+            run.nodes.contradict(str(trouble))
         run.store.note_foreign(found.values())
         unknown -= set(found)
-        if not unknown:
-            return
-        if time.monotonic() > end:
+        waited = time.monotonic() - began
+        if not unknown or (waited > _HIDDEN and unknown <= forgotten and min(unknown) >= survey.pending):
+            return unknown
+        if waited > run.settings.patience:
             raise NodeRefused(
                 f"nonce {min(unknown)} of {run.account} was used by a transaction that this outbox did not send, and"
                 " the node does not tell which; nothing is signed. Wait until it is in a block, or ask another node,"
@@ -84,18 +98,20 @@ def examine(run: Run, own: int, survey: Survey, first: int, given: Given) -> Non
             )
         time.sleep(_PAUSE)
         survey = run.nodes.survey(run.account, own)
+    return set()
 
 
-def _unknown(run: Run, own: int, survey: Survey, first: int, given: Given) -> set[int]:
-    """The nonces that neither the file nor the journal of the key explains."""
+def _unknown(run: Run, own: int, survey: Survey, first: int, given: Given) -> tuple[set[int], set[int]]:
+    """The nonces that neither the file nor the journal of the key explains; and those that the journal gives to this
+    outbox, be they above all that the node counts.
+    """
     me = run.store.giver
-    if own:
-        givers = given.givers(own, first)
-        return {nonce for nonce in range(own, first) if nonce not in givers or givers[nonce].may_be(me)}
-    # A new file: of what is in blocks only that was its own which the journal gives to a file in its place.
-    givers = given.givers(0, first)
+    upto = max(first, given.end_for(me))
+    givers = given.givers(own, upto)
     forgotten = {nonce for nonce, giver in givers.items() if giver.may_be(me)}
-    return forgotten | {nonce for nonce in range(survey.count, first) if nonce not in givers}
+    # Of a new file: of what is in blocks only that was its own which the journal gives to a file in its place.
+    unexplained = range(own if own else survey.count, first)
+    return forgotten | {nonce for nonce in unexplained if nonce not in givers}, forgotten
 
 
 def _mined(run: Run, nonces: set[int], head: int) -> dict[int, Foreign]:
@@ -188,23 +204,30 @@ def expect_explained(run: Run, book: frozenset[bytes]) -> None:
             )
 
 
-def is_same_call(run: Run, flight: Flight, hash_: str) -> bool:
+def claims_nonce(run: Run, flight: Flight, hash_: str, block: int) -> bool:
     """Whether a transaction that used an item's nonce does what the item is to do: then it is an attempt of the item,
     signed with a raised fee after the backup that the file was restored from.
+
+    Else it may be what the file has forgotten, and is noted for the items that are given later; but not where another
+    outbox on this host was given the nonce.
 
     Args:
         run: The run.
         flight: The item.
         hash_: The transaction's hash.
+        block: Its block's number.
     """
     (told,) = run.nodes.ask([("eth_getTransactionByHash", [hash_])])
-    if not isinstance(told, Mapping) or str(told.get("hash")).lower() != hash_ or flight.row.nonce is None:
+    row = flight.row
+    if not isinstance(told, Mapping) or str(told.get("hash")).lower() != hash_ or row.nonce is None:
         return False
-    foreign = _foreign(told, flight.row.nonce, None)
-    if foreign.digest != flight.row.item.digest() or not foreign.attempt.raw:
-        return False
-    a = foreign.attempt
-    attempt = Attempt(a.hash, a.raw, a.gas, a.most, a.tip, flight.attempts[-1].number + 1)
-    run.store.bump([(flight.row.id, attempt)])
-    flight.attempts.append(attempt)
-    return True
+    foreign = _foreign(told, row.nonce, block)
+    if foreign.attempt.raw and foreign.digest == row.item.digest():
+        run.store.adopt_attempt(row.id, foreign.attempt)
+        flight.attempts = run.store.attempts([row])[row.id]
+        return True
+    with run.lock() as given:
+        elsewhere = given.is_given_elsewhere(row.nonce, run.store.giver)
+    if not elsewhere:
+        run.store.note_foreign([foreign])
+    return False

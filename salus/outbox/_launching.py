@@ -99,8 +99,8 @@ class Launcher:
         if not run.gas_limit:
             with run.lock() as given:
                 self._look_around(given)
-            if not self.queue:
-                return
+                if self._is_filling() or not self.queue:
+                    return
         rows = [self.queue.popleft() for _ in range(min(self._batch, len(self.queue)))]
         flying, trying = bool(run.flights), run.settings.trying
         self._trial = self.dry_run.begin(rows, run.gas_limit, flying=flying, trying=trying)
@@ -171,18 +171,22 @@ class Launcher:
     def _look_around(self, given: Given) -> tuple[Survey, int]:
         """The account as the node sees it, and its next nonce, under the key's lock.
 
-        What the key sent and the file does not know is read, and given to the queued items that it carried out.
+        What the key sent and the file does not know is read, and given to the queued items that it carried out. Where
+        the file has forgotten what no node shows, its nonces are filled.
         """
         run = self._run
         own = run.store.next_nonce()
         survey, first = self._survey(own, given)
         run.gas_limit = survey.gas_limit
-        examine(run, own, survey, first, given)
+        hidden = examine(run, own, survey, first, given)
         claimed = self._claim()
         if own:
-            for start, end in _ranges(set(range(own, first)) - claimed):
+            for start, end in _ranges(set(range(own, first)) - claimed - hidden):
                 run.store.used_elsewhere(start, end)
-        return survey, first
+        if hidden:
+            run.fill(hidden, survey.fees, given)
+            run.out.send_missing(run.store.waiting_from(min(hidden), len(hidden)))
+        return survey, max([first, *(nonce + 1 for nonce in hidden)])
 
     def _claim(self) -> set[int]:
         """Take over what was done for queued items already, by a transaction that the file had forgotten; the nonces.
@@ -203,12 +207,34 @@ class Launcher:
         run = self._run
         with run.lock() as given:
             survey, first = self._look_around(given)
+            if self._is_filling([row for row, _ in allowed]):
+                return []
             queued = {row.id for row in run.store.still_queued([row for row, _ in allowed])}
             if queued:
                 expect_explained(run, run.nodes.contracts)
             self._sign_and_send([(row, gas) for row, gas in allowed if row.id in queued], survey, first, given)
         self._begin_trial()
         return self._follow([row for row, _ in allowed if row.id not in queued and not self._flies(row)])
+
+    def _is_filling(self, rows: Sequence[Row] = ()) -> bool:
+        """Whether a gap is being filled; then that is followed, whichever process began it.
+
+        What waits above the gap may be what the file has forgotten: it must be read before anything more is tried or
+        signed.
+
+        Args:
+            rows: Items that go back into the queue then, with all that were tried.
+        """
+        run = self._run
+        filling = run.store.filling()
+        if filling:
+            back = [*rows, *(row for row, _ in self._tried), *(self._trial.rows if self._trial else ())]
+            self.queue.extendleft(reversed(back))
+            self._tried.clear()
+            self._trial, run.gas_limit = None, 0  # so that the account is looked at before the next dry run
+            run.adopt(filling)
+            self.stalled_at = run.progress.count
+        return bool(filling)
 
     def _flies(self, row: Row) -> bool:
         """Whether an item is in flight already, by another object of the same row."""

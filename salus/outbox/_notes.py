@@ -58,7 +58,11 @@ class Notes(Database):
 
     def unclaimed(self) -> list[Foreign]:
         """What was sent from elsewhere and is no item's, by nonce."""
-        asked = "SELECT nonce, block, digest, target, hash, raw, gas, most, tip FROM foreign_sent WHERE item IS NULL"
+        # What lost its nonce to an item of ours after all is nobody's.
+        asked = (
+            "SELECT nonce, block, digest, target, hash, raw, gas, most, tip FROM foreign_sent WHERE item IS NULL"
+            " AND nonce NOT IN (SELECT nonce FROM items WHERE nonce IS NOT NULL AND state <> 'lost')"
+        )
         with self._readable():
             rows = list(self._db.execute(f"{asked} ORDER BY nonce"))
         return [

@@ -114,7 +114,8 @@ class Outbox:
         blocks = self._store.final_blocks()
         # Blocks rest on one another: those that the chain still has come first.
         kept = bisect_left(blocks, True, key=lambda block: not self._has(block))
-        self._store.question(blocks[kept][0], newest)
+        if kept < len(blocks):  # else another process was faster, or the node has caught up
+            self._store.question(blocks[kept][0], newest)
 
     def _has(self, block: tuple[int, str]) -> bool:
         """Whether all endpoints that have a block of this number have it with this hash, and one does."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 
 from salus.chain.rpc import number
@@ -10,12 +9,11 @@ from salus.errors import BadInput, NodeRefused, NotMined
 from salus.outbox._dispatch import Flight
 from salus.outbox._envelope import Fees
 from salus.outbox._foreign import Gap, waiting
-from salus.outbox._items import Item, State
+from salus.outbox._items import State
 from salus.outbox._nodes import BATCH
 from salus.outbox._rechecking import Change
 from salus.outbox._rows import Attempt, Row
 from salus.outbox._run import Run
-from salus.outbox._store import FILL
 
 __all__ = ["Repairer"]
 
@@ -98,18 +96,7 @@ class Repairer:
             self._note_gap(Gap(missing[0], missing[-1]))
             if survey.pending > count:
                 return False
-            run.expect_fee(survey.fees)
-            signed = []
-            for nonce in missing:
-                item = Item(f"fill nonce {nonce} {secrets.token_hex(4)}", run.account, b"", FILL, run.transfer_gas())
-                attempt = run.attempt(Row(0, item, State.QUEUED), nonce, run.transfer_gas(), survey.fees)
-                signed.append((item, nonce, attempt))
-            rows = run.store.fill(signed)
-            for start in missing:
-                given.give(start, 1, run.store.giver)
-            for row, (_, nonce, attempt) in zip(rows, signed, strict=True):
-                run.flights[nonce] = Flight(row, [attempt])
-            run.settings.hook("after_fill")
+            run.fill(missing, survey.fees, given)
         run.out.send_missing(run.store.waiting_from(count, BATCH))
         run.progress.resent_at = time.monotonic()
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -13,12 +14,12 @@ from salus.chain.rpc import Trouble, number
 from salus.errors import NodeRefused
 from salus.outbox._dispatch import Dispatch, Flight
 from salus.outbox._envelope import Fees, Unsigned, signing
-from salus.outbox._items import State
+from salus.outbox._items import Item, State
 from salus.outbox._nodes import BATCH, Nodes
 from salus.outbox._rechecking import Change, recheck
 from salus.outbox._rows import Attempt, Row
 from salus.outbox._settings import LARGEST_WINDOW, Settings
-from salus.outbox._store import Store
+from salus.outbox._store import FILL, Store
 from salus.outbox._tracking import Tracker
 
 if TYPE_CHECKING:
@@ -144,6 +145,29 @@ class Run:
             call = Unsigned(nonce, item.target, item.data, gas, fees, item.value)
         raw, hash_ = self.sign(call)
         return Attempt("0x" + hash_.hex(), raw, gas, fees.most, fees.tip, order, cancels)
+
+    def fill(self, nonces: Iterable[int], fees: Fees, given: Given) -> None:
+        """Sign transfers of nothing to the account itself with nonces that nothing has, and write them down; under the
+        key's lock.
+
+        Args:
+            nonces: The nonces.
+            fees: What a unit of gas may cost.
+            given: What the holders of the key's lock tell each other.
+
+        Raises:
+            NodeRefused: The fee is above the ceiling.
+        """
+        self.expect_fee(fees)
+        signed, gas = [], self.transfer_gas()
+        for nonce in sorted(nonces):
+            item = Item(f"fill nonce {nonce} {secrets.token_hex(4)}", self.account, b"", FILL, gas)
+            signed.append((item, nonce, self.attempt(Row(0, item, State.QUEUED), nonce, gas, fees)))
+        rows = self.store.fill(signed)
+        for row, (_, nonce, attempt) in zip(rows, signed, strict=True):
+            given.give(nonce, 1, self.store.giver)
+            self.flights[nonce] = Flight(row, [attempt])
+        self.settings.hook("after_fill")
 
     def transfer_gas(self) -> int:
         """The gas of a transfer of nothing to the account itself; on some chains more than the usual 21,000."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from salus.errors import BadInput, SalusError
@@ -164,6 +165,20 @@ class Store(Notes):
         with self._transaction(durable=True):
             self._insert(bumped)
 
+    def adopt_attempt(self, id_: int, attempt: Attempt) -> None:
+        """Write a further attempt of an item, which the file has forgotten, unless it is there: another process may
+        have found it too.
+
+        Args:
+            id_: The item's id.
+            attempt: The attempt; its number follows on those that are there.
+        """
+        with self._transaction(durable=True):
+            there = list(self._db.execute("SELECT hash, number FROM attempts WHERE item = ?", (id_,)))
+            if attempt.hash not in {hash_ for hash_, _ in there}:
+                number = max((number for _, number in there), default=-1) + 1
+                self._insert([(id_, replace(attempt, number=number))])
+
     def fill(self, signed: Sequence[tuple[Item, int, Attempt]]) -> list[Row]:
         """Write new items with their nonces and first attempts, all or nothing, and wait for the disk.
 
@@ -183,6 +198,10 @@ class Store(Notes):
                 self._insert([(row.id, attempt)])
                 row.state, row.nonce = State.STORED, nonce
         return rows
+
+    def filling(self) -> list[Row]:
+        """The transfers of nothing into a gap that are in no block."""
+        return [row for row in self.rows(State.STORED, State.SENT) if row.item.name == FILL]
 
     def _insert(self, attempts: Iterable[tuple[int, Attempt]]) -> None:
         now, attempts = time.time(), list(attempts)

@@ -73,10 +73,25 @@ class Tracker:
         self._unread: dict[int, int] = {}  # of a nonce whose user is searched: the highest block that is not read yet
 
     def now(self) -> tuple[int, int]:
-        """How many transactions of the account are in blocks, and the latest block's number."""
+        """How many transactions of the account are in blocks, and the latest block's number.
+
+        An endpoint whose answer is no number is left for the next one.
+
+        Raises:
+            BadAnswer: No endpoint gives numbers.
+        """
         asked: list[Call] = [("eth_getTransactionCount", [self._account, "latest"]), ("eth_blockNumber", [])]
-        count, head = self._nodes.ask(asked)
-        return number(count, "the nonce", most=1 << 64), number(head, "the latest block", most=_TALL)
+        turns = 2 * self._nodes.count
+        while True:
+            count, head = self._nodes.ask(asked)
+            try:
+                return number(count, "the nonce", most=1 << 64), number(head, "the latest block", most=_TALL)
+            except BadAnswer as trouble:
+                turns -= 1
+                if not turns:
+                    raise
+                self._nodes.contradict(str(trouble))
+                time.sleep(_PAUSE)
 
     # ----------------------------------------------------------------------------------------------------- receipts
 

@@ -1,12 +1,15 @@
-"""The soak: senders and an indexer under everything that goes wrong, in an order that a seed repeats, until the time is
+"""The soak: senders and indexers under everything that goes wrong, in an order that a seed repeats, until the time is
 over.
 
     python -m tests.faults --minutes 10 --seed 7            (make soak MINUTES=10 SEED=7)
 
 Two accounts send real claims and signed grants through a proxy that spoils a part of what passes: the hospital's by two
-processes that share one outbox and key, the clinic's by one. An indexer follows. All of them are killed (SIGKILL) again
-and again, the chain is reorganised under them, transactions are dropped, fees and clocks jump, ether runs out, and a
-stranger uses their keys. Then all calms down, the work is brought to its end, and the oracles are asked (oracles.py).
+processes that share one outbox and key, the clinic's by one. Each may ask a second endpoint too, which lies: it alters
+fields of its answers. An indexer follows, into a file; a second one into PostgreSQL where that is installed, whose
+server is restarted and killed. All of them are killed (SIGKILL) again and again, the outboxes are replaced by older
+backups, the chain is reorganised under them, transactions are dropped, fees and clocks jump, ether runs out, and a
+stranger uses their keys (soak_blows.py). Then all calms down, the work is brought to its end, and the oracles are asked
+(soak_oracles.py). At last the chain is wiped, and everyone must refuse to go on (soak_wiping.py).
 
 Ends with 0 when all of them agree, 1 when not; the folder with outboxes, index and what the workers said is then kept.
 """
@@ -16,18 +19,20 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import random
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from salus import Salus
-from salus.chain.local_node import LocalNode, NodeError
+from salus.chain.local_node import LocalNode
 from salus.claims.files.fhir import read_claims
 from salus.consent.model import Directive
 from salus.consent.registry import Effect, Order
@@ -36,16 +41,20 @@ from tests.support import soak_oracles, soak_processes
 from tests.support.claim_scenario import USD, ClaimScenario
 from tests.support.deployed_chain import DeployedChain
 from tests.support.fault_proxy import FaultProxy
+from tests.support.lies import any_lie, turned_copy
+from tests.support.postgres import Server, is_installed
 from tests.support.shared_data import EXAMPLES
-from tests.support.soak_workload import YEAR, Setting, note
+from tests.support.soak_backups import Backups
+from tests.support.soak_blows import CONFIRMATIONS, ChainBlows, block_at, enrich, head_of, nonce_of
+from tests.support.soak_wiping import WipedChain
+from tests.support.soak_workload import YEAR, Setting
 
-CONFIRMATIONS = 12
-DEEPEST = CONFIRMATIONS - 2  # blocks that may go: what counts as final must not
 FUNDED = 1_000_000_000 * USD  # more than ten minutes of claims take
 MEMBERS = 60
-RICH = hex(10**22)
-SETTLING = 240.0  # seconds that the work may take to come to its end
+SETTLING = 300.0  # seconds that the work may take to come to its end
 SLOTS = {"hospital-0": ("hospital", "0", "2"), "hospital-1": ("hospital", "1", "2"), "clinic-0": ("clinic", "0", "1")}
+LONGER = 20.0  # seconds at most
+BACKUP_EVERY, SERVER_EVERY = 8.0, 10.0  # seconds at most, between a backup and a restore, and between two restarts
 
 # Of each method, what is spoiled how often while it storms; the proxy's words.
 STORM: Sequence[tuple[str, str, float, dict[str, Any]]] = (
@@ -78,6 +87,13 @@ STORM: Sequence[tuple[str, str, float, dict[str, Any]]] = (
     ("*", "hang", 0.002, {"seconds": 2.5}),
 )
 
+# The same for the second endpoint, all of whose faults are lies.
+LIES: Sequence[tuple[str, str, float, dict[str, Any]]] = (
+    ("eth_getBlockReceipts", "alter", 0.2, {"change": turned_copy}),
+    ("eth_getTransactionReceipt", "alter", 0.2, {"change": turned_copy}),
+    ("*", "alter", 0.1, {"change": any_lie}),
+)
+
 
 class Soak:
     """One run. ``counts``: how often each thing was done."""
@@ -86,33 +102,48 @@ class Soak:
         self.seed, self.seconds, self.folder, self.kill_every = seed, seconds, folder, kills
         self.random = random.Random(f"soak {seed}")
         self.counts: Counter[str] = Counter()
-        self.foreign: set[str] = set()
         self.failures: list[str] = []
-        self.highest = 0
-        self.poor_until = 0.0
         self.victim: tuple[str, bool] | None = None  # who is killed next, and whether before it is at work
         self.processes: dict[str, Any] = {}
+        self.server: Server | None = None
+        os.environ["SALUS_HOME"] = str(folder / "home")  # the workers' too
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["tests.support.soak_processes", "tests.faults.soak"])
 
     def run(self) -> list[str]:
         """Everything; what was wrong, as lines."""
         now = int(time.time())
-        with LocalNode(timestamp=now, kept_states=200) as self.node, LocalNode(timestamp=now) as other:
-            assert other.request("eth_getBlockByNumber", "0x0", False) == self._block(0)
+        with ExitStack() as stack:
+            self.node = stack.enter_context(LocalNode(timestamp=now, kept_states=200))
+            other = stack.enter_context(LocalNode(timestamp=now))
+            assert block_at(other, 0) == block_at(self.node, 0)
+            if is_installed():
+                self.server = stack.enter_context(Server())
+            else:
+                say("PostgreSQL is not installed: there is no index in it")
             self._settle_in()
-            with FaultProxy(self.node.url, seed=self.seed, other=other.url) as self.proxy:
-                self.setting = self._setting()
-                rules = [self.proxy.spoil(method, mode, rate=rate, **more) for method, mode, rate, more in STORM]
-                try:
-                    self._storm(rules)
-                    self._calm()
-                finally:
-                    for process in self.processes.values():
-                        process.kill()
-                        process.join()
+            self.proxy = stack.enter_context(FaultProxy(self.node.url, seed=self.seed, other=other.url))
+            self.liar = stack.enter_context(FaultProxy(self.node.url, seed=f"{self.seed} lies"))
+            self.setting = self._setting()
+            self.indexes = {"index": str(self.setting.file("live.sqlite"))}
+            if self.server:
+                self.indexes["index in PostgreSQL"] = self.server.url
+            self.blows = ChainBlows(self.node, self.setting, self.base, self.random, self.counts)
+            self.backups = {
+                name: Backups(self.setting, name, [slot for slot, words in SLOTS.items() if words[0] == name])
+                for name in self.setting.keys
+            }
+            try:
+                self._storm()
+                self._calm()
                 if not self.failures:
                     self._ask_oracles()
+                if not self.failures:
+                    self._wipe(stack, now)
+            finally:
+                for process in self.processes.values():
+                    process.kill()
+                    process.join()
         return self.failures
 
     # ---- before
@@ -138,18 +169,17 @@ class Soak:
             )
             orders.append(Order(**{**order.__dict__, "signature": who.sign_typed(order.typed())}))
         claim_scenario.desk.send(claim_scenario.desk.contract("ConsentRegistry").functions.relay(*words(orders)))
-        self._enrich()
-        self._mine()
-        self.base = self.highest = self._head()
-        self.nonces = {
-            name: self._nonce(who) for name, who in zip(("hospital", "clinic"), self._accounts(), strict=True)
-        }
+        enrich(self.node, [claim_scenario.hospital.address, self.clinic.address])
+        self.node.request("evm_mine")
+        self.base = head_of(self.node)
 
     def _setting(self) -> Setting:
         keys = {"hospital": self.claim_scenario.hospital, "clinic": self.clinic}
+        self.nonces = {name: nonce_of(self.node, who.address) for name, who in keys.items()}
         return Setting(
             self.seed,
             self.proxy.url,
+            self.liar.url,
             str(self.deployed_chain.book_path),
             str(self.claim_scenario.path),
             self.claim_scenario.plan_id,
@@ -161,51 +191,76 @@ class Soak:
             CONFIRMATIONS,
         )
 
-    def _accounts(self) -> list[str]:
-        return [self.claim_scenario.hospital.address, self.clinic.address]
-
     # ---- the storm
 
-    def _storm(self, rules: Sequence[Any]) -> None:
-        for slot in (*SLOTS, "index"):
+    def _storm(self) -> None:
+        winds = [
+            (proxy.spoil(method, mode, rate=rate, **more), rate)
+            for proxy, table in ((self.proxy, STORM), (self.liar, LIES))
+            for method, mode, rate, more in table
+        ]
+        for slot in (*SLOTS, *self.indexes):
             self._start(slot)
-        ends, next_kill = time.monotonic() + self.seconds, time.monotonic() + self.kill_every
-        shown = time.monotonic()
-        while time.monotonic() < ends and not self.failures:
+        began = time.monotonic()
+        ends, next_kill, shown = began + self.seconds, began + self.kill_every, began
+        # In a short run too, each of them comes several times.
+        regular = [[self._back_up_or_restore, min(BACKUP_EVERY, self.seconds / 7)]]
+        if self.server:
+            regular.append([self._restart_server, min(SERVER_EVERY, self.seconds / 4)])
+        due = [began + every for _, every in regular]
+        while self._goes_on(ends):
             self._tend()
-            self._strike()
+            self.failures += filter(None, [self.blows.strike()])
             if time.monotonic() > next_kill and self._kill():
                 next_kill = time.monotonic() + self.random.uniform(0.4, 1.6) * self.kill_every
+            for n, (act, every) in enumerate(regular):
+                if time.monotonic() > due[n] and act():
+                    due[n] = time.monotonic() + self.random.uniform(0.4, 1.6) * every
             if self.random.random() < 0.02:
-                # The wind turns: all of the storm, a third of it, or none.
-                strength = self.random.choice((0.0, 0.3, 1.0, 1.0))
-                for rule, (_, mode, rate, _) in zip(rules, STORM, strict=True):
-                    rule.rate = rate if mode == "geth_underpriced" else rate * strength
+                # The wind turns: all of the storm, a third of it, or none; the lies have a wind of their own.
+                storm, lies = (self.random.choice((0.0, 0.3, 1.0, 1.0)) for _ in range(2))
+                for rule, rate in winds:
+                    if rule.mode != "geth_underpriced":
+                        rule.rate = rate * (lies if rule.mode == "alter" else storm)
             if time.monotonic() - shown > 15:
                 shown = time.monotonic()
                 say(
-                    f"{ends - shown:.0f} s left, block {self._head()}, {self.counts.total()} blows, {self._sent()} sent"
+                    f"{ends - shown:.0f} s left, block {head_of(self.node)}, {self.counts.total()} blows,"
+                    f" {self._sent()} sent"
                 )
             time.sleep(self.random.uniform(0.01, 0.1))
 
+    def _goes_on(self, ends: float) -> bool:
+        """Whether the storm does: on a busy machine a short one is longer, until each of the rare blows has come."""
+        missing = [what for what in ("killed sender", "killed indexer", "restored a backup") if not self.counts[what]]
+        return not self.failures and time.monotonic() < ends + (LONGER if missing else 0)
+
     def _kill(self) -> bool:
-        """Kill whose turn it is, once it is there; as often the indexer as all senders. Whether it was done."""
+        """Kill whose turn it is, once it is there; as often an indexer as all senders. Whether it was done."""
         # Most of them at work, a few while they come up: on a busy machine they would do nothing else.
         self.victim = self.victim or (
-            "index" if self.random.random() < 0.5 else self.random.choice(list(SLOTS)),
+            self.random.choice(list(self.indexes) if self.random.random() < 0.5 else list(SLOTS)),
             self.random.random() < 0.2,
         )
         slot, early = self.victim
-        process, up = self.processes[slot], self.setting.file(f"{slot}.up")
-        if not process.is_alive() or not (early or (up.exists() and up.read_text() == str(process.pid))):
+        if not (self._is_at_work(slot) or (early and self.processes[slot].is_alive())):
             return False
-        process.kill()
-        self.counts[f"killed {'indexer' if slot == 'index' else 'sender'}"] += 1
+        self.processes[slot].kill()
+        self.counts[f"killed {'indexer' if slot in self.indexes else 'sender'}"] += 1
         self.victim = None
         return True
 
+    def _is_at_work(self, slot: str) -> bool:
+        process, up = self.processes[slot], self.setting.file(f"{slot}.up")
+        return process.is_alive() and up.exists() and up.read_text() == str(process.pid)
+
     def _start(self, slot: str) -> None:
-        work, words = (soak_processes.index, ()) if slot == "index" else (soak_processes.send, SLOTS[slot])
+        if slot in self.indexes:
+            # Through the proxy that spoils, or the one that lies: an index has one node, and believes what it proves.
+            url = self.random.choice((self.proxy.url, self.liar.url))
+            work, words = soak_processes.index, (url, self.indexes[slot])
+        else:
+            work, words = soak_processes.send, SLOTS[slot]
         process = self.context.Process(target=soak_processes.run, args=(work, self.setting, slot, *words))
         process.start()
         self.processes[slot] = process
@@ -223,166 +278,45 @@ class Soak:
             if process.exitcode != 0:
                 self._start(slot)
 
-    def _strike(self) -> None:
-        """One thing that goes wrong, or just another block."""
-        if self.poor_until and time.monotonic() > self.poor_until:
-            self.poor_until = 0.0
-            self._enrich()
-        blows = {
-            self._mine: 60,
-            self._switch: 3,
-            self.reorganise: 6,
-            self.roll_back: 3,
-            self._drop: 4,
-            self._raise_fee: 2,
-            self._impoverish: 1,
-            self._jump: 2,
-            self._use_key: 2,
-            self._gap: 0.3,
-        }
-        (blow,) = self.random.choices(list(blows), list(blows.values()))
-        try:
-            blow()
-        except NodeError as trouble:
-            # The node refuses some of it, e.g. to drop what was mined a moment ago; that is its right.
-            self.counts[f"refused: {blow.__name__.strip('_')}"] += 1
-            note(self.setting, "soak", blow=blow.__name__, refused=str(trouble))
+    def _back_up_or_restore(self) -> bool:
+        """P4: kill all processes of a sender; then copy its outbox, or put an older copy in its place. Whether it was
+        done: some process of it must be at work.
+        """
+        name = self.random.choice(list(self.backups))
+        backups = self.backups[name]
+        if not any(self._is_at_work(slot) for slot in backups.slots):
+            return False
+        for slot in backups.slots:
+            self.processes[slot].kill()
+            self.processes[slot].join()
+            self.counts["killed sender"] += 1
+        which = self.random.random()
+        if backups.is_due:
+            backups.make()
+            self.counts["backed up an outbox"] += 1
         else:
-            self.counts[blow.__name__.strip("_").replace("_", " ")] += 1
-        self.highest = max(self.highest, self._head())
-        if self.node.request("eth_getCode", self.deployed_chain.book["Plans"].address, "latest") == "0x":
-            self.failures.append(f"the node itself lost the contracts, after {blow.__name__.strip('_')}")
+            backups.restore(which)
+            self.counts["restored a backup"] += 1
+        return True
 
-    def _mine(self, blocks: int = 1) -> None:
-        self.node.request("anvil_mine", hex(blocks), timeout=120)
-
-    def _switch(self) -> None:
-        """A block for each transaction, or transactions that wait."""
-        self.node.request("evm_setAutomine", self.random.random() < 0.4)
-
-    def _room(self) -> int:
-        """How many blocks may go: none of the contracts', and none that counted as final."""
-        head = self._head()
-        self.highest = max(self.highest, head)
-        return max(0, min(DEEPEST - (self.highest - head), head - self.base))
-
-    def _quiet(self, act: Callable[[], None]) -> None:
-        """Do something while no transaction makes a block by itself: how deep it goes must not depend on what comes
-        between.
-        """
-        automine = self.node.request("anvil_getAutomine")
-        self.node.request("evm_setAutomine", False)
-        try:
-            self._still()
-            act()
-        finally:
-            self.node.request("evm_setAutomine", automine)
-            # What was set for an account is a part of the state, and may be back as it was.
-            if not self.poor_until:
-                self._enrich()
-
-    def _still(self) -> None:
-        """Wait for the blocks that are being made: what is taken away is counted from the head."""
-        for _ in range(100):
-            head = self._head()
-            time.sleep(0.05)
-            if self._head() == head:
-                return
-
-    def _enrich(self) -> None:
-        for account in self._accounts():
-            self.node.request("anvil_setBalance", account, RICH)
-
-    def reorganise(self) -> None:
-        self._quiet(self._reorganise)
-
-    def _reorganise(self) -> None:
-        """F1 to F4: other blocks of the same height; without their transactions, with some, or with a stranger's
-        instead.
-        """
-        if not (room := self._room()):
-            return
-        depth = self.random.randint(1, room)
-        how, again = self.random.random(), []
-        if how < 0.5:
-            head = self._head()
-            for n, number in enumerate(range(head - depth + 1, head + 1)):
-                if (block := self._block(number)) is None:
-                    raise NodeError(f"block {number} is only being made")
-                for hash_ in block["transactions"]:
-                    raw = self.node.request("eth_getRawTransactionByHash", hash_)
-                    if raw and self.random.random() < 0.9:
-                        again.append([raw, self.random.randint(n, depth - 1) if self.random.random() < 0.3 else n])
-        elif how < 0.6:
-            name = self.random.choice(("hospital", "clinic"))
-            account = self.setting.signer(name).address
-            nonce = int(self.node.request("eth_getTransactionCount", account, hex(self._head() - depth)), 16)
-            again = [[self._foreign(name, nonce), 0]]
-        self.node.request("anvil_reorg", depth, again)
-
-    def roll_back(self) -> None:
-        self._quiet(self._roll_back)
-
-    def _roll_back(self) -> None:
-        """F5: the head goes backwards."""
-        if room := self._room():
-            self.node.request("anvil_rollback", self.random.randint(1, min(5, room)))
-
-    def _drop(self) -> None:
-        """F10: what waits is forgotten."""
-        waiting = [
-            transaction["hash"]
-            for group in self.node.request("txpool_content").values()
-            for by_nonce in group.values()
-            for transaction in by_nonce.values()
-        ]
-        if self.random.random() < 0.2:
-            self.node.request("anvil_dropAllTransactions")
-        elif waiting:
-            self.node.request("anvil_dropTransaction", self.random.choice(waiting))
-
-    def _raise_fee(self) -> None:
-        """F11: what was offered is too little for some blocks."""
-        self.node.request("anvil_setNextBlockBaseFeePerGas", hex(self.random.randint(1, 60) * 10**9))
-
-    def _impoverish(self) -> None:
-        """F22: the ether runs out, and comes again."""
-        for account in self._accounts():
-            self.node.request("anvil_setBalance", account, hex(10**14))
-        self.poor_until = time.monotonic() + self.random.uniform(0.1, 1.0)
-
-    def _jump(self) -> None:
-        """F18: the chain's clock jumps."""
-        self.node.request("evm_increaseTime", self.random.randint(1, 600))
-
-    def _use_key(self) -> None:
-        """F17: somebody else sends with a sender's key."""
-        name = self.random.choice(("hospital", "clinic"))
-        account = self.setting.signer(name).address
-        nonce = int(self.node.request("eth_getTransactionCount", account, "pending"), 16)
-        self.node.request("eth_sendRawTransaction", self._foreign(name, nonce))
-
-    def _foreign(self, name: str, nonce: int) -> str:
-        from eth_utils.crypto import keccak
-
-        signer = self.setting.signer(name)
-        fees = {"maxFeePerGas": 200 * 10**9, "maxPriorityFeePerGas": 10**9, "chainId": self.node.chain_id}
-        raw = signer.sign_transaction({**fees, "to": signer.address, "value": 0, "gas": 21_000, "nonce": nonce})
-        self.foreign.add("0x" + keccak(raw).hex())
-        return "0x" + raw.hex()
-
-    def _gap(self) -> None:
-        """F20: many blocks at once."""
-        self._mine(self.random.randint(20, 300))
+    def _restart_server(self) -> bool:
+        """P8: the server of an index is restarted, or killed."""
+        assert self.server is not None
+        hard = self.random.random() < 0.5
+        (self.server.kill if hard else self.server.stop)()
+        self.server.start()
+        self.counts["killed PostgreSQL" if hard else "restarted PostgreSQL"] += 1
+        return True
 
     # ---- the calm
 
     def _calm(self) -> None:
         """Everything works again; the work is brought to its end."""
         self.proxy.clear()
+        self.liar.clear()
         self.node.request("evm_setAutomine", True)
         self.node.request("anvil_setNextBlockBaseFeePerGas", "0x0")
-        self._enrich()
+        enrich(self.node, self.blows.accounts)
         hints = {self.setting.file(f"{slot}.chunk"): int(part) for slot, (_, part, _) in SLOTS.items()}
         self.chunks = max(int(hint.read_text()) if hint.exists() else part for hint, part in hints.items()) + 1
         self.setting.file("end.json").write_text(json.dumps(self.chunks))
@@ -392,7 +326,7 @@ class Soak:
         for _ in range(2):
             while not self.failures and any(self.processes[slot].exitcode != 0 for slot in SLOTS):
                 self._tend()
-                self._mine()
+                self.blows.mine()
                 time.sleep(0.1)
                 if time.monotonic() > ends:
                     open_ = [slot for slot in SLOTS if self.processes[slot].exitcode != 0]
@@ -400,22 +334,26 @@ class Soak:
                     return
             if self.failures:
                 return
-            self._mine(CONFIRMATIONS + 1)
+            self.blows.mine(CONFIRMATIONS + 1)
             for slot in SLOTS:
                 self._start(slot)
         while any(self.processes[slot].is_alive() for slot in SLOTS):
-            self._mine()
+            self.blows.mine()
             time.sleep(0.1)
-        self._mine(CONFIRMATIONS + 1)
+        self.blows.mine(CONFIRMATIONS + 1)
         time.sleep(0.5)
-        self.processes["index"].kill()
-        self.processes["index"].join()
+        for slot in self.indexes:
+            self.processes[slot].kill()
+            self.processes[slot].join()
+        if self.server:  # what is compared then was on its disk, and nobody's lock is left
+            self.server.stop()
+            self.server.start()
 
     def _ask_oracles(self) -> None:
         say("the oracles are asked")
         setting, node = self.setting, self.node
         results = {}
-        for sender in ("hospital", "clinic"):
+        for sender in self.backups:
             client = Salus.connect(node.url, book=setting.book, signer=setting.signer(sender))
             with soak_processes.opened(client, setting, sender) as outbox:
                 list(outbox.resume())
@@ -423,36 +361,55 @@ class Soak:
                 self.counts[f"foreign nonces told by {sender}'s outbox"] = sum(
                     last - first + 1 for first, last in outbox.status().foreign
                 )
-        self.failures += soak_oracles.index_is_fresh(setting, node)
-        reader = Salus.connect(node.url, book=setting.book, index=setting.file("live.sqlite"))
+        self.failures += soak_oracles.index_is_fresh(setting, node, list(self.indexes.values()))
         chain = soak_oracles.Chain(node, self.base + 1)
-        self.failures += soak_oracles.index_is_storage(setting, node, reader)
+        for place in self.indexes.values():
+            reader = Salus.connect(node.url, book=setting.book, index=place)
+            self.failures += soak_oracles.index_is_storage(place, node, reader)
         self.failures += soak_oracles.money_is_right(
             setting, reader, chain, FUNDED, self.claim_scenario.insurer.address, self.claim_scenario.token
         )
         for sender, some in results.items():
-            first = self.nonces[sender]
+            backups = self.backups[sender]
+            backups.remember()
+            known = self.blows.foreign | backups.fills
             self.failures += soak_oracles.outbox_is_chain(
-                setting, sender, some, chain, self.foreign, first, self.chunks
+                setting, sender, some, chain, known, backups.final, self.nonces[sender], self.chunks
             )
             self.counts.update(f"{sender}: {result.state.value}" for result in some)
             self.counts[f"{sender}: raised fees"] = sum(len(result.attempts) - 1 for result in some if result.attempts)
         self.failures += soak_oracles.effects(setting, reader, results)
         self.counts["blocks at the end"] = chain.head
+        self.counts["transactions sent"] = self._sent()
+        self.counts["lies"] = self.liar.counts.total()
+
+    # ---- the last act
+
+    def _wipe(self, stack: ExitStack, now: int) -> None:
+        """P9: another chain of the same id and first block takes the node's place."""
+        say("the chain is wiped")
+        book, port, head, first = self.deployed_chain.book, self.node.port, head_of(self.node), block_at(self.node, 0)
+        codes = {e.address: self.node.request("eth_getCode", e.address, "latest") for e in book.contracts.values()}
+        self.node.stop()
+        node = self.node = stack.enter_context(LocalNode(port=port, timestamp=now, kept_states=200))
+        assert block_at(node, 0) == first, "else another check would notice"
+
+        def start() -> dict[str, Any]:
+            for slot in SLOTS:
+                self._start(slot)
+            return {slot: self.processes[slot] for slot in SLOTS}
+
+        def sent() -> int:
+            return sum(proxy.asked["eth_sendRawTransaction"] for proxy in (self.proxy, self.liar))
+
+        wiped = WipedChain(node, self.setting, codes, head, list(self.indexes.values()), start, sent)
+        self.failures += wiped.differences()
+        self.counts["refused on a wiped chain"] = wiped.refusals
 
     # ---- small things
 
-    def _block(self, number: int) -> Any:
-        return self.node.request("eth_getBlockByNumber", hex(number), False)
-
-    def _head(self) -> int:
-        return int(self.node.request("eth_blockNumber"), 16)
-
-    def _nonce(self, account: str) -> int:
-        return int(self.node.request("eth_getTransactionCount", account, "latest"), 16)
-
     def _sent(self) -> int:
-        return sum(self._nonce(who) for who in self._accounts()) - sum(self.nonces.values())
+        return sum(nonce_of(self.node, self.setting.signer(name).address) - n for name, n in self.nonces.items())
 
 
 def say(text: str) -> None:
@@ -472,7 +429,7 @@ def main() -> int:
     failures = soak.run()
     for what, times in sorted(soak.counts.items()):
         print(f"  {what:45} {times:>7,}")
-    for (method, mode), times in sorted(soak.proxy.counts.items()):
+    for (method, mode), times in sorted((soak.proxy.counts + soak.liar.counts).items()):
         print(f"  {mode:20} {method:30} {times:>7,}")
     if failures:
         for line in failures[:40]:

@@ -21,6 +21,7 @@ from salus.chain.proof import Contradiction
 from salus.errors import SalusError
 from salus.outbox import Proof, State, read_status
 from tests.support.fault_proxy import FaultProxy
+from tests.support.lies import lie, places, turned
 from tests.support.mint_outbox import TokenMinter, holder
 
 CASES = max(int(os.environ.get("SALUS_CASES", "0")), 300)
@@ -161,73 +162,6 @@ class Case:
 # ------------------------------------------------------------------------------------------------------------- the lies
 
 
-def places(value, path=()):
-    """Every place in an answer; of a list one of its places stands for all."""
-    yield path
-    if isinstance(value, dict):
-        for name in sorted(value):
-            yield from places(value[name], (*path, name))
-    elif isinstance(value, list) and value:
-        for entry in value[:3]:
-            yield from places(entry, (*path, "*"))
-
-
-def altered(value, chance):
-    """Another value in the place of one."""
-    ways = [lambda: None, lambda: 5, lambda: "zebra", lambda: {}, lambda: []]
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, str) and value.startswith("0x"):
-        number = int(value, 16) if len(value) > 2 else 0
-        last = value[:-1] + chance.choice("0123456789abcdef")
-        likely = [last, last, last, value[:-1] or "0x", "0x0", "0x1", "0x" + "f" * max(len(value) - 2, 1)]
-        if len(value) < 20:
-            likely += [hex(number + 1), hex(max(number - 1, 0)), hex(number ^ 1), hex(number ^ 1)]
-        return chance.choice([*(lambda told=told: told for told in likely), *ways])()
-    if isinstance(value, list) and value:
-        one, other = chance.randrange(len(value)), chance.randrange(len(value))
-        lists = [value[:one] + value[one + 1 :], [*value, value[one]], []]
-        swapped = list(value)
-        swapped[one], swapped[other] = swapped[other], swapped[one]
-        return chance.choice([*lists, swapped, swapped, None])
-    if isinstance(value, dict) and value and chance.random() < 0.5:
-        return {name: there for name, there in value.items() if name != chance.choice(sorted(value))}
-    return chance.choice(ways)()
-
-
-def lie(place, chance):
-    """What alters one place of an answer, in the same way whenever it is there."""
-    seed = chance.random()
-
-    def change(_, result, __):
-        chance = random.Random(seed)
-        told = copy.deepcopy(result)
-        inside, path = told, place
-        if not path:
-            return altered(told, chance)
-        for step in path[:-1]:
-            inside = _into(inside, step, chance)
-        step = path[-1]
-        if isinstance(inside, list) and inside and step == "*":
-            at = chance.randrange(len(inside))
-            inside[at] = altered(inside[at], chance)
-        elif isinstance(inside, dict) and step in inside:
-            new = altered(inside[step], chance)
-            if new is None and chance.random() < 0.5:
-                del inside[step]
-            else:
-                inside[step] = new
-        return told
-
-    return change
-
-
-def _into(inside, step, chance):
-    if isinstance(inside, list) and inside and step == "*":
-        return chance.choice(inside)
-    return inside.get(step) if isinstance(inside, dict) else None
-
-
 @pytest.fixture(scope="module")
 def answers(chain, tmp_path_factory):
     """Every place of every answer that an honest run asks for, by method."""
@@ -299,14 +233,6 @@ def lying(chain, trial, *changes, also=False):
         yield Case(chain, file, proxy, also=also)
 
 
-def turned(receipts):
-    """Every status is the other one."""
-    for receipt in receipts if isinstance(receipts, list) else [receipts]:
-        if receipt:
-            receipt["status"] = hex(int(receipt["status"], 16) ^ 1)
-    return receipts
-
-
 TURNED = [("eth_getBlockReceipts", turned), ("eth_getTransactionReceipt", turned)]
 
 
@@ -374,6 +300,25 @@ def test_P11_a_null_receipt_at_the_first_node_does_not_hide_the_seconds(chain, t
     with lying(chain, trial, *hidden, also=True) as case:
         case.act()
         assert [result.done for result in case.results().values()] == [True] * MINTED + [False], case.errors
+
+
+@pytest.mark.parametrize("method", ["eth_blockNumber", "eth_getTransactionCount"])
+@pytest.mark.parametrize("nonsense", ["zebra", None, {}, 5])
+def test_P1_nonsense_of_one_node_does_not_end_a_run_that_has_another(chain, trial, monkeypatch, method, nonsense):
+    monkeypatch.setitem(OPTIONS, "patience", 5)
+    with lying(chain, trial, (method, lambda _: nonsense), also=True) as case:
+        case.act()
+        assert [result.done for result in case.results().values()] == [True] * MINTED + [False]
+        assert not case.errors
+        with case.outbox() as outbox:
+            assert "no number in hex" in outbox.status().contradictions[case.proxy.url.rstrip("/")]
+
+
+def test_P1_nonsense_of_the_only_node_is_an_error_and_nothing_is_lost(chain, trial):
+    with lying(chain, trial, ("eth_blockNumber", lambda _: "zebra")) as case:
+        case.act()
+        assert any("'zebra' for the latest block" in str(error) for error in case.errors)
+        case.expect_once(Proof.PROVEN)
 
 
 def test_P1_a_head_that_is_told_too_high_makes_nothing_final(chain, trial, monkeypatch):

@@ -97,3 +97,25 @@ def test_p9_a_node_that_was_behind_is_no_other_chain(tmp_path, path, monkeypatch
             list(outbox.resume())
             assert outbox.status().counts[State.FINAL] >= 1
         minter.expect_once([30, 31])
+
+
+def test_p9_two_processes_that_open_it_at_once_both_refuse(tmp_path, path, monkeypatch):
+    """While the one still asks for the final blocks, the other has already noted that they are gone."""
+    with chain() as node:
+        final(TokenMinter(node, tmp_path), path, range(40, 43))
+    with chain() as node:
+        minter, has, opened = TokenMinter(node, tmp_path), Outbox._has, []
+
+        def slow(outbox, block):
+            if not opened:
+                opened.append(None)
+                opened.append(minter.client().outbox(path, **FINAL))
+            return has(outbox, block)
+
+        monkeypatch.setattr(Outbox, "_has", slow)
+        with minter.client().outbox(path, **FINAL) as one, opened[1] as other:
+            for outbox in (one, other):
+                assert outbox.status().gone is not None
+                with pytest.raises(BadInput, match="nothing is signed"):
+                    list(outbox.send_all(minter.items([43])))
+        assert minter.count() == 0

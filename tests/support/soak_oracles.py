@@ -6,7 +6,7 @@ They ask the node itself, and believe no file of the client without comparing it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from eth_abi import decode
@@ -20,9 +20,10 @@ from salus.claims.plans.model import Plan
 from salus.claims.plans.plans import price_units, term_units
 from salus.consent.model import Status
 from salus.index import Indexer, Store
-from salus.index import _tables as t
 from salus.index._audit import audit
+from salus.index._compare import compare
 from salus.outbox import Result, State
+from salus.outbox._store import FILL
 from tests.reference.adjudicator import Claim, Line, Membership, Plans, Price, Series, Terms, Version
 from tests.reference.desk import Desk
 from tests.reference.treasury import Treasury
@@ -54,32 +55,28 @@ class Chain:
 # ------------------------------------------------------------------------------------------- (a) the index is the chain
 
 
-def index_is_fresh(setting: Setting, node: LocalNode) -> Iterator[str]:
-    """The live index, and one built now by one who asks the node itself: equal in every byte of every shared table."""
+def index_is_fresh(setting: Setting, node: LocalNode, places: Sequence[str]) -> Iterator[str]:
+    """The live indexes, and a fresh one of the node itself: equal in every byte of every shared table."""
     book = Work(setting).book
-    with (
-        Indexer(node.url, book, setting.file("live.sqlite")) as live,
-        Indexer(node.url, book, setting.file("fresh.sqlite")) as fresh,
-    ):
-        report = live.sync()
-        fresh.sync(upto=report.block)
-        if trouble := live.store.check():
-            yield f"the live index: {trouble}"
-        with live.store.reading() as here, fresh.store.reading() as there:
-            for table in t.SHARED:
-                mine, theirs = list(live.store.rows(here, table)), list(fresh.store.rows(there, table))
-                if mine != theirs:
-                    different = len(set(mine) ^ set(theirs))
-                    yield f"{table.name}: {len(mine)} rows live, {len(theirs)} fresh, {different} differ"
+    head = int(node.request("eth_blockNumber"), 16)
+    with Indexer(node.url, book, setting.file("fresh.sqlite")) as fresh:
+        fresh.sync(upto=head)
+        for place in places:
+            with Indexer(node.url, book, place) as live:
+                live.sync(upto=head)
+                if trouble := live.store.check():
+                    yield f"the live index {place}: {trouble}"
+                for table in compare(live.store, fresh.store):
+                    yield f"the live index {place}: {table}"
 
 
 # ----------------------------------------------------------------------------------------- (b) the index is the storage
 
 
-def index_is_storage(setting: Setting, node: LocalNode, client: Salus) -> Iterator[str]:
+def index_is_storage(place: str, node: LocalNode, client: Salus) -> Iterator[str]:
     """What the events of the index say and what the contracts' storage says: by the index's own audit, and, of
     directives and claims, by nothing but their events."""
-    store = Store(setting.file("live.sqlite"))
+    store = Store(place)
     for difference in audit(client, store, node.url, rebuild=False).differences:
         yield f"audit: {difference}"
     store.close()
@@ -184,11 +181,12 @@ def outbox_is_chain(
     results: Sequence[Result],
     chain: Chain,
     foreign: set[str],
+    final: Mapping[str, tuple[int, str]],
     first_nonce: int,
     chunks: int,
 ) -> Iterator[str]:
     """Each transaction of the account in the chain is one item's or a known stranger's; each item that counts as done
-    is one.
+    is one; what was ever called final is so.
     """
     wanted = {f"{'claim' if sender == 'hospital' else 'order'}-{n}" for n in range(chunks * CHUNK)}
     keys = [result.key for result in results]
@@ -196,6 +194,7 @@ def outbox_is_chain(
         yield f"{sender}: {len(missing)} items are not in the outbox, e.g. {sorted(missing)[:3]}"
     if len(keys) != len(set(keys)):
         yield f"{sender}: a key is in the outbox twice"
+    yield from _once_final(sender, results, final)
     by_hash = {attempt: result for result in results for attempt in result.attempts}
     mined: dict[str, dict[str, Any]] = {}
     nonce = first_nonce
@@ -227,9 +226,18 @@ def outbox_is_chain(
             yield f"{sender}: {result.key} is {told}, on chain {where}; {result.error}"
 
 
+def _once_final(sender: str, results: Sequence[Result], final: Mapping[str, tuple[int, str]]) -> Iterator[str]:
+    """What a file called final, were it one that was lost since, is final now, by the same transaction."""
+    now = {r.key: (r.block, r.transaction) for r in results if r.state is State.FINAL}
+    for key, then in final.items():
+        if now.get(key) != then:
+            yield f"{sender}: {key} was final in {then}, and is now {now.get(key)}"
+
+
 def effects(setting: Setting, client: Salus, results: dict[str, Sequence[Result]]) -> Iterator[str]:
     """The contracts say of each item what its outbox says: done once, or not at all."""
     work = Work(setting)
+    results = {sender: [r for r in some if r.name != FILL] for sender, some in results.items()}
     done = {r.key for some in results.values() for r in some if r.state is State.FINAL}
     claims = [int(key.partition("-")[2]) for key in done if key.startswith("claim")]
     ids = [(work.claim(n).id,) for n in claims]

@@ -17,8 +17,10 @@ from collections.abc import Callable
 from salus import Salus
 from salus.errors import SalusError
 from salus.index import Indexer
-from salus.outbox import Outbox, State
-from tests.support.soak_workload import CHUNK, Setting, Work, note
+from salus.outbox import Outbox, Result, State
+from salus.outbox._store import FILL
+from tests.support.soak_backups import read_since
+from tests.support.soak_workload import Setting, Work, note
 
 TIMEOUT, PATIENCE = 1.5, 12.0
 REFUSED = 3  # the exit code of a worker that ended with one of the client's own errors
@@ -57,6 +59,7 @@ def send(setting: Setting, up: Callable[[], object], sender: str, part: str, of:
     client = Salus.connect(setting.url, book=work.book, signer=setting.signer(sender), timeout=TIMEOUT)
     with opened(client, setting, sender) as outbox:
         up()
+        _give_since(outbox, work, sender)
         chunk = int(hint.read_text()) if hint.exists() else int(part)
         while chunk < end(setting):
             # What was cut off in the middle is given once more, whole.
@@ -79,16 +82,35 @@ def opened(client: Salus, setting: Setting, sender: str) -> Outbox:
         bump_blocks=3,
         timeout=TIMEOUT,
         patience=PATIENCE,
+        also=[setting.liar],
     )
 
 
+def _give_since(outbox: Outbox, work: Work, sender: str) -> None:
+    """Where a backup was restored: give all items since then once more, in one list, as docs/bulk.md says."""
+    since = read_since(work.setting, sender)
+    if not since:
+        return
+    first, last = since
+    for _ in outbox.send_all([item for n in range(first, last + 1) for item in work.items(sender, n)], window=WINDOW):
+        pass
+    # Whichever process is first: all of them are in the file.
+    work.setting.file(f"{sender}.since").unlink(missing_ok=True)
+
+
 def _again(outbox: Outbox, work: Work, sender: str) -> None:
-    """What lost its nonce to somebody else is done anew, as a person would decide."""
-    lost = [result.key for result in outbox.results(State.LOST)]
-    for key in lost:
-        (item,) = [item for item in work.items(sender, int(key.partition("-")[2]) // CHUNK) if item.key == key]
-        for _ in outbox.send_all([item], again=[key]):
-            pass
+    """What somebody else, or a lie about its gas, kept from happening is given again, as a person would decide."""
+    keys = [r.key for r in outbox.results(State.LOST, State.FAILED, State.REFUSED) if _was_hindered(r)]
+    items = work.some(sender, [int(key.partition("-")[2]) for key in keys])
+    for _ in outbox.send_all(items, again=keys, window=WINDOW):
+        pass
+
+
+def _was_hindered(result: Result) -> bool:
+    """Whether it is not by the contracts' own rules that an item did not happen."""
+    if result.name == FILL:
+        return False
+    return result.state is not State.FAILED or getattr(result.error, "name", "") == "OutOfGas"
 
 
 def end(setting: Setting) -> int:
@@ -100,10 +122,8 @@ def end(setting: Setting) -> int:
 # ------------------------------------------------------------------------------------------------------------ indexing
 
 
-def index(setting: Setting, up: Callable[[], object]) -> None:
+def index(setting: Setting, up: Callable[[], object], url: str, where: str) -> None:
     """Follow the chain until killed."""
-    with Indexer(
-        setting.url, Work(setting).book, setting.file("live.sqlite"), timeout=TIMEOUT, patience=PATIENCE
-    ) as indexer:
+    with Indexer(url, Work(setting).book, where, timeout=TIMEOUT, patience=PATIENCE) as indexer:
         up()
         indexer.follow(threading.Event(), interval=0.05)

@@ -5,6 +5,7 @@ the same.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -41,7 +42,8 @@ ORDERS = "ggggggrnlg"
 class Setting:
     """What every process of a soak knows.
 
-    urls     the proxy, and what a sender may ask beside it
+    url      the proxy that spoils what passes
+    liar     the proxy whose answers are lies now and then; a sender may ask it too
     folder   the outboxes, the index, and what the workers write down
     keys     of the hospital that submits claims and of the clinic that relays orders, by name
     began    the chain's clock when the soak began
@@ -49,6 +51,7 @@ class Setting:
 
     seed: int
     url: str
+    liar: str
     book: str
     plan: str
     plan_id: bytes
@@ -78,7 +81,9 @@ class Work:
         return load_plan(self.setting.plan)
 
     def items(self, sender: str, chunk: int) -> list[Item]:
-        numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+        return self.some(sender, range(chunk * CHUNK, (chunk + 1) * CHUNK))
+
+    def some(self, sender: str, numbers: Sequence[int]) -> list[Item]:
         if sender == "hospital":
             claims = {f"claim-{n}": ([self.claim(n).struct()], []) for n in numbers}
             return self._items("ClaimDesk", "submit", claims, GAS_OF_CLAIM)
@@ -135,4 +140,4 @@ class Work:
 def note(setting: Setting, worker: str, **words: Any) -> None:
     """A line in what a worker writes down."""
     with open(setting.file(f"{worker}.log"), "a") as file:
-        file.write(json.dumps(words) + "\n")
+        file.write(json.dumps({"at": round(time.time(), 1), **words}) + "\n")
