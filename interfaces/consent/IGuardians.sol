@@ -236,17 +236,10 @@ interface IGuardians {
     function veto(address patient, Authorization calldata authorization) external;
 
     /// @notice Makes the move once the delay is over; anyone may call it.
-<<<<<<< HEAD
     /// @dev Warning: until `follow` of the ConsentRegistry is called, the old key still acts there: send both together.
     /// Delegates stay; the successor looks at them (`DelegateSet`) and removes what a thief may have named. A change of
     /// the set that waited is dropped: a thief may have made it. The successor acts for the patient by `relay` only:
     /// `grant` and `revoke` called by it mean its own consents. Reverts `NoRecovery` (also when it lapsed), `NotReady`.
-=======
-    /// @dev Warning: until `follow` of the ConsentRegistry is called, the old key still acts there: send both
-    /// together. Delegates stay; the successor looks at them (`DelegateSet`) and removes what a thief may have named.
-    /// The successor acts for the patient by `relay` only: `grant` and `revoke` called by it mean its own consents.
-    /// Reverts `NoRecovery`, `NotReady`.
->>>>>>> registry-r
     function finishRecovery(address patient) external;
 
     // ---- emergency contact ---------------------------------------------------------------------------------------
@@ -284,7 +277,6 @@ interface IGuardians {
     /// @notice The recovery that was started last and not ended; from its `lapsesAt` on it counts for nothing.
     function recovery(address patient) external view returns (Recovery memory);
 
-<<<<<<< HEAD
     /// @notice Whom an emergency of the patient is told to, 0 for nobody.
     function contactOf(address patient) external view returns (address);
 
@@ -292,11 +284,6 @@ interface IGuardians {
     /// asked again of the patient after its end (of a minor's guardian: at majority).
     /// @dev A mandate that is changed or lengthened while it runs is the same one. Once it has ended, or was removed, the
     /// next naming is a new one: what was said or signed under the old one does not count under it.
-=======
-    /// @notice What a delegate may do, and since when without a break.
-    /// @dev A mandate that is changed or lengthened while it runs is the same one. Once it has ended, or was removed,
-    /// the next naming is a new one: what was said or signed under the old one does not count under it.
->>>>>>> registry-r
     /// @return purposes which purposes it may grant, deny and revoke
     /// @return categories which categories
     /// @return since issue of the naming that the mandate began with, Unix seconds; 0 when there never was one

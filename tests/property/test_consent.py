@@ -266,28 +266,17 @@ class RandomConsents:
 
 def test_random_consents(deployed_contracts, people):
     dice = random.Random(seed())
-<<<<<<< HEAD
     random_consents = RandomConsents(deployed_contracts, people, dice)
     bench = random_consents.bench
-=======
-    deployed_chain = World(deployed_contracts, people, dice)
-    bench = deployed_chain.bench
->>>>>>> registry-r
     statuses, answers, outcomes, masks = set(), set(), set(), set()
     done = 0
     while done < cases():
         for _ in range(10):
             outcomes.add(random_consents.act())
         if dice.random() < 0.5:
-<<<<<<< HEAD
             random_consents.wait()
         statuses |= bench.compare_directives(random_consents.grantees)
         questions = random_consents.some_questions(40)
-=======
-            deployed_chain.wait()
-        statuses |= bench.compare_directives(deployed_chain.grantees)
-        questions = deployed_chain.some_questions(40)
->>>>>>> registry-r
         answers |= bench.compare_decisions(questions)
         masks |= bench.compare_scopes([question[:3] for question in questions[:10]])
         done += 10

@@ -151,11 +151,7 @@ def test_c6_any_order_of_arrival_gives_the_same_answers(deployed_contracts, peop
     for _ in range(max(8, cases() // 10)):
         alone = dice.random() < 0.5
         patients = deployed_chain.patients(2, alone=alone)
-<<<<<<< HEAD
         now = bench.rpc_batch.now()
-=======
-        now = bench.wire.now()
->>>>>>> registry-r
         signers = [patients[0], patients[0], *([] if alone else deployed_chain.delegates)]
         orders = some_orders(
             dice, patients[0], signers, dice.sample(deployed_chain.grantees, 3), now, dice.randrange(3, 9)
@@ -188,11 +184,7 @@ def test_c6_arriving_again_changes_no_answer(deployed_contracts, people, again):
     for _ in range(3):
         (patient,) = deployed_chain.patients(1)
         orders = some_orders(
-<<<<<<< HEAD
             dice, patient, [patient, *deployed_chain.delegates], deployed_chain.grantees, bench.rpc_batch.now(), 8
-=======
-            dice, patient, [patient, *deployed_chain.delegates], deployed_chain.grantees, bench.wire.now(), 8
->>>>>>> registry-r
         )
         bench.relay_tolerantly(orders)
         asked = [(address(patient), actor.account, *rest) for _, actor, *rest in deployed_chain.questions(patient)]
@@ -262,22 +254,14 @@ def test_c19_events_alone_tell_everything_that_is_kept(deployed_contracts, peopl
     dice = random.Random(seed())
     deployed_chain = World(deployed_contracts, people, dice, accounts=2)
     bench, patients = deployed_chain.bench, deployed_chain.bench.patients
-<<<<<<< HEAD
     first = bench.rpc_batch.block_number() + 1
-=======
-    first = bench.wire.block_number() + 1
->>>>>>> registry-r
     for patient in patients:
         deployed_chain.name_delegates(patient)
     withheld = []
     for _ in range(max(40, cases() // 10)):
         patient = dice.choice(patients)
         signers = [patient, *deployed_chain.delegates]
-<<<<<<< HEAD
         orders = some_orders(dice, patient, signers, deployed_chain.grantees, bench.rpc_batch.now(), 9)
-=======
-        orders = some_orders(dice, patient, signers, deployed_chain.grantees, bench.wire.now(), 9)
->>>>>>> registry-r
         kind = dice.random()
         if kind < 0.3:
             place = dice.choice([(dice.choice(deployed_chain.grantees), dice.choice((0, 1, 1, ALL))), (0, ALL)])

@@ -386,11 +386,7 @@ class Registry:
             for decision in missed:
                 if decision.reason is reason:
                     return decision
-<<<<<<< HEAD
         spoken_to = {actor.institution, *_bits(actor.roles | actor.institution_roles)}
-=======
-        spoken_to = {actor.institution, *_bits(actor.roles | actor.house_roles)}
->>>>>>> registry-r
         said = self.revoked_until(patient) or any(
             action.patient == patient and action.directive.grantee in spoken_to for action in self._actions
         )

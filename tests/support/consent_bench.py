@@ -49,11 +49,7 @@ class Actor:
 
 def relaying(*orders: tuple[Order, bytes], mode: int = consent_builders.STRICT) -> tuple[list[Any], list[Any], int]:
     """Orders, each with its signature, as ``relay`` takes them."""
-<<<<<<< HEAD
     return consent_builders.relaying(*(_order(order, signature) for order, signature in orders), mode=mode)
-=======
-    return build.relaying(*(_order(order, signature) for order, signature in orders), mode=mode)
->>>>>>> registry-r
 
 
 def order_words(order: Order) -> tuple[Any, ...]:
@@ -165,11 +161,7 @@ class ConsentBench:
     def _both(self, call: Call, act: Callable[[int], None], orders: Sequence[Order] = ()) -> bool:
         (receipt,) = self.rpc_batch.send([call])
         # A view sees the state and the time of the block in which the transaction failed.
-<<<<<<< HEAD
         told = None if receipt.succeeded else self.rpc_batch.error(call, self.contract.abi)
-=======
-        told = None if receipt.succeeded else self.wire.error(call, self.contract.abi)
->>>>>>> registry-r
         before = self.reference.actions
         try:
             act(receipt.time)
@@ -217,11 +209,7 @@ class ConsentBench:
 
     def compare_directives(self, grantees: Sequence[int]) -> set[Status]:
         """Every directive, and what each patient and each pair refuses. Returns the statuses that occurred."""
-<<<<<<< HEAD
         now = self.rpc_batch.now()
-=======
-        now = self.wire.now()
->>>>>>> registry-r
         heard = {patient: self.reference.delegates_of(patient) for patient in self.patients}
         for told, expected in zip(
             self.view("delegatesOf", [(address(patient),) for patient in heard]), heard.values(), strict=True

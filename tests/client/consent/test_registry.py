@@ -404,11 +404,7 @@ def test_c18_a_member_of_staff_is_no_grantee(deployed_chain, patient, hospital):
     deployed_chain.client(deployed_contracts).institutions.set_operator(
         nurse.address, ["PROVIDER"], deployed_chain.client().now() + 9_999
     )
-<<<<<<< HEAD
     with pytest.raises(BadInput, match=f"is a member of staff of {name}: "):
-=======
-    with pytest.raises(BadInput, match=f"a member of staff, or a service, of {name}; a consent names the"):
->>>>>>> registry-r
         patient.consent.prepare_grant(draft(patient, nurse.address))
 
 
