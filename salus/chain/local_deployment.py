@@ -17,7 +17,7 @@ __all__ = ["brownie_python", "deploy_locally", "find_checkout"]
 _TIMEOUT = 600  # seconds; the first time Brownie compiles everything
 
 # What the environment says of a real deployment must not reach a local one.
-_REAL = ("ACCOUNT", "KEYSTORE", "PASSWORD_FILE", "REGULATOR")
+_REAL = ("ACCOUNT", "KEYSTORE", "PASSWORD_FILE", "REGULATOR", "SETUP", "ADMIN_DELAY", "RULES_DELAY", "REPLACE", "WEAK")
 
 
 def find_checkout(places: Iterable[Path] | None = None) -> Path:
@@ -54,13 +54,14 @@ def brownie_python(project: Path) -> str:
     raise BadInput("", "", "Brownie is needed to deploy, and is not installed: run `make setup` in the project")
 
 
-def deploy_locally(project: Path, python: str, url: str) -> None:
-    """Deploy every contract; the address book is written to the project's folder ``deployments``.
+def deploy_locally(project: Path, python: str, url: str, books: Path) -> Path:
+    """Deploy every contract; the path of the address book.
 
     Args:
         project: The checkout, see :func:`find_checkout`.
         python: A Python that has Brownie, see :func:`brownie_python`.
         url: The local chain's JSON-RPC.
+        books: The folder for the address book.
 
     Raises:
         SalusError: It failed, or took too long.
@@ -69,7 +70,7 @@ def deploy_locally(project: Path, python: str, url: str) -> None:
     process = subprocess.Popen(
         [python, str(project / "scripts" / "deploy.py"), "--rpc", url],
         cwd=project,
-        env={**environment, "YES": "1"},
+        env={**environment, "YES": "1", "BOOKS": str(books)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -88,4 +89,6 @@ def deploy_locally(project: Path, python: str, url: str) -> None:
             process.wait()
     if process.returncode:
         last = [line for line in said.strip().splitlines() if line.strip()][-1:]
-        raise SalusError(f"deploying failed: {one_line(last[0]) if last else 'no word'}")
+        why = one_line(last[0]).removeprefix("error: ") if last else "no word"
+        raise SalusError(f"deploying failed: {why}")
+    return project / said.strip().splitlines()[-1].removeprefix("written: ")

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,7 +36,7 @@ def noun() -> None:
 def up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> None:
     """Start a chain on this machine, deploy everything on it, and stay until Ctrl-C.
 
-    The chain and all that is on it end with this command. The address book is written to deployments/ in the project.
+    The chain and all that is on it end with this command, its address book in the project's deployments/ too.
     The node's second account (--keystore node:1) is the regulator.
 
     \b
@@ -43,7 +44,7 @@ def up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> No
       salus chain up
       export SALUS_RPC=http://127.0.0.1:…      (what it prints; in another terminal)
     """
-    from salus.chain.book import Book, default_book
+    from salus.chain.book import Book
     from salus.chain.local_deployment import brownie_python, deploy_locally, find_checkout
     from salus.chain.local_node import LocalNode, NodeError
     from salus.errors import Unreachable
@@ -53,20 +54,23 @@ def up(kind: str, port: int | None, block_time: int | None, as_json: bool) -> No
         python = brownie_python(project)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, _stop)
-        ready = False
+        book: Path | None = None
         try:
             with LocalNode(kind, port=port, block_time=block_time) as node:
                 click.echo(f"{kind} runs at {node.url}; deploying …", err=True)
-                deploy_locally(project, python, node.url)
-                _introduce(node, Book.load(default_book(node.chain_id, project)), as_json)
-                ready = True
+                book = deploy_locally(project, python, node.url, project / "deployments")
+                _introduce(node, Book.load(book), as_json)
                 _stay(node)
         except NodeError as trouble:
             raise Unreachable(str(trouble)) from None
         except KeyboardInterrupt:
             click.echo("ended", err=True)
-            if not ready:
+            if book is None:
                 sys.exit(INTERRUPTED)
+        finally:
+            if book is not None:
+                # Of a chain that is gone.
+                book.unlink(missing_ok=True)
 
 
 def _stop(_number: int, _frame: Any) -> None:

@@ -204,35 +204,32 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
     folder = tmp_path_factory.mktemp("privacy") / "demo"
-    book = ROOT / "deployments" / f"{CHAIN}.json"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SALUS_")}
-    try:
-        with LocalNode("anvil", chain_id=CHAIN) as node:
-            words = [sys.executable, "-m", "scripts.demo", "--rpc", node.url, "--out", str(folder)]
-            played = subprocess.run(words, env=clean, cwd=ROOT, capture_output=True, text=True, timeout=400)
-            assert played.returncode == 0, played.stderr[-2000:] or played.stdout[-2000:]
-            own = clean | {
-                "SALUS_RPC": node.url,
-                "SALUS_BOOK": str(book),
-                "SALUS_HOME": str(folder / "patient"),
-                "SALUS_PASSWORD": (folder / "password").read_text(),
-            }
+    with LocalNode("anvil", chain_id=CHAIN) as node:
+        words = [sys.executable, "-m", "scripts.demo", "--rpc", node.url, "--out", str(folder)]
+        played = subprocess.run(words, env=clean, cwd=ROOT, capture_output=True, text=True, timeout=400)
+        assert played.returncode == 0, played.stderr[-2000:] or played.stdout[-2000:]
+        (book,) = (folder / "deployments").glob(f"{CHAIN}-*.json")
+        own = clean | {
+            "SALUS_RPC": node.url,
+            "SALUS_BOOK": str(book),
+            "SALUS_HOME": str(folder / "patient"),
+            "SALUS_PASSWORD": (folder / "password").read_text(),
+        }
 
-            def account(relation):
-                words = [sys.executable, "-m", "salus.cli", "wallet", "address", relation, "--json"]
-                done = subprocess.run(words, env=own, cwd=folder, capture_output=True, text=True, check=True)
-                return json.loads(done.stdout)["address"].lower()
+        def account(relation):
+            words = [sys.executable, "-m", "salus.cli", "wallet", "address", relation, "--json"]
+            done = subprocess.run(words, env=own, cwd=folder, capture_output=True, text=True, check=True)
+            return json.loads(done.stdout)["address"].lower()
 
-            accounts = {name: account(name) for name in ("city-hospital", "north-mutual")}
-            shown = evidence(node)
-            contracts = {name: entry["address"] for name, entry in json.loads(book.read_text())["contracts"].items()}
-            public = {tx["from"].lower() for tx in shown.transactions} | {
-                str(tx["to"] or tx.get("contractAddress") or "").lower() for tx in shown.transactions
-            }
-            public |= {address.lower() for address in contracts.values()} - {""}
-            yield Story(node, played.stdout, shown, accounts, contracts, public)
-    finally:
-        book.unlink(missing_ok=True)
+        accounts = {name: account(name) for name in ("city-hospital", "north-mutual")}
+        shown = evidence(node)
+        contracts = {name: entry["address"] for name, entry in json.loads(book.read_text())["contracts"].items()}
+        public = {tx["from"].lower() for tx in shown.transactions} | {
+            str(tx["to"] or tx.get("contractAddress") or "").lower() for tx in shown.transactions
+        }
+        public |= {address.lower() for address in contracts.values()} - {""}
+        yield Story(node, played.stdout, shown, accounts, contracts, public)
 
 
 def test_the_demo_was_seen_whole(story):
