@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import sys
@@ -12,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from salus.cli.context import Context
-from salus.cli.moments import moment
+from salus.cli.moments import duration, moment, parse_duration
 from salus.cli.options import HELP, command, group
 from salus.cli.output import INTERRUPTED, ending, escape_control_chars
 
 if TYPE_CHECKING:
     from salus.chain.book import Book
     from salus.chain.local_node import LocalNode
+    from salus.chain.powers import Holder, Powers
 
-__all__ = ["noun", "status", "up"]
+__all__ = ["advance", "check", "noun", "status", "up"]
 
 
 @group("chain")
@@ -131,3 +133,66 @@ def status(context: Context) -> None:
         context.table("Contracts", ("contract", "address", "code"), rows)
 
     context.answer(data, show)
+
+
+@command(noun, "advance")
+@click.argument("time_", metavar="DURATION")
+def advance(context: Context, time_: str) -> None:
+    """Move the clock of a local chain forward: licences end, reviews and delays are over.
+
+    DURATION is a number and s, m, h, d, w or y. A chain that others use has a clock that nobody moves.
+
+    \b
+    Example:
+      salus chain advance 14d
+    """
+    from salus.chain.checks import read_node
+    from salus.errors import BadInput
+
+    seconds = parse_duration(time_)
+    facts = read_node(context.rpc)
+    if not facts.local:
+        raise BadInput("--rpc", "", f"the node is {facts.client}; only the clock of a local chain can be moved")
+    facts.node.one("evm_increaseTime", seconds, doing="moving the clock")
+    facts.node.one("evm_mine", doing="making a block")
+    at = int(facts.node.block()["timestamp"], 16)
+    context.answer({"chainId": facts.chain_id, "time": at}, f"the chain's clock says {moment(at)}")
+
+
+@command(noun, "check")
+def check(context: Context) -> None:
+    """Read every power back from the chain: who can do what, how soon, and who can stop it.
+
+    \b
+    Example:
+      salus chain check --rpc http://127.0.0.1:8545
+    """
+    from salus.chain.powers import read_powers
+
+    powers = read_powers(context.connect())
+    context.answer(dataclasses.asdict(powers), lambda: _show_powers(context, powers))
+
+
+def _show_powers(context: Context, powers: Powers) -> None:
+    rows = []
+    for role in powers.roles:
+        may = ", ".join(role.functions) or ("says who has which role" if role.id == 0 else "nothing by itself")
+        for holder in role.holders:
+            # Nothing waits where it acts at once, so nothing can be cancelled.
+            stops = ", ".join(role.guardians) if holder.delay else ""
+            rows.append((role.name, holder.name or holder.account, _how_soon(holder), may, stops))
+        if not role.holders:
+            rows.append((role.name, "nobody", "", may, ""))
+    context.table("Powers", ("role", "who", "how soon", "may do", "who can cancel"), rows)
+    for each in powers.scheduled:
+        click.echo(f"waits: {each.what} by {each.caller}, from {moment(each.at)}")
+    for name in powers.closed:
+        click.echo(f"closed: {name}, whose restricted functions nobody can call")
+    for warning in powers.warnings:
+        click.echo(f"weak: {warning}")
+
+
+def _how_soon(holder: Holder) -> str:
+    now = f"after {duration(holder.delay)}" if holder.delay else "at once"
+    later = f"; from {moment(holder.next_at)}: {duration(holder.next_delay)}" if holder.next_at else ""
+    return now + later

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from salus.chain.local_node import LocalNode
 from salus.cli import cli
 from tests.support.deployed_chain import kind
+from tests.support.fault_proxy import FaultProxy
 from tests.support.project_copy import copy_project
 
 
@@ -60,6 +62,49 @@ def test_without_brownie_it_says_what_is_missing(tmp_path, monkeypatch):
     assert (
         result.stderr == "error: Brownie is needed to deploy, and is not installed: run `make setup` in the project\n"
     )
+
+
+def test_C7_the_powers_are_read_back(deployed_chain):
+    words = ["chain", "check", "--rpc", deployed_chain.url, "--book", str(deployed_chain.book_path)]
+    text = CliRunner().invoke(cli, words).stdout
+    assert text.splitlines()[0] == "role\twho\thow soon\tmay do\twho can cancel"
+    assert f"role 5\t{deployed_chain.regulator.address}\tat once\tClaimDesk.arbitrate\t" in text
+    assert "role 7\tDoses\tat once\tColdChain.dispense\t" in text
+    assert "weak: ADMIN acts at once" in text
+    document = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert {role["id"]: len(role["functions"]) for role in document["roles"]} == {
+        0: 0,
+        1: 6,
+        2: 3,
+        4: 1,
+        5: 1,
+        6: 1,
+        7: 1,
+    }
+
+
+def test_U5_the_clock_of_a_local_chain_moves(tmp_path):
+    with LocalNode(kind()) as node:
+        before = int(node.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        result = CliRunner().invoke(cli, ["chain", "advance", "14d", "--rpc", node.url, "--json"])
+        after = int(node.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    assert json.loads(result.stdout) == {"chainId": 31337, "time": after}
+    assert 14 * 86_400 <= after - before < 14 * 86_400 + 120
+
+
+@pytest.mark.parametrize("word", ["0d", "14", "-1d", "14 days", "1000y", "9999999999s"])
+def test_U5_no_time_is_told_before_the_node_is_asked(word):
+    result = CliRunner().invoke(cli, ["chain", "advance", "--rpc", "http://127.0.0.1:9", "--", word])
+    assert (result.exit_code, "write 90d, 12h, 30m" in result.stderr) == (2, True), result.stderr
+
+
+def test_U5_the_clock_of_a_chain_that_others_use_is_left_alone(deployed_chain):
+    with FaultProxy(deployed_chain.url) as proxy:
+        proxy.spoil("web3_clientVersion", "alter", change=lambda *_: "Geth/v1.13.15")
+        result = CliRunner().invoke(cli, ["chain", "advance", "1d", "--rpc", proxy.url])
+        assert result.exit_code == 2
+        assert "the node is Geth/v1.13.15; only the clock of a local chain can be moved" in result.stderr
+        assert not proxy.asked["evm_increaseTime"]
 
 
 @pytest.fixture
