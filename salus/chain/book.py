@@ -29,7 +29,7 @@ from salus.formats.json_file import parse_json, read_text
 if TYPE_CHECKING:
     from salus.chain.node import Node
 
-__all__ = ["CONTRACTS", "LIBRARIES", "Book", "Deployment", "abi_hash", "default_book", "find_book"]
+__all__ = ["CONTRACTS", "LIBRARIES", "Book", "Deployment", "abi_hash", "book_name", "default_book", "find_book"]
 
 #: The contracts, in the order in which they are deployed.
 CONTRACTS = (
@@ -158,6 +158,16 @@ class Book:
         }
 
 
+def book_name(chain_id: int, genesis: str) -> str:
+    """The name of a chain's book: no other chain, of the same id or not, has it.
+
+    Args:
+        chain_id: The chain's id.
+        genesis: The hash of its first block, 0x-hex.
+    """
+    return f"{chain_id}-{genesis[2:10]}.json"
+
+
 def default_book(chain_id: int, genesis: str, folder: str | os.PathLike[str] = ".") -> Path:
     """Where the book of a chain lies: ``deployments/<chainid>-<genesis>.json`` below a folder.
 
@@ -169,7 +179,7 @@ def default_book(chain_id: int, genesis: str, folder: str | os.PathLike[str] = "
         folder: The folder.
     """
     books = Path(folder) / "deployments"
-    path, earlier = books / f"{chain_id}-{genesis[2:10]}.json", books / f"{chain_id}.json"
+    path, earlier = books / book_name(chain_id, genesis), books / f"{chain_id}.json"
     return earlier if earlier.is_file() and not path.is_file() else path
 
 

@@ -32,8 +32,9 @@ def standing_book(w3, folder):
         except FileNotFoundError:
             continue
         except (ValueError, KeyError, TypeError, AttributeError):
-            # Whatever it is, it is not ours to overwrite.
-            return path
+            # Whatever it is, a new book must not take its place; nothing is written under the earlier name.
+            if path == book_path(w3, folder):
+                return path
     return None
 
 
