@@ -147,7 +147,9 @@ def _introduce(node: LocalNode, ground: _Ground, as_json: bool) -> None:
         click.echo("The regulator is the node's second account: --keystore node:1\n")
         if ground.cast:
             _introduce_cast(ground.cast)
-        click.echo(f"In another terminal:\n  export SALUS_RPC={node.url} SALUS_BOOK={book.path}\n\nCtrl-C ends it.")
+        click.echo(f"In another terminal:\n  export SALUS_RPC={node.url} SALUS_BOOK={book.path}\n")
+        click.echo(f"For Brownie there:\n  export SALUS_CHAIN_PORT={node.port} BOOKS={ground.book.parent}\n")
+        click.echo("Ctrl-C ends it.")
     sys.stdout.flush()
 
 

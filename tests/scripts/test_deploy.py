@@ -18,6 +18,7 @@ import pytest
 from brownie import accounts, chain, web3
 
 from salus.chain.book import abi_hash
+from scripts import attach
 from scripts import deploy as script
 from tests.support.boundary_time import PASSED, at, now, refusal
 from tests.support.consent_builders import FOR_EVER, NOBODY
@@ -406,6 +407,20 @@ def test_U2_a_second_deployment_is_made_where_it_is_said_aloud(deployed_contract
     said = capsys.readouterr().out
     assert f"kept: the book before, {kept}" in said
     assert not list(folder.glob("*unfinished*"))
+
+
+def test_U5_brownies_console_finds_the_contracts_by_the_book(deployed_contracts, folder):
+    script.write_book(deployed_contracts, folder)
+    assert {name: c.address for name, c in attach.main().items()} == {
+        name: c.address for name, c in deployed_contracts.items()
+    }
+
+
+def test_U5_without_a_book_of_this_chain_brownie_is_told_so(deployed_contracts, folder):
+    gone = {"chainId": chain.id, "contracts": {"Lots": {"address": PERSON, "block": 1, "codeHash": "0x" + "11" * 32}}}
+    (folder / f"{chain.id}.json").write_text(json.dumps(gone))
+    with pytest.raises(SystemExit, match="no address book in .* is of this chain"):
+        attach.main()
 
 
 # ---- what the environment says ---------------------------------------------------------------------------------------
