@@ -166,11 +166,17 @@ class Pipeline:
                 hash_ = self._submit(step)
             except (ValueError, Web3Exception) as trouble:
                 # A node may refuse what it has already, or tell a failure of what it took.
-                if self._count("pending") <= step.nonce:
+                if self._count("pending") <= step.nonce and not self._is_known(step):
                     raise Stopped(f"the node refuses {step.name}: {_said(trouble)}") from None
                 continue
             self.journal.hashes[step.nonce] = hash_
         self.journal.write()
+
+    def _is_known(self, step):
+        """Whether the node knows the step's transaction: not every node counts what waits for a block."""
+        with contextlib.suppress(TransactionNotFound, KeyError):
+            return self.w3.eth.get_transaction(self.journal.hashes[step.nonce]) is not None
+        return False
 
     def _submit(self, step):
         transaction = {
@@ -244,7 +250,7 @@ def fees_of(w3, *, least=0):
 
 def most_per_gas(fees):
     """Wei that a unit of gas may cost at most."""
-    return fees.get("gasPrice") or fees["maxFeePerGas"]
+    return fees["gasPrice"] if "gasPrice" in fees else fees["maxFeePerGas"]
 
 
 def _said(trouble):

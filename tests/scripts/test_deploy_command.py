@@ -23,6 +23,7 @@ from web3 import HTTPProvider, Web3
 
 from salus import Salus
 from salus.chain.local_node import LocalNode
+from scripts.deployment.pipeline import most_per_gas
 from tests.support.fault_proxy import FaultProxy
 from tests.support.project_copy import ROOT, copy_project
 from tests.support.terminal import Terminal
@@ -369,3 +370,19 @@ def test_C7_a_table_in_a_file_is_deployed_as_it_says(words, tmp_path):
         }
         assert {key: delay for key, (holds, delay) in held.items() if holds} == expected
         assert salus.call(manager.getRoleGuardian(2)) == 102
+
+
+def test_U2_a_node_that_does_not_count_what_waits_is_no_reason_to_stop(words):
+    """Some answer for `pending` what they answer for `latest`: then everything seems lost, and is sent again."""
+    with geth(block_time=2, gas_limit=15_000_000) as (node, _url), FaultProxy(node.url) as proxy:
+        proxy.spoil("web3_clientVersion", "alter", change=lambda *_: "Geth/v1.13.15")
+        latest = lambda *_: node.request("eth_getTransactionCount", node.accounts[0], "latest")  # noqa: E731
+        proxy.spoil("eth_getTransactionCount", "alter", change=latest)
+        stopped_at(proxy.url, words, "deploying Plans", signal.SIGKILL)
+        code, said = run(proxy.url, words)
+        assert code == 0, said
+        stands(proxy.url, words)
+
+
+def test_U2_a_chain_without_fees_costs_nothing():
+    assert [most_per_gas(fees) for fees in ({"gasPrice": 0}, {"maxFeePerGas": 3, "maxPriorityFeePerGas": 1})] == [0, 3]
