@@ -20,6 +20,8 @@ from brownie import accounts, chain, web3
 from salus.chain.book import abi_hash
 from scripts import attach
 from scripts import deploy as script
+from scripts.deployment.powers import for_regulator
+from scripts.deployment.verification import wrong_powers
 from tests.support.boundary_time import PASSED, at, now, refusal
 from tests.support.consent_builders import FOR_EVER, NOBODY
 from tests.support.errors import error
@@ -421,6 +423,63 @@ def test_U5_without_a_book_of_this_chain_brownie_is_told_so(deployed_contracts, 
     (folder / f"{chain.id}.json").write_text(json.dumps(gone))
     with pytest.raises(SystemExit, match="no address book in .* is of this chain"):
         attach.main()
+
+
+# ---- what is looked at in the end ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked_at(deployed_contracts, people, guardian, salus_project):
+    """The manager, the blocks of the deployment, and the table that it should make."""
+    setup = for_regulator(
+        str(people.regulator), script.HELD, guardian=str(guardian), admin_delay=2 * DAY, rules_delay=HOUR
+    )
+    addresses = {name: contract.address for name, contract in deployed_contracts.items()}
+    first = deployed_contracts["AccessManager"].tx.block_number
+    return addresses["AccessManager"], (first, len(chain) - 1), script.powers_of(salus_project, addresses, setup)
+
+
+def test_U2_the_look_at_the_end_finds_the_table(looked_at):
+    assert list(wrong_powers(*looked_at)) == []
+
+
+def test_U2_the_look_at_the_end_finds_each_difference(looked_at, people):
+    manager, blocks, powers = looked_at
+    members = powers["members"]
+    short = {key: delay for key, delay in members.items() if key != (script.ARBITER, str(people.regulator))}
+    for part, changed in (
+        ("members", members | {(script.ADMIN, str(people.regulator)): DAY}),
+        ("members", members | {(script.ADMIN, str(people.deployer)): 0}),
+        ("members", short),
+        ("guardians", powers["guardians"] | {script.ARBITER: script.ADMIN}),
+        ("functions", {key: role for key, role in powers["functions"].items() if role != script.RECALLER}),
+    ):
+        (line,) = wrong_powers(manager, blocks, powers | {part: changed})
+        assert line.startswith(("holder (", "guardian ", "function ("))
+
+
+def test_U2_a_deployer_who_keeps_the_administration_is_found(people, looked_at, salus_project, module_isolation):
+    alone = salus_project.AccessManager.deploy(people.stranger, {"from": people.stranger})
+    blocks = (alone.tx.block_number, alone.tx.block_number)
+    nothing = {"members": {}, "guardians": {}, "functions": {}}
+    assert list(wrong_powers(alone.address, blocks, nothing)) == [
+        f"holder (0, '{people.stranger}'): is 0, and should be None"
+    ]
+    alone.setGrantDelay(script.ARBITER, DAY, {"from": people.stranger})
+    found = list(wrong_powers(alone.address, (blocks[0], len(chain) - 1), nothing))
+    assert "AccessManager: has a delay of grants, which no deployment makes" in found
+
+
+def test_U2_code_that_differs_in_one_byte_is_found(deployed_contracts, people, salus_project, looked_at):
+    steps = script.line_up(salus_project, str(people.deployer), for_regulator(PERSON, script.HELD), range(14))
+    assert [step.name for step in steps if step.address] == NAMES
+    for step in steps[:-1]:
+        code = bytearray(web3.eth.get_code(deployed_contracts[step.name].address))
+        if step.name != "ColdChain":  # it is linked to the library of its own deployment
+            assert step.is_there(code)
+        code[len(code) // 2] ^= 1
+        code[200] ^= 1
+        assert not step.is_there(code) and not step.is_there(b"")
 
 
 # ---- what the environment says ---------------------------------------------------------------------------------------

@@ -207,7 +207,9 @@ def story(tmp_path_factory):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SALUS_")}
     with LocalNode("anvil", chain_id=CHAIN) as node:
         words = [sys.executable, "-m", "scripts.demo", "--rpc", node.url, "--out", str(folder)]
-        played = subprocess.run(words, env=clean, cwd=ROOT, capture_output=True, text=True, timeout=400)
+        # What the environment says of another deployment must not reach this one.
+        told = clean | {"ACCOUNT": "of-another-deployment", "SETUP": "of-another-deployment.toml"}
+        played = subprocess.run(words, env=told, cwd=ROOT, capture_output=True, text=True, timeout=400)
         assert played.returncode == 0, played.stderr[-2000:] or played.stdout[-2000:]
         (book,) = (folder / "deployments").glob(f"{CHAIN}-*.json")
         own = clean | {
@@ -239,6 +241,11 @@ def test_the_demo_was_seen_whole(story):
     kinds = {re.search(r"calldata|topic|event data|storage|code", where)[0] for where, _ in story.shown.seen}
     assert kinds == {"calldata", "topic", "event data", "storage", "code"}
     assert len(story.shown.transactions) > 40
+
+
+def test_U4_the_demo_does_not_look_for_an_account_that_is_for_another_deployment(story):
+    assert "handing the powers" in story.printed
+    assert "of-another-deployment" not in story.printed
 
 
 def test_the_readme_shows_what_the_demo_prints(story):
