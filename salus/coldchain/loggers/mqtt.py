@@ -228,11 +228,13 @@ class Listener:
         self._connected, self._refused, self._wait = True, "", _FIRST_WAIT
         # The session remembers it; saying it again does no harm, and serves a broker that forgot.
         client.subscribe(self.topic, qos=1)
-        self._note(f"listening to {self.topic} at {self.broker.host}:{self.broker.port}")
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
         if any(reason.is_failure for reason in reasons):
             self._refused = f"no right to subscribe to {self.topic}"
+            return
+        # Not before: the broker keeps nothing for a new session whose subscription it has not taken yet.
+        self._note(f"listening to {self.topic} at {self.broker.host}:{self.broker.port}")
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if self._connected:

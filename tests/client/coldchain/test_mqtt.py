@@ -309,6 +309,65 @@ def test_a_broker_that_refuses_ends_it(tmp_path, spool):
     assert "refuses: Not authorized" in str(error.value)
 
 
+class SlowBroker:
+    """Takes one connection, and answers its subscription with this byte when told to."""
+
+    def __init__(self, granted):
+        self.granted, self.asked, self.answer = granted, threading.Event(), threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.answer.set()
+        self._thread.join(SECONDS)
+        self._server.close()
+        assert not self._thread.is_alive()
+
+    def _serve(self):
+        connection, _ = self._server.accept()
+        with connection:
+            connection.recv(1000)  # CONNECT
+            connection.sendall(b"\x20\x02\x00\x00")  # CONNACK
+            subscribe = connection.recv(1000)
+            assert subscribe[0] == 0x82
+            self.asked.set()
+            self.answer.wait(SECONDS)
+            connection.sendall(b"\x90\x03" + subscribe[2:4] + bytes([self.granted]))  # SUBACK
+            while connection.recv(1000):
+                pass
+
+
+def test_it_says_that_it_listens_when_the_broker_has_taken_the_subscription(spool):
+    """What is sent before is for nobody: a broker keeps messages for a subscription that it has."""
+    notes, early = [], []
+    with SlowBroker(granted=1) as slow:
+
+        def until():
+            if slow.asked.is_set() and not slow.answer.is_set():
+                early.append(list(notes))
+                if len(early) == 5:
+                    slow.answer.set()
+            return slow.answer.is_set() and bool(notes)
+
+        listener(slow, spool, note=notes.append).run(until)
+    assert early == [[]] * 5
+    assert notes[0] == f"listening to salus/+/readings at 127.0.0.1:{slow.port}"
+
+
+def test_a_subscription_that_is_refused_ends_it_without_a_word_of_listening(spool):
+    notes = []
+    with SlowBroker(granted=0x80) as slow:
+        slow.answer.set()
+        with pytest.raises(Unreachable, match="refuses: no right to subscribe to salus/\\+/readings"):
+            listener(slow, spool, note=notes.append).run()
+    assert not any("listening" in note for note in notes)
+
+
 def test_an_end_before_the_broker_answers_leaves_no_connection_open(spool):
     """Nor waits for the answer."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
