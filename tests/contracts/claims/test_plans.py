@@ -176,7 +176,7 @@ def unsaid(terms):
 
 
 def test_register_terms_at_their_bounds(plans, terms):
-    edge = terms._replace(
+    boundary_time = terms._replace(
         document=word("edge"),
         valid_from=0,
         valid_until=LAST_DAY,
@@ -195,7 +195,7 @@ def test_register_terms_at_their_bounds(plans, terms):
         appeal_days=2**16 - 1,
         rules=31,
     )
-    assert tuple(plans.terms(register(plans, edge))) == unsaid(edge)
+    assert tuple(plans.terms(register(plans, boundary_time))) == unsaid(boundary_time)
 
 
 @pytest.mark.parametrize(
