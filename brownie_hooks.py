@@ -11,8 +11,10 @@ from pathlib import Path
 
 from brownie._config import CONFIG
 from brownie.network import web3
+from brownie.network.contract import ProjectContract
 from brownie.network.rpc import anvil
 from brownie.network.transaction import Status, TransactionReceipt
+from brownie.project.main import Project
 from web3.exceptions import TransactionNotFound
 
 ROOT = Path(__file__).resolve().parent
@@ -109,6 +111,17 @@ def _mend_waiting() -> None:
     TransactionReceipt.wait = wait
 
 
+def _keep_no_records() -> None:
+    """Let Brownie keep no record of contracts that are on live networks.
+
+    It would write every contract of a live network below build/deployments, by the chain's id or, for a node that is
+    named by its URL, as "fetch", and look for all of them at the next connection: on a chain that was reset, or on
+    another node, it then stops with a traceback. The address books in deployments/ are the record.
+    """
+    Project._load_deployments = lambda self: None
+    ProjectContract._deployment_path = lambda self: None
+
+
 def _receipt_of(hash_: str):
     """The receipt of a transaction, once it is mined; None where the node has not known it for a while."""
     pause, known = 0.005, time.monotonic()
@@ -153,4 +166,5 @@ _find_tools()
 _choose_port()
 _mend_mining()
 _mend_waiting()
+_keep_no_records()
 _drop_stale_artefacts()

@@ -1,8 +1,9 @@
 """Throughput of the client beside what is written by hand, each on the same chain in the same run: part of `make
 bench`.
 
-    .venv/bin/python benchmarks/client.py [bulk] [slow_blocks] [threads] [claims] [ganache] [readings] [index] [cli]
-        [listing]
+    .venv/bin/python benchmarks/client.py [part] …
+
+Parts: bulk, slow_blocks, threads, claims, ganache, readings, index, cli, listing, deployment.
 
 Writes what it measured into benchmarks/results.json, under "client". Ratios are medians over rounds: in each round both
 ways run one after the other on the chain as it began, so that whatever else the machine does hits both.
@@ -26,6 +27,7 @@ from eth_utils import to_checksum_address  # noqa: E402
 
 from benchmarks import listing  # noqa: E402
 from benchmarks.ground import GRANT_GAS, ORDER_GAS, YEAR, Ground, beside_work, ratio, rounds  # noqa: E402
+from salus.chain.local_node import LocalNode  # noqa: E402
 from tests.support.claim_scenario import ClaimScenario  # noqa: E402
 
 ROUNDS = 5
@@ -80,6 +82,9 @@ MEANING = {
     "index.peak_mb": ("<= 130", "most memory of a process that syncs 100,000 events"),
     "cli.help_s": ("<= 0.25", "seconds of `salus --help`, the whole process"),
     "cli.offline_s": ("<= 0.5", "seconds of `salus wallet list`, the whole process"),
+    "deploy.gas": ("", "gas of all transactions of a deployment"),
+    "deploy.seconds": ("", "seconds of the deployment script where a block comes at once, the whole process"),
+    "deploy.five_second_blocks_s": ("<= 90", "the same where a block comes every five seconds"),
     "cli.institution_list_s": ("<= 0.35", "seconds of `salus institution list` beside a node, the whole process"),
     **listing.MEANING,
 }
@@ -443,8 +448,24 @@ def table(figures):
     return "\n".join(lines)
 
 
+def deployment():
+    """The deployment script as an engineer runs it, in a process of its own: Brownie's start is part of it."""
+    figures = {}
+    for key, block_time in (("deploy.seconds", None), ("deploy.five_second_blocks_s", 5)):
+        say(f"deploying, {'a block at once' if block_time is None else f'a block in {block_time} s'}")
+        with tempfile.TemporaryDirectory() as books, LocalNode(block_time=block_time) as node:
+            words = [sys.executable, str(ROOT / "scripts" / "deploy.py"), "--rpc", node.url, "--books", books]
+            began = time.perf_counter()
+            said = subprocess.run(words, check=True, capture_output=True, text=True, timeout=600).stdout
+            figures[key] = time.perf_counter() - began
+            used = next(line for line in said.splitlines() if line.startswith("used: "))
+            figures["deploy.gas"] = int(used.split()[1].replace(",", ""))
+    return figures
+
+
 PARTS = {
-    part.__name__: part for part in (bulk, slow_blocks, threads, claims, ganache, readings, index, cli, listing.listing)
+    part.__name__: part
+    for part in (bulk, slow_blocks, threads, claims, ganache, readings, index, cli, listing.listing, deployment)
 }
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from salus.chain.book import Book, default_book
+from salus.chain.book import Book, find_book
 from salus.chain.events import EventIndex, default_index
 from salus.chain.ledger import Ledger
 from salus.chain.node import Node
-from salus.errors import BadInput, IndexTrouble
+from salus.errors import IndexTrouble
 
 if TYPE_CHECKING:
     from salus.claims.desk import Claims
@@ -69,7 +69,8 @@ class Salus(Ledger):
 
         Args:
             url: The node's JSON-RPC, ``http://`` or ``https://``.
-            book: The address book or its file; by default ``deployments/<chainid>.json`` below the working folder.
+            book: The address book or its file; by default that of the node's chain,
+                ``deployments/<chainid>-<genesis>.json`` below the working folder.
             signer: Who signs; None to read only.
             timeout: Seconds for one answer. A node that is busy, or breaks off, is asked again for some seconds.
             index: The index of events that ``salus index sync`` made, a file or the URL of a PostgreSQL database; by
@@ -84,12 +85,7 @@ class Salus(Ledger):
         """
         node = Node(url, timeout=timeout)
         if book is None:
-            chain_id = node.chain_id()
-            book = default_book(chain_id)
-            if not book.is_file():
-                raise BadInput(
-                    book, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
-                )
+            book = find_book(node)
         if not isinstance(book, Book):
             book = Book.load(book)
         client = cls(node, book, signer, find_index(index, book))

@@ -1,6 +1,7 @@
 """The address book of one chain: which contract is where, and which code must be there.
 
-A book is the file ``deployments/<chainid>.json``, as the deployment writes it::
+A book is the file ``deployments/<chainid>-<genesis>.json``, as the deployment writes it; ``genesis`` are the first
+eight hex digits of the hash of the chain's first block, so that a local chain that was started anew is another chain::
 
     {"chainId": 31337,
      "contracts": {"Institutions": {"address": "0x…", "block": 4, "args": ["0x…"], "abiHash": "0x…", "codeHash":
@@ -19,13 +20,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from salus.abi.hashing import checksum_address, keccak
 from salus.errors import BadInput
 from salus.formats.json_file import parse_json, read_text
 
-__all__ = ["CONTRACTS", "LIBRARIES", "Book", "Deployment", "abi_hash", "default_book"]
+if TYPE_CHECKING:
+    from salus.chain.node import Node
+
+__all__ = ["CONTRACTS", "LIBRARIES", "Book", "Deployment", "abi_hash", "book_name", "default_book", "find_book"]
 
 #: The contracts, in the order in which they are deployed.
 CONTRACTS = (
@@ -154,14 +158,48 @@ class Book:
         }
 
 
-def default_book(chain_id: int, folder: str | os.PathLike[str] = ".") -> Path:
-    """Where the book of a chain lies: ``deployments/<chainid>.json`` below a folder.
+def book_name(chain_id: int, genesis: str) -> str:
+    """The name of a chain's book: no other chain, of the same id or not, has it.
 
     Args:
-        chain_id: The chain.
+        chain_id: The chain's id.
+        genesis: The hash of its first block, 0x-hex.
+    """
+    return f"{chain_id}-{genesis[2:10]}.json"
+
+
+def default_book(chain_id: int, genesis: str, folder: str | os.PathLike[str] = ".") -> Path:
+    """Where the book of a chain lies: ``deployments/<chainid>-<genesis>.json`` below a folder.
+
+    Earlier versions named it ``<chainid>.json``: that one is meant where it is there and the other is not.
+
+    Args:
+        chain_id: The chain's id.
+        genesis: The hash of its first block, 0x-hex.
         folder: The folder.
     """
-    return Path(folder) / "deployments" / f"{chain_id}.json"
+    books = Path(folder) / "deployments"
+    path, earlier = books / book_name(chain_id, genesis), books / f"{chain_id}.json"
+    return earlier if earlier.is_file() and not path.is_file() else path
+
+
+def find_book(node: Node) -> Path:
+    """The default book of a node's chain, below the working folder.
+
+    Args:
+        node: The node.
+
+    Raises:
+        BadInput: There is none.
+        Unreachable: The node does not answer.
+    """
+    chain_id = node.chain_id()
+    path = default_book(chain_id, node.genesis())
+    if not path.is_file():
+        raise BadInput(
+            path, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
+        )
+    return path
 
 
 def abi_hash(abi: Sequence[Mapping[str, Any]]) -> str:

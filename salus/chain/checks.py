@@ -1,24 +1,21 @@
-"""Checks of the node, of the address book beside it, and of what Brownie remembers of chains."""
+"""Checks of the node and of the address book beside it."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from salus.chain.book import CONTRACTS, Book, default_book
 from salus.chain.ledger import Ledger
-from salus.chain.local_deployment import find_checkout
 from salus.chain.node import Node
 from salus.chain.rpc import Call, data, number
-from salus.errors import BadInput, NotDeployed
+from salus.errors import NotDeployed
 from salus.errors.checks import Check, checked
 from salus.errors.explanations import moment
 
-__all__ = ["NodeFacts", "check_book", "check_brownie_records", "check_node", "read_node"]
+__all__ = ["NodeFacts", "check_book", "check_node", "read_node"]
 
 #: A chain's clock and this machine's may differ by so many seconds before it is told.
 _AHEAD = 30
@@ -135,12 +132,15 @@ def check_book(node: NodeFacts | None, path: str | None) -> Iterator[Check]:
     Raises:
         BadInput: The book is malformed.
     """
-    if path is None and node is None:
+    if path is not None:
+        file = Path(path)
+    elif node is not None:
+        file = default_book(node.chain_id, node.genesis)
+    else:
         yield Check.warn(
             "book", "which one is meant depends on the node's chain", "start a node, or name it with --book"
         )
         return
-    file = Path(path) if path is not None else default_book(node.chain_id if node else 0)
     if not file.is_file():
         yield Check.fail("book", f"{file} is not there", "deploy (`salus chain up`), or name it with --book")
         return
@@ -171,40 +171,3 @@ def _check_code(node: NodeFacts, book: Book) -> Iterator[Check]:
             yield Check.of(name, error, "deploy again")
     if not wrong:
         yield Check.ok("contracts", f"the code of all {len(book.contracts)} is the one that was deployed")
-
-
-# ------------------------------------------------------------------------------------------------ Brownie's own records
-
-
-def check_brownie_records(node: NodeFacts | None) -> Iterator[Check]:
-    """What Brownie remembers of contracts that are gone, in a checkout's ``build/deployments``: the next deployment
-    would fail. Outside of a checkout there is nothing to look at.
-
-    Args:
-        node: The chain that is looked at; None where no node answers.
-    """
-    try:
-        folder = find_checkout() / "build" / "deployments"
-    except BadInput:
-        return
-    part = "build state"
-    if node is None:
-        yield Check.ok(part, f"{folder} is not looked at, for no node answers")
-        return
-    # A node that is named by its URL alone is "fetch" to Brownie, whichever chain it is on.
-    stale = {
-        place: gone for place in (folder / "fetch", folder / str(node.chain_id)) if (gone := _gone(place, node.node))
-    }
-    for place, gone in stale.items():
-        found = f"{place} remembers {len(gone)} contracts that are not on chain {node.chain_id}"
-        yield Check.warn(part, found, f"the next deployment would fail: remove them with rm -r {place}")
-    if not stale:
-        yield Check.ok(part, f"{folder} remembers nothing that is gone")
-
-
-def _gone(place: Path, node: Node) -> list[str]:
-    """The accounts of a folder of Brownie's records at which the chain has no code."""
-    known = [file.stem for file in sorted(place.glob("0x*.json")) if re.fullmatch(r"0x[0-9a-fA-F]{40}", file.stem)]
-    questions: list[tuple[str, list[Any]]] = [("eth_getCode", [account, "latest"]) for account in known]
-    codes = node.results(questions, doing="asking for contracts") if questions else []
-    return [account for account, code in zip(known, codes, strict=True) if not data(code, "a contract's code")]

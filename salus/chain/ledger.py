@@ -95,11 +95,10 @@ class Ledger:
     def _sender(self) -> Sender:
         """What sends for the signer, on the book's chain and no other."""
         self._same_chain(self.node.chain_id())
-        genesis = data(self.node.block(0).get("hash"), "the first block's hash", 32)
         return Sender(
             self.node,
             self.need_signer(),
-            chain=(self.book.chain_id, "0x" + genesis.hex()),
+            chain=(self.book.chain_id, self.node.genesis()),
             ceiling=self.fee_ceiling,
             patience=self.patience,
         )

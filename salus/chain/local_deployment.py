@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from salus.errors import BadInput, SalusError, one_line
 
-__all__ = ["brownie_python", "deploy_locally", "find_checkout"]
+__all__ = ["brownie_python", "deploy_locally", "fill_for_play", "find_checkout"]
 
 _TIMEOUT = 600  # seconds; the first time Brownie compiles everything
 
 # What the environment says of a real deployment must not reach a local one.
-_REAL = ("ACCOUNT", "KEYSTORE", "PASSWORD_FILE", "REGULATOR")
+_REAL = ("ACCOUNT", "KEYSTORE", "PASSWORD_FILE", "REGULATOR", "SETUP", "ADMIN_DELAY", "RULES_DELAY", "REPLACE", "WEAK")
 
 
 def find_checkout(places: Iterable[Path] | None = None) -> Path:
@@ -54,22 +56,52 @@ def brownie_python(project: Path) -> str:
     raise BadInput("", "", "Brownie is needed to deploy, and is not installed: run `make setup` in the project")
 
 
-def deploy_locally(project: Path, python: str, url: str) -> None:
-    """Deploy every contract; the address book is written to the project's folder ``deployments``.
+def deploy_locally(project: Path, python: str, url: str, books: Path) -> Path:
+    """Deploy every contract; the path of the address book.
 
     Args:
         project: The checkout, see :func:`find_checkout`.
         python: A Python that has Brownie, see :func:`brownie_python`.
         url: The local chain's JSON-RPC.
+        books: The folder for the address book.
 
     Raises:
         SalusError: It failed, or took too long.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _REAL}
+    words = [str(project / "scripts" / "deploy.py"), "--rpc", url]
+    said = _run(project, [python, *words], {"YES": "1", "BOOKS": str(books)}, "deploying")
+    return project / said.strip().splitlines()[-1].removeprefix("written: ")
+
+
+def fill_for_play(project: Path, python: str, url: str, book: Path, folder: Path) -> dict[str, Any]:
+    """Fill a local chain with a cast of institutions, rules, and a plan; who is who, and what there is.
+
+    Args:
+        project: The checkout, see :func:`find_checkout`.
+        python: A Python that has this package.
+        url: The local chain's JSON-RPC.
+        book: Its address book.
+        folder: The folder for the plan's file.
+
+    Raises:
+        SalusError: It failed, or took too long.
+    """
+    words = [python, "-m", "scripts.play", "--rpc", url, "--book", str(book), "--out", str(folder)]
+    found: dict[str, Any] = json.loads(_run(project, words, {}, "filling the chain").strip().splitlines()[-1])
+    return found
+
+
+def _run(project: Path, words: list[str], environment: dict[str, str], doing: str) -> str:
+    """Run a script of the checkout; what it said.
+
+    Raises:
+        SalusError: It failed, or took too long.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in _REAL}
     process = subprocess.Popen(
-        [python, str(project / "scripts" / "deploy.py"), "--rpc", url],
+        words,
         cwd=project,
-        env={**environment, "YES": "1"},
+        env={**kept, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -80,7 +112,7 @@ def deploy_locally(project: Path, python: str, url: str) -> None:
     try:
         said, _ = process.communicate(timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise SalusError(f"deploying took longer than {_TIMEOUT} s") from None
+        raise SalusError(f"{doing} took longer than {_TIMEOUT} s") from None
     finally:
         if process.poll() is None:
             # The whole group: Brownie starts a compiler of its own.
@@ -88,4 +120,6 @@ def deploy_locally(project: Path, python: str, url: str) -> None:
             process.wait()
     if process.returncode:
         last = [line for line in said.strip().splitlines() if line.strip()][-1:]
-        raise SalusError(f"deploying failed: {one_line(last[0]) if last else 'no word'}")
+        why = one_line(last[0]).removeprefix("error: ") if last else "no word"
+        raise SalusError(f"{doing} failed: {why}")
+    return said

@@ -36,7 +36,9 @@ _HARDFORK = "shanghai"
 
 _START_TIMEOUT = 60.0  # seconds; ganache takes several on a busy machine
 _STOP_TIMEOUT = 5.0  # seconds between asking a node to end and forcing it
+_SAVE_TIMEOUT = 120.0  # seconds
 _PORT_TRIES = 5
+_STATE_INTERVAL = 10  # seconds
 
 
 class NodeError(RuntimeError):
@@ -58,6 +60,8 @@ class ChainOptions:
         slots_in_an_epoch: Blocks until one counts as final (anvil only).
         kept_states: For how many of the last blocks the state is kept (anvil only). By itself anvil moves old ones to
             disk, and of a chain of a thousand blocks that is reorganised again and again it then loses the whole state.
+        state: A file that holds the chain between two runs: read at the start where it is there, written at the end
+            and every few seconds (anvil only).
     """
 
     chain_id: int = 31337
@@ -69,6 +73,7 @@ class ChainOptions:
     timestamp: int | None = None
     slots_in_an_epoch: int | None = None
     kept_states: int | None = None
+    state: str | None = None
 
 
 class LocalNode:
@@ -136,7 +141,8 @@ class LocalNode:
         """End the node; doing so twice is fine."""
         process, self._process = self._process, None
         if process is not None:
-            _end(process)
+            # One that keeps its state writes it at its end.
+            _end(process, _STOP_TIMEOUT if self.options.state is None else _SAVE_TIMEOUT)
         _running.discard(self)
         log, self._log = self._log, None
         if log is not None:
@@ -348,6 +354,8 @@ def _anvil_flags(options: ChainOptions, port: int) -> dict[str, object]:
         "--timestamp": options.timestamp,
         "--slots-in-an-epoch": options.slots_in_an_epoch,
         "--prune-history": options.kept_states,
+        "--state": options.state,
+        "--state-interval": None if options.state is None else _STATE_INTERVAL,
     }
 
 
@@ -405,12 +413,12 @@ def _listens(pid: int, port: int) -> bool:
 _running: weakref.WeakSet[LocalNode] = weakref.WeakSet()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], patience: float) -> None:
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            process.wait(_STOP_TIMEOUT)
+            process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
     process.wait()

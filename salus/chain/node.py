@@ -151,6 +151,10 @@ class Node:
         """The chain's id."""
         return number(self.one("eth_chainId", doing="asking for the chain"), "the chain's id")
 
+    def genesis(self) -> str:
+        """The hash of the chain's first block, 0x-hex: two chains of one id differ in it."""
+        return "0x" + data(self.block(0).get("hash"), "the first block's hash", 32).hex()
+
     def block(self, which: int | str = "latest", *, doing: str = "") -> dict[str, Any]:
         """A block without its transactions, as JSON.
 

@@ -43,7 +43,7 @@ def _doctor() -> click.Command:
 
 def _checks(context: Context) -> Iterator[Check]:
     """Every part in the order in which the others rest on it; a part that is broken hides no other."""
-    from salus.chain.checks import check_book, check_brownie_records, check_node
+    from salus.chain.checks import check_book, check_node
     from salus.errors.checks import checked
     from salus.index.checks import check_index
     from salus.outbox.checks import check_outboxes
@@ -57,7 +57,6 @@ def _checks(context: Context) -> Iterator[Check]:
     yield from checked("index", lambda: check_index(url, context.book, context.index), again)
     chain_id, genesis = (node.chain_id, node.genesis) if node else (None, "")
     yield from checked("outbox", lambda: check_outboxes(chain_id, genesis), "see `salus outbox status`")
-    yield from checked("build state", lambda: check_brownie_records(node), "remove build/deployments")
 
 
 def _check_keys(context: Context) -> list[Check]:

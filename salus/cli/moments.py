@@ -11,7 +11,10 @@ from salus.cli.output import escape_control_chars
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["moment", "parse_day", "parse_end", "parse_moment"]
+__all__ = ["duration", "moment", "parse_day", "parse_duration", "parse_end", "parse_moment"]
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 
 
 def parse_moment(text: str, now: Callable[[], int], option: str = "--until") -> int:
@@ -33,8 +36,7 @@ def parse_moment(text: str, now: Callable[[], int], option: str = "--until") -> 
         option, "", f"{escape_control_chars(text)!r} is no moment; write 2027-01-01, 2027-01-01T12:00:00Z or +90d"
     )
     if match := re.fullmatch(r"\+(\d{1,9})([smhdwy])", text.strip()):
-        unit = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}[match[2]]
-        seconds = now() + int(match[1]) * unit
+        seconds = now() + int(match[1]) * _UNITS[match[2]]
     else:
         try:
             point = dt.datetime.fromisoformat(text.strip())
@@ -84,6 +86,37 @@ def parse_day(text: str, option: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise BadInput(option, "", f"is {one_line(text, 20)!r}; write 2025-01-31") from None
+
+
+def parse_duration(text: str) -> int:
+    """A time as seconds: ``90d``, ``12h``, ``30m``, ``45s``, ``2w`` or ``1y`` of 365 days.
+
+    Args:
+        text: What was typed.
+
+    Raises:
+        BadInput: No such time, or none at all.
+    """
+    from salus.errors import BadInput, one_line
+
+    if (match := re.fullmatch(r"\+?(\d{1,9})([smhdwy])", text.strip())) and 0 < (
+        seconds := int(match[1]) * _UNITS[match[2]]
+    ) < 1 << 32:
+        return seconds
+    raise BadInput("duration", "", f"is {one_line(text, 20)!r}; write 90d, 12h, 30m, 45s, 2w or 1y")
+
+
+def duration(seconds: int) -> str:
+    """Seconds for people, in the largest unit that they fill: ``2 days``; 0 is ``at once``.
+
+    Args:
+        seconds: How many.
+    """
+    for name, unit in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds and seconds % unit == 0:
+            count = seconds // unit
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "at once"
 
 
 def moment(seconds: int) -> str:

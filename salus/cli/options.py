@@ -99,7 +99,7 @@ _COMMON = (
         type=click.Path(),
         metavar="FILE",
         cls=_Common,
-        help="Addresses (SALUS_BOOK) [deployments/<chainid>.json].",
+        help="Addresses (SALUS_BOOK) [deployments/<chain>.json].",
     ),
     click.option(
         "--events",

@@ -120,12 +120,17 @@ class Guardians:
         signed = self._ledger.logs("ConsentRegistry", "SignedByDelegate", {"patient": who})
         # The event of a delegate's signature comes just before that of what it signed.
         by = {(event.transaction, event.index + 1): event.args["delegate"] for event in signed}
-        granted: dict[tuple[str, int], str | None] = {}
+        granted: dict[tuple[str, int], tuple[str, int]] = {}
+        said: dict[str, int] = {}  # when the patient itself last said something to a grantee
         for event in self._ledger.logs("ConsentRegistry", "ConsentGranted", {"patient": who}):
-            place = event.args["grantee"], event.args["index"]
-            granted[place] = by.get((event.transaction, event.index))
+            grantee, issued = event.args["grantee"], event.args["issuedAt"]
+            if signer := by.get((event.transaction, event.index)):
+                granted[grantee, event.args["index"]] = signer, issued
+            else:
+                said[grantee] = max(issued, said.get(grantee, 0))
+        open_ = {place: signer for place, (signer, issued) in granted.items() if issued > said.get(place[0], 0)}
         return tuple(
-            EndedMandate(delegate, until, tuple(place for place, signer in granted.items() if signer == delegate))
+            EndedMandate(delegate, until, tuple(place for place, signer in open_.items() if signer == delegate))
             for delegate, until in ended.items()
         )
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from salus.index._audit import Audit, audit
-    from salus.index._chain import ask_chain_id
     from salus.index._compare import Difference
     from salus.index._headers import Cursor, Header
     from salus.index._reader import Reader
@@ -42,7 +41,6 @@ __all__ = [
     "Retraction",
     "Status",
     "Store",
-    "ask_chain_id",
     "audit",
     "read_status",
 ]
@@ -59,7 +57,6 @@ _HOMES = {
     "Retraction": "_sync",
     "Status": "_status",
     "Store": "_store",
-    "ask_chain_id": "_chain",
     "audit": "_audit",
     "read_status": "_status",
 }

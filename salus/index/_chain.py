@@ -18,7 +18,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from salus.abi.hashing import keccak
@@ -34,7 +34,7 @@ from salus.index._rows import LogRows, LogSorter, number, unhex
 if TYPE_CHECKING:
     from salus.chain.book import Book
 
-__all__ = ["Chain", "ask_chain_id"]
+__all__ = ["Chain"]
 
 _PAGE = 200  # headers that are read at once
 _GAS = 15_000_000  # gas used in the blocks whose logs are asked for at once: it bounds how many logs those can be
@@ -408,25 +408,6 @@ class Chain:
         rows = LogRows([], [])
         self.sorter.put(block, logs, rows)
         return rows
-
-
-def ask_chain_id(url: str, *, patience: float = 3) -> int:
-    """The id of the chain that a node is on.
-
-    Args:
-        url: The node's JSON-RPC.
-        patience: Seconds after which a node that does not answer is given up.
-
-    Raises:
-        BadInput: Not the address of a node.
-        Unreachable: It does not answer, or does not say.
-    """
-    with closing(Node(url, patience=patience, retry_inner=True)) as node:
-        (answer,) = node.many([("eth_chainId", [])])
-        try:
-            return number(answer)
-        except (TypeError, ValueError):
-            raise Unreachable(f"the node at {node.address} does not say which chain it is on") from None
 
 
 def _sure(what: str, reading: Callable[[Any], Any], answer: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
-from salus.chain.book import Book, default_book
+from salus.chain.book import Book, find_book
 from salus.chain.events import default_index
+from salus.chain.node import Node
 from salus.errors import BadInput
-from salus.index import ask_chain_id
 
 __all__ = ["book_of", "place_of"]
 
@@ -25,13 +26,8 @@ def book_of(url: str, book: str | os.PathLike[str] | None = None) -> Book:
     """
     if book is not None:
         return Book.load(book)
-    chain_id = ask_chain_id(url)
-    path = default_book(chain_id)
-    if not path.is_file():
-        raise BadInput(
-            path, "", f"there is no address book for chain {chain_id}; deploy first, or name one with --book"
-        )
-    return Book.load(path)
+    with closing(Node(url, patience=3, retry_inner=True)) as node:
+        return Book.load(find_book(node))
 
 
 def place_of(book: Book, place: str | None = None) -> str:

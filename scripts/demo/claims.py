@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from eth_abi.abi import encode
 
@@ -86,16 +88,10 @@ def settle_claims(stage: Stage) -> list[ClaimAnswer]:
 def open_desk(stage: Stage) -> Desk:
     """The insurer publishes a plan, funds its pool and enrolls the patient."""
     insurer = stage["north-mutual"]
-    # As in the examples, with a review of what would be paid more than 500.
-    written = json.loads((EXAMPLES / "plan.json").read_text())
-    file = stage.folder / "plan.json"
-    file.write_text(json.dumps({**written, "reviewThreshold": "500.00", "reviewDays": 14, "appealDays": 90}, indent=2))
+    file = plan_file(stage.folder, reviewThreshold="500.00", reviewDays=14, appealDays=90)
     plan = load_plan(file)
-    token = demo_token(insurer)
-    plan_id = insurer.plans.install(plan, token=token)
+    _token, plan_id = fund_plan(insurer, plan)
     say(f"plan {file.name}: {len(plan.prices)} prices, codes salted, published")
-    account = insurer.institutions.resolve("north-mutual")
-    insurer.treasury.fund(account, token, 50_000 * 10**6)
     say("pool funded with 50,000.00 in the demo's ERC-20; only the claim desk can pay from it")
     member = patient_account(stage, "north-mutual")
     insurer.plans.enroll(plan_id, [Membership(member, plan.valid_from, plan.valid_until)])
@@ -103,6 +99,22 @@ def open_desk(stage: Stage) -> Desk:
     say(f"enrolled {member} from {first_day}: the account this patient uses for this insurer alone")
     require_in_force(stage, plan_id)
     return Desk(stage["city-hospital"], plan, member)
+
+
+def plan_file(folder: Path, **changes: Any) -> Path:
+    """The plan of the examples with some changes, as a file of its own."""
+    written = json.loads((EXAMPLES / "plan.json").read_text())
+    file = folder / "plan.json"
+    file.write_text(json.dumps({**written, **changes}, indent=2))
+    return file
+
+
+def fund_plan(insurer: Salus, plan: Plan) -> tuple[str, bytes]:
+    """The insurer publishes a plan and fills its pool, in a token that is made for it; the token, the plan's id."""
+    token = demo_token(insurer)
+    plan_id = insurer.plans.install(plan, token=token)
+    insurer.treasury.fund(insurer.institutions.resolve(plan.insurer), token, 50_000 * 10**6)
+    return token, plan_id
 
 
 def write_answers(stage: Stage, answers: list[ClaimAnswer]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from salus import NewLot, Refused, commit, read_readings, ready_profiles, ready_schedules, write_qtag
+from salus import NewLot, Refused, Salus, commit, read_readings, ready_profiles, ready_schedules, write_qtag
 from scripts.demo.stage import DAY, EXAMPLES, YEAR, Stage, patient_account
 from scripts.demo.terminal import iso, say
 
@@ -53,6 +53,14 @@ def hand(stage: Stage, shipment: bytes, giver: str, receiver: str, *, hours: int
     say(f"handed on: {giver} signed the offer, {receiver} accepted")
 
 
+def ready_logger(device: Salus, laboratory: Salus) -> None:
+    """A device registers itself, as it is licensed to, and a laboratory calibrates it for a year."""
+    account = device.need_signer().address
+    device.devices.register(account, accuracy=50)
+    certificate, _salt = commit(b"certificate of this device's calibration")
+    laboratory.devices.calibrate(account, laboratory.now() + YEAR, certificate)
+
+
 def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> bytes:
     """Open a shipment, pair its logger, and log the logger's export: the example, moved in time so that it ends now."""
     maker, device = stage["river-vaccines"], stage[logger]
@@ -67,9 +75,7 @@ def travel(stage: Stage, lot: bytes, name: str, example: str, logger: str) -> by
         file.write_bytes(write_qtag(readings, export.serial))
     export = read_readings(file)
     key = device.need_signer()
-    device.devices.register(key.address, accuracy=50)
-    certificate, _salt = commit(b"certificate of this device's calibration")
-    stage["quality-lab"].devices.calibrate(key.address, maker.now() + YEAR, certificate)
+    ready_logger(device, stage["quality-lab"])
     shipment = maker.coldchain.open_shipment(lot, units=400)
     maker.coldchain.pair(shipment, key.address, start=export.readings[0].time)
     maker.coldchain.log(maker.coldchain.sign_batches(export, shipment, key))

@@ -1,6 +1,7 @@
 """The noun chain of the command line."""
 
 import contextlib
+import datetime
 import json
 import select
 import signal
@@ -12,8 +13,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from salus import Salus
+from salus.chain.local_node import LocalNode
 from salus.cli import cli
+from salus.institutions.registry import Standing
 from tests.support.deployed_chain import kind
+from tests.support.fault_proxy import FaultProxy
 from tests.support.project_copy import copy_project
 
 
@@ -62,12 +67,54 @@ def test_without_brownie_it_says_what_is_missing(tmp_path, monkeypatch):
     )
 
 
-@pytest.fixture
-def chain_up(tmp_path):
-    """Start `salus chain up` in a copy of the project's files, so that the real book is left alone."""
-    project = copy_project(tmp_path / "project")
+def test_C7_the_powers_are_read_back(deployed_chain):
+    words = ["chain", "check", "--rpc", deployed_chain.url, "--book", str(deployed_chain.book_path)]
+    text = CliRunner().invoke(cli, words).stdout
+    assert text.splitlines()[0] == "role\twho\thow soon\tmay do\twho can cancel"
+    assert f"role 5\t{deployed_chain.regulator.address}\tat once\tClaimDesk.arbitrate\t" in text
+    assert "role 7\tDoses\tat once\tColdChain.dispense\t" in text
+    assert "weak: ADMIN acts at once" in text
+    document = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert {role["id"]: len(role["functions"]) for role in document["roles"]} == {
+        0: 0,
+        1: 6,
+        2: 3,
+        4: 1,
+        5: 1,
+        6: 1,
+        7: 1,
+    }
+
+
+def test_U5_the_clock_of_a_local_chain_moves(tmp_path):
+    with LocalNode(kind()) as node:
+        before = int(node.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        result = CliRunner().invoke(cli, ["chain", "advance", "14d", "--rpc", node.url, "--json"])
+        after = int(node.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    assert json.loads(result.stdout) == {"chainId": 31337, "time": after}
+    assert 14 * 86_400 <= after - before < 14 * 86_400 + 120
+
+
+@pytest.mark.parametrize("word", ["0d", "14", "-1d", "14 days", "1000y", "9999999999s"])
+def test_U5_no_time_is_told_before_the_node_is_asked(word):
+    result = CliRunner().invoke(cli, ["chain", "advance", "--rpc", "http://127.0.0.1:9", "--", word])
+    assert (result.exit_code, "write 90d, 12h, 30m" in result.stderr) == (2, True), result.stderr
+
+
+def test_U5_the_clock_of_a_chain_that_others_use_is_left_alone(deployed_chain):
+    with FaultProxy(deployed_chain.url) as proxy:
+        proxy.spoil("web3_clientVersion", "alter", change=lambda *_: "Geth/v1.13.15")
+        result = CliRunner().invoke(cli, ["chain", "advance", "1d", "--rpc", proxy.url])
+        assert result.exit_code == 2
+        assert "the node is Geth/v1.13.15; only the clock of a local chain can be moved" in result.stderr
+        assert not proxy.asked["evm_increaseTime"]
+
+
+@contextlib.contextmanager
+def started(project, *words):
+    """`salus chain up` in a folder that looks like the project's, so that the real books are left alone."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "salus.cli", "chain", "up", "--kind", kind(), "--json"],
+        [sys.executable, "-m", "salus.cli", "chain", "up", *words],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -78,9 +125,20 @@ def chain_up(tmp_path):
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(30)
+            process.wait(130)
         process.stdout.close()
         process.stderr.close()
+
+
+@pytest.fixture
+def project(tmp_path):
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture
+def chain_up(project):
+    with started(project, "--kind", kind(), "--json") as process:
+        yield process
 
 
 def line(stream, seconds=240):
@@ -128,11 +186,93 @@ def test_a_chain_comes_up_with_everything_and_ends_with_the_command(chain_up):
     accredited = CliRunner().invoke(cli, [*words, "--keystore", "node:1", *place])
     assert accredited.exit_code == 0, accredited.stderr
 
-    started = family(chain_up.pid)
-    assert said["pid"] in started
+    running = family(chain_up.pid)
+    assert said["pid"] in running
     chain_up.send_signal(signal.SIGINT)
     assert chain_up.wait(30) == 0
-    assert gone(started)
+    assert gone(running)
+
+
+@pytest.mark.chain
+def test_U2_the_book_of_a_chain_ends_with_it_and_no_other_book_is_touched(project):
+    other = project / "deployments" / "31337.json"
+    other.parent.mkdir()
+    other.write_text("of another chain")
+    with started(project, "--kind", kind(), "--json") as process:
+        said = json.loads(line(process.stdout))
+        assert Path(said["book"]).is_file() and Path(said["book"]) != other
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert [path.name for path in other.parent.iterdir()] == [other.name]
+    assert other.read_text() == "of another chain"
+
+
+@pytest.mark.chain
+def test_U5_a_chain_to_play_with_has_everything_that_a_claim_and_a_shipment_need(project):
+    with started(project, "--kind", kind(), "--json", "--play") as process:
+        said = json.loads(line(process.stdout))
+        salus = Salus.connect(said["url"], book=said["book"])
+        people = {one["name"]: one for one in said["play"]["people"]}
+        assert {"play-hospital", "play-insurer", "play-pharmacy", "play-laboratory", "logger", "member"} <= set(people)
+        for one in people.values():
+            if one["roles"]:
+                assert salus.institutions.resolve(one["name"]) == one["account"]
+        logger = salus.institutions.standing(people["logger"]["account"])
+        assert (logger.status, logger.roles) == (Standing.LICENSED, {"LOGGER"})
+        place = ["--rpc", said["url"], "--book", said["book"]]
+
+        def run(*words):
+            result = CliRunner().invoke(cli, [*words, *place, "--json"])
+            assert result.exit_code == 0, result.stderr
+            return json.loads(result.stdout)
+
+        assert run("claim", "pool", said["play"]["plan"])["balance"] == "50000.00"
+        member, by = people["member"]["account"], people["play-hospital"]["keystore"]
+        rows = (
+            "claim,provider,patient,day,system,code,units,charge,currency,text\n"
+            "P-1,play-hospital,me,{},http://snomed.info/sct,185349003,1,120.00,USD,Check up\n"
+        )
+        file = project / "claims.csv"
+        file.write_text(rows.format(datetime.datetime.fromtimestamp(salus.now(), datetime.UTC).date()))
+        words = ["claim", "submit", str(file), "--plan", said["play"]["plan"], "--patient", f"me={member}"]
+        assert run(*words, "--keystore", by, "--yes")
+
+
+@pytest.mark.chain
+def test_U5_who_is_who_is_a_table_for_people(project):
+    with started(project, "--kind", kind(), "--play") as process:
+        shown = ""
+        while "Ctrl-C ends it." not in shown:
+            shown += process.stdout.readline()
+    assert "node:10\tplay-hospital\tprovider\ttreats, submits claims" in shown
+    assert "node:18\tmember\t\ta patient" in shown
+    assert "anyone may mint" in shown
+
+
+@pytest.mark.skipif(kind() != "anvil", reason="anvil keeps its state")
+@pytest.mark.chain
+def test_U5_a_chain_that_is_kept_goes_on_where_it_was(project, tmp_path):
+    folder, found = tmp_path / "kept", []
+    for turn in range(2):
+        with started(project, "--json", "--persist", str(folder)) as process:
+            said = json.loads(line(process.stdout))
+            salus = Salus.connect(said["url"], book=said["book"])
+            found.append((said["book"], salus.book["Institutions"].address, salus.node.genesis()))
+            if turn == 0:
+                words = ["institution", "accredit", "city-hospital", "0x" + "12" * 20, "--role", "PROVIDER", "--yes"]
+                place = ["--keystore", "node:1", "--rpc", said["url"], "--book", said["book"]]
+                assert CliRunner().invoke(cli, [*words, *place]).exit_code == 0
+            assert salus.institutions.resolve("city-hospital") == "0x" + "12" * 20
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(130) == 0
+    assert found[0] == found[1]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["state.json", Path(found[0][0]).name])
+
+
+def test_U5_a_chain_that_cannot_be_kept_is_told(tmp_path):
+    result = CliRunner().invoke(cli, ["chain", "up", "--kind", "ganache", "--persist", str(tmp_path / "kept")])
+    assert (result.exit_code, "ganache keeps no chain" in result.stderr) == (2, True)
+    assert not (tmp_path / "kept").exists()
 
 
 @linux
@@ -140,12 +280,12 @@ def test_a_chain_comes_up_with_everything_and_ends_with_the_command(chain_up):
 def test_what_is_interrupted_while_deploying_leaves_nothing_behind(chain_up):
     assert "deploying" in line(chain_up.stderr)
     deadline = time.monotonic() + 30
-    while len(started := family(chain_up.pid)) < 3 and time.monotonic() < deadline:
+    while len(running := family(chain_up.pid)) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(started) >= 3, "the command, the node and the deployment"
+    assert len(running) >= 3, "the command, the node and the deployment"
     chain_up.send_signal(signal.SIGTERM)
     assert chain_up.wait(30) == 130
-    assert gone(started)
+    assert gone(running)
 
 
 def test_a_port_that_is_taken_is_told(deployed_chain):

@@ -19,7 +19,7 @@ from tests.support.old_wallets import ACCOUNTS, write_old_wallet
 
 __all__ = ["scattered"]  # a fixture
 
-PARTS = {"node", "clock", "book", "contracts", "wallet", "index", "outbox", "build state"}
+PARTS = {"node", "clock", "book", "contracts", "wallet", "index", "outbox"}
 # Other tests move the clock of the chain that all share.
 MOVED = {"clock"}
 
@@ -77,13 +77,12 @@ def test_without_a_node_the_other_parts_are_told(doctor, wallet, scattered):
         "found": "",
         "todo": "start one with `salus chain up` or name another with --rpc",
     }
-    assert states(found) | {"build state": ["ok"]} == {
+    assert states(found) == {
         "node": ["fail"],
         "book": ["warn"],
         "wallet": ["ok"],
         "index": ["ok"],
         "outbox": ["warn"],
-        "build state": ["ok"],
     }
     assert "not compared, for no node answers" in found["book"][0]["found"]
 
@@ -306,48 +305,6 @@ def test_an_outbox_that_is_damaged_is_told(doctor, wallet):
         (folder / f"{name}.sqlite").chmod(mode)
     code, found = doctor()
     assert (code, states(found)["outbox"]) == (1, ["fail"] * 2)
-
-
-# ----------------------------------------------------------------------------------------------- what Brownie remembers
-
-
-@pytest.fixture
-def checkout(tmp_path, monkeypatch):
-    """A checkout of its own, whose build state can be spoilt."""
-    project = tmp_path / "project"
-    (project / "scripts").mkdir(parents=True)
-    for name in ("brownie-config.yaml", "scripts/deploy.py"):
-        (project / name).write_text("")
-    return project
-
-
-@pytest.mark.parametrize("place", ["fetch", "{chain}"])
-def test_contracts_that_brownie_remembers_and_that_are_gone_are_told(
-    doctor, deployed_chain, wallet, checkout, monkeypatch, place
-):
-    folder = checkout / "build" / "deployments" / place.format(chain=deployed_chain.node.chain_id)
-    folder.mkdir(parents=True)
-    (folder / f"{deployed_chain.book['Lots'].address}.json").write_text("{}")
-    monkeypatch.chdir(checkout)
-    assert states(doctor()[1])["build state"] == ["ok"]
-    (folder / f"0x{'5f' * 20}.json").write_text("{}")
-    (folder / "map.json").write_text("{}")
-    code, found = doctor()
-    assert (code, states(found)["build state"]) == (0, ["warn"])
-    assert found["build state"][0] == {
-        "part": "build state",
-        "state": "warn",
-        "found": f"{folder} remembers 1 contracts that are not on chain {deployed_chain.node.chain_id}",
-        "todo": f"the next deployment would fail: remove them with rm -r {folder}",
-    }
-
-
-def test_another_chains_records_are_left_alone(doctor, wallet, checkout, monkeypatch):
-    folder = checkout / "build" / "deployments" / "5"
-    folder.mkdir(parents=True)
-    (folder / f"0x{'5f' * 20}.json").write_text("{}")
-    monkeypatch.chdir(checkout)
-    assert states(doctor()[1])["build state"] == ["ok"]
 
 
 # ---------------------------------------------------------------------------------------------- a check never fails

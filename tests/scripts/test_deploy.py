@@ -18,7 +18,10 @@ import pytest
 from brownie import accounts, chain, web3
 
 from salus.chain.book import abi_hash
+from scripts import attach
 from scripts import deploy as script
+from scripts.deployment.powers import for_regulator
+from scripts.deployment.verification import wrong_powers
 from tests.support.boundary_time import PASSED, at, now, refusal
 from tests.support.consent_builders import FOR_EVER, NOBODY
 from tests.support.errors import error
@@ -44,6 +47,7 @@ NAMES = [
     "ColdChain",
     "Doses",
 ]
+HANDING = "handing the powers to those who shall have them"
 PERSON = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 HANDLE = b"newcomer".ljust(32, b"\0")
 
@@ -78,7 +82,7 @@ def test_everything_is_deployed_in_one_straight_line(deployed_contracts):
 
 
 def test_the_script_says_what_it_does(deployed_contracts, spoken):
-    assert spoken == [*(f"deploying {name}" for name in NAMES), "handing the powers to the regulator"]
+    assert spoken == [*(f"deploying {name}" for name in NAMES), HANDING]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +298,7 @@ def test_two_deployments_do_not_touch(people, deployed_contracts):
 @pytest.fixture(scope="module")
 def book(deployed_contracts, tmp_path_factory):
     path = script.write_book(deployed_contracts, tmp_path_factory.mktemp("deployments"))
-    assert path.name == f"{chain.id}.json"
+    assert path.name == f"{chain.id}-{web3.eth.get_block(0)['hash'].to_0x_hex()[2:10]}.json"
     return json.loads(path.read_text())
 
 
@@ -345,12 +349,137 @@ def test_the_books_arguments_are_those_of_the_constructors(book, deployed_contra
     assert {name: [arg.lower() for arg in entry["args"]] for name, entry in book["contracts"].items()} == expected
 
 
-def test_a_book_is_replaced_as_a_whole(deployed_contracts, tmp_path):
+def test_U2_a_book_that_is_replaced_keeps_its_content_under_another_name(deployed_contracts, tmp_path):
     path = script.write_book(deployed_contracts, tmp_path / "new")
-    path.write_text("rubbish")
-    assert script.write_book(deployed_contracts, tmp_path / "new") == path
-    assert json.loads(path.read_text())["chainId"] == chain.id
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    for number, older in enumerate(("the first", "the second"), 1):
+        path.write_text(older)
+        assert script.write_book(deployed_contracts, tmp_path / "new") == path
+        assert json.loads(path.read_text())["chainId"] == chain.id
+        assert path.with_suffix(f".{number}.json").read_text() == older
+    assert len(list(path.parent.iterdir())) == 3
+
+
+def test_U2_the_same_book_again_leaves_no_second_file(deployed_contracts, tmp_path):
+    path = script.write_book(deployed_contracts, tmp_path)
+    script.write_book(deployed_contracts, tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the script looks for address books."""
+    monkeypatch.setenv("BOOKS", str(tmp_path))
+    return tmp_path
+
+
+def test_U2_a_chain_with_a_deployment_is_not_deployed_on_again(deployed_contracts, folder):
+    path = script.write_book(deployed_contracts, folder)
+    before, height = path.read_text(), len(chain)
+    with pytest.raises(SystemExit, match=r"is of a deployment that is on this chain; set REPLACE=1 \(--replace\)"):
+        script.main()
+    assert (path.read_text(), len(chain)) == (before, height)
+
+
+def test_U2_a_book_of_the_earlier_name_protects_its_deployment_too(deployed_contracts, folder):
+    earlier = folder / f"{chain.id}.json"
+    script.write_book(deployed_contracts, folder).rename(earlier)
+    with pytest.raises(SystemExit, match=f"{earlier.name} is of a deployment"):
+        script.main()
+
+
+def test_U3_a_book_of_a_chain_that_was_reset_is_in_nobodys_way(deployed_contracts, folder, capsys):
+    """Its contracts are gone: there is nothing to protect, and its file stays as it is."""
+    earlier = folder / f"{chain.id}.json"
+    gone = {"chainId": chain.id, "contracts": {"Lots": {"address": PERSON, "block": 1, "codeHash": "0x" + "11" * 32}}}
+    earlier.write_text(json.dumps(gone))
+    script.main()
+    assert json.loads(earlier.read_text()) == gone
+    assert "written: " in capsys.readouterr().out
+
+
+def test_U2_a_second_deployment_is_made_where_it_is_said_aloud(deployed_contracts, folder, monkeypatch, capsys):
+    path = script.write_book(deployed_contracts, folder)
+    before = path.read_text()
+    monkeypatch.setenv("REPLACE", "1")
+    script.main()
+    kept = path.with_suffix(".1.json")
+    assert kept.read_text() == before
+    assert json.loads(path.read_text())["contracts"].keys() == json.loads(before)["contracts"].keys()
+    assert path.read_text() != before
+    said = capsys.readouterr().out
+    assert f"kept: the book before, {kept}" in said
+    assert not list(folder.glob("*unfinished*"))
+
+
+def test_U5_brownies_console_finds_the_contracts_by_the_book(deployed_contracts, folder):
+    script.write_book(deployed_contracts, folder)
+    assert {name: c.address for name, c in attach.main().items()} == {
+        name: c.address for name, c in deployed_contracts.items()
+    }
+
+
+def test_U5_without_a_book_of_this_chain_brownie_is_told_so(deployed_contracts, folder):
+    gone = {"chainId": chain.id, "contracts": {"Lots": {"address": PERSON, "block": 1, "codeHash": "0x" + "11" * 32}}}
+    (folder / f"{chain.id}.json").write_text(json.dumps(gone))
+    with pytest.raises(SystemExit, match="no address book in .* is of this chain"):
+        attach.main()
+
+
+# ---- what is looked at in the end ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked_at(deployed_contracts, people, guardian, salus_project):
+    """The manager, the blocks of the deployment, and the table that it should make."""
+    setup = for_regulator(
+        str(people.regulator), script.HELD, guardian=str(guardian), admin_delay=2 * DAY, rules_delay=HOUR
+    )
+    addresses = {name: contract.address for name, contract in deployed_contracts.items()}
+    first = deployed_contracts["AccessManager"].tx.block_number
+    return addresses["AccessManager"], (first, len(chain) - 1), script.powers_of(salus_project, addresses, setup)
+
+
+def test_U2_the_look_at_the_end_finds_the_table(looked_at):
+    assert list(wrong_powers(*looked_at)) == []
+
+
+def test_U2_the_look_at_the_end_finds_each_difference(looked_at, people):
+    manager, blocks, powers = looked_at
+    members = powers["members"]
+    short = {key: delay for key, delay in members.items() if key != (script.ARBITER, str(people.regulator))}
+    for part, changed in (
+        ("members", members | {(script.ADMIN, str(people.regulator)): DAY}),
+        ("members", members | {(script.ADMIN, str(people.deployer)): 0}),
+        ("members", short),
+        ("guardians", powers["guardians"] | {script.ARBITER: script.ADMIN}),
+        ("functions", {key: role for key, role in powers["functions"].items() if role != script.RECALLER}),
+    ):
+        (line,) = wrong_powers(manager, blocks, powers | {part: changed})
+        assert line.startswith(("holder (", "guardian ", "function ("))
+
+
+def test_U2_a_deployer_who_keeps_the_administration_is_found(people, looked_at, salus_project, module_isolation):
+    alone = salus_project.AccessManager.deploy(people.stranger, {"from": people.stranger})
+    blocks = (alone.tx.block_number, alone.tx.block_number)
+    nothing = {"members": {}, "guardians": {}, "functions": {}}
+    assert list(wrong_powers(alone.address, blocks, nothing)) == [
+        f"holder (0, '{people.stranger}'): is 0, and should be None"
+    ]
+    alone.setGrantDelay(script.ARBITER, DAY, {"from": people.stranger})
+    found = list(wrong_powers(alone.address, (blocks[0], len(chain) - 1), nothing))
+    assert "AccessManager: has a delay of grants, which no deployment makes" in found
+
+
+def test_U2_code_that_differs_in_one_byte_is_found(deployed_contracts, people, salus_project, looked_at):
+    steps = script.line_up(salus_project, str(people.deployer), for_regulator(PERSON, script.HELD), range(14))
+    assert [step.name for step in steps if step.address] == NAMES
+    for step in steps[:-1]:
+        code = bytearray(web3.eth.get_code(deployed_contracts[step.name].address))
+        if step.name != "ColdChain":  # it is linked to the library of its own deployment
+            assert step.is_there(code)
+        code[len(code) // 2] ^= 1
+        code[200] ^= 1
+        assert not step.is_there(code) and not step.is_there(b"")
 
 
 # ---- what the environment says ---------------------------------------------------------------------------------------
@@ -396,6 +525,5 @@ def test_a_delay_that_is_no_number_is_refused(deployed_contracts, monkeypatch, n
 
 def test_a_regulator_that_nobody_has_is_refused(deployed_contracts, monkeypatch):
     monkeypatch.setenv("REGULATOR", NOBODY)
-    monkeypatch.setattr(script, "write_book", lambda deployed: ROOT / "deployments" / "none.json")
     with pytest.raises(SystemExit, match="the regulator is account 0"):
         script.main()

@@ -204,35 +204,34 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
     folder = tmp_path_factory.mktemp("privacy") / "demo"
-    book = ROOT / "deployments" / f"{CHAIN}.json"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SALUS_")}
-    try:
-        with LocalNode("anvil", chain_id=CHAIN) as node:
-            words = [sys.executable, "-m", "scripts.demo", "--rpc", node.url, "--out", str(folder)]
-            played = subprocess.run(words, env=clean, cwd=ROOT, capture_output=True, text=True, timeout=400)
-            assert played.returncode == 0, played.stderr[-2000:] or played.stdout[-2000:]
-            own = clean | {
-                "SALUS_RPC": node.url,
-                "SALUS_BOOK": str(book),
-                "SALUS_HOME": str(folder / "patient"),
-                "SALUS_PASSWORD": (folder / "password").read_text(),
-            }
+    with LocalNode("anvil", chain_id=CHAIN) as node:
+        words = [sys.executable, "-m", "scripts.demo", "--rpc", node.url, "--out", str(folder)]
+        # What the environment says of another deployment must not reach this one.
+        told = clean | {"ACCOUNT": "of-another-deployment", "SETUP": "of-another-deployment.toml"}
+        played = subprocess.run(words, env=told, cwd=ROOT, capture_output=True, text=True, timeout=400)
+        assert played.returncode == 0, played.stderr[-2000:] or played.stdout[-2000:]
+        (book,) = (folder / "deployments").glob(f"{CHAIN}-*.json")
+        own = clean | {
+            "SALUS_RPC": node.url,
+            "SALUS_BOOK": str(book),
+            "SALUS_HOME": str(folder / "patient"),
+            "SALUS_PASSWORD": (folder / "password").read_text(),
+        }
 
-            def account(relation):
-                words = [sys.executable, "-m", "salus.cli", "wallet", "address", relation, "--json"]
-                done = subprocess.run(words, env=own, cwd=folder, capture_output=True, text=True, check=True)
-                return json.loads(done.stdout)["address"].lower()
+        def account(relation):
+            words = [sys.executable, "-m", "salus.cli", "wallet", "address", relation, "--json"]
+            done = subprocess.run(words, env=own, cwd=folder, capture_output=True, text=True, check=True)
+            return json.loads(done.stdout)["address"].lower()
 
-            accounts = {name: account(name) for name in ("city-hospital", "north-mutual")}
-            shown = evidence(node)
-            contracts = {name: entry["address"] for name, entry in json.loads(book.read_text())["contracts"].items()}
-            public = {tx["from"].lower() for tx in shown.transactions} | {
-                str(tx["to"] or tx.get("contractAddress") or "").lower() for tx in shown.transactions
-            }
-            public |= {address.lower() for address in contracts.values()} - {""}
-            yield Story(node, played.stdout, shown, accounts, contracts, public)
-    finally:
-        book.unlink(missing_ok=True)
+        accounts = {name: account(name) for name in ("city-hospital", "north-mutual")}
+        shown = evidence(node)
+        contracts = {name: entry["address"] for name, entry in json.loads(book.read_text())["contracts"].items()}
+        public = {tx["from"].lower() for tx in shown.transactions} | {
+            str(tx["to"] or tx.get("contractAddress") or "").lower() for tx in shown.transactions
+        }
+        public |= {address.lower() for address in contracts.values()} - {""}
+        yield Story(node, played.stdout, shown, accounts, contracts, public)
 
 
 def test_the_demo_was_seen_whole(story):
@@ -242,6 +241,11 @@ def test_the_demo_was_seen_whole(story):
     kinds = {re.search(r"calldata|topic|event data|storage|code", where)[0] for where, _ in story.shown.seen}
     assert kinds == {"calldata", "topic", "event data", "storage", "code"}
     assert len(story.shown.transactions) > 40
+
+
+def test_U4_the_demo_does_not_look_for_an_account_that_is_for_another_deployment(story):
+    assert "handing the powers" in story.printed
+    assert "of-another-deployment" not in story.printed
 
 
 def test_the_readme_shows_what_the_demo_prints(story):

@@ -35,7 +35,7 @@ def only(name, **says):
     return {"actor": [actor("Organization/1")], "purpose": TREAT, **says}, f"Organization/1={name}"
 
 
-def test_fhir_what_is_not_kept_is_told_before_signing(run, world, hospital, wallet, consent_file):
+def test_fhir_what_is_not_kept_is_told_before_signing(run, deployed_chain, hospital, wallet, consent_file):
     name, file, _ = hospital
     says, who = only(name)
     path = consent_file(pcf("permit", **says))
@@ -43,14 +43,16 @@ def test_fhir_what_is_not_kept_is_told_before_signing(run, world, hospital, wall
     told = f"{path}: not kept, because no directive holds it: organization, policy, sourceReference"
     assert (result.code, result.err.splitlines()[0]) == (0, told)
     patient = Wallet.open(wallet.path, PASSWORD).address(name)
-    decide = world.client().consent.decide
+    decide = deployed_chain.client().consent.decide
     assert decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
     assert decide(patient, name, ["TREAT"], ["Observation", "PSY"]).answer.name == "NONE"
 
 
-def test_fhir_somebody_elses_consent_is_signed_by_the_delegate_alone(run, world, hospital, keystore, consent_file):
+def test_fhir_somebody_elses_consent_is_signed_by_the_delegate_alone(
+    run, deployed_chain, hospital, keystore, consent_file
+):
     name, file, _ = hospital
-    patient, parent = world.patient(), world.person()
+    patient, parent = deployed_chain.patient(), deployed_chain.person()
     patient_file, parent_file = keystore(patient), keystore(parent)
     says, who = only(name)
     path = consent_file(pcf("permit", performer="RelatedPerson/parent", **says))
@@ -64,24 +66,29 @@ def test_fhir_somebody_elses_consent_is_signed_by_the_delegate_alone(run, world,
 
     scope = ("--purpose", "TREAT", "--until", "+3y", "--keystore", patient_file, "--relay-as", file, "--yes")
     assert run("consent", "delegate", "add", parent.address, *scope).code == 0
-    soon = dt.datetime.fromtimestamp(world.client().now(), dt.UTC) + dt.timedelta(days=90)
+    soon = dt.datetime.fromtimestamp(deployed_chain.client().now(), dt.UTC) + dt.timedelta(days=90)
     says["period"] = {"end": soon.date().isoformat()}
     consent_file(pcf("permit", performer="RelatedPerson/parent", **says))
     granted = run(*words, "--as-delegate-of", patient.address, "--keystore", parent_file)
     assert granted.err.splitlines()[0] == f"{path}: given by RelatedPerson/parent, who signs as the patient's delegate"
     assert granted.code == 0, granted.err
-    assert world.client().consent.decide(patient.address, name, ["TREAT"], ["Observation"]).answer.name == "PERMIT"
+    assert (
+        deployed_chain.client().consent.decide(patient.address, name, ["TREAT"], ["Observation"]).answer.name
+        == "PERMIT"
+    )
 
 
 @pytest.mark.parametrize("glass", [True, False])
-def test_fhir_break_glass_access_is_open_as_the_consent_says(glass, run, world, hospital, wallet, consent_file):
+def test_fhir_break_glass_access_is_open_as_the_consent_says(
+    glass, run, deployed_chain, hospital, wallet, consent_file
+):
     name, file, _ = hospital
     nested = [below("permit", purpose=BREAK_GLASS)] if glass else []
     path = consent_file(pcf("deny", *nested, purpose=None, actor=[actor("Organization/1")]))
     words = ("--actor", f"Organization/1={name}", "--relay-as", file, "--yes")
     assert run("consent", "grant", "--from-fhir", path, *words).code == 0
     patient = Wallet.open(wallet.path, PASSWORD).address(name)
-    decide = world.client().consent.decide
+    decide = deployed_chain.client().consent.decide
     assert decide(patient, name, ["TREAT"], ["Observation"]).answer.name == "DENY"
     declared = run(
         *("consent", "emergency", patient, "--cause", "unconscious", "--category", "all", "--hours", "1"),

@@ -241,5 +241,5 @@ def test_C12_a_mandate_that_is_over_says_what_is_asked_again(run, deployed_chain
     assert (shown["active"], shown["askAgain"]) == (True, [])
     deployed_chain.node.advance(10 * 86400)
     (shown,) = run(*look, "--json").json()
-    assert (shown["active"], shown["askAgain"]) == (False, [{"grantee": signer.address, "index": 0}])
+    assert (shown["active"], shown["askAgain"]) == (False, [{"grantee": signer.address, "index": 4}])
     assert "a mandate is over" in run(*look).err

@@ -86,7 +86,22 @@ def test_a_client_connects_where_everything_fits(deployed_chain):
     assert (client.chain_id, client.signer) == (31337, None)
 
 
-def test_the_default_book_lies_below_the_working_folder(deployed_chain, tmp_path, monkeypatch):
+def genesis_of(deployed_chain):
+    return deployed_chain.w3.eth.get_block(0)["hash"].hex().removeprefix("0x")[:8]
+
+
+def test_U2_the_default_book_is_that_of_the_chain_with_this_first_block(deployed_chain, tmp_path, monkeypatch):
+    folder = tmp_path / "deployments"
+    folder.mkdir()
+    right, other = (folder / f"31337-{first}.json" for first in (genesis_of(deployed_chain), "00000000"))
+    right.write_text(deployed_chain.book_path.read_text())
+    for wrong in (other, folder / "31337.json"):
+        wrong.write_text(json.dumps(changed(deployed_chain, address="0x5f" + "1" * 38).to_json()))
+    monkeypatch.chdir(tmp_path)
+    assert Salus.connect(deployed_chain.url).book.path == f"deployments/{right.name}"
+
+
+def test_U2_a_book_of_the_earlier_name_is_still_read(deployed_chain, tmp_path, monkeypatch):
     (tmp_path / "deployments").mkdir()
     (tmp_path / "deployments" / "31337.json").write_text(deployed_chain.book_path.read_text())
     monkeypatch.chdir(tmp_path)
@@ -95,7 +110,8 @@ def test_the_default_book_lies_below_the_working_folder(deployed_chain, tmp_path
 
 def test_without_any_book_it_says_so(deployed_chain, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match="deployments/31337.json: there is no address book for chain 31337"):
+    name = f"deployments/31337-{genesis_of(deployed_chain)}.json"
+    with pytest.raises(BadInput, match=f"{name}: there is no address book for chain 31337"):
         Salus.connect(deployed_chain.url)
 
 

@@ -330,7 +330,7 @@ def test_C12_what_a_minors_guardian_granted_is_asked_again_at_majority(later):
     assert minor.guardians.ended_mandates(who) == ()
     later.node.advance(10 * DAY)
     (over,) = minor.guardians.ended_mandates(who)
-    assert (over.delegate, over.grants) == (parent.signer.address, ((hospital.address, 0),))
+    assert (over.delegate, over.grants) == (parent.signer.address, ((hospital.address, 4),))
     assert over.until <= minor.now()
 
 
