@@ -113,13 +113,13 @@ def test_c5_what_an_old_wallet_numbered_is_kept_without_a_name_and_gets_one(
     assert f"old:2, used with {name}, has no name: say whom it is for with `salus wallet add" in restored.err
     # It is looked at with the others, and nothing is signed with another account in its place.
     assert json.loads(run("consent", "list", "--json").out)
-    refused = run("consent", "revoke", "--from", name, "--yes", "--relay-as", file)
-    assert (refused.code, permitted(deployed_chain, ACCOUNTS["hill-clinic"], name)) == (2, True)
-    assert f"does not know a relation '{name}'" in refused.err
-    named = run("wallet", "add", name, "--number", 2, "--json")
-    assert named.json() == {"relation": name, "address": ACCOUNTS["hill-clinic"]}
+    # A grant asks whose it is; a revocation is of the account where something stands, and makes no other.
+    refused = run("consent", "grant", "--to", name, "--purpose", "TREAT", "--yes", "--relay-as", file)
+    assert (refused.code, f"does not know a relation '{name}'" in refused.err) == (2, True)
     assert run("consent", "revoke", "--from", name, "--yes", "--relay-as", file).code == 0
     assert not permitted(deployed_chain, ACCOUNTS["hill-clinic"], name)
+    named = run("wallet", "add", name, "--number", 2, "--json")
+    assert named.json() == {"relation": name, "address": ACCOUNTS["hill-clinic"]}
     # The other wallet of these words is another person's test.
     assert run("wallet", "add", other).code == 0
 
