@@ -280,10 +280,10 @@ interface IGuardians {
     /// @notice Whom an emergency of the patient is told to, 0 for nobody.
     function contactOf(address patient) external view returns (address);
 
-    /// @notice What a delegate may do, and since when without a break: what it grants for the patient rests on it, and is
-    /// asked again of the patient after its end (of a minor's guardian: at majority).
-    /// @dev A mandate that is changed or lengthened while it runs is the same one. Once it has ended, or was removed, the
-    /// next naming is a new one: what was said or signed under the old one does not count under it.
+    /// @notice What a delegate may do, and since when without a break: what it grants for the patient rests on it, and
+    /// is asked again of the patient after its end (of a minor's guardian: at majority).
+    /// @dev A mandate that is changed or lengthened while it runs is the same one. Once it has ended, or was removed,
+    /// the next naming is a new one: what was said or signed under the old one does not count under it.
     /// @return purposes which purposes it may grant, deny and revoke
     /// @return categories which categories
     /// @return since issue of the naming that the mandate began with, Unix seconds; 0 when there never was one
