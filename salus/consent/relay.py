@@ -74,6 +74,11 @@ def relay_all(ledger: Ledger, orders: Sequence[Order], *, batch: int, outbox: Ou
         yield Relayed((), None, tuple(dead))
         gone = {skipped.order for skipped in dead}
         rest = [order for order in rest if order not in gone]
+    yield from _send(ledger, rest, batch, outbox)
+
+
+def _send(ledger: Ledger, rest: Sequence[Order], batch: int, outbox: Outbox | None) -> Iterator[Relayed]:
+    """Send what is not known to be dead; what became of each part."""
     in_time = bool(rest) and reached(ledger, max(order.issued_at for order in rest))
     relay = ledger.contract(_REGISTRY).functions.relay
     parts = [rest[n : n + batch] for n in range(0, len(rest), batch)]
@@ -138,31 +143,43 @@ def _key(order: Order) -> tuple[Any, ...]:
 
 def carried_out(ledger: Ledger, orders: Sequence[Order]) -> set[Order]:
     """Those orders that the chain has carried out already, whatever was done after them."""
-    own = [order for order in orders if not order.signer]
-    many = [order for order in own if order.directive.index == ALL_PLACES]
-    everything = [(order.patient,) for order in many if order.directive.grantee == ZERO]
-    grantees = [(order.patient, order.directive.grantee) for order in many if order.directive.grantee != ZERO]
-    places = [_place(order) for order in own if order.directive.index != ALL_PLACES]
-    issues: dict[tuple[Any, ...], int] = {}
-    issues.update(zip(everything, map(int, ledger.calls(_REGISTRY, "revokedUntil", everything)), strict=True))
-    for pair, (_, whole) in zip(grantees, ledger.calls(_REGISTRY, "refusedUntil", grantees), strict=True):
-        issues[pair] = int(whole)
-    records = dict(zip(places, ledger.calls(_REGISTRY, "directive", places), strict=True))
     # What a delegate said has a number of its own: the events tell.
     done = {order for order in orders if order.signer and _told(ledger, order)}
-    for order in own:
-        d = order.directive
-        if d.index == ALL_PLACES:
-            last = issues[(order.patient,) if d.grantee == ZERO else (order.patient, d.grantee)]
-            stands = last == order.issued_at
-        else:
-            effect, purposes, categories, start, end, last, _ = records[_place(order)]
-            said = (purposes, categories, start, end) == (d.purposes, d.categories, d.start, d.end)
-            stands = last == order.issued_at and effect in (Effect.NONE, d.effect) and (said or d.effect is Effect.NONE)
+    own = [order for order in orders if not order.signer]
+    for order, (stands, last) in zip(own, _standing(ledger, own), strict=True):
         # What came later hides it; then the events tell whether it was there.
         if stands or (last >= order.issued_at and _told(ledger, order)):
             done.add(order)
     return done
+
+
+def _standing(ledger: Ledger, orders: Sequence[Order]) -> Iterator[tuple[bool, int]]:
+    """Of each order of a patient itself whether it is what the chain has now at its place, and the issue of what is."""
+    places = [_place(order) for order in orders if order.directive.index != ALL_PLACES]
+    records = dict(zip(places, ledger.calls(_REGISTRY, "directive", places), strict=True))
+    issues = _wide_issues(ledger, [order for order in orders if order.directive.index == ALL_PLACES])
+    for order in orders:
+        d = order.directive
+        if d.index == ALL_PLACES:
+            last = issues[order.patient, d.grantee]
+            yield last == order.issued_at, last
+            continue
+        effect, purposes, categories, start, end, last, _ = records[_place(order)]
+        said = (purposes, categories, start, end) == (d.purposes, d.categories, d.start, d.end)
+        same = effect in (Effect.NONE, d.effect) and (said or d.effect is Effect.NONE)
+        yield last == order.issued_at and same, last
+
+
+def _wide_issues(ledger: Ledger, orders: Sequence[Order]) -> dict[tuple[str, str], int]:
+    """Until when all of a grantee's, or everything, is revoked."""
+    everything = [(order.patient,) for order in orders if order.directive.grantee == ZERO]
+    pairs = [(order.patient, order.directive.grantee) for order in orders if order.directive.grantee != ZERO]
+    issues: dict[tuple[str, str], int] = {}
+    for (patient,), last in zip(everything, ledger.calls(_REGISTRY, "revokedUntil", everything), strict=True):
+        issues[patient, ZERO] = int(last)
+    for pair, (_, whole) in zip(pairs, ledger.calls(_REGISTRY, "refusedUntil", pairs), strict=True):
+        issues[pair] = int(whole)
+    return issues
 
 
 def _place(order: Order) -> tuple[str, str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -109,13 +109,12 @@ def speakers_of(context: Context, salus: Salus, grantee: str, route: Route) -> l
     accounts = person_of(context, salus).accounts()
     target = salus.consent.resolve(grantee)
     own = [a for a in accounts if a.kind is Kind.OWN and (not context.has_wallet or a.relation == name)]
-    known = [a for a in accounts if a.is_persons and not a.obstacle and salus.consent.directives(a.patient, target)]
-    if not route.relation and own[:1] != known[:1]:
-        recovered = [a for a in known if a.kind is Kind.RECOVERED]
-        if recovered and not set(own) & set(known):
-            account = _only(recovered, grantee)
-            context.note(f"{grantee} knows the recovered account {account.patient}; this wallet signs for it")
-            return [speaker(context, salus, account)]
+    known = [a for a in accounts if _knows(salus, a, target)]
+    recovered = [a for a in known if a.kind is Kind.RECOVERED]
+    if recovered and not route.relation and not set(own) & set(known):
+        account = _only(recovered, grantee)
+        context.note(f"{grantee} knows the recovered account {account.patient}; this wallet signs for it")
+        return [speaker(context, salus, account)]
     if own:
         if own[0].obstacle:
             _refuse(f"{own[0].name} was moved: {own[0].obstacle}")
@@ -123,6 +122,11 @@ def speakers_of(context: Context, salus: Salus, grantee: str, route: Route) -> l
     signer = context.signer(name or None)
     context.note(f"new account for {name}: {signer.address}")
     return [Speaker(salus.with_signer(signer), signer.address, "", name, name)]
+
+
+def _knows(salus: Salus, account: Account, target: str) -> bool:
+    """Whether a person's account that one can sign for has said something to a grantee."""
+    return account.is_persons and not account.obstacle and bool(salus.consent.directives(account.patient, target))
 
 
 def _only(accounts: Sequence[Account], grantee: str) -> Account:
@@ -248,8 +252,6 @@ def drafted(
     An account that was never used begins with the standing directives. Of several accounts each has its own ends and
     its own turn.
     """
-    from salus.consent.apart import end_apart
-
     wide = [draft for draft in drafts if is_wide(draft.grantee, route)]
     said = _who_says_what(context, salus, drafts, wide, route, journal)
     now = salus.now()
@@ -261,20 +263,43 @@ def drafted(
         begins = [] if route.patient or is_used(salus, journal, who.patient) else list(ends)
         if begins:
             context.note(f"{who.name} begins with what you said to everybody: {len(begins)} directives")
-        actual: list[DirectiveDraft] = []
         others = {one.end for who_else, its in said_ends.items() if who_else != who.patient for one in its}
         others |= journal.other_ends(who.patient)
-        for draft in sorted((*begins, *mine), key=lambda draft: not draft.grantee.startswith("role:")):
-            if draft in begins or (len(said) > 1 and not route.now):
-                end = end_apart(draft.effect, draft.end, now, others | set(ends.get(draft, ())))
-            else:
-                end = draft.end
+        both = sorted((*begins, *mine), key=lambda draft: not draft.grantee.startswith("role:"))
+        kept = () if len(said) > 1 and not route.now else mine
+        actual = _ending_apart(both, kept, now, others, ends)
+        for draft, its in zip(both, actual, strict=True):
             if draft in begins or draft in standing:
-                standing.setdefault(draft, []).append(end)
-            actual.append(replace(draft, end=end))
+                standing.setdefault(draft, []).append(its.end)
         said_ends[who.patient] = actual
         parcels.append(_parcel(who, actual, index, journal))
     return Plan(apart(salus, parcels, route), standing, frozenset(wide))
+
+
+def _ending_apart(
+    drafts: Sequence[DirectiveDraft],
+    kept: Collection[DirectiveDraft],
+    now: int,
+    others: set[int],
+    ends: Mapping[DirectiveDraft, Sequence[int]],
+) -> list[DirectiveDraft]:
+    """Drafts with ends that no other account has; those that are kept keep theirs.
+
+    Args:
+        drafts: What one account says.
+        kept: Those among them whose ends are not changed.
+        now: The chain's clock.
+        others: Ends of other accounts.
+        ends: The ends that other accounts have of a draft.
+    """
+    from salus.consent.apart import end_apart
+
+    return [
+        draft
+        if draft in kept
+        else replace(draft, end=end_apart(draft.effect, draft.end, now, others | set(ends.get(draft, ()))))
+        for draft in drafts
+    ]
 
 
 def apart(salus: Salus, parcels: Sequence[Parcel], route: Route) -> list[Parcel]:

@@ -58,18 +58,23 @@ def inbox(context: Context, look: Look, everything: bool, keep: bool) -> None:
     if not look.patient and not look.relation:
         found += [(name, inboxes.guarded(who, since)) for name, who in _guarded(context, salus).items()]
     boxes = [box for _, box in found]
-    institutions = [emergency.institution for box in boxes for emergency in box.emergencies]
-    institutions += [use.institution for box in boxes for use in box.uses]
-    names = salus.institutions.names(institutions)
-    names |= salus.consent.names(record.grantee for box in boxes for record in box.expiring)
-    changed = (action.event.args.get("grantee", "0x0") for box in boxes for action in box.changes)
-    names |= salus.consent.names(grantee for grantee in changed if int(grantee, 16))
+    names = _names(salus, boxes)
     data: dict[str, Any] = {"since": since, "until": inboxes.until}
     for part in _PARTS:
         data[part.name] = [part.document(item, box, names) for box in boxes for item in getattr(box, part.name)]
     context.answer(data, lambda: _show(context, found, names))
     if not keep:
         last.keep(inboxes.until)
+
+
+def _names(salus: Salus, boxes: Sequence[Inbox]) -> dict[str, str]:
+    """What the institutions and roles in these are called."""
+    institutions = [emergency.institution for box in boxes for emergency in box.emergencies]
+    institutions += [use.institution for box in boxes for use in box.uses]
+    grantees = [record.grantee for box in boxes for record in box.expiring]
+    changed = (action.event.args.get("grantee", "0x0") for box in boxes for action in box.changes)
+    grantees += [grantee for grantee in changed if int(grantee, 16)]
+    return {**salus.institutions.names(institutions), **salus.consent.names(grantees)}
 
 
 def _guarded(context: Context, salus: Salus) -> dict[str, str]:
