@@ -233,11 +233,14 @@ def test_TP9_judge_writes_nothing(plans, rich, claim, patient, ledger):
     assert member_books(plans, ledger, rich, patient) == EMPTY_BOOKS
 
 
-def test_a_refused_or_pended_claim_uses_nothing(plans, rich, claim, patient, insurer, consents, ledger, draw_plan):
+def test_a_refused_or_pended_claim_uses_nothing(
+    plans, rich, claim, patient, insurer, consents, ledger, draw_plan, chain
+):
     consents.revoke(insurer, 255, {"from": patient})
     judged, _ = award(plans, claim, ledger)
     assert judged == (claim_builders.NO_CONSENT, 227, False, False, 0, NOBODY, NOBODY, 0, ())
     assert member_books(plans, ledger, rich, patient) == EMPTY_BOOKS
+    chain.sleep(1)  # in the second of the revocation a permit is still revoked
     claim_builders.permit(consents, patient, insurer)
     careful = draw_plan(review_threshold=149_99)
     judged, _ = award(plans, a_claim(careful, patient, ledger, line(charge=150_00)), ledger)

@@ -118,6 +118,7 @@ def story(
     desk.review(waits[5], 50, owner)  # and nobody ever says anything about the seventh
     consents.revoke(insurer, 255, {"from": patient})
     desk.review(waits[3], 0, owner)
+    claim_builders.at(claim_builders.now() + 2)  # in the second of the revocation a permit is still revoked
     permit(consents, patient, insurer)
     claim_builders.at(claim_builders.now() + 7 * DAY + 1)
     desk.decide(waits[4], {"from": stranger})

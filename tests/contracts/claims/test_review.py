@@ -279,6 +279,7 @@ def test_TP9_a_consent_revoked_meanwhile(
     assert pool_now() == Pool(500_00)
     assert accumulators(plans, desk, careful, patient) == (0, 0, 0)
     # The number is free, for the same content too: when the patient permits again, it may come again.
+    claim_builders.at(claim_builders.now() + 2)  # in the second of the revocation a permit is still revoked
     claim_builders.permit(consents, patient, insurer)
     (again,), _ = submit(desk, [claim], hospital)
     assert again.state == PENDED
