@@ -53,7 +53,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         if (terms.issuedAt() | terms.deadline() != 0) revert UnexpectedTimes(terms.issuedAt(), terms.deadline());
         Patients.Patient storage account = _patients[msg.sender];
         (uint256 revoked, address controller) = (account.revokedUntil, account.controller);
-        if (controller != address(0)) revert InvalidSignature(controller);
+        if (controller != address(0) && controller != msg.sender) revert InvalidSignature(controller);
 
         terms = terms.withIssuedAt(block.timestamp);
         _orRevert(account.grant(msg.sender, DIRECT, grantee, terms, document, revoked));
@@ -65,7 +65,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
     function revoke(address grantee, uint8 index) external {
         Patients.Patient storage account = _patients[msg.sender];
         (uint256 revoked, address controller) = (account.revokedUntil, account.controller);
-        if (controller != address(0)) revert InvalidSignature(controller);
+        if (controller != address(0) && controller != msg.sender) revert InvalidSignature(controller);
         if (index >= Pairs.ALL && index != type(uint8).max) revert InvalidIndex(index);
 
         Terms terms = TermsWords.revocation(block.timestamp, index);
@@ -113,7 +113,8 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
         }
         Patients.Patient storage account = _patients[patient];
         (uint256 revoked, address controller) = (account.revokedUntil, account.controller);
-        if (controller == address(0)) controller = patient;
+        bool moved = controller != address(0);
+        if (!moved) controller = patient;
         bytes32 hash = MessageHashUtils.toTypedDataHash(domain, Orders.structHash(patient, grantee, terms, document));
         Author author = Acts.ofOrder(address(0), 0);
         if (order.r == 0) {
@@ -127,6 +128,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
             }
         } else if (!Signatures.signed(controller, hash, order.r, order.vs)) {
             return abi.encodeWithSelector(InvalidSignature.selector, controller);
+        }
+        if (moved && author.layerOf() == 0) {
+            // What a key signed before it got the account is dead, also where the account comes back to it.
+            uint40 movedAt = guardians.controlledSince(patient);
+            if (terms.issuedAt() < movedAt) return abi.encodeWithSelector(SignedBeforeMove.selector, patient, movedAt);
         }
 
         if (terms.effectOf() != 0) {
@@ -172,11 +178,12 @@ contract ConsentRegistry is IConsentRegistry, EIP712 {
 
     /// @inheritdoc IConsentRegistry
     function follow(address patient) external {
+        // Never moved: its own key signs, and nothing of it is too early.
+        if (guardians.controlledSince(patient) == 0) return;
         address controller = guardians.controllerOf(patient);
-        address kept = controller == patient ? address(0) : controller;
-        if (kept == _patients[patient].controller) return;
+        if (controller == _patients[patient].controller) return;
 
-        _patients[patient].controller = kept;
+        _patients[patient].controller = controller;
 
         emit ControllerFollowed(patient, controller);
     }

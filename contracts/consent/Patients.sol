@@ -26,7 +26,7 @@ library Patients {
     }
 
     /// @param revokedUntil issue of the last revocation of everything
-    /// @param controller who signs for the patient; 0 while the account itself does
+    /// @param controller who signs for the patient; 0 while the account was never moved
     /// @param kinds of grantees that were ever named, so that nobody looks for what cannot be there
     /// @param pairs by grantee and layer, see `pairOf`
     /// @param delegates number 1 first

@@ -190,6 +190,8 @@ interface IConsentRegistry {
     error DeadlinePassed(uint40 deadline, uint256 nowAt);
     /// @notice `signer`, who had to sign or send this, did not.
     error InvalidSignature(address signer);
+    /// @notice The controller signed this before the account was moved to it, at `movedAt` (Unix seconds).
+    error SignedBeforeMove(address patient, uint40 movedAt);
     /// @notice A delegate may not do this for the patient, or no longer; or it signed before it was named.
     error OutOfScope(address patient, address signer);
     /// @notice `most` delegates have said something for this patient already.
@@ -233,6 +235,8 @@ interface IConsentRegistry {
     ) external returns (bytes4[] memory refusals);
 
     /// @notice Takes over from Guardians who controls a patient's account after a recovery; anyone may call it.
+    /// @dev From then on orders that the controller signed before the move are refused (`SignedBeforeMove`), also where
+    /// the account came back to its own key. What a delegate signed stays.
     function follow(address patient) external;
 
     // ---- views ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from salus.chain.clock import send_at
 from salus.consent import codes
 from salus.consent.access_model import (
     Access,
@@ -58,6 +59,7 @@ __all__ = [
 _NOTHING = bytes(32)
 _TOLERANT, _STRICT = range(2)
 _PROVABLE = 0
+_GAS_OF_ONE = 500_000  # far above what a late use takes
 
 
 class Accesses:
@@ -83,10 +85,14 @@ class Accesses:
             BadInput: None, or a malformed one.
             Refused: ``NotLicensed``; where ``strict``, ``AccessRefused``: the patient does not permit it.
         """
-        given = [_words(access) for access in accesses]
+        uses = list(accesses)
+        given = [_words(access) for access in uses]
         if not given:
             raise BadInput("", "accesses", "there is none")
-        receipt = self._ledger.send(self._f.record(given, _STRICT if strict else _TOLERANT))
+        latest = max(access.used_at for access in uses)
+        fn = self._f.record(given, _STRICT if strict else _TOLERANT)
+        # What was used in this second is in the future of a chain that waits for transactions.
+        receipt = send_at(self._ledger, fn, latest, gas=_GAS_OF_ONE * len(given))
         skipped = tuple(
             Skipped(
                 event.args["position"],

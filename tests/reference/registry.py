@@ -174,8 +174,10 @@ class Registry:
 
     def follow(self, patient: int) -> bool:
         """Take over who controls the account; whether that changed anything."""
+        if not self.guardians.controlled_since(patient):
+            return False
         controller = self.guardians.controller_of(patient)
-        changed = controller != self.controller_of(patient)
+        changed = controller != self._controllers.get(patient)
         self._controllers[patient] = controller
         return changed
 
@@ -197,6 +199,8 @@ class Registry:
         if order.signer != signer:
             yield "InvalidSignature"
         if signer == controller:
+            if order.patient in self._controllers and order.issued_at < self.guardians.controlled_since(order.patient):
+                yield "SignedBeforeMove"
             return
         scope = order.directive.purposes, order.directive.categories
         named = self.guardians.mandated_since(order.patient, signer)

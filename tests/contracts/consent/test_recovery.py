@@ -506,7 +506,7 @@ def test_TC9_the_new_key_signs_everything(consents, guardians, moved, ana, succe
     assert tx.events["SignedByDelegate"]["delegate"] == carer.address
 
 
-def test_a_wallet_takes_over_and_signs(consents, guardians, wallet, guarded, people, family, hospital, now):
+def test_a_wallet_takes_over_and_signs(consents, guardians, wallet, guarded, people, family, hospital):
     """ERC-1271 of the controller; its owner's key is not the controller."""
     ana = key("ana")
     args = recovery_of(guardians, ana.address, wallet.address, family[:2])
@@ -514,7 +514,7 @@ def test_a_wallet_takes_over_and_signs(consents, guardians, wallet, guarded, peo
     at(tx.timestamp + MIN_DELAY)
     guardians.finishRecovery(ana.address, {"from": people.stranger})
     consents.follow(ana.address, {"from": people.stranger})
-    order = sign(consents, ana, permit(hospital), tx.timestamp)
+    order = sign(consents, ana, permit(hospital), clock())
     assert refusal(consents.relay, *relaying(order), sender=people.stranger) is PASSED
     wallet.behave(4, {"from": people.stranger})
     assert refusal(consents.relay, *relaying(order), sender=people.stranger) == error("InvalidSignature", wallet)
@@ -544,6 +544,47 @@ def test_C14_what_a_key_signed_before_it_lost_the_account_stays_dead_when_it_com
     for second, expected in ((moved_at - 1, dead), (moved_at, PASSED)):
         again = signed_delegate(guardians, ana, carer.address, second)
         assert refusal(guardians.setDelegate, *again, sender=stranger) == expected
+
+
+def there_and_back(guardians, consents, ana, family, stranger, *, follows):
+    """Move an account to another key and back, the registry told each time or in the end only; when it came back."""
+    for number, successor in enumerate((key("successor").address, ana.address)):
+        guardians.startRecovery(*recovery_of(guardians, ana.address, successor, family[:2]), {"from": stranger})
+        at(clock() + MIN_DELAY)
+        moved_at = guardians.finishRecovery(ana.address, {"from": stranger}).timestamp
+        if follows == "each" or number:
+            consents.follow(ana.address, {"from": stranger})
+    return moved_at
+
+
+@pytest.mark.parametrize("follows", ["each", "last"])
+def test_C14_an_order_of_a_key_that_came_back_is_dead(
+    guardians, guarded, consents, ana, family, hospital, stranger, refused, follows
+):
+    early = clock()
+    withheld = [sign(consents, ana, permit(hospital), early), sign(consents, ana, revocation(), early)]
+    moved_at = there_and_back(guardians, consents, ana, family, stranger, follows=follows)
+    dead = error("SignedBeforeMove", ana.address, moved_at)
+    assert [refused(order) for order in withheld] == [dead, dead]
+    assert refused(sign(consents, ana, permit(hospital), moved_at - 1)) == dead
+    assert refused(sign(consents, ana, permit(hospital), moved_at)) is PASSED
+
+
+def test_C14_what_the_successor_signed_before_it_had_the_account_is_dead(consents, moved, ana, successor, refused):
+    dead = error("SignedBeforeMove", ana.address, moved.timestamp)
+    order = sign(consents, successor, permit(key("clinic").address), moved.timestamp - 1, patient=ana.address)
+    assert refused(order) == dead
+
+
+def test_C14_a_delegate_is_not_stopped_by_a_move(
+    guardians, guarded, consents, ana, family, carer, hospital, stranger, refused
+):
+    """Its mandate stands until the patient ends it."""
+    early = clock()
+    guardians.setDelegate(*signed_delegate(guardians, ana, carer.address, early), {"from": stranger})
+    order = sign(consents, carer, permit(hospital), early, patient=ana.address, delegate=True)
+    there_and_back(guardians, consents, ana, family, stranger, follows="each")
+    assert refused(order) is PASSED
 
 
 def test_moving_one_patient_moves_no_other(consents, guardians, moved, successor, hospital, refused):
