@@ -22,6 +22,7 @@ from salus.errors import BadAnswer
 # A contract that logs its calldata's first word as a topic and reverts when there is none:
 # calldatasize, push1 05, jumpi; push0, push0, revert -- jumpdest; push0, calldataload, push0, push0, log1
 RUNTIME = "36600757" + "5f5ffd" + "5b" + "5f355f5fa1" + "00"
+CREATION = f"0x60{len(RUNTIME) // 2:02x}600c60003960{len(RUNTIME) // 2:02x}6000f3{RUNTIME}"
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -45,8 +46,7 @@ def _story(node):
         return receipt
 
     yield "genesis", *whole("0x0")
-    code = f"0x60{len(RUNTIME) // 2:02x}600c60003960{len(RUNTIME) // 2:02x}6000f3{RUNTIME}"
-    contract = mined(data=code)["contractAddress"]
+    contract = mined(data=CREATION)["contractAddress"]
     yield "typed", *whole(mined(to=other, value="0x1")["blockNumber"])
     yield "legacy", *whole(mined(to=other, value="0x1", gasPrice="0x77359400")["blockNumber"])
     yield "logs", *whole(mined(to=contract, data="0x" + "ab" * 32)["blockNumber"])
