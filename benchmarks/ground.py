@@ -22,7 +22,7 @@ from salus.abi import decoding
 from salus.abi.decoding import selector
 from salus.chain.local_node import LocalNode
 from salus.consent import codes
-from salus.consent.model import Directive, Effect, Order
+from salus.consent.model import Directive, Effect, Mode, Order
 from tests.support.deployed_chain import YEAR, DeployedChain
 
 GWEI = 10**9
@@ -138,7 +138,8 @@ class Ground:
         types = ["(address,address,uint256,bytes32,bytes32,bytes32)[]"]
         whole = encode(["uint256", "uint256"], [32, len(orders)]) + b"".join(orders)
         decoded = decode(types, whole)[0]
-        return ([(to_checksum_address(a), to_checksum_address(b), *others) for a, b, *others in decoded], [])
+        given = [(to_checksum_address(a), to_checksum_address(b), *others) for a, b, *others in decoded]
+        return given, [], int(Mode.STRICT)
 
     def relays(self, orders, size):
         """Calls of ``relay``, so many orders in each."""
@@ -146,7 +147,7 @@ class Ground:
         calls = []
         for first in range(0, len(orders), size):
             some = orders[first : first + size]
-            heads = [0x40, 0x60 + 192 * len(some), len(some)]
+            heads = [0x60, 0x80 + 192 * len(some), int(Mode.STRICT), len(some)]
             calls.append(head + b"".join(n.to_bytes(32) for n in heads) + b"".join(some) + bytes(32))
         return calls
 

@@ -38,7 +38,7 @@ def seconds(count, *, indexed):
         patient = KeySigner(Account.create())
         grant(ground, patient, count)
         index = indexed_at(ground) if indexed else "none"
-        where = ("--rpc", ground.node.url, "--book", str(ground.house.book_path), "--events", index)
+        where = ("--rpc", ground.node.url, "--book", str(ground.deployed_chain.book_path), "--events", index)
         words = [str(ROOT / ".venv" / "bin" / "salus"), "consent", "list", "--patient", patient.address, "--json"]
         taken = []
         for _ in range(ROUNDS):
@@ -69,6 +69,6 @@ def indexed_at(ground):
     from salus.index import Indexer
 
     file = str(ground.file())
-    with Indexer(ground.node.url, Book.load(ground.house.book_path), file) as indexer:
+    with Indexer(ground.node.url, Book.load(ground.deployed_chain.book_path), file) as indexer:
         indexer.sync()
     return file
