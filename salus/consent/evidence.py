@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from salus.consent import codes
 from salus.consent.access_model import Access, Recording
 from salus.errors import BadInput
-from salus.formats.json_file import parse_json, read_text, write_new
+from salus.formats.json_file import expect_kind, parse_json, read_text, write_new
 from salus.keys.addresses import address
 from salus.keys.typed_data import Domain, TypedData, recover
 
@@ -155,10 +155,7 @@ def load_evidence(path: str | os.PathLike[str]) -> Evidence:
     """
     file = os.fspath(path)
     found = parse_json(read_text(file), file)
-    if not isinstance(found, dict) or found.get("salus") != "evidence of uses":
-        raise BadInput(file, "", "is no evidence of uses; `salus consent access --offline` makes it")
-    if found.get("version") != 1:
-        raise BadInput(file, "version", f"is {found.get('version')!r}; this version of Salus reads 1")
+    expect_kind(found, "evidence of uses", file, "is no evidence of uses; `salus consent access --offline` makes it")
     if wrong := sorted(set(_FIELDS) ^ set(found)):
         raise BadInput(file, wrong[0], "is missing, or is no field of this file")
     if not isinstance(found["uses"], list):

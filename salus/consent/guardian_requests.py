@@ -22,7 +22,7 @@ from typing import Any
 
 from salus.consent import codes
 from salus.errors import BadInput
-from salus.formats.json_file import parse_json, read_text, write_new
+from salus.formats.json_file import expect_kind, parse_json, read_text, write_new
 from salus.keys.addresses import address
 from salus.keys.typed_data import Domain, TypedData
 
@@ -197,10 +197,8 @@ def request_from_json(document: Any, file: str) -> Request:
 
 def _action_of(document: Any, file: str) -> str:
     """What is asked for, of a document that is a request this version reads."""
-    if not isinstance(document, dict) or document.get("salus") != "guardians request":
-        raise BadInput(file, "", "is no request to guardians; `salus consent recover start` makes one")
-    if document.get("version") != 1:
-        raise BadInput(file, "version", f"is {document.get('version')!r}; this version of Salus reads 1")
+    hint = "is no request to guardians; `salus consent recover start` makes one"
+    expect_kind(document, "guardians request", file, hint)
     action = document.get("action")
     if not isinstance(action, str) or action not in _KINDS:
         raise BadInput(file, "action", f"is {action!r}; it must be {', '.join(_KINDS)}")

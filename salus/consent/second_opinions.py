@@ -20,7 +20,7 @@ from typing import Any
 
 from salus.consent import codes
 from salus.errors import BadInput
-from salus.formats.json_file import parse_json, read_text, write_new
+from salus.formats.json_file import expect_kind, parse_json, read_text, write_new
 from salus.keys.addresses import address
 from salus.keys.typed_data import Domain, TypedData
 
@@ -118,10 +118,8 @@ def load_opinion(path: str | os.PathLike[str]) -> SecondOpinion:
     """
     file = os.fspath(path)
     found = parse_json(read_text(file), file)
-    if not isinstance(found, dict) or found.get("salus") != "second clinician":
-        raise BadInput(file, "", "is no signature of a second clinician; `salus consent second` makes one")
-    if found.get("version") != 1:
-        raise BadInput(file, "version", f"is {found.get('version')!r}; this version of Salus reads 1")
+    hint = "is no signature of a second clinician; `salus consent second` makes one"
+    expect_kind(found, "second clinician", file, hint)
     if wrong := sorted(set(_FIELDS) ^ set(found)):
         raise BadInput(file, wrong[0], "is missing, or is no field of this file")
     for name, size in _NUMBERS.items():

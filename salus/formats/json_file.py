@@ -19,6 +19,7 @@ __all__ = [
     "create_new",
     "dump_json",
     "expect_bounded",
+    "expect_kind",
     "multiply",
     "parse_json",
     "parse_several",
@@ -139,6 +140,25 @@ def parse_json(text: str, source: str, line: int | None = None) -> Any:
         raise BadInput(source, "JSON" if line is None else f"line {line}", str(trouble)) from None
     except RecursionError:
         raise BadInput(source, "JSON", "is nested too deeply; give a plain document") from None
+
+
+def expect_kind(found: Any, kind: str, source: str, hint: str, where: str = "") -> None:
+    """Check that a document is of a kind of Salus, and of the version that is read.
+
+    Args:
+        found: The document, parsed.
+        kind: What its field ``salus`` must say.
+        source: Its file, for messages.
+        hint: What to say of another document: that it is none, and what makes one.
+        where: Where in the file it is, for messages; with a dot at its end.
+
+    Raises:
+        BadInput: It is no such document, or of another version.
+    """
+    if not isinstance(found, dict) or found.get("salus") != kind:
+        raise BadInput(source, where.rstrip("."), hint)
+    if found.get("version") != 1:
+        raise BadInput(source, where + "version", f"is {found.get('version')!r}; this version of Salus reads 1")
 
 
 def parse_several(text: str, source: str, what: str) -> list[tuple[str, Any]]:

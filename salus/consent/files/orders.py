@@ -15,7 +15,6 @@ list of them. A file is read as a stranger's.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from typing import Any
 from salus.consent import codes
 from salus.consent.registry import Directive, Effect, Order
 from salus.errors import BadInput
-from salus.formats.json_file import parse_json, read_text, write_new
+from salus.formats.json_file import expect_kind, parse_several, read_text, write_several
 from salus.keys.addresses import address
 
 __all__ = ["load", "order_from_json", "order_to_json", "pack", "parse", "save", "unpack"]
@@ -54,9 +53,7 @@ def save(orders: Sequence[Order], path: str | os.PathLike[str]) -> None:
     Raises:
         BadInput: The file is there, or cannot be written.
     """
-    documents = [order_to_json(order) for order in orders]
-    text = json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"
-    write_new(path, text)
+    write_several(path, [order_to_json(order) for order in orders])
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Order, ...]:
@@ -80,12 +77,8 @@ def parse(text: str, source: str) -> tuple[Order, ...]:
     """
     if text.lstrip()[: len(_PREFIX)].upper() == _PREFIX:
         return tuple(unpack(line, source) for line in text.split())
-    document = parse_json(text, source)
-    if not isinstance(document, list):
-        return (order_from_json(document, source),)
-    if not document:
-        raise BadInput(source, "", "holds no order")
-    return tuple(order_from_json(item, source, f"[{i}].") for i, item in enumerate(document))
+    documents = parse_several(text, source, "order")
+    return tuple(order_from_json(document, source, prefix) for prefix, document in documents)
 
 
 def order_to_json(order: Order) -> dict[str, Any]:
@@ -128,10 +121,8 @@ def order_from_json(document: Any, file: str, where: str = "") -> Order:
     Raises:
         BadInput: A field is missing, unknown, of another type or out of range.
     """
-    if not isinstance(document, dict) or document.get("salus") != "consent order":
-        raise BadInput(file, where.rstrip("."), "is no consent order; `salus consent grant --out FILE` makes one")
-    if document.get("version") != 1:
-        raise BadInput(file, where + "version", f"is {document.get('version')!r}; this version of Salus reads 1")
+    hint = "is no consent order; `salus consent grant --out FILE` makes one"
+    expect_kind(document, "consent order", file, hint, where)
     action = document.get("action")
     if not isinstance(action, str) or action not in _EFFECTS:
         raise BadInput(file, where + "action", f"is {action!r}; it must be permit, deny or revoke")
