@@ -8,20 +8,16 @@ given labels, actions, periods, break-glass access and a nested provision of eit
     when it cannot                      the element is refused
 """
 
-import json
-
 import pytest
 
 from salus.abi.bits import ROLES
 from salus.consent.codes import ALL, LABELS, PURPOSES
 from salus.consent.files.fhir_codes import ACT_CODE, ACT_REASON, CONFIDENTIALITY, POLICIES, REGULATIONS
-from salus.consent.files.fhir_read import FOREVER, read_consent
+from salus.consent.files.fhir_read import FOREVER
 from salus.consent.model import Effect
-from salus.errors import BadInput
 from tests.support.published_consents import (
     BREAK_GLASS,
     CUSTODIAN,
-    KNOWN,
     NORMAL,
     RESTRICTED,
     USUAL,
@@ -42,27 +38,6 @@ EVERY = frozenset(PURPOSES)
 RECORDS = frozenset({ALL})
 HOSPITAL, CLINIC = actor("Organization/f001"), actor("Organization/f203")
 BASIC, ANY, ONLY_GLASS, NOTHING = POLICIES
-
-
-@pytest.fixture
-def read(tmp_path):
-    def reader(document, **options):
-        path = tmp_path / "consent.json"
-        path.write_text(json.dumps(document))
-        (consent,) = read_consent(path, grantee=KNOWN.get, **options)
-        return consent
-
-    return reader
-
-
-@pytest.fixture
-def refused(read):
-    def refuser(document, **options):
-        with pytest.raises(BadInput) as trouble:
-            read(document, **options)
-        return trouble.value.field, trouble.value.fix
-
-    return refuser
 
 
 def rules(consent):

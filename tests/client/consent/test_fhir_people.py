@@ -12,7 +12,6 @@ given a merged patient
     when the file has the records       the one that remains is the patient
 """
 
-import json
 from copy import deepcopy
 
 import pytest
@@ -20,36 +19,14 @@ import pytest
 from salus.abi.bits import ROLES
 from salus.consent.codes import ALL
 from salus.consent.files.fhir_codes import ACT_CODE
-from salus.consent.files.fhir_read import FOREVER, read_consent
+from salus.consent.files.fhir_read import FOREVER
 from salus.consent.model import DirectiveDraft, Effect
-from salus.errors import BadInput
-from tests.support.published_consents import KNOWN, actor, below, codes, pcf, r5
+from tests.support.published_consents import actor, below, codes, pcf, r5
 
 EVERYONE = tuple(f"role:{role}" for role in ROLES)
 CARE = frozenset({"TREAT", "HPAYMT", "HOPERAT"})
 RECORDS = frozenset({ALL})
 HOSPITAL, CLINIC = actor("Organization/f001"), actor("Organization/f203")
-
-
-@pytest.fixture
-def read(tmp_path):
-    def reader(document, **options):
-        path = tmp_path / "consent.json"
-        path.write_text(json.dumps(document))
-        (consent,) = read_consent(path, grantee=KNOWN.get, **options)
-        return consent
-
-    return reader
-
-
-@pytest.fixture
-def refused(read):
-    def refuser(document, **options):
-        with pytest.raises(BadInput) as trouble:
-            read(document, **options)
-        return trouble.value.field, trouble.value.fix
-
-    return refuser
 
 
 # ---- who signs -------------------------------------------------------------------------------------------------------
