@@ -181,7 +181,7 @@ class Consent:
         if not there:
             raise BadInput("", "grantee", f"nothing that could be renewed was granted to {grantee}")
         if len(there) > 1:
-            places = ", ".join(str(r.index % PLACES) for r in there)
+            places = ", ".join(str(r.index) for r in there)
             raise BadInput("", "index", f"directives are at the places {places}; name the one to renew")
         (old,) = there
         if not old.start < end < 1 << 40:
@@ -480,4 +480,5 @@ class Consent:
 
 def _of_signer(signed: Iterable[Order], delegate: str | None) -> list[Order]:
     """The orders of one signer: a delegate and the patient never take each other's places."""
-    return [order for order in signed if order.signer == (address(delegate, "delegate") if delegate else "")]
+    signer = address(delegate, "delegate") if delegate else ""
+    return [order for order in signed if order.signer == signer]
