@@ -58,7 +58,7 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged, EIP712 {
     // ---- use -----------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IAccessLog
-    function record(Access[] calldata accesses, Strictness strictness) external {
+    function record(Access[] calldata accesses, IConsentRegistry.Mode mode) external {
         (address institution, uint32 roles) = _licence(msg.sender, ANY);
         for (uint256 i; i < accesses.length; ++i) {
             Access calldata a = accesses[i];
@@ -70,7 +70,7 @@ contract AccessLog is IAccessLog, Licensed, AccessManaged, EIP712 {
                 ? _judge(a, id, roles)
                 : _judgeLate(a, id, institution, roles);
             if (refusal != Refusal.None) {
-                if (strictness == Strictness.Strict) revert AccessRefused(a.patient, institution, refusal, reason);
+                if (mode == IConsentRegistry.Mode.Strict) revert AccessRefused(a.patient, institution, refusal, reason);
 
                 emit AccessSkipped(a.patient, institution, i, a.record, refusal, reason);
             } else if (a.usedAt == 0) {

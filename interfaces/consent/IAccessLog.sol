@@ -33,12 +33,6 @@ interface IAccessLog {
         uint40 usedAt;
     }
 
-    /// @notice What becomes of a batch in which one use is refused.
-    enum Strictness {
-        Tolerant, // it is skipped and its refusal emitted; the others are recorded
-        Strict // the whole call reverts
-    }
-
     /// @notice Why a use is not recorded.
     enum Refusal {
         None, // it is recorded
@@ -240,8 +234,8 @@ interface IAccessLog {
     /// `Strict` `AccessRefused`. Warning: the caller's licence and roles are those of now, for late uses too; a late
     /// use is `NotProvable` after `PROVABLE_FOR`, and when a directive that may have applied was changed since.
     /// @param accesses the uses; the batch is as long as its sender pays for
-    /// @param strictness what happens when one is refused
-    function record(Access[] calldata accesses, Strictness strictness) external;
+    /// @param mode what happens when one is refused: it is skipped and its refusal emitted, or the whole call reverts
+    function record(Access[] calldata accesses, IConsentRegistry.Mode mode) external;
 
     /// @notice May the actor record this use now?
     /// @dev Looks at the patient's consent first, then at the last eight declarations of the pair, latest first.

@@ -106,7 +106,7 @@ interface IConsentRegistry {
         Normal // also HPAYMT, COVERAGE and HOPERAT, by insurers too
     }
 
-    /// @notice What becomes of a batch in which an order cannot be carried out.
+    /// @notice What becomes of a batch in which an order, or a use of data (see IAccessLog), cannot be carried out.
     enum Mode {
         Tolerant, // it is skipped, with an event; the others are carried out
         Strict // the whole batch reverts with its reason

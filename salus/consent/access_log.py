@@ -31,7 +31,7 @@ from salus.consent.access_model import (
     Skipped,
     Use,
 )
-from salus.consent.model import Reason
+from salus.consent.model import Mode, Reason
 from salus.consent.second_opinions import NO_OPINION, SecondOpinion
 from salus.errors import BadInput
 from salus.institutions.registry import ZERO
@@ -57,7 +57,6 @@ __all__ = [
 ]
 
 _NOTHING = bytes(32)
-_TOLERANT, _STRICT = range(2)
 _PROVABLE = 0
 _GAS_OF_ONE = 500_000  # far above what a late use takes
 
@@ -89,10 +88,12 @@ class Accesses:
         given = [_words(access) for access in uses]
         if not given:
             raise BadInput("", "accesses", "there is none")
-        latest = max(access.used_at for access in uses)
-        fn = self._f.record(given, _STRICT if strict else _TOLERANT)
-        # What was used in this second is in the future of a chain that waits for transactions.
-        receipt = send_at(self._ledger, fn, latest, gas=_GAS_OF_ONE * len(given))
+        fn = self._f.record(given, int(Mode.STRICT if strict else Mode.TOLERANT))
+        if latest := max(access.used_at for access in uses):
+            # What was used in this second is in the future of a chain that waits for transactions.
+            receipt = send_at(self._ledger, fn, latest, gas=_GAS_OF_ONE * len(given))
+        else:
+            receipt = self._ledger.send(fn)
         skipped = tuple(
             Skipped(
                 event.args["position"],

@@ -100,7 +100,7 @@ class Reason(IntEnum):
 
 
 class Mode(IntEnum):
-    """What becomes of a batch in which an order cannot be carried out."""
+    """What becomes of a batch in which an order, or a use of data, cannot be carried out."""
 
     TOLERANT = 0
     STRICT = 1

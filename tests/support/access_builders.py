@@ -9,7 +9,6 @@ from tests.support.consent_builders import FOR_EVER, HIV, NOBODY, OBSERVATION, T
 DAY, HOUR = 86_400, 3_600
 NO_EMERGENCY = "0x" + "00" * 32
 RECORD = b"\x5a" * 32
-TOLERANT, STRICT = range(2)
 LIFE, UNCONSCIOUS, DANGER, PUBLIC = range(1, 5)
 OPEN, JUSTIFIED, UNJUSTIFIED, REFERRED = range(4)
 PROVABLE, NOT_PROVABLE = range(2)

@@ -20,8 +20,6 @@ from tests.support.access_builders import (
     NO_EMERGENCY,
     NO_SECOND,
     RECORD,
-    STRICT,
-    TOLERANT,
     UNKNOWN_EMERGENCY,
     use,
 )
@@ -39,6 +37,8 @@ from tests.support.consent_builders import (
     OBSERVATION,
     REVOKED,
     ROLE,
+    STRICT,
+    TOLERANT,
     TREAT,
     WRONG_CATEGORY,
     WRONG_PURPOSE,

@@ -11,13 +11,14 @@ given a patient with years of use
 import pytest
 
 from scripts.deploy import ADMIN
-from tests.support.access_builders import NO_SECOND, STRICT, use
+from tests.support.access_builders import NO_SECOND, use
 from tests.support.boundary_time import PASSED, at, refusal
 from tests.support.boundary_time import now as clock
 from tests.support.consent_builders import (
     ALL,
     NOBODY,
     OBSERVATION,
+    STRICT,
     TREAT,
     WITHDRAWN,
     granting,

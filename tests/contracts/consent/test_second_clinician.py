@@ -27,7 +27,6 @@ from tests.support.access_builders import (
     MOST_UNREVIEWED,
     NO_SECOND,
     REFERRED,
-    STRICT,
     UNCONSCIOUS,
     UNJUSTIFIED,
     emergency,
@@ -35,7 +34,7 @@ from tests.support.access_builders import (
     use,
 )
 from tests.support.boundary_time import PASSED, at, refusal
-from tests.support.consent_builders import CONDITION, FOR_EVER, HIV, OBSERVATION, key
+from tests.support.consent_builders import CONDITION, FOR_EVER, HIV, OBSERVATION, STRICT, key
 from tests.support.errors import error
 from tests.support.keys import key_of
 
